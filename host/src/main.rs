@@ -1,2 +1,8 @@
 //! The weft command.
-fn main() {}
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    weft::cli::main().await
+}

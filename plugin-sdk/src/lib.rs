@@ -1,1 +1,2 @@
 //! Weft.
+mod bindings;

@@ -1,0 +1,105 @@
+//! Every app, ready for its webhook, in memory: a message costs no query.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use weft_wechat::account::{Account as Webhook, Token};
+
+use crate::{
+    model::{App, AppPlugin},
+    storage::{Store, StoreError},
+};
+
+/// How soon a change that another process made is seen.
+const POLL: Duration = Duration::from_secs(1);
+
+/// One app with what its webhook and its plugins need.
+pub struct Account {
+    /// The app as it is stored.
+    pub app: Arc<App>,
+    /// None for an app that takes no messages: it has no token, or its key is missing or wrong.
+    pub webhook: Option<Webhook>,
+    /// What plugins may do for the app, by plugin.
+    pub plugins: HashMap<String, Arc<AppPlugin>>,
+}
+
+/// All apps by name. Clones share them.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Store,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+#[derive(Default)]
+struct Snapshot {
+    revision: u64,
+    accounts: HashMap<String, Arc<Account>>,
+}
+
+impl Accounts {
+    /// Reads all apps.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the secret key is not the one that it was written with.
+    pub async fn load(store: Store) -> Result<Self, StoreError> {
+        let accounts = Self { store, snapshot: Arc::default() };
+        accounts.refresh().await?;
+        Ok(accounts)
+    }
+
+    /// The app of that name.
+    pub fn find(&self, name: &str) -> Option<Arc<Account>> {
+        self.snapshot.load().accounts.get(name).map(Arc::clone)
+    }
+
+    /// Reads all apps again; to be called after a change.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was known stays.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        // The revision first: a change in between is then read twice and not missed.
+        let revision = self.store.apps().revision().await?;
+        let mut plugins: HashMap<String, HashMap<String, Arc<AppPlugin>>> = HashMap::new();
+        for granted in self.store.app_plugins().all().await? {
+            plugins.entry(granted.app.clone()).or_default().insert(granted.plugin.clone(), Arc::new(granted));
+        }
+        let accounts = self.store.apps().list().await?.into_iter().map(|app| {
+            let plugins = plugins.remove(&app.name).unwrap_or_default();
+            let name = app.name.clone();
+            (name, Arc::new(Account { webhook: webhook(&app), app: Arc::new(app), plugins }))
+        });
+        self.snapshot.store(Arc::new(Snapshot { revision, accounts: accounts.collect() }));
+        Ok(())
+    }
+
+    /// Follows the changes that other processes make, for as long as it is polled.
+    pub async fn follow(self) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            let seen = self.snapshot.load().revision;
+            let result = match self.store.apps().revision().await {
+                Ok(revision) if revision == seen => Ok(()),
+                Ok(_) => self.refresh().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                tracing::warn!(%error, "the apps could not be read again; the ones known stay");
+            }
+        }
+    }
+}
+
+/// What the webhook needs of an app. Keys were checked when they were stored, so one that does not
+/// parse was changed by hand.
+fn webhook(app: &App) -> Option<Webhook> {
+    let token = app.token.as_ref()?;
+    let token: Token = token
+        .expose()
+        .parse()
+        .inspect_err(|error| tracing::error!(app = app.name, %error, "the app takes no messages"))
+        .ok()?;
+    let keys = [&app.encoding_aes_key, &app.previous_encoding_aes_key];
+    let keys = keys.into_iter().flatten().map(|key| key.expose().parse()).collect::<Result<Vec<_>, _>>();
+    let keys = keys.inspect_err(|error| tracing::error!(app = app.name, %error, "the app takes no messages")).ok()?;
+    Some(Webhook { token, appid: app.appid.clone(), mode: app.encoding_mode, keys })
+}

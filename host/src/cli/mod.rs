@@ -1,0 +1,126 @@
+//! The `weft` command: one file for each subcommand.
+
+mod app;
+mod check;
+mod demo;
+mod output;
+mod plugin;
+mod serve;
+mod token;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    clock::Clock,
+    config::{Config, Overrides},
+    http, server,
+    storage::Store,
+};
+
+/// A WebAssembly plugin host for WeChat accounts · 微信账号的 WebAssembly 插件宿主
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes; they win over the environment and the file.
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    /// Configuration file; ./weft.toml when it is there
+    #[arg(long, global = true, env = "WEFT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the database, the secret key and the plugin cache are
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// sqlite://… or postgres://…
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Where .wasm files are dropped
+    #[arg(long, global = true, value_name = "DIR")]
+    plugins_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Show everything at work with a simulated WeChat, on this machine alone
+    Demo(demo::DemoArgs),
+    /// Bring the database up to date
+    Migrate,
+    /// Check configuration, database and plugins
+    Check(output::OutputArgs),
+    /// WeChat accounts
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// API tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// Print the OpenAPI document of the admin API
+    Openapi,
+}
+
+impl SettingsArgs {
+    fn load(&self, mut overrides: Overrides) -> anyhow::Result<Config> {
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        overrides.set("data_dir", self.data_dir.as_ref().map(text));
+        overrides.set("database_url", self.database_url.as_ref());
+        overrides.set("plugins_dir", self.plugins_dir.as_ref().map(text));
+        Ok(Config::load(self.config.as_deref(), overrides)?)
+    }
+
+    /// The database that the configuration names, up to date.
+    async fn store(&self) -> anyhow::Result<Store> {
+        let config = self.load(Overrides::default())?;
+        Ok(server::open_store(&config, Clock::system()).await?.0)
+    }
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    crate::telemetry::start();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weft: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = cli.settings;
+    match cli.command {
+        Command::Serve(args) => serve::run(&settings, args).await?,
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Migrate => {
+            settings.store().await?.close().await;
+            println!("the database is up to date");
+        }
+        Command::Check(args) => return check::run(&settings, args).await,
+        Command::App(command) => app::run(&settings, command).await?,
+        Command::Token(command) => token::run(&settings, command).await?,
+        Command::Plugin(command) => plugin::run(&settings, command).await?,
+        Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fields that break their rules, one line each.
+fn refuse(errors: Vec<crate::model::FieldError>) -> anyhow::Result<()> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+    anyhow::bail!(lines.join("; "))
+}

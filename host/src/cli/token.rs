@@ -1,0 +1,76 @@
+//! `weft token create|list|revoke`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{
+    SettingsArgs,
+    output::{OutputArgs, table},
+};
+use crate::{model::check_new_token, time};
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Create a token and print it, this once
+    Create {
+        /// For people
+        #[arg(long)]
+        name: String,
+        /// `*`, `<app>` or `<app>|<permission>`; may be given more than once; everything without
+        #[arg(long = "permission", value_name = "PERMISSION", default_value = "*")]
+        permissions: Vec<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the tokens
+    List(OutputArgs),
+    /// Revoke a token at once
+    Revoke {
+        /// Its id, as `weft token list` shows it
+        id: String,
+    },
+}
+
+pub async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyhow::Result<()> {
+    let store = settings.store().await?;
+    match command {
+        TokenCommand::Create { name, permissions, output } => {
+            super::refuse(check_new_token(&name, &permissions))?;
+            let (token, text) = store.tokens().create(&name, &permissions, None).await?;
+            let view = json!({ "token": text.expose(), "id": token.id, "name": token.name, "permissions": token.permissions });
+            output.print(&view, || text.expose().to_owned())?;
+        }
+        TokenCommand::List(output) => {
+            let tokens = store.tokens().list().await?;
+            let views: Vec<_> = tokens
+                .iter()
+                .map(|token| {
+                    json!({
+                        "id": token.id,
+                        "name": token.name,
+                        "permissions": token.permissions,
+                        "created_at": time::rfc3339(token.created_at),
+                        "last_used_at": token.last_used_at.map(time::rfc3339),
+                        "expires_at": token.expires_at.map(time::rfc3339),
+                    })
+                })
+                .collect();
+            output.print(&views, || {
+                let rows: Vec<_> = tokens
+                    .iter()
+                    .map(|token| {
+                        let used = token.last_used_at.map_or_else(|| "never".to_owned(), time::rfc3339);
+                        [token.id.clone(), token.name.clone(), token.permissions.join(" "), used]
+                    })
+                    .collect();
+                table(["ID", "NAME", "PERMISSIONS", "LAST USED"], &rows)
+            })?;
+        }
+        TokenCommand::Revoke { id } => {
+            anyhow::ensure!(store.tokens().revoke(&id).await?, "there is no token `{id}`");
+            println!("revoked");
+        }
+    }
+    store.close().await;
+    Ok(())
+}

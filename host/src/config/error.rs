@@ -1,0 +1,126 @@
+//! What is wrong with a configuration, so that a person can put it right.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use toml::Value;
+
+use super::key::Key;
+use super::keys;
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was named does not exist.
+    #[error("there is no configuration file {path}; correct --config or WEFT_CONFIG")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is there but cannot be read.
+    #[error("cannot read the configuration file {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not TOML. The line itself is not repeated: it may hold a secret.
+    #[error("{path}, line {line}: {message}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What the parser said.
+        message: String,
+    },
+    /// Keys or values are wrong: all of them at once.
+    #[error("{}", join(.0))]
+    Invalid(Vec<Problem>),
+}
+
+fn join(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// One wrong key or value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, variable or flag.
+    pub origin: String,
+    /// The dotted key, as it was written.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.origin, self.key, self.message)
+    }
+}
+
+impl Problem {
+    pub(super) fn unknown_key(origin: &str, key: &str) -> Self {
+        let message = match nearest(key) {
+            Some(near) => format!("is not a key; did you mean {near}?"),
+            None => "is not a key; weft.example.toml lists all of them".to_owned(),
+        };
+        Self { origin: origin.to_owned(), key: key.to_owned(), message }
+    }
+
+    /// As [`unknown_key`](Self::unknown_key), and the suggestion is a variable too.
+    pub(super) fn unknown_variable(origin: &str, key: &str) -> Self {
+        let problem = Self::unknown_key(origin, key);
+        match keys().find(|known| nearest(key) == Some(known.name)) {
+            Some(known) => Self { message: format!("is not a key; did you mean {}?", known.variable()), ..problem },
+            None => problem,
+        }
+    }
+
+    pub(super) fn bad_value(origin: &str, key: &Key, found: &Value) -> Self {
+        let expected = key.expects.describe();
+        let message = if key.expects.is_secret() {
+            format!("must be {expected}")
+        } else {
+            format!("must be {expected}; found {}", shorten(&found.to_string()))
+        };
+        Self { origin: origin.to_owned(), key: key.name.to_owned(), message }
+    }
+
+    pub(super) fn not_a_section(origin: &str, section: &str) -> Self {
+        let message = format!("is a section: write [{section}] and its keys below");
+        Self { origin: origin.to_owned(), key: section.to_owned(), message }
+    }
+
+    pub(super) fn from_figment(error: figment::Error) -> Self {
+        let origin = error.metadata.map_or_else(|| "configuration".to_owned(), |metadata| metadata.name.into_owned());
+        let key = error.path.join(".");
+        let expected = keys().find(|known| known.name == key).map(|known| known.expects.describe());
+        let message = expected.map_or_else(|| "is not right".to_owned(), |expected| format!("must be {expected}"));
+        Self { origin, key, message }
+    }
+}
+
+/// The key that was probably meant.
+fn nearest(key: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let alike = |known: &str| {
+        // A key in the wrong section is as near as one with a wrong letter.
+        let whole = strsim::normalized_damerau_levenshtein(key, known);
+        let name = strsim::normalized_damerau_levenshtein(&last(key), &last(known));
+        whole.max(name * 0.95)
+    };
+    let (name, likeness) = keys().map(|known| (known.name, alike(known.name))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (likeness > 0.6).then_some(name)
+}
+
+fn shorten(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}

@@ -1,0 +1,133 @@
+//! One source of settings: a file, the environment, or the flags. Its keys and values are checked where they are
+//! read, so that a problem names the place.
+
+use std::fs;
+use std::path::Path;
+
+use figment::value::{Dict, Map};
+use figment::{Metadata, Profile, Provider};
+use toml::{Table, Value};
+
+use super::error::{ConfigError, Problem};
+use super::key::Key;
+use super::keys;
+
+/// The settings of one source, in sections.
+pub(super) struct Layer {
+    name: String,
+    table: Table,
+}
+
+/// `WEFT_` variables that are no settings: the path of the file, and what the logging reads.
+const NOT_SETTINGS: [&str; 2] = ["WEFT_CONFIG", "WEFT_LOG"];
+
+impl Layer {
+    pub(super) fn of_file(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let table: Table = text.parse().map_err(|error| syntax_error(path, &text, &error))?;
+        let name = path.display().to_string();
+        let sections: Vec<&str> =
+            keys().filter_map(|key| key.name.split_once('.')).map(|(section, _)| section).collect();
+        for (key, value) in &table {
+            match value {
+                Value::Table(section) if sections.contains(&key.as_str()) => {
+                    for (inner, value) in section {
+                        check(&name, &format!("{key}.{inner}"), value, problems);
+                    }
+                }
+                _ if sections.contains(&key.as_str()) => problems.push(Problem::not_a_section(&name, key)),
+                _ => check(&name, key, value, problems),
+            }
+        }
+        Ok(Self { name, table })
+    }
+
+    /// Variables that are empty count as not set. Kubernetes describes its services in variables too: those of a
+    /// service that is called `weft` are not meant for us.
+    pub(super) fn of_environment(variables: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
+        let mut table = Table::new();
+        for (variable, text) in variables {
+            let Some(rest) = variable.strip_prefix("WEFT_") else { continue };
+            let foreign = rest.starts_with("TEST_") || describes_a_service(rest);
+            if text.is_empty() || foreign || NOT_SETTINGS.contains(&variable.as_str()) {
+                continue;
+            }
+            match keys().find(|key| key.variable() == *variable) {
+                Some(key) => set(&mut table, key, text, &format!("environment variable {variable}"), problems),
+                None => {
+                    let key = rest.to_lowercase().replace("__", ".");
+                    problems.push(Problem::unknown_variable(&format!("environment variable {variable}"), &key));
+                }
+            }
+        }
+        Self { name: "environment".to_owned(), table }
+    }
+
+    pub(super) fn of_flags(flags: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
+        let mut table = Table::new();
+        for (name, text) in flags {
+            let origin = format!("flag --{}", name.replace(['.', '_'], "-"));
+            match keys().find(|key| key.name == name) {
+                Some(key) => set(&mut table, key, text, &origin, problems),
+                None => problems.push(Problem::unknown_key(&origin, name)),
+            }
+        }
+        Self { name: "flags".to_owned(), table }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let value = figment::value::Value::serialize(&self.table)?;
+        let dict = value.into_dict().unwrap_or_default();
+        Ok(Map::from([(Profile::Default, dict)]))
+    }
+}
+
+fn check(origin: &str, name: &str, value: &Value, problems: &mut Vec<Problem>) {
+    match keys().find(|key| key.name == name) {
+        Some(key) if key.expects.accepts(value) => {}
+        Some(key) => problems.push(Problem::bad_value(origin, key, value)),
+        None => problems.push(Problem::unknown_key(origin, name)),
+    }
+}
+
+fn set(table: &mut Table, key: &Key, text: &str, origin: &str, problems: &mut Vec<Problem>) {
+    let value = key.expects.read(text);
+    if !key.expects.accepts(&value) {
+        problems.push(Problem::bad_value(origin, key, &value));
+        return;
+    }
+    match key.name.split_once('.') {
+        Some((section, name)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(name.to_owned(), value);
+            }
+        }
+        None => {
+            table.insert(key.name.to_owned(), value);
+        }
+    }
+}
+
+/// `SERVICE_HOST`, `PORT_8000_TCP_ADDR`, `ADMIN_SERVICE_PORT_HTTP` …
+fn describes_a_service(rest: &str) -> bool {
+    let protocol = |text: &str| text.contains("_TCP") || text.contains("_UDP") || text.contains("_SCTP");
+    let rest = format!("_{rest}");
+    rest.ends_with("_SERVICE_HOST")
+        || rest.contains("_SERVICE_PORT")
+        || rest.ends_with("_PORT")
+        || rest.split_once("_PORT_").is_some_and(|(_, behind)| protocol(behind))
+}
+
+fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+    ConfigError::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
+}

@@ -1,0 +1,50 @@
+//! `[plugins]`: what a plugin may use up.
+
+use serde::Deserialize;
+
+use super::key::{Expects, Key};
+
+/// Limits of plugins and their calls.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsConfig {
+    /// Wall clock of one call of a message handler, host calls included, in milliseconds.
+    pub call_timeout_ms: u64,
+    /// The same for a message rule.
+    pub rule_timeout_ms: u64,
+    /// The same for an order-updated hook.
+    pub hook_timeout_ms: u64,
+    /// CPU time of one call, in milliseconds.
+    pub cpu_ms: u64,
+    /// Memory of one instance, in MiB.
+    pub memory_mib: u32,
+    /// Instances of one plugin at once.
+    pub max_concurrency: u32,
+    /// Largest .wasm file, in MiB.
+    pub max_file_mib: u32,
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("plugins.call_timeout_ms", Expects::Number(10, 60_000)),
+    Key::new("plugins.rule_timeout_ms", Expects::Number(10, 60_000)),
+    Key::new("plugins.hook_timeout_ms", Expects::Number(10, 600_000)),
+    Key::new("plugins.cpu_ms", Expects::Number(1, 60_000)),
+    // A Rust plugin does not start with less than about 1.1 MiB; no memory of 32-bit wasm is larger than 4 GiB.
+    Key::new("plugins.memory_mib", Expects::Number(2, 4096)),
+    Key::new("plugins.max_concurrency", Expects::Number(1, 1000)),
+    Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
+];
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        Self {
+            call_timeout_ms: 14_000,
+            rule_timeout_ms: 1000,
+            hook_timeout_ms: 30_000,
+            cpu_ms: 1000,
+            memory_mib: 64,
+            max_concurrency: 64,
+            max_file_mib: 32,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `/apps/{app}/plugins`: what plugins may do for an app.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    auth::Caller,
+    page::{Page, PageQuery},
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Body, Path, Problem, Query},
+    },
+    model::AppPlugin,
+    time,
+};
+
+/// What one plugin may do for one app.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AppPluginView {
+    app: String,
+    plugin: String,
+    #[serde(flatten)]
+    granted: Granted,
+    /// RFC 3339.
+    updated_at: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// Configuration and grants. What is left out is not granted.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Granted {
+    /// JSON handed to the plugin as it is.
+    #[schema(value_type = Object)]
+    config: serde_json::Map<String, serde_json::Value>,
+    /// A key-value store of its own.
+    kv: bool,
+    /// Hosts that it may call.
+    http_hosts: Vec<String>,
+    /// Paths of WeChat's API that it may call.
+    wechat_apis: Vec<String>,
+    /// The app's users.
+    users: bool,
+    /// read, create, refund.
+    orders: Vec<String>,
+}
+
+fn view(state: &AppState, granted: AppPlugin) -> AppPluginView {
+    let loaded = state.plugins.find(&granted.plugin).is_some_and(|plugin| plugin.loaded.is_some());
+    let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", granted.plugin);
+    AppPluginView {
+        app: granted.app,
+        plugin: granted.plugin,
+        granted: Granted {
+            config: granted.config.as_object().cloned().unwrap_or_default(),
+            kv: granted.kv,
+            http_hosts: granted.http_hosts,
+            wechat_apis: granted.wechat_apis,
+            users: granted.users,
+            orders: granted.orders,
+        },
+        updated_at: time::rfc3339(granted.updated_at),
+        warnings: if loaded { Vec::new() } else { vec![missing] },
+    }
+}
+
+/// Lists the plugins for which something is set in this app.
+#[utoipa::path(get, path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
+    responses((status = 200, body = Page<AppPluginView>), (status = 404, body = Problem)))]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<AppPluginView>>, Problem> {
+    caller.require(Some(&app), "manage")?;
+    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    let granted = state.store.app_plugins().list(&app).await?;
+    let items = granted.into_iter().map(|granted| view(&state, granted)).collect();
+    Ok(Json(page.of(items, |item: &AppPluginView| &item.plugin)))
+}
+
+/// Reads what a plugin may do for this app.
+#[utoipa::path(get, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+    params(("app" = String, Path), ("plugin" = String, Path)),
+    responses((status = 200, body = AppPluginView), (status = 404, body = Problem)))]
+pub async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, plugin)): Path<(String, String)>,
+) -> Result<Json<AppPluginView>, Problem> {
+    caller.require(Some(&app), "manage")?;
+    let granted = state.store.app_plugins().find(&app, &plugin).await?;
+    let granted = granted.ok_or_else(|| Problem::not_found("setting for plugin", &plugin))?;
+    Ok(Json(view(&state, granted)))
+}
+
+/// Sets what a plugin may do for this app; what was set before is replaced.
+#[utoipa::path(put, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+    params(("app" = String, Path), ("plugin" = String, Path)), request_body = Granted,
+    responses((status = 200, body = AppPluginView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn put(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, plugin)): Path<(String, String)>,
+    Body(granted): Body<Granted>,
+) -> Result<Json<AppPluginView>, Problem> {
+    caller.require(Some(&app), "manage")?;
+    let record = AppPlugin {
+        config: serde_json::Value::Object(granted.config),
+        kv: granted.kv,
+        http_hosts: granted.http_hosts,
+        wechat_apis: granted.wechat_apis,
+        users: granted.users,
+        orders: granted.orders,
+        ..AppPlugin::new(&app, plugin)
+    };
+    let errors = record.check();
+    if !errors.is_empty() {
+        return Err(super::invalid(errors));
+    }
+    let stored = state.store.app_plugins().put(&record).await?;
+    state.accounts.refresh().await?;
+    Ok(Json(view(&state, stored)))
+}
+
+/// Takes configuration and grants away.
+#[utoipa::path(delete, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+    params(("app" = String, Path), ("plugin" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, plugin)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Some(&app), "manage")?;
+    if !state.store.app_plugins().delete(&app, &plugin).await? {
+        return Err(Problem::not_found("setting for plugin", &plugin));
+    }
+    state.accounts.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

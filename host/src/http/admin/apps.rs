@@ -1,0 +1,316 @@
+//! `/apps`: the WeChat accounts.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    auth::Caller,
+    page::{Page, PageQuery},
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Body, Path, Problem, Query},
+    },
+    model::{App, AppType, EncodingMode, PluginTarget},
+    secret::Secret,
+    time,
+};
+
+/// An app as it is read. Secrets say only whether they are set.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AppView {
+    /// Unique, for programs and URLs.
+    name: String,
+    /// For people.
+    title: String,
+    /// For people.
+    description: String,
+    /// The kind of account.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "service")]
+    app_type: AppType,
+    /// WeChat's id of the account.
+    appid: String,
+    /// Whether WeChat has verified it (认证).
+    verified: bool,
+    appsecret: SecretView,
+    token: SecretView,
+    /// plain, compatible or safe.
+    #[schema(value_type = String, example = "safe")]
+    encoding_mode: EncodingMode,
+    encoding_aes_key: SecretView,
+    previous_encoding_aes_key: SecretView,
+    /// The plugin that answers messages: `greeter` or `greeter/vip`.
+    #[schema(value_type = Option<String>, example = "greeter")]
+    message_handler: Option<PluginTarget>,
+    /// The plugin that hears of changed orders.
+    #[schema(value_type = Option<String>)]
+    order_hook: Option<PluginTarget>,
+    /// What to enter at WeChat as the server's address (服务器地址 URL).
+    webhook_url: String,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+    /// What should be looked at, such as a plugin that is not there yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// A secret can be written and not read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SecretView {
+    /// Whether there is one.
+    set: bool,
+}
+
+impl From<&Option<Secret>> for SecretView {
+    fn from(secret: &Option<Secret>) -> Self {
+        Self { set: secret.is_some() }
+    }
+}
+
+/// A new app.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApp {
+    /// 1 to 16 letters, digits, `_` or `-`. Cannot be changed.
+    name: String,
+    /// 1 to 16 characters; the name without.
+    title: Option<String>,
+    #[serde(default)]
+    description: String,
+    /// service, subscription, miniprogram, pay_partner or other.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "service")]
+    app_type: AppType,
+    /// Cannot be changed.
+    appid: String,
+    verified: Option<bool>,
+    #[schema(value_type = Option<String>)]
+    appsecret: Option<Secret>,
+    /// 3 to 32 letters or digits; without it the app takes no messages.
+    #[schema(value_type = Option<String>)]
+    token: Option<Secret>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "safe")]
+    encoding_mode: EncodingMode,
+    /// EncodingAESKey, 43 letters or digits.
+    #[schema(value_type = Option<String>)]
+    encoding_aes_key: Option<Secret>,
+    #[schema(value_type = Option<String>)]
+    previous_encoding_aes_key: Option<Secret>,
+    #[schema(value_type = Option<String>, example = "greeter")]
+    message_handler: Option<PluginTarget>,
+    #[schema(value_type = Option<String>)]
+    order_hook: Option<PluginTarget>,
+}
+
+/// Changes to an app: what is absent stays, null takes away.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppPatch {
+    title: Option<String>,
+    description: Option<String>,
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<String>)]
+    app_type: Option<AppType>,
+    verified: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    appsecret: Option<Option<Secret>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    token: Option<Option<Secret>>,
+    #[schema(value_type = Option<String>)]
+    encoding_mode: Option<EncodingMode>,
+    /// The key that it replaces is kept as the previous one, unless that is set too.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    encoding_aes_key: Option<Option<Secret>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    previous_encoding_aes_key: Option<Option<Secret>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    message_handler: Option<Option<PluginTarget>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    order_hook: Option<Option<PluginTarget>>,
+}
+
+/// Tells null from absence.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl From<NewApp> for App {
+    fn from(new: NewApp) -> Self {
+        let mut app = Self::new(new.name, new.app_type, new.appid);
+        if let Some(title) = new.title {
+            app.title = title;
+        }
+        app.description = new.description;
+        app.verified = new.verified.unwrap_or(true);
+        app.appsecret = new.appsecret;
+        app.token = new.token;
+        app.encoding_mode = new.encoding_mode;
+        app.encoding_aes_key = new.encoding_aes_key;
+        app.previous_encoding_aes_key = new.previous_encoding_aes_key;
+        app.message_handler = new.message_handler;
+        app.order_hook = new.order_hook;
+        app
+    }
+}
+
+impl AppPatch {
+    fn apply(self, app: &mut App) {
+        fn set<T>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
+            }
+        }
+        set(&mut app.title, self.title);
+        set(&mut app.description, self.description);
+        set(&mut app.app_type, self.app_type);
+        set(&mut app.verified, self.verified);
+        set(&mut app.appsecret, self.appsecret);
+        set(&mut app.token, self.token);
+        set(&mut app.encoding_mode, self.encoding_mode);
+        if let Some(key) = self.encoding_aes_key
+            && key != app.encoding_aes_key
+        {
+            app.previous_encoding_aes_key = std::mem::replace(&mut app.encoding_aes_key, key);
+        }
+        set(&mut app.previous_encoding_aes_key, self.previous_encoding_aes_key);
+        set(&mut app.message_handler, self.message_handler);
+        set(&mut app.order_hook, self.order_hook);
+    }
+}
+
+fn view(state: &AppState, app: &App) -> AppView {
+    AppView {
+        name: app.name.clone(),
+        title: app.title.clone(),
+        description: app.description.clone(),
+        app_type: app.app_type,
+        appid: app.appid.clone(),
+        verified: app.verified,
+        appsecret: (&app.appsecret).into(),
+        token: (&app.token).into(),
+        encoding_mode: app.encoding_mode,
+        encoding_aes_key: (&app.encoding_aes_key).into(),
+        previous_encoding_aes_key: (&app.previous_encoding_aes_key).into(),
+        message_handler: app.message_handler.clone(),
+        order_hook: app.order_hook.clone(),
+        webhook_url: format!("{}/wechat/{}/", state.config.public_url, app.name),
+        created_at: time::rfc3339(app.created_at),
+        updated_at: time::rfc3339(app.updated_at),
+        warnings: warnings(state, app),
+    }
+}
+
+/// A plugin may be named before its file is there: then calls fail softly.
+fn warnings(state: &AppState, app: &App) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (field, target) in [("message_handler", &app.message_handler), ("order_hook", &app.order_hook)] {
+        let Some(target) = target else { continue };
+        let loaded = state.plugins.find(&target.plugin).and_then(|plugin| plugin.loaded.clone());
+        let Some(loaded) = loaded else {
+            warnings.push(format!("{field}: plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", target.plugin));
+            continue;
+        };
+        let entries = if field == "message_handler" { &loaded.description.handlers } else { &loaded.description.hooks };
+        if let Some(name) = &target.entry
+            && !entries.iter().any(|entry| entry.name == *name)
+        {
+            warnings.push(format!("{field}: plugin `{}` has no entry `{name}`", target.plugin));
+        }
+    }
+    warnings
+}
+
+/// Lists the apps that the token may manage.
+#[utoipa::path(get, path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, body = Page<AppView>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<AppView>>, Problem> {
+    let apps = state.store.apps().list().await?;
+    let seen = apps.iter().filter(|app| caller.sees(&app.name)).map(|app| view(&state, app)).collect();
+    Ok(Json(page.of(seen, |app: &AppView| &app.name)))
+}
+
+/// Creates an app.
+#[utoipa::path(post, path = "/apps", tag = "apps", request_body = NewApp, responses(
+    (status = 201, body = AppView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Body(new): Body<NewApp>,
+) -> Result<(StatusCode, Json<AppView>), Problem> {
+    caller.require(None, "manage")?;
+    let app = App::from(new);
+    let errors = app.check();
+    if !errors.is_empty() {
+        return Err(super::invalid(errors));
+    }
+    let app = state.store.apps().insert(&app).await?;
+    state.accounts.refresh().await?;
+    Ok((StatusCode::CREATED, Json(view(&state, &app))))
+}
+
+/// Reads an app.
+#[utoipa::path(get, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 200, body = AppView), (status = 404, body = Problem)))]
+pub async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<AppView>, Problem> {
+    caller.require(Some(&name), "manage")?;
+    let app = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    Ok(Json(view(&state, &app)))
+}
+
+/// Changes an app.
+#[utoipa::path(patch, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    request_body = AppPatch,
+    responses((status = 200, body = AppView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(patch): Body<AppPatch>,
+) -> Result<Json<AppView>, Problem> {
+    caller.require(Some(&name), "manage")?;
+    let before = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    let mut app = before.clone();
+    patch.apply(&mut app);
+    let errors = app.check_change(&before);
+    if !errors.is_empty() {
+        return Err(super::invalid(errors));
+    }
+    let app = state.store.apps().update(&app).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    state.accounts.refresh().await?;
+    Ok(Json(view(&state, &app)))
+}
+
+/// Deletes an app with all that belongs to it.
+#[utoipa::path(delete, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.require(None, "manage")?;
+    if !state.store.apps().delete(&name).await? {
+        return Err(Problem::not_found("app", &name));
+    }
+    state.accounts.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

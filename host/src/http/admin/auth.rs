@@ -1,0 +1,49 @@
+//! Who calls, and what they may do.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+
+use crate::{
+    http::{AppState, error::Problem},
+    model::ApiToken,
+};
+
+/// Somebody with a valid token.
+pub struct Caller(ApiToken);
+
+impl Caller {
+    /// Refuses callers who may not do `permission` to `app`, or to the whole installation.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require(&self, app: Option<&str>, permission: &str) -> Result<(), Problem> {
+        if self.0.allows(app, permission) {
+            return Ok(());
+        }
+        Err(Problem::forbidden(&app.map_or_else(|| "*".to_owned(), |app| format!("{app}|{permission}"))))
+    }
+
+    /// Whether the caller may see `app` in lists.
+    pub fn sees(&self, app: &str) -> bool {
+        self.0.allows(Some(app), "manage")
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let token = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .ok_or_else(Problem::unauthorized)?
+            .1;
+        let token = state.store.tokens().authenticate(token.trim()).await?;
+        token.map(Self).ok_or_else(Problem::unauthorized)
+    }
+}

@@ -1,0 +1,63 @@
+//! The admin API, `/api/v1/`.
+
+mod app_plugins;
+mod apps;
+mod auth;
+mod page;
+mod plugins;
+mod tokens;
+
+pub use plugins::PluginView;
+
+use axum::{extract::DefaultBodyLimit, http::Uri};
+use utoipa::openapi::{
+    InfoBuilder, OpenApi, SecurityRequirement,
+    security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{AppState, error::Problem};
+use crate::model::FieldError;
+
+/// The largest JSON body, in bytes.
+const BODY_BYTES: usize = 1 << 20;
+
+/// Every call of the admin API.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(apps::list, apps::create))
+        .routes(routes!(apps::read, apps::patch, apps::delete))
+        .routes(routes!(app_plugins::list))
+        .routes(routes!(app_plugins::read, app_plugins::put, app_plugins::delete))
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    OpenApiRouter::new().nest("/api/v1", v1)
+}
+
+/// Completes what the routes say of themselves.
+pub(super) fn described(mut document: OpenApi) -> OpenApi {
+    document.info = InfoBuilder::new()
+        .title("Weft")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("The admin API of Weft, a WebAssembly plugin host for WeChat."))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    document
+}
+
+/// 422 for what a model's own check found.
+fn invalid(errors: Vec<FieldError>) -> Problem {
+    Problem::invalid(errors.into_iter().map(|error| (error.field.to_owned(), error.message)).collect())
+}
+
+/// 404 as a problem.
+pub(super) async fn no_such_path(uri: Uri) -> Problem {
+    Problem::not_found("path", uri.path())
+}

@@ -1,0 +1,36 @@
+//! Lists: `limit` and `cursor` in, `items` and `next_cursor` out.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// 1 to 200 items; 50 without.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before; the beginning without.
+    cursor: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// In the order of their names.
+    items: Vec<T>,
+    /// Null on the last page.
+    next_cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The page of `items`, which are sorted by `key` and have no two of a key.
+    pub fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
+        let limit = self.limit.unwrap_or(50).clamp(1, 200);
+        let mut rest = items
+            .into_iter()
+            .skip_while(|item| self.cursor.as_deref().is_some_and(|cursor| key(item) <= cursor));
+        let items: Vec<T> = rest.by_ref().take(limit).collect();
+        let next_cursor = rest.next().and_then(|_| items.last().map(|item| key(item).to_owned()));
+        Page { items, next_cursor }
+    }
+}

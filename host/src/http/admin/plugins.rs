@@ -1,0 +1,223 @@
+//! `/plugins`: what is loaded, and uploads.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    auth::Caller,
+    page::{Page, PageQuery},
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Path, Problem, Query},
+    },
+    plugins::{Asks, Entry, LoadError, Loaded, Plugin},
+    time,
+};
+
+/// A plugin.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PluginView {
+    /// The file's name without `.wasm`.
+    name: String,
+    /// ready or failed. A plugin that is ready may have an error: the file that lies there now is
+    /// refused, and the version before it runs.
+    state: &'static str,
+    /// As the plugin says.
+    title: Option<String>,
+    version: Option<String>,
+    description: Option<String>,
+    /// SHA-256 of the file that runs.
+    digest: Option<String>,
+    exports: Exports,
+    asks: AsksView,
+    error: Option<ErrorView>,
+    /// RFC 3339.
+    loaded_at: Option<String>,
+    calls: Calls,
+}
+
+/// What a plugin has, by kind.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Exports {
+    handlers: Vec<EntryView>,
+    rules: Vec<EntryView>,
+    hooks: Vec<EntryView>,
+    observers: Vec<EntryView>,
+    pages: Vec<EntryView>,
+}
+
+/// One handler, rule, hook, observer or page.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EntryView {
+    name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    description: String,
+    /// The apps that it is restricted to; every app when absent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    apps: Vec<String>,
+}
+
+/// What a plugin would like to be granted.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct AsksView {
+    http_hosts: Vec<String>,
+    wechat_apis: Vec<String>,
+    kv: bool,
+    users: bool,
+    orders: Vec<String>,
+}
+
+/// Why a file is refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorView {
+    /// Stable, for programs.
+    code: &'static str,
+    detail: String,
+}
+
+/// Counts since the process started.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Calls {
+    total: u64,
+    failed: u64,
+    /// Mean wall clock in microseconds.
+    mean_us: u64,
+    last_error: Option<String>,
+}
+
+impl From<&Entry> for EntryView {
+    fn from(entry: &Entry) -> Self {
+        Self { name: entry.name.clone(), description: entry.description.clone(), apps: entry.apps.clone() }
+    }
+}
+
+impl From<&Asks> for AsksView {
+    fn from(asks: &Asks) -> Self {
+        Self {
+            http_hosts: asks.http_hosts.clone(),
+            wechat_apis: asks.wechat_apis.clone(),
+            kv: asks.kv,
+            users: asks.users,
+            orders: asks.orders.clone(),
+        }
+    }
+}
+
+impl From<&LoadError> for ErrorView {
+    fn from(error: &LoadError) -> Self {
+        Self { code: error.code(), detail: error.to_string() }
+    }
+}
+
+impl From<&Loaded> for Exports {
+    fn from(loaded: &Loaded) -> Self {
+        let views = |entries: &[Entry]| entries.iter().map(EntryView::from).collect();
+        let description = &loaded.description;
+        Self {
+            handlers: views(&description.handlers),
+            rules: views(&description.rules),
+            hooks: views(&description.hooks),
+            observers: views(&description.observers),
+            pages: views(&description.pages),
+        }
+    }
+}
+
+impl From<&Plugin> for PluginView {
+    fn from(plugin: &Plugin) -> Self {
+        let loaded = plugin.loaded.as_deref();
+        let (total, micros) = (plugin.statistics.calls(), plugin.statistics.micros());
+        Self {
+            name: plugin.name.to_string(),
+            state: if loaded.is_some() { "ready" } else { "failed" },
+            title: loaded.map(|loaded| loaded.description.name.clone()),
+            version: loaded.map(|loaded| loaded.description.version.clone()),
+            description: loaded.map(|loaded| loaded.description.description.clone()),
+            digest: loaded.map(|loaded| loaded.digest.clone()),
+            exports: loaded.map(Exports::from).unwrap_or_default(),
+            asks: loaded.map(|loaded| AsksView::from(&loaded.description.asks)).unwrap_or_default(),
+            error: plugin.error.as_ref().map(ErrorView::from),
+            loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
+            calls: Calls {
+                total,
+                failed: plugin.statistics.failures(),
+                mean_us: micros.checked_div(total).unwrap_or_default(),
+                last_error: plugin.statistics.last_error(),
+            },
+        }
+    }
+}
+
+/// Lists the plugins.
+#[utoipa::path(get, path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, body = Page<PluginView>)))]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<PluginView>>, Problem> {
+    caller.require(None, "manage")?;
+    let plugins = state.plugins.list().iter().map(|plugin| PluginView::from(&**plugin)).collect();
+    Ok(Json(page.of(plugins, |plugin: &PluginView| &plugin.name)))
+}
+
+/// Reads a plugin.
+#[utoipa::path(get, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+    responses((status = 200, body = PluginView), (status = 404, body = Problem)))]
+pub async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<PluginView>, Problem> {
+    caller.require(None, "manage")?;
+    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
+    Ok(Json(PluginView::from(&*plugin)))
+}
+
+/// Uploads a .wasm: it is checked first, then placed in the plugins folder and swapped in.
+#[utoipa::path(put, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 200, body = PluginView), (status = 413, body = Problem), (status = 422, body = Problem)))]
+pub async fn put(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Json<PluginView>, Problem> {
+    caller.require(None, "manage")?;
+    let limit = state.plugins.max_file_bytes();
+    let bytes = axum::body::to_bytes(request.into_body(), usize::try_from(limit).unwrap_or(usize::MAX))
+        .await
+        .map_err(|_| Problem::too_large(format!("the file may have {limit} bytes (plugins.max_file_mib)")))?;
+    match state.plugins.upload(&name, bytes.to_vec()).await {
+        Ok(plugin) => Ok(Json(PluginView::from(&*plugin))),
+        Err(crate::plugins::UploadError::Name) => Err(Problem::invalid(vec![(
+            "plugin".to_owned(),
+            "1 to 64 letters, digits, `_` or `-`".to_owned(),
+        )])),
+        Err(crate::plugins::UploadError::Refused(error)) => Err(Problem::refused(error.code(), error.to_string())),
+        Err(crate::plugins::UploadError::Write(error)) => Err(Problem::internal(&error)),
+    }
+}
+
+/// Removes a plugin's file; calls in flight finish.
+#[utoipa::path(delete, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.require(None, "manage")?;
+    if state.plugins.find(&name).is_none() {
+        return Err(Problem::not_found("plugin", &name));
+    }
+    state.plugins.delete(&name).await.map_err(|error| Problem::internal(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}

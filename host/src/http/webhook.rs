@@ -1,0 +1,157 @@
+//! `GET, POST /wechat/{app}/`: where WeChat verifies the address and delivers messages.
+//!
+//! Whatever is wrong with a request is answered 400 with an empty body, so that an attacker learns
+//! nothing from it; the log says more at debug level.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, RawQuery, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use weft_wechat::account::{Query, Refusal};
+
+use super::AppState;
+use crate::accounts::Account;
+
+/// The largest message that is read, in bytes; WeChat's are a few thousand.
+const MESSAGE_BYTES: usize = 1 << 20;
+
+/// How long a sender may take for the body.
+const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Why a request is answered 400.
+#[derive(Debug, thiserror::Error)]
+enum Rejected {
+    #[error("the query parameter `{0}` is missing or stands twice")]
+    Parameter(&'static str),
+    #[error("the timestamp is not a number")]
+    Timestamp,
+    #[error("the timestamp is {0} s away from this machine's clock (webhook.message_time_offset)")]
+    Stale(u64),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the body did not arrive, or is too large")]
+    Body,
+}
+
+/// Answers `echostr` when the signature is right.
+pub async fn verify(
+    State(state): State<AppState>,
+    Path(app): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match echo(&account, &parameters) {
+        Ok(echostr) => (
+            [
+                (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+                (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+            ],
+            echostr,
+        )
+            .into_response(),
+        Err(rejected) => reject(&app, &rejected),
+    }
+}
+
+/// Takes a message and answers it.
+pub async fn deliver(
+    State(state): State<AppState>,
+    Path(app): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Response {
+    let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match answer(&state, &account, &parameters, body).await {
+        Ok(Some(xml)) => {
+            ([(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"))], xml).into_response()
+        }
+        Ok(None) => StatusCode::OK.into_response(),
+        Err(rejected) => reject(&app, &rejected),
+    }
+}
+
+type Parameters = Vec<(String, String)>;
+
+/// An app that takes no messages is as absent as one that does not exist.
+fn find(state: &AppState, app: &str, query: Option<&str>) -> Option<(std::sync::Arc<Account>, Parameters)> {
+    let account = state.accounts.find(app).filter(|account| account.webhook.is_some())?;
+    let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    Some((account, parameters))
+}
+
+fn echo(account: &Account, parameters: &Parameters) -> Result<String, Rejected> {
+    let query = signed(parameters)?;
+    let echostr = parameter(parameters, "echostr")?.ok_or(Rejected::Parameter("echostr"))?;
+    if let Some(webhook) = &account.webhook {
+        webhook.verify(&query)?;
+    }
+    Ok(echostr)
+}
+
+async fn answer(
+    state: &AppState,
+    account: &Account,
+    parameters: &Parameters,
+    body: Body,
+) -> Result<Option<String>, Rejected> {
+    let query = signed(parameters)?;
+    let timestamp: u64 = query.timestamp.parse().map_err(|_| Rejected::Timestamp)?;
+    let now = state.clock.now();
+    let offset = now.abs_diff(timestamp);
+    if offset > state.config.webhook.message_time_offset {
+        return Err(Rejected::Stale(offset));
+    }
+    let Some(webhook) = &account.webhook else { return Ok(None) };
+    webhook.verify(&query)?;
+    let body = read(body).await?;
+    let delivery = webhook.open(&query, &body)?;
+    let (sender, receiver) = (delivery.message.sender.clone(), delivery.message.receiver.clone());
+    let encrypted = delivery.encrypted;
+    let Some(reply) = state.dispatcher.answer(account, delivery).await else { return Ok(None) };
+    let xml = reply.to_xml(&sender, &receiver, now);
+    Ok(Some(if encrypted {
+        webhook.seal_reply(&xml, timestamp, &query.nonce, rand::random())
+    } else {
+        xml
+    }))
+}
+
+async fn read(body: Body) -> Result<Bytes, Rejected> {
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MESSAGE_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        _ => Err(Rejected::Body),
+    }
+}
+
+fn signed(parameters: &Parameters) -> Result<Query, Rejected> {
+    let required = |name| parameter(parameters, name)?.ok_or(Rejected::Parameter(name));
+    Ok(Query {
+        signature: required("signature")?,
+        timestamp: required("timestamp")?,
+        nonce: required("nonce")?,
+        encrypt_type: parameter(parameters, "encrypt_type")?,
+        msg_signature: parameter(parameters, "msg_signature")?,
+    })
+}
+
+/// A parameter that stands twice has no defined value.
+fn parameter(parameters: &Parameters, name: &'static str) -> Result<Option<String>, Rejected> {
+    let mut values = parameters.iter().filter(|(own, _)| own == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value.cloned()),
+        _ => Err(Rejected::Parameter(name)),
+    }
+}
+
+fn reject(app: &str, rejected: &Rejected) -> Response {
+    tracing::debug!(app, reason = %rejected, "a webhook request is refused");
+    StatusCode::BAD_REQUEST.into_response()
+}

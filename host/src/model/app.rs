@@ -1,0 +1,302 @@
+//! An app: one WeChat account.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EncodingMode, FieldError, PluginTarget};
+use crate::secret::Secret;
+
+/// What kind of account an app is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppType {
+    /// 服务号.
+    Service,
+    /// 订阅号.
+    Subscription,
+    /// 小程序.
+    Miniprogram,
+    /// 服务商: pays on behalf of others.
+    PayPartner,
+    /// Anything else that has an appid.
+    Other,
+}
+
+impl AppType {
+    /// Every type, in the order in which people are offered them.
+    pub const ALL: [Self; 5] = [Self::Service, Self::Subscription, Self::Miniprogram, Self::PayPartner, Self::Other];
+
+    /// The text in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Subscription => "subscription",
+            Self::Miniprogram => "miniprogram",
+            Self::PayPartner => "pay_partner",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for AppType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No app type has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an app type is one of service, subscription, miniprogram, pay_partner, other")]
+pub struct UnknownAppType;
+
+impl FromStr for AppType {
+    type Err = UnknownAppType;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|app_type| app_type.as_str() == text).ok_or(UnknownAppType)
+    }
+}
+
+/// One WeChat account with everything needed to speak for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// Unique, for programs and URLs; never changes. 1 to 16 of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+    /// For people; 1 to 16 characters.
+    pub title: String,
+    /// For people; may be empty.
+    pub description: String,
+    /// 服务号, 订阅号, …
+    pub app_type: AppType,
+    /// WeChat's id of the account (`wx…`); does not change after creation.
+    pub appid: String,
+    /// 认证: whether WeChat has verified the account.
+    pub verified: bool,
+    /// The key to WeChat's API.
+    pub appsecret: Option<Secret>,
+    /// Signs the deliveries of messages.
+    pub token: Option<Secret>,
+    /// Whether deliveries are encrypted.
+    pub encoding_mode: EncodingMode,
+    /// `EncodingAESKey`: encrypts deliveries and replies.
+    pub encoding_aes_key: Option<Secret>,
+    /// The key before: WeChat may still use it for a short time after a change.
+    pub previous_encoding_aes_key: Option<Secret>,
+    /// The plugin that answers when no rule matched.
+    pub message_handler: Option<PluginTarget>,
+    /// The plugin that hears of changed orders.
+    pub order_hook: Option<PluginTarget>,
+    /// Seconds since 1970.
+    pub created_at: u64,
+    /// Seconds since 1970.
+    pub updated_at: u64,
+}
+
+/// Longest name and title, in characters.
+const NAME_LENGTH: usize = 16;
+/// Longest description, in characters.
+const DESCRIPTION_LENGTH: usize = 1000;
+
+impl App {
+    /// A verified app without secrets, titled with its name; the storage fills in the times.
+    pub fn new(name: impl Into<String>, app_type: AppType, appid: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            title: name.clone(),
+            name,
+            description: String::new(),
+            app_type,
+            appid: appid.into(),
+            verified: true,
+            appsecret: None,
+            token: None,
+            encoding_mode: EncodingMode::Plain,
+            encoding_aes_key: None,
+            previous_encoding_aes_key: None,
+            message_handler: None,
+            order_hook: None,
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
+    /// The fields that break their rules; empty when the app may be stored.
+    pub fn check(&self) -> Vec<FieldError> {
+        [
+            check_name(&self.name),
+            check_title(&self.title),
+            check_description(&self.description),
+            check_appid(&self.appid),
+            self.appsecret.as_ref().and_then(check_appsecret),
+            self.token.as_ref().and_then(check_token),
+            self.encoding_aes_key.as_ref().and_then(|key| check_encoding_aes_key("encoding_aes_key", key)),
+            self.previous_encoding_aes_key
+                .as_ref()
+                .and_then(|key| check_encoding_aes_key("previous_encoding_aes_key", key)),
+            self.check_encoding_mode(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The fields that break their rules when this app takes the place of `before`: as [`check`](Self::check), and
+    /// the name and the appid stay.
+    pub fn check_change(&self, before: &Self) -> Vec<FieldError> {
+        let stays = |field, changed: bool| changed.then(|| FieldError::new(field, "cannot be changed after creation"));
+        let mut errors = self.check();
+        errors.extend(stays("name", self.name != before.name));
+        errors.extend(stays("appid", self.appid != before.appid));
+        errors
+    }
+
+    fn check_encoding_mode(&self) -> Option<FieldError> {
+        let lacks_key = self.encoding_mode != EncodingMode::Plain && self.encoding_aes_key.is_none();
+        lacks_key.then(|| {
+            FieldError::new(
+                "encoding_aes_key",
+                format!("encoding mode {} needs the EncodingAESKey", self.encoding_mode),
+            )
+        })
+    }
+}
+
+fn check_name(name: &str) -> Option<FieldError> {
+    let right = (1..=NAME_LENGTH).contains(&name.len()) && name.bytes().all(is_word_byte);
+    (!right).then(|| FieldError::new("name", format!("1 to {NAME_LENGTH} letters, digits, `_` or `-`")))
+}
+
+fn check_title(title: &str) -> Option<FieldError> {
+    let right = (1..=NAME_LENGTH).contains(&title.chars().count()) && !title.chars().any(char::is_control);
+    (!right).then(|| FieldError::new("title", format!("1 to {NAME_LENGTH} characters")))
+}
+
+fn check_description(description: &str) -> Option<FieldError> {
+    // PostgreSQL cannot store U+0000 in a text.
+    let right = description.chars().count() <= DESCRIPTION_LENGTH && !description.contains('\0');
+    (!right).then(|| FieldError::new("description", format!("at most {DESCRIPTION_LENGTH} characters, no U+0000")))
+}
+
+fn check_appid(appid: &str) -> Option<FieldError> {
+    let right = (1..=32).contains(&appid.len()) && appid.bytes().all(is_word_byte);
+    (!right).then(|| FieldError::new("appid", "1 to 32 letters, digits, `_` or `-`, such as wx0123456789abcdef"))
+}
+
+fn check_appsecret(appsecret: &Secret) -> Option<FieldError> {
+    let text = appsecret.expose();
+    let right = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    (!right).then(|| FieldError::new("appsecret", "1 to 128 visible ASCII characters; WeChat's have 32"))
+}
+
+fn check_token(token: &Secret) -> Option<FieldError> {
+    let text = token.expose();
+    let right = (3..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (!right).then(|| FieldError::new("token", "3 to 32 letters or digits"))
+}
+
+fn check_encoding_aes_key(field: &'static str, key: &Secret) -> Option<FieldError> {
+    let text = key.expose();
+    let right = text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (!right).then(|| FieldError::new(field, "exactly 43 letters or digits"))
+}
+
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+    fn fields(app: &App) -> Vec<&'static str> {
+        app.check().into_iter().map(|error| error.field).collect()
+    }
+
+    fn app(change: impl FnOnce(&mut App)) -> App {
+        let mut app = App::new("shop", AppType::Service, "wx0123456789abcdef");
+        change(&mut app);
+        app
+    }
+
+    #[test]
+    fn a_new_app_is_titled_with_its_name_and_breaks_no_rule() {
+        let app = app(|_| ());
+        assert_eq!(app.title, "shop");
+        assert!(app.verified);
+        assert_eq!(fields(&app), [""; 0]);
+    }
+
+    #[test]
+    fn every_field_has_its_rule() {
+        for name in ["", "seventeen-letters", "a b", "店", "a/b", "a.b"] {
+            assert_eq!(fields(&app(|app| name.clone_into(&mut app.name))), ["name"], "{name:?}");
+        }
+        assert_eq!(fields(&app(|app| app.title = "一二三四五六七八九十一二三四五六".into())), [""; 0]);
+        for title in ["", "一二三四五六七八九十一二三四五六七", "a\nb"] {
+            assert_eq!(fields(&app(|app| title.clone_into(&mut app.title))), ["title"], "{title:?}");
+        }
+        assert_eq!(fields(&app(|app| app.description = "a\0b".into())), ["description"]);
+        for appid in ["", "wx 1", &"w".repeat(33)] {
+            assert_eq!(fields(&app(|app| appid.clone_into(&mut app.appid))), ["appid"], "{appid:?}");
+        }
+        for token in ["", "ab", "with-dash", &"t".repeat(33)] {
+            assert_eq!(fields(&app(|app| app.token = Some(Secret::new(token)))), ["token"], "{token:?}");
+        }
+        assert_eq!(fields(&app(|app| app.appsecret = Some(Secret::new("")))), ["appsecret"]);
+        for key in ["", &AES_KEY[1..], "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF="] {
+            assert_eq!(fields(&app(|app| app.encoding_aes_key = Some(Secret::new(key)))), ["encoding_aes_key"]);
+            assert_eq!(
+                fields(&app(|app| app.previous_encoding_aes_key = Some(Secret::new(key)))),
+                ["previous_encoding_aes_key"]
+            );
+        }
+    }
+
+    #[test]
+    fn encrypted_modes_need_a_key() {
+        for mode in [EncodingMode::Compatible, EncodingMode::Safe] {
+            assert_eq!(fields(&app(|app| app.encoding_mode = mode)), ["encoding_aes_key"]);
+            let with_key = app(|app| {
+                app.encoding_mode = mode;
+                app.encoding_aes_key = Some(Secret::new(AES_KEY));
+            });
+            assert_eq!(fields(&with_key), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn name_and_appid_stay_as_they_were_created() {
+        let before = app(|_| ());
+        let after = app(|app| {
+            app.name = "other".into();
+            app.appid = "wx1".into();
+            app.title = "商店".into();
+        });
+        let fields: Vec<_> = after.check_change(&before).into_iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["name", "appid"]);
+    }
+
+    #[test]
+    fn types_and_modes_have_one_text_everywhere() {
+        for app_type in AppType::ALL {
+            assert_eq!(app_type.as_str().parse(), Ok(app_type));
+            assert_eq!(serde_json::to_value(app_type).unwrap(), app_type.as_str());
+        }
+        for mode in [EncodingMode::Plain, EncodingMode::Compatible, EncodingMode::Safe] {
+            assert_eq!(mode.as_str().parse(), Ok(mode));
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+        }
+        assert_eq!("PayPartner".parse::<AppType>(), Err(UnknownAppType));
+        assert_eq!("SAFE".parse::<EncodingMode>(), Err(_));
+    }
+
+    #[test]
+    fn secrets_do_not_print_with_the_app() {
+        let app = app(|app| app.appsecret = Some(Secret::new("0c79e1fa963cd80cc0be99b20a18faeb")));
+        assert!(!format!("{app:?}").contains("0c79"));
+    }
+}

@@ -1,0 +1,28 @@
+//! The nouns of the database, with the rules that their fields obey. Nothing here does I/O.
+
+mod app;
+mod app_plugin;
+mod plugin_target;
+mod token;
+
+pub use app::{App, AppType};
+pub use app_plugin::AppPlugin;
+pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use token::{ApiToken, PERMISSIONS, check_new_token};
+pub use weft_wechat::account::EncodingMode;
+
+/// A field that breaks its rule, and what would be right. Never holds the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name as it is written in JSON.
+    pub field: &'static str,
+    /// What would be right, in lower case without full stop.
+    pub message: String,
+}
+
+impl FieldError {
+    /// `field` breaks its rule: `message` says the rule.
+    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
+        Self { field, message: message.into() }
+    }
+}

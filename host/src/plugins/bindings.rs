@@ -1,0 +1,20 @@
+//! The types and traits that wasmtime makes of `wit/`: the only place that does.
+
+#![expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    clippy::allow_attributes,
+    reason = "generated; the WIT carries the documentation"
+)]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "plugin",
+    imports: { default: async | trappable },
+    exports: { default: async },
+});
+
+pub use self::exports::weft::plugin as exported;
+pub use self::weft::plugin as imported;

@@ -1,0 +1,127 @@
+//! Builds a plugin's source with cargo, as its author would by hand.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde::Deserialize;
+use tokio::process::Command;
+
+/// What plugins are compiled to.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// Variables of an outer cargo or of a coverage tool, which would change what the inner one builds.
+const NOT_INHERITED: &[&str] = &[
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_MANIFEST_DIR",
+    "LLVM_PROFILE_FILE",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+];
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No cargo or rustc.
+    #[error("`{program}` does not start: {source}; install Rust with rustup")]
+    NoRust {
+        /// cargo or rustc.
+        program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The target's standard library is missing and could not be added.
+    #[error("the Rust target {TARGET} is missing: run `rustup target add {TARGET}`")]
+    NoTarget,
+    /// cargo said why on standard error.
+    #[error("cargo could not build {}", .0.display())]
+    Failed(PathBuf),
+    /// The package has no cdylib.
+    #[error("{} built, and made no .wasm: its Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`", .0.display())]
+    NoComponent(PathBuf),
+}
+
+/// Builds the package in `folder` in release mode and returns where its .wasm is. cargo's progress
+/// goes to standard error.
+///
+/// # Errors
+/// When the tools are missing or the source does not build.
+pub async fn build(folder: &Path, features: &[&str]) -> Result<PathBuf, BuildError> {
+    ensure_target().await?;
+    let manifest = folder.join("Cargo.toml");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+        .arg("--manifest-path")
+        .arg(&manifest);
+    if !features.is_empty() {
+        cargo.arg("--features").arg(features.join(","));
+    }
+    for variable in NOT_INHERITED {
+        cargo.env_remove(variable);
+    }
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|source| BuildError::NoRust { program: "cargo", source })?;
+    if !output.status.success() {
+        return Err(BuildError::Failed(folder.to_owned()));
+    }
+    let manifest = std::fs::canonicalize(&manifest).unwrap_or(manifest);
+    component(&String::from_utf8_lossy(&output.stdout), &manifest).ok_or_else(|| BuildError::NoComponent(folder.to_owned()))
+}
+
+/// Adds the target when it is missing; without rustup, or without a network, says how.
+async fn ensure_target() -> Result<(), BuildError> {
+    let library = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|source| BuildError::NoRust { program: "rustc", source })?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&library.stdout).trim());
+    if library.status.success() && folder.is_dir() {
+        return Ok(());
+    }
+    let added = Command::new("rustup").args(["target", "add", TARGET]).stdin(Stdio::null()).status().await;
+    if added.is_ok_and(|status| status.success()) { Ok(()) } else { Err(BuildError::NoTarget) }
+}
+
+/// What of cargo's messages matters here.
+#[derive(Deserialize)]
+struct CargoMessage {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+fn component(messages: &str, manifest: &Path) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest)
+        .flat_map(|message| message.filenames)
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+}
+
+/// Copies a component into the plugins folder in one step; returns where it is now.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub async fn install(component: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let file = component.file_name().ok_or_else(|| io::Error::other("the component has no file name"))?;
+    let bytes = tokio::fs::read(component).await?;
+    let (folder, file) = (folder.to_owned(), folder.join(file));
+    tokio::fs::create_dir_all(&folder).await?;
+    let installed = file.clone();
+    tokio::task::spawn_blocking(move || super::registry::place(&folder, &file, &bytes)).await.map_err(io::Error::other)??;
+    Ok(installed)
+}

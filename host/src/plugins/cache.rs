@@ -1,0 +1,93 @@
+//! Compiled plugins on disk, so that a start does not compile them again.
+//!
+//! Compiled code is native code: whoever can write it can do anything. Every file therefore ends
+//! in a MAC made with a key that is derived from the operator's secret key, over the code and the
+//! name that it is stored under. What does not verify is compiled again.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    io::Write,
+    path::PathBuf,
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::{Engine, component::Component};
+
+const MAC_BYTES: usize = 32;
+
+/// A folder of compiled plugins.
+pub struct Cache {
+    folder: PathBuf,
+    key: [u8; 32],
+}
+
+impl Cache {
+    /// `key` authenticates the files; nobody else may know it.
+    pub fn new(folder: PathBuf, key: [u8; 32]) -> Self {
+        Self { folder, key }
+    }
+
+    /// The component of `bytes`, whose SHA-256 is `digest`: from the cache, or compiled and kept.
+    ///
+    /// # Errors
+    /// When the bytes are not a valid component. A cache that cannot be used is only logged.
+    pub fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let name = file_name(engine, digest);
+        if let Some(component) = self.read(engine, &name) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(engine, bytes)?;
+        if let Err(error) = self.write(&name, &component) {
+            tracing::warn!(%error, folder = %self.folder.display(), "the compiled plugin could not be kept");
+        }
+        Ok(component)
+    }
+
+    fn read(&self, engine: &Engine, name: &str) -> Option<Component> {
+        let mut code = fs::read(self.folder.join(name)).ok()?;
+        let mac = code.split_off(code.len().checked_sub(MAC_BYTES)?);
+        if self.mac(name, &code).verify_slice(&mac).is_err() {
+            tracing::warn!(file = name, "a compiled plugin was changed by somebody else: it is compiled again");
+            return None;
+        }
+        load(engine, &code)
+            .inspect_err(|error| tracing::debug!(%error, file = name, "the compiled plugin does not fit this host"))
+            .ok()
+    }
+
+    fn write(&self, name: &str, component: &Component) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let mut code = component.serialize()?;
+        let mac = self.mac(name, &code).finalize().into_bytes();
+        code.extend_from_slice(&mac);
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&code)?;
+        file.persist(self.folder.join(name))?;
+        Ok(())
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(name.as_bytes());
+        mac.update(&[0]);
+        mac.update(code);
+        mac
+    }
+}
+
+/// Code for another version of wasmtime, or other settings, has another name.
+fn file_name(engine: &Engine, digest: &str) -> String {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    format!("{digest}-{:016x}.cwasm", settings.finish())
+}
+
+#[expect(unsafe_code, reason = "the one way to load compiled code; `read` has verified its MAC")]
+fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what `Component::serialize` made in this program: their MAC, with a
+    // key that only the operator's secret key gives, has just been verified.
+    unsafe { Component::deserialize(engine, code) }
+}

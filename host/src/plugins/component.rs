@@ -1,0 +1,231 @@
+//! From the bytes of a file to a plugin that can be called: checked, compiled, asked what it is.
+
+use std::{sync::Arc, time::SystemTime};
+
+use sha2::{Digest, Sha256};
+use wasmtime::{
+    Engine,
+    component::{Component, InstancePre, Linker, types::ComponentItem},
+};
+
+use super::{
+    bindings::exported::{handlers, hooks, manifest, observers, pages, rules},
+    cache::Cache,
+    engine,
+    error::{CallError, LoadError},
+    instance::{self, State},
+    limits::{DESCRIBE_TIMEOUT, Limits},
+};
+use crate::storage::Store as Database;
+
+pub use manifest::{Asks, Description, Entry};
+
+/// A plugin's code, ready to be called.
+pub struct Loaded {
+    /// The file's name without `.wasm`.
+    pub name: Arc<str>,
+    /// The SHA-256 of the file in lower-case hexadecimal.
+    pub digest: String,
+    /// What the plugin says of itself.
+    pub description: Description,
+    /// When it was loaded.
+    pub loaded_at: SystemTime,
+    pub(super) pre: InstancePre<State>,
+    pub(super) exports: Exports,
+}
+
+/// The interfaces that the component exports.
+pub(super) struct Exports {
+    manifest: manifest::GuestIndices,
+    pub(super) handlers: Option<handlers::GuestIndices>,
+    pub(super) rules: Option<rules::GuestIndices>,
+    pub(super) hooks: Option<hooks::GuestIndices>,
+    pub(super) observers: Option<observers::GuestIndices>,
+    pub(super) pages: Option<pages::GuestIndices>,
+}
+
+/// The SHA-256 of a file's bytes in lower-case hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// What loading needs, the same for every file.
+#[derive(Clone)]
+pub struct Loader {
+    engine: Engine,
+    linker: Arc<Linker<State>>,
+    cache: Arc<Cache>,
+    database: Database,
+    limits: Limits,
+}
+
+impl Loader {
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run on this machine.
+    pub fn new(cache: Cache, database: Database, limits: Limits) -> wasmtime::Result<Self> {
+        let engine = engine::engine(limits.memory)?;
+        let linker = Arc::new(engine::linker(&engine)?);
+        Ok(Self { engine, linker, cache: Arc::new(cache), database, limits })
+    }
+
+    /// Takes a file through every check. A file that passes can be called.
+    ///
+    /// # Errors
+    /// The first check that it fails.
+    pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
+        let loader = self.clone();
+        let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
+        let (digest, pre, exports) =
+            compiled.unwrap_or_else(|panic| Err(LoadError::Invalid(format!("the compiler failed: {panic}"))))?;
+        let mut loaded = Loaded {
+            name: name.into(),
+            digest,
+            description: empty_description(),
+            loaded_at: SystemTime::now(),
+            pre,
+            exports,
+        };
+        loaded.description = self.describe(&loaded).await.map_err(|error| LoadError::Describe(error.to_string()))?;
+        check_description(&loaded)?;
+        Ok(loaded)
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<(String, InstancePre<State>, Exports), LoadError> {
+        check_header(bytes, self.limits.file)?;
+        let digest = digest(bytes);
+        let component = self
+            .cache
+            .component(&self.engine, &digest, bytes)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        check_imports(&component, &self.engine)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
+        let exports = exports(&pre)?;
+        Ok((digest, pre, exports))
+    }
+
+    async fn describe(&self, loaded: &Loaded) -> Result<Description, CallError> {
+        let manifest = &loaded.exports.manifest;
+        instance::run(loaded, None, &self.database, &self.limits, DESCRIBE_TIMEOUT, async |store, instance| {
+            manifest.load(&mut *store, instance)?.call_describe(&mut *store).await
+        })
+        .await
+    }
+}
+
+/// The first eight bytes tell a component from a core module and from anything else.
+fn check_header(bytes: &[u8], limit: u64) -> Result<(), LoadError> {
+    let actual = bytes.len() as u64;
+    if actual > limit {
+        return Err(LoadError::TooLarge { actual, limit });
+    }
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule),
+        _ => Err(LoadError::NotWebAssembly),
+    }
+}
+
+/// Names the first import that is not offered, in words that say what to do.
+fn check_imports(component: &Component, engine: &Engine) -> Result<(), LoadError> {
+    for (name, _) in component.component_type().imports(engine) {
+        let interface = name.split('@').next().unwrap_or(name);
+        if engine::OFFERED.contains(&interface) {
+            continue;
+        }
+        let hint = if interface.starts_with("wasi:filesystem") {
+            "there is no file system; put what the plugin reads into the program with include_str!, or into its configuration"
+        } else if interface.starts_with("wasi:sockets") || interface.starts_with("wasi:http") {
+            "there are no sockets; weft_plugin::http calls the hosts that the operator grants"
+        } else if interface.starts_with("weft:plugin") {
+            "this Weft does not offer it yet; a newer one may"
+        } else {
+            "they have weft:plugin and WASI's clocks, randomness and standard output"
+        };
+        return Err(LoadError::Import { name: name.to_owned(), hint: hint.to_owned() });
+    }
+    Ok(())
+}
+
+fn exports(pre: &InstancePre<State>) -> Result<Exports, LoadError> {
+    let component = pre.component();
+    let names: Vec<String> = component
+        .component_type()
+        .exports(pre.engine())
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let has = |interface: &str| {
+        names.iter().any(|name| name.split('@').next() == Some(&format!("weft:plugin/{interface}")))
+    };
+    if !has("manifest") {
+        return Err(LoadError::NoManifest);
+    }
+    let mismatch = |error: wasmtime::Error| LoadError::Mismatch(format!("{error:#}"));
+    Ok(Exports {
+        manifest: manifest::GuestIndices::new(pre).map_err(mismatch)?,
+        handlers: has("handlers").then(|| handlers::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+        rules: has("rules").then(|| rules::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+        hooks: has("hooks").then(|| hooks::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+        observers: has("observers").then(|| observers::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+        pages: has("pages").then(|| pages::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+    })
+}
+
+/// What a component says must be addressable: names are checked, and each kind that has entries
+/// must be exported.
+fn check_description(loaded: &Loaded) -> Result<(), LoadError> {
+    let (description, exports) = (&loaded.description, &loaded.exports);
+    let kinds = [
+        ("handlers", &description.handlers, exports.handlers.is_some()),
+        ("rules", &description.rules, exports.rules.is_some()),
+        ("hooks", &description.hooks, exports.hooks.is_some()),
+        ("observers", &description.observers, exports.observers.is_some()),
+        ("pages", &description.pages, exports.pages.is_some()),
+    ];
+    for (kind, entries, exported) in kinds {
+        if !entries.is_empty() && !exported {
+            return Err(LoadError::Description(format!("it names {kind} and does not export weft:plugin/{kind}")));
+        }
+        let mut seen = std::collections::HashSet::new();
+        for entry in entries {
+            if !is_name(&entry.name) {
+                let name = super::host::log::printable(&entry.name);
+                return Err(LoadError::Description(format!("`{name}` in {kind} is not a name of [a-z0-9_-], 1 to 64")));
+            }
+            if !seen.insert(&entry.name) {
+                return Err(LoadError::Description(format!("`{}` stands twice in {kind}", entry.name)));
+            }
+        }
+    }
+    if kinds.iter().all(|(_, entries, _)| entries.is_empty()) {
+        return Err(LoadError::Description(
+            "it has no handler, rule, hook, observer or page: annotate a function with #[message_handler]".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+}
+
+fn empty_description() -> Description {
+    Description {
+        name: String::new(),
+        version: String::new(),
+        description: String::new(),
+        handlers: Vec::new(),
+        rules: Vec::new(),
+        hooks: Vec::new(),
+        observers: Vec::new(),
+        pages: Vec::new(),
+        asks: Asks { http_hosts: Vec::new(), wechat_apis: Vec::new(), kv: false, users: false, orders: Vec::new() },
+        config_schema: None,
+    }
+}

@@ -1,0 +1,141 @@
+//! The one wasmtime engine: its settings, the clock that interrupts guests, and what guests may
+//! import.
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    component::{HasSelf, Linker},
+};
+use wasmtime_wasi::{
+    WasiView,
+    cli::{WasiCli, WasiCliView},
+    clocks::{WasiClocks, WasiClocksView},
+    p2::bindings::{cli, clocks, random},
+    random::WasiRandom,
+};
+
+use super::{bindings::imported, instance::State, limits};
+
+/// Interfaces that guests may import, without their versions. What is not here is refused when a
+/// file is loaded, with its name.
+pub const OFFERED: &[&str] = &[
+    "weft:plugin/context",
+    "weft:plugin/config",
+    "weft:plugin/log",
+    "weft:plugin/kv",
+    "weft:plugin/types",
+    "weft:plugin/message",
+    "weft:plugin/reply",
+    "weft:plugin/order",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:random/random",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+];
+
+/// Makes the engine, with a pool of instances where the system has the address space for one.
+///
+/// # Errors
+/// When wasmtime cannot run on this machine at all.
+pub fn engine(memory: usize) -> wasmtime::Result<Engine> {
+    let engine = Engine::new(config().allocation_strategy(pool(memory))).or_else(|error| {
+        tracing::warn!(
+            %error,
+            "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
+        );
+        Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+    })?;
+    tick(&engine)?;
+    Ok(engine)
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .max_wasm_stack(limits::WASM_STACK)
+        .async_stack_size(limits::CALL_STACK);
+    config
+}
+
+fn pool(memory: usize) -> InstanceAllocationStrategy {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(limits::INSTANCES)
+        .total_core_instances(4 * limits::INSTANCES)
+        .total_memories(limits::INSTANCES)
+        .total_tables(2 * limits::INSTANCES)
+        .total_stacks(limits::INSTANCES)
+        .max_core_instances_per_component(limits::CORE_INSTANCES)
+        .max_memories_per_component(limits::MEMORIES)
+        .max_tables_per_component(limits::TABLES)
+        .max_memory_size(memory)
+        .table_elements(limits::TABLE_ELEMENTS)
+        .max_unused_warm_slots(limits::INSTANCES)
+        .linear_memory_keep_resident(limits::KEEP_RESIDENT)
+        .table_keep_resident(limits::KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
+    InstanceAllocationStrategy::Pooling(pool)
+}
+
+/// Moves the engine's epoch on for as long as the engine lives. A thread of its own, because
+/// guests keep the runtime's threads busy just when it matters.
+fn tick(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("plugin-clock".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(limits::TICK);
+            }
+        })?;
+    Ok(())
+}
+
+/// All that [`OFFERED`] names.
+///
+/// # Errors
+/// When an interface is defined twice, which no input can cause.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    imported::context::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::config::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::log::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+
+    wasmtime_wasi_io::add_to_linker_async(l)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    Ok(linker)
+}

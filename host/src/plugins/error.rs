@@ -1,0 +1,137 @@
+//! What can go wrong with a plugin file, and with a call.
+
+use std::{fmt, time::Duration};
+
+/// Why a file is not a plugin that can run. `code` is stable; the text is for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// It could not be read.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(String),
+    /// It is larger than `plugins.max_file_mib`.
+    #[error("the file has {actual} bytes and may have {limit}: make it smaller, or raise plugins.max_file_mib")]
+    TooLarge {
+        /// Bytes.
+        actual: u64,
+        /// Bytes.
+        limit: u64,
+    },
+    /// It does not begin as WebAssembly does.
+    #[error("this is not WebAssembly: a plugin is what `cargo build --target wasm32-wasip2 --release` makes")]
+    NotWebAssembly,
+    /// A core module, as other targets make.
+    #[error("this is a core module and not a component: build it with --target wasm32-wasip2")]
+    CoreModule,
+    /// It is cut off or damaged.
+    #[error("the component is damaged or not complete: {0}")]
+    Invalid(String),
+    /// It imports something that plugins may not have.
+    #[error("it imports {name}, which plugins do not have: {hint}")]
+    Import {
+        /// With its version.
+        name: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It does not export what a plugin must.
+    #[error("it does not export weft:plugin/manifest: build it with the weft-plugin crate and annotate a function with #[message_handler]")]
+    NoManifest,
+    /// An import or export has another shape than this host's.
+    #[error("it was built for another version of weft:plugin than this host's 1.x: {0}")]
+    Mismatch(String),
+    /// It did not say what it is.
+    #[error("it could not describe itself: {0}")]
+    Describe(String),
+    /// What it says of itself is not usable.
+    #[error("its description is not usable: {0}")]
+    Description(String),
+}
+
+impl LoadError {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::TooLarge { .. } => "too_large",
+            Self::NotWebAssembly => "not_webassembly",
+            Self::CoreModule => "core_module",
+            Self::Invalid(_) => "invalid_component",
+            Self::Import { .. } => "import_not_offered",
+            Self::NoManifest => "no_manifest",
+            Self::Mismatch(_) => "interface_mismatch",
+            Self::Describe(_) => "describe_failed",
+            Self::Description(_) => "bad_description",
+        }
+    }
+}
+
+/// Why a call gave no answer. None of these is the host's failure.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// No such file, or none that ever loaded.
+    #[error("plugin `{0}` is not there: drop {0}.wasm into the plugins folder")]
+    NotLoaded(String),
+    /// The plugin has nothing of that name.
+    #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has}")]
+    NoSuchEntry {
+        /// The plugin.
+        plugin: String,
+        /// handler, rule, hook, observer or page.
+        kind: &'static str,
+        /// What was asked for; empty for the default.
+        name: String,
+        /// What there is, with commas between.
+        has: String,
+    },
+    /// The plugin restricts the entry to other apps.
+    #[error("{kind} `{name}` of plugin `{plugin}` is only for other apps")]
+    NotForApp {
+        /// The plugin.
+        plugin: String,
+        /// handler, rule, hook, observer or page.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// No instance became free in time.
+    #[error("plugin `{0}` already runs as many calls as it may (plugins.max_concurrency)")]
+    Busy(String),
+    /// Wall clock.
+    #[error("the call did not end within {} ms", after.as_millis())]
+    TimedOut {
+        /// The limit.
+        after: Duration,
+    },
+    /// CPU time.
+    #[error("the call used up its {} ms of CPU time (plugins.cpu_ms)", after.as_millis())]
+    CpuExhausted {
+        /// The limit.
+        after: Duration,
+    },
+    /// A trap: a panic, an exit, memory that could not be had.
+    #[error("the plugin crashed: {0}")]
+    Crashed(Crash),
+    /// The plugin's own error.
+    #[error("the plugin answered an error: {0}")]
+    Failed(String),
+    /// The plugin's answer cannot be sent.
+    #[error("the plugin's reply is not one: {0}")]
+    BadReply(String),
+}
+
+/// How a guest died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crash {
+    /// The trap in words.
+    pub cause: String,
+    /// What the guest printed before, where a panic's text stands.
+    pub printed: String,
+    /// The guest's functions, innermost first; empty when it keeps no names.
+    pub backtrace: String,
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.printed.is_empty() { f.write_str(&self.cause) } else { f.write_str(&self.printed) }
+    }
+}

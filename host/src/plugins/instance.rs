@@ -1,0 +1,225 @@
+//! One guarded call: a fresh instance, its clock, its limits, and what went wrong in words.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline, component::Instance};
+use wasmtime_wasi::{I32Exit, ResourceTable, WasiCtx, WasiCtxView, WasiView};
+
+use super::{
+    component::Loaded,
+    error::{CallError, Crash},
+    limits::{self, Limits},
+    output::Output,
+};
+use crate::{
+    model::{App, AppPlugin},
+    storage::Store as Database,
+};
+
+/// What a call is about: what its host functions answer from.
+#[derive(Clone)]
+pub struct Subject {
+    /// The app that the call runs for.
+    pub app: Arc<App>,
+    /// What the plugin may do for this app, when the operator has set anything.
+    pub granted: Option<Arc<AppPlugin>>,
+    /// The same for every try at the same delivery or event.
+    pub delivery_id: Arc<str>,
+    /// The decrypted message; empty in calls that handle none.
+    pub raw: Arc<str>,
+}
+
+/// What an instance carries besides its memory.
+pub struct State {
+    /// The plugin's name.
+    pub(super) plugin: Arc<str>,
+    /// None while the plugin describes itself.
+    pub(super) subject: Option<Subject>,
+    pub(super) database: Database,
+    /// When the host ends the call.
+    pub(super) ends: Instant,
+    pub(super) lines_logged: u32,
+    memory: Memory,
+    wasi: WasiCtx,
+    resources: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+    }
+}
+
+impl wasmtime_wasi_io::IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.resources
+    }
+}
+
+/// Counts what an instance holds, over all its memories and tables.
+struct Memory {
+    bytes: usize,
+    limit: usize,
+    elements: usize,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.bytes, current, desired, self.limit))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.elements, current, desired, limits::TABLE_ELEMENTS))
+    }
+}
+
+fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool {
+    let after = held.saturating_sub(current).saturating_add(desired);
+    let allowed = after <= limit;
+    if allowed {
+        *held = after;
+    }
+    allowed
+}
+
+/// Runs `call` in a fresh instance of `loaded`, for at most `timeout` of wall clock and the CPU
+/// time and memory of `limits`.
+///
+/// # Errors
+/// When the guest traps, exits, or exceeds a limit; never because of another call.
+pub async fn run<T>(
+    loaded: &Loaded,
+    subject: Option<Subject>,
+    database: &Database,
+    limits: &Limits,
+    timeout: Duration,
+    call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
+) -> Result<T, CallError> {
+    let output = Output::default();
+    let meter = Arc::new(CpuMeter::default());
+    let mut store = store(loaded, subject, database, limits, timeout, &output, &meter);
+    let attempt = meter.measure(async {
+        let instance = loaded.pre.instantiate_async(&mut store).await?;
+        call(&mut store, &instance).await
+    });
+    let result = match tokio::time::timeout(timeout, attempt).await {
+        Ok(result) => result.map_err(|error| explain(&error, limits, output.take())),
+        Err(_) => Err(CallError::TimedOut { after: timeout }),
+    };
+    if result.is_ok() {
+        log_output(&store, &output.take());
+    }
+    result
+}
+
+fn store(
+    loaded: &Loaded,
+    subject: Option<Subject>,
+    database: &Database,
+    limits: &Limits,
+    timeout: Duration,
+    output: &Output,
+    meter: &Arc<CpuMeter>,
+) -> Store<State> {
+    let mut resources = ResourceTable::new();
+    resources.set_max_capacity(limits::RESOURCES);
+    let state = State {
+        plugin: Arc::clone(&loaded.name),
+        subject,
+        database: database.clone(),
+        ends: Instant::now() + timeout,
+        lines_logged: 0,
+        memory: Memory { bytes: 0, limit: limits.memory, elements: 0 },
+        wasi: WasiCtx::builder()
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .max_random_size(limits::RANDOM_BYTES)
+            .build(),
+        resources,
+    };
+    let mut store = Store::new(loaded.pre.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(limits::BYTES_FROM_GUEST);
+    store.set_epoch_deadline(1);
+    let (meter, cpu) = (Arc::clone(meter), limits.cpu);
+    store.epoch_deadline_callback(move |_| {
+        Ok(if meter.spent() >= cpu {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+        })
+    });
+    store
+}
+
+/// Adds up the time that a future spends being polled: the time on a core, where the wall clock
+/// would also count waiting for one.
+struct CpuMeter {
+    origin: Instant,
+    /// Nanoseconds of the polls that have ended.
+    spent: AtomicU64,
+    /// When the poll that runs began, in nanoseconds since `origin`.
+    began: AtomicU64,
+}
+
+impl Default for CpuMeter {
+    fn default() -> Self {
+        Self { origin: Instant::now(), spent: AtomicU64::new(0), began: AtomicU64::new(0) }
+    }
+}
+
+impl CpuMeter {
+    fn now(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Asked from within a poll.
+    fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Relaxed) + self.now().saturating_sub(self.began.load(Relaxed)))
+    }
+
+    async fn measure<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            let began = self.now();
+            self.began.store(began, Relaxed);
+            let poll = future.as_mut().poll(context);
+            self.spent.fetch_add(self.now().saturating_sub(began), Relaxed);
+            poll
+        })
+        .await
+    }
+}
+
+/// Whose fault it was and what the guest said last.
+fn explain(error: &wasmtime::Error, limits: &Limits, printed: String) -> CallError {
+    if let Some(Trap::Interrupt) = error.downcast_ref() {
+        return CallError::CpuExhausted { after: limits.cpu };
+    }
+    let cause = if let Some(I32Exit(status)) = error.downcast_ref() {
+        format!("the plugin called exit({status})")
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        trap.to_string()
+    } else {
+        format!("{:#}", error.root_cause())
+    };
+    let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
+    CallError::Crashed(Crash { cause, printed: printed.trim().to_owned(), backtrace })
+}
+
+/// What a call printed goes to the log line by line, as if it had been logged.
+fn log_output(store: &Store<State>, printed: &str) {
+    let state = store.data();
+    let app = state.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
+    for line in printed.lines().filter(|line| !line.trim().is_empty()).take(limits::LOG_LINES as usize) {
+        tracing::info!(plugin = %state.plugin, app, "{}", super::host::log::printable(line));
+    }
+}

@@ -1,0 +1,88 @@
+//! Every number that bounds a plugin.
+
+use std::time::Duration;
+
+use crate::config::PluginsConfig;
+
+/// Instances alive at once, over all plugins; the pool is as large.
+pub const INSTANCES: u32 = 512;
+
+/// Linear memory that stays mapped in an unused slot. With it, and with the kernel telling which
+/// pages were touched, a fresh instance costs a third of what it costs without.
+pub const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Bytes of a WebAssembly stack.
+pub const WASM_STACK: usize = 512 << 10;
+
+/// Bytes of the stack that a call runs on, host functions included.
+pub const CALL_STACK: usize = 1 << 20;
+
+/// Elements of one table.
+pub const TABLE_ELEMENTS: usize = 20_000;
+
+/// Tables, memories and core instances of one component.
+pub const TABLES: u32 = 8;
+/// See [`TABLES`].
+pub const MEMORIES: u32 = 4;
+/// See [`TABLES`].
+pub const CORE_INSTANCES: u32 = 16;
+
+/// Resources (streams, pollables) that one call may hold at a time.
+pub const RESOURCES: usize = 256;
+
+/// Bytes that a guest may hand to the host in one call: replies, log lines, keys and values
+/// together.
+pub const BYTES_FROM_GUEST: usize = 2 << 20;
+
+/// Bytes of one request for randomness.
+pub const RANDOM_BYTES: u64 = 64 << 10;
+
+/// Lines that one call may log, and the bytes of each.
+pub const LOG_LINES: u32 = 64;
+/// See [`LOG_LINES`].
+pub const LOG_LINE_BYTES: usize = 4 << 10;
+
+/// Bytes kept of what one call prints to standard output and standard error together. The rest
+/// is dropped and never fails the call.
+pub const OUTPUT_BYTES: usize = 16 << 10;
+
+/// How often running guests look at the clock and let other tasks run. Measured: with 5 ms, four
+/// busy loops on two cores make other calls wait up to 150 ms; with 1 ms, 5 ms.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Time for `manifest.describe` when a file is loaded.
+pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of one value in the key-value store, keys, and bytes in all, per plugin and app.
+pub const KV_VALUE_BYTES: u64 = 256 << 10;
+/// See [`KV_VALUE_BYTES`].
+pub const KV_KEYS: u64 = 100_000;
+/// See [`KV_VALUE_BYTES`].
+pub const KV_TOTAL_BYTES: u64 = 64 << 20;
+
+/// What the operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Wall clock of a handler call, host calls included.
+    pub call_timeout: Duration,
+    /// CPU time of a call.
+    pub cpu: Duration,
+    /// Bytes of linear memory of an instance.
+    pub memory: usize,
+    /// Calls of one plugin at once.
+    pub concurrency: usize,
+    /// Bytes of a plugin file.
+    pub file: u64,
+}
+
+impl From<&PluginsConfig> for Limits {
+    fn from(config: &PluginsConfig) -> Self {
+        Self {
+            call_timeout: Duration::from_millis(config.call_timeout_ms),
+            cpu: Duration::from_millis(config.cpu_ms),
+            memory: usize::try_from(config.memory_mib).unwrap_or(usize::MAX) << 20,
+            concurrency: usize::try_from(config.max_concurrency).unwrap_or(usize::MAX),
+            file: u64::from(config.max_file_mib) << 20,
+        }
+    }
+}

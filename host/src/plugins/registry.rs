@@ -1,0 +1,362 @@
+//! The live set of plugins: who is there, what they answer, and the swap when a file changes.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use weft_wechat::{message::Message, reply::Reply};
+
+use super::{
+    cache::Cache,
+    component::{Entry, Loaded, Loader},
+    convert,
+    error::{CallError, LoadError},
+    instance::{self, Subject},
+    limits::{INSTANCES, Limits},
+};
+use crate::{
+    model::{PluginTarget, is_plugin_name},
+    storage::Store as Database,
+};
+
+/// What the platform is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the .wasm files are.
+    pub folder: PathBuf,
+    /// Where compiled code is kept.
+    pub cache: PathBuf,
+    /// Authenticates the compiled code.
+    pub cache_key: [u8; 32],
+    /// The operator's limits.
+    pub limits: Limits,
+}
+
+/// The plugin platform. Clones share it.
+#[derive(Clone)]
+pub struct Plugins(Arc<Inner>);
+
+struct Inner {
+    set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
+    /// Held while the set is replaced, so that no change gets lost.
+    writing: Mutex<()>,
+    loader: Loader,
+    database: Database,
+    folder: PathBuf,
+    limits: Limits,
+    instances: Semaphore,
+}
+
+/// One file of the folder.
+pub struct Plugin {
+    /// The file's name without `.wasm`.
+    pub name: Arc<str>,
+    /// What runs: the last version that passed every check.
+    pub loaded: Option<Arc<Loaded>>,
+    /// Why the file that lies there now does not run.
+    pub error: Option<LoadError>,
+    /// Counts over all versions since the start.
+    pub statistics: Arc<Statistics>,
+    permits: Arc<Semaphore>,
+}
+
+/// Counts of one plugin's calls.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    calls: AtomicU64,
+    failures: AtomicU64,
+    micros: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Statistics {
+    /// Calls that have ended.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// Those of them that failed.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    /// Their wall clock together, in microseconds.
+    pub fn micros(&self) -> u64 {
+        self.micros.load(Relaxed)
+    }
+
+    /// Why the last one that failed did.
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count<T>(&self, began: Instant, result: &Result<T, CallError>) {
+        self.calls.fetch_add(1, Relaxed);
+        self.micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Relaxed);
+        if let Err(error) = result {
+            self.failures.fetch_add(1, Relaxed);
+            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+    }
+}
+
+/// Why an upload is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The name cannot be a plugin's.
+    #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
+    Name,
+    /// The file fails a check.
+    #[error(transparent)]
+    Refused(#[from] LoadError),
+    /// The folder cannot be written.
+    #[error("the plugins folder cannot be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl Plugins {
+    /// Makes the engine; the set is empty until [`super::watcher`] or [`Self::load`] fills it.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run on this machine.
+    pub fn new(settings: Settings, database: Database) -> wasmtime::Result<Self> {
+        let Settings { folder, cache, cache_key, limits } = settings;
+        let loader = Loader::new(Cache::new(cache, cache_key), database.clone(), limits)?;
+        Ok(Self(Arc::new(Inner {
+            set: ArcSwap::default(),
+            writing: Mutex::new(()),
+            loader,
+            database,
+            folder,
+            limits,
+            // Some slots stay free for plugins that are being loaded.
+            instances: Semaphore::new(INSTANCES as usize - 16),
+        })))
+    }
+
+    /// The folder of the .wasm files.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// The largest file that is accepted, in bytes.
+    pub fn max_file_bytes(&self) -> u64 {
+        self.0.limits.file
+    }
+
+    /// All plugins, by name.
+    pub fn list(&self) -> Vec<Arc<Plugin>> {
+        self.0.set.load().values().map(Arc::clone).collect()
+    }
+
+    /// The plugin of that name, whether it runs or not.
+    pub fn find(&self, name: &str) -> Option<Arc<Plugin>> {
+        self.0.set.load().get(name).map(Arc::clone)
+    }
+
+    /// Takes a file's bytes through every check without letting it in.
+    ///
+    /// # Errors
+    /// The first check that it fails.
+    pub async fn check(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
+        self.0.loader.load(name, bytes).await
+    }
+
+    /// Checks a file and swaps it in; a version that fails leaves the running one in place, and
+    /// its error is shown beside it.
+    pub async fn load(&self, name: &str, bytes: Result<Vec<u8>, LoadError>) {
+        if let Ok(bytes) = &bytes
+            && let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone())
+            && running.digest == super::component::digest(bytes)
+        {
+            // The file that runs: nothing to do but forget what failed in between.
+            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+            return;
+        }
+        let began = Instant::now();
+        let loaded = match bytes {
+            Ok(bytes) => self.check(name, bytes).await,
+            Err(error) => Err(error),
+        };
+        match loaded {
+            Ok(loaded) => {
+                let version = loaded.description.version.clone();
+                let digest = loaded.digest.get(..12).unwrap_or_default().to_owned();
+                tracing::info!(plugin = name, version, digest, took_ms = began.elapsed().as_millis(), "plugin loaded");
+                self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin });
+            }
+            Err(error) => {
+                let kept = self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
+                tracing::error!(
+                    plugin = name,
+                    %error,
+                    "{name}.wasm is refused{}",
+                    if kept { "; the last good version keeps running" } else { "" }
+                );
+                self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
+            }
+        }
+    }
+
+    /// Checks an uploaded file, places it in the folder in one step and swaps it in.
+    ///
+    /// # Errors
+    /// When the name or the file is refused, or the folder cannot be written: then nothing changes.
+    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Plugin>, UploadError> {
+        if !is_plugin_name(name) {
+            return Err(UploadError::Name);
+        }
+        let loaded = self.check(name, bytes.clone()).await?;
+        let (folder, file) = (self.0.folder.clone(), self.file(name));
+        tokio::task::spawn_blocking(move || place(&folder, &file, &bytes))
+            .await
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+        tracing::info!(plugin = name, version = loaded.description.version, "plugin uploaded");
+        Ok(self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin }))
+    }
+
+    /// Removes a plugin's file and takes it out.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub async fn delete(&self, name: &str) -> io::Result<()> {
+        match tokio::fs::remove_file(self.file(name)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.remove(name),
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.folder.join(format!("{name}.wasm"))
+    }
+
+    /// Takes a plugin out. Calls in flight finish.
+    pub fn remove(&self, name: &str) {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = BTreeMap::clone(&self.0.set.load());
+        if set.remove(name).is_some() {
+            tracing::info!(plugin = name, "plugin removed");
+            self.0.set.store(Arc::new(set));
+        }
+    }
+
+    fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = BTreeMap::clone(&self.0.set.load());
+        let before = set.get(name).map_or_else(
+            || Plugin {
+                name: name.into(),
+                loaded: None,
+                error: None,
+                statistics: Arc::default(),
+                permits: Arc::new(Semaphore::new(self.0.limits.concurrency)),
+            },
+            |plugin| Plugin {
+                name: Arc::clone(&plugin.name),
+                loaded: plugin.loaded.clone(),
+                error: plugin.error.clone(),
+                statistics: Arc::clone(&plugin.statistics),
+                permits: Arc::clone(&plugin.permits),
+            },
+        );
+        let after = Arc::new(change(before));
+        set.insert(Arc::clone(&after.name), Arc::clone(&after));
+        self.0.set.store(Arc::new(set));
+        after
+    }
+
+    /// Lets the handler that `target` names answer a message, within the operator's limits.
+    ///
+    /// # Errors
+    /// When there is no such handler, or it fails; the caller logs it.
+    pub async fn handle(
+        &self,
+        target: &PluginTarget,
+        subject: Subject,
+        message: &Message,
+    ) -> Result<Option<Reply>, CallError> {
+        let timeout = self.0.limits.call_timeout;
+        let plugin = self.find(&target.plugin).ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
+        let loaded = plugin.loaded.clone().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
+        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
+        let Some(handlers) = &loaded.exports.handlers else {
+            return Err(CallError::NotLoaded(target.plugin.clone()));
+        };
+        let began = Instant::now();
+        let result = async {
+            let (_permits, left) = self.permits(&plugin, timeout).await?;
+            let answer = instance::run(&loaded, Some(subject), &self.0.database, &self.0.limits, left, async |store, instance| {
+                let handlers = handlers.load(&mut *store, instance)?;
+                handlers.call_handle(&mut *store, &entry.name, &convert::message(message)).await
+            })
+            .await?;
+            match answer {
+                Ok(reply) => Ok(reply.map(convert::reply)),
+                Err(error) => Err(CallError::Failed(convert::error(error))),
+            }
+        }
+        .await;
+        plugin.statistics.count(began, &result);
+        result
+    }
+
+    /// Waits for a turn, at most for `timeout`; returns what is left of it.
+    async fn permits<'a>(
+        &'a self,
+        plugin: &'a Plugin,
+        timeout: Duration,
+    ) -> Result<(impl Sized + use<'a>, Duration), CallError> {
+        let began = Instant::now();
+        let both = async { (plugin.permits.acquire().await, self.0.instances.acquire().await) };
+        match tokio::time::timeout(timeout, both).await {
+            Ok((Ok(own), Ok(shared))) => Ok(((own, shared), timeout.saturating_sub(began.elapsed()))),
+            _ => Err(CallError::Busy(plugin.name.to_string())),
+        }
+    }
+}
+
+/// Writes a file beside its place and renames it there, so that nobody sees half of it.
+pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = tempfile::Builder::new().prefix(".upload-").tempfile_in(folder)?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(file)?;
+    Ok(())
+}
+
+/// The entry that a target names: by its name, or the default one, which is the only one there is
+/// or the one called `default`.
+fn entry<'a>(
+    kind: &'static str,
+    loaded: &Loaded,
+    entries: &'a [Entry],
+    target: &PluginTarget,
+    subject: &Subject,
+) -> Result<&'a Entry, CallError> {
+    let found = match (&target.entry, entries) {
+        (Some(name), _) => entries.iter().find(|entry| entry.name == *name),
+        (None, [only]) => Some(only),
+        (None, _) => entries.iter().find(|entry| entry.name == "default"),
+    };
+    let entry = found.ok_or_else(|| CallError::NoSuchEntry {
+        plugin: loaded.name.to_string(),
+        kind,
+        name: target.entry.clone().unwrap_or_default(),
+        has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+    })?;
+    if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
+        Ok(entry)
+    } else {
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
+    }
+}

@@ -1,0 +1,132 @@
+//! The composition root: from a configuration to a running server.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    accounts::Accounts,
+    clock::Clock,
+    config::Config,
+    dispatch::Dispatcher,
+    http::{self, AppState},
+    plugins::{Limits, Plugins, Settings, Watcher},
+    secret::SecretKey,
+    storage::Store,
+};
+
+/// A server that has opened its database and loaded its plugins, and listens.
+pub struct Server {
+    state: AppState,
+    listeners: Vec<(TcpListener, axum::Router)>,
+    watcher: Watcher,
+}
+
+/// Opens the database that the configuration names, with its secret key, and brings it up to date.
+///
+/// # Errors
+/// When the key or the database cannot be had; the text says what to do.
+pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store, Arc<SecretKey>)> {
+    let key = Arc::new(config.load_secret_key().context("the secret key")?);
+    let store = Store::open(&config.database(), Arc::clone(&key), clock).await.context("the database")?;
+    store.migrate().await.context("the database")?;
+    Ok((store, key))
+}
+
+impl Server {
+    /// Prepares everything up to the sockets, so that what is wrong shows before anything answers.
+    ///
+    /// # Errors
+    /// When a part cannot start; the text says which and why.
+    pub async fn prepare(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let (store, key) = open_store(&config, clock.clone()).await?;
+        let accounts = Accounts::load(store.clone()).await.context("the apps")?;
+        let settings = Settings {
+            folder: config.plugins_dir.clone(),
+            cache: config.data_dir.join("plugin-cache"),
+            cache_key: key.derive("plugin-cache"),
+            limits: Limits::from(&config.plugins),
+        };
+        let plugins = Plugins::new(settings, store.clone())
+            .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+        let mut watcher = Watcher::new(plugins.clone())
+            .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+        watcher.load_all().await;
+        let reply_deadline = Duration::from_millis(config.webhook.reply_deadline_ms);
+        let (listen, admin_listen) = (config.listen, config.admin_listen);
+        let state = AppState {
+            config: Arc::new(config),
+            clock,
+            store,
+            accounts,
+            dispatcher: Dispatcher::new(plugins.clone(), reply_deadline),
+            plugins,
+            plugins_ready: Arc::new(AtomicBool::new(true)),
+        };
+        let mut listeners = Vec::new();
+        match admin_listen {
+            Some(admin) if admin != listen => {
+                listeners.push((bind(listen).await?, http::public(&state)));
+                listeners.push((bind(admin).await?, http::operator(&state)));
+            }
+            _ => listeners.push((bind(listen).await?, http::everything(&state))),
+        }
+        Ok(Self { state, listeners, watcher })
+    }
+
+    /// The address that WeChat's side listens on; with the port that the system chose for port 0.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        match self.listeners.first() {
+            Some((listener, _)) => listener.local_addr(),
+            None => Err(std::io::Error::other("no listener")),
+        }
+    }
+
+    /// The address of the operator's side.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        match self.listeners.last() {
+            Some((listener, _)) => listener.local_addr(),
+            None => Err(std::io::Error::other("no listener")),
+        }
+    }
+
+    /// What the server is made of, for those who run it inside their own process.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Serves until `stop`; then requests in flight end, and the database is closed.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { state, listeners, watcher } = self;
+        let background = TaskTracker::new();
+        for task in [futures::future::Either::Left(watcher.run()), futures::future::Either::Right(state.accounts.clone().follow())] {
+            let stop = stop.clone();
+            background.spawn(async move { stop.run_until_cancelled_owned(task).await });
+        }
+        let serving = listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, stop.clone()));
+        futures::future::join_all(serving).await;
+        background.close();
+        background.wait().await;
+        state.plugins_ready.store(false, Relaxed);
+        state.store.close().await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is it in use?"))
+}

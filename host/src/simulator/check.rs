@@ -1,0 +1,95 @@
+//! What WeChat accepts as an answer.
+
+use weft_wechat::{
+    account::EncodingMode,
+    envelope,
+    message::{Field, fields},
+    signature,
+};
+
+use super::{Exchange, Settings};
+
+/// Why WeChat would not accept what the host did.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No connection, or no answer within five seconds.
+    #[error("the host does not answer: {0}")]
+    Connection(#[from] reqwest::Error),
+    /// The address was not verified.
+    #[error("the address is not verified: status {status}, or another text than echostr")]
+    Verification {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Another status than 200.
+    #[error("status {0}")]
+    Status(u16),
+    /// The answer is no XML, or an element is missing or wrong.
+    #[error("the reply is not one: {0}")]
+    Reply(String),
+    /// The answer is not encrypted, or not as it must be.
+    #[error("the reply is not encrypted for this account: {0}")]
+    Encryption(&'static str),
+}
+
+/// Checks status and reply.
+pub(super) fn check(exchange: &Exchange, settings: &Settings, openid: &str) -> Result<(), Fault> {
+    if exchange.status != 200 {
+        return Err(Fault::Status(exchange.status));
+    }
+    if exchange.reply.is_empty() {
+        return Ok(());
+    }
+    let fields = read(&exchange.reply)?;
+    for (path, expected) in [("ToUserName", openid), ("FromUserName", &settings.original_id)] {
+        if find(&fields, path) != Some(expected) {
+            return Err(Fault::Reply(format!("{path} is not {expected}")));
+        }
+    }
+    if find(&fields, "CreateTime").and_then(|time| time.parse::<u64>().ok()).is_none() {
+        return Err(Fault::Reply("CreateTime is not a number".to_owned()));
+    }
+    let required = match find(&fields, "MsgType") {
+        Some("text") => "Content",
+        Some("image") => "Image/MediaId",
+        Some("voice") => "Voice/MediaId",
+        Some("video") => "Video/MediaId",
+        Some("music") => "Music/ThumbMediaId",
+        Some("news") => "Articles/item/Title",
+        Some("transfer_customer_service") => return Ok(()),
+        other => return Err(Fault::Reply(format!("MsgType is {}", other.unwrap_or("missing")))),
+    };
+    if find(&fields, required).is_none_or(str::is_empty) {
+        return Err(Fault::Reply(format!("{required} is missing or empty")));
+    }
+    Ok(())
+}
+
+/// The answer in plain; empty when there is none. `success` is none.
+pub(super) fn in_plain(body: &str, settings: &Settings) -> Result<String, Fault> {
+    if body.is_empty() || body == "success" {
+        return Ok(String::new());
+    }
+    if settings.mode == EncodingMode::Plain || !body.contains("<Encrypt>") {
+        return match settings.mode {
+            EncodingMode::Safe if body.starts_with("<xml>") => Err(Fault::Encryption("it is plain")),
+            _ => Ok(body.to_owned()),
+        };
+    }
+    let fields = read(body)?;
+    let part = |path| find(&fields, path).ok_or(Fault::Encryption("an element of the envelope is missing"));
+    let (encrypted, timestamp, nonce) = (part("Encrypt")?, part("TimeStamp")?, part("Nonce")?);
+    if !signature::verify(&[&settings.token, timestamp, nonce, encrypted], part("MsgSignature")?) {
+        return Err(Fault::Encryption("MsgSignature is wrong"));
+    }
+    let key = settings.key.as_ref().ok_or(Fault::Encryption("the account has no key"))?;
+    envelope::open(key, &settings.appid, encrypted).map_err(|_| Fault::Encryption("it does not decrypt"))
+}
+
+fn read(xml: &str) -> Result<Vec<Field>, Fault> {
+    fields(xml).map_err(|error| Fault::Reply(error.to_string()))
+}
+
+fn find<'a>(fields: &'a [Field], path: &str) -> Option<&'a str> {
+    fields.iter().find(|field| field.path == path).map(|field| field.value.as_str())
+}

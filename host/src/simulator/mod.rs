@@ -1,0 +1,179 @@
+//! Plays WeChat towards a host: signs and encrypts messages as WeChat does, delivers them to the
+//! real webhook, and checks what comes back as strictly as WeChat.
+//!
+//! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it.
+
+mod check;
+mod incoming;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use reqwest::Client;
+use weft_wechat::{
+    account::EncodingMode,
+    envelope::{self, EncodingAesKey},
+    signature,
+};
+
+pub use check::Fault;
+pub use incoming::Incoming;
+
+/// How long WeChat waits for an answer.
+const WECHAT_WAITS: Duration = Duration::from_secs(5);
+
+/// An account as WeChat knows it, with the address that was entered there.
+pub struct Sender {
+    client: Client,
+    settings: Settings,
+    /// Counts up, so that no two messages have an id in common.
+    next: AtomicU64,
+}
+
+/// What an operator enters at WeChat, and what WeChat gave out.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The webhook's URL (服务器地址).
+    pub url: String,
+    /// Token (令牌).
+    pub token: String,
+    /// The account's appid.
+    pub appid: String,
+    /// The account's original id, `gh_…`.
+    pub original_id: String,
+    /// 消息加解密方式.
+    pub mode: EncodingMode,
+    /// EncodingAESKey (消息加解密密钥).
+    pub key: Option<EncodingAesKey>,
+}
+
+/// A message and what the host made of it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The message in plain.
+    pub sent: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The answer as it stood on the wire.
+    pub body: String,
+    /// The answer in plain; empty when there was none.
+    pub reply: String,
+    /// From the first byte sent to the last one received.
+    pub took: Duration,
+}
+
+impl Exchange {
+    /// The value of an element of the reply, such as `Content`.
+    pub fn element(&self, path: &str) -> Option<String> {
+        let fields = weft_wechat::message::fields(&self.reply).ok()?;
+        fields.into_iter().find(|field| field.path == path).map(|field| field.value)
+    }
+
+    /// The text of a text reply.
+    pub fn text(&self) -> Option<String> {
+        self.element("Content")
+    }
+}
+
+/// A request as WeChat makes it, for those who send it themselves, or spoil it first.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Query parameters.
+    pub query: Vec<(&'static str, String)>,
+    /// XML.
+    pub body: String,
+}
+
+impl Sender {
+    /// An account with its settings.
+    ///
+    /// # Errors
+    /// When the system has no TLS roots to make an HTTP client with.
+    pub fn new(settings: Settings) -> reqwest::Result<Self> {
+        // Another part of the process may have chosen the provider already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::builder().no_proxy().timeout(WECHAT_WAITS).build()?;
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
+        Ok(Self { client, settings, next: AtomicU64::new(now << 20) })
+    }
+
+    /// Verifies the address, as when it is entered at WeChat.
+    ///
+    /// # Errors
+    /// What WeChat would not accept.
+    pub async fn verify(&self) -> Result<(), Fault> {
+        let echostr = self.number().to_string();
+        let mut query = self.signature();
+        query.push(("echostr", echostr.clone()));
+        let response = self.client.get(&self.settings.url).query(&query).send().await?;
+        let status = response.status().as_u16();
+        let body = response.text().await?;
+        if status == 200 && body == echostr { Ok(()) } else { Err(Fault::Verification { status }) }
+    }
+
+    /// Delivers a message, and checks the answer.
+    ///
+    /// # Errors
+    /// What WeChat would tell the user of as 「该公众号提供的服务出现故障，请稍后再试」, and connections that fail.
+    pub async fn send(&self, incoming: &Incoming) -> Result<Exchange, Fault> {
+        let sent = incoming.xml(&self.settings.original_id, self.now(), self.number());
+        let signed = self.sign(&sent);
+        let exchange = self.deliver(sent, &signed).await?;
+        check::check(&exchange, &self.settings, incoming.openid())?;
+        Ok(exchange)
+    }
+
+    /// Signs a message, and encrypts it as the account is set.
+    pub fn sign(&self, message: &str) -> Signed {
+        let mut query = self.signature();
+        query.push(("openid", "oSimulated".to_owned()));
+        let Settings { token, appid, key, mode, original_id, .. } = &self.settings;
+        let key = key.as_ref().filter(|_| *mode != EncodingMode::Plain);
+        let Some(key) = key else { return Signed { query, body: message.to_owned() } };
+        let encrypted = envelope::seal(key, appid, rand::random(), message);
+        let [timestamp, nonce] = ["timestamp", "nonce"].map(|name| value(&query, name));
+        query.push(("encrypt_type", "aes".to_owned()));
+        query.push(("msg_signature", signature::sign(&[token, &timestamp, &nonce, &encrypted])));
+        let envelope = format!("<Encrypt><![CDATA[{encrypted}]]></Encrypt>");
+        let body = match mode {
+            EncodingMode::Compatible => message.replace("</xml>", &format!("{envelope}</xml>")),
+            _ => format!("<xml><ToUserName><![CDATA[{original_id}]]></ToUserName>{envelope}</xml>"),
+        };
+        Signed { query, body }
+    }
+
+    /// Delivers a request as it is; `sent` is only remembered.
+    ///
+    /// # Errors
+    /// When the host cannot be reached, does not answer in time, or its answer cannot be decrypted.
+    pub async fn deliver(&self, sent: String, signed: &Signed) -> Result<Exchange, Fault> {
+        let began = Instant::now();
+        let request = self.client.post(&self.settings.url).query(&signed.query).header("content-type", "text/xml");
+        let response = request.body(signed.body.clone()).send().await?;
+        let status = response.status().as_u16();
+        let body = response.text().await?;
+        let took = began.elapsed();
+        let reply = check::in_plain(&body, &self.settings)?;
+        Ok(Exchange { sent, status, body, reply, took })
+    }
+
+    fn signature(&self) -> Vec<(&'static str, String)> {
+        let (timestamp, nonce) = (self.now().to_string(), self.number().to_string());
+        let signature = signature::sign(&[&self.settings.token, &timestamp, &nonce]);
+        vec![("signature", signature), ("timestamp", timestamp), ("nonce", nonce)]
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default()
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Relaxed)
+    }
+}
+
+fn value(query: &[(&'static str, String)], name: &str) -> String {
+    query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}

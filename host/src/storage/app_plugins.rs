@@ -1,0 +1,125 @@
+//! Table `app_plugins`.
+
+use serde::de::DeserializeOwned;
+use sqlx::FromRow;
+
+use super::error::is_missing_parent;
+use super::{Store, StoreError, from_sql, in_transaction, on_db, settings_revision, to_sql};
+use crate::model::AppPlugin;
+
+/// What plugins may do for apps: configuration and grants.
+#[derive(Debug, Clone, Copy)]
+pub struct AppPlugins<'a>(pub(super) &'a Store);
+
+impl AppPlugins<'_> {
+    /// The records of every app, by app and plugin.
+    pub async fn all(&self) -> Result<Vec<AppPlugin>, StoreError> {
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+             FROM app_plugins ORDER BY app, plugin";
+        let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        rows.into_iter().map(AppPluginRow::open).collect()
+    }
+
+    /// The records of one app, by plugin; none for an app that does not exist.
+    pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+             FROM app_plugins WHERE app = $1 ORDER BY plugin";
+        let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).fetch_all(pool).await)?;
+        rows.into_iter().map(AppPluginRow::open).collect()
+    }
+
+    /// The record of one plugin in one app.
+    pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+             FROM app_plugins WHERE app = $1 AND plugin = $2";
+        let row: Option<AppPluginRow> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).bind(plugin).fetch_optional(pool).await)?;
+        row.map(AppPluginRow::open).transpose()
+    }
+
+    /// Stores a record in the place of the one before, and gives it back with its time;
+    /// [`StoreError::NotFound`] when there is no such app.
+    pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
+        const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (app, plugin) DO UPDATE SET \
+             config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
+             wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
+             updated_at = excluded.updated_at";
+        let record = AppPlugin { updated_at: self.0.clock.now(), ..record.clone() };
+        let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
+        let missing = |error: sqlx::Error| {
+            if is_missing_parent(&error) {
+                StoreError::NotFound { kind: "app", name: record.app.clone() }
+            } else {
+                error.into()
+            }
+        };
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            sqlx::query(SQL)
+                .bind(&record.app)
+                .bind(&record.plugin)
+                .bind(record.config.to_string())
+                .bind(record.kv)
+                .bind(json(&record.http_hosts))
+                .bind(json(&record.wechat_apis))
+                .bind(record.users)
+                .bind(json(&record.orders))
+                .bind(to_sql(record.updated_at))
+                .execute(&mut *connection)
+                .await
+                .map_err(missing)?;
+        });
+        Ok(record)
+    }
+
+    /// Takes configuration and grants away; false when there were none. What the plugin keeps in its key-value store
+    /// stays, for the day it is granted again.
+    pub async fn delete(&self, app: &str, plugin: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "DELETE FROM app_plugins WHERE app = $1 AND plugin = $2";
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            let deleted = sqlx::query(SQL).bind(app).bind(plugin).execute(&mut *connection).await?.rows_affected();
+            if deleted == 0 {
+                return Ok(false);
+            }
+        });
+        Ok(true)
+    }
+}
+
+/// A record as the table holds it: lists and configuration as JSON.
+#[derive(FromRow)]
+struct AppPluginRow {
+    app: String,
+    plugin: String,
+    config: String,
+    kv: bool,
+    http_hosts: String,
+    wechat_apis: String,
+    users: bool,
+    orders: String,
+    updated_at: i64,
+}
+
+impl AppPluginRow {
+    fn open(self) -> Result<AppPlugin, StoreError> {
+        let Self { app, plugin, .. } = self;
+        let owner = format!("{app}/{plugin}");
+        Ok(AppPlugin {
+            config: parse(&self.config, "config", &owner)?,
+            kv: self.kv,
+            http_hosts: parse(&self.http_hosts, "http_hosts", &owner)?,
+            wechat_apis: parse(&self.wechat_apis, "wechat_apis", &owner)?,
+            users: self.users,
+            orders: parse(&self.orders, "orders", &owner)?,
+            updated_at: from_sql(self.updated_at),
+            app,
+            plugin,
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(json: &str, column: &str, owner: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|_| StoreError::Corrupt { what: format!("app_plugins.{column}/{owner}") })
+}

@@ -1,0 +1,208 @@
+//! Table `apps`.
+
+use sqlx::FromRow;
+
+use super::error::is_duplicate;
+use super::{Store, StoreError, from_sql, in_transaction, on_db, settings_revision, to_sql};
+use crate::model::App;
+use crate::secret::{Secret, SecretKey};
+
+/// The apps. Names are unique; what the fields hold was checked before ([`App::check`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Apps<'a>(pub(super) &'a Store);
+
+impl Apps<'_> {
+    /// All apps, by name.
+    pub async fn list(&self) -> Result<Vec<App>, StoreError> {
+        const SQL: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
+             encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, updated_at \
+             FROM apps ORDER BY name";
+        let rows: Vec<AppRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        rows.into_iter().map(|row| row.open(&self.0.key)).collect()
+    }
+
+    /// The app of that name.
+    pub async fn find(&self, name: &str) -> Result<Option<App>, StoreError> {
+        const SQL: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
+             encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, updated_at \
+             FROM apps WHERE name = $1";
+        let row: Option<AppRow> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await)?;
+        row.map(|row| row.open(&self.0.key)).transpose()
+    }
+
+    /// Stores a new app and gives it back with its times; [`StoreError::AlreadyExists`] when the name is taken.
+    pub async fn insert(&self, app: &App) -> Result<App, StoreError> {
+        const SQL: &str = "INSERT INTO apps (name, title, description, app_type, appid, verified, appsecret, token, \
+             encoding_mode, encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        let now = self.0.clock.now();
+        let app = App { created_at: now, updated_at: now, ..app.clone() };
+        let row = AppRow::seal(&app, &self.0.key);
+        let taken = |error: sqlx::Error| {
+            if is_duplicate(&error) {
+                StoreError::AlreadyExists { kind: "an app", name: app.name.clone() }
+            } else {
+                error.into()
+            }
+        };
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            sqlx::query(SQL)
+                .bind(&row.name)
+                .bind(&row.title)
+                .bind(&row.description)
+                .bind(&row.app_type)
+                .bind(&row.appid)
+                .bind(row.verified)
+                .bind(&row.appsecret)
+                .bind(&row.token)
+                .bind(&row.encoding_mode)
+                .bind(&row.encoding_aes_key)
+                .bind(&row.previous_encoding_aes_key)
+                .bind(&row.message_handler)
+                .bind(&row.order_hook)
+                .bind(row.created_at)
+                .bind(row.updated_at)
+                .execute(&mut *connection)
+                .await
+                .map_err(taken)?;
+        });
+        Ok(app)
+    }
+
+    /// Replaces everything of the app but its name and its time of creation; none when there is no such app.
+    pub async fn update(&self, app: &App) -> Result<Option<App>, StoreError> {
+        const SQL: &str = "UPDATE apps SET title = $2, description = $3, app_type = $4, appid = $5, verified = $6, \
+             appsecret = $7, token = $8, encoding_mode = $9, encoding_aes_key = $10, previous_encoding_aes_key = $11, \
+             message_handler = $12, order_hook = $13, updated_at = $14 WHERE name = $1 RETURNING created_at";
+        let app = App { updated_at: self.0.clock.now(), ..app.clone() };
+        let row = AppRow::seal(&app, &self.0.key);
+        let created_at: Option<i64> = in_transaction!(&self.0.db, connection => {
+            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            let created_at = sqlx::query_scalar(SQL)
+                .bind(&row.name)
+                .bind(&row.title)
+                .bind(&row.description)
+                .bind(&row.app_type)
+                .bind(&row.appid)
+                .bind(row.verified)
+                .bind(&row.appsecret)
+                .bind(&row.token)
+                .bind(&row.encoding_mode)
+                .bind(&row.encoding_aes_key)
+                .bind(&row.previous_encoding_aes_key)
+                .bind(&row.message_handler)
+                .bind(&row.order_hook)
+                .bind(row.updated_at)
+                .fetch_optional(&mut *connection)
+                .await?;
+            if created_at.is_none() {
+                // Nothing changed: the counter stays too.
+                return Ok(None);
+            }
+            created_at
+        });
+        Ok(created_at.map(|created_at| App { created_at: from_sql(created_at), ..app }))
+    }
+
+    /// Deletes the app with all that belongs to it; false when there is no such app.
+    pub async fn delete(&self, name: &str) -> Result<bool, StoreError> {
+        const EMPTY_KV: &str = "UPDATE plugin_kv_totals SET key_count = 0, byte_count = 0 WHERE app = $1";
+        const SQL: &str = "DELETE FROM apps WHERE name = $1";
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            // Before the app: plugins that are writing lock their totals first, then the app.
+            sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
+            let deleted = sqlx::query(SQL).bind(name).execute(&mut *connection).await?.rows_affected();
+            if deleted == 0 {
+                return Ok(false);
+            }
+        });
+        Ok(true)
+    }
+
+    /// How often apps and their plugins have changed. What is read after it is at least as new.
+    pub async fn revision(&self) -> Result<u64, StoreError> {
+        let revision: i64 =
+            on_db!(&self.0.db, pool => sqlx::query_scalar(settings_revision::READ).fetch_one(pool).await)?;
+        Ok(from_sql(revision))
+    }
+}
+
+/// An app as the tables hold it: enums as texts, secrets sealed.
+#[derive(FromRow)]
+struct AppRow {
+    name: String,
+    title: String,
+    description: String,
+    app_type: String,
+    appid: String,
+    verified: bool,
+    appsecret: Option<Vec<u8>>,
+    token: Option<Vec<u8>>,
+    encoding_mode: String,
+    encoding_aes_key: Option<Vec<u8>>,
+    previous_encoding_aes_key: Option<Vec<u8>>,
+    message_handler: Option<String>,
+    order_hook: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl AppRow {
+    fn seal(app: &App, key: &SecretKey) -> Self {
+        let seal = |column: &str, secret: &Option<Secret>| {
+            let secret = secret.as_ref()?;
+            Some(key.seal(&format!("apps.{column}/{}", app.name), secret.expose().as_bytes()))
+        };
+        Self {
+            name: app.name.clone(),
+            title: app.title.clone(),
+            description: app.description.clone(),
+            app_type: app.app_type.to_string(),
+            appid: app.appid.clone(),
+            verified: app.verified,
+            appsecret: seal("appsecret", &app.appsecret),
+            token: seal("token", &app.token),
+            encoding_mode: app.encoding_mode.to_string(),
+            encoding_aes_key: seal("encoding_aes_key", &app.encoding_aes_key),
+            previous_encoding_aes_key: seal("previous_encoding_aes_key", &app.previous_encoding_aes_key),
+            message_handler: app.message_handler.as_ref().map(ToString::to_string),
+            order_hook: app.order_hook.as_ref().map(ToString::to_string),
+            created_at: to_sql(app.created_at),
+            updated_at: to_sql(app.updated_at),
+        }
+    }
+
+    fn open(self, key: &SecretKey) -> Result<App, StoreError> {
+        let name = self.name;
+        let what = |column: &str| format!("apps.{column}/{name}");
+        let corrupt = |column: &str| StoreError::Corrupt { what: what(column) };
+        let open = |column: &str, sealed: Option<Vec<u8>>| -> Result<Option<Secret>, StoreError> {
+            let Some(sealed) = sealed else { return Ok(None) };
+            let what = what(column);
+            let opened = key.open(&what, &sealed).map_err(|_| StoreError::WrongSecretKey { what })?;
+            String::from_utf8(opened).map(|text| Some(Secret::new(text))).map_err(|_| corrupt(column))
+        };
+        let target =
+            |column: &str, text: Option<String>| text.map(|text| text.parse()).transpose().map_err(|_| corrupt(column));
+        Ok(App {
+            title: self.title,
+            description: self.description,
+            app_type: self.app_type.parse().map_err(|_| corrupt("app_type"))?,
+            appid: self.appid,
+            verified: self.verified,
+            appsecret: open("appsecret", self.appsecret)?,
+            token: open("token", self.token)?,
+            encoding_mode: self.encoding_mode.parse().map_err(|_| corrupt("encoding_mode"))?,
+            encoding_aes_key: open("encoding_aes_key", self.encoding_aes_key)?,
+            previous_encoding_aes_key: open("previous_encoding_aes_key", self.previous_encoding_aes_key)?,
+            message_handler: target("message_handler", self.message_handler)?,
+            order_hook: target("order_hook", self.order_hook)?,
+            created_at: from_sql(self.created_at),
+            updated_at: from_sql(self.updated_at),
+            name,
+        })
+    }
+}

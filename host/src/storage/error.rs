@@ -1,0 +1,71 @@
+//! What goes wrong in the storage. Absence is `None` or `false`, never one of these.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why something could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is one of that name already.
+    #[error("there is already {kind} named {name:?}")]
+    AlreadyExists {
+        /// With its article: `an app`.
+        kind: &'static str,
+        /// The name that is taken.
+        name: String,
+    },
+    /// What the record belongs to does not exist.
+    #[error("there is no {kind} named {name:?}")]
+    NotFound {
+        /// `app`.
+        kind: &'static str,
+        /// The name that was looked for.
+        name: String,
+    },
+    /// The database was written with another secret key.
+    #[error(
+        "the secret key does not open {what}: the database was written with another key; put that key back (secret_key, or the key file in data_dir)"
+    )]
+    WrongSecretKey {
+        /// What stayed closed.
+        what: String,
+    },
+    /// A stored value makes no sense to this version.
+    #[error("{what} holds a value that this version of weft does not know")]
+    Corrupt {
+        /// The row and column.
+        what: String,
+    },
+    /// The SQLite file cannot be created.
+    #[error("cannot create the database file {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database cannot be reached.
+    #[error("cannot open the database {url}")]
+    Connect {
+        /// Without the password.
+        url: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The tables cannot be brought up to date.
+    #[error("cannot migrate the database")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Whether `error` says that a unique name is taken.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Whether `error` says that the row which a record belongs to does not exist.
+pub(super) fn is_missing_parent(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}

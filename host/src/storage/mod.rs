@@ -1,0 +1,153 @@
+//! What is kept: one `Store` over SQLite or PostgreSQL, one file per table, every statement written once.
+//!
+//! SQLite has one connection that writes and several that read; every write is a transaction that takes the write
+//! lock at its beginning, so that none fails half-way because another process wrote. On PostgreSQL all share a pool.
+
+mod app_plugins;
+mod apps;
+mod error;
+mod plugin_kv;
+mod postgres;
+mod secret_key_check;
+mod settings_revision;
+mod sqlite;
+mod tokens;
+
+use std::sync::Arc;
+
+use sqlx::migrate::Migrator;
+use sqlx::{PgPool, SqlitePool};
+
+pub use self::app_plugins::AppPlugins;
+pub use self::apps::Apps;
+pub use self::error::StoreError;
+pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::tokens::Tokens;
+use crate::clock::Clock;
+use crate::config::DatabaseUrl;
+use crate::secret::SecretKey;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// The database. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+    key: Arc<SecretKey>,
+    clock: Clock,
+}
+
+#[derive(Debug, Clone)]
+enum Db {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Runs `$body` with a pool to read from.
+macro_rules! on_db {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::storage::Db::Sqlite { readers: $pool, .. } => $body,
+            $crate::storage::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs `$body` with a connection inside a transaction that writes, and commits it. An early return of the function
+/// (by `?` or `return`) rolls back.
+macro_rules! in_transaction {
+    ($db:expr, $connection:ident => $body:expr) => {
+        match $db {
+            $crate::storage::Db::Sqlite { writer, .. } => {
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let $connection = &mut *transaction;
+                let value = $body;
+                transaction.commit().await?;
+                value
+            }
+            $crate::storage::Db::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let $connection = &mut *transaction;
+                let value = $body;
+                transaction.commit().await?;
+                value
+            }
+        }
+    };
+}
+
+use {in_transaction, on_db};
+
+impl Store {
+    /// Connects; an SQLite file is created when it is not there. Call [`migrate`](Self::migrate) before anything else.
+    pub async fn open(url: &DatabaseUrl, key: Arc<SecretKey>, clock: Clock) -> Result<Self, StoreError> {
+        let db = match url {
+            DatabaseUrl::Sqlite(path) => sqlite::open(path).await?,
+            DatabaseUrl::Postgres(_) => postgres::open(url).await?,
+        };
+        Ok(Self { db, key, clock })
+    }
+
+    /// Brings the tables up to date, forward only, and makes sure that the secret key is the one that sealed what is
+    /// stored. Harmless when there is nothing to do and when several processes do it at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Db::Sqlite { writer, .. } => {
+                // The write lock keeps other processes out; the migrator's own transactions nest inside.
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                SQLITE_MIGRATIONS.run(&mut *transaction).await?;
+                transaction.commit().await?;
+            }
+            Db::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        self.check_secret_key().await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on_db!(&self.db, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// The apps.
+    pub fn apps(&self) -> Apps<'_> {
+        Apps(self)
+    }
+
+    /// What plugins may do for apps.
+    pub fn app_plugins(&self) -> AppPlugins<'_> {
+        AppPlugins(self)
+    }
+
+    /// The tokens of the admin API.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens(self)
+    }
+
+    /// The key-value stores of the plugins.
+    pub fn plugin_kv(&self) -> PluginKv<'_> {
+        PluginKv(self)
+    }
+}
+
+/// Numbers are `BIGINT` in both databases; what does not fit is as good as endless.
+fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The way back; we never store less than zero.
+fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,24 @@
+//! Where log lines go: to standard error, as text on a terminal and as JSON elsewhere when asked.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// What is logged without `WEFT_LOG`.
+const DEFAULT: &str = "info,cranelift=warn,wasmtime=warn,sqlx=warn,hyper=warn";
+
+/// Begins to log. `WEFT_LOG` takes filters such as `debug` or `weft=debug,sqlx=info`;
+/// `WEFT_LOG_FORMAT=json` writes a JSON object a line.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let json = std::env::var("WEFT_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = if json {
+        registry.with(lines.json()).try_init()
+    } else {
+        registry.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).try_init()
+    };
+    // A process that logs already keeps logging where it does.
+    drop(started);
+}

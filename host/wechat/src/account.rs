@@ -1,0 +1,232 @@
+//! What a webhook knows of an account, and what it does with it: it verifies and opens what
+//! arrives, and seals what goes back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use zeroize::ZeroizeOnDrop;
+
+use crate::document::Document;
+use crate::envelope::{self, EncodingAesKey};
+use crate::message::{self, MAX_BODY, Message, ParseError};
+use crate::{signature, xml};
+
+/// How deliveries are encoded, as set at WeChat.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncodingMode {
+    /// Plain XML or JSON. `Encrypt` is ignored.
+    #[default]
+    Plain,
+    /// Plain and encrypted together, meant for debugging. Where there is `Encrypt`, only what it
+    /// holds counts. A body without it is taken as it is, so this mode proves no more than `Plain`.
+    Compatible,
+    /// Encrypted only. Anything else is refused.
+    Safe,
+}
+
+impl fmt::Display for EncodingMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Plain => "plain",
+            Self::Compatible => "compatible",
+            Self::Safe => "safe",
+        })
+    }
+}
+
+/// The text names no encoding mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an encoding mode is plain, compatible or safe")]
+pub struct InvalidEncodingMode;
+
+impl FromStr for EncodingMode {
+    type Err = InvalidEncodingMode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "plain" => Ok(Self::Plain),
+            "compatible" => Ok(Self::Compatible),
+            "safe" => Ok(Self::Safe),
+            _ => Err(InvalidEncodingMode),
+        }
+    }
+}
+
+/// The token that signs an account's deliveries. A secret: `Debug` hides it, and it is wiped from
+/// memory on drop.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(…)")
+    }
+}
+
+/// The text is not a token. An empty one would let everybody sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token is 3 to 32 letters and digits: copy it again from the account's settings")]
+pub struct InvalidToken;
+
+impl FromStr for Token {
+    type Err = InvalidToken;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_token = (3..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_token { Ok(Self(text.to_owned())) } else { Err(InvalidToken) }
+    }
+}
+
+/// What a webhook knows of an account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Signs deliveries and replies.
+    pub token: Token,
+    /// Must stand inside every envelope.
+    pub appid: String,
+    /// How deliveries are encoded.
+    pub mode: EncodingMode,
+    /// The current key first, then the previous one, which WeChat may use for a while after a change.
+    pub keys: Vec<EncodingAesKey>,
+}
+
+/// What a webhook's URL carries besides its path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Query {
+    /// Signs token, timestamp and nonce, but no body.
+    pub signature: String,
+    /// Seconds since 1970, as sent.
+    pub timestamp: String,
+    /// As sent.
+    pub nonce: String,
+    /// `aes` when the body is encrypted.
+    pub encrypt_type: Option<String>,
+    /// Signs token, timestamp, nonce and `Encrypt`.
+    pub msg_signature: Option<String>,
+}
+
+/// A delivery that was verified and read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// What it says.
+    pub message: Message,
+    /// Its text, decrypted.
+    pub raw: String,
+    /// Whether it came encrypted: the reply must be sealed then.
+    pub encrypted: bool,
+}
+
+impl Delivery {
+    /// The same for every try of WeChat at this delivery within its account, and another for every
+    /// other one: the sender with MsgId, or for events, which have none, with all that tells two
+    /// events of one second apart.
+    pub fn key(&self) -> String {
+        let message = &self.message;
+        if let Some(id) = message.id {
+            return format!("{}/{id}", message.sender);
+        }
+        // What was parsed once parses again.
+        let fields = message::fields(&self.raw).unwrap_or_default();
+        let parts = ["MsgType", "Event", "EventKey", "MsgID", "MsgId", "Ticket"].map(|name| {
+            let field = fields.iter().find(|field| field.path == name);
+            field.map_or("", |field| field.value.as_str())
+        });
+        let rest = signature::sign(&[&parts.join("\n")]);
+        format!("{}/{}/{rest}", message.sender, message.created_at)
+    }
+}
+
+/// Why a delivery is refused. Answer all of them alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A signature or an envelope does not fit the account's token, keys and appid. There is one
+    /// case for all of them.
+    #[error("the signature or the encryption does not fit this account")]
+    Forged,
+    /// Safe mode and a delivery that is not encrypted, or one that says so and is not.
+    #[error("the delivery is not encrypted as it must be")]
+    NotEncrypted,
+    /// The account has no `EncodingAESKey` to open an encrypted delivery with.
+    #[error("the delivery is encrypted and the account has no EncodingAESKey")]
+    NoKey,
+    /// Not UTF-8.
+    #[error("the body is not UTF-8")]
+    NotUtf8,
+    /// Not a message.
+    #[error(transparent)]
+    Unreadable(#[from] ParseError),
+}
+
+impl Account {
+    /// Verifies the signature of a webhook's URL. It covers no body.
+    pub fn verify(&self, query: &Query) -> Result<(), Refusal> {
+        let parts = [&*self.token.0, &query.timestamp, &query.nonce];
+        if signature::verify(&parts, &query.signature) { Ok(()) } else { Err(Refusal::Forged) }
+    }
+
+    /// Verifies a delivery's URL and body as the account's mode wants it, and reads the message.
+    ///
+    /// In plain mode nothing but the URL is signed: the body may be anybody's who saw such a URL.
+    pub fn open(&self, query: &Query, body: &[u8]) -> Result<Delivery, Refusal> {
+        self.verify(query)?;
+        if body.len() > MAX_BODY {
+            return Err(ParseError::TooLarge.into());
+        }
+        let body = str::from_utf8(body).map_err(|_| Refusal::NotUtf8)?;
+        let decrypted = match self.mode {
+            EncodingMode::Plain => None,
+            EncodingMode::Compatible | EncodingMode::Safe => self.decrypt(query, body)?,
+        };
+        let encrypted = decrypted.is_some();
+        let raw = decrypted.unwrap_or_else(|| body.to_owned());
+        Ok(Delivery { message: Message::parse(&raw)?, raw, encrypted })
+    }
+
+    /// What `Encrypt` holds; `None` when a plain body is allowed and there is one.
+    fn decrypt(&self, query: &Query, body: &str) -> Result<Option<String>, Refusal> {
+        let announced = query.encrypt_type.as_deref() == Some("aes");
+        if self.mode == EncodingMode::Safe && !announced {
+            return Err(Refusal::NotEncrypted);
+        }
+        let document = Document::read(body)?;
+        let Some(encrypted) = document.root().child("Encrypt") else {
+            return if announced { Err(Refusal::NotEncrypted) } else { Ok(None) };
+        };
+        let encrypted = encrypted.value();
+        let signature = query.msg_signature.as_deref().ok_or(Refusal::Forged)?;
+        let parts = [&*self.token.0, &query.timestamp, &query.nonce, encrypted];
+        if !signature::verify(&parts, signature) {
+            return Err(Refusal::Forged);
+        }
+        if self.keys.is_empty() {
+            return Err(Refusal::NoKey);
+        }
+        self.keys
+            .iter()
+            .find_map(|key| envelope::open(key, &self.appid, encrypted).ok())
+            .map(Some)
+            .ok_or(Refusal::Forged)
+    }
+
+    /// Encrypts a reply with the current key, and signs it. `timestamp` is in seconds since 1970;
+    /// `nonce` and `random` must be fresh for every reply. Without a key the reply stays as it is.
+    ///
+    /// `success` and the empty answer are never sealed.
+    pub fn seal_reply(&self, xml: &str, timestamp: u64, nonce: &str, random: [u8; 16]) -> String {
+        let Some(key) = self.keys.first() else {
+            return xml.to_owned();
+        };
+        let encrypted = envelope::seal(key, &self.appid, random, xml);
+        let signature = signature::sign(&[&self.token.0, &timestamp.to_string(), nonce, &encrypted]);
+        let mut out = String::with_capacity(encrypted.len() + 256);
+        out.push_str("<xml>");
+        xml::cdata(&mut out, "Encrypt", &encrypted);
+        xml::cdata(&mut out, "MsgSignature", &signature);
+        xml::number(&mut out, "TimeStamp", timestamp);
+        xml::cdata(&mut out, "Nonce", nonce);
+        out.push_str("</xml>");
+        out
+    }
+}

@@ -1,0 +1,48 @@
+//! Writes elements. Their names are ours; their texts may be anybody's.
+
+use super::is_allowed;
+
+/// Writes `<name><![CDATA[text]]></name>`.
+///
+/// Characters that XML 1.0 does not allow are dropped, and `]]>` is split over two sections.
+pub(crate) fn cdata(out: &mut String, name: &str, text: &str) {
+    cdata_within(out, name, text, usize::MAX);
+}
+
+/// As [`cdata`], and what passes `limit` bytes is cut off, between two characters.
+pub(crate) fn cdata_within(out: &mut String, name: &str, text: &str, limit: usize) {
+    begin(out, name);
+    out.push_str("<![CDATA[");
+    let mut left = limit;
+    for character in text.chars().filter(|character| is_allowed(*character)) {
+        let Some(rest) = left.checked_sub(character.len_utf8()) else {
+            break;
+        };
+        left = rest;
+        if character == '>' && out.ends_with("]]") {
+            out.push_str("]]><![CDATA[");
+        }
+        out.push(character);
+    }
+    out.push_str("]]>");
+    end(out, name);
+}
+
+/// Writes `<name>number</name>`.
+pub(crate) fn number(out: &mut String, name: &str, number: u64) {
+    begin(out, name);
+    out.push_str(&number.to_string());
+    end(out, name);
+}
+
+fn begin(out: &mut String, name: &str) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+}
+
+fn end(out: &mut String, name: &str) {
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}

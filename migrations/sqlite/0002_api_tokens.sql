@@ -1,0 +1,10 @@
+CREATE TABLE api_tokens (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    -- SHA-256 of the token's text, which is kept nowhere.
+    digest BLOB NOT NULL UNIQUE,
+    permissions TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_used_at BIGINT,
+    expires_at BIGINT
+);

@@ -1,0 +1,87 @@
+//! HTTP calls to the outside. Needs the grant `http_hosts`, which lists scheme, host and port.
+//!
+//! ```
+//! use weft_plugin::{http, Error};
+//!
+//! fn weather(city: &str) -> Result<String, Error> {
+//!     let answer = http::Request::get(format!("https://weather.example.com/{city}")).send()?;
+//!     Ok(answer.text()?.to_owned())
+//! }
+//! ```
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use crate::bindings::imported::http::{Request, Response};
+use crate::{error::Error, imports};
+
+impl Request {
+    /// A request without headers and body; `url` is absolute.
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: Vec::new(), timeout_ms: None }
+    }
+
+    /// A GET request.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url)
+    }
+
+    /// A POST request.
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::new("POST", url)
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sets the body to `value` as JSON, and its content type.
+    pub fn json(self, value: &impl Serialize) -> Result<Self, Error> {
+        Ok(self.header("content-type", "application/json").body(serde_json::to_vec(value)?))
+    }
+
+    /// Waits no longer than this. The time that is left of the call bounds it anyway.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Sends it. Any status is an answer; errors are refusals, connections that fail and time that
+    /// runs out. Redirects are not followed.
+    pub fn send(&self) -> Result<Response, Error> {
+        imports::http::send(self)
+    }
+}
+
+impl Response {
+    /// The value of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> Result<&str, Error> {
+        Ok(std::str::from_utf8(&self.body)?)
+    }
+
+    /// The body read as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,23 @@
+//! Messages outside the answer to one. Needs the grant `wechat_apis` for the path that each function
+//! names.
+
+pub use crate::bindings::imported::messages::{MiniProgram, SubscribeMessage, TemplateMessage};
+use crate::{error::Error, imports, reply::Reply};
+
+/// Sends a customer-service message, within 48 hours of the user's last action:
+/// `/cgi-bin/message/custom/send`.
+pub fn send_customer_service(openid: &str, content: impl Into<Reply>) -> Result<(), Error> {
+    imports::messages::send_customer_service(openid, &content.into())
+}
+
+/// Sends a template message: `/cgi-bin/message/template/send`. Returns the msgid that the event of
+/// its end names.
+pub fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
+    imports::messages::send_template(message)
+}
+
+/// Sends a subscription message: `/cgi-bin/message/subscribe/bizsend`, or `…/send` for mini
+/// programs.
+pub fn send_subscribe(message: &SubscribeMessage) -> Result<(), Error> {
+    imports::messages::send_subscribe(message)
+}

@@ -1,0 +1,10 @@
+//! Orders of WeChat Pay, the same for v2 and v3.
+
+pub use crate::bindings::imported::order::{Order, State, TradeType};
+
+impl Order {
+    /// Whether it was paid, also when it was refunded since.
+    pub fn is_paid(&self) -> bool {
+        matches!(self.state, State::Success | State::Refund)
+    }
+}

@@ -1,0 +1,36 @@
+//! Orders of the app's merchants. Needs the grant `orders`, which lists `read`, `create` and
+//! `refund`.
+//!
+//! `merchant` is the merchant's name in Weft; `None` means the first one of the app.
+
+pub use crate::bindings::imported::{
+    orders::{NewOrder, NewRefund, Refund},
+    types::Field,
+};
+use crate::{error::Error, imports, order::Order};
+
+/// The order as Weft knows it; asks nobody. Grant `read`.
+pub fn find(merchant: Option<&str>, out_trade_no: &str) -> Result<Option<Order>, Error> {
+    imports::orders::find(merchant, out_trade_no)
+}
+
+/// Creates an order; the same number with the same content is the same order. Grant `create`.
+pub fn create(order: &NewOrder) -> Result<Order, Error> {
+    imports::orders::create(order)
+}
+
+/// What the page, app or mini program hands to WeChat's payment call; for native orders `code_url`,
+/// for mweb `mweb_url`. Grant `create`.
+pub fn prepay(merchant: Option<&str>, out_trade_no: &str) -> Result<Vec<Field>, Error> {
+    imports::orders::prepay(merchant, out_trade_no)
+}
+
+/// Asks WeChat for the order's state and applies it. Grant `read`.
+pub fn query(merchant: Option<&str>, out_trade_no: &str) -> Result<Order, Error> {
+    imports::orders::query(merchant, out_trade_no)
+}
+
+/// Gives money back; the same number is the same refund. Grant `refund`.
+pub fn create_refund(refund: &NewRefund) -> Result<Refund, Error> {
+    imports::orders::create_refund(refund)
+}

@@ -1,0 +1,98 @@
+//! What an account may answer to a message, and send to a user who wrote within 48 hours.
+
+pub use crate::bindings::imported::reply::{Article, Music, Reply, Video};
+use crate::error::Error;
+
+impl Reply {
+    /// A text of at most 2048 bytes. Line breaks and `<a href="…">` work.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The picture of that media id.
+    pub fn image(media_id: impl Into<String>) -> Self {
+        Self::Image(media_id.into())
+    }
+
+    /// The voice message of that media id.
+    pub fn voice(media_id: impl Into<String>) -> Self {
+        Self::Voice(media_id.into())
+    }
+
+    /// Articles: one in answer to a text, picture, voice message, video or location, up to 8 else.
+    pub fn news(articles: impl IntoIterator<Item = Article>) -> Self {
+        Self::News(articles.into_iter().collect())
+    }
+
+    /// Hands the user over to whoever of customer service is free.
+    pub fn transfer() -> Self {
+        Self::TransferCustomerService(None)
+    }
+}
+
+impl From<&str> for Reply {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Reply {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Article> for Reply {
+    fn from(article: Article) -> Self {
+        Self::news([article])
+    }
+}
+
+/// What a message handler may return.
+///
+/// `None` and `()` answer nothing. An error answers nothing either, and stands in the log.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no answer to a message",
+    label = "not an answer",
+    note = "a message handler returns `String`, `&str`, `Reply`, `()`, or an `Option` or `Result` of these"
+)]
+pub trait IntoReply {
+    /// The answer, if there is one.
+    fn into_reply(self) -> Result<Option<Reply>, Error>;
+}
+
+impl IntoReply for Reply {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        Ok(Some(self))
+    }
+}
+
+impl IntoReply for String {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        Ok(Some(self.into()))
+    }
+}
+
+impl IntoReply for &str {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        Ok(Some(self.into()))
+    }
+}
+
+impl IntoReply for () {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        Ok(None)
+    }
+}
+
+impl<T: IntoReply> IntoReply for Option<T> {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        self.map_or(Ok(None), T::into_reply)
+    }
+}
+
+impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        self.map_err(Into::into)?.into_reply()
+    }
+}

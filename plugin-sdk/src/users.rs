@@ -1,0 +1,29 @@
+//! The app's users. Needs the grant `users`.
+
+pub use crate::bindings::imported::users::{Tag, User};
+use crate::{error::Error, imports};
+
+/// The user as Weft knows them; asks nobody.
+pub fn find(openid: &str) -> Result<Option<User>, Error> {
+    imports::users::find(openid)
+}
+
+/// Asks WeChat for the user and stores what it says.
+pub fn fetch(openid: &str) -> Result<User, Error> {
+    imports::users::fetch(openid)
+}
+
+/// Sets the account's own name for the user.
+pub fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
+    imports::users::set_remark(openid, remark)
+}
+
+/// Gives the user a tag, which is created when there is none of that name.
+pub fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
+    imports::users::add_tag(openid, name)
+}
+
+/// Takes a tag off the user.
+pub fn remove_tag(openid: &str, name: &str) -> Result<(), Error> {
+    imports::users::remove_tag(openid, name)
+}
