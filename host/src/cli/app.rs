@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum AppCommand {
+pub(super) enum AppCommand {
     /// Add a WeChat account
     Add(AddArgs),
     /// List the accounts
@@ -41,7 +41,7 @@ pub enum AppCommand {
 /// Secrets given as flags are seen by other users of the machine and kept by the shell: the
 /// environment is the better way.
 #[derive(Debug, Args)]
-pub struct AddArgs {
+pub(super) struct AddArgs {
     /// Unique, for URLs: 1 to 16 letters, digits, `_` or `-`
     name: String,
     /// service, subscription, miniprogram, pay_partner or other
@@ -72,7 +72,7 @@ pub struct AddArgs {
     output: OutputArgs,
 }
 
-pub async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow::Result<()> {
     let store = settings.store().await?;
     match command {
         AppCommand::Add(args) => {

@@ -15,7 +15,7 @@ struct Finding {
     detail: String,
 }
 
-pub async fn run(settings: &SettingsArgs, output: OutputArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(settings: &SettingsArgs, output: OutputArgs) -> anyhow::Result<ExitCode> {
     let findings = findings(settings).await;
     let ok = findings.iter().all(|finding| finding.ok);
     output.print(&serde_json::json!({ "ok": ok, "findings": findings }), || {

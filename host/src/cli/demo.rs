@@ -19,11 +19,11 @@ use crate::{
     config::Config,
     plugins::build,
     server::Server,
-    simulator::{Incoming, Sender, Settings},
+    simulator::{Incoming, Sender, Settings, http_client},
 };
 
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Exit after the exchanges
     #[arg(long)]
     once: bool,
@@ -38,7 +38,7 @@ const AES_KEY: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const ORIGINAL_ID: &str = "gh_demo";
 const OPENID: &str = "oDemoUser";
 
-pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
+pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let source = greeter()?;
     step("building the greeter plugin (the first time takes a minute) · 编译示例插件 greeter（首次约一分钟）");
     let component = build::build(&source, &[]).await?;
@@ -79,7 +79,7 @@ async fn prepare(folder: &Path, listen: SocketAddr) -> anyhow::Result<(Server, S
 }
 
 async fn show(base: &str, token: &str, plugins: &Path, component: &Path, source: &Path) -> anyhow::Result<()> {
-    let api = Api { client: Client::builder().no_proxy().build()?, base, token };
+    let api = Api { client: http_client()?, base, token };
     step(&format!("the server listens on {base} · 服务已启动"));
 
     step("dropping greeter.wasm into the plugins folder · 放入 greeter.wasm");

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -13,7 +13,7 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     /// Prints `value` as JSON, or `text` for people.
-    pub fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(value)?);
         } else {
@@ -24,7 +24,7 @@ impl OutputArgs {
 }
 
 /// Rows under a heading, in columns as wide as they need to be.
-pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = heading.map(|cell| cell.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum PluginCommand {
+pub(super) enum PluginCommand {
     /// Check and list the plugins in the folder
     List(OutputArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
@@ -33,7 +33,7 @@ pub enum PluginCommand {
     },
 }
 
-pub async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<()> {
     let config = settings.load(Overrides::default())?;
     match command {
         PluginCommand::List(output) => list(&config, output).await,
@@ -75,7 +75,7 @@ async fn list(config: &Config, output: OutputArgs) -> anyhow::Result<()> {
 }
 
 /// The plugins of the folder, each taken through every check.
-pub async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
+pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
     let settings = Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),

@@ -9,7 +9,7 @@ use super::SettingsArgs;
 use crate::{clock::Clock, config::Overrides, server::Server};
 
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -18,7 +18,7 @@ pub struct ServeArgs {
     admin_listen: Option<SocketAddr>,
 }
 
-pub async fn run(settings: &SettingsArgs, args: ServeArgs) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, args: ServeArgs) -> anyhow::Result<()> {
     let mut overrides = Overrides::default();
     overrides.set("listen", args.listen.map(|address| address.to_string()));
     overrides.set("admin_listen", args.admin_listen.map(|address| address.to_string()));
@@ -31,7 +31,7 @@ pub async fn run(settings: &SettingsArgs, args: ServeArgs) -> anyhow::Result<()>
 }
 
 /// Cancelled when the process is asked to end; asked twice, it ends at once.
-pub fn stop_on_signal() -> CancellationToken {
+pub(super) fn stop_on_signal() -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {

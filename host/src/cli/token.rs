@@ -10,7 +10,7 @@ use super::{
 use crate::{model::check_new_token, time};
 
 #[derive(Debug, Subcommand)]
-pub enum TokenCommand {
+pub(super) enum TokenCommand {
     /// Create a token and print it, this once
     Create {
         /// For people
@@ -31,7 +31,7 @@ pub enum TokenCommand {
     },
 }
 
-pub async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyhow::Result<()> {
     let store = settings.store().await?;
     match command {
         TokenCommand::Create { name, permissions, output } => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use strsim::normalized_damerau_levenshtein;
 use toml::Value;
 
 use super::key::Key;
@@ -64,20 +65,20 @@ impl fmt::Display for Problem {
 
 impl Problem {
     pub(super) fn unknown_key(origin: &str, key: &str) -> Self {
-        let message = match nearest(key) {
-            Some(near) => format!("is not a key; did you mean {near}?"),
-            None => "is not a key; weft.example.toml lists all of them".to_owned(),
-        };
-        Self { origin: origin.to_owned(), key: key.to_owned(), message }
+        Self::unknown(origin, key, |near| near.name.to_owned())
     }
 
     /// As [`unknown_key`](Self::unknown_key), and the suggestion is a variable too.
     pub(super) fn unknown_variable(origin: &str, key: &str) -> Self {
-        let problem = Self::unknown_key(origin, key);
-        match keys().find(|known| nearest(key) == Some(known.name)) {
-            Some(known) => Self { message: format!("is not a key; did you mean {}?", known.variable()), ..problem },
-            None => problem,
-        }
+        Self::unknown(origin, key, Key::variable)
+    }
+
+    fn unknown(origin: &str, key: &str, name: impl Fn(&Key) -> String) -> Self {
+        let message = match nearest(key) {
+            Some(near) => format!("is not a key; did you mean {}?", name(near)),
+            None => "is not a key; weft.example.toml lists all of them".to_owned(),
+        };
+        Self { origin: origin.to_owned(), key: key.to_owned(), message }
     }
 
     pub(super) fn bad_value(origin: &str, key: &Key, found: &Value) -> Self {
@@ -88,6 +89,16 @@ impl Problem {
             format!("must be {expected}; found {}", shorten(&found.to_string()))
         };
         Self { origin: origin.to_owned(), key: key.name.to_owned(), message }
+    }
+
+    pub(super) fn unknown_section(origin: &str, section: &str, known: &[&str]) -> Self {
+        let likeness = |known: &&&str| normalized_damerau_levenshtein(section, known);
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let message = match nearest.filter(|known| likeness(known) > 0.6) {
+            Some(near) => format!("is not a section; did you mean [{near}]?"),
+            None => "is not a section; weft.example.toml lists all of them".to_owned(),
+        };
+        Self { origin: origin.to_owned(), key: format!("[{section}]"), message }
     }
 
     pub(super) fn not_a_section(origin: &str, section: &str) -> Self {
@@ -104,17 +115,19 @@ impl Problem {
     }
 }
 
-/// The key that was probably meant.
-fn nearest(key: &str) -> Option<&'static str> {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let alike = |known: &str| {
-        // A key in the wrong section is as near as one with a wrong letter.
-        let whole = strsim::normalized_damerau_levenshtein(key, known);
-        let name = strsim::normalized_damerau_levenshtein(&last(key), &last(known));
+/// The key that was probably meant. One in the wrong section is nearly as near as one with a wrong letter.
+fn nearest(key: &str) -> Option<&'static Key> {
+    let likeness = |known: &Key| {
+        let whole = normalized_damerau_levenshtein(key, known.name);
+        let name = normalized_damerau_levenshtein(last_part(key), last_part(known.name));
         whole.max(name * 0.95)
     };
-    let (name, likeness) = keys().map(|known| (known.name, alike(known.name))).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (likeness > 0.6).then_some(name)
+    let (key, likeness) = keys().map(|known| (known, likeness(known))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (likeness > 0.6).then_some(key)
+}
+
+fn last_part(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 fn shorten(text: &str) -> String {

@@ -37,6 +37,9 @@ impl Layer {
                     }
                 }
                 _ if sections.contains(&key.as_str()) => problems.push(Problem::not_a_section(&name, key)),
+                Value::Table(_) if !keys().any(|known| known.name == key) => {
+                    problems.push(Problem::unknown_section(&name, key, &sections));
+                }
                 _ => check(&name, key, value, problems),
             }
         }
@@ -53,12 +56,12 @@ impl Layer {
             if text.is_empty() || foreign || NOT_SETTINGS.contains(&variable.as_str()) {
                 continue;
             }
-            match keys().find(|key| key.variable() == *variable) {
-                Some(key) => set(&mut table, key, text, &format!("environment variable {variable}"), problems),
-                None => {
-                    let key = rest.to_lowercase().replace("__", ".");
-                    problems.push(Problem::unknown_variable(&format!("environment variable {variable}"), &key));
-                }
+            let origin = format!("environment variable {variable}");
+            if let Some(key) = keys().find(|key| key.variable() == *variable) {
+                set(&mut table, key, text, &origin, problems);
+            } else {
+                let key = rest.to_lowercase().replace("__", ".");
+                problems.push(Problem::unknown_variable(&origin, &key));
             }
         }
         Self { name: "environment".to_owned(), table }

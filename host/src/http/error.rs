@@ -17,7 +17,7 @@ use crate::storage::StoreError;
 
 /// A problem, in words that a person can act on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Problem {
+pub(super) struct Problem {
     /// A stable word for programs, such as `not-found`.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -34,7 +34,7 @@ pub struct Problem {
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct FieldProblem {
+pub(super) struct FieldProblem {
     /// Its name.
     pub field: String,
     /// What would be right.
@@ -53,22 +53,22 @@ impl Problem {
     }
 
     /// 404.
-    pub fn not_found(what: &str, name: &str) -> Self {
+    pub(super) fn not_found(what: &str, name: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
     }
 
     /// 409.
-    pub fn conflict(detail: impl Into<String>) -> Self {
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
     /// 400: the request is not one.
-    pub fn bad_request(detail: impl Into<String>) -> Self {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
     /// 422: the request is one, and says something that cannot be.
-    pub fn invalid(errors: Vec<(String, String)>) -> Self {
+    pub(super) fn invalid(errors: Vec<(String, String)>) -> Self {
         let detail = errors.iter().map(|(field, detail)| format!("{field}: {detail}")).collect::<Vec<_>>().join("; ");
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
         problem.errors = errors.into_iter().map(|(field, detail)| FieldProblem { field, detail }).collect();
@@ -76,17 +76,17 @@ impl Problem {
     }
 
     /// 422 with a `type` of its own.
-    pub fn refused(kind: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn refused(kind: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
     }
 
     /// 413.
-    pub fn too_large(detail: impl Into<String>) -> Self {
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
     /// 401.
-    pub fn unauthorized() -> Self {
+    pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
@@ -95,12 +95,12 @@ impl Problem {
     }
 
     /// 403.
-    pub fn forbidden(permission: &str) -> Self {
+    pub(super) fn forbidden(permission: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", format!("the token lacks the permission `{permission}`"))
     }
 
     /// 500; the cause goes to the log and not to the caller.
-    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed on our side; the log says why")
     }
@@ -130,7 +130,7 @@ impl From<StoreError> for Problem {
 }
 
 /// A JSON body whose problems are answered as such.
-pub struct Body<T>(pub T);
+pub(super) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -148,7 +148,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// Path parameters whose problems are answered as such.
-pub struct Path<T>(pub T);
+pub(super) struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
@@ -162,7 +162,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 }
 
 /// Query parameters whose problems are answered as such.
-pub struct Query<T>(pub T);
+pub(super) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;

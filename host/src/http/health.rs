@@ -10,7 +10,7 @@ use super::AppState;
 
 /// What works.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Readiness {
+pub(super) struct Readiness {
     /// The database answers.
     database: bool,
     /// The plugins folder has been read. Plugins that fail do not make the process unready.
@@ -19,13 +19,13 @@ pub struct Readiness {
 
 /// 200 for as long as the process answers at all.
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 200, description = "The process answers")))]
-pub async fn healthz() -> &'static str {
+pub(super) async fn healthz() -> &'static str {
     "ok"
 }
 
 /// 200 when the process can do its work, 503 otherwise.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-pub async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
+pub(super) async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
     let readiness =
         Readiness { database: state.store.ping().await.is_ok(), plugins: state.plugins_ready.load(Relaxed) };
     let status = if readiness.database && readiness.plugins { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -36,7 +36,7 @@ enum Rejected {
 }
 
 /// Answers `echostr` when the signature is right.
-pub async fn verify(
+pub(super) async fn verify(
     State(state): State<AppState>,
     Path(app): Path<String>,
     RawQuery(query): RawQuery,
@@ -58,7 +58,7 @@ pub async fn verify(
 }
 
 /// Takes a message and answers it.
-pub async fn deliver(
+pub(super) async fn deliver(
     State(state): State<AppState>,
     Path(app): Path<String>,
     RawQuery(query): RawQuery,

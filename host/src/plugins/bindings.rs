@@ -2,7 +2,6 @@
 
 #![expect(
     missing_docs,
-    unused_qualifications,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
     clippy::allow_attributes,
@@ -16,5 +15,5 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub use self::exports::weft::plugin as exported;
-pub use self::weft::plugin as imported;
+pub(super) use self::exports::weft::plugin as exported;
+pub(super) use self::weft::plugin as imported;

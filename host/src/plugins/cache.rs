@@ -18,14 +18,14 @@ use wasmtime::{Engine, component::Component};
 const MAC_BYTES: usize = 32;
 
 /// A folder of compiled plugins.
-pub struct Cache {
+pub(super) struct Cache {
     folder: PathBuf,
     key: [u8; 32],
 }
 
 impl Cache {
     /// `key` authenticates the files; nobody else may know it.
-    pub fn new(folder: PathBuf, key: [u8; 32]) -> Self {
+    pub(super) fn new(folder: PathBuf, key: [u8; 32]) -> Self {
         Self { folder, key }
     }
 
@@ -33,7 +33,7 @@ impl Cache {
     ///
     /// # Errors
     /// When the bytes are not a valid component. A cache that cannot be used is only logged.
-    pub fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
         let name = file_name(engine, digest);
         if let Some(component) = self.read(engine, &name) {
             return Ok(component);

@@ -51,7 +51,7 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// What loading needs, the same for every file.
 #[derive(Clone)]
-pub struct Loader {
+pub(super) struct Loader {
     engine: Engine,
     linker: Arc<Linker<State>>,
     cache: Arc<Cache>,
@@ -64,7 +64,7 @@ impl Loader {
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
-    pub fn new(cache: Cache, database: Database, limits: Limits) -> wasmtime::Result<Self> {
+    pub(super) fn new(cache: Cache, database: Database, limits: Limits) -> wasmtime::Result<Self> {
         let engine = engine::engine(limits.memory)?;
         let linker = Arc::new(engine::linker(&engine)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), database, limits })
@@ -74,7 +74,7 @@ impl Loader {
     ///
     /// # Errors
     /// The first check that it fails.
-    pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
+    pub(super) async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
         let loader = self.clone();
         let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
         let (digest, pre, exports) =

@@ -8,7 +8,7 @@ use weft_wechat::{
 use super::bindings::imported::{message as wit, reply as wit_reply, types};
 
 /// A message as plugins see it.
-pub fn message(message: &wechat::Message) -> wit::Message {
+pub(super) fn message(message: &wechat::Message) -> wit::Message {
     wit::Message {
         sender: message.sender.clone(),
         receiver: message.receiver.clone(),
@@ -19,7 +19,7 @@ pub fn message(message: &wechat::Message) -> wit::Message {
 }
 
 /// A plugin's reply as the protocol has it.
-pub fn reply(reply: wit_reply::Reply) -> Reply {
+pub(super) fn reply(reply: wit_reply::Reply) -> Reply {
     match reply {
         wit_reply::Reply::Text(text) => Reply::Text(text),
         wit_reply::Reply::Image(media_id) => Reply::Image(media_id),
@@ -51,7 +51,7 @@ fn article(article: wit_reply::Article) -> wechat_reply::Article {
 }
 
 /// A guest's error in words for the log.
-pub fn error(error: types::Error) -> String {
+pub(super) fn error(error: types::Error) -> String {
     match error {
         types::Error::Denied(text) => format!("denied: {text}"),
         types::Error::Invalid(text) => format!("invalid: {text}"),

@@ -17,7 +17,7 @@ use super::{bindings::imported, instance::State, limits};
 
 /// Interfaces that guests may import, without their versions. What is not here is refused when a
 /// file is loaded, with its name.
-pub const OFFERED: &[&str] = &[
+pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/context",
     "weft:plugin/config",
     "weft:plugin/log",
@@ -50,7 +50,7 @@ pub const OFFERED: &[&str] = &[
 ///
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
-pub fn engine(memory: usize) -> wasmtime::Result<Engine> {
+pub(super) fn engine(memory: usize) -> wasmtime::Result<Engine> {
     let engine = Engine::new(config().allocation_strategy(pool(memory))).or_else(|error| {
         tracing::warn!(
             %error,
@@ -113,7 +113,7 @@ fn tick(engine: &Engine) -> wasmtime::Result<()> {
 ///
 /// # Errors
 /// When an interface is defined twice, which no input can cause.
-pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     imported::context::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;

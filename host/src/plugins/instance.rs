@@ -38,7 +38,7 @@ pub struct Subject {
 }
 
 /// What an instance carries besides its memory.
-pub struct State {
+pub(super) struct State {
     /// The plugin's name.
     pub(super) plugin: Arc<str>,
     /// None while the plugin describes itself.
@@ -95,7 +95,7 @@ fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool 
 ///
 /// # Errors
 /// When the guest traps, exits, or exceeds a limit; never because of another call.
-pub async fn run<T>(
+pub(super) async fn run<T>(
     loaded: &Loaded,
     subject: Option<Subject>,
     database: &Database,

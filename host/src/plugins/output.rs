@@ -17,11 +17,11 @@ use super::limits::OUTPUT_BYTES;
 
 /// The shared end of standard output and standard error of one call.
 #[derive(Clone, Default)]
-pub struct Output(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Output(Arc<Mutex<Vec<u8>>>);
 
 impl Output {
     /// Takes what was printed so far, as text.
-    pub fn take(&self) -> String {
+    pub(super) fn take(&self) -> String {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -92,9 +92,7 @@ impl Sender {
     /// # Errors
     /// When the system has no TLS roots to make an HTTP client with.
     pub fn new(settings: Settings) -> reqwest::Result<Self> {
-        // Another part of the process may have chosen the provider already.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().timeout(WECHAT_WAITS).build()?;
+        let client = http_client()?;
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
         Ok(Self { client, settings, next: AtomicU64::new(now << 20) })
     }
@@ -172,6 +170,16 @@ impl Sender {
     fn number(&self) -> u64 {
         self.next.fetch_add(1, Relaxed)
     }
+}
+
+/// A client for servers of this machine, which gives up when WeChat would.
+///
+/// # Errors
+/// When the system has no TLS roots.
+pub fn http_client() -> reqwest::Result<Client> {
+    // Another part of the process may have chosen the provider already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder().no_proxy().timeout(WECHAT_WAITS).build()
 }
 
 fn value(query: &[(&'static str, String)], name: &str) -> String {

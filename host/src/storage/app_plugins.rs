@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use super::error::is_missing_parent;
-use super::{Store, StoreError, from_sql, in_transaction, on_db, settings_revision, to_sql};
+use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::AppPlugin;
 
 /// What plugins may do for apps: configuration and grants.
@@ -24,6 +24,9 @@ impl AppPlugins<'_> {
     pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
         const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
              FROM app_plugins WHERE app = $1 ORDER BY plugin";
+        if !may_be_stored(&[app]) {
+            return Ok(Vec::new());
+        }
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).fetch_all(pool).await)?;
         rows.into_iter().map(AppPluginRow::open).collect()
     }
@@ -32,6 +35,9 @@ impl AppPlugins<'_> {
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
         const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
              FROM app_plugins WHERE app = $1 AND plugin = $2";
+        if !may_be_stored(&[app, plugin]) {
+            return Ok(None);
+        }
         let row: Option<AppPluginRow> =
             on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).bind(plugin).fetch_optional(pool).await)?;
         row.map(AppPluginRow::open).transpose()
@@ -77,6 +83,9 @@ impl AppPlugins<'_> {
     /// stays, for the day it is granted again.
     pub async fn delete(&self, app: &str, plugin: &str) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM app_plugins WHERE app = $1 AND plugin = $2";
+        if !may_be_stored(&[app, plugin]) {
+            return Ok(false);
+        }
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             let deleted = sqlx::query(SQL).bind(app).bind(plugin).execute(&mut *connection).await?.rows_affected();

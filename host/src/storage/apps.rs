@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::error::is_duplicate;
-use super::{Store, StoreError, from_sql, in_transaction, on_db, settings_revision, to_sql};
+use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::App;
 use crate::secret::{Secret, SecretKey};
 
@@ -26,6 +26,9 @@ impl Apps<'_> {
         const SQL: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
              encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, updated_at \
              FROM apps WHERE name = $1";
+        if !may_be_stored(&[name]) {
+            return Ok(None);
+        }
         let row: Option<AppRow> =
             on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await)?;
         row.map(|row| row.open(&self.0.key)).transpose()
@@ -110,6 +113,9 @@ impl Apps<'_> {
     pub async fn delete(&self, name: &str) -> Result<bool, StoreError> {
         const EMPTY_KV: &str = "UPDATE plugin_kv_totals SET key_count = 0, byte_count = 0 WHERE app = $1";
         const SQL: &str = "DELETE FROM apps WHERE name = $1";
+        if !may_be_stored(&[name]) {
+            return Ok(false);
+        }
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             // Before the app: plugins that are writing lock their totals first, then the app.

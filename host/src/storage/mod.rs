@@ -142,6 +142,11 @@ impl Store {
     }
 }
 
+/// PostgreSQL knows no text with U+0000, so nothing stored has such a name; asking for it would be an error there.
+fn may_be_stored(names: &[&str]) -> bool {
+    !names.iter().any(|name| name.contains('\0'))
+}
+
 /// Numbers are `BIGINT` in both databases; what does not fit is as good as endless.
 fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

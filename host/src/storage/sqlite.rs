@@ -11,6 +11,8 @@ use crate::secret::{create_private_file, create_private_parent};
 
 /// How long a writer waits for another process to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a free connection, and so for the writers before.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
@@ -21,7 +23,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full);
-    let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+    let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool()
         .max_connections(1)
         .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Store, StoreError, from_sql, in_transaction, on_db, to_sql};
+use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 use crate::model::ApiToken;
 use crate::secret::Secret;
 
@@ -62,6 +62,9 @@ impl Tokens<'_> {
     /// Ends a token at once; false when there is none with that id.
     pub async fn revoke(&self, id: &str) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM api_tokens WHERE id = $1";
+        if !may_be_stored(&[id]) {
+            return Ok(false);
+        }
         let deleted = in_transaction!(&self.0.db, connection => {
             sqlx::query(SQL).bind(id).execute(&mut *connection).await?.rows_affected()
         });

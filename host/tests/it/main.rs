@@ -1,1 +1,15 @@
-//! Tests.
+//! Weft, seen from outside: one binary for all integration tests.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
+mod admin;
+mod command;
+mod config;
+mod floors;
+mod plugin_limits;
+mod reload;
+mod secret;
+mod storage;
+mod support;
+mod webhook;
+mod wit;

@@ -19,7 +19,7 @@ use crate::{
 
 /// What one plugin may do for one app.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AppPluginView {
+pub(super) struct AppPluginView {
     app: String,
     plugin: String,
     #[serde(flatten)]
@@ -33,7 +33,7 @@ pub struct AppPluginView {
 /// Configuration and grants. What is left out is not granted.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Granted {
+pub(super) struct Granted {
     /// JSON handed to the plugin as it is.
     #[schema(value_type = Object)]
     config: serde_json::Map<String, serde_json::Value>,
@@ -71,7 +71,7 @@ fn view(state: &AppState, granted: AppPlugin) -> AppPluginView {
 /// Lists the plugins for which something is set in this app.
 #[utoipa::path(get, path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
     responses((status = 200, body = Page<AppPluginView>), (status = 404, body = Problem)))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Path(app): Path<String>,
@@ -88,7 +88,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
     responses((status = 200, body = AppPluginView), (status = 404, body = Problem)))]
-pub async fn read(
+pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
     Path((app, plugin)): Path<(String, String)>,
@@ -103,7 +103,7 @@ pub async fn read(
 #[utoipa::path(put, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Granted,
     responses((status = 200, body = AppPluginView), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn put(
+pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path((app, plugin)): Path<(String, String)>,
@@ -132,7 +132,7 @@ pub async fn put(
 #[utoipa::path(delete, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn delete(
+pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path((app, plugin)): Path<(String, String)>,

@@ -20,7 +20,7 @@ use crate::{
 
 /// An app as it is read. Secrets say only whether they are set.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AppView {
+pub(super) struct AppView {
     /// Unique, for programs and URLs.
     name: String,
     /// For people.
@@ -61,7 +61,7 @@ pub struct AppView {
 
 /// A secret can be written and not read.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SecretView {
+pub(super) struct SecretView {
     /// Whether there is one.
     set: bool,
 }
@@ -111,7 +111,7 @@ pub struct NewApp {
 /// Changes to an app: what is absent stays, null takes away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AppPatch {
+pub(super) struct AppPatch {
     title: Option<String>,
     description: Option<String>,
     #[serde(rename = "type")]
@@ -234,7 +234,7 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
 
 /// Lists the apps that the token may manage.
 #[utoipa::path(get, path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, body = Page<AppView>)))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(page): Query<PageQuery>,
@@ -247,7 +247,7 @@ pub async fn list(
 /// Creates an app.
 #[utoipa::path(post, path = "/apps", tag = "apps", request_body = NewApp, responses(
     (status = 201, body = AppView), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn create(
+pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
     Body(new): Body<NewApp>,
@@ -266,7 +266,7 @@ pub async fn create(
 /// Reads an app.
 #[utoipa::path(get, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     responses((status = 200, body = AppView), (status = 404, body = Problem)))]
-pub async fn read(
+pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
@@ -280,7 +280,7 @@ pub async fn read(
 #[utoipa::path(patch, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     request_body = AppPatch,
     responses((status = 200, body = AppView), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch(
+pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
@@ -302,7 +302,7 @@ pub async fn patch(
 /// Deletes an app with all that belongs to it.
 #[utoipa::path(delete, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn delete(
+pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,

@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// Somebody with a valid token.
-pub struct Caller(ApiToken);
+pub(super) struct Caller(ApiToken);
 
 impl Caller {
     /// Refuses callers who may not do `permission` to `app`, or to the whole installation.
     ///
     /// # Errors
     /// 403.
-    pub fn require(&self, app: Option<&str>, permission: &str) -> Result<(), Problem> {
+    pub(super) fn require(&self, app: Option<&str>, permission: &str) -> Result<(), Problem> {
         if self.0.allows(app, permission) {
             return Ok(());
         }
@@ -26,7 +26,7 @@ impl Caller {
     }
 
     /// Whether the caller may see `app` in lists.
-    pub fn sees(&self, app: &str) -> bool {
+    pub(super) fn sees(&self, app: &str) -> bool {
         self.0.allows(Some(app), "manage")
     }
 }

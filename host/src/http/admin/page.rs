@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 /// Which part of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct PageQuery {
+pub(super) struct PageQuery {
     /// 1 to 200 items; 50 without.
     limit: Option<usize>,
     /// The `next_cursor` of the page before; the beginning without.
@@ -15,7 +15,7 @@ pub struct PageQuery {
 
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Page<T> {
+pub(super) struct Page<T> {
     /// In the order of their names.
     items: Vec<T>,
     /// Null on the last page.
@@ -24,7 +24,7 @@ pub struct Page<T> {
 
 impl PageQuery {
     /// The page of `items`, which are sorted by `key` and have no two of a key.
-    pub fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
+    pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
         let limit = self.limit.unwrap_or(50).clamp(1, 200);
         let mut rest = items
             .into_iter()

@@ -45,7 +45,7 @@ pub struct PluginView {
 
 /// What a plugin has, by kind.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub struct Exports {
+pub(super) struct Exports {
     handlers: Vec<EntryView>,
     rules: Vec<EntryView>,
     hooks: Vec<EntryView>,
@@ -55,7 +55,7 @@ pub struct Exports {
 
 /// One handler, rule, hook, observer or page.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EntryView {
+pub(super) struct EntryView {
     name: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     description: String,
@@ -66,7 +66,7 @@ pub struct EntryView {
 
 /// What a plugin would like to be granted.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub struct AsksView {
+pub(super) struct AsksView {
     http_hosts: Vec<String>,
     wechat_apis: Vec<String>,
     kv: bool,
@@ -76,7 +76,7 @@ pub struct AsksView {
 
 /// Why a file is refused.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ErrorView {
+pub(super) struct ErrorView {
     /// Stable, for programs.
     code: &'static str,
     detail: String,
@@ -84,7 +84,7 @@ pub struct ErrorView {
 
 /// Counts since the process started.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Calls {
+pub(super) struct Calls {
     total: u64,
     failed: u64,
     /// Mean wall clock in microseconds.
@@ -157,7 +157,7 @@ impl From<&Plugin> for PluginView {
 
 /// Lists the plugins.
 #[utoipa::path(get, path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, body = Page<PluginView>)))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(page): Query<PageQuery>,
@@ -170,7 +170,7 @@ pub async fn list(
 /// Reads a plugin.
 #[utoipa::path(get, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     responses((status = 200, body = PluginView), (status = 404, body = Problem)))]
-pub async fn read(
+pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
@@ -184,7 +184,7 @@ pub async fn read(
 #[utoipa::path(put, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 200, body = PluginView), (status = 413, body = Problem), (status = 422, body = Problem)))]
-pub async fn put(
+pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
@@ -209,7 +209,7 @@ pub async fn put(
 /// Removes a plugin's file; calls in flight finish.
 #[utoipa::path(delete, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn delete(
+pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,

@@ -20,7 +20,7 @@ use crate::{
 
 /// A token without its text.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TokenView {
+pub(super) struct TokenView {
     /// Names it in this API.
     id: String,
     /// For people.
@@ -37,7 +37,7 @@ pub struct TokenView {
 
 /// A token with its text, which is shown this once.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct CreatedToken {
+pub(super) struct CreatedToken {
     token: String,
     #[serde(flatten)]
     view: TokenView,
@@ -46,7 +46,7 @@ pub struct CreatedToken {
 /// A new token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewToken {
+pub(super) struct NewToken {
     /// For people.
     name: String,
     /// `*`, `<app>` or `<app>|<permission>`; `["*"]` without.
@@ -69,7 +69,7 @@ fn view(token: ApiToken) -> TokenView {
 
 /// Lists the tokens.
 #[utoipa::path(get, path = "/tokens", tag = "tokens", params(PageQuery), responses((status = 200, body = Page<TokenView>)))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(page): Query<PageQuery>,
@@ -83,7 +83,7 @@ pub async fn list(
 /// Creates a token; the answer shows its text, which is kept nowhere.
 #[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = NewToken,
     responses((status = 201, body = CreatedToken), (status = 422, body = Problem)))]
-pub async fn create(
+pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
     Body(new): Body<NewToken>,
@@ -105,7 +105,7 @@ pub async fn create(
 /// Revokes a token at once.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn revoke(
+pub(super) async fn revoke(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<String>,

@@ -1,1 +1,104 @@
-//! Weft.
+//! A guest that loops, hoards, traps or floods: the text of the message says which.
+
+use std::{
+    hint::black_box,
+    io::{Write, stdout},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use weft_plugin::{Context, Error, Message, Reply, log, message_handler};
+
+/// Counts the calls of an instance, which is one.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// Does what the text says; repeats what it does not know.
+#[message_handler]
+fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
+    let reply = match message.text().unwrap_or_default() {
+        "ok" => "ok".to_owned(),
+        "loop" => busy_loop(),
+        "hostcall-loop" => hostcall_loop(context),
+        "sleep" => {
+            std::thread::sleep(Duration::from_mins(1));
+            "slept".to_owned()
+        }
+        "memory" => memory(),
+        "recursion" => recursion(0).to_string(),
+        "panic" => panic!("plugin bug: order {} missing", 42),
+        "exit" => std::process::exit(1),
+        "stdout-flood" => stdout_flood()?,
+        "log-flood" => log_flood(),
+        "huge-reply" => "x".repeat(20 << 20),
+        "state" => (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
+        "env" => format!("{} variables, {} arguments", std::env::vars_os().count(), std::env::args_os().count()),
+        "error" => return Err("the plugin gave up".into()),
+        "cdata" => "a ]]> b \0 c < d".to_owned(),
+        other => other.to_owned(),
+    };
+    Ok(reply.into())
+}
+
+fn busy_loop() -> String {
+    let mut turn = 0_u64;
+    loop {
+        turn = black_box(turn).wrapping_add(1);
+    }
+}
+
+fn hostcall_loop(context: Context) -> String {
+    loop {
+        log::debug!("{} has {:?} left", context.app().name, context.time_left());
+    }
+}
+
+/// Every page is written to, so that it counts wherever memory is counted.
+fn memory() -> String {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+#[expect(unconditional_recursion, reason = "that is the point")]
+fn recursion(depth: u64) -> u64 {
+    black_box(recursion(black_box(depth) + 1)) + depth
+}
+
+/// Ends by itself: a host that drops what is too much is as good as one that traps.
+fn stdout_flood() -> Result<String, Error> {
+    let line = [b'x'; 1023];
+    for _ in 0..16 << 10 {
+        stdout().write_all(&line).and_then(|()| stdout().write_all(b"\n")).map_err(Error::other)?;
+    }
+    Ok("flooded standard output".to_owned())
+}
+
+fn log_flood() -> String {
+    let text = "x".repeat(1 << 10);
+    for line in 0..16 << 10 {
+        log::info!(line = line; "{text}");
+    }
+    "flooded the log".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_plugin::testing::text;
+
+    use super::*;
+
+    #[test]
+    fn it_can_behave() {
+        for (text_of_message, reply) in [("ok", "ok"), ("anything else", "anything else"), ("cdata", "a ]]> b \0 c < d")] {
+            assert_eq!(misbehave(text("o1", text_of_message), Context::test()), Ok(Reply::text(reply)));
+        }
+        assert_eq!(misbehave(text("o1", "error"), Context::test()), Err(Error::from("the plugin gave up")));
+    }
+
+    #[test]
+    #[should_panic(expected = "plugin bug: order 42 missing")]
+    fn it_panics_when_told_to() {
+        let _ = misbehave(text("o1", "panic"), Context::test());
+    }
+}

@@ -1,0 +1,252 @@
+//! The admin API, through the real listener.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{AES_KEY, TestApp, guests};
+
+fn shop() -> Value {
+    json!({
+        "name": "shop", "title": "商店", "type": "service", "appid": "wx0123456789abcdef",
+        "appsecret": "0c79e1fa963cd80cc0be99b20a18faeb", "token": "sometoken",
+        "encoding_mode": "safe", "encoding_aes_key": AES_KEY, "message_handler": "greeter/vip",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_is_created_read_changed_listed_and_deleted() {
+    let app = TestApp::start().await;
+    let (status, created) = app.api(Method::POST, "/apps", Some(shop())).await;
+    assert_eq!(status, 201, "{created}");
+    assert_eq!(created["type"], "service");
+    assert_eq!(created["message_handler"], "greeter/vip");
+    assert!(created["webhook_url"].as_str().unwrap().ends_with("/wechat/shop/"));
+    assert!(created["created_at"].as_str().unwrap().ends_with('Z'));
+
+    let patch = json!({"title": "新店", "message_handler": null, "appsecret": null});
+    let (status, changed) = app.api(Method::PATCH, "/apps/shop", Some(patch)).await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!((&changed["title"], &changed["message_handler"]), (&json!("新店"), &Value::Null));
+    assert_eq!(changed["appsecret"], json!({"set": false}));
+    assert_eq!(changed["token"], json!({"set": true}), "what a patch leaves out stays");
+    assert_eq!(app.api(Method::GET, "/apps/shop", None).await, (200, changed));
+
+    assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
+    assert_eq!(app.api(Method::GET, "/apps/shop", None).await.0, 404);
+    assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_are_written_and_never_read() {
+    let app = TestApp::start().await;
+    let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;
+    for field in ["appsecret", "token", "encoding_aes_key"] {
+        assert_eq!(created[field], json!({"set": true}));
+    }
+    let (_, read) = app.api(Method::GET, "/apps/shop", None).await;
+    let (_, list) = app.api(Method::GET, "/apps", None).await;
+    for text in [created.to_string(), read.to_string(), list.to_string()] {
+        assert!(!text.contains("0c79e1fa") && !text.contains("sometoken") && !text.contains(AES_KEY));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
+    let app = TestApp::start().await;
+    let bad = json!({"name": "a b", "type": "service", "appid": "wx1", "token": "x", "encoding_mode": "safe"});
+    let (status, problem) = app.api(Method::POST, "/apps", Some(bad)).await;
+    assert_eq!(status, 422, "{problem}");
+    assert_eq!(problem["type"], "invalid");
+    let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!(fields, ["name", "token", "encoding_aes_key"]);
+
+    let mut unknown = shop();
+    unknown["tokenn"] = json!("x");
+    let (status, problem) = app.api(Method::POST, "/apps", Some(unknown)).await;
+    assert_eq!(status, 422);
+    assert!(problem["detail"].as_str().unwrap().contains("tokenn"), "{problem}");
+    assert_eq!(app.api(Method::GET, "/apps", None).await.1["items"], json!([]));
+
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    let (status, problem) = app.api(Method::POST, "/apps", Some(shop())).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("conflict")));
+    let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"appid": "wx2"}))).await;
+    assert_eq!(status, 422, "an appid cannot be changed");
+    assert_eq!(app.api(Method::PATCH, "/apps/nobody", Some(json!({}))).await.0, 404);
+    assert_eq!(app.api(Method::GET, "/apps?limit=x", None).await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn problems_have_their_content_type_and_unknown_paths_are_problems() {
+    let app = TestApp::start().await;
+    for (path, status) in [("/api/v1/apps/nobody", 401), ("/api/v1/nothing", 404), ("/nothing", 404)] {
+        let response = app.get(path).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_needs_a_token() {
+    let app = TestApp::start().await;
+    let document = openapi(&app).await;
+    let mut calls = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(path) = path.strip_prefix("/api/v1") else { continue };
+        let path = path.replace("{app}", "shop").replace("{plugin}", "greeter").replace("{id}", "x");
+        for method in methods.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            for token in ["", "weft_wrong"] {
+                let (status, problem) = app.api_as(token, method.clone(), &path, Some(json!({}))).await;
+                assert_eq!((status, &problem["type"]), (401, &json!("unauthorized")), "{method} {path}");
+            }
+            calls += 1;
+        }
+    }
+    assert!(calls >= 15, "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
+    let app = TestApp::start().await;
+    for name in ["mine", "theirs"] {
+        let new = json!({"name": name, "type": "service", "appid": "wx1"});
+        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    }
+    let new = json!({"name": "tenant", "permissions": ["mine"]});
+    let (status, created) = app.api(Method::POST, "/tokens", Some(new)).await;
+    assert_eq!(status, 201, "{created}");
+    let token = created["token"].as_str().unwrap();
+    let as_tenant = |method, path, body| app.api_as(token, method, path, body);
+
+    assert_eq!(as_tenant(Method::GET, "/apps/mine", None).await.0, 200);
+    assert_eq!(as_tenant(Method::PATCH, "/apps/mine", Some(json!({"title": "m"}))).await.0, 200);
+    assert_eq!(as_tenant(Method::PUT, "/apps/mine/plugins/greeter", Some(json!({"kv": true}))).await.0, 200);
+    assert_eq!(as_tenant(Method::GET, "/apps", None).await.1["items"].as_array().unwrap().len(), 1);
+    for (method, path) in [
+        (Method::GET, "/apps/theirs"),
+        (Method::PATCH, "/apps/theirs"),
+        (Method::DELETE, "/apps/mine"),
+        (Method::POST, "/apps"),
+        (Method::PUT, "/apps/theirs/plugins/greeter"),
+        (Method::GET, "/plugins"),
+        (Method::PUT, "/plugins/greeter"),
+        (Method::GET, "/tokens"),
+        (Method::POST, "/tokens"),
+    ] {
+        let body = if path == "/apps" {
+            json!({"name": "new", "type": "service", "appid": "wx1"})
+        } else if path == "/tokens" {
+            json!({"name": "more"})
+        } else {
+            json!({})
+        };
+        let (status, problem) = as_tenant(method.clone(), path, Some(body)).await;
+        assert_eq!(status, 403, "{method} {path}: {problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_token_is_out_at_once() {
+    let app = TestApp::start().await;
+    let (_, created) = app.api(Method::POST, "/tokens", Some(json!({"name": "ci"}))).await;
+    let (token, id) = (created["token"].as_str().unwrap(), created["id"].as_str().unwrap());
+    assert_eq!(app.api_as(token, Method::GET, "/apps", None).await.0, 200);
+    let (_, list) = app.api(Method::GET, "/tokens", None).await;
+    assert!(!list.to_string().contains(token), "a token is shown once");
+    assert_eq!(app.api(Method::DELETE, &format!("/tokens/{id}"), None).await.0, 204);
+    assert_eq!(app.api_as(token, Method::GET, "/apps", None).await.0, 401);
+    let past = json!({"name": "late", "expires_at": "2001-01-01T00:00:00Z"});
+    assert_eq!(app.api(Method::POST, "/tokens", Some(past)).await.0, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_read_page_by_page() {
+    let app = TestApp::start().await;
+    for n in 0..5 {
+        let new = json!({"name": format!("app{n}"), "type": "other", "appid": "wx1"});
+        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = app.api(Method::GET, &format!("/apps?limit=2{cursor}"), None).await;
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 2);
+        names.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["app0", "app1", "app2", "app3", "app4"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_is_described_and_its_settings_are_kept() {
+    let app = TestApp::start().await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let (status, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!(status, 200);
+    assert_eq!(plugin["state"], "ready");
+    assert_eq!(plugin["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(plugin["digest"], weft::plugins::digest(guests::greeter().await));
+    let handlers: Vec<_> = plugin["exports"]["handlers"].as_array().unwrap().iter().map(|h| h["name"].clone()).collect();
+    assert!(handlers.contains(&json!("greet")) && handlers.contains(&json!("vip")), "{handlers:?}");
+
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    let settings = json!({"config": {"greeting": "嗨"}, "kv": true, "http_hosts": ["https://a.example"]});
+    let (status, set) = app.api(Method::PUT, "/apps/shop/plugins/greeter", Some(settings)).await;
+    assert_eq!(status, 200, "{set}");
+    let (_, read) = app.api(Method::GET, "/apps/shop/plugins/greeter", None).await;
+    assert_eq!(read, set);
+    assert_eq!((&read["config"]["greeting"], &read["kv"], &read["users"]), (&json!("嗨"), &json!(true), &json!(false)));
+    let (_, list) = app.api(Method::GET, "/apps/shop/plugins", None).await;
+    assert_eq!(list["items"], json!([read]));
+    assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, 204);
+    assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_and_readiness_need_no_token() {
+    let app = TestApp::start().await;
+    assert_eq!(app.request(Method::GET, "/healthz", None).await, (200, "ok".to_owned()));
+    let (status, body) = app.request(Method::GET, "/readyz", None).await;
+    assert_eq!(status, 200);
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({"database": true, "plugins": true}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openapi_document_is_3_1_and_names_every_call() {
+    let app = TestApp::start().await;
+    let document = openapi(&app).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    for path in ["/api/v1/apps", "/api/v1/apps/{app}", "/api/v1/apps/{app}/plugins/{plugin}", "/api/v1/plugins/{plugin}",
+        "/api/v1/tokens/{id}", "/healthz"]
+    {
+        assert!(document["paths"].get(path).is_some(), "{path}");
+    }
+    let text = document.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(document["components"]["schemas"].get(reference).is_some(), "{reference} is not defined");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_listener_of_its_own_leaves_nothing_of_the_api_on_the_public_one() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let app = TestApp::start_with(|config| config.admin_listen = Some(port)).await;
+    assert_eq!(app.request(Method::GET, "/api/v1/openapi.json", None).await.0, 404);
+    assert_eq!(app.request(Method::GET, "/healthz", None).await.0, 200);
+    let client = weft::simulator::http_client().unwrap();
+    for (path, status) in [("/api/v1/openapi.json", 200), ("/readyz", 200), ("/wechat/shop/", 404)] {
+        let response = client.get(format!("http://{port}{path}")).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+    }
+}
+
+async fn openapi(app: &TestApp) -> Value {
+    let (status, body) = app.request(Method::GET, "/api/v1/openapi.json", None).await;
+    assert_eq!(status, 200);
+    serde_json::from_str(&body).unwrap()
+}

@@ -1,0 +1,118 @@
+//! The `weft` command, as a process.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::support::guests;
+
+/// Runs `weft` in a folder of its own, away from the settings of this process.
+fn weft(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn apps_are_added_listed_shown_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--token", "sometoken", "--json"];
+    let added = json(&weft(folder.path(), &add));
+    assert_eq!((&added["name"], &added["token"]["set"]), (&"shop".into(), &true.into()));
+    assert_eq!(weft(folder.path(), &add).status.code(), Some(1), "the name is taken");
+    assert_eq!(json(&weft(folder.path(), &["app", "list", "--json"])).as_array().unwrap().len(), 1);
+    let shown = weft(folder.path(), &["app", "show", "shop"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("wx1") && !text.contains("sometoken"), "{text}");
+    assert_eq!(weft(folder.path(), &["app", "remove", "shop"]).status.code(), Some(1), "nobody confirmed");
+    assert_eq!(weft(folder.path(), &["app", "remove", "shop", "--yes"]).status.code(), Some(0));
+    assert_eq!(json(&weft(folder.path(), &["app", "list", "--json"])), Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_token_is_printed_once_and_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let created = json(&weft(folder.path(), &["token", "create", "--name", "ci", "--json"]));
+    let token = created["token"].as_str().unwrap();
+    assert!(token.starts_with("weft_"));
+    let listed = weft(folder.path(), &["token", "list", "--json"]);
+    assert!(!String::from_utf8_lossy(&listed.stdout).contains(token));
+    let id = json(&listed)[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(weft(folder.path(), &["token", "revoke", &id]).status.code(), Some(0));
+    assert_eq!(weft(folder.path(), &["token", "revoke", &id]).status.code(), Some(1));
+    assert_eq!(weft(folder.path(), &["token", "create", "--name", "x", "--permission", "a b"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tells_what_is_wrong_and_exits_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = json(&weft(folder.path(), &["check", "--json"]));
+    assert_eq!(good["ok"], true, "{good}");
+
+    let plugins = folder.path().join("plugins");
+    std::fs::write(plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
+    assert_eq!(json(&weft(folder.path(), &["check", "--json"]))["ok"], true);
+    let listed = json(&weft(folder.path(), &["plugin", "list", "--json"]));
+    assert_eq!((&listed[0]["name"], &listed[0]["state"]), (&"greeter".into(), &"ready".into()));
+
+    std::fs::write(plugins.join("broken.wasm"), b"nothing").unwrap();
+    let output = weft(folder.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("FAILED plugin broken") && text.contains("wasm32-wasip2"), "{text}");
+
+    std::fs::write(folder.path().join("weft.toml"), "[webhook]\nreply_deadline = 5\n").unwrap();
+    let output = weft(folder.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("weft.toml") && text.contains("reply_deadline_ms"), "{text}");
+}
+
+#[test]
+fn usage_is_2_and_help_names_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(weft(folder.path(), &["serv"]).status.code(), Some(2));
+    assert_eq!(weft(folder.path(), &["app", "add", "x"]).status.code(), Some(2));
+    let help = String::from_utf8(weft(folder.path(), &["--help"]).stdout).unwrap();
+    for command in ["serve", "demo", "migrate", "check", "app", "token", "plugin", "openapi"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}: {help}");
+    }
+    let openapi = json(&weft(folder.path(), &["openapi"]));
+    assert_eq!(openapi["info"]["title"], "Weft");
+    assert_eq!(weft(folder.path(), &["migrate"]).status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_ends_in_order_when_it_is_asked_to() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .env_clear()
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
+    assert!(lines.by_ref().map_while(Result::ok).any(|line| line.contains("serves")));
+    let id = serving.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("stopped")));
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,124 @@
+//! A plugin that misbehaves costs its own answer, and nothing and nobody else.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use weft::simulator::{Exchange, Incoming, Sender};
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{TestApp, guests};
+
+const OPENID: &str = "oUser";
+
+/// A server whose plugins have 200 ms of CPU time, with one account that misbehaves and one that is greeted.
+async fn server() -> (TestApp, Sender, Sender) {
+    let app = TestApp::start_with(|config| {
+        config.plugins.cpu_ms = 200;
+        config.plugins.memory_mib = 32;
+        config.webhook.reply_deadline_ms = 1500;
+    })
+    .await;
+    app.drop_plugin("misbehave", guests::misbehave().await).await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let bad = app.account("bad", EncodingMode::Plain, "misbehave").await;
+    let good = app.account("good", EncodingMode::Plain, "greeter").await;
+    (app, bad, good)
+}
+
+async fn send(account: &Sender, text: &str) -> Exchange {
+    account.send(&Incoming::text(OPENID, text)).await.unwrap()
+}
+
+/// Sends `text` and expects no answer within `limit`, and a plugin that tells why.
+async fn fails(app: &TestApp, bad: &Sender, text: &str, limit: Duration, why: &str) {
+    let exchange = send(bad, text).await;
+    assert_eq!((exchange.status, exchange.body.as_str()), (200, ""), "{text}");
+    assert!(exchange.took < limit, "{text} took {:?}", exchange.took);
+    let (_, plugin) = app.api(Method::GET, "/plugins/misbehave", None).await;
+    let error = plugin["calls"]["last_error"].as_str().unwrap_or_default();
+    assert!(error.contains(why), "{text}: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
+    let (app, bad, good) = server().await;
+    let soon = Duration::from_millis(1400);
+    fails(&app, &bad, "panic", soon, "order 42 missing").await;
+    fails(&app, &bad, "exit", soon, "exit(1)").await;
+    fails(&app, &bad, "recursion", soon, "crashed").await;
+    fails(&app, &bad, "loop", soon, "200 ms of CPU time").await;
+    fails(&app, &bad, "hostcall-loop", soon, "200 ms of CPU time").await;
+    fails(&app, &bad, "memory", soon, "memory allocation").await;
+    fails(&app, &bad, "huge-reply", soon, "fuel").await;
+    fails(&app, &bad, "error", soon, "answered an error").await;
+    fails(&app, &bad, "sleep", Duration::from_millis(2500), "").await;
+    assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"), "the plugin itself still runs");
+    assert!(send(&good, "hi").await.text().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_of_output_are_cut_and_do_not_fail_the_call() {
+    let (_app, bad, _) = server().await;
+    for flood in ["stdout-flood", "log-flood"] {
+        let exchange = send(&bad, flood).await;
+        assert_eq!(exchange.status, 200);
+        assert!(exchange.text().is_some(), "{flood}: {exchange:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_sees_what_another_left_or_anything_of_the_machine() {
+    let (_app, bad, _) = server().await;
+    for _ in 0..5 {
+        assert_eq!(send(&bad, "state").await.text().as_deref(), Some("1"));
+    }
+    assert_eq!(send(&bad, "env").await.text().as_deref(), Some("0"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_cannot_break_out_of_its_element() {
+    let (_app, bad, _) = server().await;
+    let exchange = send(&bad, "cdata").await;
+    let text = exchange.text().unwrap();
+    assert!(text.contains("]]>") && text.contains('<') && !text.contains('\0'), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_are_answered_while_a_plugin_loops() {
+    let (_app, bad, good) = server().await;
+    let bad = std::sync::Arc::new(bad);
+    let loops: Vec<_> = (0..8)
+        .map(|_| {
+            let bad = std::sync::Arc::clone(&bad);
+            tokio::spawn(async move { send(&bad, "loop").await })
+        })
+        .collect();
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < Duration::from_millis(600) {
+        slowest = slowest.max(send(&good, "hi").await.took);
+    }
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    for done in loops {
+        assert_eq!(done.await.unwrap().body, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_crashes_leave_every_slot_free() {
+    let (app, bad, good) = server().await;
+    let bad = std::sync::Arc::new(bad);
+    for _ in 0..50 {
+        let crashes = (0..20).map(|_| {
+            let bad = std::sync::Arc::clone(&bad);
+            tokio::spawn(async move { send(&bad, "panic").await })
+        });
+        for crash in futures::future::join_all(crashes).await {
+            assert_eq!(crash.unwrap().body, "");
+        }
+    }
+    let (_, plugin) = app.api(Method::GET, "/plugins/misbehave", None).await;
+    assert_eq!(plugin["calls"]["failed"], 1000);
+    assert!(send(&good, "hi").await.text().is_some());
+    assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"));
+}

@@ -1,0 +1,178 @@
+//! The plugins folder, changed while messages flow.
+
+use std::{fs, io::Write, time::Duration};
+
+use reqwest::Method;
+use serde_json::Value;
+use weft::simulator::{Incoming, Sender};
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{TestApp, guests};
+
+const OPENID: &str = "oUser";
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn answer(account: &Sender) -> Option<String> {
+    account.send(&Incoming::text(OPENID, "weft")).await.unwrap().text()
+}
+
+/// A server with the greeter, its account, and what both builds of the greeter answer.
+async fn server() -> (TestApp, Sender, String, String) {
+    let app = TestApp::start().await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    let formal = answer(&account).await.unwrap();
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let usual = answer(&account).await.unwrap();
+    assert_ne!(usual, formal);
+    (app, account, usual, formal)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_file_answers_within_a_second() {
+    let (app, account, _, formal) = server().await;
+    let took = app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    assert!(took < SECOND, "{took:?}");
+    assert_eq!(answer(&account).await, Some(formal));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_written_in_place_is_taken_up_too() {
+    let (app, account, _, formal) = server().await;
+    let bytes = guests::formal_greeter().await;
+    fs::write(app.plugin_file("greeter"), bytes).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == weft::plugins::digest(bytes).as_str()).await;
+    assert_eq!(answer(&account).await, Some(formal));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_copy_is_not_taken_for_a_version() {
+    let (app, account, usual, formal) = server().await;
+    let bytes = guests::formal_greeter().await;
+    let mut file = fs::File::create(app.plugin_file("greeter")).unwrap();
+    for chunk in bytes.chunks(bytes.len() / 20 + 1) {
+        file.write_all(chunk).unwrap();
+        file.flush().unwrap();
+        assert_eq!(answer(&account).await.as_ref(), Some(&usual));
+        let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+        assert_eq!(plugin["error"], Value::Null, "half a file was read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(file);
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == weft::plugins::digest(bytes).as_str()).await;
+    assert_eq!(answer(&account).await, Some(formal));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_file_leaves_the_last_good_version_running() {
+    let (app, account, usual, _) = server().await;
+    let good = guests::greeter().await;
+    let core_module = b"\0asm\x01\0\0\0".to_vec();
+    let broken = [
+        ("truncated at the header, a valid empty component", good[..8].to_vec(), "no_manifest"),
+        ("truncated", good[..good.len() / 2].to_vec(), "invalid_component"),
+        ("a text", b"hello".to_vec(), "not_webassembly"),
+        ("empty", Vec::new(), "not_webassembly"),
+        ("a core module", core_module, "core_module"),
+        ("WebAssembly text", b"(component)".to_vec(), "not_webassembly"),
+    ];
+    for (what, bytes, code) in broken {
+        fs::write(app.plugin_file("greeter"), bytes).unwrap();
+        let plugin = app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == code).await;
+        assert_eq!(plugin["state"], "ready", "{what}");
+        assert_eq!(answer(&account).await.as_ref(), Some(&usual), "{what}");
+    }
+    fs::write(app.plugin_file("greeter"), good).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"] == Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_that_is_broken_is_shown_as_failed() {
+    let app = TestApp::start().await;
+    fs::write(app.plugin_file("fresh"), b"nothing").unwrap();
+    let plugin = app.plugin_becomes("fresh", |plugin| plugin["state"] == "failed").await;
+    assert!(plugin["error"]["detail"].as_str().unwrap().contains("wasm32-wasip2"), "{plugin}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_file_is_out_and_a_returning_one_back() {
+    let (app, account, usual, _) = server().await;
+    let aside = app.plugins.join("aside.bak");
+    fs::rename(app.plugin_file("greeter"), &aside).unwrap();
+    app.plugin_becomes("greeter", Value::is_null).await;
+    assert_eq!(answer(&account).await, None);
+    fs::rename(&aside, app.plugin_file("greeter")).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_replaced_is_followed() {
+    let (app, account, _, formal) = server().await;
+    fs::rename(&app.plugins, app.plugins.with_extension("old")).unwrap();
+    fs::create_dir(&app.plugins).unwrap();
+    app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    assert_eq!(answer(&account).await, Some(formal));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_files_are_left_alone() {
+    let (app, account, usual, _) = server().await;
+    fs::create_dir(app.plugins.join("folder.wasm")).unwrap();
+    std::os::unix::fs::symlink("nowhere", app.plugins.join("dangling.wasm")).unwrap();
+    fs::write(app.plugins.join("bad name.wasm"), b"x").unwrap();
+    fs::write(app.plugins.join(".hidden.wasm"), b"x").unwrap();
+    fs::write(app.plugins.join("readme.txt"), b"x").unwrap();
+    app.drop_plugin("other", guests::formal_greeter().await).await;
+    let (_, list) = app.api(Method::GET, "/plugins", None).await;
+    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["greeter", "other"]);
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_messages_during_fifty_reloads_have_no_wrong_answer() {
+    let (app, account, usual, formal) = server().await;
+    let account = std::sync::Arc::new(account);
+    let sending = {
+        let account = std::sync::Arc::clone(&account);
+        tokio::spawn(async move {
+            let mut answers = Vec::new();
+            while answers.len() < 1000 {
+                let batch = (0..8).map(|_| answer(&account));
+                answers.extend(futures::future::join_all(batch).await);
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+            answers
+        })
+    };
+    let mut reloads = 0;
+    while reloads < 50 || !sending.is_finished() {
+        let bytes = if reloads % 2 == 0 { guests::formal_greeter().await } else { guests::greeter().await };
+        app.drop_plugin("greeter", bytes).await;
+        reloads += 1;
+    }
+    let answers = sending.await.unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref() == Some(&usual) || answer.as_ref() == Some(&formal)));
+    let formal_answers = answers.iter().filter(|answer| answer.as_ref() == Some(&formal)).count();
+    assert!(formal_answers > 100 && formal_answers < 900, "{formal_answers} of {}", answers.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_is_checked_before_it_is_placed() {
+    let (app, account, usual, formal) = server().await;
+    let (status, problem) = app.upload("greeter", b"nothing".to_vec()).await;
+    assert_eq!((status, &problem["type"]), (422, &Value::from("not_webassembly")), "{problem}");
+    assert_eq!(fs::read(app.plugin_file("greeter")).unwrap(), guests::greeter().await);
+    assert_eq!(answer(&account).await, Some(usual));
+
+    let (status, plugin) = app.upload("greeter", guests::formal_greeter().await.to_vec()).await;
+    assert_eq!((status, &plugin["state"]), (200, &Value::from("ready")), "{plugin}");
+    assert_eq!(answer(&account).await, Some(formal));
+    assert_eq!(fs::read(app.plugin_file("greeter")).unwrap(), guests::formal_greeter().await);
+
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
+    assert_eq!(answer(&account).await, None);
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 404);
+}

@@ -1,0 +1,95 @@
+//! Table `app_plugins`.
+
+use std::time::Duration;
+
+use serde_json::json;
+use weft::model::AppPlugin;
+use weft::storage::StoreError;
+
+use super::add_app;
+use crate::support::database::{START, on_every_database};
+
+fn granted() -> AppPlugin {
+    AppPlugin {
+        config: json!({"greeting": "你好\u{0}", "limits": [1, 2.5, null]}),
+        kv: true,
+        http_hosts: vec!["api.example.com".to_owned()],
+        wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
+        users: true,
+        orders: vec!["find".to_owned()],
+        ..AppPlugin::new("shop", "greeter")
+    }
+}
+
+#[tokio::test]
+async fn a_record_reads_back_as_it_was_put_and_takes_the_place_of_the_one_before() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        add_app(&store, "shop").await;
+        let plugins = store.app_plugins();
+        let put = plugins.put(&granted()).await.unwrap();
+        assert_eq!(put, AppPlugin { updated_at: START, ..granted() });
+        assert_eq!(plugins.find("shop", "greeter").await.unwrap(), Some(put));
+
+        database.clock.advance(Duration::from_secs(1));
+        let less = plugins.put(&AppPlugin::new("shop", "greeter")).await.unwrap();
+        assert_eq!(less.updated_at, START + 1);
+        assert_eq!(plugins.list("shop").await.unwrap(), [less]);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_belong_to_their_app_and_go_with_it() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let plugins = store.app_plugins();
+        for app in ["shop", "blog"] {
+            add_app(&store, app).await;
+            for plugin in ["greeter", "Echo"] {
+                plugins.put(&AppPlugin::new(app, plugin)).await.unwrap();
+            }
+        }
+        let names = |records: Vec<AppPlugin>| {
+            records.into_iter().map(|r| format!("{}/{}", r.app, r.plugin)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(plugins.list("shop").await.unwrap()), ["shop/Echo", "shop/greeter"]);
+        assert_eq!(names(plugins.all().await.unwrap()), ["blog/Echo", "blog/greeter", "shop/Echo", "shop/greeter"]);
+        assert!(store.apps().delete("blog").await.unwrap());
+        assert_eq!(names(plugins.all().await.unwrap()), ["shop/Echo", "shop/greeter"]);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_there_cannot_have_plugins() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let error = store.app_plugins().put(&granted()).await.unwrap_err();
+        assert!(matches!(&error, StoreError::NotFound { kind: "app", name } if name == "shop"), "{error:?}");
+        assert_eq!(store.app_plugins().list("shop").await.unwrap(), []);
+        assert_eq!(store.app_plugins().list("sh\0p").await.unwrap(), []);
+        assert_eq!(store.app_plugins().find("shop", "gr\0eeter").await.unwrap(), None);
+        assert_eq!(store.apps().revision().await.unwrap(), 0);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn putting_and_deleting_moves_the_revision() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        add_app(&store, "shop").await;
+        store.app_plugins().put(&granted()).await.unwrap();
+        assert_eq!(store.apps().revision().await.unwrap(), 2);
+        assert!(store.app_plugins().delete("shop", "greeter").await.unwrap());
+        assert!(!store.app_plugins().delete("shop", "greeter").await.unwrap());
+        assert_eq!(store.apps().revision().await.unwrap(), 3);
+        assert_eq!(store.app_plugins().find("shop", "greeter").await.unwrap(), None);
+        store.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,121 @@
+//! Table `apps`.
+
+use std::time::Duration;
+
+use weft::model::{App, AppType, EncodingMode};
+use weft::secret::Secret;
+use weft::storage::StoreError;
+
+use super::add_app;
+use crate::support::database::{START, on_every_database};
+
+const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+fn full() -> App {
+    App {
+        title: "商店".to_owned(),
+        description: "卖东西的\n第二行".to_owned(),
+        verified: false,
+        appsecret: Some(Secret::new("0c79e1fa963cd80cc0be99b20a18faeb")),
+        token: Some(Secret::new("weixintoken")),
+        encoding_mode: EncodingMode::Safe,
+        encoding_aes_key: Some(Secret::new(AES_KEY)),
+        previous_encoding_aes_key: Some(Secret::new(AES_KEY.to_uppercase())),
+        message_handler: Some("greeter/vip".parse().unwrap()),
+        order_hook: Some("shop".parse().unwrap()),
+        ..App::new("shop", AppType::PayPartner, "wx0123456789abcdef")
+    }
+}
+
+#[tokio::test]
+async fn an_app_reads_back_as_it_was_stored() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let stored = store.apps().insert(&full()).await.unwrap();
+        assert_eq!(stored, App { created_at: START, updated_at: START, ..full() });
+        assert_eq!(store.apps().find("shop").await.unwrap(), Some(stored.clone()));
+        let plain = add_app(&store, "Blog").await;
+        assert_eq!(store.apps().find("Blog").await.unwrap().as_ref(), Some(&plain));
+        assert_eq!(store.apps().list().await.unwrap(), [plain, stored]);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_there_is_none() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        add_app(&store, "shop").await;
+        for name in ["Shop", "", "shop ", "sh%p", "sh\0p"] {
+            assert_eq!(store.apps().find(name).await.unwrap(), None, "{name:?}");
+            assert!(!store.apps().delete(name).await.unwrap(), "{name:?}");
+        }
+        let other = App::new("other", AppType::Other, "wx1");
+        assert_eq!(store.apps().update(&other).await.unwrap(), None);
+        assert_eq!(store.apps().list().await.unwrap().len(), 1);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_taken_name_is_a_conflict_and_changes_nothing() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let first = store.apps().insert(&full()).await.unwrap();
+        let revision = store.apps().revision().await.unwrap();
+        let error = store.apps().insert(&App::new("shop", AppType::Other, "wx1")).await.unwrap_err();
+        assert!(matches!(&error, StoreError::AlreadyExists { name, .. } if name == "shop"), "{error:?}");
+        assert_eq!(error.to_string(), "there is already an app named \"shop\"");
+        assert_eq!(store.apps().list().await.unwrap(), [first]);
+        assert_eq!(store.apps().revision().await.unwrap(), revision);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_update_replaces_the_fields_and_keeps_the_time_of_creation() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        store.apps().insert(&full()).await.unwrap();
+        database.clock.advance(Duration::from_mins(1));
+        let change = App {
+            title: "new".to_owned(),
+            token: Some(Secret::new("another")),
+            appsecret: None,
+            message_handler: None,
+            created_at: 5,
+            ..full()
+        };
+        let updated = store.apps().update(&change).await.unwrap().unwrap();
+        assert_eq!(updated, App { created_at: START, updated_at: START + 60, ..change });
+        assert_eq!(store.apps().find("shop").await.unwrap(), Some(updated));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_change_and_nothing_else_moves_the_revision() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let replica = database.connect().await;
+        let revision = async || replica.apps().revision().await.unwrap();
+        assert_eq!(revision().await, 0);
+        let app = add_app(&store, "shop").await;
+        assert_eq!(revision().await, 1);
+        store.apps().update(&app).await.unwrap();
+        assert_eq!(revision().await, 2);
+        store.apps().list().await.unwrap();
+        store.apps().update(&App { name: "other".to_owned(), ..app }).await.unwrap();
+        store.apps().delete("other").await.unwrap();
+        assert_eq!(revision().await, 2);
+        store.apps().delete("shop").await.unwrap();
+        assert_eq!(revision().await, 3);
+        store.close().await;
+        replica.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,131 @@
+//! Opening, and the tables in both databases.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use sqlx::{Connection, PgConnection, SqliteConnection};
+use weft::clock::Clock;
+use weft::config::DatabaseUrl;
+use weft::secret::SecretKey;
+use weft::storage::{Store, StoreError};
+
+use super::add_app;
+use crate::support::database::{on_every_database, on_postgres, on_sqlite};
+
+#[tokio::test]
+async fn migrating_again_is_harmless() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        add_app(&store, "shop").await;
+        store.migrate().await.unwrap();
+        store.ping().await.unwrap();
+        store.close().await;
+        let store = database.open().await;
+        assert_eq!(store.apps().list().await.unwrap().len(), 1);
+        assert_eq!(store.apps().revision().await.unwrap(), 1);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_may_open_and_migrate_at_once() {
+    on_every_database(async |database| {
+        let opening = (0..8).map(|_| database.open());
+        let stores = futures::future::join_all(opening).await;
+        for store in &stores {
+            assert_eq!(store.apps().revision().await.unwrap(), 0);
+        }
+        for store in stores {
+            store.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_database_does_not_answer_a_ping() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        store.close().await;
+        assert!(store.ping().await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_is_named_without_its_password() {
+    let open = async |url: &str| {
+        let url: DatabaseUrl = url.parse().unwrap();
+        Store::open(&url, Arc::new(SecretKey::generate()), Clock::system()).await.unwrap_err()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let error = open(&format!("sqlite://{}/file/weft.db", folder.path().display())).await;
+    assert!(matches!(error, StoreError::File { .. }), "{error:?}");
+    fs::write(folder.path().join("text.db"), "this is no database, but long enough to look like one ".repeat(20))
+        .unwrap();
+    let error = open(&format!("sqlite://{}/text.db", folder.path().display())).await;
+    assert!(matches!(error, StoreError::Connect { .. }), "{error:?}");
+    let error = open("postgres://weft:hunter2@127.0.0.1:1/weft").await;
+    assert_eq!(error.to_string(), "cannot open the database postgres://weft@127.0.0.1:1/weft");
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn both_folders_hold_files_of_the_same_names() {
+    let names = |database: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(database);
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(!names("sqlite").is_empty());
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+/// Table → column → type and whether it may be null.
+type Tables = BTreeMap<String, BTreeMap<String, (String, bool)>>;
+
+fn collect(rows: Vec<(String, String, String, bool)>) -> Tables {
+    let mut tables = Tables::new();
+    for (table, column, r#type, nullable) in rows {
+        let r#type = if r#type == "bytea" { "blob".to_owned() } else { r#type };
+        tables.entry(table).or_default().insert(column, (r#type, nullable));
+    }
+    tables
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_tables_and_columns() {
+    const SQLITE: &str = "SELECT t.name, c.name, lower(c.type), NOT c.\"notnull\" FROM sqlite_schema t \
+         JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE '\\_%' ESCAPE '\\' \
+         AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    const POSTGRES: &str = "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES' \
+         FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_%'";
+    let found = Mutex::new(Vec::new());
+    on_sqlite(async |database| {
+        database.open().await.close().await;
+        let url = database.url.to_string();
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let rows = sqlx::query_as(SQLITE).fetch_all(&mut connection).await.unwrap();
+        found.lock().unwrap().push(collect(rows));
+    })
+    .await;
+    on_postgres(async |database| {
+        database.open().await.close().await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+        let rows = sqlx::query_as(POSTGRES).fetch_all(&mut connection).await.unwrap();
+        found.lock().unwrap().push(collect(rows));
+    })
+    .await;
+    let found = found.into_inner().unwrap();
+    assert!(found[0].contains_key("apps") && found[0]["apps"].contains_key("appsecret"));
+    if let [sqlite, postgres] = &found[..] {
+        assert_eq!(sqlite, postgres);
+    }
+}

@@ -1,0 +1,33 @@
+//! The plugins that tests run, built once from their sources.
+
+use std::path::Path;
+
+use tokio::sync::{Mutex, OnceCell};
+use weft::plugins::build;
+
+/// plugins-examples/greeter.
+pub(crate) async fn greeter() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/greeter", &[])).await
+}
+
+/// The greeter with its feature `formal`: it answers other words.
+pub(crate) async fn formal_greeter() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/greeter", &["formal"])).await
+}
+
+/// host/tests/guests/misbehave: does what the text of the message says.
+pub(crate) async fn misbehave() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("host/tests/guests/misbehave", &[])).await
+}
+
+async fn built(source: &str, features: &[&str]) -> Vec<u8> {
+    // Two builds of one package write the same file.
+    static BUILDING: Mutex<()> = Mutex::const_new(());
+    let _building = BUILDING.lock().await;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
+    let component = build::build(&source, features).await.unwrap();
+    std::fs::read(component).unwrap()
+}

@@ -1,0 +1,7 @@
+//! What tests stand on: databases, whole servers, and plugins built once.
+
+pub(crate) mod database;
+pub(crate) mod guests;
+mod server;
+
+pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp};

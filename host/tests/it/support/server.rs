@@ -1,0 +1,174 @@
+//! A whole server on a free port, with its own folder.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use weft::{
+    clock::Clock,
+    config::Config,
+    secret::Secret,
+    server::Server,
+    simulator::{Sender, Settings},
+};
+use weft_wechat::account::EncodingMode;
+
+/// Of every account in the tests.
+pub(crate) const TOKEN: &str = "testtoken";
+/// Of every account in the tests.
+pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+/// Of every account in the tests.
+pub(crate) const ORIGINAL_ID: &str = "gh_test";
+
+/// A running server.
+pub(crate) struct TestApp {
+    /// `http://127.0.0.1:…`
+    pub base: String,
+    /// Where plugins are dropped.
+    pub plugins: PathBuf,
+    /// May do everything.
+    pub token: String,
+    client: Client,
+    _folder: TempDir,
+    _stop: DropGuard,
+}
+
+impl TestApp {
+    /// Starts with the defaults.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts with a changed configuration.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let plugins = folder.path().join("plugins");
+        share_compiled_plugins(&data);
+        let mut config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_dir: data,
+            plugins_dir: plugins.clone(),
+            // The same for all, so that compiled plugins can be shared.
+            secret_key: Some(Secret::new("07".repeat(32))),
+            ..Config::default()
+        };
+        change(&mut config);
+        let server = Server::prepare(config, Clock::system()).await.unwrap();
+        let base = format!("http://{}", server.address().unwrap());
+        let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(server.run(stop.clone()));
+        let client = weft::simulator::http_client().unwrap();
+        let token = token.expose().to_owned();
+        Self { base, plugins, token, client, _folder: folder, _stop: stop.drop_guard() }
+    }
+
+    /// Calls the admin API with the token that may do everything.
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.api_as(&self.token, method, path, body).await
+    }
+
+    /// Calls the admin API with a token.
+    pub(crate) async fn api_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Uploads a plugin.
+    pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
+        let url = format!("{}/api/v1/plugins/{name}", self.base);
+        let response = self.client.put(url).bearer_auth(&self.token).body(bytes).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Sends a request without a token; returns the whole response.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    /// Sends a request as it is; returns status and body.
+    pub(crate) async fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> (u16, String) {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Creates an app that `handler` answers, and the account at the simulated WeChat for it.
+    pub(crate) async fn account(&self, name: &str, mode: EncodingMode, handler: &str) -> Sender {
+        let app = json!({
+            "name": name, "type": "service", "appid": format!("wx{name}"), "token": TOKEN,
+            "encoding_mode": mode, "encoding_aes_key": AES_KEY, "message_handler": handler,
+        });
+        let (status, body) = self.api(Method::POST, "/apps", Some(app)).await;
+        assert_eq!(status, 201, "{body}");
+        self.sender(name, mode)
+    }
+
+    /// The account at the simulated WeChat for an app.
+    pub(crate) fn sender(&self, name: &str, mode: EncodingMode) -> Sender {
+        Sender::new(Settings {
+            url: format!("{}/wechat/{name}/", self.base),
+            token: TOKEN.to_owned(),
+            appid: format!("wx{name}"),
+            original_id: ORIGINAL_ID.to_owned(),
+            mode,
+            key: Some(AES_KEY.parse().unwrap()),
+        })
+        .unwrap()
+    }
+
+    /// Where a plugin's file is.
+    pub(crate) fn plugin_file(&self, name: &str) -> PathBuf {
+        self.plugins.join(format!("{name}.wasm"))
+    }
+
+    /// Drops a plugin as `mv` does, and waits until it runs; returns how long that took.
+    pub(crate) async fn drop_plugin(&self, name: &str, bytes: &[u8]) -> Duration {
+        let beside = self.plugins.join(format!(".{name}.new"));
+        std::fs::write(&beside, bytes).unwrap();
+        let began = Instant::now();
+        std::fs::rename(&beside, self.plugin_file(name)).unwrap();
+        let digest = weft::plugins::digest(bytes);
+        self.plugin_becomes(name, |plugin| plugin["digest"] == digest.as_str()).await;
+        began.elapsed()
+    }
+
+    /// Waits until a plugin is as it should be.
+    pub(crate) async fn plugin_becomes(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            let (status, plugin) = self.api(Method::GET, &format!("/plugins/{name}"), None).await;
+            last = if status == 200 { plugin } else { Value::Null };
+            if is(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("plugin {name} stays {last}");
+    }
+}
+
+/// In a debug build compiling a plugin takes half a second, so the tests share what they compile.
+fn share_compiled_plugins(data: &Path) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
+    std::fs::create_dir_all(&shared).unwrap();
+    std::fs::create_dir_all(data).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(shared, data.join("plugin-cache")).unwrap();
+}

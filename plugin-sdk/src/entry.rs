@@ -1,0 +1,108 @@
+//! An annotated function: how the manifest names it and how it is called.
+//!
+//! The attribute macros hand each function to `inventory`, so there is no central list.
+
+use std::fmt;
+
+use crate::{bindings::exported::manifest, context::Context, error::Error};
+
+/// The author's package.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// As `Cargo.toml` has it.
+    pub name: &'static str,
+    /// As `Cargo.toml` has it.
+    pub version: &'static str,
+    /// As `Cargo.toml` has it.
+    pub description: &'static str,
+}
+
+/// What the manifest says of a function.
+#[derive(Debug)]
+pub struct Entry {
+    /// Unique within its kind.
+    pub name: &'static str,
+    /// For the operator.
+    pub description: &'static str,
+    /// The apps that it may run for; every app when empty.
+    pub apps: &'static [&'static str],
+    /// Where it comes from.
+    pub package: Package,
+    /// Module, line and column: the manifest keeps the order of the source.
+    pub place: (&'static str, u32, u32),
+}
+
+/// A function that the host may call by name.
+pub struct Export<Input: 'static, Output: 'static> {
+    /// How it is named.
+    pub entry: Entry,
+    /// The function.
+    pub run: fn(Input, Context) -> Result<Output, Error>,
+}
+
+impl<Input, Output> fmt::Debug for Export<Input, Output> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entry.fmt(f)
+    }
+}
+
+impl Entry {
+    pub(crate) fn describe(&self) -> manifest::Entry {
+        manifest::Entry {
+            name: self.name.to_owned(),
+            description: self.description.to_owned(),
+            apps: self.apps.iter().map(|&app| app.to_owned()).collect(),
+        }
+    }
+}
+
+/// Every function of a kind.
+pub(crate) fn entries<Input, Output>() -> Vec<&'static Entry>
+where
+    Export<Input, Output>: inventory::Collect,
+{
+    let mut entries: Vec<_> =
+        inventory::iter::<Export<Input, Output>>.into_iter().map(|export| &export.entry).collect();
+    entries.sort_by_key(|entry| entry.place);
+    entries
+}
+
+/// Calls the function of that kind and name.
+pub(crate) fn call<Input, Output>(kind: &str, name: &str, input: Input) -> Result<Output, Error>
+where
+    Export<Input, Output>: inventory::Collect,
+{
+    let export = inventory::iter::<Export<Input, Output>>
+        .into_iter()
+        .find(|export| export.entry.name == name)
+        .ok_or_else(|| Error::NotFound(format!("this plugin has no {kind} `{name}`")))?;
+    (export.run)(input, Context::of_this_call())
+}
+
+/// What a function other than a message handler may return: `T`, or a `Result` of it.
+#[diagnostic::on_unimplemented(
+    message = "this function has to return `{T}` or `Result<{T}, Error>`, not `{Self}`",
+    label = "not `{T}`"
+)]
+pub trait Returns<T> {
+    /// As the host reads it.
+    fn returns(self) -> Result<T, Error>;
+}
+
+impl Returns<bool> for bool {
+    fn returns(self) -> Result<bool, Error> {
+        Ok(self)
+    }
+}
+
+impl Returns<()> for () {
+    fn returns(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<T, E: Into<Error>> Returns<T> for Result<T, E> {
+    fn returns(self) -> Result<T, Error> {
+        self.map_err(Into::into)
+    }
+}

@@ -1,0 +1,174 @@
+//! What the plugin says of itself.
+
+use crate::{
+    bindings::{
+        Component,
+        exported::manifest::{self, Guest},
+    },
+    entry::{self, Entry},
+    message::Message,
+    observers::Observation,
+    hooks::OrderEvent,
+    pages::{Request, Response},
+    reply::Reply,
+};
+
+pub use crate::bindings::exported::manifest::Description;
+
+/// What the plugin would like to be granted, as [`asks!`](crate::asks!) collects it.
+#[derive(Debug)]
+pub struct Asks {
+    http_hosts: &'static [&'static str],
+    wechat_apis: &'static [&'static str],
+    kv: bool,
+    users: bool,
+    orders: &'static [&'static str],
+    config_schema: Option<&'static str>,
+}
+
+inventory::collect!(Asks);
+
+/// Says what the plugin would like to be granted, and what its configuration looks like. Every key
+/// may be left out; it stands in a plugin once. Asking grants nothing: the operator does.
+///
+/// ```
+/// weft_plugin::asks! {
+///     http_hosts: ["https://*.example.com"],
+///     wechat_apis: ["/cgi-bin/message/"],
+///     kv: true,
+///     users: true,
+///     orders: ["read", "create", "refund"],
+///     config_schema: r#"{"type": "object", "properties": {"greeting": {"type": "string"}}}"#,
+/// }
+/// ```
+///
+/// What cannot be granted does not compile:
+///
+/// ```compile_fail
+/// weft_plugin::asks! { orders: ["cancel"] }
+/// ```
+#[macro_export]
+macro_rules! asks {
+    ($($key:ident : $value:expr),* $(,)?) => {
+        $crate::__private::inventory::submit! {
+            $crate::__private::Asks::NOTHING $(.$key(&$value))*
+        }
+    };
+}
+
+#[expect(missing_docs, reason = "called by `asks!`, which explains the keys")]
+impl Asks {
+    pub const NOTHING: Self =
+        Self { http_hosts: &[], wechat_apis: &[], kv: false, users: false, orders: &[], config_schema: None };
+
+    #[must_use]
+    pub const fn http_hosts(mut self, hosts: &'static [&'static str]) -> Self {
+        let mut rest = hosts;
+        while let [host, others @ ..] = rest {
+            assert!(
+                matches!(host.as_bytes(), [b'h', b't', b't', b'p', b':' | b's', ..]),
+                "http_hosts lists scheme, host and port, such as https://*.example.com"
+            );
+            rest = others;
+        }
+        self.http_hosts = hosts;
+        self
+    }
+
+    #[must_use]
+    pub const fn wechat_apis(mut self, paths: &'static [&'static str]) -> Self {
+        let mut rest = paths;
+        while let [path, others @ ..] = rest {
+            assert!(
+                matches!(path.as_bytes(), [b'/', ..]),
+                "wechat_apis lists beginnings of paths, such as /cgi-bin/message/"
+            );
+            rest = others;
+        }
+        self.wechat_apis = paths;
+        self
+    }
+
+    #[must_use]
+    pub const fn kv(mut self, asked: &bool) -> Self {
+        self.kv = *asked;
+        self
+    }
+
+    #[must_use]
+    pub const fn users(mut self, asked: &bool) -> Self {
+        self.users = *asked;
+        self
+    }
+
+    #[must_use]
+    pub const fn orders(mut self, rights: &'static [&'static str]) -> Self {
+        let mut rest = rights;
+        while let [right, others @ ..] = rest {
+            assert!(
+                matches!(right.as_bytes(), b"read" | b"create" | b"refund"),
+                "orders lists read, create and refund"
+            );
+            rest = others;
+        }
+        self.orders = rights;
+        self
+    }
+
+    #[must_use]
+    pub const fn config_schema(mut self, json_schema: &&'static str) -> Self {
+        self.config_schema = Some(*json_schema);
+        self
+    }
+
+    fn describe(&self) -> manifest::Asks {
+        manifest::Asks {
+            http_hosts: owned(self.http_hosts),
+            wechat_apis: owned(self.wechat_apis),
+            kv: self.kv,
+            users: self.users,
+            orders: owned(self.orders),
+        }
+    }
+}
+
+impl Guest for Component {
+    fn describe() -> Description {
+        let asks = asks();
+        let handlers = entry::entries::<Message, Option<Reply>>();
+        let rules = entry::entries::<Message, bool>();
+        let hooks = entry::entries::<OrderEvent, ()>();
+        let observers = entry::entries::<Observation, ()>();
+        let pages = entry::entries::<Request, Response>();
+        let mut all = [&handlers, &rules, &hooks, &observers, &pages].into_iter().flatten();
+        let package = all.next().map(|entry| entry.package);
+        Description {
+            name: package.map_or("", |package| package.name).to_owned(),
+            version: package.map_or("", |package| package.version).to_owned(),
+            description: package.map_or("", |package| package.description).to_owned(),
+            handlers: described(&handlers),
+            rules: described(&rules),
+            hooks: described(&hooks),
+            observers: described(&observers),
+            pages: described(&pages),
+            asks: asks.describe(),
+            config_schema: asks.config_schema.map(str::to_owned),
+        }
+    }
+}
+
+/// What the plugin asks for; twice is the author's mistake, which the host shows them.
+fn asks() -> &'static Asks {
+    let mut all = inventory::iter::<Asks>.into_iter();
+    let asks = all.next().unwrap_or(&Asks::NOTHING);
+    assert!(all.next().is_none(), "`weft_plugin::asks!` may stand in a plugin once");
+    asks
+}
+
+fn described(entries: &[&'static Entry]) -> Vec<manifest::Entry> {
+    entries.iter().map(|entry| entry.describe()).collect()
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}

@@ -1,0 +1,82 @@
+//! Pages: answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    bindings::{Component, exported::pages::Guest},
+    entry::{self, Export, Returns},
+    error::Error,
+    http::header,
+};
+
+pub use crate::bindings::exported::pages::{Request, Response, User};
+
+/// A function under `#[page]`.
+pub type Page = Export<Request, Response>;
+
+inventory::collect!(Page);
+
+impl Guest for Component {
+    fn serve(page: String, request: Request) -> Result<Response, Error> {
+        entry::call("page", &page, request)
+    }
+}
+
+impl Request {
+    /// The value of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// The body read as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+impl Response {
+    /// A response without headers and body.
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// Status 200 with plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::status(200).header("content-type", "text/plain; charset=utf-8").body(text.into())
+    }
+
+    /// Status 200 with an HTML page. What comes from people has to be escaped before.
+    pub fn html(html: impl Into<String>) -> Self {
+        Self::status(200).header("content-type", "text/html; charset=utf-8").body(html.into())
+    }
+
+    /// Status 200 with JSON.
+    pub fn json(value: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self::status(200).header("content-type", "application/json").body(serde_json::to_vec(value)?))
+    }
+
+    /// Status 303: the browser goes on to `location` with GET.
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::status(303).header("location", location)
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl Returns<Self> for Response {
+    fn returns(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}

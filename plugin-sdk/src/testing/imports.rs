@@ -1,0 +1,113 @@
+//! The functions of the host, as a plugin meets them outside WebAssembly: the same names and types
+//! as the generated ones.
+
+pub(crate) use super::{kv, orders, users};
+
+use super::host::{denied, with};
+
+pub(crate) mod context {
+    use super::with;
+    use crate::context::{App, Field};
+
+    pub(crate) fn current_app() -> App {
+        with(|state| state.app.clone())
+    }
+
+    pub(crate) fn delivery_id() -> String {
+        with(|state| state.delivery_id.clone())
+    }
+
+    pub(crate) fn time_left_ms() -> u64 {
+        with(|state| u64::try_from(state.time_left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn fields() -> Vec<Field> {
+        with(|state| state.fields.clone())
+    }
+
+    pub(crate) fn raw() -> Vec<u8> {
+        with(|state| state.raw.clone())
+    }
+}
+
+pub(crate) mod config {
+    use super::with;
+
+    pub(crate) fn json() -> String {
+        with(|state| state.config.clone())
+    }
+}
+
+pub(crate) mod log {
+    use super::with;
+    use crate::{log::Level, testing::LogLine};
+
+    pub(crate) fn write(level: Level, message: &str, fields: &[(String, String)]) {
+        let line = LogLine { level, message: message.to_owned(), fields: fields.to_vec() };
+        with(|state| state.logs.push(line));
+    }
+}
+
+pub(crate) mod http {
+    use super::{denied, with};
+    use crate::{
+        error::Error,
+        http::{Request, Response},
+    };
+
+    pub(crate) fn send(request: &Request) -> Result<Response, Error> {
+        // Taken out while it runs: it may log or read keys.
+        let mut script = with(|state| state.http.take()).ok_or_else(|| denied("http_hosts"))?;
+        let answer = script(request);
+        with(|state| _ = state.http.get_or_insert(script));
+        answer
+    }
+}
+
+pub(crate) mod wechat {
+    use super::{denied, with};
+    use crate::{
+        error::Error,
+        wechat::{Request, Response},
+    };
+
+    pub(crate) fn call(request: &Request) -> Result<Response, Error> {
+        let mut script = with(|state| state.wechat.take()).ok_or_else(|| denied("wechat_apis"))?;
+        let answer = script(request);
+        with(|state| _ = state.wechat.get_or_insert(script));
+        answer
+    }
+}
+
+pub(crate) mod messages {
+    use super::{denied, with};
+    use crate::{
+        error::Error,
+        messages::{SubscribeMessage, TemplateMessage},
+        reply::Reply,
+        testing::Sent,
+    };
+
+    /// Returns how many were sent by now.
+    fn send(message: Sent) -> Result<u64, Error> {
+        with(|state| {
+            if !state.messages_granted {
+                return Err(denied("wechat_apis"));
+            }
+            state.sent.push(message);
+            Ok(state.sent.len() as u64)
+        })
+    }
+
+    pub(crate) fn send_customer_service(openid: &str, content: &Reply) -> Result<(), Error> {
+        send(Sent::CustomerService { openid: openid.to_owned(), content: content.clone() }).map(drop)
+    }
+
+    pub(crate) fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
+        send(Sent::Template(message.clone()))
+    }
+
+    pub(crate) fn send_subscribe(message: &SubscribeMessage) -> Result<(), Error> {
+        send(Sent::Subscribe(message.clone())).map(drop)
+    }
+}

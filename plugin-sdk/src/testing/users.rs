@@ -1,0 +1,61 @@
+//! Users in memory.
+
+use std::collections::BTreeMap;
+
+use super::host::{denied, with};
+use crate::{
+    error::{Error, WechatError},
+    users::{Tag, User},
+};
+
+#[derive(Default)]
+pub(super) struct Users {
+    pub(super) granted: bool,
+    pub(super) all: BTreeMap<String, User>,
+}
+
+fn users<T>(look: impl FnOnce(&mut BTreeMap<String, User>) -> Result<T, Error>) -> Result<T, Error> {
+    with(|state| if state.users.granted { look(&mut state.users.all) } else { Err(denied("users")) })
+}
+
+fn user<'a>(all: &'a mut BTreeMap<String, User>, openid: &str) -> Result<&'a mut User, Error> {
+    all.get_mut(openid)
+        .ok_or_else(|| WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() }.into())
+}
+
+pub(crate) fn find(openid: &str) -> Result<Option<User>, Error> {
+    users(|all| Ok(all.get(openid).cloned()))
+}
+
+pub(crate) fn fetch(openid: &str) -> Result<User, Error> {
+    users(|all| user(all, openid).cloned())
+}
+
+pub(crate) fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
+    users(|all| {
+        remark.clone_into(&mut user(all, openid)?.remark);
+        Ok(())
+    })
+}
+
+pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
+    users(|all| {
+        let tags = || all.values().flat_map(|user| &user.tags);
+        // WeChat's own tags have the numbers below 100.
+        let id = tags()
+            .find(|tag| tag.name == name)
+            .map_or_else(|| tags().map(|tag| tag.id).max().unwrap_or(99) + 1, |tag| tag.id);
+        let user = user(all, openid)?;
+        if user.tags.iter().all(|tag| tag.id != id) {
+            user.tags.push(Tag { id, name: name.to_owned() });
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn remove_tag(openid: &str, name: &str) -> Result<(), Error> {
+    users(|all| {
+        user(all, openid)?.tags.retain(|tag| tag.name != name);
+        Ok(())
+    })
+}

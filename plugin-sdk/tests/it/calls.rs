@@ -1,0 +1,107 @@
+//! What the plugin says of itself, and calls by name.
+
+use weft_plugin::{
+    log::Level,
+    manifest::Description,
+    pages::User,
+    testing::{Host, event, order, order_event, request, text},
+    *,
+};
+
+fn names(of: impl Fn(&Description) -> Vec<String>) -> Vec<String> {
+    of(&Host::new().describe())
+}
+
+#[test]
+fn the_manifest_has_every_function_in_the_order_of_the_source() {
+    let handlers = names(|plugin| plugin.handlers.iter().map(|entry| entry.name.clone()).collect());
+    assert_eq!(handlers, ["echo", "always-ill", "count"]);
+    let others = names(|plugin| {
+        [&plugin.rules, &plugin.hooks, &plugin.observers, &plugin.pages]
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.name.clone())
+            .collect()
+    });
+    assert_eq!(others, ["is_order_number", "paid", "watch", "form"]);
+}
+
+#[test]
+fn descriptions_and_apps_come_from_attributes_and_comments() {
+    let plugin = Host::new().describe();
+    let descriptions: Vec<_> = plugin.handlers.iter().map(|entry| entry.description.as_str()).collect();
+    assert_eq!(descriptions, ["Answers with the text.", "Fails.", ""]);
+    assert_eq!(plugin.rules[0].apps, ["shop", "media"]);
+    assert_eq!(plugin.hooks[0].apps, ["shop"]);
+    assert!(plugin.handlers[0].apps.is_empty());
+}
+
+#[test]
+fn the_plugin_is_named_by_its_own_package() {
+    let plugin = Host::new().describe();
+    assert_eq!(plugin.name, env!("CARGO_PKG_NAME"));
+    assert_eq!(plugin.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(plugin.description, env!("CARGO_PKG_DESCRIPTION"));
+}
+
+#[test]
+fn the_manifest_tells_what_the_plugin_asks_for() {
+    let plugin = Host::new().describe();
+    assert_eq!(plugin.asks.wechat_apis, ["/cgi-bin/message/"]);
+    assert_eq!(plugin.asks.orders, ["read", "refund"]);
+    assert!(plugin.asks.kv && !plugin.asks.users && plugin.asks.http_hosts.is_empty());
+    assert_eq!(plugin.config_schema.as_deref(), Some(r#"{"type": "object"}"#));
+}
+
+#[test]
+fn a_handler_answers_by_name() {
+    let host = Host::new().app("shop");
+    assert_eq!(host.handle("echo", text("o1", "hi")), Ok(Some(Reply::text("shop: hi"))));
+    assert_eq!(host.handle("echo", event("o1", Event::Unsubscribe)), Ok(None));
+}
+
+#[test]
+fn an_unknown_name_is_an_error_that_says_so() {
+    let error = Host::new().handle("ecko", text("o1", "hi")).unwrap_err();
+    assert_eq!(error, Error::NotFound("this plugin has no message handler `ecko`".to_owned()));
+}
+
+#[test]
+fn errors_of_the_standard_library_become_errors_of_the_call() {
+    let error = Host::new().handle("always-ill", text("o1", "hi")).unwrap_err();
+    assert_eq!(error.to_string(), "invalid digit found in string");
+}
+
+#[test]
+fn a_rule_matches_or_not() {
+    let host = Host::new();
+    assert_eq!(host.matches("is_order_number", text("o1", "42")), Ok(true));
+    assert_eq!(host.matches("is_order_number", text("o1", "no")), Ok(false));
+    assert_eq!(host.matches("is_order_number", event("o1", Event::Unsubscribe)), Err(Error::from("no text")));
+}
+
+#[test]
+fn hooks_and_observers_are_told() {
+    let host = Host::new();
+    host.order_updated("paid", order_event(order("A1", 100), OrderState::Notpay)).unwrap();
+    host.observe("watch", Observation::Received(text("o1", "hi"))).unwrap();
+    let [paid, seen] = &host.logs()[..] else { panic!("two lines") };
+    assert_eq!((paid.level, paid.message.as_str()), (Level::Info, "paid, 14s left"));
+    assert_eq!(paid.fields, [("order".to_owned(), "A1".to_owned()), ("attempt".to_owned(), "1".to_owned())]);
+    assert_eq!((seen.level, seen.message.as_str()), (Level::Debug, "o1 was seen"));
+}
+
+#[test]
+fn a_page_answers_its_user() {
+    let host = Host::new();
+    assert!(matches!(host.serve("form", request("GET", "/")), Err(Error::NotFound(_))));
+    let user = Some(User { openid: "o1".to_owned(), unionid: None });
+    let response = host.serve("form", Request { user, ..request("GET", "/") }).unwrap();
+    assert_eq!((response.status, response.body.as_slice()), (200, br#""o1""#.as_slice()));
+}
+
+#[test]
+fn a_boxed_error_comes_out_as_it_went_in() {
+    let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::Limited("enough".to_owned()));
+    assert_eq!(Error::from(boxed), Error::Limited("enough".to_owned()));
+}

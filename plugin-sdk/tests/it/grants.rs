@@ -1,0 +1,162 @@
+//! What a host in a test grants, refuses and remembers.
+
+use std::time::Duration;
+
+use weft_plugin::{
+    orders::{NewOrder, NewRefund},
+    testing::{Host, Sent, order, user},
+    *,
+};
+
+use crate::shop::counters::count;
+
+fn denied<T: std::fmt::Debug>(result: &Result<T, Error>, grant: &str) {
+    assert!(matches!(result, Err(Error::Denied(text)) if text.contains(grant)), "{result:?}");
+}
+
+#[test]
+fn nothing_is_granted_but_log_context_and_configuration() {
+    let host = Host::new();
+    log::info!("hello");
+    assert_eq!(host.logs().len(), 1);
+    assert_eq!(host.context().app().name, "demo");
+    assert_eq!(host.context().config::<serde_json::Value>(), Ok(serde_json::json!({})));
+    denied(&kv::get("a"), "kv");
+    denied(&http::Request::get("https://example.com/").send(), "http_hosts");
+    denied(&wechat::get::<serde_json::Value>("/cgi-bin/user/info", &[]), "wechat_apis");
+    denied(&messages::send_customer_service("o1", "hi"), "wechat_apis");
+    denied(&users::find("o1"), "users");
+    denied(&orders::find(None, "A1"), "orders");
+}
+
+#[test]
+fn a_new_host_forgets_the_one_before() {
+    Host::new().grant_kv();
+    kv::set("a", "1", None).unwrap();
+    Host::new().grant_kv();
+    assert_eq!(kv::get("a"), Ok(None));
+}
+
+#[test]
+fn a_configuration_of_another_shape_is_the_operators_mistake() {
+    let host = Host::new().config(&serde_json::json!({"limit": "many"}));
+    let limit: Result<std::collections::BTreeMap<String, u32>, _> = host.context().config();
+    assert!(matches!(limit, Err(Error::Invalid(text)) if text.contains("configuration")));
+}
+
+#[test]
+fn keys_last_as_long_as_they_should() {
+    let host = Host::new().grant_kv();
+    kv::set("short", "1", Duration::from_millis(1500)).unwrap();
+    kv::set("long", "1", None).unwrap();
+    host.advance(Duration::from_millis(1999));
+    assert!(kv::get("short").unwrap().is_some(), "1.5 seconds are rounded up to 2");
+    host.advance(Duration::from_millis(1));
+    assert_eq!(kv::get("short"), Ok(None));
+    assert_eq!(kv::keys("", None, 10), Ok(vec!["long".to_owned()]));
+}
+
+#[test]
+fn a_key_is_changed_only_as_it_was_read() {
+    Host::new().grant_kv();
+    let version = kv::compare_and_set("a", None, "1", None).unwrap();
+    assert!(matches!(kv::compare_and_set("a", None, "2", None), Err(Error::Conflict(_))));
+    assert!(kv::delete("a").unwrap() && !kv::delete("a").unwrap());
+    let again = kv::compare_and_set("a", None, "1", None).unwrap();
+    assert_ne!(version, again, "a version is never used twice");
+    assert_eq!((count(), count()), (Ok("1".to_owned()), Ok("2".to_owned())));
+}
+
+#[test]
+fn keys_are_listed_from_behind_one_on() {
+    Host::new().grant_kv();
+    for key in ["b/1", "a/2", "a/1", "a/10"] {
+        kv::set(key, "", None).unwrap();
+    }
+    assert_eq!(kv::keys("a/", None, 2).unwrap(), ["a/1", "a/10"]);
+    assert_eq!(kv::keys("a/", Some("a/10"), 2).unwrap(), ["a/2"]);
+    assert!(matches!(kv::set(&"k".repeat(513), "", None), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn the_outside_answers_what_the_test_says() {
+    Host::new()
+        .on_http(|request| {
+            log::debug!("asked {}", request.url);
+            Ok(http::Response { status: 200, headers: vec![("X-Kind".into(), "test".into())], body: b"[1]".to_vec() })
+        })
+        .on_wechat(|request| match request.path.as_str() {
+            "/cgi-bin/user/info" => Ok(serde_json::json!({"language": "zh_CN"})),
+            _ => Err(WechatError { errcode: 48001, errmsg: "api unauthorized".into() }.into()),
+        });
+    let answer = http::Request::post("https://example.com/").json(&[1]).unwrap().send().unwrap();
+    assert_eq!((answer.header("x-kind"), answer.json::<Vec<u8>>()), (Some("test"), Ok(vec![1])));
+    let user: serde_json::Value = wechat::get("/cgi-bin/user/info", &[("openid", "o1")]).unwrap();
+    assert_eq!(user["language"], "zh_CN");
+    let refused = wechat::post::<serde_json::Value>("/cgi-bin/menu/create", &user).unwrap_err();
+    assert_eq!(refused.to_string(), "wechat refused with 48001: api unauthorized");
+}
+
+#[test]
+fn sent_messages_are_remembered() {
+    let host = Host::new().grant_messages();
+    messages::send_customer_service("o1", "hi").unwrap();
+    assert_eq!(host.sent(), [Sent::CustomerService { openid: "o1".into(), content: Reply::text("hi") }]);
+}
+
+#[test]
+fn users_are_tagged_and_remarked() {
+    Host::new().grant_users().user(user("o1")).user(user("o2"));
+    users::add_tag("o1", "vip").unwrap();
+    users::add_tag("o1", "vip").unwrap();
+    users::add_tag("o2", "new").unwrap();
+    users::set_remark("o1", "the first").unwrap();
+    let (first, second) = (users::fetch("o1").unwrap(), users::fetch("o2").unwrap());
+    assert_eq!((first.tags.len(), first.remark.as_str()), (1, "the first"));
+    assert_ne!(first.tags[0].id, second.tags[0].id);
+    users::remove_tag("o1", "vip").unwrap();
+    assert!(users::find("o1").unwrap().unwrap().tags.is_empty());
+    assert!(matches!(users::fetch("o3"), Err(Error::Wechat(error)) if error.errcode == 40003));
+}
+
+fn new_order(total_fee: u64) -> NewOrder {
+    NewOrder {
+        merchant: None,
+        out_trade_no: "A1".into(),
+        body: "tea".into(),
+        total_fee,
+        trade_type: TradeType::Jsapi,
+        openid: Some("o1".into()),
+        attach: None,
+        expires_at: None,
+    }
+}
+
+#[test]
+fn the_same_order_is_created_once() {
+    Host::new().grant_orders(&["read", "create"]);
+    let created = orders::create(&new_order(100)).unwrap();
+    assert_eq!(orders::create(&new_order(100)), Ok(created.clone()));
+    assert!(matches!(orders::create(&new_order(200)), Err(Error::Conflict(_))));
+    assert_eq!(orders::find(None, "A1"), Ok(Some(created)));
+    assert!(!orders::prepay(None, "A1").unwrap().is_empty());
+    assert!(matches!(orders::query(None, "A2"), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn no_more_is_refunded_than_was_paid() {
+    let refund = |number: &str, fee| NewRefund {
+        merchant: None,
+        out_trade_no: "A1".into(),
+        out_refund_no: number.into(),
+        refund_fee: fee,
+        reason: None,
+    };
+    let host = Host::new().order(Order { state: OrderState::Success, ..order("A1", 100) });
+    denied(&orders::create_refund(&refund("R1", 60)), "refund");
+    host.grant_orders(&["refund"]);
+    let first = orders::create_refund(&refund("R1", 60)).unwrap();
+    assert_eq!(orders::create_refund(&refund("R1", 60)), Ok(first));
+    assert!(matches!(orders::create_refund(&refund("R2", 41)), Err(Error::Invalid(_))));
+    assert!(orders::create_refund(&refund("R2", 40)).is_ok());
+}

@@ -1,0 +1,5 @@
+//! A plugin of many functions, called as the host calls it.
+
+mod calls;
+mod grants;
+mod shop;

@@ -1,0 +1,58 @@
+//! The plugin: one function of each kind, and more in a module of its own.
+
+use weft_plugin::*;
+
+asks! {
+    wechat_apis: ["/cgi-bin/message/"],
+    kv: true,
+    orders: ["read", "refund"],
+    config_schema: r#"{"type": "object"}"#,
+}
+
+/// Answers with
+/// the text.
+///
+/// Not for the operator.
+#[message_handler]
+fn echo(message: Message, context: Context) -> Option<String> {
+    Some(format!("{}: {}", context.app().name, message.text()?))
+}
+
+#[message_handler(name = "always-ill", description = "Fails.")]
+fn fails() -> Result<(), std::num::ParseIntError> {
+    "ill".parse::<u32>().map(drop)
+}
+
+#[message_rule("shop", "media")]
+fn is_order_number(message: Message) -> Result<bool, Error> {
+    let text = message.text().ok_or("no text")?;
+    Ok(text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[order_hook(apps("shop"))]
+fn paid(event: OrderEvent, context: Context) {
+    log::info!(order = event.order.out_trade_no, attempt = event.attempt; "paid, {:?} left", context.time_left());
+}
+
+#[message_observer]
+fn watch(observation: Observation) {
+    log::debug!("{} was seen", observation.message().sender);
+}
+
+#[page]
+fn form(request: Request) -> Result<Response, Error> {
+    let user = request.user.ok_or_else(|| Error::NotFound("nobody".to_owned()))?;
+    Response::json(&user.openid)
+}
+
+pub(crate) mod counters {
+    use weft_plugin::{Error, kv, message_handler};
+
+    #[message_handler]
+    pub(crate) fn count() -> Result<String, Error> {
+        let before = kv::get("count")?;
+        let count = before.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
+        kv::compare_and_set("count", before.map(|entry| entry.version), count.to_string(), None)?;
+        Ok(count.to_string())
+    }
+}
