@@ -114,7 +114,10 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let Self { state, listeners, watcher } = self;
         let background = TaskTracker::new();
-        for task in [futures::future::Either::Left(watcher.run()), futures::future::Either::Right(state.accounts.clone().follow())] {
+        for task in [
+            futures::future::Either::Left(watcher.run()),
+            futures::future::Either::Right(state.accounts.clone().follow()),
+        ] {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }

@@ -105,6 +105,7 @@ from!(
     &str,
     serde_json::Error,
     fmt::Error,
+    std::io::Error,
     std::num::ParseFloatError,
     std::num::ParseIntError,
     std::num::TryFromIntError,

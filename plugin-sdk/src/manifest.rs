@@ -6,9 +6,9 @@ use crate::{
         exported::manifest::{self, Guest},
     },
     entry::{self, Entry},
+    hooks::OrderEvent,
     message::Message,
     observers::Observation,
-    hooks::OrderEvent,
     pages::{Request, Response},
     reply::Reply,
 };

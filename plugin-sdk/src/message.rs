@@ -2,8 +2,8 @@
 
 pub use crate::bindings::imported::{
     message::{
-        AccountVerification, ArticleUrl, Click, Content, Event, File, Image, KfSession, KfSwitchSession, Link, Location,
-        LocationSelect, MassSendJobFinish, Message, MiniProgramPage, Other, OtherEvent, Pictures, Position,
+        AccountVerification, ArticleUrl, Click, Content, Event, File, Image, KfSession, KfSwitchSession, Link,
+        Location, LocationSelect, MassSendJobFinish, Message, MiniProgramPage, Other, OtherEvent, Pictures, Position,
         PublishJobFinish, Scan, Scancode, Subscribe, SubscribeMsgSent, Subscription, TemplateSendJobFinish, Text,
         UserAuthorization, Video, View, ViewMiniProgram, Voice,
     },

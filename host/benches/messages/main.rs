@@ -1,2 +1,86 @@
-//! placeholder
-fn main() {}
+//! What a message costs: through the whole server, and through the plugin platform alone.
+//!
+//! `cargo bench -p weft` takes about a minute, `cargo bench -p weft -- --quick` about 15 seconds.
+//! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
+//!
+//! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
+//! a machine that does nothing else.
+
+mod calls;
+mod cpu;
+mod load;
+mod pool;
+mod report;
+mod server;
+mod webhook;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// How much is done.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Each endpoint in turn, so many times.
+    rounds: u32,
+    /// Messages of one round at one endpoint.
+    messages: u32,
+    /// Plugin calls of one round.
+    calls: u32,
+}
+
+const FULL: Effort = Effort { rounds: 5, messages: 60_000, calls: 60_000 };
+const QUICK: Effort = Effort { rounds: 3, messages: 15_000, calls: 15_000 };
+const TEST: Effort = Effort { rounds: 1, messages: 64, calls: 8 };
+
+/// What this process is to do.
+enum Role {
+    Measure(Effort),
+    /// The other side of the connections, in a process of its own.
+    Serve(server::Kind),
+}
+
+fn main() -> anyhow::Result<()> {
+    match role(std::env::args_os().skip(1).map(PathBuf::from))? {
+        Role::Serve(kind) => server::serve(&kind),
+        Role::Measure(effort) => measure(effort),
+    }
+}
+
+/// cargo itself adds `--bench` when it benches, and nothing when it tests.
+fn role(arguments: impl Iterator<Item = PathBuf>) -> anyhow::Result<Role> {
+    let arguments: Vec<PathBuf> = arguments.collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == Path::new(server::ARGUMENT)) {
+        let kind = arguments.get(at + 1..).and_then(server::Kind::of).context("no such server")?;
+        return Ok(Role::Serve(kind));
+    }
+    let given = |name: &str| arguments.iter().any(|argument| argument == Path::new(name));
+    Ok(Role::Measure(match (given("--bench") && !given("--test"), given("--quick")) {
+        (false, _) => TEST,
+        (true, true) => QUICK,
+        (true, false) => FULL,
+    }))
+}
+
+fn measure(effort: Effort) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
+    install_greeter(&folder.path().join("plugins"))?;
+    webhook::measure(effort, folder.path())?;
+    calls::measure(effort, folder.path())?;
+    println!("{}", report::NOTES);
+    Ok(())
+}
+
+/// Builds the example plugin as its author would, and drops it into the plugins folder.
+fn install_greeter(folder: &Path) -> anyhow::Result<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins-examples/greeter");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let file = runtime.block_on(async {
+        let component = weft::plugins::build::build(&source, &[]).await?;
+        anyhow::Ok(weft::plugins::build::install(&component, folder).await?)
+    })?;
+    if file.file_stem().is_none_or(|stem| stem != "greeter") {
+        bail!("the example plugin is called {}", file.display());
+    }
+    Ok(())
+}

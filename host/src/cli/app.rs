@@ -96,7 +96,14 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
                     .iter()
                     .map(|app| {
                         let handler = app.message_handler.as_ref().map(ToString::to_string).unwrap_or_default();
-                        [app.name.clone(), app.app_type.to_string(), app.appid.clone(), app.encoding_mode.to_string(), handler, app.title.clone()]
+                        [
+                            app.name.clone(),
+                            app.app_type.to_string(),
+                            app.appid.clone(),
+                            app.encoding_mode.to_string(),
+                            handler,
+                            app.title.clone(),
+                        ]
                     })
                     .collect();
                 table(["NAME", "TYPE", "APPID", "MODE", "HANDLER", "TITLE"], &rows)
@@ -106,7 +113,8 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             let app = store.apps().find(&name).await?.with_context(|| format!("there is no app `{name}`"))?;
             let view = view(&app);
             output.print(&view, || {
-                let rows: Vec<_> = view.as_object().into_iter().flatten().map(|(key, value)| [key.clone(), text(value)]).collect();
+                let rows: Vec<_> =
+                    view.as_object().into_iter().flatten().map(|(key, value)| [key.clone(), text(value)]).collect();
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
@@ -135,7 +143,11 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
         Value::Object(secret) if secret.contains_key("set") => {
-            if secret.get("set") == Some(&Value::Bool(true)) { "set".to_owned() } else { "not set".to_owned() }
+            if secret.get("set") == Some(&Value::Bool(true)) {
+                "set".to_owned()
+            } else {
+                "not set".to_owned()
+            }
         }
         other => other.to_string(),
     }

@@ -121,7 +121,11 @@ async fn exchange(account: &Sender, title: &str, incoming: &Incoming) -> anyhow:
     println!("\n  ── {title}");
     println!("  → {}", exchange.sent);
     println!("  ← {}", exchange.reply);
-    println!("    {} in {:.1} ms", if exchange.body == exchange.reply { "plain" } else { "encrypted" }, exchange.took.as_secs_f64() * 1e3);
+    println!(
+        "    {} in {:.1} ms",
+        if exchange.body == exchange.reply { "plain" } else { "encrypted" },
+        exchange.took.as_secs_f64() * 1e3
+    );
     Ok(text)
 }
 

@@ -37,7 +37,8 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
         TokenCommand::Create { name, permissions, output } => {
             super::refuse(check_new_token(&name, &permissions))?;
             let (token, text) = store.tokens().create(&name, &permissions, None).await?;
-            let view = json!({ "token": text.expose(), "id": token.id, "name": token.name, "permissions": token.permissions });
+            let view =
+                json!({ "token": text.expose(), "id": token.id, "name": token.name, "permissions": token.permissions });
             output.print(&view, || text.expose().to_owned())?;
         }
         TokenCommand::List(output) => {

@@ -34,11 +34,7 @@ impl Dispatcher {
             delivery_id: Arc::clone(&delivery_id),
             raw: delivery.raw.into(),
         };
-        let call = self.plugins.handle(target, subject, message);
-        let result = match tokio::time::timeout(self.reply_deadline, call).await {
-            Ok(result) => result,
-            Err(_) => Err(CallError::TimedOut { after: self.reply_deadline }),
-        };
+        let result = self.plugins.handle(target, subject, message, self.reply_deadline).await;
         let reply = result.and_then(|reply| match reply {
             Some(mut reply) => {
                 reply.check(&message.content).map_err(|error| CallError::BadReply(error.to_string()))?;

@@ -25,9 +25,7 @@ use tower_http::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, plugins::Plugins, storage::Store,
-};
+use crate::{accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, plugins::Plugins, storage::Store};
 
 pub use listener::serve;
 
@@ -62,18 +60,17 @@ pub fn public(state: &AppState) -> Router {
     let routes = Router::new()
         .route("/wechat/{app}", webhook.clone())
         .route("/wechat/{app}/", webhook)
-        .merge(Router::from(health()))
+        .merge(health().split_for_parts().0)
         .with_state(state.clone());
     observed(routes)
 }
 
 /// The operator's side.
 pub fn operator(state: &AppState) -> Router {
-    let (api, document) = admin::routes().split_for_parts();
+    let (routes, document) = documented().split_for_parts();
     let document = admin::described(document);
-    let routes = api
+    let routes = routes
         .route("/api/v1/openapi.json", get(async move || axum::Json(document)))
-        .merge(Router::from(health()))
         .fallback(admin::no_such_path)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ADMIN_TIMEOUT))
         .with_state(state.clone());
@@ -92,7 +89,11 @@ pub fn everything(state: &AppState) -> Router {
 
 /// The OpenAPI 3.1 document of the admin API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    admin::described(admin::routes().split_for_parts().1)
+    admin::described(documented().split_for_parts().1)
+}
+
+fn documented() -> OpenApiRouter<AppState> {
+    admin::routes().merge(health())
 }
 
 fn health() -> OpenApiRouter<AppState> {

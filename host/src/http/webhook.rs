@@ -117,11 +117,7 @@ async fn answer(
     let encrypted = delivery.encrypted;
     let Some(reply) = state.dispatcher.answer(account, delivery).await else { return Ok(None) };
     let xml = reply.to_xml(&sender, &receiver, now);
-    Ok(Some(if encrypted {
-        webhook.seal_reply(&xml, timestamp, &query.nonce, rand::random())
-    } else {
-        xml
-    }))
+    Ok(Some(if encrypted { webhook.seal_reply(&xml, timestamp, &query.nonce, rand::random()) } else { xml }))
 }
 
 async fn read(body: Body) -> Result<Bytes, Rejected> {

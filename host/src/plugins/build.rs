@@ -74,7 +74,8 @@ pub async fn build(folder: &Path, features: &[&str]) -> Result<PathBuf, BuildErr
         return Err(BuildError::Failed(folder.to_owned()));
     }
     let manifest = std::fs::canonicalize(&manifest).unwrap_or(manifest);
-    component(&String::from_utf8_lossy(&output.stdout), &manifest).ok_or_else(|| BuildError::NoComponent(folder.to_owned()))
+    component(&String::from_utf8_lossy(&output.stdout), &manifest)
+        .ok_or_else(|| BuildError::NoComponent(folder.to_owned()))
 }
 
 /// Adds the target when it is missing; without rustup, or without a network, says how.
@@ -122,6 +123,8 @@ pub async fn install(component: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (folder, file) = (folder.to_owned(), folder.join(file));
     tokio::fs::create_dir_all(&folder).await?;
     let installed = file.clone();
-    tokio::task::spawn_blocking(move || super::registry::place(&folder, &file, &bytes)).await.map_err(io::Error::other)??;
+    tokio::task::spawn_blocking(move || super::registry::place(&folder, &file, &bytes))
+        .await
+        .map_err(io::Error::other)??;
     Ok(installed)
 }

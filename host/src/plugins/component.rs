@@ -100,10 +100,7 @@ impl Loader {
             .component(&self.engine, &digest, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         check_imports(&component, &self.engine)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
         let exports = exports(&pre)?;
         Ok((digest, pre, exports))
     }
@@ -159,9 +156,8 @@ fn exports(pre: &InstancePre<State>) -> Result<Exports, LoadError> {
         .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
         .map(|(name, _)| name.to_owned())
         .collect();
-    let has = |interface: &str| {
-        names.iter().any(|name| name.split('@').next() == Some(&format!("weft:plugin/{interface}")))
-    };
+    let has =
+        |interface: &str| names.iter().any(|name| name.split('@').next() == Some(&format!("weft:plugin/{interface}")));
     if !has("manifest") {
         return Err(LoadError::NoManifest);
     }

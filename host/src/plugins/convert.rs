@@ -130,17 +130,14 @@ fn event(event: &Event) -> wit::Event {
         }),
         Event::Unsubscribe => wit::Event::Unsubscribe,
         Event::Scan(e) => wit::Event::Scan(wit::Scan { scene: e.scene.clone(), ticket: e.ticket.clone() }),
-        Event::Location(e) => wit::Event::Location(wit::Position {
-            latitude: e.latitude,
-            longitude: e.longitude,
-            precision: e.precision,
-        }),
+        Event::Location(e) => {
+            wit::Event::Location(wit::Position { latitude: e.latitude, longitude: e.longitude, precision: e.precision })
+        }
         Event::Click(e) => wit::Event::Click(wit::Click { key: e.key.clone() }),
         Event::View(e) => wit::Event::View(wit::View { url: e.url.clone(), menu_id: e.menu_id.clone() }),
-        Event::ViewMiniProgram(e) => wit::Event::ViewMiniProgram(wit::ViewMiniProgram {
-            path: e.path.clone(),
-            menu_id: e.menu_id.clone(),
-        }),
+        Event::ViewMiniProgram(e) => {
+            wit::Event::ViewMiniProgram(wit::ViewMiniProgram { path: e.path.clone(), menu_id: e.menu_id.clone() })
+        }
         Event::ScancodePush(e) => wit::Event::ScancodePush(scancode(e)),
         Event::ScancodeWaitmsg(e) => wit::Event::ScancodeWaitmsg(scancode(e)),
         Event::PicSysphoto(e) => wit::Event::PicSysphoto(pictures(e)),
@@ -154,10 +151,9 @@ fn event(event: &Event) -> wit::Event {
             label: e.label.clone(),
             poi_name: e.poi_name.clone(),
         }),
-        Event::TemplateSendJobFinish(e) => wit::Event::TemplateSendJobFinish(wit::TemplateSendJobFinish {
-            msg_id: e.msg_id,
-            status: e.status.clone(),
-        }),
+        Event::TemplateSendJobFinish(e) => {
+            wit::Event::TemplateSendJobFinish(wit::TemplateSendJobFinish { msg_id: e.msg_id, status: e.status.clone() })
+        }
         Event::SubscribeMsgPopup(list) => wit::Event::SubscribeMsgPopup(list.iter().map(subscription).collect()),
         Event::SubscribeMsgChange(list) => wit::Event::SubscribeMsgChange(list.iter().map(subscription).collect()),
         Event::SubscribeMsgSent(list) => wit::Event::SubscribeMsgSent(
@@ -201,11 +197,9 @@ fn event(event: &Event) -> wit::Event {
             fail_time: e.fail_time,
             fail_reason: e.fail_reason.clone(),
         }),
-        Event::Other(e) => wit::Event::Other(wit::OtherEvent {
-            name: e.name.clone(),
-            key: e.key.clone(),
-            fields: fields(&e.fields),
-        }),
+        Event::Other(e) => {
+            wit::Event::Other(wit::OtherEvent { name: e.name.clone(), key: e.key.clone(), fields: fields(&e.fields) })
+        }
     }
 }
 

@@ -97,15 +97,13 @@ fn pool(memory: usize) -> InstanceAllocationStrategy {
 /// guests keep the runtime's threads busy just when it matters.
 fn tick(engine: &Engine) -> wasmtime::Result<()> {
     let engine = engine.weak();
-    std::thread::Builder::new()
-        .name("plugin-clock".to_owned())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(limits::TICK);
-            }
-        })?;
+    std::thread::Builder::new().name("plugin-clock".to_owned()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(limits::TICK);
+        }
+    })?;
     Ok(())
 }
 

@@ -34,7 +34,9 @@ pub enum LoadError {
         hint: String,
     },
     /// It does not export what a plugin must.
-    #[error("it does not export weft:plugin/manifest: build it with the weft-plugin crate and annotate a function with #[message_handler]")]
+    #[error(
+        "it does not export weft:plugin/manifest: build it with the weft-plugin crate and annotate a function with #[message_handler]"
+    )]
     NoManifest,
     /// An import or export has another shape than this host's.
     #[error("it was built for another version of weft:plugin than this host's 1.x: {0}")]

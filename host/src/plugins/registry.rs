@@ -12,7 +12,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::component::Instance;
 use weft_wechat::{message::Message, reply::Reply};
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     component::{Entry, Loaded, Loader},
     convert,
     error::{CallError, LoadError},
-    instance::{self, Subject},
+    instance::{self, State, Subject},
     limits::{INSTANCES, Limits},
 };
 use crate::{
@@ -275,7 +276,8 @@ impl Plugins {
         after
     }
 
-    /// Lets the handler that `target` names answer a message, within the operator's limits.
+    /// Lets the handler that `target` names answer a message, within the operator's limits and at
+    /// most `within`.
     ///
     /// # Errors
     /// When there is no such handler, or it fails; the caller logs it.
@@ -284,42 +286,55 @@ impl Plugins {
         target: &PluginTarget,
         subject: Subject,
         message: &Message,
+        within: Duration,
     ) -> Result<Option<Reply>, CallError> {
-        let timeout = self.0.limits.call_timeout;
-        let plugin = self.find(&target.plugin).ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
-        let loaded = plugin.loaded.clone().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
-        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
-        let Some(handlers) = &loaded.exports.handlers else {
-            return Err(CallError::NotLoaded(target.plugin.clone()));
-        };
+        let not_loaded = || CallError::NotLoaded(target.plugin.clone());
+        let plugin = self.find(&target.plugin).ok_or_else(not_loaded)?;
+        let loaded = plugin.loaded.as_deref().ok_or_else(not_loaded)?;
+        let entry = entry("handler", loaded, &loaded.description.handlers, target, &subject)?;
+        let handlers = loaded.exports.handlers.as_ref().ok_or_else(not_loaded)?;
         let began = Instant::now();
-        let result = async {
-            let (_permits, left) = self.permits(&plugin, timeout).await?;
-            let answer = instance::run(&loaded, Some(subject), &self.0.database, &self.0.limits, left, async |store, instance| {
-                let handlers = handlers.load(&mut *store, instance)?;
-                handlers.call_handle(&mut *store, &entry.name, &convert::message(message)).await
-            })
-            .await?;
-            match answer {
-                Ok(reply) => Ok(reply.map(convert::reply)),
-                Err(error) => Err(CallError::Failed(convert::error(error))),
-            }
-        }
-        .await;
+        let call = async |store: &mut wasmtime::Store<State>, instance: &Instance| {
+            let handlers = handlers.load(&mut *store, instance)?;
+            handlers.call_handle(store, &entry.name, &convert::message(message)).await
+        };
+        let timeout = within.min(self.0.limits.call_timeout);
+        let result = match self.call(&plugin, loaded, subject, timeout, call).await {
+            Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
+            Ok(Err(error)) => Err(CallError::Failed(convert::error(error))),
+            Err(error) => Err(error),
+        };
         plugin.statistics.count(began, &result);
         result
     }
 
-    /// Waits for a turn, at most for `timeout`; returns what is left of it.
-    async fn permits<'a>(
+    /// Waits for a turn and runs `call`, both within `timeout`.
+    async fn call<T>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        subject: Subject,
+        timeout: Duration,
+        call: impl AsyncFnOnce(&mut wasmtime::Store<State>, &Instance) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let began = Instant::now();
+        let (_own, _shared) = self.turn(plugin, timeout).await?;
+        let left = timeout.saturating_sub(began.elapsed());
+        instance::run(loaded, Some(subject), &self.0.database, &self.0.limits, left, call).await
+    }
+
+    /// A turn of the plugin's own and one of the pool's.
+    async fn turn<'a>(
         &'a self,
         plugin: &'a Plugin,
         timeout: Duration,
-    ) -> Result<(impl Sized + use<'a>, Duration), CallError> {
-        let began = Instant::now();
+    ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
+        if let (Ok(own), Ok(shared)) = (plugin.permits.try_acquire(), self.0.instances.try_acquire()) {
+            return Ok((own, shared));
+        }
         let both = async { (plugin.permits.acquire().await, self.0.instances.acquire().await) };
         match tokio::time::timeout(timeout, both).await {
-            Ok((Ok(own), Ok(shared))) => Ok(((own, shared), timeout.saturating_sub(began.elapsed()))),
+            Ok((Ok(own), Ok(shared))) => Ok((own, shared)),
             _ => Err(CallError::Busy(plugin.name.to_string())),
         }
     }
@@ -334,8 +349,7 @@ pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
-/// The entry that a target names: by its name, or the default one, which is the only one there is
-/// or the one called `default`.
+/// The entry that a target names: by its name, or the plugin's first one.
 fn entry<'a>(
     kind: &'static str,
     loaded: &Loaded,
@@ -343,10 +357,9 @@ fn entry<'a>(
     target: &PluginTarget,
     subject: &Subject,
 ) -> Result<&'a Entry, CallError> {
-    let found = match (&target.entry, entries) {
-        (Some(name), _) => entries.iter().find(|entry| entry.name == *name),
-        (None, [only]) => Some(only),
-        (None, _) => entries.iter().find(|entry| entry.name == "default"),
+    let found = match &target.entry {
+        Some(name) => entries.iter().find(|entry| entry.name == *name),
+        None => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),

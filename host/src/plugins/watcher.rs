@@ -35,12 +35,15 @@ struct Signature {
     inode: u64,
 }
 
+/// Tells a folder from another that took its place: inodes are used again, times are not.
+type FolderId = (u64, Option<SystemTime>);
+
 /// Keeps a [`Plugins`] the same as its folder.
 pub struct Watcher {
     plugins: Plugins,
     events: mpsc::Receiver<()>,
     notify: Option<RecommendedWatcher>,
-    watched: Option<u64>,
+    watched: Option<FolderId>,
     /// What was last read of each file.
     taken: HashMap<String, Signature>,
     /// What is still being looked at, since when.
@@ -76,7 +79,7 @@ impl Watcher {
             settling: HashMap::new(),
             misnamed: HashSet::new(),
         };
-        watcher.watch();
+        watcher.watch(folder_id(watcher.plugins.folder()));
         Ok(watcher)
     }
 
@@ -94,16 +97,14 @@ impl Watcher {
                 // There are no events to come: the rescans go on.
                 tokio::time::sleep(wait).await;
             }
-            self.watch();
             self.look(SETTLE).await;
         }
     }
 
-    /// Watches the folder, again when another folder has taken its place.
-    fn watch(&mut self) {
+    /// Watches the folder, which is `now`; again when another folder has taken its place.
+    fn watch(&mut self, now: Option<FolderId>) {
         let Some(notify) = &mut self.notify else { return };
         let folder = self.plugins.folder();
-        let now = fs::metadata(folder).ok().map(|metadata| inode(&metadata));
         if now == self.watched {
             return;
         }
@@ -120,13 +121,15 @@ impl Watcher {
 
     async fn look(&mut self, settle: Duration) {
         let folder = self.plugins.folder().to_owned();
-        let files = match tokio::task::spawn_blocking(move || files(&folder)).await {
-            Ok(Ok(files)) => files,
-            Ok(Err(error)) => {
+        let listing = tokio::task::spawn_blocking(move || (folder_id(&folder), files(&folder))).await;
+        let Ok((folder, files)) = listing else { return };
+        self.watch(folder);
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => {
                 tracing::warn!(%error, "the plugins folder cannot be read");
                 return;
             }
-            Err(_) => return,
         };
         let mut present = BTreeSet::new();
         for (path, signature) in files {
@@ -185,6 +188,10 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Create(_) | EventKind::Modify(_) => !cfg!(target_os = "linux"),
         EventKind::Access(_) => false,
     }
+}
+
+fn folder_id(folder: &Path) -> Option<FolderId> {
+    fs::metadata(folder).ok().map(|metadata| (inode(&metadata), metadata.created().ok()))
 }
 
 fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Signature)>> {

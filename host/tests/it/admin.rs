@@ -191,7 +191,8 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     assert_eq!(plugin["state"], "ready");
     assert_eq!(plugin["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(plugin["digest"], weft::plugins::digest(guests::greeter().await));
-    let handlers: Vec<_> = plugin["exports"]["handlers"].as_array().unwrap().iter().map(|h| h["name"].clone()).collect();
+    let handlers: Vec<_> =
+        plugin["exports"]["handlers"].as_array().unwrap().iter().map(|h| h["name"].clone()).collect();
     assert!(handlers.contains(&json!("greet")) && handlers.contains(&json!("vip")), "{handlers:?}");
 
     app.api(Method::POST, "/apps", Some(shop())).await;
@@ -221,11 +222,21 @@ async fn the_openapi_document_is_3_1_and_names_every_call() {
     let app = TestApp::start().await;
     let document = openapi(&app).await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    for path in ["/api/v1/apps", "/api/v1/apps/{app}", "/api/v1/apps/{app}/plugins/{plugin}", "/api/v1/plugins/{plugin}",
-        "/api/v1/tokens/{id}", "/healthz"]
-    {
+    for path in [
+        "/api/v1/apps",
+        "/api/v1/apps/{app}",
+        "/api/v1/apps/{app}/plugins/{plugin}",
+        "/api/v1/plugins/{plugin}",
+        "/api/v1/tokens/{id}",
+        "/healthz",
+    ] {
         assert!(document["paths"].get(path).is_some(), "{path}");
     }
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let ids: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(document["components"]["schemas"].get(reference).is_some(), "{reference} is not defined");

@@ -11,5 +11,6 @@ mod reload;
 mod secret;
 mod storage;
 mod support;
+mod tidy;
 mod webhook;
 mod wit;

@@ -126,7 +126,8 @@ async fn odd_files_are_left_alone() {
     fs::write(app.plugins.join("readme.txt"), b"x").unwrap();
     app.drop_plugin("other", guests::formal_greeter().await).await;
     let (_, list) = app.api(Method::GET, "/plugins", None).await;
-    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["greeter", "other"]);
     assert_eq!(answer(&account).await, Some(usual));
 }
@@ -175,4 +176,36 @@ async fn an_upload_is_checked_before_it_is_placed() {
     assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
     assert_eq!(answer(&account).await, None);
     assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compiled_plugin_that_somebody_changed_is_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let start = || TestApp::start_with(|config| config.data_dir.clone_from(&data));
+    let compiled = || {
+        let mut files = fs::read_dir(data.join("plugin-cache")).unwrap().map(|entry| entry.unwrap().path());
+        (files.next().unwrap(), files.next())
+    };
+
+    let app = start().await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let (file, other) = compiled();
+    assert_eq!(other, None);
+    let good = fs::read(&file).unwrap();
+    drop(app);
+
+    for change in [0, good.len() / 2, good.len() - 1] {
+        let mut changed = good.clone();
+        changed[change] ^= 1;
+        fs::write(&file, &changed).unwrap();
+        let app = start().await;
+        let account = match app.api(Method::GET, "/apps/shop", None).await.0 {
+            404 => app.account("shop", EncodingMode::Plain, "greeter").await,
+            _ => app.sender("shop", EncodingMode::Plain),
+        };
+        app.drop_plugin("greeter", guests::greeter().await).await;
+        assert!(answer(&account).await.is_some());
+        assert_ne!(fs::read(&file).unwrap(), changed, "byte {change}: the changed file was used");
+    }
 }

@@ -79,7 +79,8 @@ async fn events_and_pictures_are_answered_too() {
     for incoming in [Incoming::image(OPENID, "m1"), Incoming::subscribe(OPENID, Some("poster"))] {
         assert!(account.send(&incoming).await.unwrap().text().is_some(), "{incoming:?}");
     }
-    let silent = account.send(&Incoming::event(OPENID, "VIEW", "<EventKey>https://a.example</EventKey>")).await.unwrap();
+    let silent =
+        account.send(&Incoming::event(OPENID, "VIEW", "<EventKey>https://a.example</EventKey>")).await.unwrap();
     assert_eq!((silent.status, silent.body.as_str()), (200, ""));
 }
 

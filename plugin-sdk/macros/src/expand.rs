@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Error, ItemFn, ReturnType, Type, spanned::Spanned};
+use syn::{Error, FnArg, ItemFn, Pat, ReturnType, Type, parse_quote, spanned::Spanned};
 
 use crate::{function, kind::Kind, options::Options};
 
@@ -15,12 +15,10 @@ pub(crate) fn expand(kind: Kind, options: TokenStream, item: &TokenStream) -> To
         }
     };
     match syn::parse2(options).and_then(|options| registration(kind, &options, &function)) {
-        Ok(registration) => quote! {
-            // What the function takes is not the author's choice.
-            #[allow(clippy::needless_pass_by_value)]
-            #function
-            #registration
-        },
+        Ok(registration) => {
+            let function = with_parameters_used(function);
+            quote!(#[allow(clippy::needless_pass_by_value)] #function #registration)
+        }
         Err(error) => and_the_rest(&error, item),
     }
 }
@@ -29,6 +27,23 @@ pub(crate) fn expand(kind: Kind, options: TokenStream, item: &TokenStream) -> To
 fn and_the_rest(error: &Error, item: &TokenStream) -> TokenStream {
     let error = error.to_compile_error();
     quote!(#error #item)
+}
+
+/// What a function is handed is not its author's choice, so no warning tells of what it leaves.
+fn with_parameters_used(mut function: ItemFn) -> ItemFn {
+    let names: Vec<_> = function.sig.inputs.iter().filter_map(name).cloned().collect();
+    function.block.stmts.splice(0..0, names.iter().map(|name| parse_quote!(let _ = &#name;)));
+    function
+}
+
+fn name(parameter: &FnArg) -> Option<&Ident> {
+    match parameter {
+        FnArg::Typed(parameter) => match &*parameter.pat {
+            Pat::Ident(pattern) => Some(&pattern.ident),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    }
 }
 
 fn registration(kind: Kind, options: &Options, function: &ItemFn) -> syn::Result<TokenStream> {
@@ -65,8 +80,8 @@ fn registration(kind: Kind, options: &Options, function: &ItemFn) -> syn::Result
     })
 }
 
-/// The parameters of the registered closure, and its call of the function. Each argument stands at
-/// the author's own type, so the compiler points there when it is another.
+/// The parameters of the registered closure, and its call of the function. Arguments and call
+/// stand at the author's own types, so the compiler points there when they do not fit.
 fn call(kind: Kind, function: &ItemFn, parameters: &[&Type]) -> ([Ident; 2], TokenStream) {
     let names = ["input", "context"].map(|name| Ident::new(name, Span::mixed_site()));
     let arguments = names.iter().zip(parameters).map(|(name, parameter)| {
@@ -74,17 +89,20 @@ fn call(kind: Kind, function: &ItemFn, parameters: &[&Type]) -> ([Ident; 2], Tok
         argument.set_span(parameter.span().resolved_at(Span::mixed_site()));
         argument.into_token_stream()
     });
-    let ident = &function.sig.ident;
-    let called = quote!(#ident(#(#arguments),*));
     let at = match &function.sig.output {
-        ReturnType::Default => ident.span(),
+        ReturnType::Default => function.sig.ident.span(),
         ReturnType::Type(_, returned) => returned.span(),
     };
-    let call = if kind == Kind::Handler {
-        quote_spanned!(at=> ::weft_plugin::__private::IntoReply::into_reply(#called))
-    } else {
-        quote_spanned!(at=> ::weft_plugin::__private::Returns::returns(#called))
+    let mut ident = function.sig.ident.clone();
+    ident.set_span(at.resolved_at(ident.span()));
+    let called = quote_spanned!(at=> #ident(#(#arguments),*));
+    let returned = match kind {
+        Kind::Handler => quote_spanned!(at=> IntoReply::into_reply),
+        Kind::Rule => quote_spanned!(at=> Returns::<bool>::returns),
+        Kind::Hook | Kind::Observer => quote_spanned!(at=> Returns::<()>::returns),
+        Kind::Page => quote_spanned!(at=> Returns::<::weft_plugin::Response>::returns),
     };
+    let call = quote_spanned!(at=> ::weft_plugin::__private::#returned(#called));
     let mut names = names;
     for unused in &mut names[parameters.len()..] {
         *unused = Ident::new(&format!("_{unused}"), Span::mixed_site());

@@ -8,9 +8,7 @@ use crate::{kind::Kind, options::check_name};
 /// The parameters' types, if the host can call it.
 pub(crate) fn parameters(kind: Kind, function: &ItemFn) -> syn::Result<Vec<&Type>> {
     let signature = &function.sig;
-    let refuse = |at: &dyn ToTokens, why: &str| {
-        Err(Error::new_spanned(at, format!("{} {why}", kind.title())))
-    };
+    let refuse = |at: &dyn ToTokens, why: &str| Err(Error::new_spanned(at, format!("{} {why}", kind.title())));
     if let Some(token) = &signature.asyncness {
         return refuse(token, "is not `async`: calls to the host wait without it");
     }
@@ -106,18 +104,64 @@ mod tests {
     #[test]
     fn a_function_that_cannot_be_called_is_refused_in_words() {
         let refused = |function: syn::ItemFn| parameters(Kind::Hook, &function).err().unwrap().to_string();
-        assert!(refused(parse_quote!(async fn paid() {})).contains("an order hook is not `async`"));
-        assert!(refused(parse_quote!(unsafe fn paid() {})).contains("not `unsafe`"));
-        assert!(refused(parse_quote!(extern "C" fn paid() {})).contains("ordinary Rust function"));
-        assert!(refused(parse_quote!(fn paid<T>(event: T) {})).contains("not generic"));
-        assert!(refused(parse_quote!(fn paid(&self) {})).contains("no method"));
-        assert!(refused(parse_quote!(fn paid(a: A, b: B, c: C) {})).contains("takes (OrderEvent, Context)"));
+        assert!(
+            refused(parse_quote!(
+                async fn paid() {}
+            ))
+            .contains("an order hook is not `async`")
+        );
+        assert!(
+            refused(parse_quote!(
+                unsafe fn paid() {}
+            ))
+            .contains("not `unsafe`")
+        );
+        assert!(
+            refused(parse_quote!(
+                extern "C" fn paid() {}
+            ))
+            .contains("ordinary Rust function")
+        );
+        assert!(
+            refused(parse_quote!(
+                fn paid<T>(event: T) {}
+            ))
+            .contains("not generic")
+        );
+        assert!(
+            refused(parse_quote!(
+                fn paid(&self) {}
+            ))
+            .contains("no method")
+        );
+        assert!(
+            refused(parse_quote!(
+                fn paid(a: A, b: B, c: C) {}
+            ))
+            .contains("takes (OrderEvent, Context)")
+        );
     }
 
     #[test]
     fn a_name_that_the_manifest_refuses_needs_another() {
-        assert_eq!(name(Kind::Page, &parse_quote!(fn r#match() {})).unwrap(), "match");
-        let error = name(Kind::Page, &parse_quote!(fn 问候() {})).unwrap_err().to_string();
+        assert_eq!(
+            name(
+                Kind::Page,
+                &parse_quote!(
+                    fn r#match() {}
+                )
+            )
+            .unwrap(),
+            "match"
+        );
+        let error = name(
+            Kind::Page,
+            &parse_quote!(
+                fn 问候() {}
+            ),
+        )
+        .unwrap_err()
+        .to_string();
         assert!(error.contains("#[page(name = "), "{error}");
     }
 }

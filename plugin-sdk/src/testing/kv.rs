@@ -70,9 +70,10 @@ pub(crate) fn delete(key: &str) -> Result<bool, Error> {
 
 pub(crate) fn keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
     store(None, |store, _| {
-        let found = store.entries.keys().filter(|key| {
-            key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after)
-        });
+        let found = store
+            .entries
+            .keys()
+            .filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
         Ok(found.take(limit.min(1000) as usize).cloned().collect())
     })
 }

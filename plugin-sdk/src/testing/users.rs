@@ -19,8 +19,7 @@ fn users<T>(look: impl FnOnce(&mut BTreeMap<String, User>) -> Result<T, Error>) 
 }
 
 fn user<'a>(all: &'a mut BTreeMap<String, User>, openid: &str) -> Result<&'a mut User, Error> {
-    all.get_mut(openid)
-        .ok_or_else(|| WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() }.into())
+    all.get_mut(openid).ok_or_else(|| WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() }.into())
 }
 
 pub(crate) fn find(openid: &str) -> Result<Option<User>, Error> {

@@ -69,8 +69,8 @@ fn view(state: &AppState, granted: AppPlugin) -> AppPluginView {
 }
 
 /// Lists the plugins for which something is set in this app.
-#[utoipa::path(get, path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
-    responses((status = 200, body = Page<AppPluginView>), (status = 404, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_app_plugins", path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
+    responses((status = 200, description = "Done", body = Page<AppPluginView>), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -85,9 +85,9 @@ pub(super) async fn list(
 }
 
 /// Reads what a plugin may do for this app.
-#[utoipa::path(get, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+#[utoipa::path(get, operation_id = "read_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 200, body = AppPluginView), (status = 404, body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -100,9 +100,9 @@ pub(super) async fn read(
 }
 
 /// Sets what a plugin may do for this app; what was set before is replaced.
-#[utoipa::path(put, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+#[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Granted,
-    responses((status = 200, body = AppPluginView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -129,9 +129,9 @@ pub(super) async fn put(
 }
 
 /// Takes configuration and grants away.
-#[utoipa::path(delete, path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+#[utoipa::path(delete, operation_id = "delete_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)))]
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

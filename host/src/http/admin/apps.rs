@@ -219,7 +219,10 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
         let Some(target) = target else { continue };
         let loaded = state.plugins.find(&target.plugin).and_then(|plugin| plugin.loaded.clone());
         let Some(loaded) = loaded else {
-            warnings.push(format!("{field}: plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", target.plugin));
+            warnings.push(format!(
+                "{field}: plugin `{}` is not loaded; drop {0}.wasm into the plugins folder",
+                target.plugin
+            ));
             continue;
         };
         let entries = if field == "message_handler" { &loaded.description.handlers } else { &loaded.description.hooks };
@@ -233,7 +236,7 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
 }
 
 /// Lists the apps that the token may manage.
-#[utoipa::path(get, path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, body = Page<AppView>)))]
+#[utoipa::path(get, operation_id = "list_apps", path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, description = "Done", body = Page<AppView>)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -245,8 +248,8 @@ pub(super) async fn list(
 }
 
 /// Creates an app.
-#[utoipa::path(post, path = "/apps", tag = "apps", request_body = NewApp, responses(
-    (status = 201, body = AppView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, operation_id = "create_app", path = "/apps", tag = "apps", request_body = NewApp, responses(
+    (status = 201, description = "Created", body = AppView), (status = 409, description = "The name is taken", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -264,8 +267,8 @@ pub(super) async fn create(
 }
 
 /// Reads an app.
-#[utoipa::path(get, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 200, body = AppView), (status = 404, body = Problem)))]
+#[utoipa::path(get, operation_id = "read_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -277,9 +280,9 @@ pub(super) async fn read(
 }
 
 /// Changes an app.
-#[utoipa::path(patch, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+#[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     request_body = AppPatch,
-    responses((status = 200, body = AppView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -300,8 +303,8 @@ pub(super) async fn patch(
 }
 
 /// Deletes an app with all that belongs to it.
-#[utoipa::path(delete, path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 204), (status = 404, body = Problem)))]
+#[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

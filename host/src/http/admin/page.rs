@@ -26,9 +26,8 @@ impl PageQuery {
     /// The page of `items`, which are sorted by `key` and have no two of a key.
     pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
         let limit = self.limit.unwrap_or(50).clamp(1, 200);
-        let mut rest = items
-            .into_iter()
-            .skip_while(|item| self.cursor.as_deref().is_some_and(|cursor| key(item) <= cursor));
+        let mut rest =
+            items.into_iter().skip_while(|item| self.cursor.as_deref().is_some_and(|cursor| key(item) <= cursor));
         let items: Vec<T> = rest.by_ref().take(limit).collect();
         let next_cursor = rest.next().and_then(|_| items.last().map(|item| key(item).to_owned()));
         Page { items, next_cursor }

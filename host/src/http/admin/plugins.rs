@@ -156,7 +156,7 @@ impl From<&Plugin> for PluginView {
 }
 
 /// Lists the plugins.
-#[utoipa::path(get, path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, body = Page<PluginView>)))]
+#[utoipa::path(get, operation_id = "list_plugins", path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, description = "Done", body = Page<PluginView>)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -168,8 +168,8 @@ pub(super) async fn list(
 }
 
 /// Reads a plugin.
-#[utoipa::path(get, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 200, body = PluginView), (status = 404, body = Problem)))]
+#[utoipa::path(get, operation_id = "read_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+    responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -181,9 +181,9 @@ pub(super) async fn read(
 }
 
 /// Uploads a .wasm: it is checked first, then placed in the plugins folder and swapped in.
-#[utoipa::path(put, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+#[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, body = PluginView), (status = 413, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginView), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -197,18 +197,17 @@ pub(super) async fn put(
         .map_err(|_| Problem::too_large(format!("the file may have {limit} bytes (plugins.max_file_mib)")))?;
     match state.plugins.upload(&name, bytes.to_vec()).await {
         Ok(plugin) => Ok(Json(PluginView::from(&*plugin))),
-        Err(crate::plugins::UploadError::Name) => Err(Problem::invalid(vec![(
-            "plugin".to_owned(),
-            "1 to 64 letters, digits, `_` or `-`".to_owned(),
-        )])),
+        Err(crate::plugins::UploadError::Name) => {
+            Err(Problem::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())]))
+        }
         Err(crate::plugins::UploadError::Refused(error)) => Err(Problem::refused(error.code(), error.to_string())),
         Err(crate::plugins::UploadError::Write(error)) => Err(Problem::internal(&error)),
     }
 }
 
 /// Removes a plugin's file; calls in flight finish.
-#[utoipa::path(delete, path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)))]
+#[utoipa::path(delete, operation_id = "delete_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -68,7 +68,7 @@ fn view(token: ApiToken) -> TokenView {
 }
 
 /// Lists the tokens.
-#[utoipa::path(get, path = "/tokens", tag = "tokens", params(PageQuery), responses((status = 200, body = Page<TokenView>)))]
+#[utoipa::path(get, operation_id = "list_tokens", path = "/tokens", tag = "tokens", params(PageQuery), responses((status = 200, description = "Done", body = Page<TokenView>)))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -81,8 +81,8 @@ pub(super) async fn list(
 }
 
 /// Creates a token; the answer shows its text, which is kept nowhere.
-#[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = NewToken,
-    responses((status = 201, body = CreatedToken), (status = 422, body = Problem)))]
+#[utoipa::path(post, operation_id = "create_token", path = "/tokens", tag = "tokens", request_body = NewToken,
+    responses((status = 201, description = "Created", body = CreatedToken), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -103,8 +103,8 @@ pub(super) async fn create(
 }
 
 /// Revokes a token at once.
-#[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)))]
+#[utoipa::path(delete, operation_id = "revoke_token", path = "/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn revoke(
     State(state): State<AppState>,
     caller: Caller,

@@ -15,8 +15,7 @@ use crate::{
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
 };
 
-const QUOTA: KvQuota =
-    KvQuota { max_value_bytes: KV_VALUE_BYTES, max_keys: KV_KEYS, max_total_bytes: KV_TOTAL_BYTES };
+const QUOTA: KvQuota = KvQuota { max_value_bytes: KV_VALUE_BYTES, max_keys: KV_KEYS, max_total_bytes: KV_TOTAL_BYTES };
 
 /// A store that the operator has granted, with whose it is.
 struct Granted {

@@ -15,7 +15,11 @@ impl log::Host for State {
         let app = self.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
         if self.lines_logged > LOG_LINES {
             if self.lines_logged == LOG_LINES + 1 {
-                tracing::warn!(plugin, app, "the plugin logs more than {LOG_LINES} lines in one call: the rest is dropped");
+                tracing::warn!(
+                    plugin,
+                    app,
+                    "the plugin logs more than {LOG_LINES} lines in one call: the rest is dropped"
+                );
             }
             return Ok(());
         }

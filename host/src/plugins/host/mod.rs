@@ -19,8 +19,6 @@ impl State {
     /// What the call is about. While a plugin describes itself it is about nothing, and asking is
     /// the plugin's mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {
-        self.subject
-            .as_ref()
-            .ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
+        self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
     }
 }

@@ -69,7 +69,8 @@ fn recursion(depth: u64) -> u64 {
 fn stdout_flood() -> Result<String, Error> {
     let line = [b'x'; 1023];
     for _ in 0..16 << 10 {
-        stdout().write_all(&line).and_then(|()| stdout().write_all(b"\n")).map_err(Error::other)?;
+        stdout().write_all(&line)?;
+        stdout().write_all(b"\n")?;
     }
     Ok("flooded standard output".to_owned())
 }
@@ -90,7 +91,9 @@ mod tests {
 
     #[test]
     fn it_can_behave() {
-        for (text_of_message, reply) in [("ok", "ok"), ("anything else", "anything else"), ("cdata", "a ]]> b \0 c < d")] {
+        for (text_of_message, reply) in
+            [("ok", "ok"), ("anything else", "anything else"), ("cdata", "a ]]> b \0 c < d")]
+        {
             assert_eq!(misbehave(text("o1", text_of_message), Context::test()), Ok(Reply::text(reply)));
         }
         assert_eq!(misbehave(text("o1", "error"), Context::test()), Err(Error::from("the plugin gave up")));

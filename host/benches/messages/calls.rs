@@ -1,0 +1,187 @@
+//! Plugin calls alone, without HTTP: the greeter as the dispatcher calls it, against the least that
+//! a fresh sandbox costs.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use tokio::{runtime::Runtime, task::JoinSet};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    component::{Component, Linker},
+};
+use weft::{
+    clock::Clock,
+    model::{App, EncodingMode, PluginTarget},
+    plugins::{Plugins, Subject, limits},
+    server::Server,
+};
+use weft_wechat::{
+    message::{Content, Message, Text},
+    reply::Reply,
+};
+
+use super::{
+    Effort, cpu,
+    report::{Row, Samples, Unit, table},
+    server::{HANDLER, app, config},
+};
+
+/// A component that imports nothing and has no memory.
+const BARE: &str = r#"(component
+    (core module $code
+        (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))
+    (core instance $instance (instantiate $code))
+    (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
+
+pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
+    let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let two = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let plugins = one.block_on(plugins(folder))?;
+    let greeter = Arc::new(Greeter::new(plugins)?);
+    let bare = Bare::new()?;
+    let calls = effort.calls;
+
+    let (mut bare_cpu, mut greeter_cpu) = (Samples::default(), Samples::default());
+    let (mut alone, mut together) = (Samples::default(), Samples::default());
+    // The first round warms the pool up and does not count.
+    for round in 0..=effort.rounds {
+        let samples = (
+            cpu_time(calls, || one.block_on(bare.calls(calls)))?,
+            cpu_time(calls, || one.block_on(greeter.calls(calls)))?,
+            throughput(&two, &greeter, 1, calls)?,
+            throughput(&two, &greeter, 2, calls)?,
+        );
+        if round > 0 {
+            bare_cpu.push(samples.0);
+            greeter_cpu.push(samples.1);
+            alone.push(samples.2);
+            together.push(samples.3);
+        }
+    }
+    println!("\nCalls: no HTTP, a fresh sandbox for each, {} x {calls} calls each\n", effort.rounds);
+    let rows = [
+        Row { name: "bare component", samples: bare_cpu, prototype: "1.0" },
+        Row { name: "greeter (prototype 8.6 µs)", samples: greeter_cpu, prototype: "3.6" },
+    ];
+    println!("{}", table("CPU time per call, one thread", Unit::Microseconds, &rows));
+    let rows = [
+        Row { name: "greeter, one thread", samples: alone, prototype: "1.0" },
+        Row { name: "greeter, two threads", samples: together, prototype: "1.7" },
+    ];
+    println!("{}", table("calls a second", Unit::PerSecond, &rows));
+    Ok(())
+}
+
+/// Of one of `calls`: CPU time where the system tells it, and wall clock elsewhere.
+fn cpu_time(calls: u32, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    let (began, before) = (Instant::now(), cpu::this_thread());
+    run()?;
+    let used = cpu::this_thread().zip(before).map(|(after, before)| after.saturating_sub(before));
+    Ok(used.unwrap_or_else(|| began.elapsed()) / calls)
+}
+
+/// The wall clock of one call when `threads` make `calls` each at once.
+fn throughput(runtime: &Runtime, greeter: &Arc<Greeter>, threads: u32, calls: u32) -> anyhow::Result<Duration> {
+    runtime.block_on(async {
+        let began = Instant::now();
+        let mut tasks = JoinSet::new();
+        for _ in 0..threads {
+            let greeter = Arc::clone(greeter);
+            tasks.spawn(async move { greeter.calls(calls).await });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        Ok(began.elapsed() / (threads * calls))
+    })
+}
+
+/// The platform with its plugins loaded, as a server has it.
+async fn plugins(folder: &Path) -> anyhow::Result<Plugins> {
+    let server = Server::prepare(config(folder, "data-of-calls"), Clock::system()).await?;
+    Ok(server.state().plugins.clone())
+}
+
+/// One message to the greeter, over and over.
+struct Greeter {
+    plugins: Plugins,
+    target: PluginTarget,
+    app: Arc<App>,
+    message: Message,
+}
+
+impl Greeter {
+    fn new(plugins: Plugins) -> anyhow::Result<Self> {
+        Ok(Self {
+            plugins,
+            target: HANDLER.parse()?,
+            app: Arc::new(app("plain", EncodingMode::Plain, Some(HANDLER))?),
+            message: Message {
+                sender: "oBenchUser0123456789abcdefgh".to_owned(),
+                receiver: "gh_0123456789ab".to_owned(),
+                created_at: 1_700_000_000,
+                id: Some(1),
+                content: Content::Text(Text { content: "weft".to_owned(), menu_id: None }),
+            },
+        })
+    }
+
+    async fn calls(&self, calls: u32) -> anyhow::Result<()> {
+        for _ in 0..calls {
+            let subject =
+                Subject { app: Arc::clone(&self.app), granted: None, delivery_id: "plain/1".into(), raw: "".into() };
+            let reply = self.plugins.handle(&self.target, subject, &self.message).await?;
+            let greets = matches!(&reply, Some(Reply::Text(text)) if text.ends_with("weft"));
+            ensure!(greets, "the greeter answered {reply:?}");
+        }
+        Ok(())
+    }
+}
+
+/// The bare component in an engine like that of the plugins.
+struct Bare {
+    pre: wasmtime::component::InstancePre<()>,
+}
+
+impl Bare {
+    fn new() -> anyhow::Result<Self> {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(limits::INSTANCES)
+            .total_core_instances(limits::INSTANCES)
+            .total_memories(limits::INSTANCES)
+            .total_tables(limits::INSTANCES)
+            .total_stacks(limits::INSTANCES)
+            .max_memory_size(64 << 20)
+            .table_elements(limits::TABLE_ELEMENTS)
+            .max_unused_warm_slots(limits::INSTANCES)
+            .linear_memory_keep_resident(limits::KEEP_RESIDENT)
+            .table_keep_resident(limits::KEEP_RESIDENT)
+            .pagemap_scan(Enabled::Auto);
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .concurrency_support(false)
+            .max_wasm_stack(limits::WASM_STACK)
+            .async_stack_size(limits::CALL_STACK)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config)?;
+        let component = Component::new(&engine, wat::parse_str(BARE)?)?;
+        Ok(Self { pre: Linker::new(&engine).instantiate_pre(&component)? })
+    }
+
+    async fn calls(&self, calls: u32) -> anyhow::Result<()> {
+        for number in 0..calls {
+            let mut store = Store::new(self.pre.engine(), ());
+            store.set_epoch_deadline(1);
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            let next = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "next").context("the export")?;
+            let (after,) = next.call_async(&mut store, (number,)).await?;
+            ensure!(after == number + 1, "the bare component answered {after}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The messages that the load consists of, signed before the clock runs, and what must come back.
+//!
+//! No message is sent twice: a server that remembers what it has seen answers all of them anew.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use anyhow::{Context, bail, ensure};
+use weft::simulator::{Incoming, Sender, Settings};
+use weft_wechat::{account::EncodingMode, envelope, message, signature};
+
+use super::server::{AES_KEY, CONSTANT, TOKEN, appid};
+
+const OPENID: &str = "oBenchUser0123456789abcdefgh";
+const ORIGINAL_ID: &str = "gh_0123456789ab";
+
+/// Where messages go, and what is to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// The handler to compare with.
+    Constant,
+    /// The webhook of an app that no plugin answers.
+    Silent,
+    /// The webhook of an app that the greeter answers.
+    Plain,
+    /// The same, encrypted both ways.
+    Safe,
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 4] = [Self::Constant, Self::Silent, Self::Plain, Self::Safe];
+
+    fn path(self) -> String {
+        match self {
+            Self::Constant => "/constant".to_owned(),
+            _ => format!("/wechat/{}/", self.app()),
+        }
+    }
+
+    fn app(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Silent => "silent",
+            Self::Plain => "plain",
+            Self::Safe => "safe",
+        }
+    }
+
+    fn mode(self) -> EncodingMode {
+        if self == Self::Safe { EncodingMode::Safe } else { EncodingMode::Plain }
+    }
+}
+
+/// A request as it goes over the wire.
+pub(crate) struct Request {
+    pub(crate) bytes: Vec<u8>,
+    /// The text that the user wrote; no two write the same.
+    text: String,
+}
+
+/// Signs `count` messages that were never sent before.
+pub(crate) fn requests(endpoint: Endpoint, count: u32) -> anyhow::Result<Vec<Request>> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let sender = Sender::new(Settings {
+        url: String::new(),
+        token: TOKEN.to_owned(),
+        appid: appid(endpoint.app()),
+        original_id: ORIGINAL_ID.to_owned(),
+        mode: endpoint.mode(),
+        key: Some(AES_KEY.parse()?),
+    })?;
+    let now = weft::clock::Clock::system().now();
+    let path = endpoint.path();
+    let request = |_| {
+        let number = NEXT.fetch_add(1, Relaxed);
+        let text = format!("message {number}");
+        let xml = Incoming::text(OPENID, &text).xml(ORIGINAL_ID, now, 24_000_000_000_000_000 + number);
+        let signed = sender.sign(&xml);
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(signed.query).finish();
+        let body = signed.body;
+        let bytes = format!(
+            "POST {path}?{query} HTTP/1.1\r\nHost: weft.example\r\nUser-Agent: Mozilla/4.0\r\nAccept: */*\r\n\
+             Content-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Request { bytes: bytes.into_bytes(), text }
+    };
+    Ok((0..count).map(request).collect())
+}
+
+/// Makes sure that `body` is what the endpoint must answer to this very request.
+pub(crate) fn check(endpoint: Endpoint, request: &Request, body: &str) -> anyhow::Result<()> {
+    let wrong = || format!("{endpoint:?} answered {body:?} to {:?}", request.text);
+    match endpoint {
+        Endpoint::Constant => ensure!(body == CONSTANT, wrong()),
+        Endpoint::Silent => ensure!(body.is_empty(), wrong()),
+        Endpoint::Plain => ensure!(greets(body, &request.text), wrong()),
+        Endpoint::Safe => {
+            let xml = unseal(endpoint, body).with_context(wrong)?;
+            ensure!(greets(&xml, &request.text), wrong());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a reply goes to the user and has what they wrote in it, after something else.
+fn greets(xml: &str, text: &str) -> bool {
+    let value = |name| element(xml, name).unwrap_or_default();
+    let content = value("Content");
+    value("ToUserName") == OPENID
+        && value("FromUserName") == ORIGINAL_ID
+        && value("MsgType") == "text"
+        && content.ends_with(text)
+        && content.len() > text.len()
+}
+
+/// Verifies and decrypts a reply.
+fn unseal(endpoint: Endpoint, body: &str) -> anyhow::Result<String> {
+    let [encrypted, timestamp, nonce, signed] =
+        ["Encrypt", "TimeStamp", "Nonce", "MsgSignature"].map(|name| element(body, name));
+    let (Some(encrypted), Some(timestamp), Some(nonce), Some(signed)) = (encrypted, timestamp, nonce, signed) else {
+        bail!("the reply is not encrypted");
+    };
+    ensure!(signature::verify(&[TOKEN, &timestamp, &nonce, &encrypted], &signed), "the reply's signature is wrong");
+    Ok(envelope::open(&AES_KEY.parse()?, &appid(endpoint.app()), &encrypted)?)
+}
+
+fn element(xml: &str, name: &str) -> Option<String> {
+    let fields = message::fields(xml).ok()?;
+    fields.into_iter().find(|field| field.path == name).map(|field| field.value)
+}

@@ -1,0 +1,179 @@
+//! The servers under load, each in a process of its own: the real one, and a handler that always
+//! says the same, to compare with.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    str::FromStr,
+};
+
+use anyhow::{Context, ensure};
+use axum::{Router, body::Bytes, routing::post};
+use tokio_util::sync::CancellationToken;
+use weft::{
+    clock::Clock,
+    config::Config,
+    model::{App, AppType, EncodingMode},
+    secret::Secret,
+    server::Server,
+};
+
+/// Makes this program a server; its kind follows.
+pub(crate) const ARGUMENT: &str = "--serve";
+
+/// What the constant handler answers.
+pub(crate) const CONSTANT: &str = "success";
+
+/// Of every app here.
+pub(crate) const TOKEN: &str = "benchtoken";
+/// Of every app here.
+pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+/// The handler that the apps name.
+pub(crate) const HANDLER: &str = "greeter/greet";
+
+/// Threads that answer.
+const WORKERS: usize = 2;
+
+/// Which server.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// axum, served the plain way, without middleware.
+    Constant,
+    /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
+    Weft(PathBuf),
+}
+
+impl Kind {
+    /// Reads what [`Running::start`] writes.
+    pub(crate) fn of(arguments: &[PathBuf]) -> Option<Self> {
+        match arguments {
+            [kind] if kind == Path::new("constant") => Some(Self::Constant),
+            [kind, folder] if kind == Path::new("weft") => Some(Self::Weft(folder.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Serves until standard input ends; prints the address first.
+pub(crate) fn serve(kind: &Kind) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        stopping.cancel();
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    runtime.block_on(async {
+        match kind {
+            Kind::Constant => serve_constant(stop).await,
+            Kind::Weft(folder) => serve_weft(folder, stop).await,
+        }
+    })
+}
+
+async fn serve_constant(stop: CancellationToken) -> anyhow::Result<()> {
+    let routes = Router::new().route(
+        "/constant",
+        post(|body: Bytes| async move {
+            std::hint::black_box(body);
+            CONSTANT
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    print_address(listener.local_addr()?)?;
+    // Not gracefully: the load's connections may still be open.
+    tokio::select! {
+        result = axum::serve(listener, routes) => Ok(result?),
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+    weft::telemetry::start();
+    let server = Server::prepare(config(folder, "data"), Clock::system()).await?;
+    let state = server.state().clone();
+    for (name, mode, handler) in [
+        ("silent", EncodingMode::Plain, None),
+        ("plain", EncodingMode::Plain, Some(HANDLER)),
+        ("safe", EncodingMode::Safe, Some(HANDLER)),
+    ] {
+        state.store.apps().insert(&app(name, mode, handler)?).await?;
+    }
+    state.accounts.refresh().await?;
+    print_address(server.address()?)?;
+    server.run(stop).await;
+    Ok(())
+}
+
+/// A server's settings: the defaults, with a port that is free.
+pub(crate) fn config(folder: &Path, data: &str) -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        data_dir: folder.join(data),
+        plugins_dir: folder.join("plugins"),
+        ..Config::default()
+    }
+}
+
+/// An app that `handler` answers.
+pub(crate) fn app(name: &str, mode: EncodingMode, handler: Option<&str>) -> anyhow::Result<App> {
+    let mut app = App::new(name, AppType::Service, appid(name));
+    app.token = Some(Secret::new(TOKEN));
+    app.encoding_mode = mode;
+    app.encoding_aes_key = (mode != EncodingMode::Plain).then(|| Secret::new(AES_KEY));
+    app.message_handler = handler.map(FromStr::from_str).transpose()?;
+    Ok(app)
+}
+
+/// The appid of an app here.
+pub(crate) fn appid(name: &str) -> String {
+    format!("wxbench{name}")
+}
+
+fn print_address(address: SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{address}")?;
+    out.flush()
+}
+
+/// A server process. It stops when this is dropped, and also when this process dies.
+pub(crate) struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    /// Starts this very program as a server and waits until it listens.
+    pub(crate) fn start(kind: &Kind) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(ARGUMENT);
+        match kind {
+            Kind::Constant => command.arg("constant"),
+            Kind::Weft(folder) => command.arg("weft").arg(folder),
+        };
+        // The figures are those of the log level that servers have when nobody sets one.
+        command.env_remove("WEFT_LOG").env_remove("WEFT_LOG_FORMAT");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let stdin = child.stdin.take();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        ensure!(!line.is_empty(), "the server {kind:?} does not start");
+        Ok(Self { child, stdin, address: line.trim().parse()? })
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}

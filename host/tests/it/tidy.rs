@@ -1,0 +1,62 @@
+//! Rules of the house that no other tool keeps.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Beyond this a file has more than one subject.
+const LINES: usize = 600;
+
+/// Names that say nothing of what is inside.
+const DRAWERS: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "types", "prelude"];
+
+#[test]
+fn every_source_file_says_what_it_is_for_and_fits_in_a_head() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut untidy = Vec::new();
+    let mut seen = 0;
+    for folder in ["host", "plugin-sdk", "plugins-examples"] {
+        for file in sources(&root.join(folder)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            let says = text.lines().next().is_some_and(|line| line.starts_with("//!") || line.starts_with("#![doc"));
+            let lines = text.lines().count();
+            if !says {
+                untidy.push(format!("{} does not open with `//!`", file.display()));
+            }
+            if lines > LINES {
+                untidy.push(format!("{} has {lines} lines", file.display()));
+            }
+            if DRAWERS.contains(&name) {
+                untidy.push(format!("{} is named like a drawer", file.display()));
+            }
+            seen += 1;
+        }
+    }
+    assert!(untidy.is_empty(), "{}", untidy.join("\n"));
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn the_readmes_name_the_same_commands() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let commands = |name: &str| {
+        let text = fs::read_to_string(root.join(name)).unwrap();
+        let lines = text.lines().map(str::trim).filter(|line| ["cargo ", "weft ", "WEFT_", "cp "].iter().any(|start| line.starts_with(start)));
+        lines.map(|line| line.split('#').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let english = commands("README.md");
+    assert!(english.len() > 8, "{english:?}");
+    assert_eq!(english, commands("README.zh-CN.md"));
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = paths.flat_map(|path| match path.is_dir() {
+        true if path.ends_with("target") => Vec::new(),
+        true => sources(&path),
+        false => vec![path],
+    });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
