@@ -3,14 +3,17 @@
 //! The modules stand on floors; each uses the floors below and none beside or above it
 //! (`tests/it/floors.rs` keeps it so):
 //!
-//! 0. `weft-wechat`: WeChat's protocol without I/O, a crate of its own
-//! 1. [`clock`], [`time`], [`secret`], [`model`], [`config`]: the nouns and the settings
-//! 2. [`storage`]: SQL
-//! 3. [`accounts`]: the apps in memory · [`plugins`]: the plugin platform
-//! 4. [`dispatch`]: one message in, one reply out
-//! 5. [`http`]: the doors
-//! 6. [`server`]: everything put together · [`simulator`]: plays WeChat towards it
-//! 7. [`cli`], [`telemetry`]: the command
+//! | floor | |
+//! |---|---|
+//! | 8 | [`cli`], [`telemetry`]: the command |
+//! | 7 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
+//! | 6 | [`http`]: the doors |
+//! | 5 | [`dispatch`]: one message in, one reply out |
+//! | 4 | [`accounts`]: the apps in memory; [`plugins`]: the plugin platform |
+//! | 3 | [`storage`]: SQL |
+//! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
+//! | 1 | [`clock`], [`time`], [`secret`] |
+//! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
 pub mod cli;

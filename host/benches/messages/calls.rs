@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use tokio::{runtime::Runtime, task::JoinSet};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
@@ -36,6 +36,9 @@ const BARE: &str = r#"(component
         (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))
     (core instance $instance (instantiate $code))
     (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
+
+/// What a call may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -134,7 +137,7 @@ impl Greeter {
         for _ in 0..calls {
             let subject =
                 Subject { app: Arc::clone(&self.app), granted: None, delivery_id: "plain/1".into(), raw: "".into() };
-            let reply = self.plugins.handle(&self.target, subject, &self.message).await?;
+            let reply = self.plugins.handle(&self.target, subject, &self.message, TIMEOUT).await?;
             let greets = matches!(&reply, Some(Reply::Text(text)) if text.ends_with("weft"));
             ensure!(greets, "the greeter answered {reply:?}");
         }
@@ -178,7 +181,7 @@ impl Bare {
             let mut store = Store::new(self.pre.engine(), ());
             store.set_epoch_deadline(1);
             let instance = self.pre.instantiate_async(&mut store).await?;
-            let next = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "next").context("the export")?;
+            let next = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "next")?;
             let (after,) = next.call_async(&mut store, (number,)).await?;
             ensure!(after == number + 1, "the bare component answered {after}");
         }

@@ -44,7 +44,7 @@ pub(super) enum AppCommand {
 pub(super) struct AddArgs {
     /// Unique, for URLs: 1 to 16 letters, digits, `_` or `-`
     name: String,
-    /// service, subscription, miniprogram, pay_partner or other
+    /// service, subscription, miniprogram, `pay_partner` or other
     #[arg(long = "type", value_name = "TYPE")]
     app_type: AppType,
     /// WeChat's id of the account

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// How long a client may take for the head of a request; an idle connection ends after it too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long requests in flight may take when the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -49,7 +49,7 @@ pub struct AppState {
 }
 
 /// The longest that a request of the admin API may take.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(60);
+const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Names each request in the log and in the answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

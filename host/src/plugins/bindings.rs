@@ -1,12 +1,6 @@
 //! The types and traits that wasmtime makes of `wit/`: the only place that does.
 
-#![expect(
-    missing_docs,
-    clippy::pedantic,
-    clippy::allow_attributes_without_reason,
-    clippy::allow_attributes,
-    reason = "generated; the WIT carries the documentation"
-)]
+#![expect(missing_docs, reason = "generated; the WIT carries the documentation")]
 
 wasmtime::component::bindgen!({
     path: "../wit",

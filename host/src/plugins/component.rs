@@ -75,10 +75,10 @@ impl Loader {
     /// # Errors
     /// The first check that it fails.
     pub(super) async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
-        let loader = self.clone();
-        let compiled = tokio::task::spawn_blocking(move || loader.compile(&bytes)).await;
+        let this = self.clone();
+        let outcome = tokio::task::spawn_blocking(move || this.compile(&bytes)).await;
         let (digest, pre, exports) =
-            compiled.unwrap_or_else(|panic| Err(LoadError::Invalid(format!("the compiler failed: {panic}"))))?;
+            outcome.unwrap_or_else(|panic| Err(LoadError::Invalid(format!("the compiler failed: {panic}"))))?;
         let mut loaded = Loaded {
             name: name.into(),
             digest,

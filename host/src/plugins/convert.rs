@@ -120,7 +120,6 @@ fn fields(fields: &[wechat::Field]) -> Vec<types::Field> {
     fields.iter().map(|field| types::Field { path: field.path.clone(), value: field.value.clone() }).collect()
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm for each event")]
 fn event(event: &Event) -> wit::Event {
     match event {
         Event::Subscribe(e) => wit::Event::Subscribe(wit::Subscribe {

@@ -111,7 +111,7 @@ pub(super) async fn run<T>(
         call(&mut store, &instance).await
     });
     let result = match tokio::time::timeout(timeout, attempt).await {
-        Ok(result) => result.map_err(|error| explain(&error, limits, output.take())),
+        Ok(result) => result.map_err(|error| explain(&error, limits, &output.take())),
         Err(_) => Err(CallError::TimedOut { after: timeout }),
     };
     if result.is_ok() {
@@ -200,7 +200,7 @@ impl CpuMeter {
 }
 
 /// Whose fault it was and what the guest said last.
-fn explain(error: &wasmtime::Error, limits: &Limits, printed: String) -> CallError {
+fn explain(error: &wasmtime::Error, limits: &Limits, printed: &str) -> CallError {
     if let Some(Trap::Interrupt) = error.downcast_ref() {
         return CallError::CpuExhausted { after: limits.cpu };
     }

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone)]
 pub struct Incoming {
     openid: String,
-    /// MsgType and what follows it.
+    /// `MsgType` and what follows it.
     elements: String,
-    /// Events have no MsgId.
+    /// Events have no `MsgId`.
     has_id: bool,
 }
 

@@ -116,7 +116,7 @@ impl Sender {
     /// # Errors
     /// What WeChat would tell the user of as 「该公众号提供的服务出现故障，请稍后再试」, and connections that fail.
     pub async fn send(&self, incoming: &Incoming) -> Result<Exchange, Fault> {
-        let sent = incoming.xml(&self.settings.original_id, self.now(), self.number());
+        let sent = incoming.xml(&self.settings.original_id, now(), self.number());
         let signed = self.sign(&sent);
         let exchange = self.deliver(sent, &signed).await?;
         check::check(&exchange, &self.settings, incoming.openid())?;
@@ -158,13 +158,9 @@ impl Sender {
     }
 
     fn signature(&self) -> Vec<(&'static str, String)> {
-        let (timestamp, nonce) = (self.now().to_string(), self.number().to_string());
+        let (timestamp, nonce) = (now().to_string(), self.number().to_string());
         let signature = signature::sign(&[&self.settings.token, &timestamp, &nonce]);
         vec![("signature", signature), ("timestamp", timestamp), ("nonce", nonce)]
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default()
     }
 
     fn number(&self) -> u64 {
@@ -180,6 +176,10 @@ pub fn http_client() -> reqwest::Result<Client> {
     // Another part of the process may have chosen the provider already.
     drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder().no_proxy().timeout(WECHAT_WAITS).build()
+}
+
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default()
 }
 
 fn value(query: &[(&'static str, String)], name: &str) -> String {

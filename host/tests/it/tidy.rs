@@ -43,7 +43,10 @@ fn the_readmes_name_the_same_commands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let commands = |name: &str| {
         let text = fs::read_to_string(root.join(name)).unwrap();
-        let lines = text.lines().map(str::trim).filter(|line| ["cargo ", "weft ", "WEFT_", "cp "].iter().any(|start| line.starts_with(start)));
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| ["cargo ", "weft ", "WEFT_", "cp "].iter().any(|start| line.starts_with(start)));
         lines.map(|line| line.split('#').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
     let english = commands("README.md");

@@ -120,7 +120,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// The same for every try of WeChat at this delivery within its account, and another for every
-    /// other one: the sender with MsgId, or for events, which have none, with all that tells two
+    /// other one: the sender with `MsgId`, or for events, which have none, with all that tells two
     /// events of one second apart.
     pub fn key(&self) -> String {
         let message = &self.message;

@@ -82,7 +82,7 @@ pub struct NewApp {
     title: Option<String>,
     #[serde(default)]
     description: String,
-    /// service, subscription, miniprogram, pay_partner or other.
+    /// service, subscription, miniprogram, `pay_partner` or other.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "service")]
     app_type: AppType,
@@ -118,32 +118,49 @@ pub(super) struct AppPatch {
     #[schema(value_type = Option<String>)]
     app_type: Option<AppType>,
     verified: Option<bool>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    appsecret: Option<Option<Secret>>,
-    #[serde(default, deserialize_with = "present")]
+    appsecret: Change<Secret>,
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    token: Option<Option<Secret>>,
+    token: Change<Secret>,
     #[schema(value_type = Option<String>)]
     encoding_mode: Option<EncodingMode>,
     /// The key that it replaces is kept as the previous one, unless that is set too.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    encoding_aes_key: Option<Option<Secret>>,
-    #[serde(default, deserialize_with = "present")]
+    encoding_aes_key: Change<Secret>,
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    previous_encoding_aes_key: Option<Option<Secret>>,
-    #[serde(default, deserialize_with = "present")]
+    previous_encoding_aes_key: Change<Secret>,
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    message_handler: Option<Option<PluginTarget>>,
-    #[serde(default, deserialize_with = "present")]
+    message_handler: Change<PluginTarget>,
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    order_hook: Option<Option<PluginTarget>>,
+    order_hook: Change<PluginTarget>,
 }
 
-/// Tells null from absence.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A field of a patch: absent, null, or a value.
+#[derive(Default)]
+enum Change<T> {
+    #[default]
+    Keep,
+    To(Option<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::To)
+    }
+}
+
+impl<T> Change<T> {
+    fn apply(self, field: &mut Option<T>) {
+        if let Self::To(value) = self {
+            *field = value;
+        }
+    }
 }
 
 impl From<NewApp> for App {
@@ -176,17 +193,17 @@ impl AppPatch {
         set(&mut app.description, self.description);
         set(&mut app.app_type, self.app_type);
         set(&mut app.verified, self.verified);
-        set(&mut app.appsecret, self.appsecret);
-        set(&mut app.token, self.token);
         set(&mut app.encoding_mode, self.encoding_mode);
-        if let Some(key) = self.encoding_aes_key
+        self.appsecret.apply(&mut app.appsecret);
+        self.token.apply(&mut app.token);
+        if let Change::To(key) = self.encoding_aes_key
             && key != app.encoding_aes_key
         {
             app.previous_encoding_aes_key = std::mem::replace(&mut app.encoding_aes_key, key);
         }
-        set(&mut app.previous_encoding_aes_key, self.previous_encoding_aes_key);
-        set(&mut app.message_handler, self.message_handler);
-        set(&mut app.order_hook, self.order_hook);
+        self.previous_encoding_aes_key.apply(&mut app.previous_encoding_aes_key);
+        self.message_handler.apply(&mut app.message_handler);
+        self.order_hook.apply(&mut app.order_hook);
     }
 }
 

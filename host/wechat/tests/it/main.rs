@@ -1,11 +1,6 @@
 //! The protocol, seen from outside: bytes in, values out.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::doc_markdown,
-    reason = "a failed step is a failed test, and WeChat is a name"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
 mod accounts;
 mod envelopes;
