@@ -52,6 +52,7 @@ impl Entry {
             name: self.name.to_owned(),
             description: self.description.to_owned(),
             apps: self.apps.iter().map(|&app| app.to_owned()).collect(),
+            options: Vec::new(),
         }
     }
 }

@@ -153,6 +153,8 @@ impl Guest for Component {
             pages: described(&pages),
             asks: asks.describe(),
             config_schema: asks.config_schema.map(str::to_owned),
+            sdk: concat!("weft-plugin ", env!("CARGO_PKG_VERSION")).to_owned(),
+            options: Vec::new(),
         }
     }
 }

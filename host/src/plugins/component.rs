@@ -223,5 +223,7 @@ fn empty_description() -> Description {
         pages: Vec::new(),
         asks: Asks { http_hosts: Vec::new(), wechat_apis: Vec::new(), kv: false, users: false, orders: Vec::new() },
         config_schema: None,
+        sdk: String::new(),
+        options: Vec::new(),
     }
 }

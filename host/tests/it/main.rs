@@ -6,6 +6,7 @@ mod admin;
 mod command;
 mod config;
 mod floors;
+mod plugin_imports;
 mod plugin_limits;
 mod reload;
 mod secret;

@@ -33,6 +33,8 @@ pub struct PluginView {
     title: Option<String>,
     version: Option<String>,
     description: Option<String>,
+    /// What it was built with.
+    sdk: Option<String>,
     /// SHA-256 of the file that runs.
     digest: Option<String>,
     exports: Exports,
@@ -140,6 +142,7 @@ impl From<&Plugin> for PluginView {
             title: loaded.map(|loaded| loaded.description.name.clone()),
             version: loaded.map(|loaded| loaded.description.version.clone()),
             description: loaded.map(|loaded| loaded.description.description.clone()),
+            sdk: loaded.map(|loaded| loaded.description.sdk.clone()),
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| AsksView::from(&loaded.description.asks)).unwrap_or_default(),

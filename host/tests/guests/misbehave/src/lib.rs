@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use weft_plugin::{Context, Error, Message, Reply, log, message_handler};
+use serde::Deserialize;
+use weft_plugin::{Context, Error, Message, Reply, kv, log, message_handler};
 
 /// Counts the calls of an instance, which is one.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -33,10 +34,42 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "state" => (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
         "env" => format!("{} variables, {} arguments", std::env::vars_os().count(), std::env::args_os().count()),
         "error" => return Err("the plugin gave up".into()),
+        "context" => described(context),
+        "config" => context.config::<Settings>()?.greeting,
+        "kv-count" => count()?.to_string(),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other => other.to_owned(),
     };
     Ok(reply.into())
+}
+
+/// What the operator may set.
+#[derive(Deserialize)]
+struct Settings {
+    greeting: String,
+}
+
+/// What the call is about, as the host tells it.
+fn described(context: Context) -> String {
+    let app = context.app();
+    let raw = String::from_utf8_lossy(&context.raw()).into_owned();
+    let content = context.fields().into_iter().find(|field| field.path == "Content").map(|field| field.value);
+    let left = context.time_left() > Duration::ZERO;
+    format!("{} {} {} {:?} {left} {}", app.name, app.appid, context.delivery_id(), content, raw.starts_with("<xml>"))
+}
+
+/// Adds one to a number that outlives the instance, however many do so at once.
+fn count() -> Result<u64, Error> {
+    loop {
+        let before = kv::get("count")?;
+        let number =
+            before.as_ref().and_then(kv::Entry::text).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) + 1;
+        match kv::compare_and_set("count", before.map(|entry| entry.version), number.to_string(), None) {
+            Ok(_) => return Ok(number),
+            Err(Error::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn busy_loop() -> String {
