@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -61,14 +60,14 @@ impl Server {
         let mut watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         watcher.load_all().await;
-        let reply_deadline = Duration::from_millis(config.webhook.reply_deadline_ms);
+        let dispatcher = Dispatcher::new(plugins.clone(), clock.clone(), &config.webhook);
         let (listen, admin_listen) = (config.listen, config.admin_listen);
         let state = AppState {
             config: Arc::new(config),
             clock,
             store,
             accounts,
-            dispatcher: Dispatcher::new(plugins.clone(), reply_deadline),
+            dispatcher,
             plugins,
             plugins_ready: Arc::new(AtomicBool::new(true)),
         };

@@ -1,49 +1,106 @@
-//! One message in, at most one reply out, within the time that WeChat waits.
+//! One message in, at most one answer out, within the time that WeChat waits.
+
+mod deliveries;
+mod replays;
 
 use std::{sync::Arc, time::Duration};
 
-use weft_wechat::{account::Delivery, reply::Reply};
+use futures::FutureExt;
+use weft_wechat::account::{Delivery, Query};
 
 use crate::{
     accounts::Account,
+    clock::Clock,
+    config::WebhookConfig,
     plugins::{CallError, Plugins, Subject},
 };
 
-/// Finds who answers a message.
+pub use deliveries::Outcome;
+
+use deliveries::{Answer, Deliveries};
+use replays::Replays;
+
+/// Finds who answers a message. Clones share what they know.
 #[derive(Clone)]
 pub struct Dispatcher {
     plugins: Plugins,
-    reply_deadline: Duration,
+    clock: Clock,
+    deliveries: Deliveries,
+    /// None when the operator does not want replays refused.
+    replays: Option<Replays>,
 }
 
+/// The nonce has come with another message before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the nonce was used with another message (webhook.reject_replays)")]
+pub struct Replayed;
+
 impl Dispatcher {
-    /// `reply_deadline` is how long WeChat waits for an answer at most.
-    pub fn new(plugins: Plugins, reply_deadline: Duration) -> Self {
-        Self { plugins, reply_deadline }
+    /// Plays by the rules of `config`.
+    pub fn new(plugins: Plugins, clock: Clock, config: &WebhookConfig) -> Self {
+        let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
+        Self {
+            plugins,
+            clock,
+            deliveries: Deliveries::new(Duration::from_millis(config.reply_deadline_ms)),
+            replays: config.reject_replays.then(|| Replays::new(window)),
+        }
     }
 
-    /// The answer to a message; none when nobody answers, or whoever should fails. A failure is
-    /// logged here, with all that an operator needs to find it.
-    pub async fn answer(&self, account: &Account, delivery: Delivery) -> Option<Reply> {
-        let target = account.app.message_handler.as_ref()?;
-        let delivery_id: Arc<str> = format!("{}/{}", account.app.name, delivery.key()).into();
-        let message = &delivery.message;
-        let subject = Subject {
-            app: Arc::clone(&account.app),
-            granted: account.plugins.get(&target.plugin).map(Arc::clone),
-            delivery_id: Arc::clone(&delivery_id),
-            raw: delivery.raw.into(),
-        };
-        let result = self.plugins.handle(target, subject, message, self.reply_deadline).await;
-        let reply = result.and_then(|reply| match reply {
-            Some(mut reply) => {
-                reply.check(&message.content).map_err(|error| CallError::BadReply(error.to_string()))?;
-                reply.fit(&message.content);
-                Ok(Some(reply))
-            }
-            None => Ok(None),
-        });
-        reply.unwrap_or_else(|error| {
+    /// Answers a delivery that was verified. One that was seen before is not handled again: it gets
+    /// the answer of the first, to the byte.
+    ///
+    /// # Errors
+    /// When its nonce belongs to another message.
+    pub async fn deliver(&self, account: Arc<Account>, query: Query, delivery: Delivery) -> Result<Outcome, Replayed> {
+        let key: Arc<str> = format!("{}/{}", account.app.name, delivery.key()).into();
+        if let Some(replays) = &self.replays
+            && !replays.is_first_or_same(&account.app.name, &query.nonce, &key)
+        {
+            return Err(Replayed);
+        }
+        let (plugins, clock, delivery_id) = (self.plugins.clone(), self.clock.clone(), Arc::clone(&key));
+        let handle = || handle(plugins, clock, account, query, delivery, delivery_id).boxed();
+        Ok(self.deliveries.answer(key, handle).await)
+    }
+}
+
+/// Lets the app's plugin answer and writes what WeChat reads. Failures are logged here, with all
+/// that an operator needs to find them; there is no answer then.
+async fn handle(
+    plugins: Plugins,
+    clock: Clock,
+    account: Arc<Account>,
+    query: Query,
+    delivery: Delivery,
+    delivery_id: Arc<str>,
+) -> Answer {
+    let target = account.app.message_handler.as_ref()?;
+    let message = &delivery.message;
+    let subject = Subject {
+        app: Arc::clone(&account.app),
+        granted: account.plugins.get(&target.plugin).map(Arc::clone),
+        delivery_id: Arc::clone(&delivery_id),
+        raw: delivery.raw.into(),
+    };
+    let reply = plugins.handle(target, subject, message).await.and_then(|reply| {
+        let Some(mut reply) = reply else { return Ok(None) };
+        reply.check(&message.content).map_err(|error| CallError::BadReply(error.to_string()))?;
+        reply.fit(&message.content);
+        Ok(Some(reply))
+    });
+    match reply {
+        Ok(reply) => {
+            let now = clock.now();
+            let xml = reply?.to_xml(&message.sender, &message.receiver, now);
+            Some(match &account.webhook {
+                Some(webhook) if delivery.encrypted => {
+                    webhook.seal_reply(&xml, now, &query.nonce, rand::random()).into()
+                }
+                _ => xml.into(),
+            })
+        }
+        Err(error) => {
             let backtrace = if let CallError::Crashed(crash) = &error { crash.backtrace.as_str() } else { "" };
             tracing::error!(
                 app = account.app.name,
@@ -56,6 +113,6 @@ impl Dispatcher {
                 "no answer: {error}"
             );
             None
-        })
+        }
     }
 }

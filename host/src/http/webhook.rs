@@ -3,6 +3,8 @@
 //! Whatever is wrong with a request is answered 400 with an empty body, so that an attacker learns
 //! nothing from it; the log says more at debug level.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     body::{Body, Bytes},
     extract::{Path, RawQuery, State},
@@ -12,13 +14,16 @@ use axum::{
 use weft_wechat::account::{Query, Refusal};
 
 use super::AppState;
-use crate::accounts::Account;
+use crate::{
+    accounts::Account,
+    dispatch::{Outcome, Replayed},
+};
 
 /// The largest message that is read, in bytes; WeChat's are a few thousand.
 const MESSAGE_BYTES: usize = 1 << 20;
 
 /// How long a sender may take for the body.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a request is answered 400.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,8 @@ enum Rejected {
     Stale(u64),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Replayed(#[from] Replayed),
     #[error("the body did not arrive, or is too large")]
     Body,
 }
@@ -67,11 +74,12 @@ pub(super) async fn deliver(
     let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match answer(&state, &account, &parameters, body).await {
-        Ok(Some(xml)) => {
+    match answer(&state, account, &parameters, body).await {
+        Ok(Outcome::Answered(Some(xml))) => {
             ([(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"))], xml).into_response()
         }
-        Ok(None) => StatusCode::OK.into_response(),
+        Ok(Outcome::Answered(None)) => StatusCode::OK.into_response(),
+        Ok(Outcome::Late) => "success".into_response(),
         Err(rejected) => reject(&app, &rejected),
     }
 }
@@ -79,7 +87,7 @@ pub(super) async fn deliver(
 type Parameters = Vec<(String, String)>;
 
 /// An app that takes no messages is as absent as one that does not exist.
-fn find(state: &AppState, app: &str, query: Option<&str>) -> Option<(std::sync::Arc<Account>, Parameters)> {
+fn find(state: &AppState, app: &str, query: Option<&str>) -> Option<(Arc<Account>, Parameters)> {
     let account = state.accounts.find(app).filter(|account| account.webhook.is_some())?;
     let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
@@ -98,26 +106,21 @@ fn echo(account: &Account, parameters: &Parameters) -> Result<String, Rejected> 
 
 async fn answer(
     state: &AppState,
-    account: &Account,
+    account: Arc<Account>,
     parameters: &Parameters,
     body: Body,
-) -> Result<Option<String>, Rejected> {
+) -> Result<Outcome, Rejected> {
     let query = signed(parameters)?;
     let timestamp: u64 = query.timestamp.parse().map_err(|_| Rejected::Timestamp)?;
-    let now = state.clock.now();
-    let offset = now.abs_diff(timestamp);
+    let offset = state.clock.now().abs_diff(timestamp);
     if offset > state.config.webhook.message_time_offset {
         return Err(Rejected::Stale(offset));
     }
-    let Some(webhook) = &account.webhook else { return Ok(None) };
+    let Some(webhook) = &account.webhook else { return Ok(Outcome::Answered(None)) };
     webhook.verify(&query)?;
     let body = read(body).await?;
     let delivery = webhook.open(&query, &body)?;
-    let (sender, receiver) = (delivery.message.sender.clone(), delivery.message.receiver.clone());
-    let encrypted = delivery.encrypted;
-    let Some(reply) = state.dispatcher.answer(account, delivery).await else { return Ok(None) };
-    let xml = reply.to_xml(&sender, &receiver, now);
-    Ok(Some(if encrypted { webhook.seal_reply(&xml, timestamp, &query.nonce, rand::random()) } else { xml }))
+    Ok(state.dispatcher.deliver(account, query, delivery).await?)
 }
 
 async fn read(body: Body) -> Result<Bytes, Rejected> {

@@ -276,8 +276,7 @@ impl Plugins {
         after
     }
 
-    /// Lets the handler that `target` names answer a message, within the operator's limits and at
-    /// most `within`.
+    /// Lets the handler that `target` names answer a message, within the operator's limits.
     ///
     /// # Errors
     /// When there is no such handler, or it fails; the caller logs it.
@@ -286,7 +285,6 @@ impl Plugins {
         target: &PluginTarget,
         subject: Subject,
         message: &Message,
-        within: Duration,
     ) -> Result<Option<Reply>, CallError> {
         let not_loaded = || CallError::NotLoaded(target.plugin.clone());
         let plugin = self.find(&target.plugin).ok_or_else(not_loaded)?;
@@ -298,8 +296,7 @@ impl Plugins {
             let handlers = handlers.load(&mut *store, instance)?;
             handlers.call_handle(store, &entry.name, &convert::message(message)).await
         };
-        let timeout = within.min(self.0.limits.call_timeout);
-        let result = match self.call(&plugin, loaded, subject, timeout, call).await {
+        let result = match self.call(&plugin, loaded, subject, self.0.limits.call_timeout, call).await {
             Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
             Ok(Err(error)) => Err(CallError::Failed(convert::error(error))),
             Err(error) => Err(error),

@@ -24,6 +24,9 @@ pub use incoming::Incoming;
 /// How long WeChat waits for an answer.
 const WECHAT_WAITS: Duration = Duration::from_secs(5);
 
+/// How often WeChat delivers a message that nobody answers.
+const TRIES: u32 = 3;
+
 /// An account as WeChat knows it, with the address that was entered there.
 pub struct Sender {
     client: Client,
@@ -60,8 +63,10 @@ pub struct Exchange {
     pub body: String,
     /// The answer in plain; empty when there was none.
     pub reply: String,
-    /// From the first byte sent to the last one received.
+    /// From the first byte of the first try to the last one received.
     pub took: Duration,
+    /// How often the message was delivered until there was an answer.
+    pub tries: u32,
 }
 
 impl Exchange {
@@ -111,14 +116,22 @@ impl Sender {
         if status == 200 && body == echostr { Ok(()) } else { Err(Fault::Verification { status }) }
     }
 
-    /// Delivers a message, and checks the answer.
+    /// Delivers a message, as often as WeChat does when there is no answer within five seconds, and
+    /// checks the answer.
     ///
     /// # Errors
     /// What WeChat would tell the user of as 「该公众号提供的服务出现故障，请稍后再试」, and connections that fail.
     pub async fn send(&self, incoming: &Incoming) -> Result<Exchange, Fault> {
         let sent = incoming.xml(&self.settings.original_id, now(), self.number());
-        let signed = self.sign(&sent);
-        let exchange = self.deliver(sent, &signed).await?;
+        let began = Instant::now();
+        let mut tries = 1;
+        let exchange = loop {
+            match self.deliver(sent.clone(), &self.sign(&sent)).await {
+                Err(Fault::Connection(error)) if error.is_timeout() && tries < TRIES => tries += 1,
+                Ok(exchange) => break Exchange { took: began.elapsed(), tries, ..exchange },
+                Err(fault) => return Err(fault),
+            }
+        };
         check::check(&exchange, &self.settings, incoming.openid())?;
         Ok(exchange)
     }
@@ -154,7 +167,7 @@ impl Sender {
         let body = response.text().await?;
         let took = began.elapsed();
         let reply = check::in_plain(&body, &self.settings)?;
-        Ok(Exchange { sent, status, body, reply, took })
+        Ok(Exchange { sent, status, body, reply, took, tries: 1 })
     }
 
     fn signature(&self) -> Vec<(&'static str, String)> {

@@ -9,6 +9,7 @@ mod floors;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;
+mod retries;
 mod secret;
 mod storage;
 mod support;

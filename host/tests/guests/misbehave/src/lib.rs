@@ -38,7 +38,13 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "config" => context.config::<Settings>()?.greeting,
         "kv-count" => count()?.to_string(),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
-        other => other.to_owned(),
+        other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
+            Some(seconds) => {
+                std::thread::sleep(Duration::from_secs(seconds));
+                format!("slept {seconds} s")
+            }
+            None => other.to_owned(),
+        },
     };
     Ok(reply.into())
 }

@@ -1,0 +1,104 @@
+//! One delivery is handled once: WeChat's retries join the run of the first try, or get its answer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use moka::{policy::EvictionPolicy, sync::Cache};
+
+/// How long an answer is remembered. WeChat's last try comes within 15 seconds of the first.
+const REMEMBERED: Duration = Duration::from_mins(1);
+
+/// How many answers are remembered at most, over all apps.
+const REMEMBERED_AT_MOST: u64 = 100_000;
+
+/// How often WeChat delivers a message that nobody answers.
+const TRIES: u32 = 3;
+
+/// A little more than the five seconds after which WeChat gives a try up and begins the next.
+const TRY_RUNS_OUT: Duration = Duration::from_millis(5300);
+
+/// The body of an answer; none to say nothing.
+pub(super) type Answer = Option<Bytes>;
+
+/// What came of waiting for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Whoever should answer has: with a body, or with nothing.
+    Answered(Option<Bytes>),
+    /// Not yet, and WeChat should not wait longer.
+    Late,
+}
+
+/// The deliveries of the last minute.
+#[derive(Clone)]
+pub(super) struct Deliveries {
+    runs: Cache<Arc<str>, Run>,
+    /// How long the last try may wait.
+    reply_deadline: Duration,
+}
+
+/// The handling of one delivery. It goes on when the connection that began it ends.
+#[derive(Clone)]
+struct Run {
+    answer: Shared<BoxFuture<'static, Answer>>,
+    tries: Arc<AtomicU32>,
+}
+
+impl Deliveries {
+    pub(super) fn new(reply_deadline: Duration) -> Self {
+        let runs = Cache::builder()
+            .time_to_live(REMEMBERED)
+            .max_capacity(REMEMBERED_AT_MOST)
+            // The default policy may turn a new entry away for old ones that were asked for often.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { runs, reply_deadline }
+    }
+
+    /// The answer to the delivery `key`: what `handle` says if this is the first try, else what the
+    /// first try's run says.
+    ///
+    /// A slow handler has all the tries together. As long as WeChat will try again, a try is let
+    /// run out; the last one is told in time that the answer is late.
+    pub(super) async fn answer(&self, key: Arc<str>, handle: impl FnOnce() -> BoxFuture<'static, Answer>) -> Outcome {
+        let run = self.runs.get_with(Arc::clone(&key), || {
+            let task = tokio::spawn(handle());
+            // A panic is a bug, reported where it happens; there is no answer then.
+            let answer = task.map(|ended| ended.ok().flatten()).boxed().shared();
+            Run { answer, tries: Arc::default() }
+        });
+        let tries = 1 + run.tries.fetch_add(1, Relaxed);
+        let wait = if tries < TRIES { TRY_RUNS_OUT } else { self.reply_deadline };
+        let began = Instant::now();
+        match tokio::time::timeout(wait, run.answer.clone()).await {
+            Ok(answer) => Outcome::Answered(answer),
+            Err(_) => {
+                if tries == TRIES {
+                    tokio::spawn(log_when_it_comes(key, run, began));
+                }
+                Outcome::Late
+            }
+        }
+    }
+}
+
+async fn log_when_it_comes(key: Arc<str>, run: Run, began: Instant) {
+    let answer = run.answer.await;
+    let late_ms = began.elapsed().as_millis();
+    tracing::warn!(
+        delivery = &*key,
+        late_ms,
+        answered = answer.is_some(),
+        "the answer came after WeChat's last try and reached nobody"
+    );
+}
