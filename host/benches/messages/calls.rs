@@ -27,7 +27,7 @@ use weft_wechat::{
 use super::{
     Effort, cpu,
     report::{Row, Samples, Unit, table},
-    server::{HANDLER, app, config},
+    server::{HANDLER, app, config, ensure_loaded},
 };
 
 /// A component that imports nothing and has no memory.
@@ -36,9 +36,6 @@ const BARE: &str = r#"(component
         (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))
     (core instance $instance (instantiate $code))
     (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
-
-/// What a call may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -106,7 +103,9 @@ fn throughput(runtime: &Runtime, greeter: &Arc<Greeter>, threads: u32, calls: u3
 /// The platform with its plugins loaded, as a server has it.
 async fn plugins(folder: &Path) -> anyhow::Result<Plugins> {
     let server = Server::prepare(config(folder, "data-of-calls"), Clock::system()).await?;
-    Ok(server.state().plugins.clone())
+    let plugins = server.state().plugins.clone();
+    ensure_loaded(&plugins)?;
+    Ok(plugins)
 }
 
 /// One message to the greeter, over and over.
@@ -137,7 +136,7 @@ impl Greeter {
         for _ in 0..calls {
             let subject =
                 Subject { app: Arc::clone(&self.app), granted: None, delivery_id: "plain/1".into(), raw: "".into() };
-            let reply = self.plugins.handle(&self.target, subject, &self.message, TIMEOUT).await?;
+            let reply = self.plugins.handle(&self.target, subject, &self.message).await?;
             let greets = matches!(&reply, Some(Reply::Text(text)) if text.ends_with("weft"));
             ensure!(greets, "the greeter answered {reply:?}");
         }

@@ -16,6 +16,7 @@ use weft::{
     clock::Clock,
     config::Config,
     model::{App, AppType, EncodingMode},
+    plugins::Plugins,
     secret::Secret,
     server::Server,
 };
@@ -95,6 +96,7 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
     weft::telemetry::start();
     let server = Server::prepare(config(folder, "data"), Clock::system()).await?;
     let state = server.state().clone();
+    ensure_loaded(&state.plugins)?;
     for (name, mode, handler) in [
         ("silent", EncodingMode::Plain, None),
         ("plain", EncodingMode::Plain, Some(HANDLER)),
@@ -105,6 +107,16 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
     state.accounts.refresh().await?;
     print_address(server.address()?)?;
     server.run(stop).await;
+    Ok(())
+}
+
+/// Makes sure that every plugin runs, and that there is one.
+pub(crate) fn ensure_loaded(plugins: &Plugins) -> anyhow::Result<()> {
+    let plugins = plugins.list();
+    ensure!(!plugins.is_empty(), "there is no plugin");
+    for plugin in plugins {
+        ensure!(plugin.loaded.is_some(), "the plugin {} does not run: {:?}", plugin.name, plugin.error);
+    }
     Ok(())
 }
 

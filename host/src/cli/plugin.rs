@@ -30,6 +30,8 @@ pub(super) enum PluginCommand {
         /// Copy the .wasm into the plugins folder, where a running server takes it up
         #[arg(long)]
         install: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -37,13 +39,12 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyh
     let config = settings.load(Overrides::default())?;
     match command {
         PluginCommand::List(output) => list(&config, output).await,
-        PluginCommand::Build { source, install } => {
+        PluginCommand::Build { source, install, output } => {
             let mut component = build::build(&source, &[]).await?;
             if install {
                 component = build::install(&component, &config.plugins_dir).await?;
             }
-            println!("{}", component.display());
-            Ok(())
+            output.print(&serde_json::json!({ "component": component }), || component.display().to_string())
         }
     }
 }

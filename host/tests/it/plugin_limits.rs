@@ -47,7 +47,8 @@ async fn fails(app: &TestApp, bad: &Sender, text: &str, limit: Duration, why: &s
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
     let (app, bad, good) = server().await;
-    let soon = Duration::from_millis(1400);
+    // WeChat waits five seconds.
+    let soon = Duration::from_secs(4);
     fails(&app, &bad, "panic", soon, "order 42 missing").await;
     fails(&app, &bad, "exit", soon, "exit(1)").await;
     fails(&app, &bad, "recursion", soon, "crashed").await;
@@ -56,7 +57,7 @@ async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
     fails(&app, &bad, "memory", soon, "memory allocation").await;
     fails(&app, &bad, "huge-reply", soon, "fuel").await;
     fails(&app, &bad, "error", soon, "answered an error").await;
-    fails(&app, &bad, "sleep", Duration::from_millis(2500), "within 1").await;
+    fails(&app, &bad, "sleep", soon, "within 1").await;
     assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"), "the plugin itself still runs");
     assert!(send(&good, "hi").await.text().is_some());
 }
@@ -91,9 +92,10 @@ async fn a_reply_cannot_break_out_of_its_element() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_are_answered_while_a_plugin_loops() {
-    let (_app, bad, good) = server().await;
+    // Four loops of 1.5 s on two threads: whoever had to wait for a thread would wait as long.
+    let (_app, bad, good) = server_with_cpu(1500).await;
     let bad = std::sync::Arc::new(bad);
-    let loops: Vec<_> = (0..8)
+    let loops: Vec<_> = (0..4)
         .map(|_| {
             let bad = std::sync::Arc::clone(&bad);
             tokio::spawn(async move { send(&bad, "loop").await })
@@ -101,10 +103,10 @@ async fn others_are_answered_while_a_plugin_loops() {
         .collect();
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
-    while began.elapsed() < Duration::from_millis(600) {
+    while began.elapsed() < Duration::from_millis(1200) {
         slowest = slowest.max(send(&good, "hi").await.took);
     }
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     for done in loops {
         assert_eq!(done.await.unwrap().body, "");
     }
