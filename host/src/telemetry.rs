@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// What is logged without `WEFT_LOG`.
-const DEFAULT: &str = "info,cranelift=warn,wasmtime=warn,sqlx=warn,hyper=warn";
+/// What the parts that Weft is made of may log without `WEFT_LOG`.
+const PARTS: &str = "cranelift=warn,wasmtime=warn,sqlx=warn,hyper=warn";
 
-/// Begins to log. `WEFT_LOG` takes filters such as `debug` or `weft=debug,sqlx=info`;
+/// Begins to log, from `level` on. `WEFT_LOG` takes filters such as `debug` or `weft=debug,sqlx=info`;
 /// `WEFT_LOG_FORMAT=json` writes a JSON object a line.
-pub fn start() {
-    let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+pub fn start(level: tracing::Level) {
+    let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(format!("{level},{PARTS}")));
     let json = std::env::var("WEFT_LOG_FORMAT").is_ok_and(|format| format == "json");
     let lines = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);

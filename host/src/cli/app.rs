@@ -11,6 +11,7 @@ use super::{
     output::{OutputArgs, table},
 };
 use crate::{
+    config::Overrides,
     model::{App, AppType, EncodingMode, PluginTarget},
     secret::Secret,
 };
@@ -86,8 +87,11 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             app.encoding_aes_key = args.encoding_aes_key.map(Secret::new);
             app.message_handler = args.message_handler;
             super::refuse(app.check())?;
+            let public_url = settings.load(Overrides::default())?.public_url;
             let app = store.apps().insert(&app).await?;
-            args.output.print(&view(&app), || format!("added; its webhook is <public_url>/wechat/{}/", app.name))?;
+            args.output.print(&view(&app), || {
+                format!("added; its address at WeChat (服务器地址) is {public_url}/wechat/{}/", app.name)
+            })?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;

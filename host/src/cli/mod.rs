@@ -88,7 +88,9 @@ impl SettingsArgs {
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::telemetry::start();
+    // A server tells what it does; a command tells what it was asked.
+    let serves = matches!(cli.command, Command::Serve(_));
+    crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
     match run(cli).await {
         Ok(code) => code,
         Err(error) => {
