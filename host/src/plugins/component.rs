@@ -4,8 +4,8 @@ use std::{sync::Arc, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::{
-    Engine,
-    component::{Component, InstancePre, Linker, types::ComponentItem},
+    Engine, Store,
+    component::{Component, Instance, InstancePre, Linker, types::ComponentItem},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     cache::Cache,
     engine,
     error::{CallError, LoadError},
-    instance::{self, State},
+    instance::{Sandbox, State},
     limits::{DESCRIBE_TIMEOUT, Limits},
 };
 use crate::storage::Store as Database;
@@ -55,8 +55,7 @@ pub(super) struct Loader {
     engine: Engine,
     linker: Arc<Linker<State>>,
     cache: Arc<Cache>,
-    database: Database,
-    limits: Limits,
+    sandbox: Arc<Sandbox>,
 }
 
 impl Loader {
@@ -67,7 +66,13 @@ impl Loader {
     pub(super) fn new(cache: Cache, database: Database, limits: Limits) -> wasmtime::Result<Self> {
         let engine = engine::engine(limits.memory)?;
         let linker = Arc::new(engine::linker(&engine)?);
-        Ok(Self { engine, linker, cache: Arc::new(cache), database, limits })
+        let sandbox = Arc::new(Sandbox::new(&engine, database, limits)?);
+        Ok(Self { engine, linker, cache: Arc::new(cache), sandbox })
+    }
+
+    /// Where what is loaded runs.
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// Takes a file through every check. A file that passes can be called.
@@ -93,7 +98,7 @@ impl Loader {
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<(String, InstancePre<State>, Exports), LoadError> {
-        check_header(bytes, self.limits.file)?;
+        check_header(bytes, self.sandbox.limits().file)?;
         let digest = digest(bytes);
         let component = self
             .cache
@@ -107,10 +112,10 @@ impl Loader {
 
     async fn describe(&self, loaded: &Loaded) -> Result<Description, CallError> {
         let manifest = &loaded.exports.manifest;
-        instance::run(loaded, None, &self.database, &self.limits, DESCRIBE_TIMEOUT, async |store, instance| {
-            manifest.load(&mut *store, instance)?.call_describe(&mut *store).await
-        })
-        .await
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            manifest.load(&mut *store, instance)?.call_describe(store).await
+        };
+        self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await
     }
 }
 

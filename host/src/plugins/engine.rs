@@ -1,5 +1,4 @@
-//! The one wasmtime engine: its settings, the clock that interrupts guests, and what guests may
-//! import.
+//! The one wasmtime engine: its settings, and what guests may import.
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -51,15 +50,13 @@ pub(super) const OFFERED: &[&str] = &[
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
 pub(super) fn engine(memory: usize) -> wasmtime::Result<Engine> {
-    let engine = Engine::new(config().allocation_strategy(pool(memory))).or_else(|error| {
+    Engine::new(config().allocation_strategy(pool(memory))).or_else(|error| {
         tracing::warn!(
             %error,
             "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
         );
         Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
-    })?;
-    tick(&engine)?;
-    Ok(engine)
+    })
 }
 
 fn config() -> Config {
@@ -91,20 +88,6 @@ fn pool(memory: usize) -> InstanceAllocationStrategy {
         .table_keep_resident(limits::KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     InstanceAllocationStrategy::Pooling(pool)
-}
-
-/// Moves the engine's epoch on for as long as the engine lives. A thread of its own, because
-/// guests keep the runtime's threads busy just when it matters.
-fn tick(engine: &Engine) -> wasmtime::Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("plugin-clock".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(limits::TICK);
-        }
-    })?;
-    Ok(())
 }
 
 /// All that [`OFFERED`] names.

@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline, component::Instance};
+use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, component::Instance};
 use wasmtime_wasi::{I32Exit, ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::{
     component::Loaded,
+    epoch::EpochClock,
     error::{CallError, Crash},
     limits::{self, Limits},
     output::Output,
@@ -90,74 +91,90 @@ fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool 
     allowed
 }
 
-/// Runs `call` in a fresh instance of `loaded`, for at most `timeout` of wall clock and the CPU
-/// time and memory of `limits`.
-///
-/// # Errors
-/// When the guest traps, exits, or exceeds a limit; never because of another call.
-pub(super) async fn run<T>(
-    loaded: &Loaded,
-    subject: Option<Subject>,
-    database: &Database,
-    limits: &Limits,
-    timeout: Duration,
-    call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
-) -> Result<T, CallError> {
-    let output = Output::default();
-    let meter = Arc::new(CpuMeter::default());
-    let mut store = store(loaded, subject, database, limits, timeout, &output, &meter);
-    let attempt = meter.measure(async {
-        let instance = loaded.pre.instantiate_async(&mut store).await?;
-        call(&mut store, &instance).await
-    });
-    let result = match tokio::time::timeout(timeout, attempt).await {
-        Ok(result) => result.map_err(|error| explain(&error, limits, &output.take())),
-        Err(_) => Err(CallError::TimedOut { after: timeout }),
-    };
-    if result.is_ok() {
-        log_output(&store, &output.take());
-    }
-    result
+/// Where instances run: with a clock that interrupts them, and the operator's limits.
+pub(super) struct Sandbox {
+    clock: EpochClock,
+    database: Database,
+    limits: Limits,
 }
 
-fn store(
-    loaded: &Loaded,
-    subject: Option<Subject>,
-    database: &Database,
-    limits: &Limits,
-    timeout: Duration,
-    output: &Output,
-    meter: &Arc<CpuMeter>,
-) -> Store<State> {
-    let mut resources = ResourceTable::new();
-    resources.set_max_capacity(limits::RESOURCES);
-    let state = State {
-        plugin: Arc::clone(&loaded.name),
-        subject,
-        database: database.clone(),
-        ends: Instant::now() + timeout,
-        lines_logged: 0,
-        memory: Memory { bytes: 0, limit: limits.memory, elements: 0 },
-        wasi: WasiCtx::builder()
-            .stdout(output.clone())
-            .stderr(output.clone())
-            .max_random_size(limits::RANDOM_BYTES)
-            .build(),
-        resources,
-    };
-    let mut store = Store::new(loaded.pre.engine(), state);
-    store.limiter(|state| &mut state.memory);
-    store.set_hostcall_fuel(limits::BYTES_FROM_GUEST);
-    store.set_epoch_deadline(1);
-    let (meter, cpu) = (Arc::clone(meter), limits.cpu);
-    store.epoch_deadline_callback(move |_| {
-        Ok(if meter.spent() >= cpu {
-            UpdateDeadline::Interrupt
-        } else {
-            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
-        })
-    });
-    store
+impl Sandbox {
+    pub(super) fn new(engine: &Engine, database: Database, limits: Limits) -> wasmtime::Result<Self> {
+        Ok(Self { clock: EpochClock::start(engine)?, database, limits })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Runs `call` in a fresh instance of `loaded`, for at most `timeout` of wall clock and the CPU
+    /// time and memory of the limits.
+    ///
+    /// # Errors
+    /// When the guest traps, exits, or exceeds a limit; never because of another call.
+    pub(super) async fn run<T>(
+        &self,
+        loaded: &Loaded,
+        subject: Option<Subject>,
+        timeout: Duration,
+        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let _running = self.clock.running();
+        let output = Output::default();
+        let meter = Arc::new(CpuMeter::default());
+        let mut store = self.store(loaded, subject, timeout, &output, &meter);
+        let attempt = meter.measure(async {
+            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            call(&mut store, &instance).await
+        });
+        let result = match tokio::time::timeout(timeout, attempt).await {
+            Ok(result) => result.map_err(|error| explain(&error, &self.limits, &output.take())),
+            Err(_) => Err(CallError::TimedOut { after: timeout }),
+        };
+        if result.is_ok() {
+            log_output(&store, &output.take());
+        }
+        result
+    }
+
+    fn store(
+        &self,
+        loaded: &Loaded,
+        subject: Option<Subject>,
+        timeout: Duration,
+        output: &Output,
+        meter: &Arc<CpuMeter>,
+    ) -> Store<State> {
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(limits::RESOURCES);
+        let state = State {
+            plugin: Arc::clone(&loaded.name),
+            subject,
+            database: self.database.clone(),
+            ends: Instant::now() + timeout,
+            lines_logged: 0,
+            memory: Memory { bytes: 0, limit: self.limits.memory, elements: 0 },
+            wasi: WasiCtx::builder()
+                .stdout(output.clone())
+                .stderr(output.clone())
+                .max_random_size(limits::RANDOM_BYTES)
+                .build(),
+            resources,
+        };
+        let mut store = Store::new(loaded.pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits::BYTES_FROM_GUEST);
+        store.set_epoch_deadline(1);
+        let (meter, cpu) = (Arc::clone(meter), self.limits.cpu);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if meter.spent() >= cpu {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+            })
+        });
+        store
+    }
 }
 
 /// Adds up the time that a future spends being polled: the time on a core, where the wall clock

@@ -2,8 +2,8 @@
 //!
 //! - [`watcher`] sees that a file changed, [`component`] checks and compiles it, [`registry`]
 //!   swaps it in; [`cache`] keeps compiled code.
-//! - [`instance`] runs one call in a fresh sandbox, within [`limits`]; [`host`] answers what it
-//!   asks. [`convert`] stands between the protocol's types and the WIT's.
+//! - [`instance`] runs one call in a fresh sandbox, within [`limits`], while [`epoch`] ticks;
+//!   [`host`] answers what it asks. [`convert`] stands between the protocol's types and the WIT's.
 //! - [`build`] runs cargo for a plugin's source.
 
 mod bindings;
@@ -12,6 +12,7 @@ mod cache;
 mod component;
 mod convert;
 mod engine;
+mod epoch;
 mod error;
 mod host;
 mod instance;

@@ -21,7 +21,7 @@ use super::{
     component::{Entry, Loaded, Loader},
     convert,
     error::{CallError, LoadError},
-    instance::{self, State, Subject},
+    instance::{State, Subject},
     limits::{INSTANCES, Limits},
 };
 use crate::{
@@ -51,9 +51,7 @@ struct Inner {
     /// Held while the set is replaced, so that no change gets lost.
     writing: Mutex<()>,
     loader: Loader,
-    database: Database,
     folder: PathBuf,
-    limits: Limits,
     instances: Semaphore,
 }
 
@@ -131,14 +129,12 @@ impl Plugins {
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, database: Database) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, limits } = settings;
-        let loader = Loader::new(Cache::new(cache, cache_key), database.clone(), limits)?;
+        let loader = Loader::new(Cache::new(cache, cache_key), database, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             writing: Mutex::new(()),
             loader,
-            database,
             folder,
-            limits,
             // Some slots stay free for plugins that are being loaded.
             instances: Semaphore::new(INSTANCES as usize - 16),
         })))
@@ -149,9 +145,13 @@ impl Plugins {
         &self.0.folder
     }
 
+    fn limits(&self) -> &Limits {
+        self.0.loader.sandbox().limits()
+    }
+
     /// The largest file that is accepted, in bytes.
     pub fn max_file_bytes(&self) -> u64 {
-        self.0.limits.file
+        self.limits().file
     }
 
     /// All plugins, by name.
@@ -260,7 +260,7 @@ impl Plugins {
                 loaded: None,
                 error: None,
                 statistics: Arc::default(),
-                permits: Arc::new(Semaphore::new(self.0.limits.concurrency)),
+                permits: Arc::new(Semaphore::new(self.limits().concurrency)),
             },
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
@@ -296,7 +296,7 @@ impl Plugins {
             let handlers = handlers.load(&mut *store, instance)?;
             handlers.call_handle(store, &entry.name, &convert::message(message)).await
         };
-        let result = match self.call(&plugin, loaded, subject, self.0.limits.call_timeout, call).await {
+        let result = match self.call(&plugin, loaded, subject, self.limits().call_timeout, call).await {
             Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
             Ok(Err(error)) => Err(CallError::Failed(convert::error(error))),
             Err(error) => Err(error),
@@ -317,7 +317,7 @@ impl Plugins {
         let began = Instant::now();
         let (_own, _shared) = self.turn(plugin, timeout).await?;
         let left = timeout.saturating_sub(began.elapsed());
-        instance::run(loaded, Some(subject), &self.0.database, &self.0.limits, left, call).await
+        self.0.loader.sandbox().run(loaded, Some(subject), left, call).await
     }
 
     /// A turn of the plugin's own and one of the pool's.
