@@ -31,7 +31,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("plugins.cpu_ms", Expects::Number(1, 60_000)),
     // A Rust plugin does not start with less than about 1.1 MiB; no memory of 32-bit wasm is larger than 4 GiB.
     Key::new("plugins.memory_mib", Expects::Number(2, 4096)),
-    Key::new("plugins.max_concurrency", Expects::Number(1, 1000)),
+    Key::new("plugins.max_concurrency", Expects::Number(1, 256)),
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
 ];
 

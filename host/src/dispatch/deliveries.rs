@@ -14,6 +14,7 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 use moka::{policy::EvictionPolicy, sync::Cache};
+use tokio_util::task::TaskTracker;
 
 /// How long an answer is remembered. WeChat's last try comes within 15 seconds of the first.
 const REMEMBERED: Duration = Duration::from_mins(1);
@@ -23,6 +24,10 @@ const REMEMBERED_AT_MOST: u64 = 100_000;
 
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
+
+/// How old a message is at the earliest when WeChat begins its last try. Tries may reach another
+/// process, or none, so counting them is not enough.
+const LAST_TRY_AGE: u64 = 9;
 
 /// A little more than the five seconds after which WeChat gives a try up and begins the next.
 const TRY_RUNS_OUT: Duration = Duration::from_millis(5300);
@@ -42,6 +47,8 @@ pub enum Outcome {
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries {
+    /// Handlers that run, also those whose connection has ended.
+    tasks: TaskTracker,
     runs: Cache<Arc<str>, Run>,
     /// How long the last try may wait.
     reply_deadline: Duration,
@@ -62,33 +69,46 @@ impl Deliveries {
             // The default policy may turn a new entry away for old ones that were asked for often.
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        Self { runs, reply_deadline }
+        Self { tasks: TaskTracker::new(), runs, reply_deadline }
     }
 
     /// The answer to the delivery `key`: what `handle` says if this is the first try, else what the
     /// first try's run says.
     ///
     /// A slow handler has all the tries together. As long as WeChat will try again, a try is let
-    /// run out; the last one is told in time that the answer is late.
-    pub(super) async fn answer(&self, key: Arc<str>, handle: impl FnOnce() -> BoxFuture<'static, Answer>) -> Outcome {
+    /// run out; the last one is told in time that the answer is late. `age` is the message's, in
+    /// seconds.
+    pub(super) async fn answer(
+        &self,
+        key: Arc<str>,
+        age: u64,
+        handle: impl FnOnce() -> BoxFuture<'static, Answer>,
+    ) -> Outcome {
         let run = self.runs.get_with(Arc::clone(&key), || {
-            let task = tokio::spawn(handle());
+            let task = self.tasks.spawn(handle());
             // A panic is a bug, reported where it happens; there is no answer then.
             let answer = task.map(|ended| ended.ok().flatten()).boxed().shared();
             Run { answer, tries: Arc::default() }
         });
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
-        let wait = if tries < TRIES { TRY_RUNS_OUT } else { self.reply_deadline };
+        let last = tries >= TRIES || age >= LAST_TRY_AGE;
+        let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
         let began = Instant::now();
         match tokio::time::timeout(wait, run.answer.clone()).await {
             Ok(answer) => Outcome::Answered(answer),
             Err(_) => {
-                if tries == TRIES {
-                    tokio::spawn(log_when_it_comes(key, run, began));
+                if last {
+                    self.tasks.spawn(log_when_it_comes(key, run, began));
                 }
                 Outcome::Late
             }
         }
+    }
+
+    /// Waits for the handlers that run.
+    pub(super) async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 

@@ -59,9 +59,15 @@ impl Dispatcher {
         {
             return Err(Replayed);
         }
+        let age = self.clock.now().saturating_sub(delivery.message.created_at);
         let (plugins, clock, delivery_id) = (self.plugins.clone(), self.clock.clone(), Arc::clone(&key));
         let handle = || handle(plugins, clock, account, query, delivery, delivery_id).boxed();
-        Ok(self.deliveries.answer(key, handle).await)
+        Ok(self.deliveries.answer(key, age, handle).await)
+    }
+
+    /// Waits for the handlers that still run, also those whose connection has ended.
+    pub async fn finish(&self) {
+        self.deliveries.finish().await;
     }
 }
 

@@ -123,7 +123,7 @@ pub async fn install(component: &Path, folder: &Path) -> io::Result<PathBuf> {
     let (folder, file) = (folder.to_owned(), folder.join(file));
     tokio::fs::create_dir_all(&folder).await?;
     let installed = file.clone();
-    tokio::task::spawn_blocking(move || super::registry::place(&folder, &file, &bytes))
+    tokio::task::spawn_blocking(move || super::folder::place(&folder, &file, &bytes))
         .await
         .map_err(io::Error::other)??;
     Ok(installed)

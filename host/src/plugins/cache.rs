@@ -5,10 +5,12 @@
 //! name that it is stored under. What does not verify is compiled again.
 
 use std::{
+    collections::HashSet,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io::Write,
     path::PathBuf,
+    time::Duration,
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,6 +18,9 @@ use sha2::Sha256;
 use wasmtime::{Engine, component::Component};
 
 const MAC_BYTES: usize = 32;
+
+/// How long code is kept that no file of the folder needs: someone may go back to it.
+const KEPT_UNUSED: Duration = Duration::from_hours(7 * 24);
 
 /// A folder of compiled plugins.
 pub(super) struct Cache {
@@ -29,20 +34,31 @@ impl Cache {
         Self { folder, key }
     }
 
-    /// The component of `bytes`, whose SHA-256 is `digest`: from the cache, or compiled and kept.
-    ///
-    /// # Errors
-    /// When the bytes are not a valid component. A cache that cannot be used is only logged.
-    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let name = file_name(engine, digest);
-        if let Some(component) = self.read(engine, &name) {
-            return Ok(component);
-        }
-        let component = Component::from_binary(engine, bytes)?;
-        if let Err(error) = self.write(&name, &component) {
+    /// The compiled component of the file whose SHA-256 is `digest`, if it was kept and nobody has
+    /// changed it.
+    pub(super) fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
+        self.read(engine, &file_name(engine, digest))
+    }
+
+    /// Keeps a component; a cache that cannot be used is only logged.
+    pub(super) fn keep(&self, engine: &Engine, digest: &str, component: &Component) {
+        if let Err(error) = self.write(&file_name(engine, digest), component) {
             tracing::warn!(%error, folder = %self.folder.display(), "the compiled plugin could not be kept");
         }
-        Ok(component)
+    }
+
+    /// Removes what was kept long ago for files that are not among `digests`.
+    pub(super) fn sweep(&self, digests: &HashSet<String>) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let used = name.to_str().and_then(|name| name.split('-').next()).is_some_and(|own| digests.contains(own));
+            let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|modified| modified.elapsed());
+            if !used && matches!(age, Ok(Ok(age)) if age > KEPT_UNUSED) {
+                // Another process may have been quicker.
+                drop(fs::remove_file(entry.path()));
+            }
+        }
     }
 
     fn read(&self, engine: &Engine, name: &str) -> Option<Component> {

@@ -1,6 +1,6 @@
 //! From the bytes of a file to a plugin that can be called: checked, compiled, asked what it is.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::HashSet, sync::Arc, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::{
@@ -14,7 +14,7 @@ use super::{
     engine,
     error::{CallError, LoadError},
     instance::{Sandbox, State},
-    limits::{DESCRIBE_TIMEOUT, Limits},
+    limits::{DESCRIBE_TIMEOUT, DESCRIPTION_BYTES, DESCRIPTION_ENTRIES, Limits},
 };
 use crate::storage::Store as Database;
 
@@ -70,6 +70,11 @@ impl Loader {
         Ok(Self { engine, linker, cache: Arc::new(cache), sandbox })
     }
 
+    /// Forgets compiled code that is old and not among `digests`.
+    pub(super) fn sweep(&self, digests: &HashSet<String>) {
+        self.cache.sweep(digests);
+    }
+
     /// Where what is loaded runs.
     pub(super) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
@@ -82,7 +87,7 @@ impl Loader {
     pub(super) async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
         let this = self.clone();
         let outcome = tokio::task::spawn_blocking(move || this.compile(&bytes)).await;
-        let (digest, pre, exports) =
+        let (digest, fresh, pre, exports) =
             outcome.unwrap_or_else(|panic| Err(LoadError::Invalid(format!("the compiler failed: {panic}"))))?;
         let mut loaded = Loaded {
             name: name.into(),
@@ -92,22 +97,35 @@ impl Loader {
             pre,
             exports,
         };
-        loaded.description = self.describe(&loaded).await.map_err(|error| LoadError::Describe(error.to_string()))?;
+        loaded.description = self.describe(&loaded).await.map_err(|error| LoadError::Describe {
+            reason: error.to_string(),
+            busy: matches!(error, CallError::TimedOut { .. }),
+        })?;
         check_description(&loaded)?;
+        if fresh {
+            let (this, digest, pre) = (self.clone(), loaded.digest.clone(), loaded.pre.clone());
+            let kept = tokio::task::spawn_blocking(move || this.cache.keep(&this.engine, &digest, pre.component()));
+            // What cannot be kept is compiled again at the next start; `keep` has logged why.
+            drop(kept.await);
+        }
         Ok(loaded)
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<(String, InstancePre<State>, Exports), LoadError> {
+    fn compile(&self, bytes: &[u8]) -> Result<(String, bool, InstancePre<State>, Exports), LoadError> {
         check_header(bytes, self.sandbox.limits().file)?;
         let digest = digest(bytes);
-        let component = self
-            .cache
-            .component(&self.engine, &digest, bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let kept = self.cache.find(&self.engine, &digest);
+        let fresh = kept.is_none();
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                Component::from_binary(&self.engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?
+            }
+        };
         check_imports(&component, &self.engine)?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
         let exports = exports(&pre)?;
-        Ok((digest, pre, exports))
+        Ok((digest, fresh, pre, exports))
     }
 
     async fn describe(&self, loaded: &Loaded) -> Result<Description, CallError> {
@@ -177,10 +195,32 @@ fn exports(pre: &InstancePre<State>) -> Result<Exports, LoadError> {
     })
 }
 
+/// What a component says is shown to people and kept in memory: it has bounds.
+fn check_texts(description: &Description) -> Result<(), LoadError> {
+    let Description { name, version, description: about, sdk, config_schema, asks, .. } = description;
+    let entries =
+        [&description.handlers, &description.rules, &description.hooks, &description.observers, &description.pages];
+    let lists = [&asks.http_hosts, &asks.wechat_apis, &asks.orders];
+    let too_many = entries.iter().any(|entries| entries.len() > DESCRIPTION_ENTRIES)
+        || entries.iter().copied().flatten().any(|entry| entry.apps.len() > DESCRIPTION_ENTRIES)
+        || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES);
+    if too_many {
+        return Err(LoadError::Description(format!("a list in it has more than {DESCRIPTION_ENTRIES} entries")));
+    }
+    let of_entries = entries.into_iter().flatten().flat_map(|entry| entry.apps.iter().chain([&entry.description]));
+    let texts = [name, version, about, sdk].into_iter().chain(lists.into_iter().flatten()).chain(of_entries);
+    let schema = config_schema.as_ref().map_or(0, String::len);
+    if texts.into_iter().any(|text| text.len() > DESCRIPTION_BYTES) || schema > 64 * DESCRIPTION_BYTES {
+        return Err(LoadError::Description(format!("a text in it has more than {DESCRIPTION_BYTES} bytes")));
+    }
+    Ok(())
+}
+
 /// What a component says must be addressable: names are checked, and each kind that has entries
 /// must be exported.
 fn check_description(loaded: &Loaded) -> Result<(), LoadError> {
     let (description, exports) = (&loaded.description, &loaded.exports);
+    check_texts(description)?;
     let kinds = [
         ("handlers", &description.handlers, exports.handlers.is_some()),
         ("rules", &description.rules, exports.rules.is_some()),
@@ -192,7 +232,7 @@ fn check_description(loaded: &Loaded) -> Result<(), LoadError> {
         if !entries.is_empty() && !exported {
             return Err(LoadError::Description(format!("it names {kind} and does not export weft:plugin/{kind}")));
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for entry in entries {
             if !is_name(&entry.name) {
                 let name = super::host::log::printable(&entry.name);

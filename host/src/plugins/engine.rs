@@ -74,9 +74,9 @@ fn config() -> Config {
 fn pool(memory: usize) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits::INSTANCES)
-        .total_core_instances(4 * limits::INSTANCES)
-        .total_memories(limits::INSTANCES)
-        .total_tables(2 * limits::INSTANCES)
+        .total_core_instances(limits::CORE_INSTANCES * limits::INSTANCES)
+        .total_memories(limits::MEMORIES * limits::INSTANCES)
+        .total_tables(limits::TABLES * limits::INSTANCES)
         .total_stacks(limits::INSTANCES)
         .max_core_instances_per_component(limits::CORE_INSTANCES)
         .max_memories_per_component(limits::MEMORIES)

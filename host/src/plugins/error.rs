@@ -42,14 +42,24 @@ pub enum LoadError {
     #[error("it was built for another version of weft:plugin than this host's 1.x: {0}")]
     Mismatch(String),
     /// It did not say what it is.
-    #[error("it could not describe itself: {0}")]
-    Describe(String),
+    #[error("it could not describe itself: {reason}")]
+    Describe {
+        /// In words.
+        reason: String,
+        /// The machine was busy, and not the plugin wrong.
+        busy: bool,
+    },
     /// What it says of itself is not usable.
     #[error("its description is not usable: {0}")]
     Description(String),
 }
 
 impl LoadError {
+    /// Whether the same file may pass another time.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Describe { busy: true, .. })
+    }
+
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -61,7 +71,7 @@ impl LoadError {
             Self::Import { .. } => "import_not_offered",
             Self::NoManifest => "no_manifest",
             Self::Mismatch(_) => "interface_mismatch",
-            Self::Describe(_) => "describe_failed",
+            Self::Describe { .. } => "describe_failed",
             Self::Description(_) => "bad_description",
         }
     }
@@ -95,14 +105,30 @@ pub enum CallError {
         /// Its name.
         name: String,
     },
-    /// No instance became free in time.
-    #[error("plugin `{0}` already runs as many calls as it may (plugins.max_concurrency)")]
-    Busy(String),
+    /// The plugin ran as many calls as it may for too long.
+    #[error("plugin `{plugin}` ran as many calls as it may for {} ms (plugins.max_concurrency)", waited.as_millis())]
+    Busy {
+        /// The plugin.
+        plugin: String,
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// All plugins together took every sandbox.
+    #[error("the plugins together took every sandbox for {} ms", waited.as_millis())]
+    PoolBusy {
+        /// How long the call waited.
+        waited: Duration,
+    },
     /// Wall clock.
-    #[error("the call did not end within {} ms", after.as_millis())]
+    #[error(
+        "the call did not end within {} ms, after {} ms of waiting for its turn (plugins.call_timeout_ms)",
+        after.as_millis(), waited.as_millis()
+    )]
     TimedOut {
-        /// The limit.
+        /// How long it could run.
         after: Duration,
+        /// How long it had waited before.
+        waited: Duration,
     },
     /// CPU time.
     #[error("the call used up its {} ms of CPU time (plugins.cpu_ms)", after.as_millis())]

@@ -17,6 +17,7 @@ use super::{
     component::Loaded,
     epoch::EpochClock,
     error::{CallError, Crash},
+    host::log::printable,
     limits::{self, Limits},
     output::Output,
 };
@@ -129,11 +130,10 @@ impl Sandbox {
         });
         let result = match tokio::time::timeout(timeout, attempt).await {
             Ok(result) => result.map_err(|error| explain(&error, &self.limits, &output.take())),
-            Err(_) => Err(CallError::TimedOut { after: timeout }),
+            Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO }),
         };
-        if result.is_ok() {
-            log_output(&store, &output.take());
-        }
+        // What a guest that crashed printed is in the error.
+        log_output(&store, &output.take());
         result
     }
 
@@ -229,7 +229,9 @@ fn explain(error: &wasmtime::Error, limits: &Limits, printed: &str) -> CallError
         format!("{:#}", error.root_cause())
     };
     let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
-    CallError::Crashed(Crash { cause, printed: printed.trim().to_owned(), backtrace })
+    let [cause, printed, backtrace] =
+        [cause.as_str(), printed.trim(), &backtrace].map(|text| printable(text).into_owned());
+    CallError::Crashed(Crash { cause, printed, backtrace })
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.
@@ -237,6 +239,6 @@ fn log_output(store: &Store<State>, printed: &str) {
     let state = store.data();
     let app = state.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
     for line in printed.lines().filter(|line| !line.trim().is_empty()).take(limits::LOG_LINES as usize) {
-        tracing::info!(plugin = %state.plugin, app, "{}", super::host::log::printable(line));
+        tracing::info!(plugin = %state.plugin, app, "{}", printable(line));
     }
 }

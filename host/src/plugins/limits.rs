@@ -20,18 +20,27 @@ pub const CALL_STACK: usize = 1 << 20;
 /// Elements of one table.
 pub const TABLE_ELEMENTS: usize = 20_000;
 
-/// Tables, memories and core instances of one component.
-pub const TABLES: u32 = 8;
+/// Tables, memories and core instances of one component. The pool has as many for every instance,
+/// so that no component takes another's.
+pub const TABLES: u32 = 4;
 /// See [`TABLES`].
-pub const MEMORIES: u32 = 4;
+pub const MEMORIES: u32 = 2;
 /// See [`TABLES`].
-pub const CORE_INSTANCES: u32 = 16;
+pub const CORE_INSTANCES: u32 = 8;
+
+/// Instances kept for plugins that have no call running.
+pub const RESERVED: u32 = 64;
+
+/// Instances kept for plugins that are being loaded.
+pub const LOADING: u32 = 16;
+
+/// Plugins that are compiled at once.
+pub const COMPILATIONS: usize = 2;
 
 /// Resources (streams, pollables) that one call may hold at a time.
 pub const RESOURCES: usize = 256;
 
-/// Bytes that a guest may hand to the host in one call: replies, log lines, keys and values
-/// together.
+/// Bytes that a guest may hand to the host at a time: in one host call, or as one answer.
 pub const BYTES_FROM_GUEST: usize = 2 << 20;
 
 /// Bytes of one request for randomness.
@@ -42,12 +51,17 @@ pub const LOG_LINES: u32 = 64;
 /// See [`LOG_LINES`].
 pub const LOG_LINE_BYTES: usize = 4 << 10;
 
+/// Bytes of each text, and entries of each list, in what a plugin says of itself.
+pub const DESCRIPTION_BYTES: usize = 1 << 10;
+/// See [`DESCRIPTION_BYTES`].
+pub const DESCRIPTION_ENTRIES: usize = 100;
+
 /// Bytes kept of what one call prints to standard output and standard error together. The rest
 /// is dropped and never fails the call.
 pub const OUTPUT_BYTES: usize = 16 << 10;
 
-/// How often running guests look at the clock and let other tasks run. Measured: with 5 ms, four
-/// busy loops on two cores make other calls wait up to 150 ms; with 1 ms, 5 ms.
+/// How often running guests look at the clock and let other tasks run. Measured with four busy
+/// loops on two cores: at 5 ms one call in a hundred waits 150 ms, at 1 ms it waits 5 ms.
 pub const TICK: Duration = Duration::from_millis(1);
 
 /// Time for `manifest.describe` when a file is loaded.

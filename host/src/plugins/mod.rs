@@ -14,6 +14,7 @@ mod convert;
 mod engine;
 mod epoch;
 mod error;
+mod folder;
 mod host;
 mod instance;
 pub mod limits;

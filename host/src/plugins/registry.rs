@@ -1,8 +1,8 @@
 //! The live set of plugins: who is there, what they answer, and the swap when a file changes.
 
 use std::{
-    collections::BTreeMap,
-    io::{self, Write},
+    collections::{BTreeMap, HashMap},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 use wasmtime::component::Instance;
 use weft_wechat::{message::Message, reply::Reply};
 
@@ -21,8 +21,10 @@ use super::{
     component::{Entry, Loaded, Loader},
     convert,
     error::{CallError, LoadError},
+    folder,
+    host::log::printable,
     instance::{State, Subject},
-    limits::{INSTANCES, Limits},
+    limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
 };
 use crate::{
     model::{PluginTarget, is_plugin_name},
@@ -50,9 +52,26 @@ struct Inner {
     set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
     /// Held while the set is replaced, so that no change gets lost.
     writing: Mutex<()>,
+    /// Held by name while a file is read or written and what it holds takes effect, so that the set
+    /// follows the folder in its order.
+    changing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Compiling takes a core for as long as it takes.
+    compiling: Semaphore,
     loader: Loader,
     folder: PathBuf,
+    /// Turns in the pool, for whoever comes.
     instances: Semaphore,
+    /// Turns in the pool for plugins that have no other call.
+    reserved: Semaphore,
+}
+
+/// What became of a file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It runs, or is refused for what it is.
+    Done,
+    /// It may pass later as it is.
+    TryAgain,
 }
 
 /// One file of the folder.
@@ -133,10 +152,12 @@ impl Plugins {
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             writing: Mutex::new(()),
+            changing: Mutex::default(),
+            compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
-            // Some slots stay free for plugins that are being loaded.
-            instances: Semaphore::new(INSTANCES as usize - 16),
+            instances: Semaphore::new((INSTANCES - RESERVED - LOADING) as usize),
+            reserved: Semaphore::new(RESERVED as usize),
         })))
     }
 
@@ -172,40 +193,70 @@ impl Plugins {
         self.0.loader.load(name, bytes).await
     }
 
-    /// Checks a file and swaps it in; a version that fails leaves the running one in place, and
-    /// its error is shown beside it.
-    pub async fn load(&self, name: &str, bytes: Result<Vec<u8>, LoadError>) {
-        if let Ok(bytes) = &bytes
-            && let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone())
-            && running.digest == super::component::digest(bytes)
-        {
+    /// Loads what lies in a plugin's file now, and swaps it in if it is good.
+    pub(super) async fn take_file(&self, name: &str) -> Taken {
+        let _changing = self.changing(name).await;
+        let Ok(_turn) = self.0.compiling.acquire().await else { return Taken::TryAgain };
+        let (file, limit) = (self.file(name), self.limits().file);
+        let bytes = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
+        match bytes.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))) {
+            Ok(bytes) => self.load(name, bytes).await,
+            Err(error) => self.refuse(name, error),
+        }
+    }
+
+    /// Checks a file and swaps it in; a version that fails leaves the running one in place.
+    async fn load(&self, name: &str, bytes: Vec<u8>) -> Taken {
+        let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
+        if running.is_some_and(|running| running.digest == super::component::digest(&bytes)) {
             // The file that runs: nothing to do but forget what failed in between.
             self.replace(name, |plugin| Plugin { error: None, ..plugin });
-            return;
+            return Taken::Done;
         }
         let began = Instant::now();
-        let loaded = match bytes {
-            Ok(bytes) => self.check(name, bytes).await,
-            Err(error) => Err(error),
-        };
-        match loaded {
+        match self.check(name, bytes).await {
             Ok(loaded) => {
                 let version = loaded.description.version.clone();
                 let digest = loaded.digest.get(..12).unwrap_or_default().to_owned();
                 tracing::info!(plugin = name, version, digest, took_ms = began.elapsed().as_millis(), "plugin loaded");
                 self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin });
+                Taken::Done
             }
-            Err(error) => {
-                let kept = self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
-                tracing::error!(
-                    plugin = name,
-                    %error,
-                    "{name}.wasm is refused{}",
-                    if kept { "; the last good version keeps running" } else { "" }
-                );
-                self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
-            }
+            Err(error) => self.refuse(name, error),
         }
+    }
+
+    /// Shows why a file does not run, beside the version that does.
+    fn refuse(&self, name: &str, error: LoadError) -> Taken {
+        let before = self.find(name);
+        let again = if error.may_pass() { Taken::TryAgain } else { Taken::Done };
+        if before.as_ref().is_none_or(|plugin| plugin.error.as_ref() != Some(&error)) {
+            let kept = before.is_some_and(|plugin| plugin.loaded.is_some());
+            tracing::error!(
+                plugin = name,
+                %error,
+                "{name}.wasm is refused{}",
+                if kept { "; the last good version keeps running" } else { "" }
+            );
+            self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
+        }
+        again
+    }
+
+    /// Forgets compiled code that nothing has needed for long.
+    pub(super) async fn sweep_cache(&self) {
+        let plugins = self.list();
+        let digests = plugins.iter().filter_map(|plugin| plugin.loaded.as_ref()).map(|loaded| loaded.digest.clone());
+        let (loader, digests) = (self.0.loader.clone(), digests.collect());
+        drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
+    }
+
+    async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locks.entry(name.to_owned()).or_default())
+        };
+        lock.lock_owned().await
     }
 
     /// Checks an uploaded file, places it in the folder in one step and swaps it in.
@@ -216,9 +267,10 @@ impl Plugins {
         if !is_plugin_name(name) {
             return Err(UploadError::Name);
         }
+        let _changing = self.changing(name).await;
         let loaded = self.check(name, bytes.clone()).await?;
         let (folder, file) = (self.0.folder.clone(), self.file(name));
-        tokio::task::spawn_blocking(move || place(&folder, &file, &bytes))
+        tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes))
             .await
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         tracing::info!(plugin = name, version = loaded.description.version, "plugin uploaded");
@@ -230,6 +282,7 @@ impl Plugins {
     /// # Errors
     /// When the folder cannot be written.
     pub async fn delete(&self, name: &str) -> io::Result<()> {
+        let _changing = self.changing(name).await;
         match tokio::fs::remove_file(self.file(name)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => self.remove(name),
@@ -241,8 +294,16 @@ impl Plugins {
         self.0.folder.join(format!("{name}.wasm"))
     }
 
+    /// Takes a plugin out whose file is no longer there.
+    pub(super) async fn remove_if_gone(&self, name: &str) {
+        let _changing = self.changing(name).await;
+        if tokio::fs::try_exists(self.file(name)).await.is_ok_and(|exists| !exists) {
+            self.remove(name);
+        }
+    }
+
     /// Takes a plugin out. Calls in flight finish.
-    pub fn remove(&self, name: &str) {
+    fn remove(&self, name: &str) {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         if set.remove(name).is_some() {
@@ -260,7 +321,7 @@ impl Plugins {
                 loaded: None,
                 error: None,
                 statistics: Arc::default(),
-                permits: Arc::new(Semaphore::new(self.limits().concurrency)),
+                permits: Arc::new(Semaphore::new(self.concurrency())),
             },
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
@@ -298,7 +359,7 @@ impl Plugins {
         };
         let result = match self.call(&plugin, loaded, subject, self.limits().call_timeout, call).await {
             Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
-            Ok(Err(error)) => Err(CallError::Failed(convert::error(error))),
+            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
             Err(error) => Err(error),
         };
         plugin.statistics.count(began, &result);
@@ -316,34 +377,49 @@ impl Plugins {
     ) -> Result<T, CallError> {
         let began = Instant::now();
         let (_own, _shared) = self.turn(plugin, timeout).await?;
-        let left = timeout.saturating_sub(began.elapsed());
-        self.0.loader.sandbox().run(loaded, Some(subject), left, call).await
+        let waited = began.elapsed();
+        let left = timeout.saturating_sub(waited);
+        let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
+        result.map_err(|error| match error {
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited },
+            error => error,
+        })
     }
 
-    /// A turn of the plugin's own and one of the pool's.
+    /// A turn of the plugin's own, and one of the pool's.
     async fn turn<'a>(
         &'a self,
         plugin: &'a Plugin,
         timeout: Duration,
     ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
-        if let (Ok(own), Ok(shared)) = (plugin.permits.try_acquire(), self.0.instances.try_acquire()) {
+        let busy = || CallError::Busy { plugin: plugin.name.to_string(), waited: timeout };
+        let began = Instant::now();
+        let own = match plugin.permits.try_acquire() {
+            Ok(own) => own,
+            Err(_) => match tokio::time::timeout(timeout, plugin.permits.acquire()).await {
+                Ok(Ok(own)) => own,
+                _ => return Err(busy()),
+            },
+        };
+        if let Ok(shared) = self.0.instances.try_acquire() {
             return Ok((own, shared));
         }
-        let both = async { (plugin.permits.acquire().await, self.0.instances.acquire().await) };
-        match tokio::time::timeout(timeout, both).await {
-            Ok((Ok(own), Ok(shared))) => Ok((own, shared)),
-            _ => Err(CallError::Busy(plugin.name.to_string())),
+        // The first call of a plugin may take what is kept for such, so that no number of busy
+        // plugins keeps another from answering.
+        let first = plugin.permits.available_permits() + 1 == self.concurrency();
+        if first && let Ok(reserved) = self.0.reserved.try_acquire() {
+            return Ok((own, reserved));
+        }
+        match tokio::time::timeout(timeout.saturating_sub(began.elapsed()), self.0.instances.acquire()).await {
+            Ok(Ok(shared)) => Ok((own, shared)),
+            _ => Err(CallError::PoolBusy { waited: timeout }),
         }
     }
-}
 
-/// Writes a file beside its place and renames it there, so that nobody sees half of it.
-pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = tempfile::Builder::new().prefix(".upload-").tempfile_in(folder)?;
-    beside.write_all(bytes)?;
-    beside.as_file().sync_all()?;
-    beside.persist(file)?;
-    Ok(())
+    /// How many calls of one plugin may run at once; none may have more than half of the pool.
+    fn concurrency(&self) -> usize {
+        self.limits().concurrency.min(INSTANCES as usize / 2)
+    }
 }
 
 /// The entry that a target names: by its name, or the plugin's first one.

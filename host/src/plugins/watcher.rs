@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -15,9 +16,9 @@ use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, ModifyKind},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{error::LoadError, registry::Plugins};
+use super::registry::{Plugins, Taken};
 use crate::model::is_plugin_name;
 
 /// How long a file must look the same before it is read.
@@ -44,8 +45,8 @@ pub struct Watcher {
     events: mpsc::Receiver<()>,
     notify: Option<RecommendedWatcher>,
     watched: Option<FolderId>,
-    /// What was last read of each file.
-    taken: HashMap<String, Signature>,
+    /// What was last read of each file. A load that may succeed later takes its file out again.
+    taken: Arc<Mutex<HashMap<String, Signature>>>,
     /// What is still being looked at, since when.
     settling: HashMap<String, (Signature, Instant)>,
     /// Names that cannot be plugins, so that each is logged once.
@@ -75,7 +76,7 @@ impl Watcher {
             events,
             notify,
             watched: None,
-            taken: HashMap::new(),
+            taken: Arc::default(),
             settling: HashMap::new(),
             misnamed: HashSet::new(),
         };
@@ -86,7 +87,11 @@ impl Watcher {
     /// Loads what lies in the folder now.
     pub async fn load_all(&mut self) {
         self.look(Duration::ZERO).await;
-        self.look(Duration::ZERO).await;
+        for loading in self.look(Duration::ZERO).await {
+            // A panic is a bug, reported where it happens.
+            drop(loading.await);
+        }
+        self.plugins.sweep_cache().await;
     }
 
     /// Follows the folder for as long as it is polled.
@@ -119,16 +124,18 @@ impl Watcher {
         });
     }
 
-    async fn look(&mut self, settle: Duration) {
+    /// Looks once, and begins to load what has changed: a file that takes long keeps no other waiting.
+    async fn look(&mut self, settle: Duration) -> Vec<JoinHandle<()>> {
+        let mut loading = Vec::new();
         let folder = self.plugins.folder().to_owned();
         let listing = tokio::task::spawn_blocking(move || (folder_id(&folder), files(&folder))).await;
-        let Ok((folder, files)) = listing else { return };
+        let Ok((folder, files)) = listing else { return loading };
         self.watch(folder);
         let files = match files {
             Ok(files) => files,
             Err(error) => {
                 tracing::warn!(%error, "the plugins folder cannot be read");
-                return;
+                return loading;
             }
         };
         let mut present = BTreeSet::new();
@@ -140,23 +147,30 @@ impl Watcher {
                 continue;
             };
             present.insert(name.clone());
-            if self.taken.get(&name) == Some(&signature) {
+            if self.taken().get(&name) == Some(&signature) {
                 self.settling.remove(&name);
             } else if self.is_settled(&name, signature, settle) {
-                self.taken.insert(name.clone(), signature);
-                let limit = self.plugins.max_file_bytes();
-                let bytes = tokio::task::spawn_blocking(move || read(&path, limit)).await;
-                let bytes = bytes.unwrap_or_else(|error| Err(LoadError::Unreadable(error.to_string())));
-                self.plugins.load(&name, bytes).await;
+                self.taken().insert(name.clone(), signature);
+                let (plugins, taken) = (self.plugins.clone(), Arc::clone(&self.taken));
+                loading.push(tokio::spawn(async move {
+                    if plugins.take_file(&name).await == Taken::TryAgain {
+                        taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+                    }
+                }));
             }
         }
-        self.taken.retain(|name, _| present.contains(name));
+        self.taken().retain(|name, _| present.contains(name));
         self.settling.retain(|name, _| present.contains(name));
         for plugin in self.plugins.list() {
             if !present.contains(&*plugin.name) {
-                self.plugins.remove(&plugin.name);
+                self.plugins.remove_if_gone(&plugin.name).await;
             }
         }
+        loading
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<String, Signature>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_settled(&mut self, name: &str, signature: Signature, settle: Duration) -> bool {
@@ -216,15 +230,6 @@ fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Signature)>> {
 /// The name that a file gives its plugin; hidden files and odd names give none.
 fn plugin_name(path: &Path) -> Option<String> {
     path.file_stem()?.to_str().filter(|stem| is_plugin_name(stem)).map(str::to_owned)
-}
-
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: io::Error| LoadError::Unreadable(error.to_string());
-    let actual = fs::metadata(path).map_err(unreadable)?.len();
-    if actual > limit {
-        return Err(LoadError::TooLarge { actual, limit });
-    }
-    fs::read(path).map_err(unreadable)
 }
 
 #[cfg(unix)]

@@ -188,7 +188,7 @@ fn a_bad_value_is_refused_with_what_would_be_right() {
         ("plugins.memory_mib", "1", "from 2 to 4096; found 1"),
         ("plugins.memory_mib", "4097", "from 2 to 4096; found 4097"),
         ("plugins.memory_mib", "\"64\"", "from 2 to 4096; found \"64\""),
-        ("plugins.max_concurrency", "1001", "from 1 to 1000"),
+        ("plugins.max_concurrency", "257", "from 1 to 256"),
         ("plugins.max_file_mib", "0", "a whole number"),
         ("wechat.api_base", "\"api.weixin.qq.com\"", "an http or https URL"),
         ("pay.api_base", "1", "an http or https URL"),

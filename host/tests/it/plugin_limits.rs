@@ -130,3 +130,37 @@ async fn a_thousand_crashes_leave_every_slot_free() {
     assert!(send(&good, "hi").await.text().is_some());
     assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plugin_says_is_one_short_line_to_the_operator() {
+    let (app, bad, _) = server().await;
+    for text in ["long-error", "panic"] {
+        assert_eq!(send(&bad, text).await.body, "");
+        let (_, plugin) = app.api(Method::GET, "/plugins/misbehave", None).await;
+        let error = plugin["calls"]["last_error"].as_str().unwrap();
+        assert!(error.len() < 5000 && !error.contains('\n'), "{text}: {} bytes", error.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_that_take_every_sandbox_leave_a_turn_for_another() {
+    let app = TestApp::start_with(|config| config.plugins.max_concurrency = 256).await;
+    let mut hogs = Vec::new();
+    for name in ["hog1", "hog2"] {
+        app.drop_plugin(name, guests::misbehave().await).await;
+        hogs.push(std::sync::Arc::new(app.account(name, EncodingMode::Plain, name).await));
+    }
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let good = app.account("good", EncodingMode::Plain, "greeter").await;
+    let sleeping: Vec<_> = (0..512)
+        .map(|n| {
+            let hog = std::sync::Arc::clone(&hogs[n % 2]);
+            tokio::spawn(async move { hog.send(&Incoming::text(OPENID, "sleep 8")).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let exchange = send(&good, "hi").await;
+    assert!(exchange.text().is_some(), "{exchange:?}");
+    assert!(exchange.took < Duration::from_secs(3), "{:?}", exchange.took);
+    sleeping.iter().for_each(tokio::task::JoinHandle::abort);
+}

@@ -119,3 +119,11 @@ async fn the_last_try_is_told_in_time_that_the_answer_is_late() {
     let exchange = account.send(&Incoming::text(OPENID, "sleep 20")).await.unwrap();
     assert_eq!((exchange.status, exchange.body.as_str(), exchange.tries), (200, "success", 3));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_message_is_on_its_last_try_however_many_this_process_saw() {
+    let (_app, account) = server(EncodingMode::Plain).await;
+    let message = Incoming::text(OPENID, "sleep 6").xml(ORIGINAL_ID, now() - 10, 5);
+    let exchange = deliver(&account, &message, &account.sign(&message)).await;
+    assert_eq!((exchange.status, exchange.body.as_str()), (200, "success"));
+}

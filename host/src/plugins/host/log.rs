@@ -41,13 +41,18 @@ impl log::Host for State {
     }
 }
 
-/// A guest's text as one line that cannot move a terminal's cursor or pass for another line.
+/// A guest's text as one line of bounded length, which cannot move a terminal's cursor or pass for
+/// another line.
 pub(in crate::plugins) fn printable(text: &str) -> Cow<'_, str> {
     let end = text.floor_char_boundary(LOG_LINE_BYTES);
     let cut = text.get(..end).unwrap_or_default();
-    if cut.chars().any(char::is_control) {
-        Cow::Owned(cut.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
-    } else {
-        Cow::Borrowed(cut)
+    if cut.chars().any(char::is_control) { Cow::Owned(cut.chars().map(visible).collect()) } else { Cow::Borrowed(cut) }
+}
+
+fn visible(c: char) -> char {
+    match c {
+        '\n' => '⏎',
+        c if c.is_control() => ' ',
+        c => c,
     }
 }

@@ -33,6 +33,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "huge-reply" => "x".repeat(20 << 20),
         "state" => (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
         "env" => format!("{} variables, {} arguments", std::env::vars_os().count(), std::env::args_os().count()),
+        "long-error" => return Err("one line\nand another\n".repeat(100_000).into()),
         "error" => return Err("the plugin gave up".into()),
         "context" => described(context),
         "config" => context.config::<Settings>()?.greeting,
