@@ -30,10 +30,14 @@ use super::{
     server::{HANDLER, app, config, ensure_loaded},
 };
 
-/// A component that imports nothing and has no memory.
+/// A component that imports nothing, and touches one page of memory.
 const BARE: &str = r#"(component
     (core module $code
-        (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))
+        (memory 1)
+        (data (i32.const 0) "weft")
+        (func (export "next") (param $number i32) (result i32)
+            (i32.store (i32.const 8) (i32.add (local.get $number) (i32.const 1)))
+            (i32.load (i32.const 8))))
     (core instance $instance (instantiate $code))
     (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
 

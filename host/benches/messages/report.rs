@@ -4,10 +4,10 @@ use std::{fmt::Write, time::Duration};
 
 /// What readers must know.
 pub(crate) const NOTES: &str = "\
-best: the smallest of the rounds; median: the one in the middle. Both depend on the machine.
-ratio: to the first row; the median of the ratios within each round. This is what to compare.
-prototype: what a throw-away prototype reached before Weft was written; * a rule's reply
-without a plugin, the nearest to it.
+best, median: of the rounds. Absolute figures say as much about the machine as about Weft, and
+are not portable. ratio: to the first row of the table. Compare the ratios, and take them on a
+machine that does nothing else. prototype: the ratio that a throw-away prototype reached before
+Weft was written; * with a fixed reply, which is the nearest to it.
 ";
 
 /// One figure a round.
@@ -30,12 +30,18 @@ impl Samples {
     }
 
     /// The median of how many times `base` each round is.
-    fn ratio(&self, base: &Self) -> Option<f64> {
-        let pairs = self.0.iter().zip(&base.0).filter(|(_, base)| !base.is_zero());
-        let mut ratios: Vec<f64> = pairs.map(|(own, base)| own.div_duration_f64(*base)).collect();
+    fn median_ratio(&self, base: &Self) -> Option<f64> {
+        let ratios = self.0.iter().zip(&base.0).map(|(own, base)| times(Some(*own), Some(*base)));
+        let mut ratios = ratios.collect::<Option<Vec<f64>>>()?;
         ratios.sort_unstable_by(f64::total_cmp);
         ratios.get(ratios.len() / 2).copied()
     }
+}
+
+/// How many times `base` `own` is.
+fn times(own: Option<Duration>, base: Option<Duration>) -> Option<f64> {
+    let base = base.filter(|base| !base.is_zero())?;
+    Some(own?.div_duration_f64(base))
 }
 
 /// One thing that was measured.
@@ -58,7 +64,8 @@ pub(crate) enum Unit {
 
 /// A table of rows, compared with the first of them.
 pub(crate) fn table(title: &str, unit: Unit, rows: &[Row]) -> String {
-    let mut out = format!("{title:<44}{:>10}{:>10}{:>9}{:>11}\n", "best", "median", "ratio", "prototype");
+    let mut out =
+        format!("{title:<38}{:>10}{:>10}{:>10}{:>10}{:>11}\n", "best", "ratio", "median", "ratio", "prototype");
     for row in rows {
         let base = rows.first().map_or(&row.samples, |first| &first.samples);
         let figure = |time: Option<Duration>| match (time, unit) {
@@ -66,16 +73,20 @@ pub(crate) fn table(title: &str, unit: Unit, rows: &[Row]) -> String {
             (Some(time), Unit::Microseconds) => format!("{:.1} µs", time.as_secs_f64() * 1e6),
             (Some(time), Unit::PerSecond) => format!("{:.0}", 1.0 / time.as_secs_f64()),
         };
-        let ratio = row.samples.ratio(base).map_or_else(
-            || "-".to_owned(),
-            |ratio| match unit {
-                Unit::Microseconds => format!("{ratio:.2}"),
-                Unit::PerSecond => format!("{:.2}", 1.0 / ratio),
-            },
-        );
-        let (best, median) = (figure(row.samples.best()), figure(row.samples.median()));
+        let ratio = |ratio: Option<f64>| match (ratio, unit) {
+            (None, _) => "-".to_owned(),
+            (Some(ratio), Unit::Microseconds) => format!("{ratio:.2}"),
+            (Some(ratio), Unit::PerSecond) => format!("{:.2}", 1.0 / ratio),
+        };
+        let own = &row.samples;
+        let (best, best_ratio) = (figure(own.best()), ratio(times(own.best(), base.best())));
+        let (median, median_ratio) = (figure(own.median()), ratio(own.median_ratio(base)));
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {:<42}{best:>10}{median:>10}{ratio:>9}{:>11}", row.name, row.prototype);
+        let _ = writeln!(
+            out,
+            "  {:<36}{best:>10}{best_ratio:>10}{median:>10}{median_ratio:>10}{:>11}",
+            row.name, row.prototype
+        );
     }
     if rows.iter().all(|row| row.samples.0.is_empty()) {
         out.push_str("  (not measured: the figures come from Linux's /proc)\n");

@@ -210,7 +210,7 @@ fn the_ends_of_the_ranges_are_allowed() {
     for (key, values) in [
         ("webhook.reply_deadline_ms", ["100", "4900"]),
         ("plugins.memory_mib", ["2", "4096"]),
-        ("plugins.max_concurrency", ["1", "1000"]),
+        ("plugins.max_concurrency", ["1", "256"]),
         ("public_url", ["\"https://example.com/base\"", "\"http://[::1]:8000\""]),
         ("database_url", ["\"sqlite:///var/lib/weft.db\"", "\"postgresql://u@h/d?sslmode=require\""]),
     ] {
