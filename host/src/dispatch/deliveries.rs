@@ -94,15 +94,13 @@ impl Deliveries {
         let last = tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
         let began = Instant::now();
-        match tokio::time::timeout(wait, run.answer.clone()).await {
-            Ok(answer) => Outcome::Answered(answer),
-            Err(_) => {
-                if last {
-                    self.tasks.spawn(log_when_it_comes(key, run, began));
-                }
-                Outcome::Late
-            }
+        if let Ok(answer) = tokio::time::timeout(wait, run.answer.clone()).await {
+            return Outcome::Answered(answer);
         }
+        if last {
+            self.tasks.spawn(log_when_it_comes(key, run, began));
+        }
+        Outcome::Late
     }
 
     /// Waits for the handlers that run.

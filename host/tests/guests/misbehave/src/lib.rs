@@ -60,9 +60,9 @@ struct Settings {
 fn described(context: Context) -> String {
     let app = context.app();
     let raw = String::from_utf8_lossy(&context.raw()).into_owned();
-    let content = context.fields().into_iter().find(|field| field.path == "Content").map(|field| field.value);
+    let text = context.fields().into_iter().find(|field| field.path == "Content").map(|field| field.value);
     let left = context.time_left() > Duration::ZERO;
-    format!("{} {} {} {:?} {left} {}", app.name, app.appid, context.delivery_id(), content, raw.starts_with("<xml>"))
+    format!("{} {} {} {:?} {left} {}", app.name, app.appid, context.delivery_id(), text, raw.starts_with("<xml>"))
 }
 
 /// Adds one to a number that outlives the instance, however many do so at once.
