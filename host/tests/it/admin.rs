@@ -37,6 +37,36 @@ async fn an_app_is_created_read_changed_listed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patches_of_different_fields_at_once_lose_nothing_of_each_other() {
+    let app = TestApp::start().await;
+    assert_eq!(app.api(Method::POST, "/apps", Some(shop())).await.0, 201);
+    for round in 0..5 {
+        let text = format!("round {round}");
+        let patches = [
+            json!({"title": text}),
+            json!({"description": text}),
+            json!({"verified": round % 2 == 1}),
+            json!({"type": if round % 2 == 0 { "subscription" } else { "service" }}),
+            json!({"encoding_mode": if round % 2 == 0 { "plain" } else { "compatible" }}),
+            json!({"message_handler": format!("greeter/r{round}")}),
+            json!({"order_hook": format!("shop/r{round}")}),
+            json!({"appsecret": (round % 2 == 1).then_some("0c79e1fa963cd80cc0be99b20a18faeb")}),
+        ];
+        let answers = patches.iter().map(|patch| app.api(Method::PATCH, "/apps/shop", Some(patch.clone())));
+        for (status, answer) in futures::future::join_all(answers).await {
+            assert_eq!(status, 200, "{answer}");
+        }
+        let (_, read) = app.api(Method::GET, "/apps/shop", None).await;
+        for patch in &patches[..7] {
+            for (field, value) in patch.as_object().unwrap() {
+                assert_eq!(&read[field], value, "{round}");
+            }
+        }
+        assert_eq!(read["appsecret"]["set"], round % 2 == 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_are_written_and_never_read() {
     let app = TestApp::start().await;
     let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;

@@ -307,14 +307,13 @@ pub(super) async fn patch(
     Body(patch): Body<AppPatch>,
 ) -> Result<Json<AppView>, Problem> {
     caller.require(Some(&name), "manage")?;
-    let before = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
-    let mut app = before.clone();
-    patch.apply(&mut app);
-    let errors = app.check_change(&before);
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let app = state.store.apps().update(&app).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    let change = |app: &mut App| {
+        let before = app.clone();
+        patch.apply(app);
+        let errors = app.check_change(&before);
+        if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
+    };
+    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
     state.accounts.refresh().await?;
     Ok(Json(view(&state, &app)))
 }
