@@ -233,7 +233,12 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     assert_eq!(read, set);
     assert_eq!((&read["config"]["greeting"], &read["kv"], &read["users"]), (&json!("嗨"), &json!(true), &json!(false)));
     let (_, list) = app.api(Method::GET, "/apps/shop/plugins", None).await;
-    assert_eq!(list["items"], json!([read]));
+    assert_eq!(list["items"], json!([&read]));
+    let wrong = json!({"http_hosts": ["https://a.example/path"], "wechat_apis": ["/../x"], "orders": ["own"]});
+    let (status, problem) = app.api(Method::PUT, "/apps/shop/plugins/greeter", Some(wrong)).await;
+    let errors: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!((status, errors), (422, vec![json!("http_hosts"), json!("wechat_apis"), json!("orders")]));
+    assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await, (200, read));
     assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, 204);
     assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await.0, 404);
 }
