@@ -67,6 +67,24 @@ async fn patches_of_different_fields_at_once_lose_nothing_of_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_waits_for_its_token_says_so() {
+    let app = TestApp::start().await;
+    for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {
+        let new = json!({"name": kind, "type": kind, "appid": "wx1"});
+        let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
+        assert_eq!(status, 201, "{created}");
+        if ["pay_partner", "other"].contains(&kind) {
+            assert!(created.get("warnings").is_none(), "{created}");
+            continue;
+        }
+        assert!(created["warnings"][0].as_str().unwrap().starts_with("token: "), "{created}");
+        assert_eq!(app.request(Method::GET, &format!("/wechat/{kind}/"), None).await.0, 404);
+        let (_, changed) = app.api(Method::PATCH, &format!("/apps/{kind}"), Some(json!({"token": "sometoken"}))).await;
+        assert!(changed.get("warnings").is_none(), "{changed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_are_written_and_never_read() {
     let app = TestApp::start().await;
     let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;

@@ -229,9 +229,14 @@ fn view(state: &AppState, app: &App) -> AppView {
     }
 }
 
-/// A plugin may be named before its file is there: then calls fail softly.
+/// A plugin may be named before its file is there: then calls fail softly. An app may wait for its token: its webhook
+/// is not there until then.
 fn warnings(state: &AppState, app: &App) -> Vec<String> {
     let mut warnings = Vec::new();
+    let gets_messages = matches!(app.app_type, AppType::Service | AppType::Subscription | AppType::Miniprogram);
+    if gets_messages && app.token.is_none() {
+        warnings.push("token: the app takes no messages until it has one".to_owned());
+    }
     for (field, target) in [("message_handler", &app.message_handler), ("order_hook", &app.order_hook)] {
         let Some(target) = target else { continue };
         let loaded = state.plugins.find(&target.plugin).and_then(|plugin| plugin.loaded.clone());
