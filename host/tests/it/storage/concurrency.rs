@@ -77,7 +77,7 @@ async fn changes_of_one_app_at_once_lose_nothing_of_each_other() {
             let store = stores[number % 2].clone();
             tokio::spawn(async move {
                 let add = |app: &mut App| {
-                    app.description.push_str(&format!("{number} "));
+                    app.description = format!("{} {number}", app.description);
                     Ok::<_, StoreError>(())
                 };
                 store.apps().change("shop", add).await.unwrap().unwrap();
