@@ -90,7 +90,16 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             let public_url = settings.load(Overrides::default())?.public_url;
             let app = store.apps().insert(&app).await?;
             args.output.print(&view(&app), || {
-                format!("added; its address at WeChat (服务器地址) is {public_url}/wechat/{}/", app.name)
+                let address = format!("its address at WeChat (服务器地址) is {public_url}/wechat/{}/", app.name);
+                if app.token.is_some() {
+                    format!("added; {address}")
+                } else {
+                    format!(
+                        "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{}, or \
+                         remove the app and add it again with WECHAT_TOKEN set; then {address}",
+                        app.name
+                    )
+                }
             })?;
         }
         AppCommand::List(output) => {

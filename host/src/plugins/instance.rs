@@ -49,6 +49,7 @@ pub(super) struct State {
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) lines_logged: u32,
+    pub(super) kv_calls: u32,
     memory: Memory,
     wasi: WasiCtx,
     resources: ResourceTable,
@@ -153,6 +154,7 @@ impl Sandbox {
             database: self.database.clone(),
             ends: Instant::now() + timeout,
             lines_logged: 0,
+            kv_calls: 0,
             memory: Memory { bytes: 0, limit: self.limits.memory, elements: 0 },
             wasi: WasiCtx::builder()
                 .stdout(output.clone())

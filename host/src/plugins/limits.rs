@@ -74,6 +74,9 @@ pub const KV_KEYS: u64 = 100_000;
 /// See [`KV_VALUE_BYTES`].
 pub const KV_TOTAL_BYTES: u64 = 64 << 20;
 
+/// How often one call may use the key-value store: each write takes the database's lock, which all share.
+pub const KV_CALLS: u32 = 256;
+
 /// What the operator may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

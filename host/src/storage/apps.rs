@@ -7,6 +7,10 @@ use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, s
 use crate::model::App;
 use crate::secret::{Secret, SecretKey};
 
+const FIND: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
+     encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, updated_at \
+     FROM apps WHERE name = $1";
+
 /// The apps. Names are unique; what the fields hold was checked before ([`App::check`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Apps<'a>(pub(super) &'a Store);
@@ -23,14 +27,11 @@ impl Apps<'_> {
 
     /// The app of that name.
     pub async fn find(&self, name: &str) -> Result<Option<App>, StoreError> {
-        const SQL: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
-             encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, created_at, updated_at \
-             FROM apps WHERE name = $1";
         if !may_be_stored(&[name]) {
             return Ok(None);
         }
         let row: Option<AppRow> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(name).fetch_optional(pool).await)?;
+            on_db!(&self.0.db, pool => sqlx::query_as(FIND).bind(name).fetch_optional(pool).await)?;
         row.map(|row| row.open(&self.0.key)).transpose()
     }
 
@@ -74,16 +75,43 @@ impl Apps<'_> {
         Ok(app)
     }
 
-    /// Replaces everything of the app but its name and its time of creation; none when there is no such app.
-    pub async fn update(&self, app: &App) -> Result<Option<App>, StoreError> {
+    /// Changes the app of that name: reads it, lets `change` set what it wants and check it, and stores the outcome, all
+    /// in one transaction, so that changes made at once lose nothing of each other. Gives back the app as it is now;
+    /// none when there is none of that name. Name and time of creation stay, and an error of `change` changes nothing.
+    pub async fn change<E: From<StoreError>>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut App) -> Result<(), E>,
+    ) -> Result<Option<App>, E> {
+        if !may_be_stored(&[name]) {
+            return Ok(None);
+        }
+        self.change_at_once(name, change).await?
+    }
+
+    async fn change_at_once<E>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut App) -> Result<(), E>,
+    ) -> Result<Result<Option<App>, E>, StoreError> {
         const SQL: &str = "UPDATE apps SET title = $2, description = $3, app_type = $4, appid = $5, verified = $6, \
              appsecret = $7, token = $8, encoding_mode = $9, encoding_aes_key = $10, previous_encoding_aes_key = $11, \
-             message_handler = $12, order_hook = $13, updated_at = $14 WHERE name = $1 RETURNING created_at";
-        let app = App { updated_at: self.0.clock.now(), ..app.clone() };
-        let row = AppRow::seal(&app, &self.0.key);
-        let created_at: Option<i64> = in_transaction!(&self.0.db, connection => {
+             message_handler = $12, order_hook = $13, updated_at = $14 WHERE name = $1";
+        let app = in_transaction!(&self.0.db, connection => {
+            // Before reading: the next change of any app waits here until this one is over.
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            let created_at = sqlx::query_scalar(SQL)
+            let row: Option<AppRow> = sqlx::query_as(FIND).bind(name).fetch_optional(&mut *connection).await?;
+            let Some(row) = row else { return Ok(Ok(None)) };
+            let before = row.open(&self.0.key)?;
+            let mut app = before.clone();
+            if let Err(error) = change(&mut app) {
+                return Ok(Err(error));
+            }
+            app.name = before.name;
+            app.created_at = before.created_at;
+            app.updated_at = self.0.clock.now();
+            let row = AppRow::seal(&app, &self.0.key);
+            sqlx::query(SQL)
                 .bind(&row.name)
                 .bind(&row.title)
                 .bind(&row.description)
@@ -98,15 +126,11 @@ impl Apps<'_> {
                 .bind(&row.message_handler)
                 .bind(&row.order_hook)
                 .bind(row.updated_at)
-                .fetch_optional(&mut *connection)
+                .execute(&mut *connection)
                 .await?;
-            if created_at.is_none() {
-                // Nothing changed: the counter stays too.
-                return Ok(None);
-            }
-            created_at
+            app
         });
-        Ok(created_at.map(|created_at| App { created_at: from_sql(created_at), ..app }))
+        Ok(Ok(Some(app)))
     }
 
     /// Deletes the app with all that belongs to it; false when there is no such app.

@@ -104,9 +104,12 @@ impl Store {
         self.check_secret_key().await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and lets itself be written to.
     pub async fn ping(&self) -> Result<(), StoreError> {
         on_db!(&self.db, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        if let Db::Sqlite { writer, .. } = &self.db {
+            writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{Db, StoreError};
@@ -26,6 +27,9 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool()
         .max_connections(1)
+        // After a full disk SQLite has rolled back by itself, and the driver, whose own rollback then fails, believes
+        // for good to be in a transaction: a new connection takes the place of such a one.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
         .await
         .map_err(|source| StoreError::Connect { url: format!("sqlite://{}", path.display()), source })?;
@@ -44,4 +48,61 @@ async fn create(path: PathBuf) -> io::Result<()> {
         }
     };
     tokio::task::spawn_blocking(create).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sqlx::SqlitePool;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        config::DatabaseUrl,
+        model::{App, AppType},
+        secret::SecretKey,
+        storage::Store,
+    };
+
+    async fn opened(folder: &Path) -> (Store, SqlitePool) {
+        let url = DatabaseUrl::Sqlite(folder.join("weft.db"));
+        let store = Store::open(&url, Arc::new(SecretKey::generate()), Clock::system()).await.unwrap();
+        store.migrate().await.unwrap();
+        let Db::Sqlite { writer, .. } = &store.db else { panic!("not SQLite: {store:?}") };
+        let writer = writer.clone();
+        (store, writer)
+    }
+
+    #[tokio::test]
+    async fn writes_work_again_when_a_full_disk_has_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, writer) = opened(folder.path()).await;
+        let app = App { description: "x".repeat(1 << 20), ..App::new("shop", AppType::Other, "wx1") };
+        // The file may not grow beyond what it is; SQLite says then what it says of a full disk.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&writer).await.unwrap();
+        let error = store.apps().insert(&app).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Database(cause) if cause.to_string().contains("disk is full")),
+            "{error:?}"
+        );
+
+        sqlx::query("PRAGMA max_page_count = 1000000").execute(&writer).await.unwrap();
+        for name in ["shop", "blog"] {
+            store.apps().insert(&App { name: name.to_owned(), ..app.clone() }).await.unwrap();
+        }
+        assert_eq!(store.apps().list().await.unwrap().len(), 2);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_ping_fails_when_nothing_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, writer) = opened(folder.path()).await;
+        store.ping().await.unwrap();
+        writer.close().await;
+        assert_eq!(store.apps().list().await.unwrap(), [], "reading works");
+        assert!(store.ping().await.is_err());
+        store.close().await;
+    }
 }

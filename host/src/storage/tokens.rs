@@ -71,12 +71,11 @@ impl Tokens<'_> {
         Ok(deleted > 0)
     }
 
-    /// The token whose text this is; none when it is unknown, revoked or over.
+    /// The token whose text this is; none when it is unknown, revoked or over. That it was used is written down if it
+    /// can be.
     pub async fn authenticate(&self, text: &str) -> Result<Option<ApiToken>, StoreError> {
         const SQL: &str = "SELECT id, name, permissions, created_at, last_used_at, expires_at FROM api_tokens \
              WHERE digest = $1";
-        const USED: &str = "UPDATE api_tokens SET last_used_at = $2 \
-             WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
         if !text.starts_with(PREFIX) {
             return Ok(None);
         }
@@ -90,12 +89,27 @@ impl Tokens<'_> {
         }
         let stale = now.saturating_sub(LAST_USED_SECONDS);
         if token.last_used_at.is_none_or(|last| last <= stale) {
-            in_transaction!(&self.0.db, connection => {
-                sqlx::query(USED).bind(&token.id).bind(to_sql(now)).bind(to_sql(stale)).execute(&mut *connection).await?;
-            });
-            token.last_used_at = Some(now);
+            match self.mark_used(&token.id, now, stale).await {
+                Ok(()) => token.last_used_at = Some(now),
+                // A full disk must not lock out those who could make room.
+                Err(error) => tracing::warn!(
+                    token = token.id,
+                    error = &error as &dyn std::error::Error,
+                    "when the token was last used could not be written"
+                ),
+            }
         }
         Ok(Some(token))
+    }
+
+    /// Writes that the token was used `now`, unless it was used after `stale`.
+    async fn mark_used(&self, id: &str, now: u64, stale: u64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE api_tokens SET last_used_at = $2 \
+             WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(id).bind(to_sql(now)).bind(to_sql(stale)).execute(&mut *connection).await?;
+        });
+        Ok(())
     }
 }
 

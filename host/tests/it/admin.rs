@@ -37,6 +37,54 @@ async fn an_app_is_created_read_changed_listed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patches_of_different_fields_at_once_lose_nothing_of_each_other() {
+    let app = TestApp::start().await;
+    assert_eq!(app.api(Method::POST, "/apps", Some(shop())).await.0, 201);
+    for round in 0..5 {
+        let text = format!("round {round}");
+        let patches = [
+            json!({"title": text}),
+            json!({"description": text}),
+            json!({"verified": round % 2 == 1}),
+            json!({"type": if round % 2 == 0 { "subscription" } else { "service" }}),
+            json!({"encoding_mode": if round % 2 == 0 { "plain" } else { "compatible" }}),
+            json!({"message_handler": format!("greeter/r{round}")}),
+            json!({"order_hook": format!("shop/r{round}")}),
+            json!({"appsecret": (round % 2 == 1).then_some("0c79e1fa963cd80cc0be99b20a18faeb")}),
+        ];
+        let answers = patches.iter().map(|patch| app.api(Method::PATCH, "/apps/shop", Some(patch.clone())));
+        for (status, answer) in futures::future::join_all(answers).await {
+            assert_eq!(status, 200, "{answer}");
+        }
+        let (_, read) = app.api(Method::GET, "/apps/shop", None).await;
+        for patch in &patches[..7] {
+            for (field, value) in patch.as_object().unwrap() {
+                assert_eq!(&read[field], value, "{round}");
+            }
+        }
+        assert_eq!(read["appsecret"]["set"], round % 2 == 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_waits_for_its_token_says_so() {
+    let app = TestApp::start().await;
+    for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {
+        let new = json!({"name": kind, "type": kind, "appid": "wx1"});
+        let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
+        assert_eq!(status, 201, "{created}");
+        if ["pay_partner", "other"].contains(&kind) {
+            assert!(created.get("warnings").is_none(), "{created}");
+            continue;
+        }
+        assert!(created["warnings"][0].as_str().unwrap().starts_with("token: "), "{created}");
+        assert_eq!(app.request(Method::GET, &format!("/wechat/{kind}/"), None).await.0, 404);
+        let (_, changed) = app.api(Method::PATCH, &format!("/apps/{kind}"), Some(json!({"token": "sometoken"}))).await;
+        assert!(changed.get("warnings").is_none(), "{changed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_are_written_and_never_read() {
     let app = TestApp::start().await;
     let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;
@@ -203,7 +251,12 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     assert_eq!(read, set);
     assert_eq!((&read["config"]["greeting"], &read["kv"], &read["users"]), (&json!("嗨"), &json!(true), &json!(false)));
     let (_, list) = app.api(Method::GET, "/apps/shop/plugins", None).await;
-    assert_eq!(list["items"], json!([read]));
+    assert_eq!(list["items"], json!([&read]));
+    let wrong = json!({"http_hosts": ["https://a.example/path"], "wechat_apis": ["/../x"], "orders": ["own"]});
+    let (status, problem) = app.api(Method::PUT, "/apps/shop/plugins/greeter", Some(wrong)).await;
+    let errors: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
+    assert_eq!((status, errors), (422, vec![json!("http_hosts"), json!("wechat_apis"), json!("orders")]));
+    assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await, (200, read));
     assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, 204);
     assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await.0, 404);
 }

@@ -42,6 +42,21 @@ fn apps_are_added_listed_shown_and_removed() {
 }
 
 #[test]
+fn an_app_without_a_token_is_told_to_get_one_before_its_address_is_of_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |name, more: &[&str]| {
+        let add = [&["app", "add", name, "--type", "service", "--appid", "wx1"], more].concat();
+        let output = weft(folder.path(), &add);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let waits = add("waits", &[]);
+    assert!(waits.starts_with("added; it takes no messages until it has a token: "), "{waits}");
+    let ready = add("ready", &["--token", "sometoken"]);
+    assert!(ready.contains("/wechat/ready/") && !ready.contains("until"), "{ready}");
+}
+
+#[test]
 fn a_token_is_printed_once_and_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let created = json(&weft(folder.path(), &["token", "create", "--name", "ci", "--json"]));

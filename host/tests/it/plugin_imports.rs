@@ -67,6 +67,18 @@ async fn a_store_is_there_only_by_grant_and_is_the_apps_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_call_uses_the_store_so_often_and_no_more() {
+    let (app, account) = server().await;
+    set(&app, "shop", json!({"kv": true})).await;
+    for _ in 0..2 {
+        let answer = ask(&account, "kv-flood").await.unwrap();
+        assert!(answer.starts_with("256 written, then "), "{answer}");
+        assert!(answer.contains("256 times"), "{answer}");
+    }
+    assert_eq!(ask(&account, "kv-count").await.as_deref(), Some("1"), "the next call counts anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compare_and_set_loses_no_count() {
     let (app, account) = server().await;
     set(&app, "shop", json!({"kv": true})).await;

@@ -34,14 +34,14 @@ pub(super) struct AppPluginView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Granted {
-    /// JSON handed to the plugin as it is.
+    /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
     config: serde_json::Map<String, serde_json::Value>,
     /// A key-value store of its own.
     kv: bool,
-    /// Hosts that it may call.
+    /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`.
     http_hosts: Vec<String>,
-    /// Paths of WeChat's API that it may call.
+    /// Beginnings of the paths of WeChat's API that it may call, such as `/cgi-bin/message/`.
     wechat_apis: Vec<String>,
     /// The app's users.
     users: bool,

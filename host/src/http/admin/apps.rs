@@ -229,9 +229,14 @@ fn view(state: &AppState, app: &App) -> AppView {
     }
 }
 
-/// A plugin may be named before its file is there: then calls fail softly.
+/// A plugin may be named before its file is there: then calls fail softly. An app may wait for its token: its webhook
+/// is not there until then.
 fn warnings(state: &AppState, app: &App) -> Vec<String> {
     let mut warnings = Vec::new();
+    let gets_messages = matches!(app.app_type, AppType::Service | AppType::Subscription | AppType::Miniprogram);
+    if gets_messages && app.token.is_none() {
+        warnings.push("token: the app takes no messages until it has one".to_owned());
+    }
     for (field, target) in [("message_handler", &app.message_handler), ("order_hook", &app.order_hook)] {
         let Some(target) = target else { continue };
         let loaded = state.plugins.find(&target.plugin).and_then(|plugin| plugin.loaded.clone());
@@ -307,14 +312,13 @@ pub(super) async fn patch(
     Body(patch): Body<AppPatch>,
 ) -> Result<Json<AppView>, Problem> {
     caller.require(Some(&name), "manage")?;
-    let before = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
-    let mut app = before.clone();
-    patch.apply(&mut app);
-    let errors = app.check_change(&before);
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let app = state.store.apps().update(&app).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    let change = |app: &mut App| {
+        let before = app.clone();
+        patch.apply(app);
+        let errors = app.check_change(&before);
+        if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
+    };
+    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
     state.accounts.refresh().await?;
     Ok(Json(view(&state, &app)))
 }

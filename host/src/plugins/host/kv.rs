@@ -10,7 +10,7 @@ use crate::{
             types::Error,
         },
         instance::State,
-        limits::{KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
+        limits::{KV_CALLS, KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
     },
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
 };
@@ -31,14 +31,20 @@ impl Granted {
 }
 
 impl State {
-    fn granted_kv(&self) -> wasmtime::Result<Result<Granted, Error>> {
+    /// Counts what it grants.
+    fn granted_kv(&mut self) -> wasmtime::Result<Result<Granted, Error>> {
         let subject = self.subject()?;
-        Ok(if subject.granted.as_ref().is_some_and(|granted| granted.kv) {
-            let (app, plugin) = (Arc::clone(&subject.app), Arc::clone(&self.plugin));
-            Ok(Granted { database: self.database.clone(), app, plugin })
-        } else {
-            Err(Error::Denied("the operator has not granted `kv` to this plugin for this app".to_owned()))
-        })
+        let app = Arc::clone(&subject.app);
+        if !subject.granted.as_ref().is_some_and(|granted| granted.kv) {
+            let text = "the operator has not granted `kv` to this plugin for this app";
+            return Ok(Err(Error::Denied(text.to_owned())));
+        }
+        if self.kv_calls >= KV_CALLS {
+            let text = format!("one call of a plugin may use the key-value store {KV_CALLS} times");
+            return Ok(Err(Error::Limited(text)));
+        }
+        self.kv_calls += 1;
+        Ok(Ok(Granted { database: self.database.clone(), app, plugin: Arc::clone(&self.plugin) }))
     }
 }
 

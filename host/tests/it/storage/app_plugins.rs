@@ -13,10 +13,10 @@ fn granted() -> AppPlugin {
     AppPlugin {
         config: json!({"greeting": "你好\u{0}", "limits": [1, 2.5, null]}),
         kv: true,
-        http_hosts: vec!["api.example.com".to_owned()],
+        http_hosts: vec!["https://api.example.com".to_owned()],
         wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
         users: true,
-        orders: vec!["find".to_owned()],
+        orders: vec!["read".to_owned()],
         ..AppPlugin::new("shop", "greeter")
     }
 }

@@ -51,8 +51,11 @@ async fn an_app_that_is_not_there_is_none() {
             assert_eq!(store.apps().find(name).await.unwrap(), None, "{name:?}");
             assert!(!store.apps().delete(name).await.unwrap(), "{name:?}");
         }
-        let other = App::new("other", AppType::Other, "wx1");
-        assert_eq!(store.apps().update(&other).await.unwrap(), None);
+        for name in ["other", "sh\0p"] {
+            let outcome: Result<_, StoreError> =
+                store.apps().change(name, |_| panic!("there is nothing to change")).await;
+            assert_eq!(outcome.unwrap(), None, "{name:?}");
+        }
         assert_eq!(store.apps().list().await.unwrap().len(), 1);
         store.close().await;
     })
@@ -76,22 +79,43 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_update_replaces_the_fields_and_keeps_the_time_of_creation() {
+async fn a_change_sets_the_fields_and_keeps_the_name_and_the_time_of_creation() {
     on_every_database(async |database| {
         let store = database.open().await;
         store.apps().insert(&full()).await.unwrap();
         database.clock.advance(Duration::from_mins(1));
-        let change = App {
+        let wanted = App {
             title: "new".to_owned(),
             token: Some(Secret::new("another")),
             appsecret: None,
             message_handler: None,
-            created_at: 5,
             ..full()
         };
-        let updated = store.apps().update(&change).await.unwrap().unwrap();
-        assert_eq!(updated, App { created_at: START, updated_at: START + 60, ..change });
-        assert_eq!(store.apps().find("shop").await.unwrap(), Some(updated));
+        let set = |app: &mut App| {
+            *app = App { name: "other".to_owned(), created_at: 5, ..wanted.clone() };
+            Ok::<_, StoreError>(())
+        };
+        let changed = store.apps().change("shop", set).await.unwrap().unwrap();
+        assert_eq!(changed, App { created_at: START, updated_at: START + 60, ..wanted });
+        assert_eq!(store.apps().list().await.unwrap(), [changed]);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_changes_nothing() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let before = store.apps().insert(&full()).await.unwrap();
+        let refuse = |app: &mut App| {
+            app.title = "new".to_owned();
+            Err(StoreError::Corrupt { what: "the title".to_owned() })
+        };
+        let error = store.apps().change("shop", refuse).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Corrupt { what } if what == "the title"), "{error:?}");
+        assert_eq!(store.apps().list().await.unwrap(), [before]);
+        assert_eq!(store.apps().revision().await.unwrap(), 1);
         store.close().await;
     })
     .await;
@@ -104,12 +128,13 @@ async fn every_change_and_nothing_else_moves_the_revision() {
         let replica = database.connect().await;
         let revision = async || replica.apps().revision().await.unwrap();
         assert_eq!(revision().await, 0);
-        let app = add_app(&store, "shop").await;
+        add_app(&store, "shop").await;
         assert_eq!(revision().await, 1);
-        store.apps().update(&app).await.unwrap();
+        let keep = |_: &mut App| Ok::<_, StoreError>(());
+        store.apps().change("shop", keep).await.unwrap();
         assert_eq!(revision().await, 2);
         store.apps().list().await.unwrap();
-        store.apps().update(&App { name: "other".to_owned(), ..app }).await.unwrap();
+        store.apps().change("other", keep).await.unwrap();
         store.apps().delete("other").await.unwrap();
         assert_eq!(revision().await, 2);
         store.apps().delete("shop").await.unwrap();

@@ -29,7 +29,8 @@ async fn sixty_four_writers_in_two_processes_do_not_lock_each_other_out() {
                     store.plugin_kv().set(&app.name, "p", write("key", &[round]), &QUOTA).await.unwrap();
                     store.apps().find(&app.name).await.unwrap().unwrap();
                 }
-                store.apps().update(&app).await.unwrap().unwrap();
+                let keep = |_: &mut App| Ok::<_, StoreError>(());
+                store.apps().change(&app.name, keep).await.unwrap().unwrap();
             })
         });
         for outcome in join_all(writing.collect::<Vec<_>>()).await {
@@ -60,6 +61,35 @@ async fn one_of_many_takes_a_name() {
         });
         let winners: i32 = join_all(inserting.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).sum();
         assert_eq!(winners, 1);
+        for store in stores {
+            store.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_app_at_once_lose_nothing_of_each_other() {
+    on_every_database(async |database| {
+        let stores = [database.open().await, database.open().await];
+        add_app(&stores[0], "shop").await;
+        let changing = (0..40).map(|number| {
+            let store = stores[number % 2].clone();
+            tokio::spawn(async move {
+                let add = |app: &mut App| {
+                    app.description = format!("{} {number}", app.description);
+                    Ok::<_, StoreError>(())
+                };
+                store.apps().change("shop", add).await.unwrap().unwrap();
+            })
+        });
+        for outcome in join_all(changing.collect::<Vec<_>>()).await {
+            outcome.unwrap();
+        }
+        let app = stores[0].apps().find("shop").await.unwrap().unwrap();
+        let mut numbers: Vec<usize> = app.description.split_whitespace().map(|text| text.parse().unwrap()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..40).collect::<Vec<_>>());
         for store in stores {
             store.close().await;
         }

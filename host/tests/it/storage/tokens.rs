@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::database::{START, on_every_database};
+use sqlx::{Connection, SqliteConnection};
+
+use crate::support::database::{START, on_every_database, on_sqlite};
 
 #[tokio::test]
 async fn a_token_is_known_by_its_text_alone() {
@@ -72,6 +74,26 @@ async fn the_last_use_is_written_at_most_once_a_minute() {
         assert_eq!(use_after(1).await, Some(START + 1));
         assert_eq!(use_after(59).await, Some(START + 1));
         assert_eq!(use_after(1).await, Some(START + 61));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_let_in_when_its_use_cannot_be_written() {
+    on_sqlite(async |database| {
+        let store = database.open().await;
+        let (_, text) = store.tokens().create("ci", &[], None).await.unwrap();
+        let mut other = SqliteConnection::connect(database.file().unwrap().to_str().unwrap()).await.unwrap();
+        let trigger = "CREATE TRIGGER full BEFORE UPDATE ON api_tokens BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+        sqlx::query(trigger).execute(&mut other).await.unwrap();
+        let token = store.tokens().authenticate(text.expose()).await.unwrap().unwrap();
+        assert_eq!(token.last_used_at, None);
+
+        sqlx::query("DROP TRIGGER full").execute(&mut other).await.unwrap();
+        let token = store.tokens().authenticate(text.expose()).await.unwrap().unwrap();
+        assert_eq!(token.last_used_at, Some(START));
+        other.close().await.unwrap();
         store.close().await;
     })
     .await;

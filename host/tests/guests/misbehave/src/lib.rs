@@ -38,6 +38,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "context" => described(context),
         "config" => context.config::<Settings>()?.greeting,
         "kv-count" => count()?.to_string(),
+        "kv-flood" => kv_flood(),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
             Some(seconds) => {
@@ -75,6 +76,17 @@ fn count() -> Result<u64, Error> {
             Ok(_) => return Ok(number),
             Err(Error::Conflict(_)) => {}
             Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How many writes went through, and what ended them.
+fn kv_flood() -> String {
+    let mut written = 0;
+    loop {
+        match kv::set("flood", "x", None) {
+            Ok(_) => written += 1,
+            Err(error) => return format!("{written} written, then {error}"),
         }
     }
 }
