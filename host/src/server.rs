@@ -120,7 +120,9 @@ impl Server {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
-        let serving = listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, stop.clone()));
+        let limits = http::ConnectionLimits::shared_by(listeners.len());
+        let serving =
+            listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
         background.close();
         background.wait().await;

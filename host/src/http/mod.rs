@@ -27,7 +27,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, plugins::Plugins, storage::Store};
 
-pub use listener::serve;
+pub use listener::{ConnectionLimits, serve};
 
 /// What handlers ask for. Clones share it.
 #[derive(Clone)]

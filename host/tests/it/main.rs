@@ -5,6 +5,7 @@
 mod admin;
 mod command;
 mod config;
+mod connections;
 mod floors;
 mod plugin_imports;
 mod plugin_limits;
