@@ -130,7 +130,7 @@ impl Server {
 
     fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let _ = stream.set_nodelay(true);
-        let (requests, counted) = watch::channel(0);
+        let (requests, counted) = watch::channel(Requests::default());
         let requests = Arc::new(requests);
         let routes = self.routes.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
         let routes = TowerToHyperService::new(routes);
@@ -160,32 +160,41 @@ impl Server {
     }
 }
 
+/// The requests of one connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Requests {
+    total: u64,
+    in_flight: usize,
+}
+
 /// Counts a connection's request for as long as it is being answered.
-struct InFlight(Arc<watch::Sender<usize>>);
+struct InFlight(Arc<watch::Sender<Requests>>);
 
 impl InFlight {
-    fn new(requests: &Arc<watch::Sender<usize>>) -> Self {
-        requests.send_modify(|requests| *requests += 1);
+    fn new(requests: &Arc<watch::Sender<Requests>>) -> Self {
+        requests.send_modify(|requests| {
+            requests.total += 1;
+            requests.in_flight += 1;
+        });
         Self(Arc::clone(requests))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.send_modify(|requests| *requests -= 1);
+        self.0.send_modify(|requests| requests.in_flight -= 1);
     }
 }
 
 /// Ends when a connection has had no request for longer than it may.
-async fn silence(mut requests: watch::Receiver<usize>, limits: ConnectionLimits) {
-    let mut limit = limits.head;
+async fn silence(mut requests: watch::Receiver<Requests>, limits: ConnectionLimits) {
     loop {
-        let busy = *requests.borrow_and_update() > 0;
+        let now = *requests.borrow_and_update();
+        let limit = if now.total == 0 { limits.head } else { limits.idle };
         let change = requests.changed();
-        let changed = if busy { Ok(change.await) } else { tokio::time::timeout(limit, change).await };
-        match changed {
-            Ok(Ok(())) => limit = limits.idle,
-            Ok(Err(_)) | Err(_) => return,
+        let changed = if now.in_flight > 0 { Ok(change.await) } else { tokio::time::timeout(limit, change).await };
+        if !matches!(changed, Ok(Ok(()))) {
+            return;
         }
     }
 }
