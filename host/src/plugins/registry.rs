@@ -212,11 +212,11 @@ impl Plugins {
     ///
     /// # Errors
     /// When the name or the file is refused, or the folder cannot be written: then nothing changes.
-    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Plugin>, UploadError> {
+    pub async fn upload(&self, name: &str, bytes: bytes::Bytes) -> Result<Arc<Plugin>, UploadError> {
         if !is_plugin_name(name) {
             return Err(UploadError::Name);
         }
-        let loaded = self.check(name, bytes.clone()).await?;
+        let loaded = self.check(name, bytes.to_vec()).await?;
         let (folder, file) = (self.0.folder.clone(), self.file(name));
         tokio::task::spawn_blocking(move || place(&folder, &file, &bytes))
             .await
