@@ -161,7 +161,7 @@ mod tests {
         let routes = Router::new()
             .route("/", slow)
             .layer(middleware::from_fn(move |request, next| within(limit, request, next)));
-        let response = tower::ServiceExt::oneshot(routes, Request::default()).await.unwrap();
+        let response = tower::ServiceExt::<Request>::oneshot(routes, Request::default()).await.unwrap();
         assert_eq!(response.status(), 504);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
