@@ -1,15 +1,9 @@
 //! The composition root: from a configuration to a running server.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -23,7 +17,10 @@ use crate::{
     storage::Store,
 };
 
-/// A server that has opened its database and loaded its plugins, and listens.
+/// How long handlers may go on when the process stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that has its sockets and its database. It loads its plugins when it runs.
 pub struct Server {
     state: AppState,
     listeners: Vec<(TcpListener, axum::Router)>,
@@ -42,11 +39,17 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store,
 }
 
 impl Server {
-    /// Prepares everything up to the sockets, so that what is wrong shows before anything answers.
+    /// Prepares everything that can be wrong before anything answers.
     ///
     /// # Errors
     /// When a part cannot start; the text says which and why.
     pub async fn prepare(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let (listen, admin_listen) = (config.listen, config.admin_listen.filter(|admin| *admin != config.listen));
+        let listener = bind(listen).await?;
+        let admin_listener = match admin_listen {
+            Some(admin) => Some(bind(admin).await?),
+            None => None,
+        };
         let (store, key) = open_store(&config, clock.clone()).await?;
         let accounts = Accounts::load(store.clone()).await.context("the apps")?;
         let settings = Settings {
@@ -57,11 +60,9 @@ impl Server {
         };
         let plugins = Plugins::new(settings, store.clone())
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-        let mut watcher = Watcher::new(plugins.clone())
+        let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
-        watcher.load_all().await;
         let dispatcher = Dispatcher::new(plugins.clone(), clock.clone(), &config.webhook);
-        let (listen, admin_listen) = (config.listen, config.admin_listen);
         let state = AppState {
             config: Arc::new(config),
             clock,
@@ -69,16 +70,12 @@ impl Server {
             accounts,
             dispatcher,
             plugins,
-            plugins_ready: Arc::new(AtomicBool::new(true)),
+            uploads: Arc::new(Semaphore::new(http::UPLOADS)),
         };
-        let mut listeners = Vec::new();
-        match admin_listen {
-            Some(admin) if admin != listen => {
-                listeners.push((bind(listen).await?, http::public(&state)));
-                listeners.push((bind(admin).await?, http::operator(&state)));
-            }
-            _ => listeners.push((bind(listen).await?, http::everything(&state))),
-        }
+        let listeners = match admin_listener {
+            Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
+            None => vec![(listener, http::everything(&state))],
+        };
         Ok(Self { state, listeners, watcher })
     }
 
@@ -109,24 +106,39 @@ impl Server {
         &self.state
     }
 
-    /// Serves until `stop`; then requests in flight end, and the database is closed.
+    /// Serves at once and loads the plugins meanwhile, until `stop`; then requests and handlers in
+    /// flight end, and the database is closed.
     pub async fn run(self, stop: CancellationToken) {
         let Self { state, listeners, watcher } = self;
         let background = TaskTracker::new();
         for task in [
-            futures::future::Either::Left(watcher.run()),
+            futures::future::Either::Left(follow_folder(watcher, state.clone())),
             futures::future::Either::Right(state.accounts.clone().follow()),
         ] {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
-        let serving = listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, stop.clone()));
+        let limits = http::ConnectionLimits::shared_by(listeners.len());
+        let serving =
+            listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
+        // Handlers go on when their connection ends; what they write must be written.
+        if tokio::time::timeout(STOP_TIMEOUT, state.dispatcher.finish()).await.is_err() {
+            tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
+        }
         background.close();
         background.wait().await;
-        state.plugins_ready.store(false, Relaxed);
         state.store.close().await;
     }
+}
+
+/// Loads what lies in the plugins folder, says so, and follows the folder.
+async fn follow_folder(mut watcher: Watcher, state: AppState) {
+    watcher.load_all().await;
+    let plugins = state.plugins.list();
+    let ready = plugins.iter().filter(|plugin| plugin.loaded.is_some()).count();
+    tracing::info!(ready, failed = plugins.len() - ready, "the plugins folder has been read");
+    watcher.run().await;
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

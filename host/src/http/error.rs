@@ -1,13 +1,15 @@
 //! What the admin API answers when it cannot do what it was asked: `application/problem+json`
 //! (RFC 9457).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -85,6 +87,24 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
+    /// 405.
+    pub(super) fn method_not_allowed(method: &Method) -> Self {
+        let detail = format!("this path does not take {method}; the header `Allow` names what it takes");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+    }
+
+    /// 503: to be tried again after a second.
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    }
+
+    /// 504.
+    pub(super) fn timeout(limit: Duration) -> Self {
+        let detail =
+            format!("the request took longer than {} s; what it asked for may have been done", limit.as_secs());
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail)
+    }
+
     /// 401.
     pub(super) fn unauthorized() -> Self {
         Self::new(
@@ -114,6 +134,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }

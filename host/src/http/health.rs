@@ -1,7 +1,5 @@
 //! `/healthz` and `/readyz`: for load balancers and supervisors.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,8 +24,7 @@ pub(super) async fn healthz() -> &'static str {
 /// 200 when the process can do its work, 503 otherwise.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
-    let readiness =
-        Readiness { database: state.store.ping().await.is_ok(), plugins: state.plugins_ready.load(Relaxed) };
+    let readiness = Readiness { database: state.store.ping().await.is_ok(), plugins: state.plugins.is_ready() };
     let status = if readiness.database && readiness.plugins { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }

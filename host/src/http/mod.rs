@@ -6,28 +6,28 @@ mod health;
 mod listener;
 mod webhook;
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderName, StatusCode},
+    extract::Request,
+    http::HeaderName,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::get,
 };
-use tower::ServiceBuilder;
+use tokio::sync::Semaphore;
+use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    timeout::TimeoutLayer,
     trace::TraceLayer,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, plugins::Plugins, storage::Store};
 
-pub use listener::serve;
+pub use listener::{ConnectionLimits, serve};
 
 /// What handlers ask for. Clones share it.
 #[derive(Clone)]
@@ -42,14 +42,20 @@ pub struct AppState {
     pub accounts: Accounts,
     /// The plugin platform.
     pub plugins: Plugins,
-    /// Whether the plugins folder has been read once.
-    pub plugins_ready: Arc<AtomicBool>,
+    /// Turns for uploads: each holds a whole file in memory.
+    pub uploads: Arc<Semaphore>,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }
 
 /// The longest that a request of the admin API may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How many uploads are taken at a time.
+pub(crate) const UPLOADS: usize = 2;
+
+/// The longest request id that is taken over from outside, in characters.
+const REQUEST_ID_CHARACTERS: usize = 64;
 
 /// Names each request in the log and in the answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,7 +78,8 @@ pub fn operator(state: &AppState) -> Router {
     let routes = routes
         .route("/api/v1/openapi.json", get(async move || axum::Json(document)))
         .fallback(admin::no_such_path)
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ADMIN_TIMEOUT))
+        .method_not_allowed_fallback(admin::no_such_method)
+        .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
         .with_state(state.clone());
     observed(routes)
 }
@@ -104,6 +111,7 @@ fn health() -> OpenApiRouter<AppState> {
 fn observed(routes: Router) -> Router {
     routes.layer(
         ServiceBuilder::new()
+            .layer(MapRequestLayer::new(without_odd_id))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
             .layer(TraceLayer::new_for_http().make_span_with(span))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -111,8 +119,48 @@ fn observed(routes: Router) -> Router {
     )
 }
 
-/// The path without its query: that holds signatures.
-fn span(request: &axum::extract::Request) -> tracing::Span {
+/// Answers 504 when a request takes longer than it may.
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => error::Problem::timeout(limit).into_response(),
+    }
+}
+
+/// Drops a request id from outside that is too long or odd for a line of the log; the request then
+/// gets one of ours.
+fn without_odd_id(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    let is_sound = |id: &[u8]| (1..=REQUEST_ID_CHARACTERS).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+    if !headers.get_all(REQUEST_ID).iter().all(|id| is_sound(id.as_bytes())) {
+        headers.remove(REQUEST_ID);
+    }
+    request
+}
+
+/// What every line that a request logs carries, at any level: a span is as visible as its level,
+/// not as the lines in it. The path stands without its query: that holds signatures.
+fn span(request: &Request) -> tracing::Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::debug_span!("request", method = %request.method(), path = request.uri().path(), id)
+    tracing::error_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_answered_with_a_problem() {
+        let slow = get(async || tokio::time::sleep(Duration::from_mins(1)).await);
+        let limit = Duration::from_millis(20);
+        let routes = Router::new()
+            .route("/", slow)
+            .layer(middleware::from_fn(move |request, next| within(limit, request, next)));
+        let response = tower::ServiceExt::<Request>::oneshot(routes, Request::default()).await.unwrap();
+        assert_eq!(response.status(), 504);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["type"], "timeout");
+    }
 }

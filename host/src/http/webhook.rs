@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -45,9 +45,11 @@ enum Rejected {
 /// Answers `echostr` when the signature is right.
 pub(super) async fn verify(
     State(state): State<AppState>,
-    Path(app): Path<String>,
+    app: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Response {
+    // A name that is not even text names no app.
+    let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
     let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -67,10 +69,12 @@ pub(super) async fn verify(
 /// Takes a message and answers it.
 pub(super) async fn deliver(
     State(state): State<AppState>,
-    Path(app): Path<String>,
+    app: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Response {
+    // A name that is not even text names no app.
+    let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
     let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
         return StatusCode::NOT_FOUND.into_response();
     };

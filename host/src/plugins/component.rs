@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::{
     Engine, Store,
@@ -84,7 +85,7 @@ impl Loader {
     ///
     /// # Errors
     /// The first check that it fails.
-    pub(super) async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
+    pub(super) async fn load(&self, name: &str, bytes: Bytes) -> Result<Loaded, LoadError> {
         let this = self.clone();
         let outcome = tokio::task::spawn_blocking(move || this.compile(&bytes)).await;
         let (digest, fresh, pre, exports) =

@@ -12,7 +12,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
+use bytes::Bytes;
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit, SetOnce};
 use wasmtime::component::Instance;
 use weft_wechat::{message::Message, reply::Reply};
 
@@ -50,6 +51,8 @@ pub struct Plugins(Arc<Inner>);
 
 struct Inner {
     set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
+    /// Set when the folder has been read once.
+    first_pass: SetOnce<()>,
     /// Held while the set is replaced, so that no change gets lost.
     writing: Mutex<()>,
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
@@ -151,6 +154,7 @@ impl Plugins {
         let loader = Loader::new(Cache::new(cache, cache_key), database, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
+            first_pass: SetOnce::new(),
             writing: Mutex::new(()),
             changing: Mutex::default(),
             compiling: Semaphore::new(COMPILATIONS),
@@ -185,11 +189,37 @@ impl Plugins {
         self.0.set.load().get(name).map(Arc::clone)
     }
 
+    /// Whether the folder has been read once.
+    pub fn is_ready(&self) -> bool {
+        self.0.first_pass.initialized()
+    }
+
+    pub(super) fn set_ready(&self) {
+        // A second pass changes nothing.
+        drop(self.0.first_pass.set(()));
+    }
+
+    /// The version of a plugin that runs. While the folder is read for the first time it may be
+    /// about to come, so a start loses no message.
+    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
+        let running = || {
+            let plugin = self.find(name)?;
+            let loaded = plugin.loaded.clone()?;
+            Some((plugin, loaded))
+        };
+        if let Some(running) = running() {
+            return Ok(running);
+        }
+        // Time that runs out is time in which it did not come.
+        drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
+        running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))
+    }
+
     /// Takes a file's bytes through every check without letting it in.
     ///
     /// # Errors
     /// The first check that it fails.
-    pub async fn check(&self, name: &str, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
+    pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, LoadError> {
         self.0.loader.load(name, bytes).await
     }
 
@@ -200,13 +230,13 @@ impl Plugins {
         let (file, limit) = (self.file(name), self.limits().file);
         let bytes = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
         match bytes.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))) {
-            Ok(bytes) => self.load(name, bytes).await,
+            Ok(bytes) => self.load(name, bytes.into()).await,
             Err(error) => self.refuse(name, error),
         }
     }
 
     /// Checks a file and swaps it in; a version that fails leaves the running one in place.
-    async fn load(&self, name: &str, bytes: Vec<u8>) -> Taken {
+    async fn load(&self, name: &str, bytes: Bytes) -> Taken {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         if running.is_some_and(|running| running.digest == super::component::digest(&bytes)) {
             // The file that runs: nothing to do but forget what failed in between.
@@ -263,7 +293,7 @@ impl Plugins {
     ///
     /// # Errors
     /// When the name or the file is refused, or the folder cannot be written: then nothing changes.
-    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Plugin>, UploadError> {
+    pub async fn upload(&self, name: &str, bytes: Bytes) -> Result<Arc<Plugin>, UploadError> {
         if !is_plugin_name(name) {
             return Err(UploadError::Name);
         }
@@ -347,17 +377,16 @@ impl Plugins {
         subject: Subject,
         message: &Message,
     ) -> Result<Option<Reply>, CallError> {
-        let not_loaded = || CallError::NotLoaded(target.plugin.clone());
-        let plugin = self.find(&target.plugin).ok_or_else(not_loaded)?;
-        let loaded = plugin.loaded.as_deref().ok_or_else(not_loaded)?;
-        let entry = entry("handler", loaded, &loaded.description.handlers, target, &subject)?;
-        let handlers = loaded.exports.handlers.as_ref().ok_or_else(not_loaded)?;
+        let timeout = self.limits().call_timeout;
+        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
+        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
+        let handlers = loaded.exports.handlers.as_ref().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
         let began = Instant::now();
         let call = async |store: &mut wasmtime::Store<State>, instance: &Instance| {
             let handlers = handlers.load(&mut *store, instance)?;
             handlers.call_handle(store, &entry.name, &convert::message(message)).await
         };
-        let result = match self.call(&plugin, loaded, subject, self.limits().call_timeout, call).await {
+        let result = match self.call(&plugin, &loaded, subject, timeout, call).await {
             Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
             Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
             Err(error) => Err(error),

@@ -91,6 +91,7 @@ impl Watcher {
             // A panic is a bug, reported where it happens.
             drop(loading.await);
         }
+        self.plugins.set_ready();
         self.plugins.sweep_cache().await;
     }
 

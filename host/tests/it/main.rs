@@ -5,10 +5,12 @@
 mod admin;
 mod command;
 mod config;
+mod connections;
 mod floors;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;
+mod requests;
 mod retries;
 mod secret;
 mod storage;

@@ -9,7 +9,10 @@ mod tokens;
 
 pub use plugins::PluginView;
 
-use axum::{extract::DefaultBodyLimit, http::Uri};
+use axum::{
+    extract::DefaultBodyLimit,
+    http::{Method, Uri},
+};
 use utoipa::openapi::{
     InfoBuilder, OpenApi, SecurityRequirement,
     security::{Http, HttpAuthScheme, SecurityScheme},
@@ -60,4 +63,9 @@ fn invalid(errors: Vec<FieldError>) -> Problem {
 /// 404 as a problem.
 pub(super) async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found("path", uri.path())
+}
+
+/// 405 as a problem.
+pub(super) async fn no_such_method(method: Method) -> Problem {
+    Problem::method_not_allowed(&method)
 }

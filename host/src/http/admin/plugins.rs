@@ -2,9 +2,13 @@
 
 use axum::{
     Json,
-    extract::{Request, State},
+    body::{Body, Bytes},
+    extract::State,
     http::StatusCode,
 };
+use bytes::BytesMut;
+use futures::TryStreamExt;
+use hyper::body::Body as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -186,19 +190,20 @@ pub(super) async fn read(
 /// Uploads a .wasm: it is checked first, then placed in the plugins folder and swapped in.
 #[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, description = "Done", body = PluginView), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginView), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+        (status = 503, description = "Other uploads are being checked", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
-    request: Request,
+    body: Body,
 ) -> Result<Json<PluginView>, Problem> {
     caller.require(None, "manage")?;
-    let limit = state.plugins.max_file_bytes();
-    let bytes = axum::body::to_bytes(request.into_body(), usize::try_from(limit).unwrap_or(usize::MAX))
-        .await
-        .map_err(|_| Problem::too_large(format!("the file may have {limit} bytes (plugins.max_file_mib)")))?;
-    match state.plugins.upload(&name, bytes.to_vec()).await {
+    let Ok(_turn) = state.uploads.try_acquire() else {
+        return Err(Problem::busy("other uploads are being checked; try again in a second"));
+    };
+    let bytes = received(body, state.plugins.max_file_bytes()).await?;
+    match state.plugins.upload(&name, bytes).await {
         Ok(plugin) => Ok(Json(PluginView::from(&*plugin))),
         Err(crate::plugins::UploadError::Name) => {
             Err(Problem::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())]))
@@ -206,6 +211,25 @@ pub(super) async fn put(
         Err(crate::plugins::UploadError::Refused(error)) => Err(Problem::refused(error.code(), error.to_string())),
         Err(crate::plugins::UploadError::Write(error)) => Err(Problem::internal(&error)),
     }
+}
+
+/// The whole of a body. One that says that it is too large is not read at all.
+async fn received(body: Body, limit: u64) -> Result<Bytes, Problem> {
+    let too_large = || Problem::too_large(format!("the file may have {limit} bytes (plugins.max_file_mib)"));
+    let announced = body.size_hint().lower();
+    if announced > limit {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::with_capacity(usize::try_from(announced).map_err(|_| too_large())?);
+    let mut chunks = body.into_data_stream();
+    let broken = |error: axum::Error| Problem::bad_request(format!("the file did not arrive whole: {error}"));
+    while let Some(chunk) = chunks.try_next().await.map_err(broken)? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 /// Removes a plugin's file; calls in flight finish.

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -62,8 +63,12 @@ impl TestApp {
         let server = Server::prepare(config, Clock::system()).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
+        let ready = Arc::clone(&server.state().plugins_ready);
         let stop = CancellationToken::new();
         tokio::spawn(server.run(stop.clone()));
+        while !ready.load(Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let client = weft::simulator::http_client().unwrap();
         let token = token.expose().to_owned();
         Self { base, plugins, token, client, _folder: folder, _stop: stop.drop_guard() }

@@ -1,0 +1,152 @@
+//! What the listener does with connections: silent, slow, many, and at the end.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, routing::get};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use weft::http::{ConnectionLimits, serve};
+
+const LIMITS: ConnectionLimits =
+    ConnectionLimits { connections: 100, head: Duration::from_millis(400), idle: Duration::from_millis(800) };
+
+/// Longer than any limit and any answer.
+const IN_TIME: Duration = Duration::from_secs(5);
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn routes() -> Router {
+    let slow = async || {
+        sleep(Duration::from_secs(2)).await;
+        "at last"
+    };
+    let large = async || "x".repeat(1 << 20);
+    Router::new().route("/", get("hello")).route("/slow", get(slow)).route("/large", get(large))
+}
+
+async fn listening(limits: ConnectionLimits) -> (SocketAddr, DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(listener, routes(), limits, stop.clone()));
+    (address, stop.drop_guard())
+}
+
+async fn connected(address: SocketAddr, first: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(first).await.unwrap();
+    stream
+}
+
+/// Reads until `end` has come, or the connection has ended.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = Vec::new();
+    let mut chunk = [0; 4096];
+    while !String::from_utf8_lossy(&read).ends_with(end) {
+        match timeout(IN_TIME, stream.read(&mut chunk)).await.expect("an answer, or an end") {
+            Ok(0) | Err(_) => break,
+            Ok(bytes) => read.extend_from_slice(&chunk[..bytes]),
+        }
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// Waits until the other side has closed the connection.
+async fn closed(stream: &mut TcpStream, what: &str) {
+    let mut chunk = [0; 4096];
+    let end = async { while stream.read(&mut chunk).await.is_ok_and(|bytes| bytes > 0) {} };
+    assert!(timeout(IN_TIME, end).await.is_ok(), "{what}: the connection stays open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_send_no_whole_head_are_closed() {
+    let (address, _stop) = listening(LIMITS).await;
+    for first in ["", "PRI * HT", "GET / HTTP/1.1\r\nHo", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        closed(&mut connected(address, first.as_bytes()).await, first).await;
+    }
+    for head in ["PRI * HTTP/2.0\r\n\r\nSM", "GET / HTTP/1.1\r\nHost: example.com\r\n"] {
+        let mut stream = connected(address, b"").await;
+        let began = Instant::now();
+        for byte in head.bytes().cycle() {
+            if stream.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            assert!(began.elapsed() < IN_TIME, "{head:?}, drop by drop: the connection stays open");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_kept_between_requests_for_a_while() {
+    let (address, _stop) = listening(LIMITS).await;
+    let mut stream = connected(address, GET).await;
+    for _ in 0..4 {
+        assert!(read_until(&mut stream, "hello").await.starts_with("HTTP/1.1 200"));
+        sleep(LIMITS.head + Duration::from_millis(100)).await;
+        stream.write_all(GET).await.unwrap();
+    }
+    assert!(read_until(&mut stream, "hello").await.starts_with("HTTP/1.1 200"));
+    closed(&mut stream, "idle").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_reads_is_cut_off() {
+    let (address, _stop) = listening(LIMITS).await;
+    let mut stream = connected(address, b"").await;
+    let began = Instant::now();
+    // The buffers on the way fill up, and then the server neither writes nor reads.
+    while let Ok(Ok(())) = timeout(IN_TIME, stream.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")).await {
+        assert!(began.elapsed() < 2 * IN_TIME, "the connection stays open");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert!(began.elapsed() < IN_TIME, "the connection stays open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_handler_may_take_its_time() {
+    let (address, _stop) = listening(LIMITS).await;
+    let mut stream = connected(address, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(read_until(&mut stream, "at last").await.ends_with("at last"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_beyond_the_limit_wait_for_room() {
+    let limits = ConnectionLimits { connections: 2, idle: Duration::from_mins(1), ..LIMITS };
+    let (address, _stop) = listening(limits).await;
+    let mut first = connected(address, GET).await;
+    let mut second = connected(address, GET).await;
+    assert!(read_until(&mut first, "hello").await.ends_with("hello"));
+    assert!(read_until(&mut second, "hello").await.ends_with("hello"));
+
+    let mut third = connected(address, GET).await;
+    let early = timeout(Duration::from_millis(500), third.read(&mut [0; 1])).await;
+    assert!(early.is_err(), "a third connection is served beside two");
+    drop(first);
+    assert!(read_until(&mut third, "hello").await.ends_with("hello"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_connected_before_the_stop_is_answered() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        streams.push(connected(address, GET).await);
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let serving = tokio::spawn(serve(listener, routes(), LIMITS, stop));
+    for stream in &mut streams {
+        assert!(read_until(stream, "hello").await.ends_with("hello"));
+    }
+    timeout(IN_TIME, serving).await.expect("the stop comes to an end").unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}

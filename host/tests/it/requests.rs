@@ -1,0 +1,195 @@
+//! What every request meets on its way to a handler and back: ids, limits, problems; and the start.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use axum::extract::Request;
+use reqwest::{Method, Response};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing_subscriber::{filter::LevelFilter, fmt};
+use weft::{clock::Clock, config::Config, secret::Secret, server::Server};
+
+use crate::support::TestApp;
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn get_with_id(app: &TestApp, id: &[u8]) -> Response {
+    let client = weft::simulator::http_client().unwrap();
+    client.get(format!("{}/healthz", app.base)).header("x-request-id", id).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_names_its_request() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber =
+        fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(move || lines.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let app = TestApp::start().await;
+    std::fs::write(app.plugin_file("fresh"), b"nothing").unwrap();
+    app.plugin_becomes("fresh", |plugin| plugin["state"] == "failed").await;
+    let client = weft::simulator::http_client().unwrap();
+    let request = client.delete(format!("{}/api/v1/plugins/fresh?secret=1", app.base)).bearer_auth(&app.token);
+    assert_eq!(request.header("x-request-id", "my-own-id").send().await.unwrap().status(), 204);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = log.lines().find(|line| line.contains("plugin removed")).unwrap();
+    for part in ["my-own-id", "DELETE", "/api/v1/plugins/fresh"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!log.contains("secret=1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_ids_from_outside_are_kept_when_they_are_sound() {
+    let app = TestApp::start().await;
+    let longest = "x".repeat(64);
+    for id in ["0af7651916cd43dd8448eb211c80319c", longest.as_str()] {
+        assert_eq!(get_with_id(&app, id.as_bytes()).await.headers()["x-request-id"], id);
+    }
+    for id in ["x".repeat(65).as_bytes(), b"", b"a b", b"a\xffb", "编号".as_bytes()] {
+        let response = get_with_id(&app, id).await;
+        let own = response.headers()["x-request-id"].to_str().unwrap();
+        assert_eq!(own.len(), 36, "{id:?} became {own}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_name_is_no_text_is_absent_without_a_word() {
+    let app = TestApp::start().await;
+    for method in [Method::GET, Method::POST] {
+        for path in ["/wechat/%ff/", "/wechat/%ff", "/wechat/nobody/"] {
+            assert_eq!(app.request(method.clone(), path, None).await, (404, String::new()), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_a_path_does_not_take_is_a_problem() {
+    let app = TestApp::start().await;
+    let client = weft::simulator::http_client().unwrap();
+    let response = client.patch(format!("{}/api/v1/plugins/greeter", app.base)).send().await.unwrap();
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert!(response.headers()["allow"].to_str().unwrap().contains("PUT"));
+    assert_eq!(response.json::<Value>().await.unwrap()["type"], "method-not-allowed");
+}
+
+/// Begins an upload of `body`, as it stands on the wire.
+async fn upload(app: &TestApp, framing: &str, body: &[u8]) -> TcpStream {
+    let address = app.base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let token = &app.token;
+    let head = format!(
+        "PUT /api/v1/plugins/fresh HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n{framing}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    stream
+}
+
+async fn answer(mut stream: TcpStream) -> String {
+    let mut read = Vec::new();
+    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await.expect("an answer");
+    String::from_utf8(read).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_breaks_off_is_told_from_one_that_is_too_large() {
+    let app = TestApp::start_with(|config| config.plugins.max_file_mib = 1).await;
+    let broken = answer(upload(&app, "Transfer-Encoding: chunked", b"5\r\nhello\r\nzz\r\n").await).await;
+    assert!(broken.starts_with("HTTP/1.1 400") && broken.contains(r#""type":"bad-request""#), "{broken}");
+
+    let announced = answer(upload(&app, "Content-Length: 1048577", b"").await).await;
+    assert!(announced.starts_with("HTTP/1.1 413") && announced.contains(r#""type":"too-large""#), "{announced}");
+
+    let mut unannounced = b"100001\r\n".to_vec();
+    unannounced.resize(unannounced.len() + (1 << 20) + 1, b'x');
+    let unannounced = answer(upload(&app, "Transfer-Encoding: chunked", &unannounced).await).await;
+    assert!(unannounced.starts_with("HTTP/1.1 413"), "{unannounced}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_uploads_are_taken_at_a_time() {
+    let app = TestApp::start().await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        open.push(upload(&app, "Content-Length: 7", b"not").await);
+    }
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let busy = loop {
+        // Until both have their turn, this one may get it and is refused for what it is.
+        let text = answer(upload(&app, "Content-Length: 7", b"nothing").await).await;
+        if text.starts_with("HTTP/1.1 503") {
+            break text;
+        }
+        assert!(text.starts_with("HTTP/1.1 422"), "{text}");
+        assert!(std::time::Instant::now() < deadline, "a third upload is taken");
+    };
+    assert!(busy.contains(r#""type":"busy""#) && busy.contains("retry-after: 1"), "{busy}");
+    for mut stream in open {
+        stream.write_all(b"hing").await.unwrap();
+        let text = answer(stream).await;
+        assert!(text.starts_with("HTTP/1.1 422"), "{text}");
+    }
+    assert_eq!(app.upload("fresh", b"nothing".to_vec()).await.0, 422, "the turns are given back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_listens_before_its_plugins_are_loaded_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |listen: &str| Config {
+        listen: listen.parse().unwrap(),
+        data_dir: folder.path().join("data"),
+        plugins_dir: folder.path().join("plugins"),
+        secret_key: Some(Secret::new("07".repeat(32))),
+        ..Config::default()
+    };
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    std::fs::write(folder.path().join("plugins/fresh.wasm"), b"nothing").unwrap();
+    let server = Server::prepare(config("127.0.0.1:0"), Clock::system()).await.unwrap();
+    let address = server.address().unwrap();
+    let taken = Server::prepare(config(&address.to_string()), Clock::system()).await;
+    assert!(taken.is_err_and(|error| error.to_string().contains("cannot listen")));
+
+    let state = server.state().clone();
+    assert!(state.plugins.list().is_empty());
+    let readyz = || Request::get("/readyz").body(axum::body::Body::empty()).unwrap();
+    let response = weft::http::public(&state).oneshot(readyz()).await.unwrap();
+    assert_eq!(response.status(), 503);
+    let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["plugins"], false);
+
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    tokio::spawn(server.run(stop));
+    while !state.plugins_ready.load(Relaxed) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(state.plugins.list().len(), 1);
+    let response = weft::http::public(&state).oneshot(readyz()).await.unwrap();
+    assert_eq!(response.status(), 200);
+}
