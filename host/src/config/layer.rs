@@ -19,7 +19,7 @@ pub(super) struct Layer {
 }
 
 /// `WEFT_` variables that are no settings: the path of the file, and what the logging reads.
-const NOT_SETTINGS: [&str; 2] = ["WEFT_CONFIG", "WEFT_LOG"];
+const NOT_SETTINGS: [&str; 3] = ["WEFT_CONFIG", "WEFT_LOG", "WEFT_LOG_FORMAT"];
 
 impl Layer {
     pub(super) fn of_file(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, ConfigError> {

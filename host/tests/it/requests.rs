@@ -1,66 +1,73 @@
 //! What every request meets on its way to a handler and back: ids, limits, problems; and the start.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{process::Stdio, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use axum::extract::Request;
 use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
+    process::Command,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use tracing_subscriber::{filter::LevelFilter, fmt};
 use weft::{clock::Clock, config::Config, secret::Secret, server::Server};
 
-use crate::support::TestApp;
-
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::{TestApp, guests};
 
 async fn get_with_id(app: &TestApp, id: &[u8]) -> Response {
     let client = weft::simulator::http_client().unwrap();
     client.get(format!("{}/healthz", app.base)).header("x-request-id", id).send().await.unwrap()
 }
 
-#[tokio::test]
+/// A process of its own: what a test in this process sees of the log depends on its neighbours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_of_the_log_names_its_request() {
-    let log = Log::default();
-    let lines = log.clone();
-    let subscriber =
-        fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(move || lines.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
-    let app = TestApp::start().await;
-    std::fs::write(app.plugin_file("fresh"), b"nothing").unwrap();
-    app.plugin_becomes("fresh", |plugin| plugin["state"] == "failed").await;
-    let client = weft::simulator::http_client().unwrap();
-    let request = client.delete(format!("{}/api/v1/plugins/fresh?secret=1", app.base)).bearer_auth(&app.token);
-    assert_eq!(request.header("x-request-id", "my-own-id").send().await.unwrap().status(), 204);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    std::fs::write(folder.path().join("plugins/fresh.wasm"), b"nothing").unwrap();
+    let weft = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weft"));
+        command
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("WEFT_LOG_FORMAT", "json")
+            .kill_on_drop(true);
+        command
+    };
+    let created = weft(&["token", "create", "--name", "test", "--json"]).output().await.unwrap();
+    let token: Value = serde_json::from_slice(&created.stdout).unwrap();
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let line = log.lines().find(|line| line.contains("plugin removed")).unwrap();
-    for part in ["my-own-id", "DELETE", "/api/v1/plugins/fresh"] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
-    assert!(!log.contains("secret=1"));
+    let mut serving = weft(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
+    let mut address = String::new();
+    let mut line_with = async |message: &str| loop {
+        let line = timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line").unwrap().unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if let Some(told) = line["fields"]["address"].as_str() {
+            told.clone_into(&mut address);
+        }
+        if line["fields"]["message"] == message {
+            return (line, address.clone());
+        }
+    };
+    let (read, address) = line_with("the plugins folder has been read").await;
+    assert_eq!((&read["fields"]["ready"], &read["fields"]["failed"]), (&0.into(), &1.into()));
+    let request = weft::simulator::http_client()
+        .unwrap()
+        .put(format!("http://{address}/api/v1/plugins/greeter?secret=1"))
+        .bearer_auth(token["token"].as_str().unwrap())
+        .header("x-request-id", "my-own-id")
+        .body(guests::greeter().await);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let (uploaded, _) = line_with("plugin uploaded").await;
+    let span = &uploaded["span"];
+    assert_eq!((&span["id"], &span["method"]), (&"my-own-id".into(), &"PUT".into()), "{uploaded}");
+    assert_eq!(span["path"], "/api/v1/plugins/greeter");
+    assert!(!uploaded.to_string().contains("secret=1"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
