@@ -209,3 +209,42 @@ async fn a_compiled_plugin_that_somebody_changed_is_compiled_again() {
         assert_ne!(fs::read(&file).unwrap(), changed, "byte {change}: the changed file was used");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_comes_while_a_start_loads_plugins_waits_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let plugins = folder.path().join("plugins");
+    let start = |listen: &str| {
+        let config = weft::config::Config {
+            listen: listen.parse().unwrap(),
+            data_dir: data.clone(),
+            plugins_dir: plugins.clone(),
+            ..weft::config::Config::default()
+        };
+        weft::server::Server::prepare(config, weft::clock::Clock::system())
+    };
+    let server = start("127.0.0.1:0").await.unwrap();
+    let mut shop = weft::model::App::new("shop", weft::model::AppType::Service, "wxshop");
+    shop.token = Some(weft::secret::Secret::new(crate::support::TOKEN));
+    shop.message_handler = Some("greeter".parse().unwrap());
+    server.state().store.apps().insert(&shop).await.unwrap();
+    drop(server);
+    fs::write(plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
+
+    // Nothing compiled is there yet, so the message is earlier than the plugin.
+    let server = start("127.0.0.1:0").await.unwrap();
+    let account = Sender::new(weft::simulator::Settings {
+        url: format!("http://{}/wechat/shop/", server.address().unwrap()),
+        token: crate::support::TOKEN.to_owned(),
+        appid: "wxshop".to_owned(),
+        original_id: crate::support::ORIGINAL_ID.to_owned(),
+        mode: EncodingMode::Plain,
+        key: None,
+    })
+    .unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    tokio::spawn(server.run(stop));
+    assert!(answer(&account).await.is_some_and(|answer| answer.contains("Hello")));
+}

@@ -1,6 +1,6 @@
 //! What every request meets on its way to a handler and back: ids, limits, problems; and the start.
 
-use std::{process::Stdio, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{process::Stdio, time::Duration};
 
 use axum::extract::Request;
 use reqwest::{Method, Response};
@@ -193,7 +193,7 @@ async fn a_server_listens_before_its_plugins_are_loaded_and_says_so() {
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
     tokio::spawn(server.run(stop));
-    while !state.plugins_ready.load(Relaxed) {
+    while !state.plugins.is_ready() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(state.plugins.list().len(), 1);

@@ -2,7 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -63,10 +62,10 @@ impl TestApp {
         let server = Server::prepare(config, Clock::system()).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
-        let ready = Arc::clone(&server.state().plugins_ready);
+        let loading = server.state().plugins.clone();
         let stop = CancellationToken::new();
         tokio::spawn(server.run(stop.clone()));
-        while !ready.load(Relaxed) {
+        while !loading.is_ready() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let client = weft::simulator::http_client().unwrap();
