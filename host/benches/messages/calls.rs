@@ -27,7 +27,7 @@ use weft_wechat::{
 use super::{
     Effort, cpu,
     report::{Row, Samples, Unit, table},
-    server::{HANDLER, app, config, ensure_loaded},
+    server::{HANDLER, app, config, load},
 };
 
 /// A component that imports nothing, and touches one page of memory.
@@ -108,7 +108,7 @@ fn throughput(runtime: &Runtime, greeter: &Arc<Greeter>, threads: u32, calls: u3
 async fn plugins(folder: &Path) -> anyhow::Result<Plugins> {
     let server = Server::prepare(config(folder, "data-of-calls"), Clock::system()).await?;
     let plugins = server.state().plugins.clone();
-    ensure_loaded(&plugins)?;
+    load(&plugins).await?;
     Ok(plugins)
 }
 

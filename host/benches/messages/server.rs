@@ -16,7 +16,7 @@ use weft::{
     clock::Clock,
     config::Config,
     model::{App, AppType, EncodingMode},
-    plugins::Plugins,
+    plugins::{Plugins, Watcher},
     secret::Secret,
     server::Server,
 };
@@ -93,10 +93,10 @@ async fn serve_constant(stop: CancellationToken) -> anyhow::Result<()> {
 }
 
 async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
-    weft::telemetry::start();
+    weft::telemetry::start(tracing::Level::INFO);
     let server = Server::prepare(config(folder, "data"), Clock::system()).await?;
     let state = server.state().clone();
-    ensure_loaded(&state.plugins)?;
+    load(&state.plugins).await?;
     for (name, mode, handler) in [
         ("silent", EncodingMode::Plain, None),
         ("plain", EncodingMode::Plain, Some(HANDLER)),
@@ -110,8 +110,9 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
     Ok(())
 }
 
-/// Makes sure that every plugin runs, and that there is one.
-pub(crate) fn ensure_loaded(plugins: &Plugins) -> anyhow::Result<()> {
+/// Loads the plugins; makes sure that every one runs, and that there is one.
+pub(crate) async fn load(plugins: &Plugins) -> anyhow::Result<()> {
+    Watcher::new(plugins.clone())?.load_all().await;
     let plugins = plugins.list();
     ensure!(!plugins.is_empty(), "there is no plugin");
     for plugin in plugins {
