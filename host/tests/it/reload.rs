@@ -243,8 +243,8 @@ async fn a_message_that_comes_while_a_start_loads_plugins_waits_for_them() {
         key: None,
     })
     .unwrap();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let _stop = stop.clone().drop_guard();
-    tokio::spawn(server.run(stop));
+    let ending = tokio_util::sync::CancellationToken::new();
+    let _ended = ending.clone().drop_guard();
+    tokio::spawn(server.run(ending));
     assert!(answer(&account).await.is_some_and(|answer| answer.contains("Hello")));
 }
