@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures::FutureExt;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -11,7 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dispatch::Dispatcher,
-    http::{self, AppState},
+    http::{self, AppState, Parts},
     plugins::{Limits, Plugins, Settings, Watcher},
     secret::SecretKey,
     storage::Store,
@@ -63,7 +64,7 @@ impl Server {
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let dispatcher = Dispatcher::new(plugins.clone(), clock.clone(), &config.webhook);
-        let state = AppState {
+        let state = AppState::from(Parts {
             config: Arc::new(config),
             clock,
             store,
@@ -71,7 +72,7 @@ impl Server {
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
-        };
+        });
         let listeners = match admin_listener {
             Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
             None => vec![(listener, http::everything(&state))],
@@ -111,10 +112,12 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let Self { state, listeners, watcher } = self;
         let background = TaskTracker::new();
-        for task in [
-            futures::future::Either::Left(follow_folder(watcher, state.clone())),
-            futures::future::Either::Right(state.accounts.clone().follow()),
-        ] {
+        let tasks = [
+            follow_folder(watcher, state.clone()).boxed(),
+            state.accounts.clone().follow().boxed(),
+            state.dispatcher.clone().forget().boxed(),
+        ];
+        for task in tasks {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }

@@ -1,6 +1,7 @@
 //! One delivery is handled once: WeChat's retries join the run of the first try, or get its answer.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -13,20 +14,21 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use moka::{policy::EvictionPolicy, sync::Cache};
+use quick_cache::sync::Cache;
 use tokio_util::task::TaskTracker;
 
-/// How long an answer is remembered. WeChat's last try comes within 15 seconds of the first.
+/// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
+/// within 15 seconds of the first.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// How many answers are remembered at most, over all apps.
-const REMEMBERED_AT_MOST: u64 = 100_000;
+const REMEMBERED_AT_MOST: usize = 100_000;
 
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
 
-/// How old a message is at the earliest when WeChat begins its last try. Tries may reach another
-/// process, or none, so counting them is not enough.
+/// How old a message is at the earliest when WeChat begins its last try, in seconds. Tries may
+/// reach another process, or none, so counting them is not enough.
 const LAST_TRY_AGE: u64 = 9;
 
 /// A little more than the five seconds after which WeChat gives a try up and begins the next.
@@ -47,29 +49,31 @@ pub enum Outcome {
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries {
-    /// Handlers that run, also those whose connection has ended.
+    runs: Arc<Cache<Arc<str>, Run>>,
+    /// Handlers that go on without a connection.
     tasks: TaskTracker,
-    runs: Cache<Arc<str>, Run>,
     /// How long the last try may wait.
     reply_deadline: Duration,
 }
 
-/// The handling of one delivery. It goes on when the connection that began it ends.
+/// The handling of one delivery. Whoever waits for it drives it on.
 #[derive(Clone)]
 struct Run {
     answer: Shared<BoxFuture<'static, Answer>>,
     tries: Arc<AtomicU32>,
+    began: Instant,
+}
+
+/// Drives a run on when the connection that waited for it is gone, or has waited long enough.
+struct GoesOn<'a> {
+    run: &'a Run,
+    tasks: &'a TaskTracker,
 }
 
 impl Deliveries {
     pub(super) fn new(reply_deadline: Duration) -> Self {
-        let runs = Cache::builder()
-            .time_to_live(REMEMBERED)
-            .max_capacity(REMEMBERED_AT_MOST)
-            // The default policy may turn a new entry away for old ones that were asked for often.
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self { tasks: TaskTracker::new(), runs, reply_deadline }
+        let runs = Arc::new(Cache::new(REMEMBERED_AT_MOST));
+        Self { runs, tasks: TaskTracker::new(), reply_deadline }
     }
 
     /// The answer to the delivery `key`: what `handle` says if this is the first try, else what the
@@ -84,38 +88,52 @@ impl Deliveries {
         age: u64,
         handle: impl FnOnce() -> BoxFuture<'static, Answer>,
     ) -> Outcome {
-        let run = self.runs.get_with(Arc::clone(&key), || {
-            let task = self.tasks.spawn(handle());
-            // A panic is a bug, reported where it happens; there is no answer then.
-            let answer = task.map(|ended| ended.ok().flatten()).boxed().shared();
-            Run { answer, tries: Arc::default() }
+        let run = self.runs.get_or_insert_with(&key, || {
+            Ok::<_, Infallible>(Run { answer: handle().shared(), tries: Arc::default(), began: Instant::now() })
         });
+        let Ok(run) = run;
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
-        let began = Instant::now();
+        let _goes_on = GoesOn { run: &run, tasks: &self.tasks };
         if let Ok(answer) = tokio::time::timeout(wait, run.answer.clone()).await {
             return Outcome::Answered(answer);
         }
         if last {
-            self.tasks.spawn(log_when_it_comes(key, run, began));
+            self.tasks.spawn(log_when_it_comes(key, run.clone()));
         }
         Outcome::Late
     }
 
-    /// Waits for the handlers that run.
+    /// Forgets old answers, for as long as it is polled.
+    pub(super) async fn forget(self) {
+        loop {
+            tokio::time::sleep(REMEMBERED).await;
+            self.runs.retain(|_, run| run.began.elapsed() < REMEMBERED);
+        }
+    }
+
+    /// Waits for the handlers that run without a connection.
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
-async fn log_when_it_comes(key: Arc<str>, run: Run, began: Instant) {
+impl Drop for GoesOn<'_> {
+    fn drop(&mut self) {
+        if self.run.answer.peek().is_none() {
+            self.tasks.spawn(self.run.answer.clone());
+        }
+    }
+}
+
+async fn log_when_it_comes(key: Arc<str>, run: Run) {
     let answer = run.answer.await;
-    let late_ms = began.elapsed().as_millis();
+    let took_ms = run.began.elapsed().as_millis();
     tracing::warn!(
         delivery = &*key,
-        late_ms,
+        took_ms,
         answered = answer.is_some(),
         "the answer came after WeChat's last try and reached nobody"
     );

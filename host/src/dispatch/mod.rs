@@ -53,6 +53,9 @@ impl Dispatcher {
     /// # Errors
     /// When its nonce belongs to another message.
     pub async fn deliver(&self, account: Arc<Account>, query: Query, delivery: Delivery) -> Result<Outcome, Replayed> {
+        if account.app.message_handler.is_none() {
+            return Ok(Outcome::Answered(None));
+        }
         let key: Arc<str> = format!("{}/{}", account.app.name, delivery.key()).into();
         if let Some(replays) = &self.replays
             && !replays.is_first_or_same(&account.app.name, &query.nonce, &key)
@@ -63,6 +66,17 @@ impl Dispatcher {
         let (plugins, clock, delivery_id) = (self.plugins.clone(), self.clock.clone(), Arc::clone(&key));
         let handle = || handle(plugins, clock, account, query, delivery, delivery_id).boxed();
         Ok(self.deliveries.answer(key, age, handle).await)
+    }
+
+    /// Forgets what is old, for as long as it is polled.
+    pub async fn forget(self) {
+        let replays = async {
+            match self.replays {
+                Some(replays) => replays.forget().await,
+                None => std::future::pending().await,
+            }
+        };
+        futures::future::join(self.deliveries.forget(), replays).await;
     }
 
     /// Waits for the handlers that still run, also those whose connection has ended.

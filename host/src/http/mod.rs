@@ -6,7 +6,7 @@ mod health;
 mod listener;
 mod webhook;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -29,9 +29,12 @@ use crate::{accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatch
 
 pub use listener::{ConnectionLimits, serve};
 
-/// What handlers ask for. Clones share it.
+/// What handlers ask for. Clones share it, and cost as little for every request.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// The parts of a running server.
+pub struct Parts {
     /// The settings that the process was started with.
     pub config: Arc<Config>,
     /// The time.
@@ -48,6 +51,20 @@ pub struct AppState {
     pub dispatcher: Dispatcher,
 }
 
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 /// The longest that a request of the admin API may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -62,13 +79,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// WeChat's side.
 pub fn public(state: &AppState) -> Router {
-    let webhook = get(webhook::verify).post(webhook::deliver);
-    let routes = Router::new()
-        .route("/wechat/{app}", webhook.clone())
-        .route("/wechat/{app}/", webhook)
-        .merge(health().split_for_parts().0)
-        .with_state(state.clone());
-    observed(routes)
+    let health = health().split_for_parts().0.with_state(state.clone());
+    webhooks(state).merge(observed(health))
 }
 
 /// The operator's side.
@@ -86,12 +98,18 @@ pub fn operator(state: &AppState) -> Router {
 
 /// Both sides on one listener.
 pub fn everything(state: &AppState) -> Router {
+    operator(state).merge(webhooks(state))
+}
+
+/// Deliveries have an id of their own, which stands in whatever is logged of them: they go without
+/// a request's id and span, which would cost each more than its signature.
+fn webhooks(state: &AppState) -> Router {
     let webhook = get(webhook::verify).post(webhook::deliver);
-    let webhooks = Router::new()
+    Router::new()
         .route("/wechat/{app}", webhook.clone())
         .route("/wechat/{app}/", webhook)
-        .with_state(state.clone());
-    operator(state).merge(observed(webhooks))
+        .layer(CatchPanicLayer::new())
+        .with_state(state.clone())
 }
 
 /// The OpenAPI 3.1 document of the admin API.
