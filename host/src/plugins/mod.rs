@@ -1,14 +1,16 @@
 //! The plugin platform: files in a folder become sandboxed code that answers messages.
 //!
-//! - [`watcher`] sees that a file changed, [`component`] checks and compiles it, [`registry`]
-//!   swaps it in; [`cache`] keeps compiled code.
-//! - [`instance`] runs one call in a fresh sandbox, within [`limits`], while [`epoch`] ticks;
-//!   [`host`] answers what it asks. [`convert`] stands between the protocol's types and the WIT's.
+//! - `watcher` sees that a file changed, `component` checks and compiles it, `registry` swaps it in;
+//!   `cache` keeps compiled code.
+//! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
+//!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` stands between
+//!   the protocol's types and the WIT's.
 //! - [`build`] runs cargo for a plugin's source.
 
 mod bindings;
 pub mod build;
 mod cache;
+mod calls;
 mod component;
 mod convert;
 mod engine;
@@ -20,11 +22,13 @@ mod instance;
 pub mod limits;
 mod output;
 mod registry;
+mod statistics;
 mod watcher;
 
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::Subject;
 pub use limits::Limits;
-pub use registry::{Plugin, Plugins, Settings, Statistics, UploadError};
+pub use registry::{Plugin, Plugins, Settings, UploadError};
+pub use statistics::Statistics;
 pub use watcher::Watcher;

@@ -1,39 +1,29 @@
-//! The live set of plugins: who is there, what they answer, and the swap when a file changes.
+//! The live set of plugins: who is there, and the swap when a file changes.
 
 use std::{
     collections::{BTreeMap, HashMap},
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit, SetOnce};
-use wasmtime::component::Instance;
-use weft_wechat::{message::Message, reply::Reply};
+use tokio::sync::{OwnedMutexGuard, Semaphore, SetOnce};
 
 use super::{
     cache::Cache,
-    component::{Entry, Loaded, Loader},
-    convert,
-    error::{CallError, LoadError},
+    component::{Loaded, Loader},
+    error::LoadError,
     folder,
-    host::log::printable,
-    instance::{State, Subject},
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
+    statistics::Statistics,
 };
-use crate::{
-    model::{PluginTarget, is_plugin_name},
-    storage::Store as Database,
-};
+use crate::{model::is_plugin_name, storage::Store as Database};
 
 /// What the platform is made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where the .wasm files are.
     pub folder: PathBuf,
@@ -47,12 +37,12 @@ pub struct Settings {
 
 /// The plugin platform. Clones share it.
 #[derive(Clone)]
-pub struct Plugins(Arc<Inner>);
+pub struct Plugins(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
     /// Set when the folder has been read once.
-    first_pass: SetOnce<()>,
+    pub(super) first_pass: SetOnce<()>,
     /// Held while the set is replaced, so that no change gets lost.
     writing: Mutex<()>,
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
@@ -60,12 +50,12 @@ struct Inner {
     changing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Compiling takes a core for as long as it takes.
     compiling: Semaphore,
-    loader: Loader,
+    pub(super) loader: Loader,
     folder: PathBuf,
     /// Turns in the pool, for whoever comes.
-    instances: Semaphore,
+    pub(super) instances: Semaphore,
     /// Turns in the pool for plugins that have no other call.
-    reserved: Semaphore,
+    pub(super) reserved: Semaphore,
 }
 
 /// What became of a file that was read.
@@ -87,47 +77,7 @@ pub struct Plugin {
     pub error: Option<LoadError>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
-    permits: Arc<Semaphore>,
-}
-
-/// Counts of one plugin's calls.
-#[derive(Debug, Default)]
-pub struct Statistics {
-    calls: AtomicU64,
-    failures: AtomicU64,
-    micros: AtomicU64,
-    last_error: Mutex<Option<String>>,
-}
-
-impl Statistics {
-    /// Calls that have ended.
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Relaxed)
-    }
-
-    /// Those of them that failed.
-    pub fn failures(&self) -> u64 {
-        self.failures.load(Relaxed)
-    }
-
-    /// Their wall clock together, in microseconds.
-    pub fn micros(&self) -> u64 {
-        self.micros.load(Relaxed)
-    }
-
-    /// Why the last one that failed did.
-    pub fn last_error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn count<T>(&self, began: Instant, result: &Result<T, CallError>) {
-        self.calls.fetch_add(1, Relaxed);
-        self.micros.fetch_add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Relaxed);
-        if let Err(error) = result {
-            self.failures.fetch_add(1, Relaxed);
-            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-        }
-    }
+    pub(super) permits: Arc<Semaphore>,
 }
 
 /// Why an upload is not taken.
@@ -145,7 +95,7 @@ pub enum UploadError {
 }
 
 impl Plugins {
-    /// Makes the engine; the set is empty until [`super::watcher`] or [`Self::load`] fills it.
+    /// Makes the engine; the set is empty until a [`Watcher`](super::Watcher) fills it.
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
@@ -170,7 +120,7 @@ impl Plugins {
         &self.0.folder
     }
 
-    fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &Limits {
         self.0.loader.sandbox().limits()
     }
 
@@ -197,22 +147,6 @@ impl Plugins {
     pub(super) fn set_ready(&self) {
         // A second pass changes nothing.
         drop(self.0.first_pass.set(()));
-    }
-
-    /// The version of a plugin that runs. While the folder is read for the first time it may be
-    /// about to come, so a start loses no message.
-    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
-        let running = || {
-            let plugin = self.find(name)?;
-            let loaded = plugin.loaded.clone()?;
-            Some((plugin, loaded))
-        };
-        if let Some(running) = running() {
-            return Ok(running);
-        }
-        // Time that runs out is time in which it did not come.
-        drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
-        running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))
     }
 
     /// Takes a file's bytes through every check without letting it in.
@@ -367,111 +301,8 @@ impl Plugins {
         after
     }
 
-    /// Lets the handler that `target` names answer a message, within the operator's limits.
-    ///
-    /// # Errors
-    /// When there is no such handler, or it fails; the caller logs it.
-    pub async fn handle(
-        &self,
-        target: &PluginTarget,
-        subject: Subject,
-        message: &Message,
-    ) -> Result<Option<Reply>, CallError> {
-        let timeout = self.limits().call_timeout;
-        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
-        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
-        let handlers = loaded.exports.handlers.as_ref().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
-        let began = Instant::now();
-        let call = async |store: &mut wasmtime::Store<State>, instance: &Instance| {
-            let handlers = handlers.load(&mut *store, instance)?;
-            handlers.call_handle(store, &entry.name, &convert::message(message)).await
-        };
-        let result = match self.call(&plugin, &loaded, subject, timeout, call).await {
-            Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
-            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
-            Err(error) => Err(error),
-        };
-        plugin.statistics.count(began, &result);
-        result
-    }
-
-    /// Waits for a turn and runs `call`, both within `timeout`.
-    async fn call<T>(
-        &self,
-        plugin: &Plugin,
-        loaded: &Loaded,
-        subject: Subject,
-        timeout: Duration,
-        call: impl AsyncFnOnce(&mut wasmtime::Store<State>, &Instance) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
-        let began = Instant::now();
-        let (_own, _shared) = self.turn(plugin, timeout).await?;
-        let waited = began.elapsed();
-        let left = timeout.saturating_sub(waited);
-        let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
-        result.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited },
-            error => error,
-        })
-    }
-
-    /// A turn of the plugin's own, and one of the pool's.
-    async fn turn<'a>(
-        &'a self,
-        plugin: &'a Plugin,
-        timeout: Duration,
-    ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
-        let busy = || CallError::Busy { plugin: plugin.name.to_string(), waited: timeout };
-        let began = Instant::now();
-        let own = match plugin.permits.try_acquire() {
-            Ok(own) => own,
-            Err(_) => match tokio::time::timeout(timeout, plugin.permits.acquire()).await {
-                Ok(Ok(own)) => own,
-                _ => return Err(busy()),
-            },
-        };
-        if let Ok(shared) = self.0.instances.try_acquire() {
-            return Ok((own, shared));
-        }
-        // The first call of a plugin may take what is kept for such, so that no number of busy
-        // plugins keeps another from answering.
-        let first = plugin.permits.available_permits() + 1 == self.concurrency();
-        if first && let Ok(reserved) = self.0.reserved.try_acquire() {
-            return Ok((own, reserved));
-        }
-        match tokio::time::timeout(timeout.saturating_sub(began.elapsed()), self.0.instances.acquire()).await {
-            Ok(Ok(shared)) => Ok((own, shared)),
-            _ => Err(CallError::PoolBusy { waited: timeout }),
-        }
-    }
-
     /// How many calls of one plugin may run at once; none may have more than half of the pool.
-    fn concurrency(&self) -> usize {
+    pub(super) fn concurrency(&self) -> usize {
         self.limits().concurrency.min(INSTANCES as usize / 2)
-    }
-}
-
-/// The entry that a target names: by its name, or the plugin's first one.
-fn entry<'a>(
-    kind: &'static str,
-    loaded: &Loaded,
-    entries: &'a [Entry],
-    target: &PluginTarget,
-    subject: &Subject,
-) -> Result<&'a Entry, CallError> {
-    let found = match &target.entry {
-        Some(name) => entries.iter().find(|entry| entry.name == *name),
-        None => entries.first(),
-    };
-    let entry = found.ok_or_else(|| CallError::NoSuchEntry {
-        plugin: loaded.name.to_string(),
-        kind,
-        name: target.entry.clone().unwrap_or_default(),
-        has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
-    })?;
-    if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
-        Ok(entry)
-    } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
     }
 }

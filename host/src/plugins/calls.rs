@@ -1,0 +1,141 @@
+//! A call of a plugin: who is meant, when it is its turn, what it answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::SemaphorePermit;
+use wasmtime::component::Instance;
+use weft_wechat::{message::Message, reply::Reply};
+
+use super::{
+    component::{Entry, Loaded},
+    convert,
+    error::CallError,
+    host::log::printable,
+    instance::{State, Subject},
+    registry::{Plugin, Plugins},
+};
+use crate::model::PluginTarget;
+
+impl Plugins {
+    /// Lets the handler that `target` names answer a message, within the operator's limits.
+    ///
+    /// # Errors
+    /// When there is no such handler, or it fails; the caller logs it.
+    pub async fn handle(
+        &self,
+        target: &PluginTarget,
+        subject: Subject,
+        message: &Message,
+    ) -> Result<Option<Reply>, CallError> {
+        let timeout = self.limits().call_timeout;
+        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
+        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
+        let handlers = loaded.exports.handlers.as_ref().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
+        let began = Instant::now();
+        let call = async |store: &mut wasmtime::Store<State>, instance: &Instance| {
+            let handlers = handlers.load(&mut *store, instance)?;
+            handlers.call_handle(store, &entry.name, &convert::message(message)).await
+        };
+        let result = match self.call(&plugin, &loaded, subject, timeout, call).await {
+            Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
+            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
+            Err(error) => Err(error),
+        };
+        plugin.statistics.count(began, &result);
+        result
+    }
+
+    /// Waits for a turn and runs `call`, both within `timeout`.
+    async fn call<T>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        subject: Subject,
+        timeout: Duration,
+        call: impl AsyncFnOnce(&mut wasmtime::Store<State>, &Instance) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let began = Instant::now();
+        let (_own, _shared) = self.turn(plugin, timeout).await?;
+        let waited = began.elapsed();
+        let left = timeout.saturating_sub(waited);
+        let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
+        result.map_err(|error| match error {
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited },
+            error => error,
+        })
+    }
+
+    /// A turn of the plugin's own, and one of the pool's.
+    async fn turn<'a>(
+        &'a self,
+        plugin: &'a Plugin,
+        timeout: Duration,
+    ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
+        let busy = || CallError::Busy { plugin: plugin.name.to_string(), waited: timeout };
+        let began = Instant::now();
+        let own = match plugin.permits.try_acquire() {
+            Ok(own) => own,
+            Err(_) => match tokio::time::timeout(timeout, plugin.permits.acquire()).await {
+                Ok(Ok(own)) => own,
+                _ => return Err(busy()),
+            },
+        };
+        if let Ok(shared) = self.0.instances.try_acquire() {
+            return Ok((own, shared));
+        }
+        // The first call of a plugin may take what is kept for such, so that no number of busy
+        // plugins keeps another from answering.
+        let first = plugin.permits.available_permits() + 1 == self.concurrency();
+        if first && let Ok(reserved) = self.0.reserved.try_acquire() {
+            return Ok((own, reserved));
+        }
+        match tokio::time::timeout(timeout.saturating_sub(began.elapsed()), self.0.instances.acquire()).await {
+            Ok(Ok(shared)) => Ok((own, shared)),
+            _ => Err(CallError::PoolBusy { waited: timeout }),
+        }
+    }
+
+    /// The version of a plugin that runs. While the folder is read for the first time it may be
+    /// about to come, so a start loses no message.
+    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
+        let running = || {
+            let plugin = self.find(name)?;
+            let loaded = plugin.loaded.clone()?;
+            Some((plugin, loaded))
+        };
+        if let Some(running) = running() {
+            return Ok(running);
+        }
+        // Time that runs out is time in which it did not come.
+        drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
+        running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))
+    }
+}
+
+/// The entry that a target names: by its name, or the plugin's first one.
+fn entry<'a>(
+    kind: &'static str,
+    loaded: &Loaded,
+    entries: &'a [Entry],
+    target: &PluginTarget,
+    subject: &Subject,
+) -> Result<&'a Entry, CallError> {
+    let found = match &target.entry {
+        Some(name) => entries.iter().find(|entry| entry.name == *name),
+        None => entries.first(),
+    };
+    let entry = found.ok_or_else(|| CallError::NoSuchEntry {
+        plugin: loaded.name.to_string(),
+        kind,
+        name: target.entry.clone().unwrap_or_default(),
+        has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+    })?;
+    if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
+        Ok(entry)
+    } else {
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
+    }
+}
