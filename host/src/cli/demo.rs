@@ -47,7 +47,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let (server, token) = prepare(folder.path(), args.listen).await?;
     let base = format!("http://{}", server.address()?);
     let plugins = server.state().plugins.folder().to_owned();
-    let stop = if args.once { CancellationToken::new() } else { stop_on_signal() };
+    let stop = if args.once { CancellationToken::new() } else { stop_on_signal()? };
     let serving = tokio::spawn(server.run(stop.clone()));
 
     let result = show(&base, &token, &plugins, &component, &source).await;

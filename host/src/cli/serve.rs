@@ -22,44 +22,64 @@ pub(super) async fn run(settings: &SettingsArgs, args: ServeArgs) -> anyhow::Res
     let mut overrides = Overrides::default();
     overrides.set("listen", args.listen.map(|address| address.to_string()));
     overrides.set("admin_listen", args.admin_listen.map(|address| address.to_string()));
+    let stop = stop_on_signal()?;
     let server = Server::prepare(settings.load(overrides)?, Clock::system()).await?;
     let (address, admin) = (server.address()?, server.admin_address()?);
     tracing::info!(%address, %admin, plugins = %server.state().plugins.folder().display(), "weft {} serves", env!("CARGO_PKG_VERSION"));
-    server.run(stop_on_signal()).await;
+    server.run(stop).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Cancelled when the process is asked to end; asked twice, it ends at once.
-pub(super) fn stop_on_signal() -> CancellationToken {
+/// Cancelled when the process is asked to end; asked twice, it ends at once. Signals are heard from
+/// this call on.
+pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         tracing::info!("stopping: requests in flight may end (again to stop at once)");
         stopping.cancel();
-        signal().await;
+        signals.next().await;
         std::process::exit(1);
     });
-    stop
+    Ok(stop)
+}
+
+/// What asks a process to end.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => (),
-                _ = terminate.recv() => (),
-            }
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
         }
-        Err(_) => drop(interrupt.await),
     }
 }
 
+/// What asks a process to end.
 #[cfg(not(unix))]
-async fn signal() {
-    drop(tokio::signal::ctrl_c().await);
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }

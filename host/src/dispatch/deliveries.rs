@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -10,11 +11,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
+use futures::{FutureExt, future::BoxFuture};
 use quick_cache::sync::Cache;
+use tokio::sync::SetOnce;
 use tokio_util::task::TaskTracker;
 
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
@@ -56,17 +55,20 @@ pub(super) struct Deliveries {
     reply_deadline: Duration,
 }
 
-/// The handling of one delivery. Whoever waits for it drives it on.
+/// The handling of one delivery.
 #[derive(Clone)]
 struct Run {
-    answer: Shared<BoxFuture<'static, Answer>>,
+    answer: Arc<SetOnce<Answer>>,
     tries: Arc<AtomicU32>,
     began: Instant,
 }
 
-/// Drives a run on when the connection that waited for it is gone, or has waited long enough.
-struct GoesOn<'a> {
-    run: &'a Run,
+/// The first try, whose connection drives the handler itself: handing it to another task, or
+/// another thread, would cost each message more than its sandbox. When the connection ends, or has
+/// waited long enough, a task drives it on.
+struct FirstTry<'a> {
+    handler: Option<BoxFuture<'static, Answer>>,
+    answer: Arc<SetOnce<Answer>>,
     tasks: &'a TaskTracker,
 }
 
@@ -88,19 +90,27 @@ impl Deliveries {
         age: u64,
         handle: impl FnOnce() -> BoxFuture<'static, Answer>,
     ) -> Outcome {
+        let mut handler = None;
         let run = self.runs.get_or_insert_with(&key, || {
-            Ok::<_, Infallible>(Run { answer: handle().shared(), tries: Arc::default(), began: Instant::now() })
+            // A panic is a bug, reported where it happens; there is no answer then.
+            let ended = AssertUnwindSafe(handle()).catch_unwind();
+            handler = Some(ended.map(|ended| ended.ok().flatten()).boxed());
+            Ok::<_, Infallible>(Run { answer: Arc::default(), tries: Arc::default(), began: Instant::now() })
         });
         let Ok(run) = run;
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
-        let _goes_on = GoesOn { run: &run, tasks: &self.tasks };
-        if let Ok(answer) = tokio::time::timeout(wait, run.answer.clone()).await {
+        let mut first = FirstTry { handler, answer: Arc::clone(&run.answer), tasks: &self.tasks };
+        let answer = async {
+            first.drive().await;
+            run.answer.wait().await.clone()
+        };
+        if let Ok(answer) = tokio::time::timeout(wait, answer).await {
             return Outcome::Answered(answer);
         }
         if last {
-            self.tasks.spawn(log_when_it_comes(key, run.clone()));
+            self.tasks.spawn(log_when_it_comes(key, run));
         }
         Outcome::Late
     }
@@ -120,16 +130,29 @@ impl Deliveries {
     }
 }
 
-impl Drop for GoesOn<'_> {
+impl FirstTry<'_> {
+    /// Runs the handler to its end; at once for a try that is not the first.
+    async fn drive(&mut self) {
+        if let Some(handler) = &mut self.handler {
+            let answer = handler.await;
+            self.handler = None;
+            // Nobody else sets it.
+            drop(self.answer.set(answer));
+        }
+    }
+}
+
+impl Drop for FirstTry<'_> {
     fn drop(&mut self) {
-        if self.run.answer.peek().is_none() {
-            self.tasks.spawn(self.run.answer.clone());
+        if let Some(handler) = self.handler.take() {
+            let answer = Arc::clone(&self.answer);
+            self.tasks.spawn(async move { drop(answer.set(handler.await)) });
         }
     }
 }
 
 async fn log_when_it_comes(key: Arc<str>, run: Run) {
-    let answer = run.answer.await;
+    let answer = run.answer.wait().await;
     let took_ms = run.began.elapsed().as_millis();
     tracing::warn!(
         delivery = &*key,
