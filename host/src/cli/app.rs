@@ -181,5 +181,6 @@ fn view(app: &App) -> Value {
         "previous_encoding_aes_key": set(&app.previous_encoding_aes_key),
         "message_handler": app.message_handler,
         "order_hook": app.order_hook,
+        "settings": app.settings,
     })
 }

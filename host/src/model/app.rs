@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EncodingMode, FieldError, PluginTarget};
+use super::{AppSettings, EncodingMode, FieldError, PluginTarget};
 use crate::secret::Secret;
 
 /// What kind of account an app is.
@@ -88,6 +88,8 @@ pub struct App {
     pub message_handler: Option<PluginTarget>,
     /// The plugin that hears of changed orders.
     pub order_hook: Option<PluginTarget>,
+    /// The rest.
+    pub settings: AppSettings,
     /// Seconds since 1970.
     pub created_at: u64,
     /// Seconds since 1970.
@@ -117,6 +119,7 @@ impl App {
             previous_encoding_aes_key: None,
             message_handler: None,
             order_hook: None,
+            settings: AppSettings::default(),
             created_at: 0,
             updated_at: 0,
         }
@@ -139,6 +142,7 @@ impl App {
         ]
         .into_iter()
         .flatten()
+        .chain(self.settings.check())
         .collect()
     }
 

@@ -2,11 +2,13 @@
 
 mod app;
 mod app_plugin;
+mod app_settings;
 mod plugin_target;
 mod token;
 
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
+pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use weft_wechat::account::EncodingMode;

@@ -67,6 +67,40 @@ async fn patches_of_different_fields_at_once_lose_nothing_of_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_an_app_answers_and_logs_is_set_and_has_defaults() {
+    let app = TestApp::start().await;
+    let defaults = json!({
+        "late_reply": "join", "log_messages": false, "log_replies": false, "log_raw": false, "message_observers": [],
+        "forward_hosts": [], "access_token_source": "stable", "access_token_url": null,
+    });
+    let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;
+    for (field, value) in defaults.as_object().unwrap() {
+        assert_eq!(&created[field], value, "{field}");
+    }
+    let patch = json!({
+        "late_reply": "customer_service", "log_messages": true, "log_replies": true, "log_raw": true,
+        "message_observers": ["counter", "audit/all"], "forward_hosts": ["replies.internal:8080"],
+        "access_token_source": "url", "access_token_url": "https://tokens.example.com/shop",
+    });
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(patch.clone())).await.0, 200);
+    let (_, read) = app.api(Method::GET, "/apps/shop", None).await;
+    for (field, value) in patch.as_object().unwrap() {
+        assert_eq!(&read[field], value, "{field}");
+    }
+    for (field, value) in [
+        ("forward_hosts", json!(["http://replies.internal/"])),
+        ("access_token_url", json!("ftp://tokens.example.com")),
+        ("access_token_url", Value::Null),
+        ("message_observers", json!(vec!["counter"; 17])),
+    ] {
+        let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: value}))).await;
+        assert_eq!(status, 422, "{problem}");
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+    assert_eq!(app.api(Method::GET, "/apps/shop", None).await.1, read, "nothing has changed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_waits_for_its_token_says_so() {
     let app = TestApp::start().await;
     for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {

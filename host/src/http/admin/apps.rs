@@ -13,13 +13,14 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{App, AppType, EncodingMode, PluginTarget},
+    model::{AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply, PluginTarget},
     secret::Secret,
     time,
 };
 
 /// An app as it is read. Secrets say only whether they are set.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are told apart by their names in JSON")]
 pub(super) struct AppView {
     /// Unique, for programs and URLs.
     name: String,
@@ -48,6 +49,25 @@ pub(super) struct AppView {
     /// The plugin that hears of changed orders.
     #[schema(value_type = Option<String>)]
     order_hook: Option<PluginTarget>,
+    /// What becomes of an answer that takes longer than WeChat waits: `join`, `customer_service` or `drop`.
+    #[schema(value_type = String, example = "join")]
+    late_reply: LateReply,
+    /// Whether what users send is kept in the message log.
+    log_messages: bool,
+    /// Whether answers are kept in the message log.
+    log_replies: bool,
+    /// Whether the log also keeps the decrypted text as it came.
+    log_raw: bool,
+    /// The plugins that hear of every message without answering it.
+    #[schema(value_type = Vec<String>)]
+    message_observers: Vec<PluginTarget>,
+    /// Hosts that replies of type `forward` may reach although their addresses are not public.
+    forward_hosts: Vec<String>,
+    /// Where the access token comes from: `stable`, `classic` or `url`.
+    #[schema(value_type = String, example = "stable")]
+    access_token_source: AccessTokenSource,
+    /// The address that hands the token out, for the source `url`.
+    access_token_url: Option<String>,
     /// What to enter at WeChat as the server's address (服务器地址 URL).
     webhook_url: String,
     /// RFC 3339.
@@ -106,6 +126,26 @@ pub struct NewApp {
     message_handler: Option<PluginTarget>,
     #[schema(value_type = Option<String>)]
     order_hook: Option<PluginTarget>,
+    /// `join`, `customer_service` or `drop`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "join")]
+    late_reply: LateReply,
+    #[serde(default)]
+    log_messages: bool,
+    #[serde(default)]
+    log_replies: bool,
+    #[serde(default)]
+    log_raw: bool,
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    message_observers: Vec<PluginTarget>,
+    #[serde(default)]
+    forward_hosts: Vec<String>,
+    /// `stable`, `classic` or `url`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "stable")]
+    access_token_source: AccessTokenSource,
+    access_token_url: Option<String>,
 }
 
 /// Changes to an app: what is absent stays, null takes away.
@@ -139,6 +179,19 @@ pub(super) struct AppPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     order_hook: Change<PluginTarget>,
+    #[schema(value_type = Option<String>)]
+    late_reply: Option<LateReply>,
+    log_messages: Option<bool>,
+    log_replies: Option<bool>,
+    log_raw: Option<bool>,
+    #[schema(value_type = Option<Vec<String>>)]
+    message_observers: Option<Vec<PluginTarget>>,
+    forward_hosts: Option<Vec<String>>,
+    #[schema(value_type = Option<String>)]
+    access_token_source: Option<AccessTokenSource>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    access_token_url: Change<String>,
 }
 
 /// A field of a patch: absent, null, or a value.
@@ -178,6 +231,16 @@ impl From<NewApp> for App {
         app.previous_encoding_aes_key = new.previous_encoding_aes_key;
         app.message_handler = new.message_handler;
         app.order_hook = new.order_hook;
+        app.settings = AppSettings {
+            late_reply: new.late_reply,
+            log_messages: new.log_messages,
+            log_replies: new.log_replies,
+            log_raw: new.log_raw,
+            message_observers: new.message_observers,
+            forward_hosts: new.forward_hosts,
+            access_token_source: new.access_token_source,
+            access_token_url: new.access_token_url,
+        };
         app
     }
 }
@@ -204,6 +267,15 @@ impl AppPatch {
         self.previous_encoding_aes_key.apply(&mut app.previous_encoding_aes_key);
         self.message_handler.apply(&mut app.message_handler);
         self.order_hook.apply(&mut app.order_hook);
+        let settings = &mut app.settings;
+        set(&mut settings.late_reply, self.late_reply);
+        set(&mut settings.log_messages, self.log_messages);
+        set(&mut settings.log_replies, self.log_replies);
+        set(&mut settings.log_raw, self.log_raw);
+        set(&mut settings.message_observers, self.message_observers);
+        set(&mut settings.forward_hosts, self.forward_hosts);
+        set(&mut settings.access_token_source, self.access_token_source);
+        self.access_token_url.apply(&mut settings.access_token_url);
     }
 }
 
@@ -222,6 +294,14 @@ fn view(state: &AppState, app: &App) -> AppView {
         previous_encoding_aes_key: (&app.previous_encoding_aes_key).into(),
         message_handler: app.message_handler.clone(),
         order_hook: app.order_hook.clone(),
+        late_reply: app.settings.late_reply,
+        log_messages: app.settings.log_messages,
+        log_replies: app.settings.log_replies,
+        log_raw: app.settings.log_raw,
+        message_observers: app.settings.message_observers.clone(),
+        forward_hosts: app.settings.forward_hosts.clone(),
+        access_token_source: app.settings.access_token_source,
+        access_token_url: app.settings.access_token_url.clone(),
         webhook_url: format!("{}/wechat/{}/", state.config.public_url, app.name),
         created_at: time::rfc3339(app.created_at),
         updated_at: time::rfc3339(app.updated_at),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weft::model::{App, AppType, EncodingMode};
+use weft::model::{AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply};
 use weft::secret::Secret;
 use weft::storage::StoreError;
 
@@ -23,6 +23,16 @@ fn full() -> App {
         previous_encoding_aes_key: Some(Secret::new(AES_KEY.to_uppercase())),
         message_handler: Some("greeter/vip".parse().unwrap()),
         order_hook: Some("shop".parse().unwrap()),
+        settings: AppSettings {
+            late_reply: LateReply::CustomerService,
+            log_messages: true,
+            log_replies: true,
+            log_raw: true,
+            message_observers: vec!["counter/all".parse().unwrap()],
+            forward_hosts: vec!["10.0.0.7:8080".to_owned()],
+            access_token_source: AccessTokenSource::Url,
+            access_token_url: Some("https://tokens.example.com/shop".to_owned()),
+        },
         ..App::new("shop", AppType::PayPartner, "wx0123456789abcdef")
     }
 }

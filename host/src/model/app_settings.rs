@@ -1,0 +1,112 @@
+//! Settings of an app that nothing is looked up by: a new one needs no migration, only a default.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FieldError, PluginTarget};
+
+/// Hosts that one app may list.
+const HOSTS: usize = 100;
+/// Observers that one app may name.
+const OBSERVERS: usize = 16;
+
+/// How an app's messages are answered and kept, and how it speaks to WeChat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AppSettings {
+    /// What becomes of an answer that takes longer than WeChat waits.
+    pub late_reply: LateReply,
+    /// Whether what users send is kept in the message log.
+    pub log_messages: bool,
+    /// Whether answers are kept in the message log.
+    pub log_replies: bool,
+    /// Whether the log also keeps the decrypted XML or JSON as it came.
+    pub log_raw: bool,
+    /// The plugins that hear of every message without answering it.
+    pub message_observers: Vec<PluginTarget>,
+    /// Hosts that replies of type `forward` may reach although their addresses are not public:
+    /// `host` or `host:port`.
+    pub forward_hosts: Vec<String>,
+    /// Where the access token comes from.
+    pub access_token_source: AccessTokenSource,
+    /// The address that hands the token out; for the source `url`.
+    pub access_token_url: Option<String>,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        Self {
+            late_reply: LateReply::Join,
+            log_messages: false,
+            log_replies: false,
+            log_raw: false,
+            message_observers: Vec::new(),
+            forward_hosts: Vec::new(),
+            access_token_source: AccessTokenSource::Stable,
+            access_token_url: None,
+        }
+    }
+}
+
+/// What becomes of an answer that takes longer than WeChat waits (5 seconds, three tries).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateReply {
+    /// WeChat's next try joins the handler that runs; what comes after the last try goes out as a
+    /// customer-service message if the account may send one.
+    #[default]
+    Join,
+    /// The first try is answered `success` in time, the answer goes out as a customer-service message.
+    CustomerService,
+    /// The first try is answered `success` in time, a later answer is logged and goes nowhere.
+    Drop,
+}
+
+/// Where an app's access token comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenSource {
+    /// `/cgi-bin/stable_token`: leaves tokens that other systems fetched alone.
+    #[default]
+    Stable,
+    /// `/cgi-bin/token`: every fetch ends the token before it.
+    Classic,
+    /// An address of the operator's, which answers like `/cgi-bin/token`.
+    Url,
+}
+
+impl AppSettings {
+    /// The fields that break their rules.
+    pub(super) fn check(&self) -> impl Iterator<Item = FieldError> {
+        [self.check_message_observers(), self.check_forward_hosts(), self.check_access_token_url()]
+            .into_iter()
+            .flatten()
+    }
+
+    fn check_message_observers(&self) -> Option<FieldError> {
+        let right = self.message_observers.len() <= OBSERVERS;
+        (!right).then(|| FieldError::new("message_observers", format!("at most {OBSERVERS} plugins")))
+    }
+
+    fn check_forward_hosts(&self) -> Option<FieldError> {
+        let is_host = |host: &String| {
+            let graphic = host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/@?#\\".contains(&byte));
+            (1..=255).contains(&host.len()) && graphic
+        };
+        let right = self.forward_hosts.len() <= HOSTS && self.forward_hosts.iter().all(is_host);
+        let text = format!("at most {HOSTS} hosts, such as replies.example.com or 10.0.0.7:8080");
+        (!right).then(|| FieldError::new("forward_hosts", text))
+    }
+
+    fn check_access_token_url(&self) -> Option<FieldError> {
+        let wrong = |text: &str| Some(FieldError::new("access_token_url", text));
+        let Some(url) = &self.access_token_url else {
+            let needed = self.access_token_source == AccessTokenSource::Url;
+            return needed.then(|| FieldError::new("access_token_url", "the source `url` needs it"));
+        };
+        let Ok(url) = url.parse::<reqwest::Url>() else { return wrong("an http or https URL") };
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return wrong("an http or https URL");
+        }
+        None
+    }
+}
