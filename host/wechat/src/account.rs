@@ -1,7 +1,7 @@
 //! What a webhook knows of an account, and what it does with it: it verifies and opens what
 //! arrives, and seals what goes back.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::document::Document;
 use crate::envelope::{self, EncodingAesKey};
-use crate::message::{self, MAX_BODY, Message, ParseError};
+use crate::message::{MAX_BODY, Message, ParseError};
 use crate::{signature, xml};
 
 /// How deliveries are encoded, as set at WeChat.
@@ -107,6 +107,13 @@ pub struct Query {
     pub msg_signature: Option<String>,
 }
 
+/// How long a sender may be to stand in a key as it is. An openid has 28 characters; whatever is
+/// much longer only has to stay apart.
+const LONGEST_SENDER: usize = 64;
+
+/// How much of a key follows the sender at most: a time, a digest, and what parts them.
+const KEY_AFTER_SENDER: usize = 20 + 40 + 2;
+
 /// A delivery that was verified and read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
@@ -116,30 +123,28 @@ pub struct Delivery {
     pub raw: String,
     /// Whether it came encrypted: the reply must be sealed then.
     pub encrypted: bool,
+    /// The digest of all that it says, where no `MsgId` tells it from others.
+    digest: Option<String>,
 }
 
 impl Delivery {
     /// The same for every try of WeChat at this delivery within its account, and another for every
-    /// other one: the sender with `MsgId`, or for events, which have none, with all that tells two
-    /// events of one second apart.
+    /// other one: the sender with `MsgId`, or for events, which have none, with the time and the
+    /// digest of all that they say, so that two events of one second stay apart.
     pub fn key(&self) -> String {
-        let message = &self.message;
-        // An openid has 28 characters; whatever is much longer only has to stay apart.
-        let sender = match message.sender.as_str() {
-            sender if sender.len() <= 64 => sender.to_owned(),
-            sender => signature::sign(&[sender]),
-        };
-        if let Some(id) = message.id {
-            return format!("{sender}/{id}");
+        let Message { sender, id, created_at, .. } = &self.message;
+        let mut key = String::with_capacity(LONGEST_SENDER + KEY_AFTER_SENDER);
+        if sender.len() <= LONGEST_SENDER {
+            key.push_str(sender);
+        } else {
+            key.push_str(&signature::sign(&[sender]));
         }
-        // What was parsed once parses again.
-        let fields = message::fields(&self.raw).unwrap_or_default();
-        let parts = ["MsgType", "Event", "EventKey", "MsgID", "MsgId", "Ticket"].map(|name| {
-            let field = fields.iter().find(|field| field.path == name);
-            field.map_or("", |field| field.value.as_str())
-        });
-        let rest = signature::sign(&[&parts.join("\n")]);
-        format!("{sender}/{}/{rest}", message.created_at)
+        // Writing to a string cannot fail.
+        let _ = match (id, &self.digest) {
+            (Some(id), _) => write!(key, "/{id}"),
+            (None, digest) => write!(key, "/{created_at}/{}", digest.as_deref().unwrap_or_default()),
+        };
+        key
     }
 }
 
@@ -186,7 +191,10 @@ impl Account {
         };
         let encrypted = decrypted.is_some();
         let raw = decrypted.unwrap_or_else(|| body.to_owned());
-        Ok(Delivery { message: Message::parse(&raw)?, raw, encrypted })
+        let document = Document::read(&raw)?;
+        let message = Message::read(&document)?;
+        let digest = message.id.is_none().then(|| document.digest());
+        Ok(Delivery { message, raw, encrypted, digest })
     }
 
     /// What `Encrypt` holds; `None` when a plain body is allowed and there is one.

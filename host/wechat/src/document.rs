@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use sha1::{Digest, Sha1};
+
 use crate::message::{Field, MAX_BODY, ParseError};
 use crate::{json, xml};
 
 /// How deep elements may nest. WeChat's deepest events need five.
-const MAX_DEPTH: usize = 16;
+pub(crate) const MAX_DEPTH: usize = 16;
 
 /// How many elements a body may have. WeChat's largest events have some hundred.
 const MAX_ELEMENTS: usize = 1000;
@@ -47,6 +49,25 @@ impl<'a> Document<'a> {
 
     pub(crate) fn root(&self) -> Element<'_> {
         Element { document: self, index: 0 }
+    }
+
+    /// A hash of every element below the root, with its place, in lower-case hexadecimal. `Encrypt`
+    /// does not count: it differs each time that the same is sent.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha1::new();
+        for node in self.nodes.iter().skip(1) {
+            let parent = node.parent.unwrap_or_default();
+            if parent == 0 && node.name == "Encrypt" {
+                continue;
+            }
+            // Neither has a NUL in it: where each of them ends is unmistakable.
+            for text in [&node.name, &node.text] {
+                hash.update(text.as_bytes());
+                hash.update(b"\0");
+            }
+            hash.update(parent.to_le_bytes());
+        }
+        hex::encode(hash.finalize())
     }
 
     /// Every element without children, with its path below the root.
@@ -201,6 +222,16 @@ impl<'a> Builder<'a> {
         self.nodes.push(Node { name, text: Cow::Borrowed(""), parent: self.current, end: index + 1 });
         self.current = Some(index);
         self.depth += 1;
+        Ok(())
+    }
+
+    /// An element without children.
+    pub(crate) fn leaf(&mut self, name: Cow<'a, str>, text: Cow<'a, str>) -> Result<(), ParseError> {
+        self.open(name)?;
+        if let Some(place) = self.leaf_text() {
+            *place = text;
+        }
+        self.close();
         Ok(())
     }
 

@@ -1,142 +1,85 @@
 //! Reads a JSON body into a document. Mini programs can be set to JSON.
+//!
+//! Numbers stay as they are written: an id beyond 64 bits, or a price with a zero at its end, is the
+//! same text here as in XML.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::document::{Builder, Document};
+use crate::document::{Builder, Document, MAX_DEPTH};
 use crate::message::ParseError;
 
 /// Reads a body that is one JSON object.
 pub(crate) fn read(body: &str) -> Result<Document<'_>, ParseError> {
-    let mut reader = Reader { builder: Builder::new(), refused: None };
-    let mut deserializer = serde_json::Deserializer::from_str(body);
-    let root = Value { reader: &mut reader, name: Cow::Borrowed("xml") };
-    let read = root.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    match (read, reader.refused) {
-        (_, Some(refused)) => Err(refused),
-        (Err(_), None) => Err(ParseError::Malformed),
-        (Ok(()), None) => reader.builder.finish(),
-    }
+    let mut builder = Builder::new();
+    add(&mut builder, Cow::Borrowed("xml"), parse(body)?, 0)?;
+    builder.finish()
 }
 
-struct Reader<'a> {
-    builder: Builder<'a>,
-    /// Why the builder refused, which serde's errors cannot carry.
-    refused: Option<ParseError>,
-}
-
-impl<'a> Reader<'a> {
-    fn open<E: Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
-        self.builder.open(name).map_err(|refused| {
-            self.refused = Some(refused);
-            E::custom(refused)
-        })
-    }
-
-    fn leaf<E: Error>(&mut self, name: Cow<'a, str>, text: Cow<'a, str>) -> Result<(), E> {
-        if text.contains('\0') {
-            return Err(E::custom(ParseError::Malformed));
+/// Adds a value as an element of that name, or as several when it is an array. `depth` is how many
+/// objects and arrays it stands in.
+fn add<'a>(builder: &mut Builder<'a>, name: Cow<'a, str>, value: &'a RawValue, depth: usize) -> Result<(), ParseError> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') if depth == MAX_DEPTH => Err(ParseError::TooDeep),
+        Some(b'{') => {
+            builder.open(name)?;
+            let Members(members) = parse(text)?;
+            for (name, value) in members {
+                add(builder, name.checked()?, value, depth + 1)?;
+            }
+            builder.close();
+            Ok(())
         }
-        self.open(name)?;
-        if let Some(place) = self.builder.leaf_text() {
-            *place = text;
+        Some(b'[') => {
+            let values: Vec<&RawValue> = parse(text)?;
+            values.into_iter().try_for_each(|value| add(builder, name.clone(), value, depth + 1))
         }
-        self.builder.close();
-        Ok(())
+        Some(b'"') => builder.leaf(name, parse::<Text<'_>>(text)?.checked()?),
+        Some(b'n') => builder.leaf(name, Cow::Borrowed("")),
+        _ => builder.leaf(name, Cow::Borrowed(text)),
     }
 }
 
-/// A value that becomes an element of that name, or several when it is an array.
-struct Value<'r, 'a> {
-    reader: &'r mut Reader<'a>,
-    name: Cow<'a, str>,
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseError> {
+    serde_json::from_str(text).map_err(|_| ParseError::Malformed)
 }
 
-impl<'a> DeserializeSeed<'a> for Value<'_, 'a> {
-    type Value = ();
+/// A string, borrowed from the body where no escape stands in it.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl<'a> Text<'a> {
+    /// Refuses a NUL, which an escape can bring in.
+    fn checked(self) -> Result<Cow<'a, str>, ParseError> {
+        if self.0.contains('\0') { Err(ParseError::Malformed) } else { Ok(self.0) }
     }
 }
 
-impl<'a> Visitor<'a> for Value<'_, 'a> {
-    type Value = ();
+/// An object's members, in its order and as often as they stand there.
+struct Members<'a>(Vec<(Text<'a>, &'a RawValue)>);
+
+impl<'a> Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(Vec::new()))
+    }
+}
+
+impl<'a> Visitor<'a> for Members<'a> {
+    type Value = Self;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
+        formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<(), A::Error> {
-        self.reader.open(self.name)?;
-        while let Some(name) = members.next_key_seed(Name)? {
-            members.next_value_seed(Value { reader: self.reader, name })?;
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(member) = map.next_entry()? {
+            self.0.push(member);
         }
-        self.reader.builder.close();
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut values: A) -> Result<(), A::Error> {
-        while let Some(()) = values.next_element_seed(Value { reader: self.reader, name: self.name.clone() })? {}
-        Ok(())
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
-        self.reader.leaf(self.name, Cow::Borrowed(text))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.reader.leaf(self.name, Cow::Owned(text.to_owned()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        self.reader.leaf(self.name, Cow::Owned(number.to_string()))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.reader.leaf(self.name, Cow::Owned(number.to_string()))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        // `{:?}` always writes a point or an exponent: a fraction never turns into an integer.
-        self.reader.leaf(self.name, Cow::Owned(format!("{number:?}")))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        let text = if value { "true" } else { "false" };
-        self.reader.leaf(self.name, Cow::Borrowed(text))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.reader.leaf(self.name, Cow::Borrowed(""))
-    }
-}
-
-/// The name of a member, borrowed from the body where no escape stands in it.
-struct Name;
-
-impl<'a> DeserializeSeed<'a> for Name {
-    type Value = Cow<'a, str>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Name {
-    type Value = Cow<'a, str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'a str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
+        Ok(self)
     }
 }

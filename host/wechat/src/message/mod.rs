@@ -210,7 +210,12 @@ impl Message {
     /// When the body is not well-formed, passes a limit, or lacks `ToUserName`, `FromUserName`,
     /// `CreateTime` or `MsgType`. Nothing else about a message is an error.
     pub fn parse(body: &str) -> Result<Self, ParseError> {
-        parse::message(&Document::read(body)?)
+        Self::read(&Document::read(body)?)
+    }
+
+    /// Reads the message that a document holds.
+    pub(crate) fn read(document: &Document<'_>) -> Result<Self, ParseError> {
+        parse::message(document)
     }
 
     /// `MsgType`: text, image, …, event, or what was sent.

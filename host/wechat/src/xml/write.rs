@@ -14,15 +14,21 @@ pub(crate) fn cdata_within(out: &mut String, name: &str, text: &str, limit: usiz
     begin(out, name);
     out.push_str("<![CDATA[");
     let mut left = limit;
-    for character in text.chars().filter(|character| is_allowed(*character)) {
-        let Some(rest) = left.checked_sub(character.len_utf8()) else {
-            break;
-        };
-        left = rest;
-        if character == '>' && out.ends_with("]]") {
-            out.push_str("]]><![CDATA[");
+    for allowed in text.split(|character| !is_allowed(character)) {
+        let fitting = allowed.get(..allowed.floor_char_boundary(left)).unwrap_or_default();
+        for part in fitting.split_inclusive('>') {
+            match part.strip_suffix('>') {
+                None => out.push_str(part),
+                Some(before) => {
+                    out.push_str(before);
+                    out.push_str(if out.ends_with("]]") { "]]><![CDATA[>" } else { ">" });
+                }
+            }
         }
-        out.push(character);
+        if fitting.len() < allowed.len() {
+            break;
+        }
+        left -= fitting.len();
     }
     out.push_str("]]>");
     end(out, name);

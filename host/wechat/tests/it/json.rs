@@ -34,6 +34,17 @@ fn numbers_may_be_strings_and_never_pass_through_fractions() {
 }
 
 #[test]
+fn numbers_are_kept_as_they_are_written() {
+    for number in ["18446744073709551616", "-9223372036854775809", "23.10", "-0", "1E+3", "1e400"] {
+        let fields = fields(&format!(r#"{{"a":[{number}, {number} ]}}"#)).unwrap();
+        assert!(fields.iter().all(|field| field.value == number), "{fields:?}");
+        assert_eq!(fields.len(), 2);
+    }
+    let far = json(r#""MsgType":"location","Location_X":1e400,"Location_Y":1,"Scale":1"#);
+    assert!(matches!(Message::parse(&far).unwrap().content, Content::Other(_)));
+}
+
+#[test]
 fn coordinates_may_be_numbers() {
     let body = json(r#""MsgType":"location","Location_X":23.134521,"Location_Y":113,"Scale":20,"Label":"L""#);
     let expected = Location { latitude: 23.134_521, longitude: 113.0, scale: 20, label: "L".into() };
@@ -74,9 +85,10 @@ fn broken_json_is_refused() {
     for body in [
         "{",
         "{}x",
-        r#"{"a":1e400}"#,
         r#"{"a":"\ud800"}"#,
         r#"{"a":"\u0000"}"#,
+        r#"{"a\u0000":1}"#,
+        r#"{"a":01}"#,
         r#"{"a":1,}"#,
         "{'a':1}",
         r#"{"a":NaN}"#,
@@ -91,7 +103,9 @@ fn json_keeps_the_limits() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(100), "}".repeat(100));
     assert_eq!(fields(&deep), Err(ParseError::TooDeep));
     let arrays = format!(r#"{{"a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(fields(&arrays), Err(ParseError::Malformed));
+    assert_eq!(fields(&arrays), Err(ParseError::TooDeep));
+    let mixed = format!("{}1{}", r#"{"a":["#.repeat(9), "]}".repeat(9));
+    assert_eq!(fields(&mixed), Err(ParseError::TooDeep));
     let wide = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(100_000));
     assert_eq!(fields(&wide), Err(ParseError::TooManyElements));
     let long = format!(r#"{{"{}":1}}"#, "n".repeat(65_536));

@@ -3,13 +3,18 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
 mod accounts;
+mod any_message;
+mod any_reply;
+mod deliveries;
 mod envelopes;
 mod events;
+mod formats;
 mod hostile;
 mod json;
 mod messages;
 mod properties;
 mod replies;
+mod sent;
 mod signatures;
 mod texts;
 mod vectors;

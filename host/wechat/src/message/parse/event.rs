@@ -10,12 +10,14 @@ use crate::message::event::{
 /// Names compare without regard to case: WeChat's own samples differ in it.
 pub(super) fn event(document: &Document<'_>) -> Event {
     let root = document.root();
-    let name = root.text("Event");
+    let name = root.child("Event").map_or("", Element::value);
     match typed(name.to_ascii_lowercase(), root) {
         Ok(Some(event)) => event,
-        Ok(None) | Err(NotANumber) => {
-            Event::Other(OtherEvent { name, key: root.optional("EventKey"), fields: document.fields() })
-        }
+        Ok(None) | Err(NotANumber) => Event::Other(OtherEvent {
+            name: name.to_owned(),
+            key: root.optional("EventKey"),
+            fields: document.fields(),
+        }),
     }
 }
 

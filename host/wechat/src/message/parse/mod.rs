@@ -25,12 +25,13 @@ fn required(root: Element<'_>, name: &'static str) -> Result<String, ParseError>
     Ok(element.value().to_owned())
 }
 
+/// Types compare without regard to case, as events do.
 fn content(kind: &str, document: &Document<'_>) -> Content {
-    let root = document.root();
-    if kind == "event" {
+    if kind.eq_ignore_ascii_case("event") {
         return Content::Event(event::event(document));
     }
-    typed(kind, root).unwrap_or_else(|| Content::Other(Other { kind: kind.to_owned(), fields: document.fields() }))
+    typed(&kind.to_ascii_lowercase(), document.root())
+        .unwrap_or_else(|| Content::Other(Other { kind: kind.to_owned(), fields: document.fields() }))
 }
 
 fn typed(kind: &str, root: Element<'_>) -> Option<Content> {
