@@ -7,36 +7,37 @@ use weft_wechat::signature::sign;
 
 use crate::xml;
 
-const TOKEN: &str = "weftToken2026";
-const APPID: &str = "wxfeedfacecafe0001";
-const KEY: &str = "WeftWeftWeftWeftWeftWeftWeftWeftWeftWeftWex";
+pub(crate) const TOKEN: &str = "weftToken2026";
+pub(crate) const APPID: &str = "wxfeedfacecafe0001";
+pub(crate) const KEY: &str = "WeftWeftWeftWeftWeftWeftWeftWeftWeftWeftWex";
 const PREVIOUS: &str = "OldOldOldOldOldOldOldOldOldOldOldOldOldOldO";
 
-fn key(text: &str) -> EncodingAesKey {
+pub(crate) fn key(text: &str) -> EncodingAesKey {
     text.parse().unwrap()
 }
 
-fn account(mode: EncodingMode) -> Account {
+pub(crate) fn account(mode: EncodingMode) -> Account {
     Account { token: TOKEN.parse().unwrap(), appid: APPID.into(), mode, keys: vec![key(KEY)] }
 }
 
 /// A URL that is signed; it announces no encryption.
-fn plain_query() -> Query {
-    Query {
-        signature: sign(&[TOKEN, "1767225600", "42"]),
-        timestamp: "1767225600".into(),
-        nonce: "42".into(),
-        encrypt_type: None,
-        msg_signature: None,
-    }
+pub(crate) fn plain_query() -> Query {
+    signed_query("1767225600", "42", None)
 }
 
 /// A URL that announces and signs `encrypted`.
-fn encrypted_query(encrypted: &str) -> Query {
+pub(crate) fn encrypted_query(encrypted: &str) -> Query {
+    signed_query("1767225600", "42", Some(encrypted))
+}
+
+/// A signed URL of that time and nonce.
+pub(crate) fn signed_query(timestamp: &str, nonce: &str, encrypted: Option<&str>) -> Query {
     Query {
-        encrypt_type: Some("aes".into()),
-        msg_signature: Some(sign(&[TOKEN, "1767225600", "42", encrypted])),
-        ..plain_query()
+        signature: sign(&[TOKEN, timestamp, nonce]),
+        timestamp: timestamp.into(),
+        nonce: nonce.into(),
+        encrypt_type: encrypted.map(|_| "aes".into()),
+        msg_signature: encrypted.map(|encrypted| sign(&[TOKEN, timestamp, nonce, encrypted])),
     }
 }
 
@@ -48,7 +49,7 @@ fn sealed(content: &str) -> String {
     seal(&key(KEY), APPID, [7; 16], &text(content))
 }
 
-fn envelope(encrypted: &str) -> String {
+pub(crate) fn envelope(encrypted: &str) -> String {
     format!("<xml><ToUserName>gh_1</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>")
 }
 

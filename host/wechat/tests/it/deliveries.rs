@@ -1,32 +1,14 @@
 //! What tells one delivery from another.
 
-use weft_wechat::account::{Account, Delivery, EncodingMode, Query};
-use weft_wechat::envelope::{EncodingAesKey, seal};
-use weft_wechat::signature::sign;
+use weft_wechat::account::{Delivery, EncodingMode};
+use weft_wechat::envelope::seal;
 
+use crate::accounts::{APPID, KEY, account, envelope, plain_query, signed_query};
 use crate::{event_xml, xml};
-
-const TOKEN: &str = "weftToken2026";
-const APPID: &str = "wxfeedfacecafe0001";
-const KEY: &str = "WeftWeftWeftWeftWeftWeftWeftWeftWeftWeftWex";
-
-fn account(mode: EncodingMode) -> Account {
-    Account { token: TOKEN.parse().unwrap(), appid: APPID.into(), mode, keys: vec![KEY.parse().unwrap()] }
-}
-
-fn query(timestamp: &str, nonce: &str) -> Query {
-    Query {
-        signature: sign(&[TOKEN, timestamp, nonce]),
-        timestamp: timestamp.into(),
-        nonce: nonce.into(),
-        encrypt_type: None,
-        msg_signature: None,
-    }
-}
 
 /// A delivery that came as it is.
 fn plain(body: &str) -> Delivery {
-    account(EncodingMode::Plain).open(&query("1767225600", "1"), body.as_bytes()).expect(body)
+    account(EncodingMode::Plain).open(&plain_query(), body.as_bytes()).expect(body)
 }
 
 fn key(body: &str) -> String {
@@ -35,16 +17,9 @@ fn key(body: &str) -> String {
 
 /// One try of WeChat at the same message: everything around it is new.
 fn sealed(body: &str, attempt: u8) -> Delivery {
-    let key: EncodingAesKey = KEY.parse().unwrap();
-    let encrypted = seal(&key, APPID, [attempt; 16], body);
-    let (timestamp, nonce) = ((1_767_225_600 + u64::from(attempt)).to_string(), attempt.to_string());
-    let query = Query {
-        encrypt_type: Some("aes".into()),
-        msg_signature: Some(sign(&[TOKEN, &timestamp, &nonce, &encrypted])),
-        ..query(&timestamp, &nonce)
-    };
-    let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
-    account(EncodingMode::Safe).open(&query, body.as_bytes()).unwrap()
+    let encrypted = seal(&KEY.parse().unwrap(), APPID, [attempt; 16], body);
+    let query = signed_query(&format!("17672256{attempt:02}"), &attempt.to_string(), Some(&encrypted));
+    account(EncodingMode::Safe).open(&query, envelope(&encrypted).as_bytes()).unwrap()
 }
 
 #[test]

@@ -2,17 +2,32 @@
 
 use std::time::{Duration, Instant};
 
-use weft_wechat::message::{MAX_BODY, Message, ParseError, fields};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use weft_wechat::account::{EncodingMode, Refusal};
+use weft_wechat::envelope::seal;
+use weft_wechat::message::{Content, MAX_BODY, Message, ParseError, fields};
 
+use crate::accounts::{APPID, KEY, account, encrypted_query, envelope, key};
 use crate::{event_xml, xml};
+
+/// Runs `work` on so many bytes, and sees that it takes no longer than they explain, even without
+/// optimization on a busy machine.
+fn bounded<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let done = work();
+    let bound = Duration::from_millis(500) + Duration::from_micros(4) * u32::try_from(bytes).unwrap();
+    assert!(started.elapsed() < bound, "{bytes} bytes took {:?}", started.elapsed());
+    done
+}
 
 /// The error of a body that must be refused without much work.
 fn refused(body: &str) -> ParseError {
-    let started = Instant::now();
-    let error = fields(body).expect_err("must be refused");
-    assert_eq!(Message::parse(body), Err(error));
-    assert!(started.elapsed() < Duration::from_secs(1), "{error:?}");
-    error
+    bounded(body.len(), || {
+        let error = fields(body).expect_err("must be refused");
+        assert_eq!(Message::parse(body), Err(error));
+        error
+    })
 }
 
 #[test]
@@ -98,12 +113,90 @@ fn the_size_is_limited() {
 }
 
 #[test]
-fn comments_and_references_cost_no_more_than_their_length() {
-    let many = |piece: &str| format!("<xml><T>{}</T></xml>", piece.repeat(MAX_BODY / 20));
-    let started = Instant::now();
-    assert_eq!(fields(&many("a<!---->")).unwrap()[0].value.len(), MAX_BODY / 20);
-    assert_eq!(fields(&many("&amp;")).unwrap()[0].value.len(), MAX_BODY / 20);
-    assert!(started.elapsed() < Duration::from_secs(2));
+fn no_kind_of_content_costs_more_than_its_length() {
+    for piece in ["a<!---->", "&amp;", "<![CDATA[a]]>", "]]", "<![CDATA[]]>", " ", "你", "a<!-- & -->"] {
+        for size in [300 << 10, MAX_BODY - 500] {
+            let body = xml("text", &format!("<Content>{}</Content>", piece.repeat(size / piece.len())));
+            let message = bounded(body.len(), || Message::parse(&body)).unwrap();
+            assert!(matches!(message.content, Content::Text(text) if text.content.len() <= size), "{piece}");
+        }
+    }
+    for piece in ["\\n", "\\u4f60", "<", "]", "\\\""] {
+        let text = piece.repeat((300 << 10) / piece.len());
+        let body =
+            format!(r#"{{"MsgType":"text","FromUserName":"o","ToUserName":"g","CreateTime":1,"Content":"{text}"}}"#);
+        let message = bounded(body.len(), || Message::parse(&body)).unwrap();
+        assert!(matches!(message.content, Content::Text(_)), "{piece}");
+    }
+}
+
+#[test]
+fn what_repeats_or_nests_costs_no_more_than_its_length() {
+    let size = 300 << 10;
+    let repeated = |piece: &str| xml("text", &piece.repeat(size / piece.len()));
+    for piece in ["<MsgType>text</MsgType>", "<FromUserName>o</FromUserName>", "<a/>", "<a><b/></a>"] {
+        assert_eq!(refused(&repeated(piece)), ParseError::TooManyElements, "{piece}");
+    }
+    assert_eq!(refused(&repeated("<a>")), ParseError::TooDeep);
+    assert_eq!(refused(&repeated("</a>")), ParseError::Malformed);
+    assert_eq!(refused(&repeated("<a")), ParseError::TagTooLong);
+    assert_eq!(refused(&repeated("<")), ParseError::TagTooLong);
+    for (piece, error) in
+        [("{\"a\":", ParseError::Malformed), ("{\"a\":[", ParseError::Malformed), ("{\"\\u0000", ParseError::Malformed)]
+    {
+        assert_eq!(refused(&piece.repeat(size / piece.len())), error, "{piece}");
+    }
+    // As deep as may be, and all of it inside the deepest: each level reads the whole again.
+    let deepest = format!("{}\"{}\"{}", "{\"a\":".repeat(15), "x".repeat(size), "}".repeat(15));
+    assert_eq!(bounded(deepest.len(), || fields(&deepest)).unwrap()[0].value.len(), size);
+    let members = "\"MsgType\":\"text\",".repeat(size / 17);
+    assert_eq!(refused(&format!("{{{members}\"a\":1}}")), ParseError::TooManyElements);
+}
+
+#[test]
+fn of_many_that_repeat_the_first_counts_in_both_formats() {
+    let in_xml =
+        xml("text", &"<FromUserName>oOther</FromUserName><MsgType>image</MsgType><MsgId>7</MsgId>".repeat(300));
+    let more = r#","FromUserName":"oOther","MsgType":"image","MsgId":7"#.repeat(300);
+    let in_json = format!(
+        r#"{{"ToUserName":"gh_24c0ffee","FromUserName":"oWeft0001","CreateTime":1767225600,"MsgType":"text"{more}}}"#
+    );
+    let message = Message::parse(&in_xml).unwrap();
+    assert_eq!((&*message.sender, message.msg_type(), message.id), ("oWeft0001", "text", Some(7)));
+    assert_eq!(Message::parse(&in_json).unwrap(), message);
+}
+
+#[test]
+fn ciphertext_that_is_cut_anywhere_is_refused_alike_though_it_is_signed() {
+    let account = account(EncodingMode::Safe);
+    let sealed = seal(&key(KEY), APPID, [7; 16], &xml("text", "<Content>hello</Content>"));
+    let open = |encrypted: &str| account.open(&encrypted_query(encrypted), envelope(encrypted).as_bytes());
+    assert!(open(&sealed).is_ok());
+    for end in 0..sealed.len() {
+        assert_eq!(open(&sealed[..end]), Err(Refusal::Forged), "{end}");
+        assert_eq!(open(&sealed[end + 1..]), Err(Refusal::Forged), "{end}");
+    }
+    let bytes = STANDARD.decode(&sealed).unwrap();
+    for end in 0..bytes.len() {
+        assert_eq!(open(&STANDARD.encode(&bytes[..end])), Err(Refusal::Forged), "{end}");
+        assert_eq!(open(&STANDARD.encode(&bytes[end + 1..])), Err(Refusal::Forged), "{end}");
+    }
+}
+
+#[test]
+fn a_large_envelope_costs_no_more_than_its_length() {
+    let account = account(EncodingMode::Safe);
+    let good = xml("text", &format!("<Content>{}</Content>", "x".repeat(300 << 10)));
+    let sealed = seal(&key(KEY), APPID, [7; 16], &good);
+    let open = |encrypted: &str| {
+        let body = envelope(encrypted);
+        bounded(body.len(), || account.open(&encrypted_query(encrypted), body.as_bytes()))
+    };
+    assert_eq!(open(&sealed).unwrap().raw, good);
+    assert_eq!(open(&sealed[..sealed.len() - 64]), Err(Refusal::Forged));
+    assert_eq!(open(&"A".repeat(300 << 10)), Err(Refusal::Forged));
+    let bomb = seal(&key(KEY), APPID, [7; 16], &"<a>".repeat(100 << 10));
+    assert_eq!(open(&bomb), Err(Refusal::Unreadable(ParseError::TooDeep)));
 }
 
 #[test]
