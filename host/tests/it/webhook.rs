@@ -110,6 +110,42 @@ async fn a_bad_request_is_answered_400_and_nothing_else() {
     }
 }
 
+/// Bodies of 300 KiB that are made to hurt, and what must not become of them.
+fn hostile() -> Vec<(&'static str, String)> {
+    let size = 300 << 10;
+    let head = format!("<xml><ToUserName>{ORIGINAL_ID}</ToUserName><FromUserName>{OPENID}</FromUserName>");
+    vec![
+        ("nesting", "<a>".repeat(10_000) + &"</a>".repeat(10_000)),
+        ("JSON that nests", "{\"a\":".repeat(10_000) + "1" + &"}".repeat(10_000)),
+        ("arrays that nest", format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000))),
+        ("the same again", head.clone() + &"<MsgType>text</MsgType>".repeat(size / 23) + "</xml>"),
+        ("attributes", format!("<xml{}/>", " a=''".repeat(size / 5))),
+        ("no end", head + &"<![CDATA[".repeat(size / 9)),
+        ("entities", format!("<xml>{}</xml>", "&a;".repeat(size / 3))),
+        ("words", "x".repeat(size)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_bodies_are_answered_400_at_once_and_the_next_message_as_ever() {
+    let app = greeting_app().await;
+    let plain = app.account("shop", EncodingMode::Plain, "greeter").await;
+    let safe = app.account("safe", EncodingMode::Safe, "greeter").await;
+    let good = signed_path("shop", now(), "n");
+    for (what, body) in hostile() {
+        let began = std::time::Instant::now();
+        let answer = app.request(Method::POST, &good, Some(body.clone().into_bytes())).await;
+        assert_eq!(answer, (400, String::new()), "{what}");
+        // The same where nobody can see it before it is decrypted.
+        let exchange = safe.deliver(body.clone(), &safe.sign(&body)).await.unwrap();
+        assert_eq!((exchange.status, exchange.body.as_str()), (400, ""), "{what}, encrypted");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{what}: {:?}", began.elapsed());
+    }
+    for account in [plain, safe] {
+        assert!(account.send(&Incoming::text(OPENID, "hi")).await.unwrap().text().is_some());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_is_not_there_is_404_and_another_apps_signature_is_400() {
     let app = TestApp::start().await;

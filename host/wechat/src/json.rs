@@ -16,28 +16,34 @@ use crate::message::ParseError;
 /// Reads a body that is one JSON object.
 pub(crate) fn read(body: &str) -> Result<Document<'_>, ParseError> {
     let mut builder = Builder::new();
-    add(&mut builder, Cow::Borrowed("xml"), parse(body)?, 0)?;
+    add_object(&mut builder, Cow::Borrowed("xml"), body, 0)?;
     builder.finish()
 }
 
-/// Adds a value as an element of that name, or as several when it is an array. `depth` is how many
-/// objects and arrays it stands in.
-fn add<'a>(builder: &mut Builder<'a>, name: Cow<'a, str>, value: &'a RawValue, depth: usize) -> Result<(), ParseError> {
-    let text = value.get();
+/// Adds an object as an element of that name. `depth` is how many objects and arrays it stands in.
+fn add_object<'a>(
+    builder: &mut Builder<'a>,
+    name: Cow<'a, str>,
+    text: &'a str,
+    depth: usize,
+) -> Result<(), ParseError> {
+    let Members(members) = parse(text)?;
+    builder.open(name)?;
+    for (name, value) in members {
+        add(builder, name.checked()?, value.get(), depth + 1)?;
+    }
+    builder.close();
+    Ok(())
+}
+
+/// Adds a value as an element of that name, or as several when it is an array.
+fn add<'a>(builder: &mut Builder<'a>, name: Cow<'a, str>, text: &'a str, depth: usize) -> Result<(), ParseError> {
     match text.as_bytes().first() {
         Some(b'{' | b'[') if depth == MAX_DEPTH => Err(ParseError::TooDeep),
-        Some(b'{') => {
-            builder.open(name)?;
-            let Members(members) = parse(text)?;
-            for (name, value) in members {
-                add(builder, name.checked()?, value, depth + 1)?;
-            }
-            builder.close();
-            Ok(())
-        }
+        Some(b'{') => add_object(builder, name, text, depth),
         Some(b'[') => {
             let values: Vec<&RawValue> = parse(text)?;
-            values.into_iter().try_for_each(|value| add(builder, name.clone(), value, depth + 1))
+            values.into_iter().try_for_each(|value| add(builder, name.clone(), value.get(), depth + 1))
         }
         Some(b'"') => builder.leaf(name, parse::<Text<'_>>(text)?.checked()?),
         Some(b'n') => builder.leaf(name, Cow::Borrowed("")),
