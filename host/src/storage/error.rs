@@ -69,3 +69,13 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
 pub(super) fn is_missing_parent(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
+
+/// Whether `error` is about the row that was written and not about the database: another row may be taken.
+pub(super) fn is_about_a_row(error: &StoreError) -> bool {
+    let StoreError::Database(sqlx::Error::Database(error)) = error else {
+        return matches!(error, StoreError::AlreadyExists { .. } | StoreError::NotFound { .. });
+    };
+    // PostgreSQL: data that it cannot hold, such as U+0000 in a text, and constraints. SQLite has kinds for the latter.
+    error.kind() != sqlx::error::ErrorKind::Other
+        || error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+}

@@ -5,6 +5,7 @@
 
 mod app_plugins;
 mod apps;
+mod batch;
 mod error;
 mod plugin_kv;
 mod postgres;
@@ -20,6 +21,7 @@ use sqlx::{PgPool, SqlitePool};
 
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
+pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::error::StoreError;
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::tokens::Tokens;

@@ -3,6 +3,7 @@
 mod app_plugins;
 mod apps;
 mod at_rest;
+mod batch;
 mod concurrency;
 mod migrations;
 mod plugin_kv;

@@ -1,0 +1,223 @@
+//! Rows of many tasks, written by one: a transaction for each message would cost more than its answer.
+//!
+//! While a batch is written the next one gathers, so batches are as large as the load needs them to be.
+
+use std::{
+    fmt::Display,
+    slice,
+    sync::{Arc, Mutex as Lock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::{Store, StoreError, error::is_about_a_row};
+
+/// How many rows are written at once at most.
+const BATCH: usize = 256;
+
+/// How many rows may wait. More than the database takes in this time it would not catch up with either.
+const QUEUE: usize = 8192;
+
+/// How often the log says at most that rows are lost.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+/// A row that is written together with others of its kind.
+pub trait BatchRow: Send + Sync + Sized + 'static {
+    /// What the log calls the rows when they are lost.
+    const WHAT: &'static str;
+
+    /// How long a batch that nobody waits for gathers rows: each batch costs the disk a flush.
+    const GATHER: Duration = Duration::ZERO;
+
+    /// What is told to who waits for the row.
+    type Written: Send + 'static;
+
+    /// Writes all the rows or none of them, in one transaction and, for speed, one statement; tells for each row, in
+    /// their order. Rows that other processes write too must be written in an order that all agree on: transactions
+    /// would lock each other out otherwise.
+    fn write(store: &Store, rows: &[Self]) -> impl Future<Output = Result<Vec<Self::Written>, StoreError>> + Send;
+}
+
+/// Why a row was not written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BatchError {
+    /// The database refused it, or all that came with it.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+    /// More rows wait than the database can take.
+    #[error("too many rows wait to be written")]
+    Full,
+    /// The process is about to end.
+    #[error("nothing is written any more")]
+    Closed,
+}
+
+/// Takes rows from any task. Clones write into the same batches; one of them has to [`run`](Self::run).
+pub struct BatchWriter<T: BatchRow> {
+    store: Store,
+    queue: mpsc::Sender<Entry<T>>,
+    queued: Arc<Mutex<mpsc::Receiver<Entry<T>>>>,
+    losses: Arc<Lock<Losses>>,
+}
+
+enum Entry<T: BatchRow> {
+    Row(T, Option<oneshot::Sender<Result<T::Written, BatchError>>>),
+    /// Tells when everything before it is written; the writer may end then.
+    Mark {
+        last: bool,
+        written: oneshot::Sender<()>,
+    },
+}
+
+impl<T: BatchRow> BatchWriter<T> {
+    /// Rows wait until somebody runs it.
+    pub fn new(store: Store) -> Self {
+        let (queue, queued) = mpsc::channel(QUEUE);
+        Self { store, queue, queued: Arc::new(Mutex::new(queued)), losses: Arc::default() }
+    }
+
+    /// Hands `row` over without waiting. If it cannot be written it is lost, and the log says so.
+    pub fn send(&self, row: T) {
+        match self.queue.try_send(Entry::Row(row, None)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => self.lose(1, &BatchError::Full),
+            Err(mpsc::error::TrySendError::Closed(_)) => self.lose(1, &BatchError::Closed),
+        }
+    }
+
+    /// Writes `row` and waits until it is safe.
+    pub async fn write(&self, row: T) -> Result<T::Written, BatchError> {
+        let (written, wait) = oneshot::channel();
+        self.queue.send(Entry::Row(row, Some(written))).await.map_err(|_| BatchError::Closed)?;
+        wait.await.map_err(|_| BatchError::Closed)?
+    }
+
+    /// Waits until every row that was handed over before is written, or lost.
+    pub async fn flush(&self) {
+        self.mark(false).await;
+    }
+
+    /// Writes what waits and ends the writer; later rows are refused.
+    pub async fn close(&self) {
+        self.mark(true).await;
+    }
+
+    async fn mark(&self, last: bool) {
+        let (written, wait) = oneshot::channel();
+        if self.queue.send(Entry::Mark { last, written }).await.is_ok() {
+            // No answer means that the writer has ended, and has written all before.
+            drop(wait.await);
+        }
+    }
+
+    /// Writes until it is closed. A batch that fails is lost, with an error to all who wait; the next one is tried.
+    pub async fn run(self) {
+        // Held for as long as it writes: there is one writer.
+        let mut queued = self.queued.lock().await;
+        let mut entries = Vec::with_capacity(BATCH);
+        while queued.recv_many(&mut entries, BATCH).await > 0 {
+            let hurry = |entry: &Entry<T>| !matches!(entry, Entry::Row(_, None));
+            if !T::GATHER.is_zero() && entries.len() < BATCH && !entries.iter().any(hurry) {
+                tokio::time::sleep(T::GATHER).await;
+                while entries.len() < BATCH
+                    && let Ok(entry) = queued.try_recv()
+                {
+                    entries.push(entry);
+                }
+            }
+            let (mut rows, mut waiting, mut marks) = (Vec::with_capacity(entries.len()), Vec::new(), Vec::new());
+            for entry in entries.drain(..) {
+                match entry {
+                    Entry::Row(row, wait) => {
+                        rows.push(row);
+                        waiting.push(wait);
+                    }
+                    Entry::Mark { last, written } => {
+                        if last {
+                            queued.close();
+                        }
+                        marks.push(written);
+                    }
+                }
+            }
+            self.write_batch(&rows, waiting).await;
+            // Who does not wait any more does not need to know.
+            for mark in marks {
+                mark.send(()).ok();
+            }
+        }
+    }
+
+    async fn write_batch(&self, rows: &[T], waiting: Vec<Option<oneshot::Sender<Result<T::Written, BatchError>>>>) {
+        if rows.is_empty() {
+            return;
+        }
+        let outcomes = match T::write(&self.store, rows).await {
+            Ok(written) => written.into_iter().map(Ok).collect(),
+            Err(error) if rows.len() > 1 && is_about_a_row(&error) => self.write_apart(rows).await,
+            Err(error) => {
+                let error = BatchError::Store(Arc::new(error));
+                self.lose(rows.len(), &error);
+                vec![error; rows.len()].into_iter().map(Err).collect()
+            }
+        };
+        for (wait, outcome) in waiting.into_iter().zip(outcomes) {
+            if let Some(wait) = wait {
+                drop(wait.send(outcome));
+            }
+        }
+    }
+
+    /// One row that the database cannot take does not take along those beside it.
+    async fn write_apart(&self, rows: &[T]) -> Vec<Result<T::Written, BatchError>> {
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for row in rows {
+            let outcome = match T::write(&self.store, slice::from_ref(row)).await {
+                Ok(mut written) => written.pop().ok_or(BatchError::Closed),
+                Err(error) => Err(BatchError::Store(Arc::new(error))),
+            };
+            if let Err(error) = &outcome {
+                self.lose(1, error);
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    fn lose(&self, rows: usize, error: &dyn Display) {
+        if let Some(rows) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).add(rows) {
+            tracing::error!(rows, %error, "{} could not be written", T::WHAT);
+        }
+    }
+}
+
+impl<T: BatchRow> Clone for BatchWriter<T> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            queued: Arc::clone(&self.queued),
+            losses: Arc::clone(&self.losses),
+        }
+    }
+}
+
+/// Rows that were lost since the log said so.
+#[derive(Default)]
+struct Losses {
+    rows: usize,
+    said: Option<Instant>,
+}
+
+impl Losses {
+    /// Counts `rows`; gives all that were not spoken of when it is time to speak.
+    fn add(&mut self, rows: usize) -> Option<usize> {
+        self.rows += rows;
+        if self.said.is_some_and(|said| said.elapsed() < SAY_AGAIN) {
+            return None;
+        }
+        self.said = Some(Instant::now());
+        Some(std::mem::take(&mut self.rows))
+    }
+}
