@@ -21,6 +21,9 @@ use crate::{
 /// How long handlers may go on when the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the database may take for what is left to write when the process stops.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A server that has its sockets and its database. It loads its plugins when it runs.
 pub struct Server {
     state: AppState,
@@ -63,7 +66,8 @@ impl Server {
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
-        let dispatcher = Dispatcher::new(plugins.clone(), clock.clone(), &config.webhook);
+        let dispatcher = Dispatcher::new(plugins.clone(), store.clone(), clock.clone(), &config.webhook);
+        dispatcher.restore().await.context("the deliveries")?;
         let state = AppState::from(Parts {
             config: Arc::new(config),
             clock,
@@ -121,6 +125,8 @@ impl Server {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
+        // Not ended by `stop`: handlers that end after it are written too.
+        let writing = tokio::spawn(state.dispatcher.clone().write());
         let limits = http::ConnectionLimits::shared_by(listeners.len());
         let serving =
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
@@ -129,6 +135,10 @@ impl Server {
         if tokio::time::timeout(STOP_TIMEOUT, state.dispatcher.finish()).await.is_err() {
             tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
         }
+        if tokio::time::timeout(WRITE_TIMEOUT, state.dispatcher.close()).await.is_err() {
+            tracing::warn!("the database did not take the last answers within {WRITE_TIMEOUT:?}");
+        }
+        writing.abort();
         background.close();
         background.wait().await;
         state.store.close().await;

@@ -16,6 +16,9 @@ use quick_cache::sync::Cache;
 use tokio::sync::SetOnce;
 use tokio_util::task::TaskTracker;
 
+use super::claims::{Claim, Claims};
+use crate::storage::{DeliveryKey, Store, StoreError};
+
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
 /// within 15 seconds of the first.
 const REMEMBERED: Duration = Duration::from_mins(1);
@@ -48,7 +51,9 @@ pub enum Outcome {
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries {
-    runs: Arc<Cache<Arc<str>, Run>>,
+    runs: Arc<Cache<DeliveryKey, Run>>,
+    /// What other processes know, and what is left for the next one.
+    claims: Claims,
     /// Handlers that go on without a connection.
     tasks: TaskTracker,
     /// How long the last try may wait.
@@ -73,9 +78,17 @@ struct FirstTry<'a> {
 }
 
 impl Deliveries {
-    pub(super) fn new(reply_deadline: Duration) -> Self {
+    pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
         let runs = Arc::new(Cache::new(REMEMBERED_AT_MOST));
-        Self { runs, tasks: TaskTracker::new(), reply_deadline }
+        Self { runs, claims: Claims::new(store), tasks: TaskTracker::new(), reply_deadline }
+    }
+
+    /// Remembers what the process before has answered; to be called before the first delivery.
+    pub(super) async fn restore(&self) -> Result<(), StoreError> {
+        for (key, answer) in self.claims.begin(REMEMBERED_AT_MOST).await? {
+            self.runs.insert(key, Run::ended(answer));
+        }
+        Ok(())
     }
 
     /// The answer to the delivery `key`: what `handle` says if this is the first try, else what the
@@ -91,11 +104,10 @@ impl Deliveries {
         handle: impl FnOnce() -> BoxFuture<'static, Answer>,
     ) -> Outcome {
         let mut handler = None;
-        let run = self.runs.get_or_insert_with(&key, || {
-            // A panic is a bug, reported where it happens; there is no answer then.
-            let ended = AssertUnwindSafe(handle()).catch_unwind();
-            handler = Some(ended.map(|ended| ended.ok().flatten()).boxed());
-            Ok::<_, Infallible>(Run { answer: Arc::default(), tries: Arc::default(), began: Instant::now() })
+        let short = DeliveryKey::of(&key);
+        let run = self.runs.get_or_insert_with(&short, || {
+            handler = Some(once(self.claims.clone(), short, handle()).boxed());
+            Ok::<_, Infallible>(Run::begun())
         });
         let Ok(run) = run;
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
@@ -123,11 +135,48 @@ impl Deliveries {
         }
     }
 
+    /// Keeps the database up to date, until it is [closed](Self::close).
+    pub(super) async fn write(self) {
+        self.claims.run().await;
+    }
+
+    /// Writes what is not written yet; to be called when no handler runs.
+    pub(super) async fn close(&self) {
+        self.claims.close().await;
+    }
+
     /// Waits for the handlers that run without a connection.
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+impl Run {
+    fn begun() -> Self {
+        Self { answer: Arc::default(), tries: Arc::default(), began: Instant::now() }
+    }
+
+    fn ended(answer: Answer) -> Self {
+        let run = Self::begun();
+        // Nobody else knows it yet.
+        drop(run.answer.set(answer));
+        run
+    }
+}
+
+/// Handles a delivery, unless another process does or did.
+///
+/// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand in
+/// it, so that the answer to one try answers another.
+async fn once(claims: Claims, key: DeliveryKey, handler: BoxFuture<'static, Answer>) -> Answer {
+    if let Claim::Answered(answer) = claims.claim(key).await {
+        return answer;
+    }
+    // A panic is a bug, reported where it happens; there is no answer then.
+    let answer = AssertUnwindSafe(handler).catch_unwind().await.ok().flatten();
+    claims.answered(key, &answer);
+    answer
 }
 
 impl FirstTry<'_> {

@@ -1,5 +1,6 @@
 //! One message in, at most one answer out, within the time that WeChat waits.
 
+mod claims;
 mod deliveries;
 mod replays;
 
@@ -13,6 +14,7 @@ use crate::{
     clock::Clock,
     config::WebhookConfig,
     plugins::{CallError, Plugins, Subject},
+    storage::{Store, StoreError},
 };
 
 pub use deliveries::Outcome;
@@ -37,14 +39,22 @@ pub struct Replayed;
 
 impl Dispatcher {
     /// Plays by the rules of `config`.
-    pub fn new(plugins: Plugins, clock: Clock, config: &WebhookConfig) -> Self {
+    pub fn new(plugins: Plugins, store: Store, clock: Clock, config: &WebhookConfig) -> Self {
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
         Self {
             plugins,
             clock,
-            deliveries: Deliveries::new(Duration::from_millis(config.reply_deadline_ms)),
+            deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
             replays: config.reject_replays.then(|| Replays::new(window)),
         }
+    }
+
+    /// Remembers the answers that were given before a restart; to be called before the first delivery.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restore(&self) -> Result<(), StoreError> {
+        self.deliveries.restore().await
     }
 
     /// Answers a delivery that was verified. One that was seen before is not handled again: it gets
@@ -77,6 +87,16 @@ impl Dispatcher {
             }
         };
         futures::future::join(self.deliveries.forget(), replays).await;
+    }
+
+    /// Keeps the database up to date, until it is [closed](Self::close).
+    pub async fn write(self) {
+        self.deliveries.write().await;
+    }
+
+    /// Writes what is not written yet; to be called when no handler runs any more.
+    pub async fn close(&self) {
+        self.deliveries.close().await;
     }
 
     /// Waits for the handlers that still run, also those whose connection has ended.

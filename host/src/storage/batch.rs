@@ -17,7 +17,7 @@ use super::{Store, StoreError, error::is_about_a_row};
 const BATCH: usize = 256;
 
 /// How many rows may wait. More than the database takes in this time it would not catch up with either.
-const QUEUE: usize = 8192;
+const QUEUE: usize = 4096;
 
 /// How often the log says at most that rows are lost.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
@@ -61,8 +61,11 @@ pub struct BatchWriter<T: BatchRow> {
     losses: Arc<Lock<Losses>>,
 }
 
+/// Who waits for a row, if somebody does.
+type Waiting<T> = Option<oneshot::Sender<Result<<T as BatchRow>::Written, BatchError>>>;
+
 enum Entry<T: BatchRow> {
-    Row(T, Option<oneshot::Sender<Result<T::Written, BatchError>>>),
+    Row(T, Waiting<T>),
     /// Tells when everything before it is written; the writer may end then.
     Mark {
         last: bool,
@@ -149,7 +152,7 @@ impl<T: BatchRow> BatchWriter<T> {
         }
     }
 
-    async fn write_batch(&self, rows: &[T], waiting: Vec<Option<oneshot::Sender<Result<T::Written, BatchError>>>>) {
+    async fn write_batch(&self, rows: &[T], waiting: Vec<Waiting<T>>) {
         if rows.is_empty() {
             return;
         }

@@ -6,9 +6,11 @@
 mod app_plugins;
 mod apps;
 mod batch;
+mod deliveries;
 mod error;
 mod plugin_kv;
 mod postgres;
+mod processes;
 mod secret_key_check;
 mod settings_revision;
 mod sqlite;
@@ -18,12 +20,15 @@ use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::{PgPool, SqlitePool};
+use uuid::Uuid;
 
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
+pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::error::StoreError;
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::processes::Processes;
 pub use self::tokens::Tokens;
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
@@ -38,6 +43,8 @@ pub struct Store {
     db: Db,
     key: Arc<SecretKey>,
     clock: Clock,
+    /// Which of the processes that share the database this one is; another one after a restart.
+    process: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,7 +95,7 @@ impl Store {
             DatabaseUrl::Sqlite(path) => sqlite::open(path).await?,
             DatabaseUrl::Postgres(_) => postgres::open(url).await?,
         };
-        Ok(Self { db, key, clock })
+        Ok(Self { db, key, clock, process: Uuid::new_v4().simple().to_string().into() })
     }
 
     /// Brings the tables up to date, forward only, and makes sure that the secret key is the one that sealed what is
@@ -115,6 +122,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether other processes may be at work with the same database. One process owns an SQLite file.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.db, Db::Postgres(_))
+    }
+
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
         match &self.db {
@@ -139,6 +151,16 @@ impl Store {
     /// The tokens of the admin API.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens(self)
+    }
+
+    /// The deliveries of the last minutes.
+    pub fn deliveries(&self) -> Deliveries<'_> {
+        Deliveries(self)
+    }
+
+    /// The processes that share the database.
+    pub fn processes(&self) -> Processes<'_> {
+        Processes(self)
     }
 
     /// The key-value stores of the plugins.

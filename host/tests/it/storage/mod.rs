@@ -5,6 +5,7 @@ mod apps;
 mod at_rest;
 mod batch;
 mod concurrency;
+mod deliveries;
 mod migrations;
 mod plugin_kv;
 mod tokens;

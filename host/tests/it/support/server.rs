@@ -8,6 +8,7 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft::{
     clock::Clock,
@@ -35,7 +36,8 @@ pub(crate) struct TestApp {
     pub token: String,
     client: Client,
     _folder: TempDir,
-    _stop: DropGuard,
+    stop: DropGuard,
+    running: JoinHandle<()>,
 }
 
 impl TestApp {
@@ -64,13 +66,19 @@ impl TestApp {
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
         let loading = server.state().plugins.clone();
         let stop = CancellationToken::new();
-        tokio::spawn(server.run(stop.clone()));
+        let running = tokio::spawn(server.run(stop.clone()));
         while !loading.is_ready() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let client = weft::simulator::http_client().unwrap();
         let token = token.expose().to_owned();
-        Self { base, plugins, token, client, _folder: folder, _stop: stop.drop_guard() }
+        Self { base, plugins, token, client, _folder: folder, stop: stop.drop_guard(), running }
+    }
+
+    /// Stops as a process does that is asked to end, and waits until it has ended.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        self.running.await.unwrap();
     }
 
     /// Calls the admin API with the token that may do everything.

@@ -40,6 +40,12 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "kv-count" => count()?.to_string(),
         "kv-flood" => kv_flood(),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
+        other if other.starts_with("kv-count, sleep ") => {
+            let number = count()?;
+            let seconds = other.rsplit(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+            std::thread::sleep(Duration::from_secs(seconds));
+            number.to_string()
+        }
         other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
             Some(seconds) => {
                 std::thread::sleep(Duration::from_secs(seconds));

@@ -1,0 +1,217 @@
+//! One delivery is handled by one process, over restarts and over replicas that share a database.
+//!
+//! SQLite belongs to one process, which knows what it runs: only answers are written, behind the message, and a start
+//! reads the last ones. With PostgreSQL a process claims a delivery before it runs the handler; who comes second waits
+//! for the other's answer, and takes over when the other has gone.
+
+use std::{
+    fmt::Display,
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::deliveries::Answer;
+use crate::storage::{
+    BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError,
+};
+
+/// How long a message waits for a database before it does without: a plugin's answer matters more than the chance
+/// that it is given twice.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often this process shows that it is alive; several times within the lease.
+const SHOW_LIFE: Duration = Duration::from_secs(1);
+
+/// How long another process's answer is looked for. WeChat's tries are over before.
+const FOLLOW: Duration = Duration::from_secs(20);
+
+/// Pauses between looks at another process's answer: most handlers end within the first few.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// How long ago answers were given that are of use after a start, in seconds.
+const OF_USE: u64 = 60;
+
+/// How often old deliveries are deleted, and how many in one transaction.
+const PRUNE: (Duration, u32) = (Duration::from_mins(1), 1000);
+
+/// How often the log says at most that deliveries are not claimed.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
+/// What came of claiming a delivery.
+pub(super) enum Claim {
+    /// It is for this process to handle.
+    Mine,
+    /// It has been handled.
+    Answered(Answer),
+}
+
+/// What the database knows of deliveries. Clones share it.
+#[derive(Clone)]
+pub(super) struct Claims(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    claims: BatchWriter<DeliveryClaim>,
+    answers: BatchWriter<DeliveryAnswer>,
+    /// Whether the database answered when it was last asked.
+    reachable: AtomicBool,
+    /// When the log last said that it does not.
+    said: Mutex<Option<Instant>>,
+    closed: CancellationToken,
+}
+
+impl Claims {
+    pub(super) fn new(store: Store) -> Self {
+        let (claims, answers) = (BatchWriter::new(store.clone()), BatchWriter::new(store.clone()));
+        let reachable = AtomicBool::new(true);
+        Self(Arc::new(Shared { store, claims, answers, reachable, said: Mutex::default(), closed: <_>::default() }))
+    }
+
+    /// The answers that the process before gave, for deliveries that may come again; and shows others, before
+    /// anything is claimed, that this process is alive.
+    pub(super) async fn begin(&self, limit: usize) -> Result<Vec<(DeliveryKey, Answer)>, StoreError> {
+        let store = &self.0.store;
+        if store.is_shared() {
+            store.processes().show().await?;
+            return Ok(Vec::new());
+        }
+        store.deliveries().answers(OF_USE, u32::try_from(limit).unwrap_or(u32::MAX)).await
+    }
+
+    /// Claims a delivery that this process sees for the first time.
+    pub(super) async fn claim(&self, key: DeliveryKey) -> Claim {
+        if !self.0.store.is_shared() || !self.0.reachable.load(Relaxed) {
+            return Claim::Mine;
+        }
+        match in_time(self.0.claims.write(DeliveryClaim(key))).await {
+            Ok(true) => Claim::Mine,
+            Ok(false) => self.follow(key).await,
+            Err(error) => {
+                self.lose(&error);
+                Claim::Mine
+            }
+        }
+    }
+
+    /// Keeps the answer to a delivery, without waiting until it is kept.
+    pub(super) fn answered(&self, key: DeliveryKey, answer: &Answer) {
+        self.0.answers.send(DeliveryAnswer { key, answer: answer.clone() });
+    }
+
+    /// Waits for what another process answers, or for the end of that process.
+    async fn follow(&self, key: DeliveryKey) -> Claim {
+        let deliveries = self.0.store.deliveries();
+        let (began, (mut pause, longest)) = (Instant::now(), PAUSES);
+        while began.elapsed() < FOLLOW {
+            match in_time(deliveries.state(key)).await {
+                Ok(Some(DeliveryState::Answered(answer))) => return Claim::Answered(answer),
+                Ok(Some(DeliveryState::Runs { .. })) => {}
+                Ok(Some(DeliveryState::Orphaned { owner })) => {
+                    if matches!(in_time(deliveries.take_over(key, &owner)).await, Ok(true)) {
+                        tracing::warn!(owner, "a process has gone while it handled a message: it is handled again");
+                        return Claim::Mine;
+                    }
+                }
+                // So old that it was deleted just now.
+                Ok(None) => return Claim::Mine,
+                // The other process may well answer: running the handler beside it would be worse than to wait.
+                Err(error) => self.lose(&error),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(longest);
+        }
+        Claim::Answered(None)
+    }
+
+    /// Writes what is claimed and answered, shows others that this process is alive, and deletes what is old; until it
+    /// is [closed](Self::close).
+    pub(super) async fn run(self) {
+        let shared = &self.0;
+        let closed = &shared.closed;
+        tokio::join!(
+            shared.claims.clone().run(),
+            shared.answers.clone().run(),
+            closed.run_until_cancelled(self.show_life()),
+            closed.run_until_cancelled(self.prune()),
+        );
+    }
+
+    /// Writes the answers that wait, and leaves to others what has none.
+    pub(super) async fn close(&self) {
+        self.0.claims.close().await;
+        self.0.answers.close().await;
+        self.0.closed.cancel();
+        if let Err(error) = in_time(self.processes().withdraw()).await {
+            tracing::debug!(%error, "this process could not be taken off");
+        }
+    }
+
+    async fn show_life(&self) {
+        if !self.0.store.is_shared() {
+            return;
+        }
+        loop {
+            match in_time(self.processes().show()).await {
+                Ok(()) => self.0.reachable.store(true, Relaxed),
+                Err(error) => self.lose(&error),
+            }
+            tokio::time::sleep(SHOW_LIFE).await;
+        }
+    }
+
+    async fn prune(&self) {
+        let (pause, limit) = PRUNE;
+        loop {
+            tokio::time::sleep(pause).await;
+            if let Err(error) = self.prune_all(limit).await {
+                tracing::warn!(%error, "old deliveries could not be deleted");
+            }
+        }
+    }
+
+    /// In transactions so small that messages do not wait for them.
+    async fn prune_all(&self, limit: u32) -> Result<(), StoreError> {
+        while self.0.store.deliveries().prune(limit).await? == u64::from(limit) {}
+        self.processes().prune().await
+    }
+
+    fn processes(&self) -> Processes<'_> {
+        self.0.store.processes()
+    }
+
+    /// The database does not answer: until it does, this process relies on its memory.
+    fn lose(&self, error: &dyn Display) {
+        self.0.reachable.store(false, Relaxed);
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
+            *said = Some(Instant::now());
+            tracing::warn!(
+                %error,
+                "the database does not take claims on deliveries: while it does not, a message that reaches two \
+                 processes is handled twice"
+            );
+        }
+    }
+}
+
+/// Why the database did not serve.
+#[derive(Debug, thiserror::Error)]
+enum Failure<E> {
+    #[error(transparent)]
+    Failed(E),
+    #[error("the database did not answer within {DATABASE_TIMEOUT:?}")]
+    TimedOut,
+}
+
+async fn in_time<T, E>(asking: impl Future<Output = Result<T, E>>) -> Result<T, Failure<E>> {
+    match tokio::time::timeout(DATABASE_TIMEOUT, asking).await {
+        Ok(answer) => answer.map_err(Failure::Failed),
+        Err(_) => Err(Failure::TimedOut),
+    }
+}

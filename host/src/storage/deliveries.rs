@@ -1,0 +1,201 @@
+//! Table `deliveries`: what was delivered in the last minutes, who handles it, and what the answer was.
+
+use std::{collections::HashSet, time::Duration};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Db, Store, StoreError,
+    batch::BatchRow,
+    in_transaction, on_db,
+    processes::{ALIVE, LEASE_SECONDS},
+    to_sql,
+};
+
+/// How long a delivery is kept at least. WeChat's tries are over after 15 seconds.
+const KEPT_SECONDS: u64 = 10 * 60;
+
+/// How long answers gather before they are written: each write costs the disk a flush, and nobody waits for it.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How long to wait before a write that failed is tried once more, as after a connection was lost.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+/// Which delivery. Of one size whatever WeChat sends, and telling nothing of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryKey([u8; 32]);
+
+impl DeliveryKey {
+    /// The key of the delivery that `text` tells from all others.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+}
+
+/// How far the handling of a delivery is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// The answer: a body, or nothing.
+    Answered(Option<Bytes>),
+    /// This process, which is alive, runs the handler.
+    Runs {
+        /// Which.
+        owner: String,
+    },
+    /// This process began and has gone.
+    Orphaned {
+        /// Which.
+        owner: String,
+    },
+}
+
+/// The deliveries of the last minutes.
+#[derive(Debug, Clone, Copy)]
+pub struct Deliveries<'a>(pub(super) &'a Store);
+
+impl Deliveries<'_> {
+    /// The answers of the last `seconds`, newest first, no more than `limit`.
+    pub async fn answers(&self, seconds: u64, limit: u32) -> Result<Vec<(DeliveryKey, Option<Bytes>)>, StoreError> {
+        const SQL: &str = "SELECT key, answer FROM deliveries WHERE claimed_at >= $1 AND answered_at IS NOT NULL \
+             ORDER BY claimed_at DESC LIMIT $2";
+        let since = to_sql(self.0.clock.now().saturating_sub(seconds));
+        let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(since).bind(i64::from(limit)).fetch_all(pool).await)?;
+        let corrupt = |_| StoreError::Corrupt { what: "deliveries.key".to_owned() };
+        rows.into_iter()
+            .map(|(key, answer)| Ok((DeliveryKey(key.try_into().map_err(corrupt)?), answer.map(Bytes::from))))
+            .collect()
+    }
+
+    /// How far the handling of a delivery is; none when nobody has begun. Always none in SQLite before the answer.
+    pub async fn state(&self, key: DeliveryKey) -> Result<Option<DeliveryState>, StoreError> {
+        const SQL: &str = "SELECT owner, answered_at, answer FROM deliveries WHERE key = $1";
+        let row: Option<(String, Option<i64>, Option<Vec<u8>>)> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(&key.0[..]).fetch_optional(pool).await)?;
+        let Some((owner, answered_at, answer)) = row else { return Ok(None) };
+        if answered_at.is_some() {
+            return Ok(Some(DeliveryState::Answered(answer.map(Bytes::from))));
+        }
+        let alive = match &self.0.db {
+            Db::Sqlite { .. } => owner == *self.0.process,
+            Db::Postgres(pool) => {
+                let alive: Option<i32> =
+                    sqlx::query_scalar(ALIVE).bind(&owner).bind(LEASE_SECONDS).fetch_optional(pool).await?;
+                alive.is_some()
+            }
+        };
+        Ok(Some(if alive { DeliveryState::Runs { owner } } else { DeliveryState::Orphaned { owner } }))
+    }
+
+    /// Takes a delivery that nobody has answered over from `owner`; false when somebody else was faster.
+    pub async fn take_over(&self, key: DeliveryKey, owner: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE deliveries SET owner = $3, claimed_at = $4 \
+             WHERE key = $1 AND owner = $2 AND answered_at IS NULL";
+        let now = to_sql(self.0.clock.now());
+        let taken = in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL)
+                .bind(&key.0[..])
+                .bind(owner)
+                .bind(&*self.0.process)
+                .bind(now)
+                .execute(&mut *connection)
+                .await?
+                .rows_affected()
+        });
+        Ok(taken > 0)
+    }
+
+    /// Deletes deliveries that are old, no more than `limit`; tells how many.
+    pub async fn prune(&self, limit: u32) -> Result<u64, StoreError> {
+        const SQL: &str = "DELETE FROM deliveries WHERE key IN \
+             (SELECT key FROM deliveries WHERE claimed_at < $1 ORDER BY claimed_at LIMIT $2)";
+        let before = to_sql(self.0.clock.now().saturating_sub(KEPT_SECONDS));
+        let deleted = in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(before).bind(i64::from(limit)).execute(&mut *connection).await?.rows_affected()
+        });
+        Ok(deleted)
+    }
+}
+
+/// Says that this process handles a delivery, before it does. Who waits is told whether it may: another process may
+/// have said so before.
+pub struct DeliveryClaim(pub DeliveryKey);
+
+impl BatchRow for DeliveryClaim {
+    const WHAT: &'static str = "claims on deliveries";
+    type Written = bool;
+
+    async fn write(store: &Store, rows: &[Self]) -> Result<Vec<bool>, StoreError> {
+        const SQL: &str = "INSERT INTO deliveries (key, owner, claimed_at) SELECT key, $2, $3 \
+             FROM UNNEST($1::BYTEA[]) AS claims (key) ON CONFLICT (key) DO NOTHING RETURNING key";
+        // One process owns an SQLite file, and knows what it runs.
+        let Db::Postgres(pool) = &store.db else { return Ok(vec![true; rows.len()]) };
+        let mut keys: Vec<DeliveryKey> = rows.iter().map(|row| row.0).collect();
+        // In one order everywhere, so that two processes do not wait for each other.
+        keys.sort_unstable();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
+        let claimed: Vec<Vec<u8>> = sqlx::query_scalar(SQL)
+            .bind(&keys)
+            .bind(&*store.process)
+            .bind(to_sql(store.clock.now()))
+            .fetch_all(pool)
+            .await?;
+        let mut claimed: HashSet<Vec<u8>> = claimed.into_iter().collect();
+        // Two of one key: one of them may.
+        Ok(rows.iter().map(|row| claimed.remove(&row.0.0[..])).collect())
+    }
+}
+
+/// Keeps the answer to a delivery, unless another process has taken the delivery over.
+pub struct DeliveryAnswer {
+    /// To which.
+    pub key: DeliveryKey,
+    /// A body, or nothing.
+    pub answer: Option<Bytes>,
+}
+
+impl BatchRow for DeliveryAnswer {
+    const WHAT: &'static str = "answers to deliveries";
+    const GATHER: Duration = GATHER;
+    type Written = ();
+
+    async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
+        let mut sorted: Vec<&Self> = rows.iter().collect();
+        sorted.sort_unstable_by_key(|row| row.key);
+        sorted.dedup_by_key(|row| row.key);
+        if insert_answers(store, &sorted).await.is_err() {
+            tokio::time::sleep(TRY_AGAIN).await;
+            insert_answers(store, &sorted).await?;
+        }
+        Ok(vec![(); rows.len()])
+    }
+}
+
+async fn insert_answers(store: &Store, rows: &[&DeliveryAnswer]) -> Result<(), StoreError> {
+    // Two texts: neither database takes rows in the other's way. There is no row yet in SQLite, and in PostgreSQL when
+    // the claim did not get through.
+    const SQLITE: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
+         SELECT unhex(value ->> 0), $2, $3, $3, unhex(value ->> 1) FROM json_each($1) WHERE true \
+         ON CONFLICT (key) DO UPDATE SET answered_at = excluded.answered_at, answer = excluded.answer \
+         WHERE deliveries.owner = excluded.owner AND deliveries.answered_at IS NULL";
+    const POSTGRES: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
+         SELECT key, $3, $4, $4, answer FROM UNNEST($1::BYTEA[], $2::BYTEA[]) AS answers (key, answer) \
+         ON CONFLICT (key) DO UPDATE SET answered_at = excluded.answered_at, answer = excluded.answer \
+         WHERE deliveries.owner = excluded.owner AND deliveries.answered_at IS NULL";
+    let now = to_sql(store.clock.now());
+    match &store.db {
+        Db::Sqlite { writer, .. } => {
+            let rows: Vec<_> =
+                rows.iter().map(|row| (hex::encode(row.key.0), row.answer.as_ref().map(hex::encode))).collect();
+            let rows = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            sqlx::query(SQLITE).bind(rows).bind(&*store.process).bind(now).execute(writer).await?;
+        }
+        Db::Postgres(pool) => {
+            let keys: Vec<&[u8]> = rows.iter().map(|row| &row.key.0[..]).collect();
+            let answers: Vec<Option<&[u8]>> = rows.iter().map(|row| row.answer.as_deref()).collect();
+            sqlx::query(POSTGRES).bind(&keys).bind(&answers).bind(&*store.process).bind(now).execute(pool).await?;
+        }
+    }
+    Ok(())
+}

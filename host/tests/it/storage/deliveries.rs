@@ -1,0 +1,142 @@
+//! Table `deliveries`, and who is alive in `processes`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use weft::storage::{BatchRow, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Store};
+
+use crate::support::database::{on_every_database, on_postgres};
+
+fn key(text: &str) -> DeliveryKey {
+    DeliveryKey::of(text)
+}
+
+async fn answer(store: &Store, text: &str, answer: Option<&'static [u8]>) {
+    let row = DeliveryAnswer { key: key(text), answer: answer.map(Bytes::from_static) };
+    DeliveryAnswer::write(store, &[row]).await.unwrap();
+}
+
+async fn state(store: &Store, text: &str) -> Option<DeliveryState> {
+    store.deliveries().state(key(text)).await.unwrap()
+}
+
+async fn claim(store: &Store, texts: &[&str]) -> Vec<bool> {
+    let claims: Vec<_> = texts.iter().map(|text| DeliveryClaim(key(text))).collect();
+    DeliveryClaim::write(store, &claims).await.unwrap()
+}
+
+fn answered(bytes: &'static [u8]) -> Option<DeliveryState> {
+    Some(DeliveryState::Answered(Some(Bytes::from_static(bytes))))
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_to_the_byte_and_nothing_is_an_answer_too() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        assert_eq!(state(&store, "a").await, None);
+        answer(&store, "a", Some(b"\0\xff <xml>'")).await;
+        answer(&store, "b", None).await;
+        answer(&store, "c", Some(b"")).await;
+        assert_eq!(state(&store, "a").await, answered(b"\0\xff <xml>'"));
+        assert_eq!(state(&store, "b").await, Some(DeliveryState::Answered(None)));
+        assert_eq!(state(&store, "c").await, answered(b""));
+        let kept = store.deliveries().answers(60, 10).await.unwrap();
+        assert_eq!(kept.len(), 3);
+        assert!(kept.contains(&(key("b"), None)) && kept.contains(&(key("c"), Some(Bytes::new()))), "{kept:?}");
+        assert_eq!(store.deliveries().answers(60, 2).await.unwrap().len(), 2);
+        database.clock.advance(Duration::from_secs(61));
+        assert_eq!(store.deliveries().answers(60, 10).await.unwrap(), []);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_answers_are_one_write_and_the_first_answer_stays() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let text = |number: usize| format!("{number}");
+        let rows: Vec<_> = (0..256)
+            .chain([7, 7])
+            .map(|number| DeliveryAnswer { key: key(&text(number)), answer: Some(Bytes::from(text(number))) })
+            .collect();
+        assert_eq!(DeliveryAnswer::write(&store, &rows).await.unwrap().len(), 258);
+        assert_eq!(store.deliveries().answers(60, 1000).await.unwrap().len(), 256);
+        answer(&store, "7", Some(b"another")).await;
+        assert_eq!(state(&store, "7").await, answered(b"7"));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_deliveries_are_deleted_and_no_more_at_once_than_asked() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        for text in ["a", "b", "c"] {
+            answer(&store, text, None).await;
+        }
+        database.clock.advance(Duration::from_mins(10));
+        answer(&store, "young", None).await;
+        assert_eq!(store.deliveries().prune(10).await.unwrap(), 0);
+        database.clock.advance(Duration::from_secs(1));
+        assert_eq!(store.deliveries().prune(2).await.unwrap(), 2);
+        assert_eq!(store.deliveries().prune(2).await.unwrap(), 1);
+        assert_eq!(store.deliveries().prune(2).await.unwrap(), 0);
+        assert!(state(&store, "young").await.is_some());
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_of_two_processes_gets_a_claim_and_the_other_sees_whose_it_is() {
+    on_postgres(async |database| {
+        let (one, two) = (database.open().await, database.open().await);
+        for store in [&one, &two] {
+            store.processes().show().await.unwrap();
+        }
+        assert_eq!(claim(&one, &["a", "b", "a"]).await, [true, true, false]);
+        assert_eq!(claim(&two, &["c", "b"]).await, [true, false]);
+        let Some(DeliveryState::Runs { owner }) = state(&two, "a").await else { panic!() };
+        assert!(!two.deliveries().take_over(key("a"), "another").await.unwrap());
+
+        answer(&two, "a", Some(b"not its own")).await;
+        assert_eq!(state(&two, "a").await, Some(DeliveryState::Runs { owner: owner.clone() }));
+        answer(&one, "a", Some(b"one's")).await;
+        assert_eq!(state(&two, "a").await, answered(b"one's"));
+        assert!(!two.deliveries().take_over(key("a"), &owner).await.unwrap());
+
+        one.processes().withdraw().await.unwrap();
+        assert_eq!(state(&two, "b").await, Some(DeliveryState::Orphaned { owner: owner.clone() }));
+        assert!(two.deliveries().take_over(key("b"), &owner).await.unwrap());
+        assert!(!two.deliveries().take_over(key("b"), &owner).await.unwrap());
+        answer(&one, "b", Some(b"too late")).await;
+        answer(&two, "b", Some(b"two's")).await;
+        assert_eq!(state(&one, "b").await, answered(b"two's"));
+        for store in [one, two] {
+            store.processes().prune().await.unwrap();
+            store.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_claim_the_same_at_once_do_not_lock_each_other_out() {
+    on_postgres(async |database| {
+        let (one, two) = (database.open().await, database.open().await);
+        let texts: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+        let forth: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let back: Vec<&str> = forth.iter().rev().copied().collect();
+        for round in 0..10 {
+            let (mut ones, twos) = tokio::join!(claim(&one, &forth), claim(&two, &back));
+            ones.reverse();
+            let fresh = ones.iter().zip(&twos).filter(|(one, two)| **one != **two).count();
+            assert_eq!(fresh, if round == 0 { 200 } else { 0 });
+        }
+        one.close().await;
+        two.close().await;
+    })
+    .await;
+}
