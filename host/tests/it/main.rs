@@ -10,6 +10,7 @@ mod floors;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;
+mod replicas;
 mod requests;
 mod retries;
 mod secret;

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod guests;
+pub(crate) mod process;
 mod server;
 
-pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp};
+pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, sender_to};

@@ -26,6 +26,9 @@ pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 /// Of every account in the tests.
 pub(crate) const ORIGINAL_ID: &str = "gh_test";
 
+/// The same for all, so that compiled plugins can be shared.
+pub(super) const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
 /// A running server.
 pub(crate) struct TestApp {
     /// `http://127.0.0.1:…`
@@ -56,8 +59,7 @@ impl TestApp {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: data,
             plugins_dir: plugins.clone(),
-            // The same for all, so that compiled plugins can be shared.
-            secret_key: Some(Secret::new("07".repeat(32))),
+            secret_key: Some(Secret::new(SECRET_KEY)),
             ..Config::default()
         };
         change(&mut config);
@@ -133,15 +135,7 @@ impl TestApp {
 
     /// The account at the simulated WeChat for an app.
     pub(crate) fn sender(&self, name: &str, mode: EncodingMode) -> Sender {
-        Sender::new(Settings {
-            url: format!("{}/wechat/{name}/", self.base),
-            token: TOKEN.to_owned(),
-            appid: format!("wx{name}"),
-            original_id: ORIGINAL_ID.to_owned(),
-            mode,
-            key: Some(AES_KEY.parse().unwrap()),
-        })
-        .unwrap()
+        sender_to(&self.base, name, mode)
     }
 
     /// Where a plugin's file is.
@@ -174,6 +168,19 @@ impl TestApp {
         }
         panic!("plugin {name} stays {last}");
     }
+}
+
+/// The account at the simulated WeChat for an app of the server at `base`.
+pub(crate) fn sender_to(base: &str, name: &str, mode: EncodingMode) -> Sender {
+    Sender::new(Settings {
+        url: format!("{base}/wechat/{name}/"),
+        token: TOKEN.to_owned(),
+        appid: format!("wx{name}"),
+        original_id: ORIGINAL_ID.to_owned(),
+        mode,
+        key: Some(AES_KEY.parse().unwrap()),
+    })
+    .unwrap()
 }
 
 /// In a debug build compiling a plugin takes half a second, so the tests share what they compile.

@@ -1,0 +1,57 @@
+//! `weft serve` as a process of its own, which can be killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use super::server::SECRET_KEY;
+
+/// Killed when it is dropped, as by `kill -9`.
+pub(crate) struct Process {
+    /// `http://127.0.0.1:…`
+    pub base: String,
+    child: Child,
+}
+
+impl Process {
+    /// Starts, and waits until the plugins are there.
+    pub(crate) fn serve(data: &Path, plugins: &Path, database_url: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .env("WEFT_DATA_DIR", data)
+            .env("WEFT_PLUGINS_DIR", plugins)
+            .env("WEFT_DATABASE_URL", database_url)
+            .env("WEFT_SECRET_KEY", SECRET_KEY)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let serves = lines.by_ref().find(|line| line.contains("serves")).unwrap();
+        let address = serves.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let base = format!("http://{address}");
+        assert!(lines.by_ref().any(|line| line.contains("the plugins folder has been read")));
+        // A pipe that nobody reads would hold it up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { base, child }
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // It may have ended before.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
