@@ -1,7 +1,9 @@
 -- What WeChat delivered in the last minutes, so that its retries are not handled again: after a restart, or by another
 -- process. In PostgreSQL a row is there before the handler runs and says who runs it; in SQLite, which one process owns,
 -- it comes with the answer.
-CREATE TABLE deliveries (
+-- Unlogged: what WeChat delivers again within 15 seconds has to survive our processes, not a crash of PostgreSQL, and no
+-- message should wait for a disk to be flushed.
+CREATE UNLOGGED TABLE deliveries (
     -- The SHA-256 of app, sender and what tells two messages of a sender apart.
     key BYTEA PRIMARY KEY,
     -- The process that runs the handler, or ran it.
@@ -15,7 +17,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_claimed_at ON deliveries (claimed_at);
 
 -- The processes that are alive; one that has not been seen for some seconds owns nothing any more. Empty in SQLite.
-CREATE TABLE processes (
+CREATE UNLOGGED TABLE processes (
     id TEXT COLLATE "C" PRIMARY KEY,
     -- By the clock of the database, which is the same for all of them.
     seen_at BIGINT NOT NULL
