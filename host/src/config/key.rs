@@ -22,6 +22,8 @@ pub(super) enum Expects {
     Number(i64, i64),
     /// true or false.
     Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
     Address,
     BaseUrl,
     Folder,
@@ -48,6 +50,7 @@ impl Expects {
         match self {
             Self::Number(from, to) => value.as_integer().is_some_and(|number| (*from..=*to).contains(&number)),
             Self::Flag => value.is_bool(),
+            Self::Word(words) => text.is_some_and(|text| words.contains(&text)),
             Self::Address => text.is_some_and(|text| text.parse::<SocketAddr>().is_ok()),
             Self::BaseUrl => text.is_some_and(is_base_url),
             Self::Folder => text.is_some_and(|text| !text.is_empty() && !text.contains('\0')),
@@ -71,6 +74,9 @@ impl Expects {
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Number(from, to) => return format!("a whole number from {from} to {to}"),
+            Self::Word(words) => {
+                return words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+            }
             Self::Flag => "true or false",
             Self::Address => "an IP address and a port, such as \"127.0.0.1:8000\" or \"[::]:8000\"",
             Self::BaseUrl => "an http or https URL without a slash at the end, such as \"https://example.com\"",

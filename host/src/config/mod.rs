@@ -26,7 +26,7 @@ use self::key::{Expects, Key};
 use self::layer::Layer;
 pub use self::pay::PayConfig;
 pub use self::plugins::PluginsConfig;
-pub use self::webhook::WebhookConfig;
+pub use self::webhook::{LogDurability, WebhookConfig};
 pub use self::wechat::WechatConfig;
 use crate::secret::{Secret, SecretKey, SecretKeyError};
 

@@ -3,12 +3,15 @@
 mod app;
 mod app_plugin;
 mod app_settings;
+mod message_log;
+mod message_summary;
 mod plugin_target;
 mod token;
 
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
+pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use weft_wechat::account::EncodingMode;

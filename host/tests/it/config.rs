@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use weft::config::{Config, ConfigError, DatabaseUrl, Overrides, Sources, key_names};
+use weft::config::{Config, ConfigError, DatabaseUrl, LogDurability, Overrides, Sources, key_names};
 
 const EXAMPLE: &str = include_str!("../../weft.example.toml");
 
@@ -52,6 +52,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.secret_key, None);
     let webhook = config.webhook;
     assert_eq!((webhook.message_time_offset, webhook.reject_replays, webhook.reply_deadline_ms), (180, true, 4500));
+    assert_eq!((webhook.log_durability, webhook.log_retention_days), (LogDurability::Behind, 180));
     let plugins = config.plugins;
     assert_eq!((plugins.call_timeout_ms, plugins.rule_timeout_ms, plugins.hook_timeout_ms), (14_000, 1000, 30_000));
     assert_eq!((plugins.cpu_ms, plugins.memory_mib, plugins.max_concurrency), (1000, 64, 64));
@@ -181,6 +182,9 @@ fn a_bad_value_is_refused_with_what_would_be_right() {
         ("webhook.reject_replays", "\"yes\"", "true or false; found \"yes\""),
         ("webhook.reply_deadline_ms", "5000", "from 100 to 4900; found 5000"),
         ("webhook.reply_deadline_ms", "99", "from 100 to 4900; found 99"),
+        ("webhook.log_durability", "\"always\"", "\"behind\" or \"commit\"; found \"always\""),
+        ("webhook.log_durability", "true", "\"behind\" or \"commit\"; found true"),
+        ("webhook.log_retention_days", "-1", "from 0 to 36500; found -1"),
         ("plugins.call_timeout_ms", "9", "a whole number"),
         ("plugins.rule_timeout_ms", "1.5", "a whole number"),
         ("plugins.hook_timeout_ms", "-1", "a whole number"),
@@ -209,6 +213,8 @@ fn a_bad_value_is_refused_with_what_would_be_right() {
 fn the_ends_of_the_ranges_are_allowed() {
     for (key, values) in [
         ("webhook.reply_deadline_ms", ["100", "4900"]),
+        ("webhook.log_durability", ["\"behind\"", "\"commit\""]),
+        ("webhook.log_retention_days", ["0", "36500"]),
         ("plugins.memory_mib", ["2", "4096"]),
         ("plugins.max_concurrency", ["1", "256"]),
         ("public_url", ["\"https://example.com/base\"", "\"http://[::1]:8000\""]),
