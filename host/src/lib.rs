@@ -9,7 +9,7 @@
 //! | 7 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 6 | [`http`]: the doors |
 //! | 5 | [`dispatch`]: one message in, one reply out |
-//! | 4 | [`accounts`]: the apps in memory; [`plugins`]: the plugin platform |
+//! | 4 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform |
 //! | 3 | [`storage`]: SQL |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod http;
+pub mod message_log;
 pub mod model;
 pub mod plugins;
 pub mod secret;

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     dispatch::Dispatcher,
     http::{self, AppState, Parts},
+    message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
     secret::SecretKey,
     storage::Store,
@@ -20,7 +21,6 @@ use crate::{
 
 /// How long handlers may go on when the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long the database may take for what is left to write when the process stops.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -66,6 +66,7 @@ impl Server {
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+        let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let dispatcher = Dispatcher::new(plugins.clone(), store.clone(), clock.clone(), &config.webhook);
         dispatcher.restore().await.context("the deliveries")?;
         let state = AppState::from(Parts {
@@ -73,6 +74,7 @@ impl Server {
             clock,
             store,
             accounts,
+            message_log,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -125,8 +127,9 @@ impl Server {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
-        // Not ended by `stop`: handlers that end after it are written too.
-        let writing = tokio::spawn(state.dispatcher.clone().write());
+        // Not ended by `stop`: what handlers leave that end after it is written too.
+        let writing = (state.dispatcher.clone().write(), state.message_log.clone().run());
+        let writing = tokio::spawn(futures::future::join(writing.0, writing.1));
         let limits = http::ConnectionLimits::shared_by(listeners.len());
         let serving =
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
@@ -135,8 +138,9 @@ impl Server {
         if tokio::time::timeout(STOP_TIMEOUT, state.dispatcher.finish()).await.is_err() {
             tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
         }
-        if tokio::time::timeout(WRITE_TIMEOUT, state.dispatcher.close()).await.is_err() {
-            tracing::warn!("the database did not take the last answers within {WRITE_TIMEOUT:?}");
+        let closing = futures::future::join(state.dispatcher.close(), state.message_log.close());
+        if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!("the database did not take the last answers and log entries within {WRITE_TIMEOUT:?}");
         }
         writing.abort();
         background.close();

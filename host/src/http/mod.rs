@@ -25,7 +25,10 @@ use tower_http::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, plugins::Plugins, storage::Store};
+use crate::{
+    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, message_log::MessageLog, plugins::Plugins,
+    storage::Store,
+};
 
 pub use listener::{ConnectionLimits, serve};
 
@@ -47,6 +50,8 @@ pub struct Parts {
     pub plugins: Plugins,
     /// Turns for uploads: each holds a whole file in memory.
     pub uploads: Arc<Semaphore>,
+    /// Takes what is logged of messages.
+    pub message_log: MessageLog,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

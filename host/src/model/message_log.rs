@@ -167,11 +167,7 @@ impl MessageLogEntry {
     /// What `app` answered to a user.
     pub fn outgoing(app: &str, at: u64, openid: &str, reply: &Reply, via: Via, outcome: Outcome) -> Self {
         let (msg_type, content) = of_reply(reply);
-        Self {
-            via: Some(via),
-            outcome: Some(outcome),
-            ..Self::new(app, at, Direction::Out, openid, msg_type, content)
-        }
+        Self { via: Some(via), outcome: Some(outcome), ..Self::new(app, at, Direction::Out, openid, msg_type, content) }
     }
 
     fn new(app: &str, at: u64, direction: Direction, openid: &str, msg_type: &str, content: String) -> Self {
@@ -216,13 +212,6 @@ impl MessageLogEntry {
             fit(raw, RAW_BYTES);
         }
         self
-    }
-
-    /// About how many bytes it takes in memory.
-    pub fn size(&self) -> usize {
-        let optional = [&self.event, &self.event_key, &self.delivery_id, &self.raw];
-        let optional: usize = optional.into_iter().flatten().map(String::len).sum();
-        size_of::<Self>() + self.app.len() + self.openid.len() + self.content.len() + optional
     }
 }
 

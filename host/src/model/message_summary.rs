@@ -118,7 +118,10 @@ mod tests {
             ("<MsgType>text</MsgType><Content>你好\n=1+1</Content>", "你好\n=1+1"),
             ("<MsgType>image</MsgType><PicUrl>http://p</PicUrl><MediaId>m1</MediaId>", "m1"),
             ("<MsgType>voice</MsgType><MediaId>m1</MediaId><Format>amr</Format>", "m1"),
-            ("<MsgType>voice</MsgType><MediaId>m1</MediaId><Format>amr</Format><Recognition>多少钱</Recognition>", "多少钱"),
+            (
+                "<MsgType>voice</MsgType><MediaId>m1</MediaId><Format>amr</Format><Recognition>多少钱</Recognition>",
+                "多少钱",
+            ),
             (
                 "<MsgType>location</MsgType><Location_X>23.5</Location_X><Location_Y>113</Location_Y><Scale>20</Scale><Label>广州</Label>",
                 "广州 (23.5, 113)",

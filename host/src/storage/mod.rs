@@ -8,6 +8,8 @@ mod apps;
 mod batch;
 mod deliveries;
 mod error;
+mod message_log_batch;
+mod message_logs;
 mod plugin_kv;
 mod postgres;
 mod processes;
@@ -27,6 +29,8 @@ pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::error::StoreError;
+pub use self::message_log_batch::MessageLogRow;
+pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
 pub use self::tokens::Tokens;
@@ -161,6 +165,11 @@ impl Store {
     /// The processes that share the database.
     pub fn processes(&self) -> Processes<'_> {
         Processes(self)
+    }
+
+    /// The message log.
+    pub fn message_logs(&self) -> MessageLogs<'_> {
+        MessageLogs(self)
     }
 
     /// The key-value stores of the plugins.

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage"],
-    &["accounts", "plugins"],
+    &["accounts", "message_log", "plugins"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],

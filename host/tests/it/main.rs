@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod connections;
 mod floors;
+mod message_log;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;
