@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod floors;
 mod message_log;
+mod message_logs;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;

@@ -3,6 +3,8 @@
 mod app_plugins;
 mod apps;
 mod auth;
+mod message_log_export;
+mod message_logs;
 mod page;
 mod plugins;
 mod tokens;
@@ -32,6 +34,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(apps::read, apps::patch, apps::delete))
         .routes(routes!(app_plugins::list))
         .routes(routes!(app_plugins::read, app_plugins::put, app_plugins::delete))
+        .routes(routes!(message_logs::list))
+        .routes(routes!(message_log_export::export))
+        .routes(routes!(message_logs::read))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))
