@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod connections;
 mod floors;
+mod plugin_calls;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;

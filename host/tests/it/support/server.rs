@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use weft::{
     clock::Clock,
     config::Config,
+    http::AppState,
     secret::Secret,
     server::Server,
     simulator::{Sender, Settings},
@@ -33,6 +34,8 @@ pub(crate) struct TestApp {
     pub plugins: PathBuf,
     /// May do everything.
     pub token: String,
+    /// What it is made of, for what no door leads to yet.
+    pub state: AppState,
     client: Client,
     _folder: TempDir,
     _stop: DropGuard,
@@ -62,15 +65,15 @@ impl TestApp {
         let server = Server::prepare(config, Clock::system()).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
-        let loading = server.state().plugins.clone();
+        let state = server.state().clone();
         let stop = CancellationToken::new();
         tokio::spawn(server.run(stop.clone()));
-        while !loading.is_ready() {
+        while !state.plugins.is_ready() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let client = weft::simulator::http_client().unwrap();
         let token = token.expose().to_owned();
-        Self { base, plugins, token, client, _folder: folder, _stop: stop.drop_guard() }
+        Self { base, plugins, token, state, client, _folder: folder, _stop: stop.drop_guard() }
     }
 
     /// Calls the admin API with the token that may do everything.
