@@ -12,6 +12,7 @@ mod secret_key_check;
 mod settings_revision;
 mod sqlite;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use self::apps::Apps;
 pub use self::error::StoreError;
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::tokens::Tokens;
+pub use self::users::Users;
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 use crate::secret::SecretKey;
@@ -137,6 +139,11 @@ impl Store {
     /// The tokens of the admin API.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens(self)
+    }
+
+    /// The users of the apps.
+    pub fn users(&self) -> Users<'_> {
+        Users(self)
     }
 
     /// The key-value stores of the plugins.

@@ -7,6 +7,7 @@ mod concurrency;
 mod migrations;
 mod plugin_kv;
 mod tokens;
+mod users;
 
 use weft::model::{App, AppType};
 use weft::storage::Store;
