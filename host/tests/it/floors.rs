@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage"],
-    &["accounts", "plugins"],
+    &["accounts", "plugins", "users"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],
