@@ -17,5 +17,6 @@ mod secret;
 mod storage;
 mod support;
 mod tidy;
+mod users;
 mod webhook;
 mod wit;

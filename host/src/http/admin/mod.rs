@@ -6,6 +6,7 @@ mod auth;
 mod page;
 mod plugins;
 mod tokens;
+mod users;
 
 pub use plugins::PluginView;
 
@@ -36,6 +37,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(users::list))
+        .routes(routes!(users::read, users::patch))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)
 }

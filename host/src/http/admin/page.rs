@@ -16,20 +16,35 @@ pub(super) struct PageQuery {
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
-    /// In the order of their names.
+    /// In the order of their names, where nothing else is said.
     items: Vec<T>,
     /// Null on the last page.
     next_cursor: Option<String>,
 }
 
 impl PageQuery {
+    /// How many items to give.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(50).clamp(1, 200)
+    }
+
+    /// Where the page before ended.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
     /// The page of `items`, which are sorted by `key` and have no two of a key.
     pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
-        let limit = self.limit.unwrap_or(50).clamp(1, 200);
-        let mut rest =
-            items.into_iter().skip_while(|item| self.cursor.as_deref().is_some_and(|cursor| key(item) <= cursor));
-        let items: Vec<T> = rest.by_ref().take(limit).collect();
+        let mut rest = items.into_iter().skip_while(|item| self.cursor().is_some_and(|cursor| key(item) <= cursor));
+        let items: Vec<T> = rest.by_ref().take(self.limit()).collect();
         let next_cursor = rest.next().and_then(|_| items.last().map(|item| key(item).to_owned()));
         Page { items, next_cursor }
+    }
+}
+
+impl<T> Page<T> {
+    /// A page that was read as one; `next_cursor` when there is another.
+    pub(super) fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { items, next_cursor }
     }
 }
