@@ -9,7 +9,7 @@
 //! | 7 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 6 | [`http`]: the doors |
 //! | 5 | [`dispatch`]: one message in, one reply out |
-//! | 4 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform |
+//! | 4 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
 //! | 3 | [`storage`]: SQL |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
@@ -30,3 +30,4 @@ pub mod simulator;
 pub mod storage;
 pub mod telemetry;
 pub mod time;
+pub mod users;

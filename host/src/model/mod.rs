@@ -7,6 +7,7 @@ mod message_log;
 mod message_summary;
 mod plugin_target;
 mod token;
+mod user;
 
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
@@ -14,6 +15,7 @@ pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
+pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
 pub use weft_wechat::account::EncodingMode;
 
 /// A field that breaks its rule, and what would be right. Never holds the value.

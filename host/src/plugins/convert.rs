@@ -5,7 +5,13 @@ use weft_wechat::{
     reply::{self as wechat_reply, Reply},
 };
 
-use super::bindings::imported::{message as wit, reply as wit_reply, types};
+use super::{
+    bindings::{
+        exported::observers,
+        imported::{message as wit, reply as wit_reply, types},
+    },
+    calls::Observation,
+};
 
 /// A message as plugins see it.
 pub(super) fn message(message: &wechat::Message) -> wit::Message {
@@ -47,6 +53,53 @@ fn article(article: wit_reply::Article) -> wechat_reply::Article {
         description: article.description,
         pic_url: article.pic_url,
         url: article.url,
+    }
+}
+
+/// What plugins hear of a message.
+pub(super) fn observation(observation: Observation<'_>) -> observers::Observation {
+    match observation {
+        Observation::Received(of) => observers::Observation::Received(message(of)),
+        Observation::Handled(of, answer) => observers::Observation::Handled(observers::Handled {
+            message: message(of),
+            reply: answer.map(observed_reply),
+        }),
+        Observation::Failed(of, reason) => {
+            observers::Observation::Failed(observers::Failed { message: message(of), reason: reason.to_owned() })
+        }
+    }
+}
+
+/// The way back from [`reply`].
+fn observed_reply(reply: &Reply) -> wit_reply::Reply {
+    match reply {
+        Reply::Text(text) => wit_reply::Reply::Text(text.clone()),
+        Reply::Image(media_id) => wit_reply::Reply::Image(media_id.clone()),
+        Reply::Voice(media_id) => wit_reply::Reply::Voice(media_id.clone()),
+        Reply::Video(video) => wit_reply::Reply::Video(wit_reply::Video {
+            media_id: video.media_id.clone(),
+            title: video.title.clone(),
+            description: video.description.clone(),
+        }),
+        Reply::Music(music) => wit_reply::Reply::Music(wit_reply::Music {
+            title: music.title.clone(),
+            description: music.description.clone(),
+            music_url: music.music_url.clone(),
+            hq_music_url: music.hq_music_url.clone(),
+            thumb_media_id: music.thumb_media_id.clone(),
+        }),
+        Reply::News(articles) => wit_reply::Reply::News(
+            articles
+                .iter()
+                .map(|article| wit_reply::Article {
+                    title: article.title.clone(),
+                    description: article.description.clone(),
+                    pic_url: article.pic_url.clone(),
+                    url: article.url.clone(),
+                })
+                .collect(),
+        ),
+        Reply::TransferCustomerService(account) => wit_reply::Reply::TransferCustomerService(account.clone()),
     }
 }
 

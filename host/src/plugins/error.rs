@@ -121,14 +121,16 @@ pub enum CallError {
     },
     /// Wall clock.
     #[error(
-        "the call did not end within {} ms, after {} ms of waiting for its turn (plugins.call_timeout_ms)",
-        after.as_millis(), waited.as_millis()
+        "the call did not end within {} ms, after {} ms of waiting for its turn{}",
+        after.as_millis(), waited.as_millis(), setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
     )]
     TimedOut {
         /// How long it could run.
         after: Duration,
         /// How long it had waited before.
         waited: Duration,
+        /// What the operator could raise.
+        setting: Option<&'static str>,
     },
     /// CPU time.
     #[error("the call used up its {} ms of CPU time (plugins.cpu_ms)", after.as_millis())]

@@ -131,7 +131,7 @@ impl Sandbox {
         });
         let result = match tokio::time::timeout(timeout, attempt).await {
             Ok(result) => result.map_err(|error| explain(&error, &self.limits, &output.take())),
-            Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO }),
+            Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
         };
         // What a guest that crashed printed is in the error.
         log_output(&store, &output.take());

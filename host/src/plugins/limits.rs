@@ -80,8 +80,10 @@ pub const KV_CALLS: u32 = 256;
 /// What the operator may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Wall clock of a handler call, host calls included.
+    /// Wall clock of a call of a handler or an observer, host calls included.
     pub call_timeout: Duration,
+    /// The same for a rule.
+    pub rule_timeout: Duration,
     /// CPU time of a call.
     pub cpu: Duration,
     /// Bytes of linear memory of an instance.
@@ -96,6 +98,7 @@ impl From<&PluginsConfig> for Limits {
     fn from(config: &PluginsConfig) -> Self {
         Self {
             call_timeout: Duration::from_millis(config.call_timeout_ms),
+            rule_timeout: Duration::from_millis(config.rule_timeout_ms),
             cpu: Duration::from_millis(config.cpu_ms),
             memory: usize::try_from(config.memory_mib).unwrap_or(usize::MAX) << 20,
             concurrency: usize::try_from(config.max_concurrency).unwrap_or(usize::MAX),

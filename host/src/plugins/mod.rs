@@ -25,6 +25,7 @@ mod registry;
 mod statistics;
 mod watcher;
 
+pub use calls::Observation;
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::Subject;

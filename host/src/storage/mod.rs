@@ -17,6 +17,7 @@ mod secret_key_check;
 mod settings_revision;
 mod sqlite;
 mod tokens;
+mod users;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
 pub use self::tokens::Tokens;
+pub use self::users::Users;
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 use crate::secret::SecretKey;
@@ -170,6 +172,11 @@ impl Store {
     /// The message log.
     pub fn message_logs(&self) -> MessageLogs<'_> {
         MessageLogs(self)
+    }
+
+    /// The users of the apps.
+    pub fn users(&self) -> Users<'_> {
+        Users(self)
     }
 
     /// The key-value stores of the plugins.

@@ -176,7 +176,11 @@ async fn every_call_needs_a_token() {
     let mut calls = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(path) = path.strip_prefix("/api/v1") else { continue };
-        let path = path.replace("{app}", "shop").replace("{plugin}", "greeter").replace("{id}", "x");
+        let path = path
+            .replace("{app}", "shop")
+            .replace("{plugin}", "greeter")
+            .replace("{id}", "x")
+            .replace("{openid}", "oUser");
         for method in methods.as_object().unwrap().keys() {
             let method: Method = method.to_uppercase().parse().unwrap();
             for token in ["", "weft_wrong"] {

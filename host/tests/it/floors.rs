@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage"],
-    &["accounts", "message_log", "plugins"],
+    &["accounts", "message_log", "plugins", "users"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],

@@ -8,6 +8,7 @@ mod message_logs;
 mod page;
 mod plugins;
 mod tokens;
+mod users;
 
 pub use plugins::PluginView;
 
@@ -41,6 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(users::list))
+        .routes(routes!(users::read, users::patch))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)
 }

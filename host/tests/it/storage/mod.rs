@@ -10,6 +10,7 @@ mod message_logs;
 mod migrations;
 mod plugin_kv;
 mod tokens;
+mod users;
 
 use weft::model::{App, AppType};
 use weft::storage::Store;

@@ -23,6 +23,12 @@ pub(crate) async fn misbehave() -> &'static [u8] {
     BYTES.get_or_init(|| built("host/tests/guests/misbehave", &[])).await
 }
 
+/// host/tests/guests/listener: rules and observers.
+pub(crate) async fn listener() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("host/tests/guests/listener", &[])).await
+}
+
 async fn built(source: &str, features: &[&str]) -> Vec<u8> {
     // Two builds of one package write the same file.
     static BUILDING: Mutex<()> = Mutex::const_new(());

@@ -1,4 +1,8 @@
-//! A call of a plugin: who is meant, when it is its turn, what it answers.
+//! A call of a plugin: who is meant, when it is its turn, what it answers. One file for each kind of call.
+
+mod handlers;
+mod observers;
+mod rules;
 
 use std::{
     sync::Arc,
@@ -6,11 +10,11 @@ use std::{
 };
 
 use tokio::sync::SemaphorePermit;
-use wasmtime::component::Instance;
-use weft_wechat::{message::Message, reply::Reply};
+use wasmtime::{Store, component::Instance};
 
 use super::{
-    component::{Entry, Loaded},
+    bindings::imported::types,
+    component::{Description, Entry, Exports, Loaded},
     convert,
     error::CallError,
     host::log::printable,
@@ -19,28 +23,40 @@ use super::{
 };
 use crate::model::PluginTarget;
 
+pub use observers::Observation;
+
+/// What sets the calls of one kind of export apart.
+struct Kind {
+    /// handler, rule or observer.
+    name: &'static str,
+    /// Where the plugin names what it has of the kind.
+    entries: fn(&Description) -> &[Entry],
+    /// Wall clock of a call.
+    timeout: Duration,
+    /// The setting that says so.
+    setting: &'static str,
+}
+
 impl Plugins {
-    /// Lets the handler that `target` names answer a message, within the operator's limits.
+    /// Lets the entry of that kind that `target` names do `call`, within the operator's limits, and counts it.
     ///
     /// # Errors
-    /// When there is no such handler, or it fails; the caller logs it.
-    pub async fn handle(
+    /// When there is no such entry, or it fails; the caller logs it.
+    async fn ask<T>(
         &self,
+        kind: &Kind,
         target: &PluginTarget,
         subject: Subject,
-        message: &Message,
-    ) -> Result<Option<Reply>, CallError> {
-        let timeout = self.limits().call_timeout;
-        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
-        let entry = entry("handler", &loaded, &loaded.description.handlers, target, &subject)?;
-        let handlers = loaded.exports.handlers.as_ref().ok_or_else(|| CallError::NotLoaded(target.plugin.clone()))?;
+        call: impl AsyncFnOnce(&mut Store<State>, &Instance, &Exports, &str) -> wasmtime::Result<Result<T, types::Error>>,
+    ) -> Result<T, CallError> {
+        let (plugin, loaded) = self.running(&target.plugin, kind.timeout).await?;
+        let entry = entry(kind, &loaded, target, &subject)?;
         let began = Instant::now();
-        let call = async |store: &mut wasmtime::Store<State>, instance: &Instance| {
-            let handlers = handlers.load(&mut *store, instance)?;
-            handlers.call_handle(store, &entry.name, &convert::message(message)).await
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            call(store, instance, &loaded.exports, &entry.name).await
         };
-        let result = match self.call(&plugin, &loaded, subject, timeout, call).await {
-            Ok(Ok(reply)) => Ok(reply.map(convert::reply)),
+        let result = match self.call(&plugin, &loaded, subject, kind, call).await {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
             Err(error) => Err(error),
         };
@@ -48,22 +64,22 @@ impl Plugins {
         result
     }
 
-    /// Waits for a turn and runs `call`, both within `timeout`.
+    /// Waits for a turn and runs `call`, both within the kind's time.
     async fn call<T>(
         &self,
         plugin: &Plugin,
         loaded: &Loaded,
         subject: Subject,
-        timeout: Duration,
-        call: impl AsyncFnOnce(&mut wasmtime::Store<State>, &Instance) -> wasmtime::Result<T>,
+        kind: &Kind,
+        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let began = Instant::now();
-        let (_own, _shared) = self.turn(plugin, timeout).await?;
+        let (_own, _shared) = self.turn(plugin, kind.timeout).await?;
         let waited = began.elapsed();
-        let left = timeout.saturating_sub(waited);
+        let left = kind.timeout.saturating_sub(waited);
         let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
         result.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited },
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(kind.setting) },
             error => error,
         })
     }
@@ -117,25 +133,30 @@ impl Plugins {
 
 /// The entry that a target names: by its name, or the plugin's first one.
 fn entry<'a>(
-    kind: &'static str,
-    loaded: &Loaded,
-    entries: &'a [Entry],
+    kind: &Kind,
+    loaded: &'a Loaded,
     target: &PluginTarget,
     subject: &Subject,
 ) -> Result<&'a Entry, CallError> {
+    let entries = (kind.entries)(&loaded.description);
     let found = match &target.entry {
         Some(name) => entries.iter().find(|entry| entry.name == *name),
         None => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),
-        kind,
+        kind: kind.name,
         name: target.entry.clone().unwrap_or_default(),
         has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
     if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
         Ok(entry)
     } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name, name: entry.name.clone() })
     }
+}
+
+/// The interface that an entry stands in. A plugin that names one and does not export it is refused when it is loaded.
+fn exported<T>(interface: Option<&T>) -> wasmtime::Result<&T> {
+    interface.ok_or_else(|| wasmtime::Error::msg("the interface is not exported"))
 }

@@ -1,0 +1,173 @@
+//! Looking users up at WeChat, in the background: never while somebody waits for an answer.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::Users;
+use crate::{model::Profile, storage::StoreError};
+
+/// How many users WeChat is asked about at a time.
+const BATCH: usize = 100;
+
+/// How long one question may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often to look for users who are due again.
+const POLL: Duration = Duration::from_secs(30);
+
+/// The pause of an app after its first failure, in seconds. Each one is twice as long as the one before.
+const FIRST_PAUSE: u64 = 60;
+
+/// The longest pause, in seconds.
+const LONGEST_PAUSE: u64 = 960;
+
+/// Why WeChat did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// It knows one of the openids not, or no longer (40003).
+    #[error("WeChat knows no such user")]
+    InvalidOpenid,
+    /// The app may not ask, or has not what it needs for it. In words for the log.
+    #[error("{0}")]
+    Unable(String),
+    /// Anything else, in words for the log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Apps whose users cannot be looked up for now.
+#[derive(Default)]
+pub(super) struct Pauses(Mutex<HashMap<String, Pause>>);
+
+#[derive(Clone, Copy)]
+struct Pause {
+    seconds: u64,
+    /// Seconds since 1970.
+    until: u64,
+}
+
+impl Users {
+    /// Has users looked up as they come and as they are due again, for as long as it is polled.
+    ///
+    /// `fetch` asks WeChat about the openids of one app, at most 100, and answers in any order what it was told; whom
+    /// the answer leaves out is asked about again later.
+    pub async fn fetch_profiles<Fetch, Answer>(self, fetch: Fetch)
+    where
+        Fetch: Fn(String, Vec<String>) -> Answer,
+        Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
+    {
+        loop {
+            match self.fetch_profiles_due(&fetch).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the profiles of users could not be brought up to date");
+                }
+            }
+            // A time-out is a reason to look, too.
+            drop(tokio::time::timeout(POLL, self.wanted.notified()).await);
+        }
+    }
+
+    /// One round: asks once about the users of each app who are due. Says whether there may be more.
+    ///
+    /// # Errors
+    /// When the database fails. What WeChat fails at is logged, and tried again later.
+    pub async fn fetch_profiles_due<Fetch, Answer>(&self, fetch: &Fetch) -> Result<bool, StoreError>
+    where
+        Fetch: Fn(String, Vec<String>) -> Answer,
+        Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
+    {
+        let mut more = false;
+        for app in self.store.users().apps_with_profiles_due().await? {
+            if self.pauses.holds(&app, self.clock.now()) {
+                continue;
+            }
+            let openids = self.store.users().take_profiles_due(&app, BATCH).await?;
+            let full = openids.len() == BATCH;
+            match self.fetch_batch(&app, openids, fetch).await? {
+                Ok(()) => {
+                    self.pauses.end(&app);
+                    more |= full;
+                }
+                Err(error) => self.pause(&app, &error),
+            }
+        }
+        Ok(more)
+    }
+
+    fn pause(&self, app: &str, error: &FetchError) {
+        if matches!(error, FetchError::Unable(_)) {
+            self.pauses.begin(app, self.clock.now(), LONGEST_PAUSE);
+            tracing::debug!(app, %error, "users are not looked up at WeChat");
+        } else {
+            let pause = self.pauses.begin(app, self.clock.now(), FIRST_PAUSE);
+            tracing::warn!(app, %error, "users cannot be looked up at WeChat; trying again in {pause} s");
+        }
+    }
+
+    /// Asks about all of them at once; where WeChat refuses because of one, about each half, until it is found.
+    async fn fetch_batch<Fetch, Answer>(
+        &self,
+        app: &str,
+        openids: Vec<String>,
+        fetch: &Fetch,
+    ) -> Result<Result<(), FetchError>, StoreError>
+    where
+        Fetch: Fn(String, Vec<String>) -> Answer,
+        Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
+    {
+        let mut batches = vec![openids];
+        while let Some(mut openids) = batches.pop() {
+            if openids.is_empty() {
+                continue;
+            }
+            let asked_at = self.clock.now();
+            let answer = tokio::time::timeout(FETCH_TIMEOUT, fetch(app.to_owned(), openids.clone())).await;
+            match answer {
+                Ok(Ok(mut profiles)) => {
+                    profiles.retain(|profile| openids.contains(&profile.openid));
+                    self.store.users().apply_profiles(app, asked_at, &profiles).await?;
+                }
+                Ok(Err(FetchError::InvalidOpenid)) => {
+                    if let [openid] = &openids[..] {
+                        self.store.users().has_no_profile(app, openid).await?;
+                    } else {
+                        let half = openids.split_off(openids.len() / 2);
+                        batches.extend([half, openids]);
+                    }
+                }
+                Ok(Err(error)) => return Ok(Err(error)),
+                Err(_) => {
+                    let reason = format!("no answer within {} s", FETCH_TIMEOUT.as_secs());
+                    return Ok(Err(FetchError::Failed(reason)));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl Pauses {
+    fn holds(&self, app: &str, now: u64) -> bool {
+        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(app).is_some_and(|pause| pause.until > now)
+    }
+
+    /// Returns how long it is: `first`, or twice as long as the one before.
+    fn begin(&self, app: &str, now: u64, first: u64) -> u64 {
+        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = pauses.entry(app.to_owned()).or_insert(Pause { seconds: 0, until: 0 });
+        let seconds = pause.seconds.saturating_mul(2).clamp(first, LONGEST_PAUSE);
+        *pause = Pause { seconds, until: now.saturating_add(seconds) };
+        seconds
+    }
+
+    fn end(&self, app: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(app);
+    }
+}

@@ -1,0 +1,84 @@
+//! A guest with rules and observers: the first of each kind does its work, the others fail in their ways.
+
+use std::{hint::black_box, time::Duration};
+
+use weft_plugin::{Error, Message, Observation, kv, message_observer, message_rule};
+
+/// Texts that begin with `vip`.
+#[message_rule]
+fn vip(message: Message) -> bool {
+    message.text().is_some_and(|text| text.starts_with("vip"))
+}
+
+/// For one app alone.
+#[message_rule("elsewhere")]
+fn restricted() -> bool {
+    true
+}
+
+#[message_rule]
+fn gives_up() -> Result<bool, Error> {
+    Err("the rule gave up".into())
+}
+
+#[message_rule]
+fn traps() -> bool {
+    panic!("rule bug")
+}
+
+#[message_rule]
+fn loops() -> bool {
+    let mut turn = 0_u64;
+    loop {
+        turn = black_box(turn).wrapping_add(1);
+    }
+}
+
+#[message_rule]
+fn sleeps() -> bool {
+    std::thread::sleep(Duration::from_mins(1));
+    true
+}
+
+/// Counts what it hears and keeps the last of it.
+#[message_observer]
+fn count(observation: Observation) -> Result<(), Error> {
+    let (kind, detail) = match &observation {
+        Observation::Received(_) => ("received", String::new()),
+        Observation::Handled(handled) => ("handled", format!("{:?}", handled.reply)),
+        Observation::Failed(failed) => ("failed", failed.reason.clone()),
+    };
+    let before = kv::get(kind)?;
+    let number = before.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
+    kv::compare_and_set(kind, before.map(|entry| entry.version), number.to_string(), None)?;
+    kv::set("last", format!("{}: {detail}", observation.message().sender), None)?;
+    Ok(())
+}
+
+#[message_observer]
+fn breaks() {
+    panic!("observer bug")
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_plugin::testing::{Host, text};
+
+    use super::*;
+
+    #[test]
+    fn texts_of_important_people_are_meant() {
+        assert!(vip(text("o1", "vip please")));
+        assert!(!vip(text("o1", "please, vip")));
+    }
+
+    #[test]
+    fn what_is_heard_is_counted() {
+        let host = Host::new().grant_kv();
+        for _ in 0..2 {
+            host.observe("count", Observation::Received(text("o1", "hi"))).unwrap();
+        }
+        assert_eq!(kv::get("received").unwrap().unwrap().text(), Some("2"));
+        assert_eq!(kv::get("last").unwrap().unwrap().text(), Some("o1: "));
+    }
+}
