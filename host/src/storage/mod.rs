@@ -3,6 +3,7 @@
 //! SQLite has one connection that writes and several that read; every write is a transaction that takes the write
 //! lock at its beginning, so that none fails half-way because another process wrote. On PostgreSQL all share a pool.
 
+mod access_tokens;
 mod app_plugins;
 mod apps;
 mod error;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use sqlx::migrate::Migrator;
 use sqlx::{PgPool, SqlitePool};
 
+pub use self::access_tokens::{AccessTokens, FetchedAccessToken, StoredAccessToken};
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::error::StoreError;
@@ -137,6 +139,11 @@ impl Store {
     /// The tokens of the admin API.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens(self)
+    }
+
+    /// The access tokens of all apps.
+    pub fn access_tokens(&self) -> AccessTokens<'_> {
+        AccessTokens(self)
     }
 
     /// The key-value stores of the plugins.

@@ -10,6 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage"],
+    &["upstream"],
     &["accounts", "plugins"],
     &["dispatch"],
     &["http"],
