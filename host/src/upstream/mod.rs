@@ -7,11 +7,15 @@
 
 mod access_tokens;
 mod error;
+mod forward;
 mod http;
 mod pauses;
+mod public_address;
 mod retry;
 mod wechat;
 
 pub use self::access_tokens::AccessTokens;
 pub use self::error::{CallError, TokenError, TransportError};
+pub use self::forward::{Forward, ForwardError};
+pub use self::public_address::{NotPublic, PublicOnly, is_public};
 pub use self::wechat::Wechat;

@@ -16,5 +16,6 @@ mod secret;
 mod storage;
 mod support;
 mod tidy;
+mod upstream;
 mod webhook;
 mod wit;
