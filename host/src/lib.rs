@@ -5,11 +5,12 @@
 //!
 //! | floor | |
 //! |---|---|
-//! | 8 | [`cli`], [`telemetry`]: the command |
-//! | 7 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
-//! | 6 | [`http`]: the doors |
-//! | 5 | [`dispatch`]: one message in, one reply out |
-//! | 4 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 9 | [`cli`], [`telemetry`]: the command |
+//! | 8 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
+//! | 7 | [`http`]: the doors |
+//! | 6 | [`dispatch`]: one message in, one reply out |
+//! | 5 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
@@ -30,4 +31,5 @@ pub mod simulator;
 pub mod storage;
 pub mod telemetry;
 pub mod time;
+pub mod upstream;
 pub mod users;

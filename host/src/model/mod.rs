@@ -1,5 +1,7 @@
 //! The nouns of the database, with the rules that their fields obey. Nothing here does I/O.
 
+mod ability;
+mod access_token;
 mod app;
 mod app_plugin;
 mod app_settings;
@@ -9,6 +11,8 @@ mod plugin_target;
 mod token;
 mod user;
 
+pub use ability::Inability;
+pub use access_token::AccessToken;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
@@ -17,6 +21,7 @@ pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
 pub use weft_wechat::account::EncodingMode;
+pub use weft_wechat::api::Ability;
 
 /// A field that breaks its rule, and what would be right. Never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Plays WeChat towards a host: signs and encrypts messages as WeChat does, delivers them to the
 //! real webhook, and checks what comes back as strictly as WeChat.
 //!
-//! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it.
+//! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it. The other
+//! direction, WeChat's API, is played by [`wechat::Wechat`].
 
 mod check;
 mod incoming;
+pub mod wechat;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},

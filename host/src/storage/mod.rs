@@ -3,6 +3,7 @@
 //! SQLite has one connection that writes and several that read; every write is a transaction that takes the write
 //! lock at its beginning, so that none fails half-way because another process wrote. On PostgreSQL all share a pool.
 
+mod access_tokens;
 mod app_plugins;
 mod apps;
 mod batch;
@@ -25,6 +26,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
+pub use self::access_tokens::{AccessTokens, FetchedAccessToken, StoredAccessToken};
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
@@ -177,6 +179,11 @@ impl Store {
     /// The users of the apps.
     pub fn users(&self) -> Users<'_> {
         Users(self)
+    }
+
+    /// The access tokens of all apps.
+    pub fn access_tokens(&self) -> AccessTokens<'_> {
+        AccessTokens(self)
     }
 
     /// The key-value stores of the plugins.

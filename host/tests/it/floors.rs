@@ -10,6 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage"],
+    &["upstream"],
     &["accounts", "message_log", "plugins", "users"],
     &["dispatch"],
     &["http"],

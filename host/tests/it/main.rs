@@ -21,5 +21,6 @@ mod storage;
 mod support;
 mod tidy;
 mod users;
+mod upstream;
 mod webhook;
 mod wit;

@@ -1,4 +1,4 @@
-//! WeChat's webhook protocol without I/O: bytes in, typed values out, and back.
+//! WeChat's protocol without I/O: bytes in, typed values out, and back.
 //!
 //! No socket, no clock, no randomness: times, nonces and random bytes are parameters.
 //!
@@ -7,8 +7,9 @@
 //! - [`account`]: what a webhook knows of an account: it verifies and opens deliveries, and seals replies
 //! - [`message`]: what users and WeChat send, parsed from XML or JSON
 //! - [`reply`]: what an account answers, written as XML
+//! - [`api`]: calls of WeChat's API: what they send, and how their answers are read
 //!
-//! The usual road is [`account::Account::open`], then [`message::Message::content`], then
+//! The usual road of a webhook is [`account::Account::open`], then [`message::Message::content`], then
 //! [`reply::Reply::check`], [`reply::Reply::fit`] and [`reply::Reply::to_xml`], then
 //! [`account::Account::seal_reply`] when the delivery came encrypted.
 
@@ -17,6 +18,7 @@ mod json;
 mod xml;
 
 pub mod account;
+pub mod api;
 pub mod envelope;
 pub mod message;
 pub mod reply;

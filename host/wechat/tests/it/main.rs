@@ -5,6 +5,7 @@
 mod accounts;
 mod any_message;
 mod any_reply;
+mod api;
 mod deliveries;
 mod envelopes;
 mod events;

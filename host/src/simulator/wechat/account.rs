@@ -1,0 +1,83 @@
+//! An account as WeChat keeps it, and how it says no.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, user::info::UserProfile};
+
+use super::{materials::Material, media::Upload, messages::Allowance, tokens::Tokens};
+
+/// An account.
+pub(super) struct Account {
+    pub(super) secret: String,
+    pub(super) tokens: Tokens,
+    pub(super) users: BTreeMap<String, UserProfile>,
+    /// May send customer-service messages.
+    pub(super) customer_service: bool,
+    /// Only to users who did something lately.
+    pub(super) windows: bool,
+    pub(super) allowances: HashMap<String, Allowance>,
+    /// Customer-service messages.
+    pub(super) sent: Vec<Value>,
+    /// Temporary media, by id.
+    pub(super) media: HashMap<String, Upload>,
+    /// Oldest first.
+    pub(super) materials: Vec<Material>,
+    pub(super) autoreply: AutoreplyInfo,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            secret: String::new(),
+            tokens: Tokens::default(),
+            users: BTreeMap::new(),
+            customer_service: true,
+            windows: false,
+            allowances: HashMap::new(),
+            sent: Vec::new(),
+            media: HashMap::new(),
+            materials: Vec::new(),
+            autoreply: AutoreplyInfo::default(),
+        }
+    }
+}
+
+/// What WeChat answers.
+pub(super) enum Reply {
+    Json(Value),
+    File { content_type: String, filename: String, bytes: bytes::Bytes },
+}
+
+/// WeChat says no.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct No(pub(super) i64, pub(super) &'static str);
+
+pub(super) type Answered = Result<Reply, No>;
+
+impl No {
+    /// As WeChat writes it, with an id for its support.
+    pub(super) fn json(self) -> Value {
+        let rid = format!("{:08x}-{:08x}-{:08x}", rand::random::<u32>(), rand::random::<u32>(), rand::random::<u32>());
+        json!({"errcode": self.0, "errmsg": format!("{} rid: {rid}", self.1)})
+    }
+}
+
+pub(super) const INVALID_OPENID: No = No(40003, "invalid openid");
+pub(super) const INVALID_MEDIA_ID: No = No(40007, "invalid media_id");
+pub(super) const INVALID_PARAMETER: No = No(40035, "invalid parameter");
+
+/// WeChat did it.
+pub(super) fn done() -> Reply {
+    Reply::Json(json!({"errcode": 0, "errmsg": "ok"}))
+}
+
+/// Something in an answer; what cannot be written as JSON is null.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// An id as WeChat gives them out.
+pub(super) fn new_id() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}

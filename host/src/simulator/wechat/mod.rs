@@ -1,0 +1,192 @@
+//! Plays WeChat's API: `api.weixin.qq.com` on a port of this machine, for tests, and for trying things without WeChat.
+//!
+//! [`Wechat::start`] gives an address to be set as `wechat.api_base`. Accounts are [added](Wechat::add_account) with
+//! their secret and have users, media and materials of their own. Answers are as WeChat's, errors included;
+//! [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls).
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! use weft::simulator::wechat::{Fault, Wechat};
+//!
+//! let wechat = Wechat::start().await?;
+//! wechat.add_account("wx0123456789abcdef", "the-secret");
+//! wechat.follow("wx0123456789abcdef", "oUser");
+//! wechat.fault("/cgi-bin/message/custom/send", Fault::Errcode(-1), 2);
+//! // … run something against `wechat.base`, then look what arrived:
+//! assert_eq!(wechat.sent("wx0123456789abcdef").len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+mod asked;
+mod autoreply;
+mod faults;
+mod materials;
+mod media;
+mod messages;
+mod routes;
+mod tokens;
+mod users;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, material::NewsItem, user::info::UserProfile};
+
+use crate::clock::Clock;
+use account::Account;
+use faults::Planned;
+
+pub use faults::Fault;
+pub use messages::Action;
+
+/// A running WeChat. It stops when it is dropped.
+pub struct Wechat {
+    /// `http://127.0.0.1:…`, for `wechat.api_base`.
+    pub base: String,
+    shared: Arc<Shared>,
+    _stop: DropGuard,
+}
+
+/// A call that arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Such as `/cgi-bin/user/info`.
+    pub path: String,
+    /// Whose token or appid it came with; none when there was none that is known.
+    pub appid: Option<String>,
+    /// Query parameters without `access_token` and `secret`.
+    pub query: Vec<(String, String)>,
+    /// The JSON, or the fields of a form with name, type and length of its file; null when there is none.
+    pub body: Value,
+}
+
+struct Shared {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    accounts: HashMap<String, Account>,
+    faults: Vec<Planned>,
+    calls: Vec<Call>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wechat {
+    /// Starts on a free port of this machine.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn start() -> std::io::Result<Self> {
+        Self::start_at(Clock::system()).await
+    }
+
+    /// As [`start`](Self::start), with a clock by which tokens end and the 48 hours pass.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn start_at(clock: Clock) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared { clock, state: Mutex::default() });
+        let routes = routes::all(Arc::clone(&shared));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(
+            async move { stopped.run_until_cancelled_owned(axum::serve(listener, routes).into_future()).await },
+        );
+        Ok(Self { base, shared, _stop: stop.drop_guard() })
+    }
+
+    /// Adds an account, or gives one another secret.
+    pub fn add_account(&self, appid: &str, secret: &str) {
+        let mut state = self.shared.state();
+        secret.clone_into(&mut state.accounts.entry(appid.to_owned()).or_default().secret);
+    }
+
+    /// Whether the account may send customer-service messages (48001 otherwise); it may at first.
+    pub fn set_customer_service(&self, appid: &str, allowed: bool) {
+        self.with(appid, |account, _| account.customer_service = allowed);
+    }
+
+    /// Whether customer-service messages need a user who [did](Self::acted) something lately (45015 otherwise), and
+    /// only so many of them (45047); they do not at first.
+    pub fn set_windows(&self, appid: &str, enforced: bool) {
+        self.with(appid, |account, _| account.windows = enforced);
+    }
+
+    /// A user does something that allows customer-service messages for a while.
+    pub fn acted(&self, appid: &str, openid: &str, action: Action) {
+        self.with(appid, |account, now| account.acted(openid, action, now));
+    }
+
+    /// A user follows the account.
+    pub fn follow(&self, appid: &str, openid: &str) {
+        self.with(appid, |account, now| account.follow(openid, now));
+    }
+
+    /// A user leaves the account.
+    pub fn unfollow(&self, appid: &str, openid: &str) {
+        self.with(appid, |account, _| account.unfollow(openid));
+    }
+
+    /// Adds a user with everything that WeChat tells of them, in the place of one with this openid.
+    pub fn add_user(&self, appid: &str, user: UserProfile) {
+        self.with(appid, |account, _| account.users.insert(user.openid.clone(), user));
+    }
+
+    /// Sets the auto-replies of WeChat's console.
+    pub fn set_autoreply(&self, appid: &str, info: AutoreplyInfo) {
+        self.with(appid, |account, _| account.autoreply = info);
+    }
+
+    /// Adds permanent articles; gives their `media_id`.
+    pub fn add_news(&self, appid: &str, items: Vec<NewsItem>) -> String {
+        self.with(appid, |account, now| account.add_news(items, now))
+    }
+
+    /// Ends the account's tokens, as when somebody else forces a new one: calls are answered 40001 until the next is
+    /// fetched.
+    pub fn invalidate_token(&self, appid: &str) {
+        self.with(appid, |account, _| account.invalidate_tokens());
+    }
+
+    /// The customer-service messages that the account has sent, as their bodies.
+    pub fn sent(&self, appid: &str) -> Vec<Value> {
+        self.with(appid, |account, _| account.sent.clone())
+    }
+
+    /// The next `times` calls of `path` go wrong so. Faults of one path come in the order in which they were planned.
+    pub fn fault(&self, path: &str, fault: Fault, times: u32) {
+        self.shared.state().faults.push(Planned { path: path.to_owned(), fault, times });
+    }
+
+    /// Every call so far, those that went wrong included.
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.state().calls.clone()
+    }
+
+    /// How often `path` was called so far.
+    pub fn count(&self, path: &str) -> usize {
+        self.shared.state().calls.iter().filter(|call| call.path == path).count()
+    }
+
+    /// Works on an account, which is added without a secret when it is new.
+    fn with<T>(&self, appid: &str, work: impl FnOnce(&mut Account, u64) -> T) -> T {
+        let now = self.shared.clock.now();
+        work(self.shared.state().accounts.entry(appid.to_owned()).or_default(), now)
+    }
+}

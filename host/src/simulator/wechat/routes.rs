@@ -1,0 +1,99 @@
+//! From a request to its answer: recorded, spoilt if planned, with the account that its token stands for.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request, State as Extract},
+    http::{Method, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Call, Shared, State,
+    account::{Account, Answered, No, Reply},
+    asked::Asked,
+    autoreply, faults, materials, media, messages, tokens, users,
+};
+
+type Handler = fn(&mut Account, &Asked, u64) -> Answered;
+
+/// Every call that wants an access token.
+const CALLS: &[(Method, &str, Handler)] = &[
+    (Method::GET, "/cgi-bin/get_current_autoreply_info", |account, _, _| Ok(autoreply::get(account))),
+    (Method::GET, "/cgi-bin/media/get", media::get),
+    (Method::POST, "/cgi-bin/material/add_material", materials::add),
+    (Method::POST, "/cgi-bin/material/batchget_material", materials::batchget),
+    (Method::POST, "/cgi-bin/material/get_material", materials::get),
+    (Method::POST, "/cgi-bin/media/upload", media::upload),
+    (Method::POST, "/cgi-bin/message/custom/send", messages::send),
+    (Method::POST, "/cgi-bin/message/custom/typing", messages::typing),
+    (Method::GET, "/cgi-bin/user/info", users::info),
+    (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
+];
+
+pub(super) fn all(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(shared)
+}
+
+async fn answer(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Response {
+    let asked = Asked::read(request).await;
+    let now = shared.clock.now();
+    let (fault, right) = {
+        let mut state = shared.state();
+        let appid = appid(&state, &asked);
+        let (path, query, body) = (asked.path.clone(), asked.visible_query(), asked.visible_body());
+        state.calls.push(Call { path, appid: appid.clone(), query, body });
+        let fault = faults::next(&mut state, &asked.path);
+        let carried_out = fault.as_ref().is_none_or(faults::Fault::lets_through);
+        (fault, carried_out.then(|| carry_out(&mut state, &asked, appid, now)))
+    };
+    let right = right.map(|answered| match answered {
+        Ok(Reply::Json(json)) => ([(CONTENT_TYPE, "text/plain")], json.to_string()).into_response(),
+        Ok(Reply::File { content_type, filename, bytes }) => {
+            let disposition = format!("attachment; filename=\"{filename}\"");
+            ([("content-type", content_type), ("content-disposition", disposition)], bytes).into_response()
+        }
+        Err(no) => Json(no.json()).into_response(),
+    });
+    match fault {
+        Some(fault) => fault.spoil(right).await,
+        None => right.unwrap_or_default(),
+    }
+}
+
+/// Whose call it is.
+fn appid(state: &State, asked: &Asked) -> Option<String> {
+    let token = asked.parameter("access_token");
+    let own = [asked.parameter("appid"), asked.text("appid")];
+    let known = |(appid, account): &(&String, &Account)| {
+        account.tokens.knows(token) || token.is_empty() && own.contains(&appid.as_str())
+    };
+    state.accounts.iter().find(known).map(|(appid, _)| appid.clone())
+}
+
+fn carry_out(state: &mut State, asked: &Asked, appid: Option<String>, now: u64) -> Answered {
+    let account = appid.and_then(|appid| state.accounts.get_mut(&appid));
+    match (&asked.method, asked.path.as_str()) {
+        (&Method::GET, "/cgi-bin/token") => return tokens::classic(account, asked, now),
+        (&Method::POST, "/cgi-bin/stable_token") => return tokens::stable(account, asked, now),
+        _ => {}
+    }
+    let Some((_, _, handle)) = CALLS.iter().find(|(_, path, _)| *path == asked.path) else {
+        return Err(No(40066, "invalid url"));
+    };
+    if !CALLS.iter().any(|(method, path, _)| *path == asked.path && *method == asked.method) {
+        return Err(if asked.method == Method::GET {
+            No(43002, "require POST method")
+        } else {
+            No(43001, "require GET method")
+        });
+    }
+    let token = asked.parameter("access_token");
+    if token.is_empty() {
+        return Err(No(41001, "access_token missing"));
+    }
+    let account = account.ok_or(tokens::INVALID)?;
+    account.tokens.check(token, now)?;
+    handle(account, asked, now)
+}

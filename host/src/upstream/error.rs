@@ -1,0 +1,223 @@
+//! Why a call came to nothing, in words for the person who can change it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_wechat::api::errcode::{Class, Meaning};
+use weft_wechat::api::{ApiError, Refusal};
+
+use crate::model::Inability;
+use crate::storage::StoreError;
+use crate::time::rfc3339;
+
+/// Why there is no answer of WeChat's API.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// The app may not do that; nothing was sent.
+    #[error(transparent)]
+    Unable(#[from] Inability),
+    /// WeChat said that it is called too often; nothing was sent.
+    #[error("{path} was called too often (errcode {errcode}); calls go on at {}", rfc3339(*.until))]
+    Paused {
+        /// What was to be called.
+        path: String,
+        /// What WeChat had said.
+        errcode: i64,
+        /// Seconds since 1970.
+        until: u64,
+    },
+    /// There is no access token; the call itself was not sent, or WeChat refused its token and there is no other.
+    #[error("the app has no access token: {0}")]
+    Token(Arc<TokenError>),
+    /// WeChat says no.
+    #[error("{path}: {refusal}")]
+    Refused {
+        /// What was called.
+        path: String,
+        /// What WeChat said.
+        refusal: Refusal,
+    },
+    /// WeChat answered something else than it promises.
+    #[error("{path}: {what}; WeChat may have done what was asked")]
+    Unreadable {
+        /// What was called.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The call did not get through.
+    #[error("{path}: {error}")]
+    Transport {
+        /// What was to be called.
+        path: String,
+        /// What happened.
+        error: Arc<TransportError>,
+    },
+    /// The call cannot be written.
+    #[error("{path}: the call cannot be written as JSON")]
+    Encoding {
+        /// What was to be called.
+        path: String,
+    },
+}
+
+impl CallError {
+    /// WeChat's `errcode`, when it said no.
+    pub fn errcode(&self) -> Option<i64> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal.errcode),
+            Self::Paused { errcode, .. } => Some(*errcode),
+            Self::Token(error) => match &**error {
+                TokenError::Refused(refusal) => Some(refusal.errcode),
+                TokenError::Paused { errcode, .. } => Some(*errcode),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether trying again makes sense, and when; none when it was not WeChat who said no.
+    pub fn class(&self) -> Option<Class> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal.class()),
+            _ => self.errcode().map(weft_wechat::api::errcode::class),
+        }
+    }
+
+    /// What WeChat's `errcode` means and what to do, in both languages.
+    pub fn meaning(&self) -> Option<Meaning> {
+        self.errcode().and_then(weft_wechat::api::errcode::meaning)
+    }
+
+    /// Whether WeChat may have done what was asked although there is no answer that says so.
+    pub fn outcome_is_unknown(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } => true,
+            Self::Transport { error, .. } => !error.was_not_sent(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn may_succeed_later(&self) -> bool {
+        match self {
+            Self::Unable(_) | Self::Encoding { .. } => false,
+            Self::Paused { .. } | Self::Unreadable { .. } | Self::Transport { .. } => true,
+            Self::Token(error) => error.may_succeed_later(),
+            Self::Refused { refusal, .. } => is_passing(refusal.class()),
+        }
+    }
+}
+
+/// Why a request came to nothing before there was an answer to read.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No connection: nothing was sent.
+    #[error("the server cannot be reached: check the network, the DNS and the firewall ({})", cause(.0))]
+    Connect(#[source] reqwest::Error),
+    /// The connection ended before the answer did.
+    #[error("the connection was cut before the answer was complete ({})", cause(.0))]
+    Cut(#[source] reqwest::Error),
+    /// It took too long.
+    #[error("no complete answer within {} seconds", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// Another status than 2xx.
+    #[error("the server answered with HTTP status {0}")]
+    Status(u16),
+    /// The answer is longer than it may be.
+    #[error("the answer is longer than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl TransportError {
+    /// Whether the server cannot have seen the request.
+    pub fn was_not_sent(&self) -> bool {
+        matches!(self, Self::Connect(_))
+    }
+
+    /// Whether another try may end otherwise.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) => true,
+            Self::Status(status) => *status >= 500,
+            Self::TooLarge(_) => false,
+        }
+    }
+}
+
+/// Why there is no access token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// WeChat says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// WeChat said that tokens are fetched too often.
+    #[error("tokens were fetched too often (errcode {errcode}); that goes on at {}", rfc3339(*.until))]
+    Paused {
+        /// What WeChat had said.
+        errcode: i64,
+        /// Seconds since 1970.
+        until: u64,
+    },
+    /// The answer is none.
+    #[error("the server that hands out tokens: {0}")]
+    Unreadable(String),
+    /// The request did not get through.
+    #[error("the server that hands out tokens: {0}")]
+    Transport(TransportError),
+    /// The app lacks what tokens are fetched with.
+    #[error(transparent)]
+    Unable(#[from] Inability),
+    /// The address that hands out tokens is none.
+    #[error("access_token_url is not an http or https URL")]
+    Url,
+    /// Where tokens are kept.
+    #[error("the token cannot be stored or read: {0}")]
+    Store(#[from] StoreError),
+    /// Another process has been fetching one for too long.
+    #[error("another process is fetching the token and does not come to an end")]
+    Waiting,
+    /// This process stops.
+    #[error("the process stops")]
+    Stopping,
+}
+
+impl TokenError {
+    fn may_succeed_later(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => is_passing(refusal.class()),
+            Self::Unable(_) | Self::Url => false,
+            Self::Paused { .. }
+            | Self::Unreadable(_)
+            | Self::Transport(_)
+            | Self::Store(_)
+            | Self::Waiting
+            | Self::Stopping => true,
+        }
+    }
+}
+
+impl From<ApiError> for TokenError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Refused(refusal) => Self::Refused(refusal),
+            ApiError::Unreadable(what) => Self::Unreadable(what),
+        }
+    }
+}
+
+fn is_passing(class: Class) -> bool {
+    match class {
+        Class::Busy | Class::Token | Class::DayQuota | Class::MinuteQuota | Class::Slow => true,
+        Class::Done | Class::User | Class::Configuration | Class::Caller => false,
+    }
+}
+
+/// The innermost cause: what the system said. The ones around it only say that there was one.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,4 @@
+//! Users of an account.
+
+pub mod info;
+pub mod info_batchget;
