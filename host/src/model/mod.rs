@@ -6,6 +6,8 @@ mod app_settings;
 mod plugin_target;
 mod token;
 
+use std::borrow::Cow;
+
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
@@ -16,15 +18,15 @@ pub use weft_wechat::account::EncodingMode;
 /// A field that breaks its rule, and what would be right. Never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name as it is written in JSON.
-    pub field: &'static str,
+    /// The field's name as it is written in JSON; inside lists its path, such as `rules[2].pattern`.
+    pub field: Cow<'static, str>,
     /// What would be right, in lower case without full stop.
     pub message: String,
 }
 
 impl FieldError {
     /// `field` breaks its rule: `message` says the rule.
-    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
-        Self { field, message: message.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
     }
 }

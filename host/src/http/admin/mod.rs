@@ -57,7 +57,7 @@ pub(super) fn described(mut document: OpenApi) -> OpenApi {
 
 /// 422 for what a model's own check found.
 fn invalid(errors: Vec<FieldError>) -> Problem {
-    Problem::invalid(errors.into_iter().map(|error| (error.field.to_owned(), error.message)).collect())
+    Problem::invalid(errors.into_iter().map(|error| (error.field.into_owned(), error.message)).collect())
 }
 
 /// 404 as a problem.
