@@ -147,6 +147,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::AlreadyExists { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound { kind, name } => Self::not_found(kind, &name),
+            StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
             error => Self::internal(&error),
         }
     }

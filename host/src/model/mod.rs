@@ -3,7 +3,11 @@
 mod app;
 mod app_plugin;
 mod app_settings;
+mod flat;
+mod handler;
 mod plugin_target;
+mod reply_template;
+mod rule;
 mod token;
 
 use std::borrow::Cow;
@@ -11,7 +15,12 @@ use std::borrow::Cow;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
+pub use handler::{
+    Availability, HANDLERS, HANDLERS_SIZE, Handler, HandlerSource, ReplyStrategy, read_replies, read_rules,
+};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
+pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use weft_wechat::account::EncodingMode;
 

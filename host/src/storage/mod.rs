@@ -6,6 +6,7 @@
 mod app_plugins;
 mod apps;
 mod error;
+mod handlers;
 mod plugin_kv;
 mod postgres;
 mod secret_key_check;
@@ -21,6 +22,7 @@ use sqlx::{PgPool, SqlitePool};
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::error::StoreError;
+pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::tokens::Tokens;
 use crate::clock::Clock;
@@ -132,6 +134,11 @@ impl Store {
     /// What plugins may do for apps.
     pub fn app_plugins(&self) -> AppPlugins<'_> {
         AppPlugins(self)
+    }
+
+    /// The handlers of the apps.
+    pub fn handlers(&self) -> Handlers<'_> {
+        Handlers(self)
     }
 
     /// The tokens of the admin API.

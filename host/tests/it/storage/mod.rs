@@ -4,6 +4,7 @@ mod app_plugins;
 mod apps;
 mod at_rest;
 mod concurrency;
+mod handlers;
 mod migrations;
 mod plugin_kv;
 mod tokens;
