@@ -10,7 +10,7 @@
 //! | 6 | [`http`]: the doors |
 //! | 5 | [`dispatch`]: one message in, one reply out |
 //! | 4 | [`accounts`]: the apps in memory; [`plugins`]: the plugin platform |
-//! | 3 | [`storage`]: SQL |
+//! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
@@ -23,6 +23,7 @@ pub mod dispatch;
 pub mod http;
 pub mod model;
 pub mod plugins;
+pub mod rules;
 pub mod secret;
 pub mod server;
 pub mod simulator;

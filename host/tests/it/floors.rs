@@ -9,7 +9,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
-    &["storage"],
+    &["storage", "rules"],
     &["accounts", "plugins"],
     &["dispatch"],
     &["http"],

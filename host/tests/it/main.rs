@@ -12,6 +12,7 @@ mod plugin_limits;
 mod reload;
 mod requests;
 mod retries;
+mod rules;
 mod secret;
 mod storage;
 mod support;
