@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod connections;
 mod floors;
+mod handlers;
 mod plugin_imports;
 mod plugin_limits;
 mod reload;

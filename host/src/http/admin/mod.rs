@@ -3,8 +3,11 @@
 mod app_plugins;
 mod apps;
 mod auth;
+mod change;
+mod handlers;
 mod page;
 mod plugins;
+mod target_warnings;
 mod tokens;
 
 pub use plugins::PluginView;
@@ -32,6 +35,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(apps::read, apps::patch, apps::delete))
         .routes(routes!(app_plugins::list))
         .routes(routes!(app_plugins::read, app_plugins::put, app_plugins::delete))
+        .routes(routes!(handlers::list, handlers::create))
+        .routes(routes!(handlers::read, handlers::put, handlers::patch, handlers::delete))
+        .routes(routes!(handlers::trial::test))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))

@@ -16,16 +16,41 @@ pub(super) struct PageQuery {
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
-    /// In the order of their names.
+    /// In the order of their names, unless the call says otherwise.
     items: Vec<T>,
     /// Null on the last page.
     next_cursor: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The first `limit` of `items`, of which there may be one more; `cursor` names the place of the last one.
+    pub(super) fn first(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = if more { items.last().map(cursor) } else { None };
+        Self { items, next_cursor }
+    }
+
+    /// The same page of other things.
+    pub(super) fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor }
+    }
+}
+
 impl PageQuery {
+    /// How many items.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(50).clamp(1, 200)
+    }
+
+    /// Where the page before ended.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
     /// The page of `items`, which are sorted by `key` and have no two of a key.
     pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
-        let limit = self.limit.unwrap_or(50).clamp(1, 200);
+        let limit = self.limit();
         let mut rest =
             items.into_iter().skip_while(|item| self.cursor.as_deref().is_some_and(|cursor| key(item) <= cursor));
         let items: Vec<T> = rest.by_ref().take(limit).collect();
