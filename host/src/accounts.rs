@@ -7,6 +7,7 @@ use weft_wechat::account::{Account as Webhook, Token};
 
 use crate::{
     model::{App, AppPlugin},
+    rules::RuleSet,
     storage::{Store, StoreError},
 };
 
@@ -21,6 +22,8 @@ pub struct Account {
     pub webhook: Option<Webhook>,
     /// What plugins may do for the app, by plugin.
     pub plugins: HashMap<String, Arc<AppPlugin>>,
+    /// Which of the app's handlers a message is for.
+    pub rules: Arc<RuleSet>,
 }
 
 /// All apps by name. Clones share them.
@@ -34,6 +37,14 @@ pub struct Accounts {
 struct Snapshot {
     revision: u64,
     accounts: HashMap<String, Arc<Account>>,
+    rules: HashMap<String, Compiled>,
+}
+
+/// The handlers of one app, as they were at a revision.
+#[derive(Clone, Default)]
+struct Compiled {
+    revision: u64,
+    rules: Arc<RuleSet>,
 }
 
 impl Accounts {
@@ -63,13 +74,48 @@ impl Accounts {
         for granted in self.store.app_plugins().all().await? {
             plugins.entry(granted.app.clone()).or_default().insert(granted.plugin.clone(), Arc::new(granted));
         }
+        let rules = self.compiled().await?;
         let accounts = self.store.apps().list().await?.into_iter().map(|app| {
             let plugins = plugins.remove(&app.name).unwrap_or_default();
+            let rules = rules.get(&app.name).map(|compiled| Arc::clone(&compiled.rules)).unwrap_or_default();
             let name = app.name.clone();
-            (name, Arc::new(Account { webhook: webhook(&app), app: Arc::new(app), plugins }))
+            (name, Arc::new(Account { webhook: webhook(&app), app: Arc::new(app), plugins, rules }))
         });
-        self.snapshot.store(Arc::new(Snapshot { revision, accounts: accounts.collect() }));
+        let read = Arc::new(Snapshot { revision, accounts: accounts.collect(), rules });
+        // Who read earlier and took longer must not undo what another has read since.
+        self.snapshot.rcu(|known| Arc::clone(if known.revision > revision { known } else { &read }));
         Ok(())
+    }
+
+    /// The rules of all apps; those that have not changed are not compiled again.
+    async fn compiled(&self) -> Result<HashMap<String, Compiled>, StoreError> {
+        let known = self.snapshot.load_full();
+        let mut all = HashMap::new();
+        for (app, revision) in self.store.handlers().revisions().await? {
+            let before = known.rules.get(&app);
+            let compiled = match before {
+                Some(before) if before.revision == revision => before.clone(),
+                _ if revision == 0 => Compiled::default(),
+                before => match self.compile(&app, revision).await {
+                    // One app's fault is not the others'.
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        tracing::error!(app, %error, "the app's handlers could not be read; the ones known stay");
+                        before.cloned().unwrap_or_default()
+                    }
+                    compiled => compiled?,
+                },
+            };
+            all.insert(app, compiled);
+        }
+        Ok(all)
+    }
+
+    async fn compile(&self, app: &str, revision: u64) -> Result<Compiled, StoreError> {
+        let handlers = self.store.handlers().list(app).await?;
+        // Many regular expressions take long enough to keep a thread from its messages.
+        let rules = tokio::task::spawn_blocking(|| RuleSet::compile(handlers)).await;
+        let rules = rules.map_err(|error| StoreError::Corrupt { what: format!("handlers/{app} ({error})") })?;
+        Ok(Compiled { revision, rules: Arc::new(rules) })
     }
 
     /// Follows the changes that other processes make, for as long as it is polled.

@@ -1,13 +1,13 @@
 //! What the admin API answers when it cannot do what it was asked: `application/problem+json`
 //! (RFC 9457).
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use axum::{
     Json,
     extract::{
         FromRequest, FromRequestParts, Request,
-        rejection::{JsonRejection, PathRejection, QueryRejection},
+        rejection::{JsonDataError, JsonRejection, PathRejection, QueryRejection},
     },
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -77,6 +77,18 @@ impl Problem {
         problem
     }
 
+    /// 422 for JSON that is not what the call takes, with the path of what is wrong.
+    fn unreadable(error: &JsonDataError) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text());
+        let cause = error.source().and_then(Error::source);
+        let cause = cause.and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
+        if let Some(cause) = cause.filter(|cause| cause.path().iter().next().is_some()) {
+            let (field, detail) = (cause.path().to_string(), cause.inner().to_string());
+            problem.errors.push(FieldProblem { field, detail });
+        }
+        problem
+    }
+
     /// 422 with a `type` of its own.
     pub(super) fn refused(kind: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
@@ -120,7 +132,7 @@ impl Problem {
     }
 
     /// 500; the cause goes to the log and not to the caller.
-    pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn internal(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed on our side; the log says why")
     }
@@ -147,6 +159,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::AlreadyExists { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound { kind, name } => Self::not_found(kind, &name),
+            StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
             error => Self::internal(&error),
         }
     }
@@ -161,9 +174,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::JsonDataError(error)) => {
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text()))
-            }
+            Err(JsonRejection::JsonDataError(error)) => Err(Problem::unreadable(&error)),
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large(error.body_text())),
             Err(error) => Err(Problem::bad_request(error.body_text())),
         }

@@ -212,11 +212,13 @@ fn is_word_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-    fn fields(app: &App) -> Vec<&'static str> {
+    fn fields(app: &App) -> Vec<Cow<'static, str>> {
         app.check().into_iter().map(|error| error.field).collect()
     }
 

@@ -106,6 +106,8 @@ fn is_wechat_api(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     #[test]
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(AppPlugin::new("shop", "../greeter").check()[0].field, "plugin");
     }
 
-    fn fields(change: impl FnOnce(&mut AppPlugin)) -> Vec<&'static str> {
+    fn fields(change: impl FnOnce(&mut AppPlugin)) -> Vec<Cow<'static, str>> {
         let mut record = AppPlugin::new("shop", "greeter");
         change(&mut record);
         record.check().into_iter().map(|error| error.field).collect()
@@ -215,7 +217,7 @@ mod tests {
             ..AppPlugin::new("shop", "a b")
         };
         let errors = record.check();
-        let fields: Vec<_> = errors.iter().map(|error| error.field).collect();
+        let fields: Vec<_> = errors.iter().map(|error| &*error.field).collect();
         assert_eq!(fields, ["plugin", "config", "http_hosts", "wechat_apis", "orders"]);
         assert!(errors[2].message.starts_with("entry 2: scheme, host"), "{errors:?}");
         assert!(errors.iter().all(|error| !error.message.contains("secret")), "{errors:?}");

@@ -5,19 +5,30 @@ mod access_token;
 mod app;
 mod app_plugin;
 mod app_settings;
+mod flat;
+mod handler;
 mod message_log;
 mod message_summary;
 mod plugin_target;
+mod reply_template;
+mod rule;
 mod token;
 mod user;
+
+use std::borrow::Cow;
 
 pub use ability::Inability;
 pub use access_token::AccessToken;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
+pub use handler::{
+    Availability, HANDLERS, HANDLERS_SIZE, Handler, HandlerSource, ReplyStrategy, read_replies, read_rules,
+};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
+pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
 pub use weft_wechat::account::EncodingMode;
@@ -26,15 +37,15 @@ pub use weft_wechat::api::Ability;
 /// A field that breaks its rule, and what would be right. Never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name as it is written in JSON.
-    pub field: &'static str,
+    /// The field's name as it is written in JSON; inside lists its path, such as `rules[2].pattern`.
+    pub field: Cow<'static, str>,
     /// What would be right, in lower case without full stop.
     pub message: String,
 }
 
 impl FieldError {
     /// `field` breaks its rule: `message` says the rule.
-    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
-        Self { field, message: message.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
     }
 }

@@ -22,6 +22,9 @@ pub enum StoreError {
         /// The name that was looked for.
         name: String,
     },
+    /// There would be more than there may be.
+    #[error("{0}")]
+    LimitReached(String),
     /// The database was written with another secret key.
     #[error(
         "the secret key does not open {what}: the database was written with another key; put that key back (secret_key, or the key file in data_dir)"

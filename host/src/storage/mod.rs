@@ -9,6 +9,7 @@ mod apps;
 mod batch;
 mod deliveries;
 mod error;
+mod handlers;
 mod message_log_batch;
 mod message_logs;
 mod plugin_kv;
@@ -32,6 +33,7 @@ pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::error::StoreError;
+pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
@@ -154,6 +156,11 @@ impl Store {
     /// What plugins may do for apps.
     pub fn app_plugins(&self) -> AppPlugins<'_> {
         AppPlugins(self)
+    }
+
+    /// The handlers of the apps.
+    pub fn handlers(&self) -> Handlers<'_> {
+        Handlers(self)
     }
 
     /// The tokens of the admin API.

@@ -1,4 +1,4 @@
-//! The counter of settings: every change of apps and their plugins moves it on, in the same transaction. Replicas poll
+//! The counter of settings: every change of apps, their plugins and handlers moves it on, in the same transaction. Replicas poll
 //! it and read the settings again when it has moved.
 
 /// The first statement of every transaction that changes settings: it also makes such transactions wait for each other.

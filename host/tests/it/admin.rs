@@ -317,6 +317,8 @@ async fn the_openapi_document_is_3_1_and_names_every_call() {
         "/api/v1/apps",
         "/api/v1/apps/{app}",
         "/api/v1/apps/{app}/plugins/{plugin}",
+        "/api/v1/apps/{app}/handlers/{id}",
+        "/api/v1/apps/{app}/handlers/test",
         "/api/v1/plugins/{plugin}",
         "/api/v1/tokens/{id}",
         "/healthz",

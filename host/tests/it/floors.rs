@@ -9,7 +9,7 @@ use std::{
 const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
-    &["storage"],
+    &["storage", "rules"],
     &["upstream"],
     &["accounts", "message_log", "plugins", "users"],
     &["dispatch"],

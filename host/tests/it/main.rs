@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
 
+mod accounts;
 mod admin;
 mod command;
 mod config;
 mod connections;
 mod floors;
+mod handlers;
 mod message_log;
 mod message_logs;
 mod plugin_calls;
@@ -16,11 +18,12 @@ mod reload;
 mod replicas;
 mod requests;
 mod retries;
+mod rules;
 mod secret;
 mod storage;
 mod support;
 mod tidy;
-mod users;
 mod upstream;
+mod users;
 mod webhook;
 mod wit;

@@ -1,12 +1,14 @@
 //! `/apps`: the WeChat accounts.
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    change::Change,
     page::{Page, PageQuery},
+    target_warnings::{Kind, target_warning},
 };
 use crate::{
     http::{
@@ -194,28 +196,6 @@ pub(super) struct AppPatch {
     access_token_url: Change<String>,
 }
 
-/// A field of a patch: absent, null, or a value.
-#[derive(Default)]
-enum Change<T> {
-    #[default]
-    Keep,
-    To(Option<T>),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self::To)
-    }
-}
-
-impl<T> Change<T> {
-    fn apply(self, field: &mut Option<T>) {
-        if let Self::To(value) = self {
-            *field = value;
-        }
-    }
-}
-
 impl From<NewApp> for App {
     fn from(new: NewApp) -> Self {
         let mut app = Self::new(new.name, new.app_type, new.appid);
@@ -317,22 +297,9 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
     if gets_messages && app.token.is_none() {
         warnings.push("token: the app takes no messages until it has one".to_owned());
     }
-    for (field, target) in [("message_handler", &app.message_handler), ("order_hook", &app.order_hook)] {
-        let Some(target) = target else { continue };
-        let loaded = state.plugins.find(&target.plugin).and_then(|plugin| plugin.loaded.clone());
-        let Some(loaded) = loaded else {
-            warnings.push(format!(
-                "{field}: plugin `{}` is not loaded; drop {0}.wasm into the plugins folder",
-                target.plugin
-            ));
-            continue;
-        };
-        let entries = if field == "message_handler" { &loaded.description.handlers } else { &loaded.description.hooks };
-        if let Some(name) = &target.entry
-            && !entries.iter().any(|entry| entry.name == *name)
-        {
-            warnings.push(format!("{field}: plugin `{}` has no entry `{name}`", target.plugin));
-        }
+    let named = [("message_handler", Kind::Handler, &app.message_handler), ("order_hook", Kind::Hook, &app.order_hook)];
+    for (field, kind, target) in named {
+        warnings.extend(target.as_ref().and_then(|target| target_warning(state, &app.name, field, kind, target)));
     }
     warnings
 }

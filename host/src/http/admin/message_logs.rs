@@ -183,11 +183,8 @@ pub(super) async fn list(
     let limit = page.limit();
     // One more than is wanted: whether there is a next page.
     let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-    let mut found = state.store.message_logs().search(&app, &query, cursor, one_more).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Json(Page::new(found.into_iter().map(MessageLogView::from).collect(), next_cursor)))
+    let found = state.store.message_logs().search(&app, &query, cursor, one_more).await?;
+    Ok(Json(Page::first(found, limit, |last| last.id.to_string()).map(MessageLogView::from)))
 }
 
 /// Reads one message with all that was kept of it.

@@ -3,10 +3,13 @@
 mod app_plugins;
 mod apps;
 mod auth;
+mod change;
+mod handlers;
 mod message_log_export;
 mod message_logs;
 mod page;
 mod plugins;
+mod target_warnings;
 mod tokens;
 mod users;
 
@@ -38,6 +41,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(message_logs::list))
         .routes(routes!(message_log_export::export))
         .routes(routes!(message_logs::read))
+        .routes(routes!(handlers::list, handlers::create))
+        .routes(routes!(handlers::read, handlers::put, handlers::patch, handlers::delete))
+        .routes(routes!(handlers::trial::test))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))
@@ -65,7 +71,7 @@ pub(super) fn described(mut document: OpenApi) -> OpenApi {
 
 /// 422 for what a model's own check found.
 fn invalid(errors: Vec<FieldError>) -> Problem {
-    Problem::invalid(errors.into_iter().map(|error| (error.field.to_owned(), error.message)).collect())
+    Problem::invalid(errors.into_iter().map(|error| (error.field.into_owned(), error.message)).collect())
 }
 
 /// 404 as a problem.

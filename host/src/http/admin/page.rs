@@ -22,6 +22,21 @@ pub(super) struct Page<T> {
     next_cursor: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The first `limit` of `items`, of which there may be one more; `cursor` names the place of the last one.
+    pub(super) fn first(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = if more { items.last().map(cursor) } else { None };
+        Self { items, next_cursor }
+    }
+
+    /// The same page of other things.
+    pub(super) fn map<U>(self, view: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(view).collect(), next_cursor: self.next_cursor }
+    }
+}
+
 impl PageQuery {
     /// How many items to give.
     pub(super) fn limit(&self) -> usize {
@@ -39,12 +54,5 @@ impl PageQuery {
         let items: Vec<T> = rest.by_ref().take(self.limit()).collect();
         let next_cursor = rest.next().and_then(|_| items.last().map(|item| key(item).to_owned()));
         Page { items, next_cursor }
-    }
-}
-
-impl<T> Page<T> {
-    /// A page that was read as one; `next_cursor` when there is another.
-    pub(super) fn new(items: Vec<T>, next_cursor: Option<String>) -> Self {
-        Self { items, next_cursor }
     }
 }

@@ -148,12 +148,9 @@ pub(super) async fn list(
     let after = page.cursor().map(after).transpose()?;
     state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
     // One more shows whether there is another page.
-    let mut users = state.store.users().list(&app, &filter, after, limit + 1).await?;
-    let more = users.len() > limit;
-    users.truncate(limit);
-    let last = users.last().filter(|_| more);
-    let next_cursor = last.map(|user| format!("{}.{}", user.created_at, user.openid));
-    Ok(Json(Page::new(users.into_iter().map(UserView::from).collect(), next_cursor)))
+    let users = state.store.users().list(&app, &filter, after, limit + 1).await?;
+    let cursor = |user: &User| format!("{}.{}", user.created_at, user.openid);
+    Ok(Json(Page::first(users, limit, cursor).map(UserView::from)))
 }
 
 /// The user that a cursor names: when they were first seen, and the openid.

@@ -6,6 +6,7 @@ mod at_rest;
 mod batch;
 mod concurrency;
 mod deliveries;
+mod handlers;
 mod message_logs;
 mod migrations;
 mod plugin_kv;

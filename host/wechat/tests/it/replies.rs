@@ -1,7 +1,11 @@
 //! Replies, as WeChat reads them.
 
-use weft_wechat::message::{Click, Content, Event, Image, Link, Location, Text, Video as SentVideo, Voice, fields};
-use weft_wechat::reply::{Article, MAX_ARTICLES, MAX_REFERENCE, MAX_TEXT, Music, Reply, ReplyError, Video};
+use weft_wechat::message::{
+    Click, Content, Event, Image, Link, Location, ParseError, Text, Video as SentVideo, Voice, fields,
+};
+use weft_wechat::reply::{
+    Article, MAX_ARTICLES, MAX_REFERENCE, MAX_TEXT, Music, Reply, ReplyError, ReplyParseError, Video,
+};
 
 fn text_message() -> Content {
     Content::Text(Text { content: "hi".into(), menu_id: None })
@@ -233,4 +237,31 @@ fn a_user_who_left_cannot_be_answered() {
     let reply = Reply::Text("do not go".into());
     let left = Content::Event(Event::Unsubscribe);
     assert_eq!(reply.check(&left), Err(ReplyError::Unsubscribed));
+}
+
+#[test]
+fn the_reply_of_another_server_is_read_as_it_was_meant() {
+    let by_hand = "\u{feff}<?xml version=\"1.0\"?>\n<xml>\n  <ToUserName>x</ToUserName><MsgType><![CDATA[text]]></MsgType>\n\
+                   <Content>a &lt; b</Content>\n</xml>\n";
+    assert_eq!(Reply::parse(by_hand), Ok(Reply::Text("a < b".into())));
+    let many: String = (0..12).map(|n| format!("<item><Title>{n}</Title></item>")).collect();
+    let news = Reply::parse(&format!("<xml><MsgType>news</MsgType><Articles>{many}</Articles></xml>")).unwrap();
+    assert!(matches!(news, Reply::News(articles) if articles.len() == MAX_ARTICLES && articles[7].title == "7"));
+}
+
+#[test]
+fn what_is_no_reply_is_told_why() {
+    let parse = |body: &str| Reply::parse(body).unwrap_err();
+    let malformed = ReplyParseError::Body(ParseError::Malformed);
+    for body in ["", "success", "hello", "{\"MsgType\":\"text\",\"Content\":\"a\"}", "<xml><MsgType>text</MsgType>"] {
+        assert_eq!(parse(body), malformed, "{body}");
+    }
+    let doctype = "<!DOCTYPE x [<!ENTITY a \"b\">]><xml><MsgType>text</MsgType><Content>&a;</Content></xml>";
+    assert_eq!(parse(doctype), ReplyParseError::Body(ParseError::DocumentType));
+    assert_eq!(parse("<xml><Content>a</Content></xml>"), ReplyParseError::Missing("MsgType"));
+    assert_eq!(parse("<xml><MsgType>event</MsgType></xml>"), ReplyParseError::UnknownType);
+    assert_eq!(parse("<xml><MsgType>text</MsgType></xml>"), ReplyParseError::Missing("Content"));
+    for (msg_type, missing) in [("image", "Image"), ("voice", "Voice"), ("video", "Video"), ("news", "Articles")] {
+        assert_eq!(parse(&format!("<xml><MsgType>{msg_type}</MsgType></xml>")), ReplyParseError::Missing(missing));
+    }
 }

@@ -1,5 +1,9 @@
 //! What an account answers to a message, in the one request that brought it.
 
+mod parse;
+
+pub use parse::ReplyParseError;
+
 use crate::message::{Content, Event};
 use crate::xml;
 
@@ -91,6 +95,16 @@ pub enum ReplyError {
 }
 
 impl Reply {
+    /// Reads the XML of a reply, such as another server answers in our place: what [`to_xml`](Self::to_xml) writes
+    /// reads back as the same reply. Receiver, sender and time are not looked at. Whether the reply reaches the user is
+    /// for [`check`](Self::check) to say.
+    ///
+    /// # Errors
+    /// When the text is not well-formed XML, passes a limit, or is no reply.
+    pub fn parse(xml: &str) -> Result<Self, ReplyParseError> {
+        parse::reply(xml)
+    }
+
     /// Whether the reply can reach a user who sent `answering`. Texts and lists that are too long
     /// are no error: they are cut.
     pub fn check(&self, answering: &Content) -> Result<(), ReplyError> {

@@ -1,0 +1,152 @@
+//! `/apps/{app}/handlers`: the auto-replies of an app.
+
+mod fields;
+pub(super) mod trial;
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use super::{
+    auth::Caller,
+    page::{Page, PageQuery},
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Body, Path, Problem, Query},
+    },
+    model::Handler,
+    storage::HandlerPlace,
+};
+
+use fields::{HandlerFields, HandlerView, view};
+
+/// What callers need a permission for.
+const PERMISSION: &str = "messagehandler";
+
+/// Lists the handlers in the order in which they are tried.
+#[utoipa::path(get, operation_id = "list_handlers", path = "/apps/{app}/handlers", tag = "handlers", params(("app" = String, Path), PageQuery),
+    responses((status = 200, description = "Done", body = Page<HandlerView>), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<HandlerView>>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    app_exists(&state, &app).await?;
+    let behind = page.cursor().map(|cursor| place(cursor).ok_or_else(unknown_cursor)).transpose()?;
+    let handlers = state.store.handlers().page(&app, behind.as_ref(), page.limit() + 1).await?;
+    let page = Page::first(handlers, page.limit(), cursor);
+    Ok(Json(page.map(|handler| view(&state, handler))))
+}
+
+/// Creates a handler.
+#[utoipa::path(post, operation_id = "create_handler", path = "/apps/{app}/handlers", tag = "handlers", params(("app" = String, Path)), request_body = HandlerFields,
+    responses((status = 201, description = "Created", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(fields): Body<HandlerFields>,
+) -> Result<(StatusCode, Json<HandlerView>), Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let mut handler = Handler::new(&app, "");
+    fields.apply(&mut handler).map_err(super::invalid)?;
+    let stored = state.store.handlers().insert(&handler).await?;
+    state.accounts.refresh().await?;
+    Ok((StatusCode::CREATED, Json(view(&state, stored))))
+}
+
+/// Reads a handler.
+#[utoipa::path(get, operation_id = "read_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)),
+    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, String)>,
+) -> Result<Json<HandlerView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let handler = state.store.handlers().find(&app, &id).await?.ok_or_else(|| no_handler(&id))?;
+    Ok(Json(view(&state, handler)))
+}
+
+/// Replaces a handler: what is absent gets its default.
+#[utoipa::path(put, operation_id = "put_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)), request_body = HandlerFields,
+    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn put(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, String)>,
+    Body(fields): Body<HandlerFields>,
+) -> Result<Json<HandlerView>, Problem> {
+    let replace = |handler: &mut Handler| {
+        *handler = Handler { source: handler.source, ..Handler::new(&handler.app, "") };
+        fields.apply(handler).map_err(super::invalid)
+    };
+    change(&state, &caller, &app, &id, replace).await
+}
+
+/// Changes a handler: what is absent stays.
+#[utoipa::path(patch, operation_id = "patch_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)), request_body = HandlerFields,
+    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, String)>,
+    Body(fields): Body<HandlerFields>,
+) -> Result<Json<HandlerView>, Problem> {
+    change(&state, &caller, &app, &id, |handler| fields.apply(handler).map_err(super::invalid)).await
+}
+
+async fn change(
+    state: &AppState,
+    caller: &Caller,
+    app: &str,
+    id: &str,
+    change: impl FnOnce(&mut Handler) -> Result<(), Problem>,
+) -> Result<Json<HandlerView>, Problem> {
+    caller.require(Some(app), PERMISSION)?;
+    let handler = state.store.handlers().change(app, id, change).await?.ok_or_else(|| no_handler(id))?;
+    state.accounts.refresh().await?;
+    Ok(Json(view(state, handler)))
+}
+
+/// Deletes a handler.
+#[utoipa::path(delete, operation_id = "delete_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    if !state.store.handlers().delete(&app, &id).await? {
+        return Err(no_handler(&id));
+    }
+    state.accounts.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn app_exists(state: &AppState, app: &str) -> Result<(), Problem> {
+    state.store.apps().find(app).await?.map(drop).ok_or_else(|| Problem::not_found("app", app))
+}
+
+fn no_handler(id: &str) -> Problem {
+    Problem::not_found("handler", id)
+}
+
+fn unknown_cursor() -> Problem {
+    Problem::bad_request("cursor: not one that a page ended with")
+}
+
+/// Names the place of a handler in the list.
+fn cursor(handler: &Handler) -> String {
+    format!("{}.{}.{}", handler.weight, handler.created_at, handler.id)
+}
+
+/// The place that [`cursor`] named.
+fn place(cursor: &str) -> Option<HandlerPlace> {
+    let mut parts = cursor.splitn(3, '.');
+    let (weight, created_at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(HandlerPlace { weight, created_at, id: parts.next()?.to_owned() })
+}

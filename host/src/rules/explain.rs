@@ -1,0 +1,95 @@
+//! Why a message is answered by this handler and not by the others.
+
+use std::sync::Arc;
+
+use super::{Asked, Match};
+use crate::model::{Availability, Condition, Handler};
+
+/// What became of a message, handler by handler.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The handler that answers.
+    pub matched: Option<Match>,
+    /// All handlers in the order in which they are tried.
+    pub handlers: Vec<Explained>,
+}
+
+/// What became of a message at one handler.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// The handler.
+    pub handler: Arc<Handler>,
+    /// Whether it answers.
+    pub outcome: Outcome,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// Whether a handler answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does.
+    Matched,
+    /// None of its rules matches.
+    NoRuleMatched,
+    /// It is switched off.
+    Disabled,
+    /// Its time has not come.
+    NotYet,
+    /// Its time is over.
+    Over,
+    /// One before it answers.
+    NotTried,
+}
+
+impl Outcome {
+    /// The text in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::NoRuleMatched => "no_rule_matched",
+            Self::Disabled => "disabled",
+            Self::NotYet => "not_yet",
+            Self::Over => "over",
+            Self::NotTried => "not_tried",
+        }
+    }
+}
+
+impl Explanation {
+    pub(super) fn new(handlers: &[Arc<Handler>], matched: Option<Match>, asked: &Asked, now: u64) -> Self {
+        let mut done = false;
+        let handlers = handlers.iter().map(|handler| {
+            let matched = matched.as_ref().filter(|matched| Arc::ptr_eq(&matched.handler, handler));
+            let (outcome, why) = match (handler.availability(now), matched) {
+                (_, Some(matched)) => (Outcome::Matched, why_it_matched(matched)),
+                (Availability::Disabled, _) => (Outcome::Disabled, "it is switched off".to_owned()),
+                (Availability::NotYet, _) => (Outcome::NotYet, "its time has not come".to_owned()),
+                (Availability::Over, _) => (Outcome::Over, "its time is over".to_owned()),
+                _ if done => (Outcome::NotTried, "one before it answers".to_owned()),
+                _ => (Outcome::NoRuleMatched, why_nothing_matched(handler, asked)),
+            };
+            done |= outcome == Outcome::Matched;
+            Explained { handler: Arc::clone(handler), outcome, why }
+        });
+        let handlers = handlers.collect();
+        Self { matched, handlers }
+    }
+}
+
+fn why_it_matched(matched: &Match) -> String {
+    let kind = matched.handler.rules.get(matched.rule).map_or("", |rule| rule.condition.kind().as_str());
+    format!("rules[{}] of type {kind} matches", matched.rule)
+}
+
+fn why_nothing_matched(handler: &Handler, asked: &Asked) -> String {
+    if handler.rules.is_empty() {
+        return "it has no rules".to_owned();
+    }
+    let unanswered = handler.rules.iter().enumerate().filter_map(|(place, rule)| {
+        let Condition::Custom(target) = &rule.condition else { return None };
+        let (_, answer) = asked.iter().find(|(asked, _)| asked == target)?;
+        answer.as_ref().err().map(|reason| format!("; rules[{place}], custom {target}: {reason}"))
+    });
+    format!("none of its rules matches{}", unanswered.collect::<String>())
+}

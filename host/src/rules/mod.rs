@@ -1,0 +1,111 @@
+//! Which handler answers a message: the rules of an app, compiled once and shared by all messages. No I/O.
+
+mod explain;
+mod index;
+mod reply;
+
+use std::sync::Arc;
+
+use weft_wechat::message::Message;
+
+use crate::model::{Availability, Handler, PluginTarget};
+
+pub use explain::{Explained, Explanation, Outcome};
+pub use reply::{Plan, forwarded};
+
+use index::Index;
+
+/// The handlers of one app, ready to be matched. Never changes; a change of the handlers makes a new one.
+#[derive(Default)]
+pub struct RuleSet {
+    /// In the order in which they are tried.
+    handlers: Vec<Arc<Handler>>,
+    index: Index,
+}
+
+/// The handler that answers, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The handler.
+    pub handler: Arc<Handler>,
+    /// Where the rule that matched stands in the handler.
+    pub rule: usize,
+}
+
+/// What a plugin said of a message: whether its rule matches, or why it could not be asked, which is no match.
+pub type Answer = Result<bool, String>;
+
+/// The custom rules that were asked about a message, each once.
+type Asked = Vec<(PluginTarget, Answer)>;
+
+impl RuleSet {
+    /// Arranges the handlers: by weight, the greatest first, then the newest. Takes milliseconds when there are many.
+    pub fn compile(mut handlers: Vec<Handler>) -> Self {
+        handlers.sort_by(|one, other| {
+            let key = |handler: &Handler| (handler.weight, handler.created_at);
+            key(other).cmp(&key(one)).then_with(|| other.id.cmp(&one.id))
+        });
+        let handlers: Vec<_> = handlers.into_iter().map(Arc::new).collect();
+        let index = Index::new(handlers.iter().map(|handler| &**handler));
+        Self { handlers, index }
+    }
+
+    /// Whether no message can match.
+    pub fn is_empty(&self) -> bool {
+        self.handlers.iter().all(|handler| !handler.enabled || handler.rules.is_empty())
+    }
+
+    /// The first handler that is available at `now`, in seconds since 1970, and has a rule that matches. `ask` lets a
+    /// plugin say whether its rule matches; it is asked only while nothing before that rule's handler has matched.
+    pub async fn find(&self, message: &Message, now: u64, ask: impl AsyncFn(&PluginTarget) -> Answer) -> Option<Match> {
+        self.walk(message, now, ask, &mut Vec::new()).await
+    }
+
+    /// As [`find`](Self::find), and says of every handler why it answers or does not.
+    pub async fn explain(
+        &self,
+        message: &Message,
+        now: u64,
+        ask: impl AsyncFn(&PluginTarget) -> Answer,
+    ) -> Explanation {
+        let mut asked = Vec::new();
+        let matched = self.walk(message, now, ask, &mut asked).await;
+        Explanation::new(&self.handlers, matched, &asked, now)
+    }
+
+    async fn walk(
+        &self,
+        message: &Message,
+        now: u64,
+        ask: impl AsyncFn(&PluginTarget) -> Answer,
+        asked: &mut Asked,
+    ) -> Option<Match> {
+        let handler = |place: u32| self.handlers.get(usize::try_from(place).ok()?);
+        let open = |place: u32| handler(place).is_some_and(|one| one.availability(now) == Availability::Available);
+        let first = self.index.first(message, open);
+        let found = |place: u32, rule: u32| {
+            Some(Match { handler: Arc::clone(handler(place)?), rule: usize::try_from(rule).ok()? })
+        };
+        for (at, target) in &self.index.custom {
+            if first.is_some_and(|first| first.handler <= at.handler) {
+                break;
+            }
+            if !open(at.handler) {
+                continue;
+            }
+            let known = asked.iter().find(|(asked, _)| asked == target).map(|(_, answer)| *answer == Ok(true));
+            let matches = if let Some(known) = known {
+                known
+            } else {
+                let answer = ask(target).await;
+                let matches = answer == Ok(true);
+                asked.push((target.clone(), answer));
+                matches
+            };
+            if matches {
+                return found(at.handler, at.rule);
+            }
+        }
+        first.and_then(|first| found(first.handler, first.rule))
+    }
+}
