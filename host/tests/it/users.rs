@@ -236,14 +236,14 @@ async fn an_app_whose_questions_fail_is_left_alone_for_growing_pauses() {
         fail(None);
         assert_eq!(wechat.round(&users).await, 1, "another app does not wait");
         assert!(!has_profile(&store, "o1").await);
-        database.clock.advance(Duration::from_secs(600));
+        database.clock.advance(Duration::from_mins(10));
         assert_eq!(wechat.round(&users).await, 1);
         assert!(has_profile(&store, "o1").await && has_profile(&store, "o2").await);
 
         fail(Some(FetchError::Unable("the app has no appsecret".to_owned())));
         users.note(&app, &text("o3")).await;
         assert_eq!(wechat.round(&users).await, 1);
-        database.clock.advance(Duration::from_secs(900));
+        database.clock.advance(Duration::from_mins(15));
         assert_eq!(wechat.round(&users).await, 0);
         store.close().await;
     })
