@@ -20,7 +20,7 @@ mod secret;
 mod storage;
 mod support;
 mod tidy;
-mod users;
 mod upstream;
+mod users;
 mod webhook;
 mod wit;

@@ -136,10 +136,13 @@ async fn a_database_that_is_busy_holds_no_answer_up_and_the_user_is_written_when
     .await;
 }
 
+/// An app and the openids that are asked about.
+type Question = (String, Vec<String>);
+
 /// A WeChat that knows all users but those whose openids begin with `bad`, and notes what it was asked.
 #[derive(Clone, Default)]
 struct WeChat {
-    asked: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
     fails: Arc<Mutex<Option<FetchError>>>,
 }
 
