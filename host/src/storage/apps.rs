@@ -142,6 +142,8 @@ impl Apps<'_> {
         if !may_be_stored(&[name]) {
             return Ok(false);
         }
+        // There may be a million: the app's own deletion, in one step, takes who came since.
+        self.0.users().delete_all(name).await?;
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             // Before the app: plugins that are writing lock their totals first, then the app.

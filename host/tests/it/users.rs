@@ -136,10 +136,13 @@ async fn a_database_that_is_busy_holds_no_answer_up_and_the_user_is_written_when
     .await;
 }
 
+/// An app and the openids that are asked about.
+type Question = (String, Vec<String>);
+
 /// A WeChat that knows all users but those whose openids begin with `bad`, and notes what it was asked.
 #[derive(Clone, Default)]
 struct WeChat {
-    asked: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
     fails: Arc<Mutex<Option<FetchError>>>,
 }
 
@@ -236,14 +239,14 @@ async fn an_app_whose_questions_fail_is_left_alone_for_growing_pauses() {
         fail(None);
         assert_eq!(wechat.round(&users).await, 1, "another app does not wait");
         assert!(!has_profile(&store, "o1").await);
-        database.clock.advance(Duration::from_secs(600));
+        database.clock.advance(Duration::from_mins(10));
         assert_eq!(wechat.round(&users).await, 1);
         assert!(has_profile(&store, "o1").await && has_profile(&store, "o2").await);
 
         fail(Some(FetchError::Unable("the app has no appsecret".to_owned())));
         users.note(&app, &text("o3")).await;
         assert_eq!(wechat.round(&users).await, 1);
-        database.clock.advance(Duration::from_secs(900));
+        database.clock.advance(Duration::from_mins(15));
         assert_eq!(wechat.round(&users).await, 0);
         store.close().await;
     })

@@ -92,6 +92,20 @@ impl Users<'_> {
         });
         self.find(app, openid).await
     }
+
+    /// Deletes the users of an app, so many at a time that other writers come through in between.
+    pub(super) async fn delete_all(&self, app: &str) -> Result<(), StoreError> {
+        const SQL: &str =
+            "DELETE FROM users WHERE (app, openid) IN (SELECT app, openid FROM users WHERE app = $1 LIMIT 1000)";
+        loop {
+            let deleted = in_transaction!(&self.0.db, connection => {
+                sqlx::query(SQL).bind(app).execute(&mut *connection).await?.rows_affected()
+            });
+            if deleted == 0 {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// The pattern of texts that have `part` in them, whatever the case of ASCII letters.

@@ -27,8 +27,10 @@ impl Users<'_> {
     pub async fn take_profiles_due(&self, app: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         const SQL: &str = "UPDATE users SET profile_attempts = profile_attempts + 1, profile_due_at = $2 + \
              CASE profile_attempts WHEN 0 THEN 60 WHEN 1 THEN 600 WHEN 2 THEN 3600 WHEN 3 THEN 21600 ELSE 86400 END \
-             WHERE app = $1 AND profile_due_at <= $2 AND openid IN (SELECT openid FROM users WHERE app = $1 \
-             AND profile_due_at <= $2 ORDER BY profile_due_at, openid LIMIT $3) RETURNING openid";
+             WHERE (app, openid) IN (SELECT app, openid FROM users WHERE app = $1 AND profile_due_at <= $2 \
+             ORDER BY profile_due_at LIMIT $3) AND profile_due_at <= $2 RETURNING openid";
+        // Both look the chosen ones up by their primary key, whoever else is due; and see whether another process has
+        // taken them meanwhile.
         let (now, limit) = (to_sql(self.0.clock.now()), i64::try_from(limit).unwrap_or(i64::MAX));
         Ok(in_transaction!(&self.0.db, connection => {
             sqlx::query_scalar(SQL).bind(app).bind(now).bind(limit).fetch_all(&mut *connection).await?

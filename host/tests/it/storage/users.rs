@@ -245,6 +245,7 @@ async fn who_is_due_for_a_profile_is_taken_once_and_again_after_growing_pauses()
         add_app(&store, "blog").await;
         users.seen("shop", "o1", true).await.unwrap();
         users.seen("shop", "o2", false).await.unwrap();
+        database.clock.advance(Duration::from_secs(1));
         users.seen("shop", "o3", true).await.unwrap();
         assert_eq!(users.apps_with_profiles_due().await.unwrap(), ["shop"]);
         let take = async || users.take_profiles_due("shop", 100).await.unwrap();
@@ -397,6 +398,26 @@ async fn what_people_note_is_changed_alone_and_goes_with_the_app() {
 
         assert!(store.apps().delete("shop").await.unwrap());
         assert_eq!(store.users().find("shop", "o1").await.unwrap(), None);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_with_many_users_goes_with_all_of_them_and_nobody_elses() {
+    on_every_database(async |database| {
+        let store = with_shop(&database).await;
+        add_app(&store, "blog").await;
+        for n in 0..1100 {
+            store.users().seen("shop", &format!("o{n}"), true).await.unwrap();
+        }
+        store.users().seen("blog", "o1", true).await.unwrap();
+        assert!(store.apps().delete("shop").await.unwrap());
+        for openid in ["o1", "o1099"] {
+            assert_eq!(store.users().find("shop", openid).await.unwrap(), None);
+        }
+        assert!(store.users().find("blog", "o1").await.unwrap().is_some());
+        assert!(!store.apps().delete("shop").await.unwrap());
         store.close().await;
     })
     .await;
