@@ -99,6 +99,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
+    /// 415.
+    pub(super) fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+    }
+
     /// 405.
     pub(super) fn method_not_allowed(method: &Method) -> Self {
         let detail = format!("this path does not take {method}; the header `Allow` names what it takes");

@@ -20,9 +20,9 @@ const REGEX_BYTES: usize = 8 << 20;
 const TEXT_FACTOR: usize = 4;
 
 /// The most handlers of one app.
-pub const HANDLERS: usize = 5000;
+const HANDLERS: usize = 5000;
 /// How large the handlers of one app may be together, by [`Handler::size`].
-pub const HANDLERS_SIZE: usize = 32 << 20;
+const HANDLERS_SIZE: usize = 32 << 20;
 
 /// A handler. They are tried by weight, the greatest first, then the newest; the first with a rule that matches
 /// answers.
@@ -226,6 +226,23 @@ impl Handler {
         let regexes: usize = self.rules.iter().map(|rule| rule.condition.regex_bytes()).sum();
         texts * TEXT_FACTOR + regexes
     }
+}
+
+/// Whether an app may have `count` handlers of `size` together, by [`Handler::size`].
+///
+/// # Errors
+/// What there may be at most.
+pub fn check_together(count: usize, size: usize) -> Result<(), String> {
+    if count > HANDLERS {
+        return Err(format!("an app has at most {HANDLERS} handlers"));
+    }
+    if size > HANDLERS_SIZE {
+        return Err(format!(
+            "the handlers of an app may take {} MiB of memory together; regular expressions take the most",
+            HANDLERS_SIZE >> 20
+        ));
+    }
+    Ok(())
 }
 
 /// Rules as JSON has them; what their types do not allow goes to `errors`.

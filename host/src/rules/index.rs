@@ -105,7 +105,11 @@ impl Index {
     pub(super) fn first(&self, message: &Message, open: impl Fn(u32) -> bool) -> Option<RuleAt> {
         let mut best = Best { rule: None, open };
         best.offer(&self.all);
-        best.offer_some(self.msg_types.get(message.msg_type()));
+        match &message.content {
+            // A type compares without regard to case; those that are typed have their name as it is documented.
+            Content::Other(other) => best.offer_some(self.msg_types.get(&other.kind.to_ascii_lowercase())),
+            content => best.offer_some(self.msg_types.get(content.msg_type())),
+        }
         match &message.content {
             Content::Event(event) => self.first_of_event(event, &mut best),
             Content::Text(text) => self.first_of_text(&text.content, &mut best),

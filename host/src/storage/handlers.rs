@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
-use crate::model::{HANDLERS, HANDLERS_SIZE, Handler};
+use crate::model::{Handler, check_together};
 
 /// The handlers of the apps. What the fields hold was checked before ([`Handler::check`]).
 #[derive(Debug, Clone, Copy)]
@@ -220,7 +220,8 @@ impl Handlers<'_> {
             }
             let (count, size): (i64, i64) = sqlx::query_as(TOTAL).bind(app).fetch_one(&mut *connection).await?;
             if !put.is_empty() {
-                within_limits(from_sql(count), from_sql(size))?;
+                let number = |sql: i64| usize::try_from(sql).unwrap_or(usize::MAX);
+                check_together(number(count), number(size)).map_err(StoreError::LimitReached)?;
             }
             put
         });
@@ -233,17 +234,6 @@ impl Handlers<'_> {
         let created_at = if handler.created_at == 0 { now } else { handler.created_at };
         Handler { id, app: app.to_owned(), created_at, updated_at: now, ..handler }
     }
-}
-
-fn within_limits(count: u64, size: u64) -> Result<(), StoreError> {
-    if count > HANDLERS as u64 {
-        return Err(StoreError::LimitReached(format!("an app has at most {HANDLERS} handlers")));
-    }
-    if size > HANDLERS_SIZE as u64 {
-        let text = "the handlers of an app may take 32 MiB of memory together; regular expressions take the most";
-        return Err(StoreError::LimitReached(text.to_owned()));
-    }
-    Ok(())
 }
 
 /// A handler as the table holds it: enums as texts, lists as JSON.

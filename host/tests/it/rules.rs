@@ -60,7 +60,7 @@ async fn each_type_of_rule_matches_what_it_says() {
     let on = |text: &str| Condition::Event(text.into());
     let image = message(&Incoming::image("oU", "hello"));
     let voice = message(&Incoming::message("oU", "voice", "<MediaId>m</MediaId><Recognition>hello</Recognition>"));
-    let location = message(&Incoming::message("oU", "location", "<Location_X>north</Location_X>"));
+    let location = message(&Incoming::message("oU", "Location", "<Location_X>north</Location_X>"));
     let subscribe = message(&Incoming::subscribe("oU", None));
     let by_scan = message(&Incoming::subscribe("oU", Some("42")));
     let shouted = event("SUBSCRIBE", "");

@@ -44,6 +44,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(handlers::list, handlers::create))
         .routes(routes!(handlers::read, handlers::put, handlers::patch, handlers::delete))
         .routes(routes!(handlers::trial::test))
+        .routes(routes!(handlers::transfer::export))
+        .routes(routes!(handlers::transfer::import))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))

@@ -75,8 +75,8 @@ async fn changes_are_in_force_with_the_answer_to_them() {
     let created = add(&app, keyword("a", "price")).await;
     assert_eq!(matched(&try_out(&app, says("price")).await), Some("a"));
     let path = format!("{HANDLERS}/{}", created["id"].as_str().unwrap());
-    let patch = json!({"rules": [{"type": "contain", "pattern": "cost"}]});
-    assert_eq!(app.api(Method::PATCH, &path, Some(patch)).await.0, 200);
+    let changed = json!({"rules": [{"type": "contain", "pattern": "cost"}]});
+    assert_eq!(app.api(Method::PATCH, &path, Some(changed)).await.0, 200);
     assert_eq!(matched(&try_out(&app, says("price")).await), None);
     assert_eq!(matched(&try_out(&app, says("cost")).await), Some("a"));
     assert_eq!(app.api(Method::DELETE, &path, None).await.0, 204);
@@ -92,7 +92,7 @@ async fn messages_are_given_by_their_fields_or_as_wechat_sends_them() {
         ("picture", json!({"type": "msg_type", "msg_type": "image"})),
         ("empty", json!({"type": "regex", "pattern": "^$"})),
     ] {
-        add(&app, json!({"name": name, "weight": if name == "scene" { 1 } else { 0 }, "rules": [rule]})).await;
+        add(&app, json!({"name": name, "weight": i32::from(name == "scene"), "rules": [rule]})).await;
     }
     let xml = "<xml><ToUserName>gh</ToUserName><FromUserName>o</FromUserName><CreateTime>1</CreateTime>\
                <MsgType>event</MsgType><Event>subscribe</Event><EventKey>qrscene_42</EventKey></xml>";

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use weft::model::{
-    Condition, HANDLERS, Handler, HandlerSource, PluginTarget, ReplyContent, ReplyStrategy, ReplyTemplate, Rule,
-};
+use weft::model::{Condition, Handler, HandlerSource, PluginTarget, ReplyContent, ReplyStrategy, ReplyTemplate, Rule};
 use weft::storage::{HandlerChanges, HandlerPlace, Store, StoreError};
 use weft_wechat::reply::{Article, Music, Reply, Video};
 
@@ -163,7 +161,7 @@ async fn all_handlers_of_an_app_are_changed_together_or_not_at_all() {
 
         let too_many = |before: Vec<Handler>| {
             let deleted = before.into_iter().map(|handler| handler.id).collect();
-            let put = vec![Handler::new("shop", "x"); HANDLERS + 1];
+            let put = vec![Handler::new("shop", "x"); 5001];
             Ok::<_, StoreError>(HandlerChanges { put, deleted })
         };
         let error = store.handlers().change_all("shop", too_many).await.unwrap_err();

@@ -244,7 +244,7 @@ fn the_reply_of_another_server_is_read_as_it_was_meant() {
     let by_hand = "\u{feff}<?xml version=\"1.0\"?>\n<xml>\n  <ToUserName>x</ToUserName><MsgType><![CDATA[text]]></MsgType>\n\
                    <Content>a &lt; b</Content>\n</xml>\n";
     assert_eq!(Reply::parse(by_hand), Ok(Reply::Text("a < b".into())));
-    let many: String = (0..12).map(|n| format!("<item><Title>{n}</Title></item>")).collect();
+    let many = (0..12).map(|n| format!("<item><Title>{n}</Title></item>")).collect::<Vec<_>>().concat();
     let news = Reply::parse(&format!("<xml><MsgType>news</MsgType><Articles>{many}</Articles></xml>")).unwrap();
     assert!(matches!(news, Reply::News(articles) if articles.len() == MAX_ARTICLES && articles[7].title == "7"));
 }

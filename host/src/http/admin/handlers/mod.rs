@@ -1,6 +1,9 @@
 //! `/apps/{app}/handlers`: the auto-replies of an app.
 
 mod fields;
+mod file;
+mod plan;
+pub(super) mod transfer;
 pub(super) mod trial;
 
 use axum::{Json, extract::State, http::StatusCode};
