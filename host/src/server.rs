@@ -11,12 +11,14 @@ use crate::{
     accounts::Accounts,
     clock::Clock,
     config::Config,
-    dispatch::Dispatcher,
+    dispatch::{Dispatcher, Surroundings},
     http::{self, AppState, Parts},
     message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
     secret::SecretKey,
     storage::Store,
+    upstream::{Forward, Wechat},
+    users::Users,
 };
 
 /// How long handlers may go on when the process stops.
@@ -67,7 +69,18 @@ impl Server {
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
-        let dispatcher = Dispatcher::new(plugins.clone(), store.clone(), clock.clone(), &config.webhook);
+        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        let users = Users::new(store.clone(), clock.clone());
+        let surroundings = Surroundings {
+            plugins: plugins.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            users: users.clone(),
+            message_log: message_log.clone(),
+            wechat: wechat.clone(),
+            forward: Forward::new().context("calls of operators' servers")?,
+        };
+        let dispatcher = Dispatcher::new(surroundings, &config.webhook);
         dispatcher.restore().await.context("the deliveries")?;
         let state = AppState::from(Parts {
             config: Arc::new(config),
@@ -75,6 +88,8 @@ impl Server {
             store,
             accounts,
             message_log,
+            users,
+            wechat,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -122,6 +137,8 @@ impl Server {
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
             state.dispatcher.clone().forget().boxed(),
+            state.users.clone().look_up(state.wechat.clone()).boxed(),
+            state.wechat.clone().keep_fresh().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -135,7 +152,8 @@ impl Server {
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
         // Handlers go on when their connection ends; what they write must be written.
-        if tokio::time::timeout(STOP_TIMEOUT, state.dispatcher.finish()).await.is_err() {
+        let finishing = futures::future::join(state.dispatcher.finish(), state.users.finish());
+        if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
         }
         let closing = futures::future::join(state.dispatcher.close(), state.message_log.close());

@@ -12,7 +12,9 @@ CREATE UNLOGGED TABLE deliveries (
     -- Null while the handler runs.
     answered_at BIGINT,
     -- Null also when the answer is to say nothing.
-    answer BYTEA
+    answer BYTEA,
+    -- Whether WeChat was told not to wait while the handler ran: the answer goes out another way then.
+    given_up BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE INDEX deliveries_claimed_at ON deliveries (claimed_at);
 

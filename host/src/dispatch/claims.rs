@@ -104,6 +104,37 @@ impl Claims {
         self.0.answers.send(DeliveryAnswer { key, answer: answer.clone() });
     }
 
+    /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it.
+    /// False when one has: then the answer has to go another way. Without a database nobody can know.
+    pub(super) async fn answered_late(&self, key: DeliveryKey, answer: &Answer) -> bool {
+        if !self.0.store.is_shared() {
+            self.answered(key, answer);
+            return true;
+        }
+        match in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await {
+            Ok(in_time) => in_time,
+            Err(error) => {
+                self.lose(&error);
+                true
+            }
+        }
+    }
+
+    /// Tells the process that runs the handler that WeChat does not wait any more; gives the answer when there is one
+    /// already.
+    pub(super) async fn give_up(&self, key: DeliveryKey) -> Option<Answer> {
+        if !self.0.store.is_shared() {
+            return None;
+        }
+        match in_time(self.0.store.deliveries().give_up(key)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.lose(&error);
+                None
+            }
+        }
+    }
+
     /// Waits for what another process answers, or for the end of that process.
     async fn follow(&self, key: DeliveryKey) -> Claim {
         let deliveries = self.0.store.deliveries();

@@ -5,7 +5,10 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicU8, AtomicU32,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
     },
     time::{Duration, Instant},
 };
@@ -36,6 +39,9 @@ const LAST_TRY_AGE: u64 = 9;
 /// A little more than the five seconds after which WeChat gives a try up and begins the next.
 const TRY_RUNS_OUT: Duration = Duration::from_millis(5300);
 
+/// How long a handler runs at least before another process may have told WeChat that its answer is late.
+const SLOW: Duration = Duration::from_secs(4);
+
 /// The body of an answer; none to say nothing.
 pub(super) type Answer = Option<Bytes>;
 
@@ -51,7 +57,7 @@ pub enum Outcome {
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries {
-    runs: Arc<Cache<DeliveryKey, Run>>,
+    runs: Arc<Cache<DeliveryKey, Arc<Run>>>,
     /// What other processes know, and what is left for the next one.
     claims: Claims,
     /// Handlers that go on without a connection.
@@ -61,19 +67,38 @@ pub(super) struct Deliveries {
 }
 
 /// The handling of one delivery.
-#[derive(Clone)]
 struct Run {
-    answer: Arc<SetOnce<Answer>>,
-    tries: Arc<AtomicU32>,
+    answer: SetOnce<Answer>,
+    state: AtomicU8,
+    tries: AtomicU32,
     began: Instant,
+}
+
+/// The states of a run: the handler is at work, it has answered in time, or WeChat was told not to wait.
+const OPEN: u8 = 0;
+/// See [`OPEN`].
+const ANSWERED: u8 = 1;
+/// See [`OPEN`].
+const GIVEN_UP: u8 = 2;
+
+/// What there is to do for a delivery.
+pub(super) trait Handle: Send + 'static {
+    /// Does it, and gives the answer to `fate`.
+    fn run(self, fate: Fate) -> impl Future<Output = ()> + Send;
+}
+
+/// Where a handler puts its answer.
+pub(super) struct Fate {
+    run: Arc<Run>,
+    claims: Claims,
+    key: DeliveryKey,
 }
 
 /// The first try, whose connection drives the handler itself: handing it to another task, or
 /// another thread, would cost each message more than its sandbox. When the connection ends, or has
 /// waited long enough, a task drives it on.
 struct FirstTry<'a> {
-    handler: Option<BoxFuture<'static, Answer>>,
-    answer: Arc<SetOnce<Answer>>,
+    handler: Option<BoxFuture<'static, ()>>,
     tasks: &'a TaskTracker,
 }
 
@@ -86,45 +111,50 @@ impl Deliveries {
     /// Remembers what the process before has answered; to be called before the first delivery.
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
         for (key, answer) in self.claims.begin(REMEMBERED_AT_MOST).await? {
-            self.runs.insert(key, Run::ended(answer));
+            self.runs.insert(key, Arc::new(Run::ended(answer)));
         }
         Ok(())
     }
 
-    /// The answer to the delivery `key`: what `handle` says if this is the first try, else what the
-    /// first try's run says.
+    /// The answer to the delivery `key`: what `handle` gives to its fate if this is the first try, else what the
+    /// first try's run gave.
     ///
-    /// A slow handler has all the tries together. As long as WeChat will try again, a try is let
-    /// run out; the last one is told in time that the answer is late. `age` is the message's, in
-    /// seconds.
-    pub(super) async fn answer(
-        &self,
-        key: Arc<str>,
-        age: u64,
-        handle: impl FnOnce() -> BoxFuture<'static, Answer>,
-    ) -> Outcome {
+    /// With `patience` a slow handler has all the tries together: as long as WeChat will try again, a
+    /// try is let run out; the last one is told in time that the answer is late. Without, the first
+    /// try is told so. `age` is the message's, in seconds.
+    pub(super) async fn answer(&self, key: DeliveryKey, age: u64, patience: bool, handle: impl Handle) -> Outcome {
         let mut handler = None;
-        let short = DeliveryKey::of(&key);
-        let run = self.runs.get_or_insert_with(&short, || {
-            handler = Some(once(self.claims.clone(), short, handle()).boxed());
-            Ok::<_, Infallible>(Run::begun())
+        let run = self.runs.get_or_insert_with(&key, || {
+            let run = Arc::new(Run::begun());
+            let fate = Fate { run: Arc::clone(&run), claims: self.claims.clone(), key };
+            handler = Some(once(fate, handle).boxed());
+            Ok::<_, Infallible>(run)
         });
         let Ok(run) = run;
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
-        let last = tries >= TRIES || age >= LAST_TRY_AGE;
+        let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
-        let mut first = FirstTry { handler, answer: Arc::clone(&run.answer), tasks: &self.tasks };
+        let mut first = FirstTry { handler, tasks: &self.tasks };
         let answer = async {
             first.drive().await;
-            run.answer.wait().await.clone()
+            run.wait().await
         };
-        if let Ok(answer) = tokio::time::timeout(wait, answer).await {
-            return Outcome::Answered(answer);
+        match tokio::time::timeout(wait, answer).await {
+            Ok(outcome) => outcome,
+            Err(_) if last => self.give_up(&run, key).await,
+            Err(_) => Outcome::Late,
         }
-        if last {
-            self.tasks.spawn(log_when_it_comes(key, run));
+    }
+
+    /// Tells WeChat not to wait, and the handler that its answer has to go another way; unless it has just come.
+    async fn give_up(&self, run: &Run, key: DeliveryKey) -> Outcome {
+        if !run.close(GIVEN_UP) {
+            return run.wait().await;
         }
-        Outcome::Late
+        match self.claims.give_up(key).await {
+            Some(answer) => Outcome::Answered(answer),
+            None => Outcome::Late,
+        }
     }
 
     /// Forgets old answers, for as long as it is polled.
@@ -154,39 +184,76 @@ impl Deliveries {
 
 impl Run {
     fn begun() -> Self {
-        Self { answer: Arc::default(), tries: Arc::default(), began: Instant::now() }
+        Self { answer: SetOnce::new(), state: AtomicU8::new(OPEN), tries: AtomicU32::new(0), began: Instant::now() }
     }
 
     fn ended(answer: Answer) -> Self {
-        let run = Self::begun();
+        let run = Self { state: AtomicU8::new(ANSWERED), ..Self::begun() };
         // Nobody else knows it yet.
         drop(run.answer.set(answer));
         run
     }
+
+    /// Whether it was open until now.
+    fn close(&self, state: u8) -> bool {
+        self.state.compare_exchange(OPEN, state, AcqRel, Acquire).is_ok()
+    }
+
+    /// The answer as soon as it is there; at once when WeChat was told that it is late.
+    async fn wait(&self) -> Outcome {
+        if self.state.load(Acquire) == GIVEN_UP {
+            return Outcome::Late;
+        }
+        Outcome::Answered(self.answer.wait().await.clone())
+    }
+}
+
+impl Fate {
+    /// Whether WeChat was told already not to wait.
+    pub(super) fn given_up(&self) -> bool {
+        self.run.state.load(Acquire) == GIVEN_UP
+    }
+
+    /// Answers WeChat's tries. False when WeChat was told not to wait: then they get nothing, and whoever has an answer
+    /// may send it another way.
+    ///
+    /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
+    /// in it, so that the answer to one try answers another.
+    pub(super) async fn answer(&self, answer: Answer) -> bool {
+        let mut in_time = self.run.close(ANSWERED);
+        if in_time && self.run.began.elapsed() >= SLOW {
+            in_time = self.claims.answered_late(self.key, &answer).await;
+        } else {
+            self.claims.answered(self.key, if in_time { &answer } else { &None });
+        }
+        // Nobody else sets it.
+        drop(self.run.answer.set(answer.filter(|_| in_time)));
+        in_time
+    }
 }
 
 /// Handles a delivery, unless another process does or did.
-///
-/// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand in
-/// it, so that the answer to one try answers another.
-async fn once(claims: Claims, key: DeliveryKey, handler: BoxFuture<'static, Answer>) -> Answer {
-    if let Claim::Answered(answer) = claims.claim(key).await {
-        return answer;
+async fn once(fate: Fate, handle: impl Handle) {
+    let run = Arc::clone(&fate.run);
+    if let Claim::Answered(answer) = fate.claims.claim(fate.key).await {
+        run.close(ANSWERED);
+        drop(run.answer.set(answer));
+        return;
     }
+    let unanswered = Fate { run: Arc::clone(&run), claims: fate.claims.clone(), key: fate.key };
     // A panic is a bug, reported where it happens; there is no answer then.
-    let answer = AssertUnwindSafe(handler).catch_unwind().await.ok().flatten();
-    claims.answered(key, &answer);
-    answer
+    let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
+    if ended.is_err() && run.answer.get().is_none() {
+        unanswered.answer(None).await;
+    }
 }
 
 impl FirstTry<'_> {
     /// Runs the handler to its end; at once for a try that is not the first.
     async fn drive(&mut self) {
         if let Some(handler) = &mut self.handler {
-            let answer = handler.await;
+            handler.await;
             self.handler = None;
-            // Nobody else sets it.
-            drop(self.answer.set(answer));
         }
     }
 }
@@ -194,19 +261,7 @@ impl FirstTry<'_> {
 impl Drop for FirstTry<'_> {
     fn drop(&mut self) {
         if let Some(handler) = self.handler.take() {
-            let answer = Arc::clone(&self.answer);
-            self.tasks.spawn(async move { drop(answer.set(handler.await)) });
+            self.tasks.spawn(handler);
         }
     }
-}
-
-async fn log_when_it_comes(key: Arc<str>, run: Run) {
-    let answer = run.answer.wait().await;
-    let took_ms = run.began.elapsed().as_millis();
-    tracing::warn!(
-        delivery = &*key,
-        took_ms,
-        answered = answer.is_some(),
-        "the answer came after WeChat's last try and reached nobody"
-    );
 }

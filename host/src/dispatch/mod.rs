@@ -1,35 +1,83 @@
 //! One message in, at most one answer out, within the time that WeChat waits.
+//!
+//! `deliveries` sees to it that a delivery is handled once, whatever WeChat's retries do; `handling` takes one through
+//! users, rules, replies and log; `replies` makes replies of what an operator wrote down, `customer_service` sends
+//! those that are no answer, `observers` tells plugins of it.
 
 mod claims;
+mod customer_service;
 mod deliveries;
+mod handling;
+mod observers;
 mod replays;
+mod replies;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
-use weft_wechat::account::{Delivery, Query};
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
+use weft_wechat::{
+    account::{Delivery, Query},
+    message::Message,
+};
 
 use crate::{
     accounts::Account,
     clock::Clock,
     config::WebhookConfig,
-    plugins::{CallError, Plugins, Subject},
-    storage::{Store, StoreError},
+    message_log::MessageLog,
+    model::{LateReply, PluginTarget},
+    plugins::{Plugins, Subject},
+    rules::{self, Ask, Explanation},
+    storage::{DeliveryKey, Store, StoreError},
+    upstream::{Forward, Wechat},
+    users::Users,
 };
 
 pub use deliveries::Outcome;
 
-use deliveries::{Answer, Deliveries};
+use customer_service::CustomerService;
+use deliveries::Deliveries;
+use handling::Handling;
+use observers::Observers;
 use replays::Replays;
+use replies::Replies;
 
 /// Finds who answers a message. Clones share what they know.
 #[derive(Clone)]
 pub struct Dispatcher {
-    plugins: Plugins,
-    clock: Clock,
+    parts: Arc<Parts>,
     deliveries: Deliveries,
     /// None when the operator does not want replays refused.
     replays: Option<Replays>,
+}
+
+/// What handling a message takes.
+struct Parts {
+    plugins: Plugins,
+    clock: Clock,
+    users: Users,
+    message_log: MessageLog,
+    observers: Observers,
+    replies: Replies,
+    customer_service: CustomerService,
+}
+
+/// What a dispatcher is made of.
+pub struct Surroundings {
+    /// The plugin platform.
+    pub plugins: Plugins,
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Who writes.
+    pub users: Users,
+    /// Where messages are kept.
+    pub message_log: MessageLog,
+    /// WeChat's API.
+    pub wechat: Wechat,
+    /// Operators' own servers.
+    pub forward: Forward,
 }
 
 /// The nonce has come with another message before.
@@ -39,13 +87,21 @@ pub struct Replayed;
 
 impl Dispatcher {
     /// Plays by the rules of `config`.
-    pub fn new(plugins: Plugins, store: Store, clock: Clock, config: &WebhookConfig) -> Self {
+    pub fn new(surroundings: Surroundings, config: &WebhookConfig) -> Self {
+        let Surroundings { plugins, store, clock, users, message_log, wechat, forward } = surroundings;
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
         Self {
-            plugins,
-            clock,
             deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
             replays: config.reject_replays.then(|| Replays::new(window)),
+            parts: Arc::new(Parts {
+                observers: Observers::new(plugins.clone()),
+                replies: Replies::new(plugins.clone(), wechat.clone(), forward),
+                customer_service: CustomerService::new(wechat),
+                plugins,
+                clock,
+                users,
+                message_log,
+            }),
         }
     }
 
@@ -63,19 +119,29 @@ impl Dispatcher {
     /// # Errors
     /// When its nonce belongs to another message.
     pub async fn deliver(&self, account: Arc<Account>, query: Query, delivery: Delivery) -> Result<Outcome, Replayed> {
-        if account.app.message_handler.is_none() {
+        let app = &account.app;
+        if handling::is_nobodys(&account) {
+            // Nothing that a second try could do twice.
+            self.parts.users.note(app, &delivery.message).await;
             return Ok(Outcome::Answered(None));
         }
-        let key: Arc<str> = format!("{}/{}", account.app.name, delivery.key()).into();
+        let id: Arc<str> = format!("{}/{}", app.name, delivery.key()).into();
         if let Some(replays) = &self.replays
-            && !replays.is_first_or_same(&account.app.name, &query.nonce, &key)
+            && !replays.is_first_or_same(&app.name, &query.nonce, &id)
         {
             return Err(Replayed);
         }
-        let age = self.clock.now().saturating_sub(delivery.message.created_at);
-        let (plugins, clock, delivery_id) = (self.plugins.clone(), self.clock.clone(), Arc::clone(&key));
-        let handle = || handle(plugins, clock, account, query, delivery, delivery_id).boxed();
-        Ok(self.deliveries.answer(key, age, handle).await)
+        let age = self.parts.clock.now().saturating_sub(delivery.message.created_at);
+        let patience = app.settings.late_reply == LateReply::Join;
+        let key = DeliveryKey::of(&id);
+        let handling = Handling::new(Arc::clone(&self.parts), account, query, delivery, id);
+        Ok(self.deliveries.answer(key, age, patience, handling).await)
+    }
+
+    /// Why `message` would be answered by which handler, if it came at `now`, in seconds since 1970. Nothing is sent.
+    pub async fn explain(&self, account: &Account, message: &Message, now: u64) -> Explanation {
+        let plugins = TrialRules { plugins: &self.parts.plugins, account, message };
+        account.rules.explain(message, now, &plugins).await
     }
 
     /// Forgets what is old, for as long as it is polled.
@@ -99,60 +165,34 @@ impl Dispatcher {
         self.deliveries.close().await;
     }
 
-    /// Waits for the handlers that still run, also those whose connection has ended.
+    /// Waits for the handlers that still run, also those whose connection has ended, and for who observes them.
     pub async fn finish(&self) {
         self.deliveries.finish().await;
+        self.parts.observers.finish().await;
     }
 }
 
-/// Lets the app's plugin answer and writes what WeChat reads. Failures are logged here, with all
-/// that an operator needs to find them; there is no answer then.
-async fn handle(
-    plugins: Plugins,
-    clock: Clock,
-    account: Arc<Account>,
-    query: Query,
-    delivery: Delivery,
-    delivery_id: Arc<str>,
-) -> Answer {
-    let target = account.app.message_handler.as_ref()?;
-    let message = &delivery.message;
-    let subject = Subject {
+/// The plugins' rules, asked about a message that did not come.
+struct TrialRules<'a> {
+    plugins: &'a Plugins,
+    account: &'a Account,
+    message: &'a Message,
+}
+
+impl Ask for TrialRules<'_> {
+    fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, rules::Answer> {
+        let subject = subject(self.account, target, "test".into(), "".into());
+        let asked = self.plugins.matches(target, subject, self.message);
+        asked.map_err(|error| error.to_string()).boxed()
+    }
+}
+
+/// What a call of `target` is about.
+fn subject(account: &Account, target: &PluginTarget, delivery_id: Arc<str>, raw: Arc<str>) -> Subject {
+    Subject {
         app: Arc::clone(&account.app),
         granted: account.plugins.get(&target.plugin).map(Arc::clone),
-        delivery_id: Arc::clone(&delivery_id),
-        raw: delivery.raw.into(),
-    };
-    let reply = plugins.handle(target, subject, message).await.and_then(|reply| {
-        let Some(mut reply) = reply else { return Ok(None) };
-        reply.check(&message.content).map_err(|error| CallError::BadReply(error.to_string()))?;
-        reply.fit(&message.content);
-        Ok(Some(reply))
-    });
-    match reply {
-        Ok(reply) => {
-            let now = clock.now();
-            let xml = reply?.to_xml(&message.sender, &message.receiver, now);
-            Some(match &account.webhook {
-                Some(webhook) if delivery.encrypted => {
-                    webhook.seal_reply(&xml, now, &query.nonce, rand::random()).into()
-                }
-                _ => xml.into(),
-            })
-        }
-        Err(error) => {
-            let backtrace = if let CallError::Crashed(crash) = &error { crash.backtrace.as_str() } else { "" };
-            tracing::error!(
-                app = account.app.name,
-                plugin = target.plugin,
-                handler = target.entry.as_deref().unwrap_or_default(),
-                delivery = &*delivery_id,
-                kind = message.msg_type(),
-                event = message.event_name().unwrap_or_default(),
-                backtrace,
-                "no answer: {error}"
-            );
-            None
-        }
+        delivery_id,
+        raw,
     }
 }

@@ -27,7 +27,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, message_log::MessageLog, plugins::Plugins,
-    storage::Store,
+    storage::Store, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -52,6 +52,10 @@ pub struct Parts {
     pub uploads: Arc<Semaphore>,
     /// Takes what is logged of messages.
     pub message_log: MessageLog,
+    /// Who writes.
+    pub users: Users,
+    /// WeChat's API.
+    pub wechat: Wechat,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

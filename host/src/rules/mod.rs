@@ -6,6 +6,7 @@ mod reply;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use weft_wechat::message::Message;
 
 use crate::model::{Availability, Handler, PluginTarget};
@@ -35,6 +36,12 @@ pub struct Match {
 /// What a plugin said of a message: whether its rule matches, or why it could not be asked, which is no match.
 pub type Answer = Result<bool, String>;
 
+/// Lets plugins say whether their rules match the message that is looked at.
+pub trait Ask: Sync {
+    /// What the rule that `target` names says.
+    fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, Answer>;
+}
+
 /// The custom rules that were asked about a message, each once.
 type Asked = Vec<(PluginTarget, Answer)>;
 
@@ -55,31 +62,20 @@ impl RuleSet {
         self.handlers.iter().all(|handler| !handler.enabled || handler.rules.is_empty())
     }
 
-    /// The first handler that is available at `now`, in seconds since 1970, and has a rule that matches. `ask` lets a
-    /// plugin say whether its rule matches; it is asked only while nothing before that rule's handler has matched.
-    pub async fn find(&self, message: &Message, now: u64, ask: impl AsyncFn(&PluginTarget) -> Answer) -> Option<Match> {
-        self.walk(message, now, ask, &mut Vec::new()).await
+    /// The first handler that is available at `now`, in seconds since 1970, and has a rule that matches. Of
+    /// `plugins`, one is asked only while nothing before that rule's handler has matched.
+    pub async fn find(&self, message: &Message, now: u64, plugins: &dyn Ask) -> Option<Match> {
+        self.walk(message, now, plugins, &mut Vec::new()).await
     }
 
     /// As [`find`](Self::find), and says of every handler why it answers or does not.
-    pub async fn explain(
-        &self,
-        message: &Message,
-        now: u64,
-        ask: impl AsyncFn(&PluginTarget) -> Answer,
-    ) -> Explanation {
+    pub async fn explain(&self, message: &Message, now: u64, plugins: &dyn Ask) -> Explanation {
         let mut asked = Vec::new();
-        let matched = self.walk(message, now, ask, &mut asked).await;
+        let matched = self.walk(message, now, plugins, &mut asked).await;
         Explanation::new(&self.handlers, matched, &asked, now)
     }
 
-    async fn walk(
-        &self,
-        message: &Message,
-        now: u64,
-        ask: impl AsyncFn(&PluginTarget) -> Answer,
-        asked: &mut Asked,
-    ) -> Option<Match> {
+    async fn walk(&self, message: &Message, now: u64, plugins: &dyn Ask, asked: &mut Asked) -> Option<Match> {
         let handler = |place: u32| self.handlers.get(usize::try_from(place).ok()?);
         let open = |place: u32| handler(place).is_some_and(|one| one.availability(now) == Availability::Available);
         let first = self.index.first(message, open);
@@ -97,7 +93,7 @@ impl RuleSet {
             let matches = if let Some(known) = known {
                 known
             } else {
-                let answer = ask(target).await;
+                let answer = plugins.ask(target).await;
                 let matches = answer == Ok(true);
                 asked.push((target.clone(), answer));
                 matches

@@ -106,6 +106,40 @@ impl Deliveries<'_> {
         Ok(taken > 0)
     }
 
+    /// Writes down that WeChat was told not to wait for the answer, for the process that runs the handler; gives the
+    /// answer when there is one already.
+    pub async fn give_up(&self, key: DeliveryKey) -> Result<Option<Option<Bytes>>, StoreError> {
+        const SQL: &str = "UPDATE deliveries SET given_up = TRUE WHERE key = $1 AND answered_at IS NULL";
+        let found = in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(&key.0[..]).execute(&mut *connection).await?.rows_affected()
+        });
+        if found > 0 {
+            return Ok(None);
+        }
+        Ok(match self.state(key).await? {
+            Some(DeliveryState::Answered(answer)) => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// Keeps the answer to a delivery that this process handles. False when WeChat was told not to wait for it: it is
+    /// kept as nothing then.
+    pub async fn answer_unless_late(&self, key: DeliveryKey, answer: Option<&[u8]>) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE deliveries SET answered_at = $3, answer = CASE WHEN given_up THEN NULL ELSE $4 END \
+             WHERE key = $1 AND owner = $2 AND answered_at IS NULL RETURNING given_up";
+        let now = to_sql(self.0.clock.now());
+        let given_up: Option<bool> = in_transaction!(&self.0.db, connection => {
+            sqlx::query_scalar(SQL)
+                .bind(&key.0[..])
+                .bind(&*self.0.process)
+                .bind(now)
+                .bind(answer)
+                .fetch_optional(&mut *connection)
+                .await?
+        });
+        Ok(given_up != Some(true))
+    }
+
     /// Deletes deliveries that are old, no more than `limit`; tells how many.
     pub async fn prune(&self, limit: u32) -> Result<u64, StoreError> {
         const SQL: &str = "DELETE FROM deliveries WHERE key IN \

@@ -1,5 +1,6 @@
 //! The users behind the messages: noted before anything answers, and looked up at WeChat in the background.
 
+mod at_wechat;
 mod profiles;
 
 use std::{sync::Arc, time::Duration};

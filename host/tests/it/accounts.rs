@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use weft::{
     accounts::Accounts,
-    model::{App, AppType, Condition, Handler, PluginTarget, Rule},
+    model::{App, AppType, Condition, Handler, Rule},
     storage::{Store, StoreError},
 };
 use weft_wechat::message::Message;
 
-use crate::support::database::{START, on_every_database};
+use crate::support::{
+    NoPlugins,
+    database::{START, on_every_database},
+};
 
 async fn add(store: &Store, app: &str, name: &str) -> Handler {
     let rules = vec![Rule::from(Condition::All)];
@@ -20,9 +23,8 @@ async fn add(store: &Store, app: &str, name: &str) -> Handler {
 async fn answering(accounts: &Accounts, app: &str) -> Option<String> {
     let text = "<xml><ToUserName>a</ToUserName><FromUserName>b</FromUserName><CreateTime>1</CreateTime>\
                 <MsgType>text</MsgType><Content>hi</Content></xml>";
-    let nobody = async |_: &PluginTarget| Ok(false);
     let rules = Arc::clone(&accounts.find(app).unwrap().rules);
-    rules.find(&Message::parse(text).unwrap(), START, nobody).await.map(|found| found.handler.name.clone())
+    rules.find(&Message::parse(text).unwrap(), START, &NoPlugins).await.map(|found| found.handler.name.clone())
 }
 
 #[tokio::test]

@@ -1,19 +1,22 @@
 //! Which handler a message is for.
 
 use std::{
-    cell::RefCell,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use weft::{
     model::{Condition, Handler, PluginTarget, ReplyContent, ReplyStrategy, ReplyTemplate, Rule},
-    rules::{Answer, Outcome, Plan, RuleSet, forwarded},
+    rules::{Answer, Ask, Outcome, Plan, RuleSet, forwarded},
     simulator::Incoming,
 };
 use weft_wechat::{
     message::Message,
     reply::{Reply, ReplyParseError},
 };
+
+use crate::support::NoPlugins;
 
 const NOW: u64 = 1_700_000_000;
 
@@ -34,12 +37,33 @@ fn handler(name: &str, rules: Vec<Condition>) -> Handler {
     Handler { id: name.to_owned(), rules, ..Handler::new("shop", name) }
 }
 
-async fn nobody(target: &PluginTarget) -> Answer {
-    panic!("{target} is asked")
+/// Plugins that answer by the names of their rules, and note who was asked.
+#[derive(Default)]
+struct ByName(Mutex<Vec<String>>);
+
+impl ByName {
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Ask for ByName {
+    fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, Answer> {
+        async {
+            tokio::task::yield_now().await;
+            self.0.lock().unwrap().push(target.to_string());
+            match target.entry.as_deref() {
+                Some("yes") => Ok(true),
+                Some("fails") => Err("it trapped".to_owned()),
+                _ => Ok(false),
+            }
+        }
+        .boxed()
+    }
 }
 
 async fn matched(set: &RuleSet, message: &Message) -> Option<String> {
-    set.find(message, NOW, nobody).await.map(|matched| matched.handler.name.clone())
+    set.find(message, NOW, &NoPlugins).await.map(|matched| matched.handler.name.clone())
 }
 
 /// Whether a rule matches a message.
@@ -178,7 +202,7 @@ async fn a_handler_is_tried_from_its_start_until_its_end_and_only_when_it_is_ena
         let disabled = Handler { enabled: false, weight: 2, ..handler("disabled", rules.clone()) };
         let set = RuleSet::compile(vec![window, disabled, handler("always", rules)]);
         for (now, expected) in [(0, "always"), (9, "always"), (10, "window"), (19, "window"), (20, "always")] {
-            let found = set.find(&text("a"), now, nobody).await.unwrap();
+            let found = set.find(&text("a"), now, &NoPlugins).await.unwrap();
             assert_eq!(found.handler.name, expected, "{now}");
         }
     }
@@ -195,41 +219,26 @@ async fn a_custom_rule_is_asked_once_and_only_while_nothing_before_it_matched() 
         Handler { weight: 5, ..handler("late", vec![custom("p/late"), Condition::All]) },
     ];
     let set = RuleSet::compile(handlers);
-    let asked = RefCell::new(Vec::new());
-    let ask = async |target: &PluginTarget| {
-        tokio::task::yield_now().await;
-        asked.borrow_mut().push(target.to_string());
-        match target.entry.as_deref() {
-            Some("yes") => Ok(true),
-            Some("fails") => Err("it trapped".to_owned()),
-            _ => Ok(false),
-        }
-    };
-    let found = set.find(&text("hi"), NOW, &ask).await.unwrap();
+    let plugins = ByName::default();
+    let found = set.find(&text("hi"), NOW, &plugins).await.unwrap();
     assert_eq!((found.handler.name.as_str(), found.rule), ("yes", 0));
-    assert_eq!(asked.take(), ["p/no", "p/fails", "p/yes"]);
-    let found = set.find(&text("first"), NOW, &ask).await.unwrap();
+    assert_eq!(plugins.asked(), ["p/no", "p/fails", "p/yes"]);
+    let found = set.find(&text("first"), NOW, &plugins).await.unwrap();
     assert_eq!((found.handler.name.as_str(), found.rule), ("first", 1));
-    assert_eq!(asked.take(), [""; 0], "its handler matches without it");
+    assert_eq!(plugins.asked(), [""; 0], "its handler matches without it");
 }
 
 #[tokio::test]
 async fn matching_may_wait_for_plugins_on_any_thread() {
-    let set = RuleSet::compile(vec![handler("h", vec![Condition::Custom("p/rule".parse().unwrap())])]);
-    let matching = tokio::spawn(async move {
-        let ask = async |_: &PluginTarget| {
-            tokio::task::yield_now().await;
-            Ok(true)
-        };
-        set.find(&text("hi"), NOW, ask).await.is_some()
-    });
+    let set = RuleSet::compile(vec![handler("h", vec![Condition::Custom("p/yes".parse().unwrap())])]);
+    let matching = tokio::spawn(async move { set.find(&text("hi"), NOW, &ByName::default()).await.is_some() });
     assert!(matching.await.unwrap());
 }
 
 #[tokio::test]
 async fn an_explanation_says_of_every_handler_why() {
     let all = || vec![Condition::All];
-    let unasked = vec![Condition::Equal("x".into()), Condition::Custom("p/rule".parse().unwrap())];
+    let unasked = vec![Condition::Equal("x".into()), Condition::Custom("p/fails".parse().unwrap())];
     let mut rules: Vec<Rule> = [Condition::Equal("x".into()), Condition::All].into_iter().map(Rule::from).collect();
     rules[1].weight = 5;
     let handlers = vec![
@@ -243,7 +252,7 @@ async fn an_explanation_says_of_every_handler_why() {
         Handler { weight: 2, ..handler("behind", all()) },
     ];
     let set = RuleSet::compile(handlers);
-    let explanation = set.explain(&text("x!"), NOW, async |_| Err("not evaluated".to_owned())).await;
+    let explanation = set.explain(&text("x!"), NOW, &ByName::default()).await;
     let found = explanation.matched.unwrap();
     assert_eq!((found.handler.name.as_str(), found.rule), ("answers", 1));
     let outcomes: Vec<_> =
@@ -255,7 +264,7 @@ async fn an_explanation_says_of_every_handler_why() {
             ("not yet", Outcome::NotYet, "its time has not come"),
             ("over", Outcome::Over, "its time is over"),
             ("bare", Outcome::NoRuleMatched, "it has no rules"),
-            ("unasked", Outcome::NoRuleMatched, "none of its rules matches; rules[1], custom p/rule: not evaluated"),
+            ("unasked", Outcome::NoRuleMatched, "none of its rules matches; rules[1], custom p/fails: it trapped"),
             ("answers", Outcome::Matched, "rules[1] of type all matches"),
             ("disabled too", Outcome::Disabled, "it is switched off"),
             ("behind", Outcome::NotTried, "one before it answers"),
@@ -269,7 +278,7 @@ async fn best_of(set: &RuleSet, message: &Message) -> Duration {
     for _ in 0..20 {
         let began = Instant::now();
         for _ in 0..50 {
-            assert!(set.find(message, NOW, nobody).await.is_none());
+            assert!(set.find(message, NOW, &NoPlugins).await.is_none());
         }
         best = best.min(began.elapsed());
     }

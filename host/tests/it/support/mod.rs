@@ -2,7 +2,9 @@
 
 pub(crate) mod database;
 pub(crate) mod guests;
+mod no_plugins;
 pub(crate) mod process;
 mod server;
 
+pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, sender_to};

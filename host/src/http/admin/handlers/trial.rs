@@ -18,7 +18,7 @@ use crate::{
         App, FieldError, Handler, PluginTarget, ReplyContent, ReplyFields, ReplyStrategy, ReplyTemplate, Rule,
         RuleFields,
     },
-    rules::{Answer, Explained, Match, Plan},
+    rules::{Explained, Match, Plan},
 };
 
 /// A message to try, and when it comes.
@@ -121,8 +121,7 @@ pub(in crate::http::admin) async fn test(
     let account = state.accounts.find(&app).ok_or_else(|| Problem::not_found("app", &app))?;
     let now = trial.now.map_or_else(|| state.clock.now(), |at| u64::try_from(at.as_second()).unwrap_or(0));
     let message = trial.message.read(now).map_err(|error| super::super::invalid(vec![error]))?;
-    let ask = async |target: &PluginTarget| ask_plugin(target).await;
-    let explanation = account.rules.explain(&message, now, ask).await;
+    let explanation = state.dispatcher.explain(&account, &message, now).await;
     let matched = explanation.matched;
     let replies = matched.as_ref().map(|matched| sent(&matched.handler)).unwrap_or_default();
     Ok(Json(TrialView {
@@ -132,11 +131,6 @@ pub(in crate::http::admin) async fn test(
         handlers: explanation.handlers.into_iter().map(ExplainedView::from).collect(),
         replies,
     }))
-}
-
-/// What the plugin says of the message that is tried.
-async fn ask_plugin(_target: &PluginTarget) -> Answer {
-    std::future::ready(Err("not evaluated".to_owned())).await
 }
 
 impl TrialMessage {

@@ -1,0 +1,341 @@
+//! One message on its way to its answer: user, observers, rules, replies, log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
+use weft_wechat::{
+    account::{Delivery, Query},
+    reply::{Reply, ReplyError},
+};
+
+use super::{
+    Parts,
+    customer_service::CustomerService,
+    deliveries::{Fate, Handle},
+    observers::Ending,
+    replies::{Asking, via},
+    subject,
+};
+use crate::{
+    accounts::Account,
+    model::{Handler, LateReply, LoggedHandler, MessageLogEntry, Outcome, PluginTarget, ReplyTemplate, Via},
+    plugins::CallError,
+    rules::{self, Ask, Plan},
+    upstream::{self, ForwardError},
+};
+
+/// A delivery that is handled for the first time.
+pub(super) struct Handling {
+    parts: Arc<Parts>,
+    account: Arc<Account>,
+    query: Query,
+    delivery: Delivery,
+    id: Arc<str>,
+}
+
+/// Why a reply could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A plugin should have answered.
+    #[error("plugin {target}: {error}")]
+    Plugin { target: PluginTarget, error: Box<CallError> },
+    /// A server should have answered.
+    #[error("forward: {0}")]
+    Forward(#[from] ForwardError),
+    /// It did, with something else than a reply.
+    #[error("forward: the server's answer is no reply: {0}")]
+    Unreadable(String),
+    /// WeChat should have told the articles.
+    #[error("the articles of a material could not be read: {0}")]
+    Articles(#[from] upstream::CallError),
+    /// It told something else.
+    #[error("the material {media_id} has no articles")]
+    NoArticles { media_id: String },
+    /// WeChat would not take the reply.
+    #[error("the reply cannot be sent: {0}")]
+    Reply(#[from] ReplyError),
+}
+
+/// Who answers a message.
+enum Answerer {
+    Handler(Arc<Handler>),
+    Plugin(PluginTarget),
+    Nobody,
+}
+
+/// What came of asking them.
+struct Answered {
+    reply: Option<Reply>,
+    via: Via,
+    /// Why there is no reply, when there should be one.
+    failure: Option<Failure>,
+}
+
+/// Whether nobody would do anything with a message of the account but note who sent it.
+pub(super) fn is_nobodys(account: &Account) -> bool {
+    let app = &account.app;
+    app.message_handler.is_none()
+        && account.rules.is_empty()
+        && app.settings.message_observers.is_empty()
+        && !app.settings.log_messages
+}
+
+impl Handle for Handling {
+    /// Takes the message to its end. Failures are logged here, with all that an operator needs to find them; there is
+    /// no answer then.
+    async fn run(self, fate: Fate) {
+        let Self { parts, account, delivery, id, .. } = &self;
+        let message = &delivery.message;
+        let raw: Arc<str> = delivery.raw.as_str().into();
+        let received_at = parts.clock.now_ms();
+        parts.users.note(&account.app, message).await;
+        let observed = parts.observers.received(account, message, id, &raw);
+
+        let answerer = self.answerer(&raw).await;
+        let mut entries = Vec::new();
+        if answerer.is_logged(account.app.settings.log_messages) {
+            let mut entry = MessageLogEntry::incoming(&account.app.name, received_at, message);
+            entry.raw = account.app.settings.log_raw.then(|| raw.to_string());
+            entries.push(self.logged(entry, &answerer));
+        }
+        let answered = self.ask(&answerer, &raw, &mut entries).await;
+        if let Some(failure) = &answered.failure {
+            self.report(failure);
+        }
+        self.answer(fate, &answerer, &answered, entries).await;
+        observed.ends(|| match answered.failure {
+            Some(failure) => Ending::Failed(failure.to_string()),
+            None => Ending::Handled(answered.reply),
+        });
+    }
+}
+
+impl Handling {
+    pub(super) fn new(
+        parts: Arc<Parts>,
+        account: Arc<Account>,
+        query: Query,
+        delivery: Delivery,
+        id: Arc<str>,
+    ) -> Self {
+        Self { parts, account, query, delivery, id }
+    }
+
+    /// The first handler with a rule that matches, else the app's plugin.
+    async fn answerer(&self, raw: &Arc<str>) -> Answerer {
+        let Self { parts, account, delivery, .. } = self;
+        let plugins = PluginRules { handling: self, raw };
+        match account.rules.find(&delivery.message, parts.clock.now(), &plugins).await {
+            Some(matched) => Answerer::Handler(matched.handler),
+            None => account.app.message_handler.clone().map_or(Answerer::Nobody, Answerer::Plugin),
+        }
+    }
+
+    async fn ask(&self, answerer: &Answerer, raw: &Arc<str>, entries: &mut Vec<MessageLogEntry>) -> Answered {
+        let Self { parts, account, delivery, id, .. } = self;
+        let message = &delivery.message;
+        let query = self.query();
+        let asking = Asking { account, message, delivery_id: id, raw, query: &query };
+        match answerer {
+            Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
+            Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
+            Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
+        }
+    }
+
+    /// Sends all replies but the last, in their order, and gives the last. One that fails does not keep the others
+    /// from the user, unless the handler says so.
+    async fn ask_handler(
+        &self,
+        answerer: &Answerer,
+        handler: &Handler,
+        asking: &Asking<'_>,
+        entries: &mut Vec<MessageLogEntry>,
+    ) -> Answered {
+        let plan = Plan::of(handler, rand::random());
+        for template in plan.by_customer_service {
+            if let Err(error) = self.send(answerer, template, asking, entries).await {
+                if handler.stop_on_exception {
+                    return Answered::of(Err(error), Via::Passive);
+                }
+                self.report(&error);
+            }
+        }
+        let Some(template) = plan.passive else { return Answered::of(Ok(None), Via::Passive) };
+        Answered::of(self.parts.replies.of(&template.content, asking).await, via(&template.content))
+    }
+
+    /// Makes a reply and sends it as a customer-service message. What WeChat does not take is logged and no failure of
+    /// the handler's.
+    async fn send(
+        &self,
+        answerer: &Answerer,
+        template: &ReplyTemplate,
+        asking: &Asking<'_>,
+        entries: &mut Vec<MessageLogEntry>,
+    ) -> Result<(), Failure> {
+        if let Some(reply) = self.parts.replies.of(&template.content, asking).await? {
+            let outcome = self.send_reply(&reply).await;
+            self.log_reply(answerer, &reply, Via::CustomerService, outcome, entries);
+        }
+        Ok(())
+    }
+
+    async fn send_reply(&self, reply: &Reply) -> Outcome {
+        let (app, message) = (&self.account.app, &self.delivery.message);
+        match self.parts.customer_service.send(app, &message.sender, reply).await {
+            Ok(()) => Outcome::Sent,
+            Err(error) => {
+                tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
+                Outcome::Failed(error.to_string())
+            }
+        }
+    }
+
+    /// Hands the answer to WeChat's tries, after its entries of the message log; when it is late for them, sends it as
+    /// the app wants it.
+    async fn answer(&self, fate: Fate, answerer: &Answerer, answered: &Answered, mut entries: Vec<MessageLogEntry>) {
+        let log = &self.parts.message_log;
+        let body = answered.reply.as_ref().map(|reply| self.body(reply));
+        if fate.given_up() {
+            // Late already: what becomes of the answer is known only after it was sent.
+            fate.answer(None).await;
+        } else {
+            if let Some(reply) = &answered.reply {
+                self.log_reply(answerer, reply, answered.via, Outcome::Sent, &mut entries);
+            }
+            log.record_as_configured(std::mem::take(&mut entries)).await;
+            if fate.answer(body).await {
+                return;
+            }
+        }
+        if let Some(reply) = &answered.reply {
+            let outcome = self.send_late(reply).await;
+            self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
+        }
+        log.record_as_configured(entries).await;
+    }
+
+    /// WeChat was told not to wait for this.
+    async fn send_late(&self, reply: &Reply) -> Outcome {
+        let app = &self.account.app;
+        if app.settings.late_reply != LateReply::Drop && CustomerService::may_send(app) {
+            return self.send_reply(reply).await;
+        }
+        tracing::warn!(
+            app = app.name,
+            delivery = &*self.id,
+            "the answer came after WeChat's last try and reaches nobody: the app may not send customer-service \
+             messages, or drops late answers"
+        );
+        Outcome::Late
+    }
+
+    /// The answer as WeChat reads it.
+    fn body(&self, reply: &Reply) -> Bytes {
+        let Self { parts, account, query, delivery, .. } = self;
+        let (message, now) = (&delivery.message, parts.clock.now());
+        let xml = reply.to_xml(&message.sender, &message.receiver, now);
+        match &account.webhook {
+            Some(webhook) if delivery.encrypted => webhook.seal_reply(&xml, now, &query.nonce, rand::random()).into(),
+            _ => xml.into(),
+        }
+    }
+
+    fn log_reply(
+        &self,
+        answerer: &Answerer,
+        reply: &Reply,
+        via: Via,
+        outcome: Outcome,
+        entries: &mut Vec<MessageLogEntry>,
+    ) {
+        let app = &self.account.app;
+        if answerer.is_logged(app.settings.log_replies) {
+            let (now, openid) = (self.parts.clock.now_ms(), &self.delivery.message.sender);
+            let entry = MessageLogEntry::outgoing(&app.name, now, openid, reply, via, outcome);
+            entries.push(self.logged(entry, answerer));
+        }
+    }
+
+    fn logged(&self, mut entry: MessageLogEntry, answerer: &Answerer) -> MessageLogEntry {
+        entry.delivery_id = Some(self.id.to_string());
+        entry.handler = match answerer {
+            Answerer::Handler(handler) => {
+                Some(LoggedHandler { id: Some(handler.id.clone()), name: handler.name.clone() })
+            }
+            Answerer::Plugin(target) => Some(LoggedHandler { id: None, name: target.to_string() }),
+            Answerer::Nobody => None,
+        };
+        entry
+    }
+
+    /// WeChat's query as a server that checks its signature wants it.
+    fn query(&self) -> String {
+        let Query { signature, timestamp, nonce, .. } = &self.query;
+        form_urlencoded::Serializer::new(String::new())
+            .append_pair("signature", signature)
+            .append_pair("timestamp", timestamp)
+            .append_pair("nonce", nonce)
+            .append_pair("openid", &self.delivery.message.sender)
+            .finish()
+    }
+
+    fn report(&self, failure: &Failure) {
+        let message = &self.delivery.message;
+        let (target, backtrace) = match failure {
+            Failure::Plugin { target, error } => {
+                let backtrace = if let CallError::Crashed(crash) = &**error { crash.backtrace.as_str() } else { "" };
+                (Some(target), backtrace)
+            }
+            _ => (None, ""),
+        };
+        tracing::error!(
+            app = self.account.app.name,
+            plugin = target.map(|target| target.plugin.as_str()).unwrap_or_default(),
+            handler = target.and_then(|target| target.entry.as_deref()).unwrap_or_default(),
+            delivery = &*self.id,
+            kind = message.msg_type(),
+            event = message.event_name().unwrap_or_default(),
+            backtrace,
+            "no answer: {failure}"
+        );
+    }
+}
+
+/// The plugins' rules, asked about the message that is handled.
+struct PluginRules<'h> {
+    handling: &'h Handling,
+    raw: &'h Arc<str>,
+}
+
+impl Ask for PluginRules<'_> {
+    fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, rules::Answer> {
+        let Handling { parts, account, delivery, id, .. } = self.handling;
+        let subject = subject(account, target, Arc::clone(id), Arc::clone(self.raw));
+        let asked = parts.plugins.matches(target, subject, &delivery.message);
+        let asked = asked.map_err(move |error| {
+            let app = &account.app.name;
+            tracing::warn!(app, rule = %target, delivery = &**id, "a plugin's rule failed and does not match: {error}");
+            error.to_string()
+        });
+        asked.boxed()
+    }
+}
+
+impl Answerer {
+    /// Whether the app, or the handler itself, wants it logged.
+    fn is_logged(&self, by_app: bool) -> bool {
+        by_app || matches!(self, Self::Handler(handler) if handler.log_message)
+    }
+}
+
+impl Answered {
+    fn of(reply: Result<Option<Reply>, Failure>, via: Via) -> Self {
+        match reply {
+            Ok(reply) => Self { reply, via, failure: None },
+            Err(failure) => Self { reply: None, via, failure: Some(failure) },
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Tells the plugins that an app names as observers of its messages. No answer waits for them.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+use weft_wechat::{message::Message, reply::Reply};
+
+use super::subject;
+use crate::{
+    accounts::Account,
+    model::PluginTarget,
+    plugins::{Observation, Plugins},
+};
+
+/// Messages that are observed at once. Observers that are slower than the messages come miss some.
+const AT_ONCE: usize = 1024;
+
+/// Tells observers. Clones share what is under way.
+#[derive(Clone)]
+pub(super) struct Observers {
+    plugins: Plugins,
+    room: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+/// A message that is being observed: what becomes of it is told when it is known.
+pub(super) struct Observed(Option<oneshot::Sender<Ending>>);
+
+/// What became of a message.
+pub(super) enum Ending {
+    /// It was answered with this, or with nothing.
+    Handled(Option<Reply>),
+    /// Something failed; why, for people.
+    Failed(String),
+}
+
+/// What observers are told of.
+struct Subjects {
+    account: Arc<Account>,
+    message: Message,
+    delivery_id: Arc<str>,
+    raw: Arc<str>,
+}
+
+impl Observers {
+    pub(super) fn new(plugins: Plugins) -> Self {
+        Self { plugins, room: Arc::new(Semaphore::new(AT_ONCE)), tasks: TaskTracker::new() }
+    }
+
+    /// Tells the account's observers, if it has any, that a message has come.
+    pub(super) fn received(
+        &self,
+        account: &Arc<Account>,
+        message: &Message,
+        delivery_id: &Arc<str>,
+        raw: &Arc<str>,
+    ) -> Observed {
+        if account.app.settings.message_observers.is_empty() {
+            return Observed(None);
+        }
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            tracing::warn!(
+                app = account.app.name,
+                delivery = &**delivery_id,
+                "the observers are {AT_ONCE} messages behind: they do not hear of this one"
+            );
+            return Observed(None);
+        };
+        let (ended, ending) = oneshot::channel();
+        let subjects = Subjects {
+            account: Arc::clone(account),
+            message: message.clone(),
+            delivery_id: Arc::clone(delivery_id),
+            raw: Arc::clone(raw),
+        };
+        self.tasks.spawn(observe(self.plugins.clone(), subjects, ending, room));
+        Observed(Some(ended))
+    }
+
+    /// Waits until all is told.
+    pub(super) async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Observed {
+    /// Tells what became of the message.
+    pub(super) fn ends(self, ending: impl FnOnce() -> Ending) {
+        if let Some(ended) = self.0 {
+            // Nobody listens when the process ends.
+            drop(ended.send(ending()));
+        }
+    }
+}
+
+/// Each observer hears of the message before it hears of the end; one that is slow holds up no other.
+async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _room: OwnedSemaphorePermit) {
+    let observers = &subjects.account.app.settings.message_observers;
+    let message = &subjects.message;
+    tell(&plugins, &subjects, observers, Observation::Received(message)).await;
+    match ending.await {
+        Ok(Ending::Handled(reply)) => {
+            tell(&plugins, &subjects, observers, Observation::Handled(message, reply.as_ref())).await;
+        }
+        Ok(Ending::Failed(reason)) => {
+            tell(&plugins, &subjects, observers, Observation::Failed(message, &reason)).await;
+        }
+        Err(_) => {}
+    }
+}
+
+async fn tell(plugins: &Plugins, subjects: &Subjects, observers: &[PluginTarget], observation: Observation<'_>) {
+    let told = observers.iter().map(async |target| {
+        let Subjects { account, delivery_id, raw, .. } = subjects;
+        let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
+        if let Err(error) = plugins.observe(target, subject, observation).await {
+            tracing::warn!(app = account.app.name, observer = %target, delivery = &**delivery_id, %error, "an observer failed");
+        }
+    });
+    futures::future::join_all(told).await;
+}

@@ -1,0 +1,116 @@
+//! From what an operator wrote down to a reply: static ones as they are, others asked of plugins, WeChat and servers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use quick_cache::sync::Cache;
+use weft_wechat::{
+    api::material::get_material::{GetMaterial, Material},
+    message::Message,
+    reply::{Article, Reply},
+};
+
+use super::{handling::Failure, subject};
+use crate::{
+    accounts::Account,
+    model::{PluginTarget, ReplyContent, Via},
+    plugins::Plugins,
+    rules,
+    upstream::{Forward, Wechat},
+};
+
+/// How long the articles of a material are remembered: they change rarely, and asking takes time that a user waits.
+const REMEMBERED: Duration = Duration::from_mins(5);
+
+/// How many materials are remembered, over all apps.
+const REMEMBERED_AT_MOST: usize = 1000;
+
+/// Makes replies.
+pub(super) struct Replies {
+    plugins: Plugins,
+    wechat: Wechat,
+    forward: Forward,
+    materials: Cache<(String, String), (Instant, Arc<[Article]>)>,
+}
+
+/// The message that is answered, with whose it is.
+pub(super) struct Asking<'a> {
+    pub(super) account: &'a Account,
+    pub(super) message: &'a Message,
+    pub(super) delivery_id: &'a Arc<str>,
+    pub(super) raw: &'a Arc<str>,
+    /// WeChat's own query, for servers that check its signature.
+    pub(super) query: &'a str,
+}
+
+impl Replies {
+    pub(super) fn new(plugins: Plugins, wechat: Wechat, forward: Forward) -> Self {
+        Self { plugins, wechat, forward, materials: Cache::new(REMEMBERED_AT_MOST) }
+    }
+
+    /// The reply that `content` stands for; none when whoever was asked has none. Checked, and cut to what WeChat
+    /// shows in answer to the message.
+    pub(super) async fn of(&self, content: &ReplyContent, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
+        let reply = match content {
+            ReplyContent::Static(reply) => Some(reply.clone()),
+            ReplyContent::Material { media_id } => Some(self.articles(media_id, asking.account).await?),
+            ReplyContent::Custom(target) => return self.of_plugin(target, asking).await,
+            ReplyContent::Forward { url, pass_query } => self.of_server(url, *pass_query, asking).await?,
+        };
+        fitted(reply, asking.message)
+    }
+
+    /// What the plugin's handler that `target` names answers.
+    pub(super) async fn of_plugin(&self, target: &PluginTarget, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
+        let Asking { account, message, delivery_id, raw, .. } = asking;
+        let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
+        let reply = self.plugins.handle(target, subject, message).await;
+        fitted(reply.map_err(|error| Failure::Plugin { target: target.clone(), error: Box::new(error) })?, message)
+    }
+
+    async fn of_server(&self, url: &str, pass_query: bool, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
+        let query = pass_query.then_some(asking.query);
+        let content_type = if asking.raw.starts_with('{') { "application/json" } else { "text/xml; charset=utf-8" };
+        let body = asking.raw.as_bytes().to_vec().into();
+        let listed = &asking.account.app.settings.forward_hosts;
+        let answer = self.forward.post(url, listed, query, body, content_type).await?;
+        let answer = str::from_utf8(&answer).map_err(|_| Failure::Unreadable("it is not UTF-8".to_owned()))?;
+        rules::forwarded(answer).map_err(|error| Failure::Unreadable(error.to_string()))
+    }
+
+    /// The articles of a permanent material, as a reply shows them.
+    async fn articles(&self, media_id: &str, account: &Account) -> Result<Reply, Failure> {
+        let key = (account.app.name.clone(), media_id.to_owned());
+        if let Some((at, articles)) = self.materials.get(&key)
+            && at.elapsed() < REMEMBERED
+        {
+            return Ok(Reply::News(articles.to_vec()));
+        }
+        let Material::News(items) = self.wechat.call(&account.app, &GetMaterial { media_id }).await? else {
+            return Err(Failure::NoArticles { media_id: media_id.to_owned() });
+        };
+        let articles = items.into_iter().map(|item| Article {
+            title: item.title,
+            description: item.digest,
+            pic_url: item.thumb_url,
+            url: item.url,
+        });
+        let articles: Vec<Article> = articles.collect();
+        self.materials.insert(key, (Instant::now(), articles.clone().into()));
+        Ok(Reply::News(articles))
+    }
+}
+
+/// How a reply of that kind reaches the user when it is the answer.
+pub(super) fn via(content: &ReplyContent) -> Via {
+    if matches!(content, ReplyContent::Forward { .. }) { Via::Forward } else { Via::Passive }
+}
+
+fn fitted(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Failure> {
+    let Some(mut reply) = reply else { return Ok(None) };
+    reply.check(&message.content)?;
+    reply.fit(&message.content);
+    Ok(Some(reply))
+}

@@ -1,0 +1,64 @@
+//! What WeChat tells of users, as the background asks for it.
+
+use weft_wechat::api::user::{info::UserProfile, info_batchget::UserInfoBatchget};
+
+use super::{FetchError, Users};
+use crate::{
+    model::Profile,
+    upstream::{CallError, Wechat},
+};
+
+/// WeChat's code for an openid that it does not know.
+const INVALID_OPENID: i64 = 40003;
+
+impl Users {
+    /// Has users looked up at WeChat, for as long as it is polled.
+    pub async fn look_up(self, wechat: Wechat) {
+        let store = self.store.clone();
+        self.fetch_profiles(move |app, openids| {
+            let (store, wechat) = (store.clone(), wechat.clone());
+            async move {
+                let app = store.apps().find(&app).await.map_err(|error| FetchError::Failed(error.to_string()))?;
+                let Some(app) = app else { return Ok(Vec::new()) };
+                let openids = openids.iter().map(String::as_str).collect();
+                let answer = wechat.call(&app, &UserInfoBatchget { openids }).await?;
+                Ok(answer.user_info_list.into_iter().map(profile).collect())
+            }
+        })
+        .await;
+    }
+}
+
+impl From<CallError> for FetchError {
+    fn from(error: CallError) -> Self {
+        match &error {
+            CallError::Unable(inability) => Self::Unable(inability.to_string()),
+            _ if error.errcode() == Some(INVALID_OPENID) => Self::InvalidOpenid,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Of somebody who does not follow WeChat tells little more than the openid: what it leaves out is not known, and not
+/// empty.
+fn profile(user: UserProfile) -> Profile {
+    let subscribed = user.subscribe == 1;
+    let told = |text: String| (subscribed && !text.is_empty()).then_some(text);
+    let qr_scene = match user.qr_scene_str {
+        text if !text.is_empty() => Some(text),
+        _ => Some(user.qr_scene).filter(|scene| *scene != 0).map(|scene| scene.to_string()),
+    };
+    Profile {
+        openid: user.openid,
+        unionid: user.unionid,
+        subscribed,
+        subscribed_at: Some(user.subscribe_time).filter(|at| *at != 0),
+        subscribe_scene: told(user.subscribe_scene),
+        qr_scene,
+        nickname: told(user.nickname),
+        avatar_url: told(user.headimgurl),
+        language: told(user.language),
+        remark: subscribed.then_some(user.remark),
+        tag_ids: subscribed.then_some(user.tagid_list),
+    }
+}
