@@ -42,8 +42,8 @@ pub(super) fn batchget(account: &mut Account, asked: &Asked, _: u64) -> Answered
         return Err(No(40032, "invalid openid list size"));
     }
     let openids = list.iter().map(|user| user["openid"].as_str().unwrap_or_default());
-    let users: Vec<_> = openids.filter_map(|openid| account.users.get(openid)).map(told).collect();
-    Ok(Reply::Json(json!({"user_info_list": users})))
+    let users = openids.map(|openid| account.users.get(openid).map(told).ok_or(INVALID_OPENID));
+    Ok(Reply::Json(json!({"user_info_list": users.collect::<Result<Vec<_>, _>>()?})))
 }
 
 /// WeChat tells nothing of those who do not follow.

@@ -29,9 +29,11 @@ async fn a_user_is_asked_for_with_the_apps_token() {
             UserProfile { openid: "oV".into(), subscribe: 1, remark: "老客户".into(), ..UserProfile::default() };
         house.simulated.add_user(APPID, user.clone());
         assert_eq!(house.wechat.call(&house.app, &UserInfo { openid: "oV" }).await.unwrap(), user);
-        let several = UserInfoBatchget { openids: vec!["oV", "oX", "oU"] };
+        let several = UserInfoBatchget { openids: vec!["oV", "oU"] };
         let several = house.wechat.call(&house.app, &several).await.unwrap().user_info_list;
         assert_eq!(several.iter().map(|user| &*user.openid).collect::<Vec<_>>(), ["oV", "oU"]);
+        let one_unknown = UserInfoBatchget { openids: vec!["oV", "oX"] };
+        assert_eq!(house.wechat.call(&house.app, &one_unknown).await.unwrap_err().errcode(), Some(40003));
         let unknown = house.wechat.call(&house.app, &UserInfo { openid: "oX" }).await.unwrap_err();
         assert_eq!((unknown.errcode(), unknown.class()), (Some(40003), Some(Class::Caller)));
         assert!(unknown.to_string().contains("belongs to this account"), "{unknown}");

@@ -8,7 +8,8 @@ use crate::api::{Ability, Body, Endpoint, Method};
 /// How many users one call may ask for.
 pub const MAX_USERS: usize = 100;
 
-/// Asks what WeChat tells of several users; at most [`MAX_USERS`].
+/// Asks what WeChat tells of several users; at most [`MAX_USERS`]. One openid that is not of the account makes WeChat
+/// refuse all of them (40003).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserInfoBatchget<'a> {
     /// Their openids.
@@ -18,7 +19,7 @@ pub struct UserInfoBatchget<'a> {
 /// What WeChat tells of several users.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct UserProfiles {
-    /// In the order in which they were asked for; unknown ones are left out.
+    /// As they were asked for; nobody promises the order.
     pub user_info_list: Vec<UserProfile>,
 }
 
