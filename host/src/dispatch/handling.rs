@@ -137,11 +137,15 @@ impl Handling {
         let message = &delivery.message;
         let query = self.query();
         let asking = Asking { account, message, delivery_id: id, raw, query: &query };
-        match answerer {
+        let mut answered = match answerer {
             Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
             Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
+        };
+        if let Some(reply) = &mut answered.reply {
+            reply.fit(&message.content);
         }
+        answered
     }
 
     /// Sends all replies but the last, in their order, and gives the last. One that fails does not keep the others

@@ -120,16 +120,16 @@ impl Dispatcher {
     /// When its nonce belongs to another message.
     pub async fn deliver(&self, account: Arc<Account>, query: Query, delivery: Delivery) -> Result<Outcome, Replayed> {
         let app = &account.app;
-        if handling::is_nobodys(&account) {
-            // Nothing that a second try could do twice.
-            self.parts.users.note(app, &delivery.message).await;
-            return Ok(Outcome::Answered(None));
-        }
         let id: Arc<str> = format!("{}/{}", app.name, delivery.key()).into();
         if let Some(replays) = &self.replays
             && !replays.is_first_or_same(&app.name, &query.nonce, &id)
         {
             return Err(Replayed);
+        }
+        if handling::is_nobodys(&account) {
+            // Nothing that a second try could do twice.
+            self.parts.users.note(app, &delivery.message).await;
+            return Ok(Outcome::Answered(None));
         }
         let age = self.parts.clock.now().saturating_sub(delivery.message.created_at);
         let patience = app.settings.late_reply == LateReply::Join;
@@ -138,9 +138,10 @@ impl Dispatcher {
         Ok(self.deliveries.answer(key, age, patience, handling).await)
     }
 
-    /// Why `message` would be answered by which handler, if it came at `now`, in seconds since 1970. Nothing is sent.
-    pub async fn explain(&self, account: &Account, message: &Message, now: u64) -> Explanation {
-        let plugins = TrialRules { plugins: &self.parts.plugins, account, message };
+    /// Why `message`, which `raw` says, would be answered by which handler, if it came at `now`, in seconds since 1970.
+    /// The plugins' rules are asked; nothing is sent, logged or noted.
+    pub async fn explain(&self, account: &Account, message: &Message, raw: &str, now: u64) -> Explanation {
+        let plugins = TrialRules { plugins: &self.parts.plugins, account, message, raw: raw.into() };
         account.rules.explain(message, now, &plugins).await
     }
 
@@ -177,11 +178,12 @@ struct TrialRules<'a> {
     plugins: &'a Plugins,
     account: &'a Account,
     message: &'a Message,
+    raw: Arc<str>,
 }
 
 impl Ask for TrialRules<'_> {
     fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, rules::Answer> {
-        let subject = subject(self.account, target, "test".into(), "".into());
+        let subject = subject(self.account, target, "test".into(), Arc::clone(&self.raw));
         let asked = self.plugins.matches(target, subject, self.message);
         asked.map_err(|error| error.to_string()).boxed()
     }

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use weft_wechat::{
     api::material::get_material::{GetMaterial, Material},
     message::Message,
-    reply::{Article, Reply},
+    reply::{Article, Reply, ReplyError},
 };
 
 use super::{handling::Failure, subject};
@@ -50,8 +50,7 @@ impl Replies {
         Self { plugins, wechat, forward, materials: Cache::new(REMEMBERED_AT_MOST) }
     }
 
-    /// The reply that `content` stands for; none when whoever was asked has none. Checked, and cut to what WeChat
-    /// shows in answer to the message.
+    /// The reply that `content` stands for, checked; none when whoever was asked has none, and to who left the account.
     pub(super) async fn of(&self, content: &ReplyContent, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
         let reply = match content {
             ReplyContent::Static(reply) => Some(reply.clone()),
@@ -59,7 +58,7 @@ impl Replies {
             ReplyContent::Custom(target) => return self.of_plugin(target, asking).await,
             ReplyContent::Forward { url, pass_query } => self.of_server(url, *pass_query, asking).await?,
         };
-        fitted(reply, asking.message)
+        checked(reply, asking.message)
     }
 
     /// What the plugin's handler that `target` names answers.
@@ -67,7 +66,7 @@ impl Replies {
         let Asking { account, message, delivery_id, raw, .. } = asking;
         let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
         let reply = self.plugins.handle(target, subject, message).await;
-        fitted(reply.map_err(|error| Failure::Plugin { target: target.clone(), error: Box::new(error) })?, message)
+        checked(reply.map_err(|error| Failure::Plugin { target: target.clone(), error: Box::new(error) })?, message)
     }
 
     async fn of_server(&self, url: &str, pass_query: bool, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
@@ -108,9 +107,12 @@ pub(super) fn via(content: &ReplyContent) -> Via {
     if matches!(content, ReplyContent::Forward { .. }) { Via::Forward } else { Via::Passive }
 }
 
-fn fitted(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Failure> {
-    let Some(mut reply) = reply else { return Ok(None) };
-    reply.check(&message.content)?;
-    reply.fit(&message.content);
-    Ok(Some(reply))
+fn checked(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Failure> {
+    let Some(reply) = reply else { return Ok(None) };
+    match reply.check(&message.content) {
+        Ok(()) => Ok(Some(reply)),
+        // A rule for everything is for them too, and no fault.
+        Err(ReplyError::Unsubscribed) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -4,9 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use weft_wechat::{message::Message, reply::Reply};
+use weft_wechat::{
+    message::{Content, Message},
+    reply::Reply,
+};
 
-use super::message_summary::{event_key, of_message, of_reply};
+use super::message_summary::{of_message, of_reply};
 
 /// Longest text of an entry, in bytes; what passes it is cut off.
 const TEXT_BYTES: usize = 4096;
@@ -155,10 +158,10 @@ impl Outcome {
 impl MessageLogEntry {
     /// What a user sent to `app`.
     pub fn incoming(app: &str, at: u64, message: &Message) -> Self {
-        let event_key = event_key(&message.content).map(str::to_owned);
+        let event = if let Content::Event(event) = &message.content { Some(event) } else { None };
         Self {
-            event: message.event_name().map(str::to_owned),
-            event_key,
+            event: event.map(|event| event.name().to_owned()),
+            event_key: event.and_then(|event| event.key()).map(str::to_owned),
             msg_id: message.id,
             ..Self::new(app, at, Direction::In, &message.sender, message.msg_type(), of_message(&message.content))
         }

@@ -56,38 +56,20 @@ fn of_event(event: &Event) -> String {
     }
 }
 
-/// `EventKey`, or what stands for it.
-pub(super) fn event_key(content: &Content) -> Option<&str> {
-    let Content::Event(event) = content else { return None };
-    let key = match event {
-        Event::Subscribe(subscribe) => &subscribe.key,
-        Event::Scan(scan) => &scan.scene,
-        Event::Click(click) => &click.key,
-        Event::View(view) => &view.url,
-        Event::ViewMiniProgram(view) => &view.path,
-        Event::ScancodePush(scan) | Event::ScancodeWaitmsg(scan) => &scan.key,
-        Event::PicSysphoto(pictures) | Event::PicPhotoOrAlbum(pictures) | Event::PicWeixin(pictures) => &pictures.key,
-        Event::LocationSelect(place) => &place.key,
-        Event::Other(other) => other.key.as_ref()?,
-        _ => return None,
-    };
-    (!key.is_empty()).then_some(key.as_str())
-}
-
 /// The type of a reply, and what it says.
 pub(super) fn of_reply(reply: &Reply) -> (&'static str, String) {
-    match reply {
-        Reply::Text(text) => ("text", text.clone()),
-        Reply::Image(media_id) => ("image", media_id.clone()),
-        Reply::Voice(media_id) => ("voice", media_id.clone()),
-        Reply::Video(video) => ("video", joined(&[&video.title, &video.media_id])),
-        Reply::Music(music) => ("music", joined(&[&music.title, &music.music_url])),
+    let content = match reply {
+        Reply::Text(text) => text.clone(),
+        Reply::Image(media_id) | Reply::Voice(media_id) => media_id.clone(),
+        Reply::Video(video) => joined(&[&video.title, &video.media_id]),
+        Reply::Music(music) => joined(&[&music.title, &music.music_url]),
         Reply::News(articles) => {
             let articles = articles.iter().flat_map(|article| [article.title.as_str(), article.url.as_str()]);
-            ("news", joined(&articles.collect::<Vec<_>>()))
+            joined(&articles.collect::<Vec<_>>())
         }
-        Reply::TransferCustomerService(account) => ("transfer_customer_service", account.clone().unwrap_or_default()),
-    }
+        Reply::TransferCustomerService(account) => account.clone().unwrap_or_default(),
+    };
+    (reply.msg_type(), content)
 }
 
 fn joined(parts: &[&str]) -> String {
@@ -109,7 +91,8 @@ mod tests {
             "<xml><ToUserName>gh_1</ToUserName><FromUserName>o1</FromUserName><CreateTime>1</CreateTime>{fields}</xml>"
         );
         let content = Message::parse(&xml).unwrap().content;
-        (of_message(&content), event_key(&content).map(str::to_owned))
+        let key = if let Content::Event(event) = &content { event.key() } else { None };
+        (of_message(&content), key.map(str::to_owned))
     }
 
     #[test]

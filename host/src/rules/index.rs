@@ -198,18 +198,6 @@ fn tried(handler: &Handler) -> Vec<usize> {
 
 /// The keys that an event answers to. Of a QR code that led to subscribing that is the scene too.
 fn keys_of(event: &Event) -> [Option<&str>; 2] {
-    match event {
-        Event::Subscribe(subscribe) => [Some(&subscribe.key), subscribe.scene.as_deref()],
-        Event::Scan(scan) => [Some(&scan.scene), None],
-        Event::Click(click) => [Some(&click.key), None],
-        Event::View(view) => [Some(&view.url), None],
-        Event::ViewMiniProgram(view) => [Some(&view.path), None],
-        Event::ScancodePush(scancode) | Event::ScancodeWaitmsg(scancode) => [Some(&scancode.key), None],
-        Event::PicSysphoto(pictures) | Event::PicPhotoOrAlbum(pictures) | Event::PicWeixin(pictures) => {
-            [Some(&pictures.key), None]
-        }
-        Event::LocationSelect(select) => [Some(&select.key), None],
-        Event::Other(other) => [other.key.as_deref(), None],
-        _ => [None, None],
-    }
+    let scene = if let Event::Subscribe(subscribe) = event { subscribe.scene.as_deref() } else { None };
+    [event.key(), scene]
 }

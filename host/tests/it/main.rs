@@ -9,6 +9,7 @@ mod config;
 mod connections;
 mod floors;
 mod handlers;
+mod inbox;
 mod message_log;
 mod message_logs;
 mod plugin_calls;

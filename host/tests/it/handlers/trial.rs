@@ -54,7 +54,7 @@ async fn a_trial_says_what_matches_and_why_the_others_do_not() {
             ("rest", "not_tried")
         ]
     );
-    assert!(handlers[2]["why"].as_str().unwrap().contains("custom greeter/vip: not evaluated"), "{answer}");
+    assert!(handlers[2]["why"].as_str().unwrap().contains("rules[0], custom greeter/vip: "), "{answer}");
     assert_eq!(answer["replies"], json!([{"via": "passive", "type": "text", "content": "about price"}]));
     assert_eq!(answer["falls_to"], Value::Null);
 

@@ -95,6 +95,24 @@ impl Event {
             Self::Other(other) => &other.name,
         }
     }
+
+    /// `EventKey` as it was sent: of a menu button, a page, a QR code, …. `None` where it is empty or events of that
+    /// name have none.
+    pub fn key(&self) -> Option<&str> {
+        let key = match self {
+            Self::Subscribe(subscribe) => &subscribe.key,
+            Self::Scan(scan) => &scan.scene,
+            Self::Click(click) => &click.key,
+            Self::View(view) => &view.url,
+            Self::ViewMiniProgram(view) => &view.path,
+            Self::ScancodePush(scan) | Self::ScancodeWaitmsg(scan) => &scan.key,
+            Self::PicSysphoto(pictures) | Self::PicPhotoOrAlbum(pictures) | Self::PicWeixin(pictures) => &pictures.key,
+            Self::LocationSelect(place) => &place.key,
+            Self::Other(other) => other.key.as_ref()?,
+            _ => return None,
+        };
+        (!key.is_empty()).then_some(key.as_str())
+    }
 }
 
 /// A user follows the account.

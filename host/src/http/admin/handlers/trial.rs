@@ -57,7 +57,8 @@ pub(in crate::http::admin) struct TrialView {
     matched: Option<MatchView>,
     /// Every handler in the order in which they are tried, and why it answers or does not.
     handlers: Vec<ExplainedView>,
-    /// What would be sent. With the strategy `random_one` it is one of these.
+    /// What would be sent. With the strategy `random_one` it is one of these. A custom reply, a forward and the articles
+    /// of a material are shown as they are written down: nobody is asked for them.
     replies: Vec<SentView>,
     /// The plugin that answers because no handler does.
     #[schema(value_type = Option<String>)]
@@ -109,6 +110,9 @@ struct SentView {
 }
 
 /// Tries a message: says which rule of which handler matches, why the others do not, and what would be answered.
+///
+/// Custom rules are asked, and see the message as if it had come. Custom replies are not: the answer names the plugin's
+/// handler that would be. Nothing is sent, forwarded or kept in the message log, and no user is noted.
 #[utoipa::path(post, operation_id = "test_handlers", path = "/apps/{app}/handlers/test", tag = "handlers", params(("app" = String, Path)), request_body = Trial,
     responses((status = 200, description = "Done", body = TrialView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(in crate::http::admin) async fn test(
@@ -120,8 +124,11 @@ pub(in crate::http::admin) async fn test(
     caller.require(Some(&app), PERMISSION)?;
     let account = state.accounts.find(&app).ok_or_else(|| Problem::not_found("app", &app))?;
     let now = trial.now.map_or_else(|| state.clock.now(), |at| u64::try_from(at.as_second()).unwrap_or(0));
-    let message = trial.message.read(now).map_err(|error| super::super::invalid(vec![error]))?;
-    let explanation = state.dispatcher.explain(&account, &message, now).await;
+    let raw = trial.message.raw(now).map_err(|error| super::super::invalid(vec![error]))?;
+    let field = if trial.message.xml.is_some() { "message.xml" } else { "message" };
+    let message =
+        Message::parse(&raw).map_err(|error| super::super::invalid(vec![FieldError::new(field, error.to_string())]))?;
+    let explanation = state.dispatcher.explain(&account, &message, &raw, now).await;
     let matched = explanation.matched;
     let replies = matched.as_ref().map(|matched| sent(&matched.handler)).unwrap_or_default();
     Ok(Json(TrialView {
@@ -135,25 +142,25 @@ pub(in crate::http::admin) async fn test(
 
 impl TrialMessage {
     /// The message as it would come from WeChat.
-    fn read(self, now: u64) -> Result<Message, FieldError> {
+    fn raw(&self, now: u64) -> Result<String, FieldError> {
         if let Some(xml) = &self.xml {
             let others = [&self.msg_type, &self.content, &self.event, &self.key, &self.openid];
             if others.into_iter().any(Option::is_some) {
                 return Err(FieldError::new("message.xml", "either this or the other fields"));
             }
-            return Message::parse(xml).map_err(|error| FieldError::new("message.xml", error.to_string()));
+            return Ok(xml.clone());
         }
-        let Some(msg_type) = self.msg_type else {
+        let Some(msg_type) = &self.msg_type else {
             return Err(FieldError::new("message.type", "needed, unless there is `xml`"));
         };
         if msg_type == "event" && self.event.is_none() {
             return Err(FieldError::new("message.event", "an event needs its name"));
         }
         let body = json!({
-            "ToUserName": "gh_test", "FromUserName": self.openid.unwrap_or_else(|| "oTest".to_owned()), "CreateTime": now,
+            "ToUserName": "gh_test", "FromUserName": self.openid.as_deref().unwrap_or("oTest"), "CreateTime": now,
             "MsgType": msg_type, "Content": self.content, "Event": self.event, "EventKey": self.key,
         });
-        Message::parse(&body.to_string()).map_err(|error| FieldError::new("message", error.to_string()))
+        Ok(body.to_string())
     }
 }
 
