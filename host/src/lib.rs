@@ -5,19 +5,13 @@
 //!
 //! | floor | |
 //! |---|---|
-//! | 3 | [`storage`]: SQL |
-//! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
-//! | 4 | [`accounts`]: the apps in memory; [`plugins`]: the plugin platform |
-//! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
-//! | 5 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
-//! | 5 | [`dispatch`]: one message in, one reply out |
-//! | 6 | [`dispatch`]: one message in, one reply out |
-//! | 6 | [`http`]: the doors |
-//! | 7 | [`http`]: the doors |
-//! | 7 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
-//! | 8 | [`cli`], [`telemetry`]: the command |
-//! | 8 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 9 | [`cli`], [`telemetry`]: the command |
+//! | 8 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
+//! | 7 | [`http`]: the doors |
+//! | 6 | [`dispatch`]: one message in, one reply out |
+//! | 5 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
+//! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |

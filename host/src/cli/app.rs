@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     config::Overrides,
-    model::{App, AppType, EncodingMode, PluginTarget},
+    model::{Ability, App, AppType, EncodingMode, LateReply, PluginTarget},
     secret::Secret,
+    time,
 };
 
 #[derive(Debug, Subcommand)]
@@ -54,7 +55,7 @@ pub(super) struct AddArgs {
     /// For people; the name without
     #[arg(long)]
     title: Option<String>,
-    /// The key to WeChat's API
+    /// The key to WeChat's API: for customer-service messages and users' profiles
     #[arg(long, env = "WECHAT_APPSECRET", hide_env_values = true)]
     appsecret: Option<String>,
     /// Token of the message server (令牌)
@@ -66,9 +67,19 @@ pub(super) struct AddArgs {
     /// 43 letters or digits
     #[arg(long, env = "WECHAT_ENCODING_AES_KEY", hide_env_values = true)]
     encoding_aes_key: Option<String>,
-    /// The plugin that answers: `greeter` or `greeter/vip`
-    #[arg(long)]
+    /// The plugin that answers what no rule matches: `greeter` or `greeter/vip`
+    #[arg(long, value_name = "PLUGIN")]
     message_handler: Option<PluginTarget>,
+    /// What becomes of an answer that takes longer than WeChat waits: `join` (its next try gets it), `customer_service`
+    /// (sent as such a message) or `drop`
+    #[arg(long, value_name = "WHAT", default_value = "join")]
+    late_reply: LateReply,
+    /// Keep what users send in the message log
+    #[arg(long)]
+    log_messages: bool,
+    /// Keep the answers in the message log
+    #[arg(long)]
+    log_replies: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -77,30 +88,12 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
     let store = settings.store().await?;
     match command {
         AppCommand::Add(args) => {
-            let mut app = App::new(args.name, args.app_type, args.appid);
-            if let Some(title) = args.title {
-                app.title = title;
-            }
-            app.appsecret = args.appsecret.map(Secret::new);
-            app.token = args.token.map(Secret::new);
-            app.encoding_mode = args.encoding_mode;
-            app.encoding_aes_key = args.encoding_aes_key.map(Secret::new);
-            app.message_handler = args.message_handler;
+            let output = args.output;
+            let app = App::from(args);
             super::refuse(app.check())?;
             let public_url = settings.load(Overrides::default())?.public_url;
             let app = store.apps().insert(&app).await?;
-            args.output.print(&view(&app), || {
-                let address = format!("its address at WeChat (服务器地址) is {public_url}/wechat/{}/", app.name);
-                if app.token.is_some() {
-                    format!("added; {address}")
-                } else {
-                    format!(
-                        "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{}, or \
-                         remove the app and add it again with WECHAT_TOKEN set; then {address}",
-                        app.name
-                    )
-                }
-            })?;
+            output.print(&view(&app), || added(&app, &public_url))?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;
@@ -124,10 +117,9 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
         }
         AppCommand::Show { name, output } => {
             let app = store.apps().find(&name).await?.with_context(|| format!("there is no app `{name}`"))?;
-            let view = view(&app);
-            output.print(&view, || {
+            output.print(&view(&app), || {
                 let rows: Vec<_> =
-                    view.as_object().into_iter().flatten().map(|(key, value)| [key.clone(), text(value)]).collect();
+                    fields(&app).into_iter().map(|(field, value)| [field.to_owned(), text(&value)]).collect();
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
@@ -141,6 +133,44 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
     Ok(())
 }
 
+impl From<AddArgs> for App {
+    fn from(args: AddArgs) -> Self {
+        let mut app = Self::new(args.name, args.app_type, args.appid);
+        if let Some(title) = args.title {
+            app.title = title;
+        }
+        app.appsecret = args.appsecret.map(Secret::new);
+        app.token = args.token.map(Secret::new);
+        app.encoding_mode = args.encoding_mode;
+        app.encoding_aes_key = args.encoding_aes_key.map(Secret::new);
+        app.message_handler = args.message_handler;
+        app.settings.late_reply = args.late_reply;
+        app.settings.log_messages = args.log_messages;
+        app.settings.log_replies = args.log_replies;
+        app
+    }
+}
+
+/// What is next, and what the app cannot do as it is.
+fn added(app: &App, public_url: &str) -> String {
+    let name = &app.name;
+    let address = format!("its address at WeChat (服务器地址) is {public_url}/wechat/{name}/");
+    let mut lines = vec![if app.token.is_some() {
+        format!("added; {address}")
+    } else {
+        format!(
+            "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{name}, or remove the \
+             app and add it again with WECHAT_TOKEN set; then {address}"
+        )
+    }];
+    if app.settings.late_reply == LateReply::CustomerService
+        && let Err(inability) = app.may(Ability::CustomerService)
+    {
+        lines.push(format!("late answers reach nobody yet: {inability}"));
+    }
+    lines.join("\n")
+}
+
 fn confirmed(name: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
@@ -151,36 +181,52 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
     Ok(line.trim() == name)
 }
 
+/// A value in a column of its own.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        Value::Object(secret) if secret.contains_key("set") => {
-            if secret.get("set") == Some(&Value::Bool(true)) {
-                "set".to_owned()
-            } else {
-                "not set".to_owned()
-            }
-        }
+        Value::String(text) if !text.is_empty() => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(values) if !values.is_empty() => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Null | Value::String(_) | Value::Array(_) => "-".to_owned(),
+        Value::Object(secret) if secret.get("set") == Some(&Value::Bool(true)) => "set".to_owned(),
+        Value::Object(secret) if secret.contains_key("set") => "not set".to_owned(),
         other => other.to_string(),
     }
 }
 
-fn view(app: &App) -> Value {
+/// What there is to show of an app, in an order for people. As the admin API names it, but for what it takes a running
+/// server to know.
+fn fields(app: &App) -> Vec<(&'static str, Value)> {
     let set = |secret: &Option<Secret>| json!({ "set": secret.is_some() });
-    json!({
-        "name": app.name,
-        "title": app.title,
-        "type": app.app_type,
-        "appid": app.appid,
-        "verified": app.verified,
-        "appsecret": set(&app.appsecret),
-        "token": set(&app.token),
-        "encoding_mode": app.encoding_mode,
-        "encoding_aes_key": set(&app.encoding_aes_key),
-        "previous_encoding_aes_key": set(&app.previous_encoding_aes_key),
-        "message_handler": app.message_handler,
-        "order_hook": app.order_hook,
-        "settings": app.settings,
-    })
+    let settings = &app.settings;
+    vec![
+        ("name", json!(app.name)),
+        ("title", json!(app.title)),
+        ("description", json!(app.description)),
+        ("type", json!(app.app_type)),
+        ("appid", json!(app.appid)),
+        ("verified", json!(app.verified)),
+        ("appsecret", set(&app.appsecret)),
+        ("token", set(&app.token)),
+        ("encoding_mode", json!(app.encoding_mode)),
+        ("encoding_aes_key", set(&app.encoding_aes_key)),
+        ("previous_encoding_aes_key", set(&app.previous_encoding_aes_key)),
+        ("message_handler", json!(app.message_handler)),
+        ("order_hook", json!(app.order_hook)),
+        ("late_reply", json!(settings.late_reply)),
+        ("log_messages", json!(settings.log_messages)),
+        ("log_replies", json!(settings.log_replies)),
+        ("log_raw", json!(settings.log_raw)),
+        ("message_observers", json!(settings.message_observers)),
+        ("forward_hosts", json!(settings.forward_hosts)),
+        ("access_token_source", json!(settings.access_token_source)),
+        ("access_token_url", json!(settings.access_token_url)),
+        ("created_at", json!(time::rfc3339(app.created_at))),
+        ("updated_at", json!(time::rfc3339(app.updated_at))),
+    ]
+}
+
+fn view(app: &App) -> Value {
+    fields(app).into_iter().collect()
 }

@@ -5,7 +5,15 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{SettingsArgs, output::OutputArgs, plugin};
-use crate::{clock::Clock, config::Overrides, server};
+use crate::{
+    clock::Clock,
+    config::{Config, Overrides},
+    model::App,
+    plugins::Plugins,
+    secret::SecretKey,
+    server,
+    storage::{Store, StoreError},
+};
 
 /// What was looked at and how it is.
 #[derive(Debug, Serialize)]
@@ -15,8 +23,19 @@ struct Finding {
     detail: String,
 }
 
+impl Finding {
+    fn good(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), ok: true, detail: detail.into() }
+    }
+
+    fn bad(part: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { part: part.into(), ok: false, detail: detail.into() }
+    }
+}
+
 pub(super) async fn run(settings: &SettingsArgs, output: OutputArgs) -> anyhow::Result<ExitCode> {
-    let findings = findings(settings).await;
+    let mut findings = Vec::new();
+    check(settings, &mut findings).await;
     let ok = findings.iter().all(|finding| finding.ok);
     output.print(&serde_json::json!({ "ok": ok, "findings": findings }), || {
         let lines = findings.iter().map(|finding| {
@@ -27,40 +46,64 @@ pub(super) async fn run(settings: &SettingsArgs, output: OutputArgs) -> anyhow::
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn findings(settings: &SettingsArgs) -> Vec<Finding> {
-    let good = |part: &str, detail: String| Finding { part: part.to_owned(), ok: true, detail };
-    let bad = |part: &str, detail: String| Finding { part: part.to_owned(), ok: false, detail };
+/// As far as one part can be looked at without the one before it.
+async fn check(settings: &SettingsArgs, findings: &mut Vec<Finding>) {
     let config = match settings.load(Overrides::default()) {
         Ok(config) => config,
-        Err(error) => return vec![bad("configuration", format!("{error:#}"))],
+        Err(error) => return findings.push(Finding::bad("configuration", format!("{error:#}"))),
     };
-    let mut findings = vec![good("configuration", "every key and value is known".to_owned())];
+    findings.push(Finding::good("configuration", "every key and value is known"));
     let (store, key) = match server::open_store(&config, Clock::system()).await {
         Ok(opened) => opened,
-        Err(error) => {
-            findings.push(bad("database", format!("{error:#}")));
-            return findings;
-        }
+        Err(error) => return findings.push(Finding::bad("database", format!("{error:#}"))),
     };
-    match store.apps().list().await {
-        Ok(apps) => findings.push(good("database", format!("up to date, {} apps", apps.len()))),
-        Err(error) => findings.push(bad("database", error.to_string())),
-    }
-    match plugin::loaded(&config, store.clone(), &key).await {
-        Ok(plugins) => {
-            let folder = config.plugins_dir.display();
-            findings.push(good("plugins", format!("{} in {folder}", plugins.list().len())));
-            for plugin in plugins.list() {
-                let part = format!("plugin {}", plugin.name);
-                findings.push(match (&plugin.error, &plugin.loaded) {
-                    (Some(error), _) => bad(&part, error.to_string()),
-                    (None, Some(loaded)) => good(&part, loaded.description.version.clone()),
-                    (None, None) => bad(&part, "not loaded".to_owned()),
-                });
-            }
-        }
-        Err(error) => findings.push(bad("plugins", format!("{error:#}"))),
+    if let Err(error) = check_contents(&config, &store, &key, findings).await {
+        findings.push(Finding::bad("database", error.to_string()));
     }
     store.close().await;
-    findings
+}
+
+async fn check_contents(
+    config: &Config,
+    store: &Store,
+    key: &SecretKey,
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    let apps = store.apps().list().await?;
+    findings.push(Finding::good("database", format!("up to date, {} apps", apps.len())));
+    match plugin::loaded(config, store.clone(), key).await {
+        Ok(plugins) => {
+            check_plugins(config, &plugins, findings);
+            for app in apps {
+                let lacking = lacking(store, &plugins, &app).await?;
+                let part = format!("app {}", app.name);
+                findings.extend(lacking.into_iter().map(|lacking| Finding::bad(&part, lacking)));
+            }
+        }
+        Err(error) => findings.push(Finding::bad("plugins", format!("{error:#}"))),
+    }
+    Ok(())
+}
+
+fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>) {
+    let list = plugins.list();
+    findings.push(Finding::good("plugins", format!("{} in {}", list.len(), config.plugins_dir.display())));
+    for plugin in list {
+        let part = format!("plugin {}", plugin.name);
+        findings.push(match (&plugin.error, &plugin.loaded) {
+            (Some(error), _) => Finding::bad(part, error.to_string()),
+            (None, Some(loaded)) => Finding::good(part, loaded.description.version.clone()),
+            (None, None) => Finding::bad(part, "not loaded"),
+        });
+    }
+}
+
+/// What an app and its handlers name in plugins and would not find there. Handlers that are switched off name nothing.
+async fn lacking(store: &Store, plugins: &Plugins, app: &App) -> Result<Vec<String>, StoreError> {
+    let mut lacking = plugins.lacking_in_app(app);
+    for handler in store.handlers().list(&app.name).await?.iter().filter(|handler| handler.enabled) {
+        let named = plugins.lacking_in_handler(handler).into_iter();
+        lacking.extend(named.map(|lacking| format!("handler `{}`: {lacking}", handler.name)));
+    }
+    Ok(lacking)
 }

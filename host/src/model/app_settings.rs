@@ -1,5 +1,7 @@
 //! Settings of an app that nothing is looked up by: a new one needs no migration, only a default.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FieldError, PluginTarget};
@@ -61,6 +63,31 @@ pub enum LateReply {
     Drop,
 }
 
+/// Nothing of this name becomes of a late answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("one of join, customer_service, drop")]
+pub struct UnknownLateReply;
+
+impl LateReply {
+    /// The text in JSON and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::CustomerService => "customer_service",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl FromStr for LateReply {
+    type Err = UnknownLateReply;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Join, Self::CustomerService, Self::Drop];
+        all.into_iter().find(|late_reply| late_reply.as_str() == text).ok_or(UnknownLateReply)
+    }
+}
+
 /// Where an app's access token comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,5 +135,19 @@ impl AppSettings {
             return wrong("an http or https URL");
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_of_late_answers_has_one_text_everywhere() {
+        for late_reply in [LateReply::Join, LateReply::CustomerService, LateReply::Drop] {
+            assert_eq!(late_reply.as_str().parse(), Ok(late_reply));
+            assert_eq!(serde_json::to_value(late_reply).unwrap(), late_reply.as_str());
+        }
+        assert_eq!("later".parse::<LateReply>(), Err(UnknownLateReply));
     }
 }

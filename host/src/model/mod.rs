@@ -21,7 +21,7 @@ pub use ability::Inability;
 pub use access_token::AccessToken;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
-pub use app_settings::{AccessTokenSource, AppSettings, LateReply};
+pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};

@@ -5,6 +5,7 @@
 //! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
 //!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` stands between
 //!   the protocol's types and the WIT's.
+//! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
 mod bindings;
@@ -20,6 +21,7 @@ mod folder;
 mod host;
 mod instance;
 pub mod limits;
+mod named;
 mod output;
 mod registry;
 mod statistics;

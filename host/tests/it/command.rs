@@ -7,6 +7,13 @@ use std::{
 
 use serde_json::Value;
 
+use weft::{
+    clock::Clock,
+    config::Config,
+    model::{Handler, ReplyContent, ReplyTemplate},
+    server::open_store,
+};
+
 use crate::support::guests;
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
@@ -57,6 +64,30 @@ fn an_app_without_a_token_is_told_to_get_one_before_its_address_is_of_use() {
 }
 
 #[test]
+fn the_settings_of_an_app_are_shown_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = [
+        &["app", "add", "shop", "--type", "service", "--appid", "wx1", "--token", "sometoken"][..],
+        &["--late-reply", "customer_service", "--log-messages"],
+    ];
+    let added = String::from_utf8(weft(folder.path(), &add.concat()).stdout).unwrap();
+    assert!(added.contains("late answers reach nobody yet: the app has no appsecret"), "{added}");
+    let shown = String::from_utf8(weft(folder.path(), &["app", "show", "shop"]).stdout).unwrap();
+    let value = |field| {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        shown.lines().map(words).find(|words| words[0] == field).unwrap()[1..].join(" ")
+    };
+    let fields = ["late_reply", "log_messages", "log_replies", "forward_hosts", "token", "appsecret"];
+    assert_eq!(fields.map(value), ["customer_service", "yes", "no", "-", "set", "not set"], "{shown}");
+    let json = json(&weft(folder.path(), &["app", "show", "shop", "--json"]));
+    assert_eq!((&json["late_reply"], &json["log_messages"]), (&"customer_service".into(), &true.into()));
+    let refused =
+        weft(folder.path(), &["app", "add", "a", "--type", "service", "--appid", "wx1", "--late-reply", "never"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("one of join, customer_service, drop"));
+}
+
+#[test]
 fn a_token_is_printed_once_and_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let created = json(&weft(folder.path(), &["token", "create", "--name", "ci", "--json"]));
@@ -93,6 +124,40 @@ async fn check_tells_what_is_wrong_and_exits_1() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("weft.toml") && text.contains("reply_deadline_ms"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_names_the_plugins_that_apps_and_rules_want_and_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--message-handler", "greeter/vip"];
+    assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
+    add_handler(folder.path()).await;
+    let check = || {
+        let output = weft(folder.path(), &["check"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = check();
+    assert_eq!(code, Some(1), "{text}");
+    for lacking in ["message_handler: plugin `greeter`", "handler `vips`: replies[0].handler: plugin `greeter`"] {
+        assert!(
+            text.lines().any(|line| line.starts_with(&format!("FAILED app shop: {lacking} is not loaded"))),
+            "{text}"
+        );
+    }
+    std::fs::write(folder.path().join("plugins/greeter.wasm"), guests::greeter().await).unwrap();
+    let (code, text) = check();
+    assert_eq!((code, text.contains("app shop")), (Some(0), false), "{text}");
+}
+
+/// A handler of the app `shop` that a plugin answers, in the database that `weft` has made in `folder`.
+async fn add_handler(folder: &Path) {
+    let config = Config { data_dir: folder.join("data"), ..Config::default() };
+    let (store, _) = open_store(&config, Clock::system()).await.unwrap();
+    let mut handler = Handler::new("shop", "vips");
+    let content = ReplyContent::Custom("greeter/vip".parse().unwrap());
+    handler.replies = vec![ReplyTemplate { weight: 0, content }];
+    store.handlers().insert(&handler).await.unwrap();
+    store.close().await;
 }
 
 #[test]

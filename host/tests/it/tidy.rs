@@ -11,6 +11,9 @@ const LINES: usize = 600;
 /// Names that say nothing of what is inside.
 const DRAWERS: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "types", "prelude"];
 
+/// How the lines of a README begin that people type.
+const COMMANDS: &[&str] = &["cargo ", "cp ", "curl ", "export ", "rustup ", "weft ", "WEFT_"];
+
 #[test]
 fn every_source_file_says_what_it_is_for_and_fits_in_a_head() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -43,10 +46,8 @@ fn the_readmes_name_the_same_commands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let commands = |name: &str| {
         let text = fs::read_to_string(root.join(name)).unwrap();
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| ["cargo ", "weft ", "WEFT_", "cp "].iter().any(|start| line.starts_with(start)));
+        let is_command = |line: &&str| COMMANDS.iter().any(|start| line.starts_with(start));
+        let lines = text.lines().map(str::trim).filter(is_command);
         lines.map(|line| line.split('#').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
     let english = commands("README.md");

@@ -8,7 +8,6 @@ use super::{
     auth::Caller,
     change::Change,
     page::{Page, PageQuery},
-    target_warnings::{Kind, target_warning},
 };
 use crate::{
     http::{
@@ -297,10 +296,7 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
     if gets_messages && app.token.is_none() {
         warnings.push("token: the app takes no messages until it has one".to_owned());
     }
-    let named = [("message_handler", Kind::Handler, &app.message_handler), ("order_hook", Kind::Hook, &app.order_hook)];
-    for (field, kind, target) in named {
-        warnings.extend(target.as_ref().and_then(|target| target_warning(state, &app.name, field, kind, target)));
-    }
+    warnings.extend(state.plugins.lacking_in_app(app));
     warnings
 }
 

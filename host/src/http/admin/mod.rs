@@ -9,7 +9,6 @@ mod message_log_export;
 mod message_logs;
 mod page;
 mod plugins;
-mod target_warnings;
 mod tokens;
 mod users;
 

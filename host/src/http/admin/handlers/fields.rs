@@ -5,16 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{
-        AppState,
-        admin::{
-            change::Change,
-            target_warnings::{Kind, target_warning},
-        },
-    },
+    http::{AppState, admin::change::Change},
     model::{
-        Condition, FieldError, Handler, HandlerSource, ReplyContent, ReplyFields, ReplyStrategy, ReplyTemplate, Rule,
-        RuleFields, read_replies, read_rules,
+        FieldError, Handler, HandlerSource, ReplyFields, ReplyStrategy, ReplyTemplate, Rule, RuleFields, read_replies,
+        read_rules,
     },
     time,
 };
@@ -149,14 +143,6 @@ pub(super) fn warnings(state: &AppState, handler: &Handler) -> Vec<String> {
     if handler.rules.is_empty() {
         warnings.push("rules: without one the handler matches nothing".to_owned());
     }
-    let app = &handler.app;
-    warnings.extend(handler.rules.iter().enumerate().filter_map(|(index, rule)| {
-        let Condition::Custom(target) = &rule.condition else { return None };
-        target_warning(state, app, &format!("rules[{index}].handler"), Kind::Rule, target)
-    }));
-    warnings.extend(handler.replies.iter().enumerate().filter_map(|(index, reply)| {
-        let ReplyContent::Custom(target) = &reply.content else { return None };
-        target_warning(state, app, &format!("replies[{index}].handler"), Kind::Handler, target)
-    }));
+    warnings.extend(state.plugins.lacking_in_handler(handler));
     warnings
 }
