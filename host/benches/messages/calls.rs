@@ -2,6 +2,8 @@
 //! a fresh sandbox costs.
 
 use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -72,12 +74,73 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
         Row { name: "greeter (prototype 8.6 µs)", samples: greeter_cpu, prototype: "3.6" },
     ];
     println!("{}", table("CPU time per call, one thread", Unit::Microseconds, &rows));
+    between_requests(effort, &one, &bare, &greeter)?;
     let rows = [
         Row { name: "greeter, one thread", samples: alone, prototype: "1.0" },
         Row { name: "greeter, two threads", samples: together, prototype: "1.7" },
     ];
     println!("{}", table("calls a second", Unit::PerSecond, &rows));
     Ok(())
+}
+
+/// The same calls with the kernel at work before each, as between two messages of a server: what a call finds in the
+/// caches then is what it finds in production.
+fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Greeter) -> anyhow::Result<()> {
+    let calls = effort.calls;
+    let mut wire = Wire::new()?;
+    let (mut bare_cpu, mut greeter_cpu) = (Samples::default(), Samples::default());
+    for round in 0..=effort.rounds {
+        let nothing = cpu_time(calls, || (0..calls).try_for_each(|_| wire.exchange()))?;
+        let bare = cpu_time(calls, || {
+            (0..calls).try_for_each(|_| {
+                wire.exchange()?;
+                runtime.block_on(bare.calls(1))
+            })
+        })?;
+        let greeter = cpu_time(calls, || {
+            (0..calls).try_for_each(|_| {
+                wire.exchange()?;
+                runtime.block_on(greeter.calls(1))
+            })
+        })?;
+        if round > 0 {
+            bare_cpu.push(bare.saturating_sub(nothing));
+            greeter_cpu.push(greeter.saturating_sub(nothing));
+        }
+    }
+    let rows = [
+        Row { name: "bare component", samples: bare_cpu, prototype: "-" },
+        Row { name: "greeter", samples: greeter_cpu, prototype: "-" },
+    ];
+    println!("{}", table("the same between two requests", Unit::Microseconds, &rows));
+    Ok(())
+}
+
+/// Both ends of a loopback connection.
+struct Wire {
+    client: TcpStream,
+    server: TcpStream,
+}
+
+impl Wire {
+    fn new() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let client = TcpStream::connect(listener.local_addr()?)?;
+        let (server, _) = listener.accept()?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        Ok(Self { client, server })
+    }
+
+    /// A request of a message's size, and an answer.
+    fn exchange(&mut self) -> anyhow::Result<()> {
+        let mut bytes = [7; 600];
+        self.client.write_all(&bytes)?;
+        self.server.read_exact(&mut bytes)?;
+        self.server.write_all(&bytes)?;
+        self.client.read_exact(&mut bytes)?;
+        Ok(())
+    }
 }
 
 /// Of one of `calls`: CPU time where the system tells it, and wall clock elsewhere.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use weft::simulator::{Incoming, Sender, Settings};
 use weft_wechat::{account::EncodingMode, envelope, message, signature};
 
-use super::server::{AES_KEY, CONSTANT, TOKEN, appid};
+use super::server::{AES_KEY, CONSTANT, RULE_REPLY, TOKEN, appid};
 
 const OPENID: &str = "oBenchUser0123456789abcdefgh";
 const ORIGINAL_ID: &str = "gh_0123456789ab";
@@ -20,14 +20,18 @@ pub(crate) enum Endpoint {
     Constant,
     /// The webhook of an app that no plugin answers.
     Silent,
+    /// The webhook of an app that a rule answers.
+    Rule,
     /// The webhook of an app that the greeter answers.
     Plain,
     /// The same, encrypted both ways.
     Safe,
+    /// The greeter, with the message and the answer kept in the message log.
+    Logged,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 4] = [Self::Constant, Self::Silent, Self::Plain, Self::Safe];
+    pub(crate) const ALL: [Self; 6] = [Self::Constant, Self::Silent, Self::Rule, Self::Plain, Self::Safe, Self::Logged];
 
     fn path(self) -> String {
         match self {
@@ -40,8 +44,10 @@ impl Endpoint {
         match self {
             Self::Constant => "constant",
             Self::Silent => "silent",
+            Self::Rule => "rule",
             Self::Plain => "plain",
             Self::Safe => "safe",
+            Self::Logged => "logged",
         }
     }
 
@@ -93,7 +99,8 @@ pub(crate) fn check(endpoint: Endpoint, request: &Request, body: &str) -> anyhow
     match endpoint {
         Endpoint::Constant => ensure!(body == CONSTANT, wrong()),
         Endpoint::Silent => ensure!(body.is_empty(), wrong()),
-        Endpoint::Plain => ensure!(greets(body, &request.text), wrong()),
+        Endpoint::Rule => ensure!(element(body, "Content").as_deref() == Some(RULE_REPLY), wrong()),
+        Endpoint::Plain | Endpoint::Logged => ensure!(greets(body, &request.text), wrong()),
         Endpoint::Safe => {
             let xml = unseal(endpoint, body).with_context(wrong)?;
             ensure!(greets(&xml, &request.text), wrong());

@@ -7,7 +7,7 @@ pub(crate) const NOTES: &str = "\
 best, median: of the rounds. Absolute figures say as much about the machine as about Weft, and
 are not portable. ratio: to the first row of the table. Compare the ratios, and take them on a
 machine that does nothing else. prototype: the ratio that a throw-away prototype reached before
-Weft was written; * with a fixed reply, which is the nearest to it.
+Weft was written, where it did the same.
 ";
 
 /// One figure a round.

@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use weft::{
     clock::Clock,
     config::Config,
-    model::{App, AppType, EncodingMode},
+    model::{App, AppType, Condition, EncodingMode, Handler, ReplyContent},
     plugins::{Plugins, Watcher},
     secret::Secret,
     server::Server,
 };
+use weft_wechat::reply::Reply;
 
 /// Makes this program a server; its kind follows.
 pub(crate) const ARGUMENT: &str = "--serve";
@@ -31,6 +32,9 @@ pub(crate) const CONSTANT: &str = "success";
 pub(crate) const TOKEN: &str = "benchtoken";
 /// Of every app here.
 pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+/// What the rule answers.
+pub(crate) const RULE_REPLY: &str = "A rule answers / 规则回复";
 
 /// The handler that the apps name.
 pub(crate) const HANDLER: &str = "greeter/greet";
@@ -99,15 +103,30 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
     load(&state.plugins).await?;
     for (name, mode, handler) in [
         ("silent", EncodingMode::Plain, None),
+        ("rule", EncodingMode::Plain, None),
         ("plain", EncodingMode::Plain, Some(HANDLER)),
         ("safe", EncodingMode::Safe, Some(HANDLER)),
+        ("logged", EncodingMode::Plain, Some(HANDLER)),
     ] {
-        state.store.apps().insert(&app(name, mode, handler)?).await?;
+        let mut app = app(name, mode, handler)?;
+        app.settings.log_messages = name == "logged";
+        app.settings.log_replies = name == "logged";
+        state.store.apps().insert(&app).await?;
     }
+    state.store.handlers().insert(&rule()).await?;
     state.accounts.refresh().await?;
     print_address(server.address()?)?;
     server.run(stop).await;
     Ok(())
+}
+
+/// Answers every message of the load.
+fn rule() -> Handler {
+    Handler {
+        rules: vec![Condition::Contain("message".to_owned()).into()],
+        replies: vec![ReplyContent::Static(Reply::Text(RULE_REPLY.to_owned())).into()],
+        ..Handler::new("rule", "rule")
+    }
 }
 
 /// Loads the plugins; makes sure that every one runs, and that there is one.

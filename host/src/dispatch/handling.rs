@@ -159,7 +159,7 @@ impl Handling {
     ) -> Answered {
         let plan = Plan::of(handler, rand::random());
         for template in plan.by_customer_service {
-            if let Err(error) = self.send(answerer, template, asking, entries).await {
+            if let Err(error) = Box::pin(self.send(answerer, template, asking, entries)).await {
                 if handler.stop_on_exception {
                     return Answered::of(Err(error), Via::Passive);
                 }
@@ -215,7 +215,7 @@ impl Handling {
             }
         }
         if let Some(reply) = &answered.reply {
-            let outcome = self.send_late(reply).await;
+            let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }
         log.record_as_configured(entries).await;

@@ -54,9 +54,10 @@ impl Replies {
     pub(super) async fn of(&self, content: &ReplyContent, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
         let reply = match content {
             ReplyContent::Static(reply) => Some(reply.clone()),
-            ReplyContent::Material { media_id } => Some(self.articles(media_id, asking.account).await?),
+            // What is rare is boxed: its state would make every message's larger, by many pages.
+            ReplyContent::Material { media_id } => Some(Box::pin(self.articles(media_id, asking.account)).await?),
             ReplyContent::Custom(target) => return self.of_plugin(target, asking).await,
-            ReplyContent::Forward { url, pass_query } => self.of_server(url, *pass_query, asking).await?,
+            ReplyContent::Forward { url, pass_query } => Box::pin(self.of_server(url, *pass_query, asking)).await?,
         };
         checked(reply, asking.message)
     }
