@@ -99,14 +99,14 @@ impl Handle for Handling {
             entry.raw = account.app.settings.log_raw.then(|| raw.to_string());
             entries.push(self.logged(entry, &answerer));
         }
-        let answered = self.ask(&answerer, &raw, &mut entries).await;
-        if let Some(failure) = &answered.failure {
+        let result = self.ask(&answerer, &raw, &mut entries).await;
+        if let Some(failure) = &result.failure {
             self.report(failure);
         }
-        self.answer(fate, &answerer, &answered, entries).await;
-        observed.ends(|| match answered.failure {
+        self.answer(fate, &answerer, &result, entries).await;
+        observed.ends(|| match result.failure {
             Some(failure) => Ending::Failed(failure.to_string()),
-            None => Ending::Handled(answered.reply),
+            None => Ending::Handled(result.reply),
         });
     }
 }
@@ -137,15 +137,15 @@ impl Handling {
         let message = &delivery.message;
         let query = self.query();
         let asking = Asking { account, message, delivery_id: id, raw, query: &query };
-        let mut answered = match answerer {
+        let mut result = match answerer {
             Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
             Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
         };
-        if let Some(reply) = &mut answered.reply {
+        if let Some(reply) = &mut result.reply {
             reply.fit(&message.content);
         }
-        answered
+        result
     }
 
     /// Sends all replies but the last, in their order, and gives the last. One that fails does not keep the others
@@ -199,22 +199,22 @@ impl Handling {
 
     /// Hands the answer to WeChat's tries, after its entries of the message log; when it is late for them, sends it as
     /// the app wants it.
-    async fn answer(&self, fate: Fate, answerer: &Answerer, answered: &Answered, mut entries: Vec<MessageLogEntry>) {
+    async fn answer(&self, fate: Fate, answerer: &Answerer, result: &Answered, mut entries: Vec<MessageLogEntry>) {
         let log = &self.parts.message_log;
-        let body = answered.reply.as_ref().map(|reply| self.body(reply));
+        let body = result.reply.as_ref().map(|reply| self.body(reply));
         if fate.given_up() {
             // Late already: what becomes of the answer is known only after it was sent.
             fate.answer(None).await;
         } else {
-            if let Some(reply) = &answered.reply {
-                self.log_reply(answerer, reply, answered.via, Outcome::Sent, &mut entries);
+            if let Some(reply) = &result.reply {
+                self.log_reply(answerer, reply, result.via, Outcome::Sent, &mut entries);
             }
             log.record_as_configured(std::mem::take(&mut entries)).await;
             if fate.answer(body).await {
                 return;
             }
         }
-        if let Some(reply) = &answered.reply {
+        if let Some(reply) = &result.reply {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }

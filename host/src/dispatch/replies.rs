@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long the articles of a material are remembered: they change rarely, and asking takes time that a user waits.
-const REMEMBERED: Duration = Duration::from_mins(5);
+const FRESH: Duration = Duration::from_mins(5);
 
 /// How many materials are remembered, over all apps.
 const REMEMBERED_AT_MOST: usize = 1000;
@@ -32,8 +32,12 @@ pub(super) struct Replies {
     plugins: Plugins,
     wechat: Wechat,
     forward: Forward,
-    materials: Cache<(String, String), (Instant, Arc<[Article]>)>,
+    /// By app and `media_id`.
+    materials: Cache<(String, String), Remembered>,
 }
+
+/// The articles of a material, and when they were asked for.
+type Remembered = (Instant, Arc<[Article]>);
 
 /// The message that is answered, with whose it is.
 pub(super) struct Asking<'a> {
@@ -84,7 +88,7 @@ impl Replies {
     async fn articles(&self, media_id: &str, account: &Account) -> Result<Reply, Failure> {
         let key = (account.app.name.clone(), media_id.to_owned());
         if let Some((at, articles)) = self.materials.get(&key)
-            && at.elapsed() < REMEMBERED
+            && at.elapsed() < FRESH
         {
             return Ok(Reply::News(articles.to_vec()));
         }

@@ -1,16 +1,17 @@
 //! Messages that WeChat would never send, with a right signature: they are answered, and spoil nothing for others.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use weft::simulator::Incoming;
 use weft_wechat::account::EncodingMode;
 
 use super::{Inbox, OPENID, answers, say};
 use crate::support::{ORIGINAL_ID, database::on_every_database};
 
-fn json_message(openid: &str, more: serde_json::Value) -> String {
+fn json_message(openid: &str, more: Value) -> String {
     let mut message = json!({"ToUserName": ORIGINAL_ID, "FromUserName": openid, "CreateTime": 1_700_000_000});
-    message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("{more} is no object") };
+    message.as_object_mut().unwrap().extend(more);
     message.to_string()
 }
 

@@ -85,7 +85,7 @@ impl Inbox {
 
 /// A handler with one rule that answers a text.
 fn answers(name: &str, rule: Value, text: &str) -> Value {
-    json!({"name": name, "rules": [rule], "replies": [{"type": "text", "content": text}]})
+    json!({"name": name, "rules": Value::Array(vec![rule]), "replies": [{"type": "text", "content": text}]})
 }
 
 async fn say(account: &Sender, text: &str) -> Exchange {

@@ -61,6 +61,7 @@ async fn a_trial_asks_the_plugins_rules_and_leaves_nothing_behind() {
     vip["replies"] = json!([{"type": "text", "content": "one moment", "weight": 1}, custom("guest")]);
     let vip = inbox.handler("shop", vip).await;
     inbox.handler("shop", answers("fails", custom("rules/gives_up"), "never")).await;
+    inbox.handler("shop", answers("raw", custom("rules/raw"), "never")).await;
     let trial = async |text: &str| {
         let message = json!({"message": {"type": "text", "content": text, "openid": "oTrial"}});
         let (status, answer) = inbox.app.api(Method::POST, "/apps/shop/handlers/test", Some(message)).await;
@@ -76,7 +77,10 @@ async fn a_trial_asks_the_plugins_rules_and_leaves_nothing_behind() {
     assert_eq!(matched["replies"], replies, "a custom reply is not asked");
     let nothing = trial("please").await;
     assert_eq!(nothing["matched"], Value::Null, "{nothing}");
-    assert!(nothing["handlers"][1]["why"].as_str().unwrap().contains("the rule gave up"), "{nothing}");
+    assert!(nothing["handlers"][2]["why"].as_str().unwrap().contains("the rule gave up"), "{nothing}");
+
+    let raw = trial("raw please").await;
+    assert_eq!(raw["matched"]["handler"]["name"], "raw", "a rule sees the whole message: {raw}");
 
     let (_, guest) = inbox.app.api(Method::GET, "/plugins/guest", None).await;
     assert_eq!(guest["calls"]["total"], 0, "{guest}");

@@ -79,8 +79,8 @@ async fn all_replies_go_out_in_their_order_and_one_that_fails_holds_up_none_unle
     assert_eq!(sent(&inbox)[5..], ["second", "third"]);
 
     let path = format!("/apps/shop/handlers/{}", handler["id"].as_str().unwrap());
-    let stop = json!({"stop_on_exception": true});
-    assert_eq!(inbox.app.api(Method::PATCH, &path, Some(stop)).await.0, 200);
+    let strict = json!({"stop_on_exception": true});
+    assert_eq!(inbox.app.api(Method::PATCH, &path, Some(strict)).await.0, 200);
     let stopped = say(&shop, "error").await;
     assert_eq!((stopped.status, stopped.body.as_str()), (200, ""));
     assert_eq!(sent(&inbox)[7..], ["first"]);

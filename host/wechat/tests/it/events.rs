@@ -28,6 +28,29 @@ fn a_subscription_without_qr_code_has_no_scene() {
 }
 
 #[test]
+fn a_key_is_told_of_every_event_that_has_one() {
+    let key = |name: &str, elements: &str| event(name, elements).key().map(str::to_owned);
+    for name in [
+        "subscribe",
+        "SCAN",
+        "CLICK",
+        "VIEW",
+        "view_miniprogram",
+        "scancode_push",
+        "scancode_waitmsg",
+        "pic_sysphoto",
+        "pic_photo_or_album",
+        "pic_weixin",
+        "location_select",
+        "brand_new",
+    ] {
+        assert_eq!(key(name, "<EventKey>qrscene_k</EventKey>").as_deref(), Some("qrscene_k"), "{name}");
+        assert_eq!(key(name, "<EventKey></EventKey>"), None, "{name}");
+    }
+    assert_eq!(key("unsubscribe", "<EventKey>k</EventKey>"), None);
+}
+
+#[test]
 fn events_of_menus_and_scans_have_their_key() {
     let key = "<EventKey>K</EventKey>";
     let both = "<EventKey>K</EventKey><MenuId>9</MenuId>";

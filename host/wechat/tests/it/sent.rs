@@ -1,7 +1,7 @@
-//! Reads a reply back from its XML, as WeChat would, and says what XML can carry of one. The fuzz
-//! targets use it too.
+//! Reads a reply back from its XML, with who it goes to, and says what XML can carry of one. The fuzz targets use it
+//! too.
 
-use weft_wechat::message::{Field, fields};
+use weft_wechat::message::fields;
 use weft_wechat::reply::{Article, MAX_ARTICLES, MAX_TEXT, Music, Reply, Video};
 
 /// A reply as it was sent.
@@ -13,49 +13,13 @@ pub(crate) struct Sent {
     pub(crate) reply: Reply,
 }
 
-/// Reads the XML of a reply; `None` when an element is missing, stands twice, or should not be there.
+/// Reads the XML of a reply; `None` when it is none, or does not begin as every reply does.
 pub(crate) fn read(xml: &str) -> Option<Sent> {
     let mut fields = fields(xml).ok()?.into_iter();
     let mut next = |path: &str| fields.next().filter(|field| field.path == path).map(|field| field.value);
     let (to, from) = (next("ToUserName")?, next("FromUserName")?);
     let created_at = next("CreateTime")?.parse().ok()?;
-    let reply = match next("MsgType")?.as_str() {
-        "text" => Reply::Text(next("Content")?),
-        "image" => Reply::Image(next("Image/MediaId")?),
-        "voice" => Reply::Voice(next("Voice/MediaId")?),
-        "video" => Reply::Video(Video {
-            media_id: next("Video/MediaId")?,
-            title: next("Video/Title")?,
-            description: next("Video/Description")?,
-        }),
-        "music" => Reply::Music(Music {
-            title: next("Music/Title")?,
-            description: next("Music/Description")?,
-            music_url: next("Music/MusicUrl")?,
-            hq_music_url: next("Music/HQMusicUrl")?,
-            thumb_media_id: next("Music/ThumbMediaId")?,
-        }),
-        "news" => match next("ArticleCount")?.parse().ok()? {
-            0_usize => next("Articles").map(|_| Reply::News(Vec::new()))?,
-            count => Reply::News((0..count).map(|_| article(&mut next)).collect::<Option<_>>()?),
-        },
-        "transfer_customer_service" => {
-            let account = fields.next();
-            let named = account.as_ref().is_none_or(|field| field.path == "TransInfo/KfAccount");
-            Reply::TransferCustomerService(named.then_some(account)?.map(|Field { value, .. }| value))
-        }
-        _ => return None,
-    };
-    fields.next().is_none().then_some(Sent { to, from, created_at, reply })
-}
-
-fn article(next: &mut impl FnMut(&str) -> Option<String>) -> Option<Article> {
-    Some(Article {
-        title: next("Articles/item/Title")?,
-        description: next("Articles/item/Description")?,
-        pic_url: next("Articles/item/PicUrl")?,
-        url: next("Articles/item/Url")?,
-    })
+    Some(Sent { to, from, created_at, reply: Reply::parse(xml).ok()? })
 }
 
 /// What is left of a text in XML.

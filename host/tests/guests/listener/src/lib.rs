@@ -2,12 +2,19 @@
 
 use std::{hint::black_box, time::Duration};
 
-use weft_plugin::{Error, Message, Observation, kv, message_observer, message_rule};
+use weft_plugin::{Context, Error, Message, Observation, kv, message_observer, message_rule};
 
 /// Texts that begin with `vip`.
 #[message_rule]
 fn vip(message: Message) -> bool {
     message.text().is_some_and(|text| text.starts_with("vip"))
+}
+
+/// Texts of which the host tells the raw message too.
+#[message_rule]
+fn raw(message: Message, context: Context) -> bool {
+    let is_told = |text: &str| context.fields().iter().any(|field| field.path == "Content" && field.value == text);
+    message.text().is_some_and(|text| text.starts_with("raw") && is_told(text))
 }
 
 /// For one app alone.
