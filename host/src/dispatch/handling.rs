@@ -102,14 +102,14 @@ impl Handle for Handling {
             entry.raw = account.app.settings.log_raw.then(|| raw.to_string());
             entries.push(self.logged(entry, &answerer));
         }
-        let answered = self.ask(&answerer, &raw, &mut entries).await;
-        if let Some(failure) = &answered.failure {
+        let made = self.ask(&answerer, &raw, &mut entries).await;
+        if let Some(failure) = &made.failure {
             self.report(failure);
         }
-        self.answer(fate, &answerer, &answered, entries).await;
-        observed.ends(|| match answered.failure {
+        self.answer(fate, &answerer, &made, entries).await;
+        observed.ends(|| match made.failure {
             Some(failure) => Ending::Failed(failure.to_string()),
-            None => Ending::Handled(answered.reply),
+            None => Ending::Handled(made.reply),
         });
     }
 }
@@ -140,15 +140,15 @@ impl Handling {
         let message = &delivery.message;
         let query = self.query();
         let asking = Asking { account, message, delivery_id: id, raw, query: &query };
-        let mut answered = match answerer {
+        let mut made = match answerer {
             Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
             Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
         };
-        if let Some(reply) = &mut answered.reply {
+        if let Some(reply) = &mut made.reply {
             reply.fit(&message.content);
         }
-        answered
+        made
     }
 
     /// Sends all replies but the last, in their order, and gives the last. One that fails does not keep the others
@@ -203,19 +203,19 @@ impl Handling {
 
     /// Hands the answer to WeChat's tries, after its entries of the message log; when it is late for them, sends it as
     /// the app wants it. What becomes of it is known, and logged, only when the tries have it or will not.
-    async fn answer(&self, fate: Fate, answerer: &Answerer, answered: &Answered, mut entries: Vec<MessageLogEntry>) {
+    async fn answer(&self, fate: Fate, answerer: &Answerer, made: &Answered, mut entries: Vec<MessageLogEntry>) {
         let log = &self.parts.message_log;
-        let body = answered.reply.as_ref().map(|reply| self.body(reply));
+        let body = made.reply.as_ref().map(|reply| self.body(reply));
         let record = async {
-            if let Some(reply) = &answered.reply {
-                self.log_reply(answerer, reply, answered.via, Outcome::Sent, &mut entries);
+            if let Some(reply) = &made.reply {
+                self.log_reply(answerer, reply, made.via, Outcome::Sent, &mut entries);
             }
             log.record_as_configured(std::mem::take(&mut entries)).await;
         };
         if fate.answer(body, record).await {
             return;
         }
-        if let Some(reply) = &answered.reply {
+        if let Some(reply) = &made.reply {
             let outcome = self.send_late(reply).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }

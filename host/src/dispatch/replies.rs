@@ -32,8 +32,12 @@ pub(super) struct Replies {
     plugins: Plugins,
     wechat: Wechat,
     forward: Forward,
-    materials: Cache<(String, String), (Instant, Arc<[Article]>)>,
+    /// By app and `media_id`.
+    materials: Cache<(String, String), Known>,
 }
+
+/// The articles of a material, and when WeChat told them.
+type Known = (Instant, Arc<[Article]>);
 
 /// The message that is answered, with whose it is.
 pub(super) struct Asking<'a> {
