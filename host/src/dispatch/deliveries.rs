@@ -39,8 +39,15 @@ const LAST_TRY_AGE: u64 = 9;
 /// A little more than the five seconds after which WeChat gives a try up and begins the next.
 const TRY_RUNS_OUT: Duration = Duration::from_millis(5300);
 
-/// How long a handler runs at least before another process may have told WeChat that its answer is late.
+/// How long a handler runs at least before another process may have told WeChat that its answer is late; with a shorter
+/// deadline, the deadline.
 const SLOW: Duration = Duration::from_secs(4);
+
+/// A little less than the five seconds: when the last try ends that waits for the database, whose time is over.
+const LAST_MOMENT: Duration = Duration::from_millis(4900);
+
+/// How long it waits for the database at least.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// The body of an answer; none to say nothing.
 pub(super) type Answer = Option<Bytes>;
@@ -88,10 +95,13 @@ pub(super) trait Handle: Send + 'static {
 }
 
 /// Where a handler puts its answer.
+#[derive(Clone)]
 pub(super) struct Fate {
     run: Arc<Run>,
     claims: Claims,
     key: DeliveryKey,
+    /// After which time another process may have given the handler up.
+    slow: Duration,
 }
 
 /// The first try, whose connection drives the handler itself: handing it to another task, or
@@ -126,7 +136,8 @@ impl Deliveries {
         let mut handler = None;
         let run = self.runs.get_or_insert_with(&key, || {
             let run = Arc::new(Run::begun());
-            let fate = Fate { run: Arc::clone(&run), claims: self.claims.clone(), key };
+            let slow = self.reply_deadline.min(SLOW);
+            let fate = Fate { run: Arc::clone(&run), claims: self.claims.clone(), key, slow };
             handler = Some(once(fate, handle).boxed());
             Ok::<_, Infallible>(run)
         });
@@ -151,9 +162,13 @@ impl Deliveries {
         if !run.close(GIVEN_UP) {
             return run.wait().await;
         }
-        match self.claims.give_up(key).await {
-            Some(answer) => Outcome::Answered(answer),
-            None => Outcome::Late,
+        // Goes on when it takes too long: the process that runs the handler must hear of it.
+        let claims = self.claims.clone();
+        let telling = self.tasks.spawn(async move { claims.give_up(key).await });
+        let left = LAST_MOMENT.saturating_sub(self.reply_deadline).max(A_MOMENT);
+        match tokio::time::timeout(left, telling).await {
+            Ok(Ok(Some(answer))) => Outcome::Answered(answer),
+            _ => Outcome::Late,
         }
     }
 
@@ -209,25 +224,24 @@ impl Run {
 }
 
 impl Fate {
-    /// Whether WeChat was told already not to wait.
-    pub(super) fn given_up(&self) -> bool {
-        self.run.state.load(Acquire) == GIVEN_UP
-    }
-
-    /// Answers WeChat's tries. False when WeChat was told not to wait: then they get nothing, and whoever has an answer
-    /// may send it another way.
+    /// Answers WeChat's tries, and does `first` before they have the answer. False when WeChat was told not to wait:
+    /// then they get nothing, `first` is not done, and whoever has an answer may send it another way.
     ///
     /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
     /// in it, so that the answer to one try answers another.
-    pub(super) async fn answer(&self, answer: Answer) -> bool {
-        let mut in_time = self.run.close(ANSWERED);
-        if in_time && self.run.began.elapsed() >= SLOW {
-            in_time = self.claims.answered_late(self.key, &answer).await;
-        } else {
-            self.claims.answered(self.key, if in_time { &answer } else { &None });
+    pub(super) async fn answer(&self, answer: Answer, first: impl Future<Output = ()>) -> bool {
+        let open = self.run.close(ANSWERED);
+        let is_slow = open && self.run.began.elapsed() >= self.slow;
+        let in_time = open && (!is_slow || self.claims.answered_late(self.key, &answer).await);
+        if in_time {
+            first.await;
+        }
+        let answer = answer.filter(|_| in_time);
+        if !is_slow {
+            self.claims.answered(self.key, &answer);
         }
         // Nobody else sets it.
-        drop(self.run.answer.set(answer.filter(|_| in_time)));
+        drop(self.run.answer.set(answer));
         in_time
     }
 }
@@ -240,11 +254,11 @@ async fn once(fate: Fate, handle: impl Handle) {
         drop(run.answer.set(answer));
         return;
     }
-    let unanswered = Fate { run: Arc::clone(&run), claims: fate.claims.clone(), key: fate.key };
+    let unanswered = fate.clone();
     // A panic is a bug, reported where it happens; there is no answer then.
     let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
     if ended.is_err() && run.answer.get().is_none() {
-        unanswered.answer(None).await;
+        unanswered.answer(None, std::future::ready(())).await;
     }
 }
 

@@ -11,7 +11,7 @@ use weft_wechat::{
 
 use super::{
     Parts,
-    customer_service::CustomerService,
+    customer_service::{CustomerService, SendError},
     deliveries::{Fate, Handle},
     observers::Ending,
     replies::{Asking, via},
@@ -55,6 +55,9 @@ pub(super) enum Failure {
     /// WeChat would not take the reply.
     #[error("the reply cannot be sent: {0}")]
     Reply(#[from] ReplyError),
+    /// It was to go out as a customer-service message.
+    #[error("customer service: {0}")]
+    NotSent(#[from] SendError),
 }
 
 /// Who answers a message.
@@ -99,14 +102,14 @@ impl Handle for Handling {
             entry.raw = account.app.settings.log_raw.then(|| raw.to_string());
             entries.push(self.logged(entry, &answerer));
         }
-        let result = self.ask(&answerer, &raw, &mut entries).await;
-        if let Some(failure) = &result.failure {
+        let made = self.ask(&answerer, &raw, &mut entries).await;
+        if let Some(failure) = &made.failure {
             self.report(failure);
         }
-        self.answer(fate, &answerer, &result, entries).await;
-        observed.ends(|| match result.failure {
+        self.answer(fate, &answerer, &made, entries).await;
+        observed.ends(|| match made.failure {
             Some(failure) => Ending::Failed(failure.to_string()),
-            None => Ending::Handled(result.reply),
+            None => Ending::Handled(made.reply),
         });
     }
 }
@@ -137,15 +140,15 @@ impl Handling {
         let message = &delivery.message;
         let query = self.query();
         let asking = Asking { account, message, delivery_id: id, raw, query: &query };
-        let mut result = match answerer {
+        let mut made = match answerer {
             Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
             Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
         };
-        if let Some(reply) = &mut result.reply {
+        if let Some(reply) = &mut made.reply {
             reply.fit(&message.content);
         }
-        result
+        made
     }
 
     /// Sends all replies but the last, in their order, and gives the last. One that fails does not keep the others
@@ -163,15 +166,17 @@ impl Handling {
                 if handler.stop_on_exception {
                     return Answered::of(Err(error), Via::Passive);
                 }
-                self.report(&error);
+                // What was not sent is in the log already.
+                if !matches!(error, Failure::NotSent(_)) {
+                    self.report(&error);
+                }
             }
         }
         let Some(template) = plan.passive else { return Answered::of(Ok(None), Via::Passive) };
         Answered::of(self.parts.replies.of(&template.content, asking).await, via(&template.content))
     }
 
-    /// Makes a reply and sends it as a customer-service message. What WeChat does not take is logged and no failure of
-    /// the handler's.
+    /// Makes a reply and sends it as a customer-service message.
     async fn send(
         &self,
         answerer: &Answerer,
@@ -180,41 +185,37 @@ impl Handling {
         entries: &mut Vec<MessageLogEntry>,
     ) -> Result<(), Failure> {
         if let Some(reply) = self.parts.replies.of(&template.content, asking).await? {
-            let outcome = self.send_reply(&reply).await;
-            self.log_reply(answerer, &reply, Via::CustomerService, outcome, entries);
+            let sent = self.send_reply(&reply).await;
+            self.log_reply(answerer, &reply, Via::CustomerService, outcome(&sent), entries);
+            sent?;
         }
         Ok(())
     }
 
-    async fn send_reply(&self, reply: &Reply) -> Outcome {
+    async fn send_reply(&self, reply: &Reply) -> Result<(), SendError> {
         let (app, message) = (&self.account.app, &self.delivery.message);
-        match self.parts.customer_service.send(app, &message.sender, reply).await {
-            Ok(()) => Outcome::Sent,
-            Err(error) => {
-                tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
-                Outcome::Failed(error.to_string())
-            }
+        let sent = self.parts.customer_service.send(app, &message.sender, reply).await;
+        if let Err(error) = &sent {
+            tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
         }
+        sent
     }
 
     /// Hands the answer to WeChat's tries, after its entries of the message log; when it is late for them, sends it as
-    /// the app wants it.
-    async fn answer(&self, fate: Fate, answerer: &Answerer, result: &Answered, mut entries: Vec<MessageLogEntry>) {
+    /// the app wants it. What becomes of it is known, and logged, only when the tries have it or will not.
+    async fn answer(&self, fate: Fate, answerer: &Answerer, made: &Answered, mut entries: Vec<MessageLogEntry>) {
         let log = &self.parts.message_log;
-        let body = result.reply.as_ref().map(|reply| self.body(reply));
-        if fate.given_up() {
-            // Late already: what becomes of the answer is known only after it was sent.
-            fate.answer(None).await;
-        } else {
-            if let Some(reply) = &result.reply {
-                self.log_reply(answerer, reply, result.via, Outcome::Sent, &mut entries);
+        let body = made.reply.as_ref().map(|reply| self.body(reply));
+        let record = async {
+            if let Some(reply) = &made.reply {
+                self.log_reply(answerer, reply, made.via, Outcome::Sent, &mut entries);
             }
             log.record_as_configured(std::mem::take(&mut entries)).await;
-            if fate.answer(body).await {
-                return;
-            }
+        };
+        if fate.answer(body, record).await {
+            return;
         }
-        if let Some(reply) = &result.reply {
+        if let Some(reply) = &made.reply {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }
@@ -225,7 +226,7 @@ impl Handling {
     async fn send_late(&self, reply: &Reply) -> Outcome {
         let app = &self.account.app;
         if app.settings.late_reply != LateReply::Drop && CustomerService::may_send(app) {
-            return self.send_reply(reply).await;
+            return outcome(&self.send_reply(reply).await);
         }
         tracing::warn!(
             app = app.name,
@@ -326,6 +327,10 @@ impl Ask for PluginRules<'_> {
         });
         asked.boxed()
     }
+}
+
+fn outcome(sent: &Result<(), SendError>) -> Outcome {
+    sent.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Sent)
 }
 
 impl Answerer {

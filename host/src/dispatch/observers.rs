@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 use weft_wechat::{message::Message, reply::Reply};
@@ -97,27 +98,28 @@ impl Observed {
 
 /// Each observer hears of the message before it hears of the end; one that is slow holds up no other.
 async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _room: OwnedSemaphorePermit) {
-    let observers = &subjects.account.app.settings.message_observers;
+    // None when the process ends.
+    let ending = ending.map(|ending| ending.ok().map(Arc::new)).shared();
     let message = &subjects.message;
-    tell(&plugins, &subjects, observers, Observation::Received(message)).await;
-    match ending.await {
-        Ok(Ending::Handled(reply)) => {
-            tell(&plugins, &subjects, observers, Observation::Handled(message, reply.as_ref())).await;
-        }
-        Ok(Ending::Failed(reason)) => {
-            tell(&plugins, &subjects, observers, Observation::Failed(message, &reason)).await;
-        }
-        Err(_) => {}
-    }
-}
-
-async fn tell(plugins: &Plugins, subjects: &Subjects, observers: &[PluginTarget], observation: Observation<'_>) {
-    let told = observers.iter().map(async |target| {
-        let Subjects { account, delivery_id, raw, .. } = subjects;
-        let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
-        if let Err(error) = plugins.observe(target, subject, observation).await {
-            tracing::warn!(app = account.app.name, observer = %target, delivery = &**delivery_id, %error, "an observer failed");
+    let told = subjects.account.app.settings.message_observers.iter().map(async |target| {
+        tell(&plugins, &subjects, target, Observation::Received(message)).await;
+        match ending.clone().await.as_deref() {
+            Some(Ending::Handled(reply)) => {
+                tell(&plugins, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
+            }
+            Some(Ending::Failed(reason)) => {
+                tell(&plugins, &subjects, target, Observation::Failed(message, reason)).await;
+            }
+            None => {}
         }
     });
     futures::future::join_all(told).await;
+}
+
+async fn tell(plugins: &Plugins, subjects: &Subjects, target: &PluginTarget, observation: Observation<'_>) {
+    let Subjects { account, delivery_id, raw, .. } = subjects;
+    let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
+    if let Err(error) = plugins.observe(target, subject, observation).await {
+        tracing::warn!(app = account.app.name, observer = %target, delivery = &**delivery_id, %error, "an observer failed");
+    }
 }

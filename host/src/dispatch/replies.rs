@@ -33,11 +33,11 @@ pub(super) struct Replies {
     wechat: Wechat,
     forward: Forward,
     /// By app and `media_id`.
-    materials: Cache<(String, String), Remembered>,
+    materials: Cache<(String, String), Known>,
 }
 
-/// The articles of a material, and when they were asked for.
-type Remembered = (Instant, Arc<[Article]>);
+/// The articles of a material, and when WeChat told them.
+type Known = (Instant, Arc<[Article]>);
 
 /// The message that is answered, with whose it is.
 pub(super) struct Asking<'a> {

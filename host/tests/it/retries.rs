@@ -103,24 +103,6 @@ async fn a_captured_request_cannot_carry_another_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_of_seven_seconds_is_answered_at_the_second_try() {
-    let (app, account) = server(EncodingMode::Safe).await;
-    let exchange = account.send(&Incoming::text(OPENID, "sleep 7")).await.unwrap();
-    assert_eq!(exchange.text().as_deref(), Some("slept 7 s"));
-    assert_eq!(exchange.tries, 2);
-    assert_eq!(calls(&app).await, 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_try_is_told_in_time_that_the_answer_is_late() {
-    let app = TestApp::start_with(|config| config.plugins.call_timeout_ms = 25_000).await;
-    app.drop_plugin("guest", guests::misbehave().await).await;
-    let account = app.account("shop", EncodingMode::Plain, "guest").await;
-    let exchange = account.send(&Incoming::text(OPENID, "sleep 20")).await.unwrap();
-    assert_eq!((exchange.status, exchange.body.as_str(), exchange.tries), (200, "success", 3));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_message_is_on_its_last_try_however_many_this_process_saw() {
     let (_app, account) = server(EncodingMode::Plain).await;
     let message = Incoming::text(OPENID, "sleep 6").xml(ORIGINAL_ID, now() - 10, 5);

@@ -2,9 +2,11 @@
 
 pub(crate) mod database;
 pub(crate) mod guests;
+mod inbox;
 mod no_plugins;
 pub(crate) mod process;
 mod server;
 
+pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, sender_to};

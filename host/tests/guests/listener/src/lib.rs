@@ -67,6 +67,12 @@ fn breaks() {
     panic!("observer bug")
 }
 
+/// Takes its time.
+#[message_observer]
+fn dawdles() {
+    std::thread::sleep(Duration::from_secs(3));
+}
+
 #[cfg(test)]
 mod tests {
     use weft_plugin::testing::{Host, text};

@@ -46,6 +46,11 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
             std::thread::sleep(Duration::from_secs(seconds));
             number.to_string()
         }
+        other if other.starts_with("nap ") => {
+            let milliseconds = other.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            format!("napped {milliseconds} ms")
+        }
         other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
             Some(seconds) => {
                 std::thread::sleep(Duration::from_secs(seconds));
