@@ -115,9 +115,10 @@ fn named<'a>(handlers: &'a [Value], name: &str) -> &'a Value {
 /// A keyword's rule with one text.
 fn rule(name: &str, create_time: u64, reply: Value) -> Value {
     let keyword = json!({"type": "text", "match_mode": "contain", "content": name});
+    let replies = vec![reply];
     json!({
         "rule_name": name, "create_time": create_time, "reply_mode": "reply_all", "keyword_list_info": [keyword],
-        "reply_list_info": [reply],
+        "reply_list_info": replies,
     })
 }
 
