@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dispatch::{Dispatcher, Surroundings},
+    handler_sync::HandlerSync,
     http::{self, AppState, Parts},
     message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
@@ -70,6 +71,7 @@ impl Server {
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let users = Users::new(store.clone(), clock.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
@@ -90,6 +92,7 @@ impl Server {
             message_log,
             users,
             wechat,
+            handler_sync,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -152,9 +155,10 @@ impl Server {
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
         // Handlers go on when their connection ends; what they write must be written.
-        let finishing = futures::future::join(state.dispatcher.finish(), state.users.finish());
+        let finishing =
+            futures::future::join3(state.dispatcher.finish(), state.users.finish(), state.handler_sync.finish());
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
-            tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
+            tracing::warn!("some handlers or syncs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
         let closing = futures::future::join(state.dispatcher.close(), state.message_log.close());
         if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {

@@ -31,7 +31,7 @@ pub(super) enum SendError {
     #[error(transparent)]
     Reply(#[from] ReplyError),
     /// WeChat did not take it.
-    #[error("{0}{hint}", hint = .0.meaning().map(|meaning| format!(" ({})", meaning.en)).unwrap_or_default())]
+    #[error("{}", .0.explained())]
     Call(#[from] CallError),
 }
 

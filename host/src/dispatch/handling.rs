@@ -47,7 +47,7 @@ pub(super) enum Failure {
     #[error("forward: the server's answer is no reply: {0}")]
     Unreadable(String),
     /// WeChat should have told the articles.
-    #[error("the articles of a material could not be read: {0}")]
+    #[error("the articles of a material could not be read: {}", .0.explained())]
     Articles(#[from] upstream::CallError),
     /// It told something else.
     #[error("the material {media_id} has no articles")]

@@ -50,7 +50,7 @@ impl App {
 
     fn must_be_verified(&self, ability: Ability) -> bool {
         match ability {
-            Ability::Api | Ability::Materials => false,
+            Ability::Api | Ability::Autoreply | Ability::Materials => false,
             // Mini programs answer their users without verification.
             Ability::CustomerService => self.app_type != AppType::Miniprogram,
             Ability::Users | Ability::Menus | Ability::Templates | Ability::OAuth => true,
@@ -63,7 +63,7 @@ fn types(ability: Ability) -> &'static [AppType] {
     match ability {
         Ability::Api => &AppType::ALL,
         Ability::CustomerService => &[Service, Subscription, Miniprogram],
-        Ability::Users | Ability::Menus | Ability::Materials => &[Service, Subscription],
+        Ability::Autoreply | Ability::Users | Ability::Menus | Ability::Materials => &[Service, Subscription],
         Ability::Templates => &[Service, Miniprogram],
         Ability::OAuth => &[Service],
     }
@@ -72,6 +72,7 @@ fn types(ability: Ability) -> &'static [AppType] {
 fn name(ability: Ability) -> &'static str {
     match ability {
         Ability::Api => "API",
+        Ability::Autoreply => "auto-replies in WeChat's console",
         Ability::CustomerService => "customer-service messages",
         Ability::Users => "user management",
         Ability::Materials => "permanent materials",
@@ -86,8 +87,9 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    const ALL: [Ability; 7] = [
+    const ALL: [Ability; 8] = [
         Ability::Api,
+        Ability::Autoreply,
         Ability::CustomerService,
         Ability::Users,
         Ability::Materials,
@@ -103,11 +105,11 @@ mod tests {
 
     #[test]
     fn what_an_app_may_do_depends_on_its_type_and_its_verification() {
-        use Ability::{Api, CustomerService, Materials, Menus, Templates, Users};
+        use Ability::{Api, Autoreply, CustomerService, Materials, Menus, Templates, Users};
         assert_eq!(able(AppType::Service, true), ALL);
-        assert_eq!(able(AppType::Service, false), [Api, Materials]);
-        assert_eq!(able(AppType::Subscription, true), [Api, CustomerService, Users, Materials, Menus]);
-        assert_eq!(able(AppType::Subscription, false), [Api, Materials]);
+        assert_eq!(able(AppType::Service, false), [Api, Autoreply, Materials]);
+        assert_eq!(able(AppType::Subscription, true), [Api, Autoreply, CustomerService, Users, Materials, Menus]);
+        assert_eq!(able(AppType::Subscription, false), [Api, Autoreply, Materials]);
         assert_eq!(able(AppType::Miniprogram, true), [Api, CustomerService, Templates]);
         assert_eq!(able(AppType::Miniprogram, false), [Api, CustomerService]);
         assert_eq!(able(AppType::Other, true), [Api]);

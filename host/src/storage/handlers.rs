@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::handler_syncs::{PUT_SYNCED, SyncedHandler};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::{Handler, check_together};
 
@@ -25,11 +26,13 @@ pub struct HandlerPlace {
 /// What is to be done to the handlers of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HandlerChanges {
-    /// Handlers to store: a known id takes the place of the one before, an empty one stands for a new handler. The last
-    /// of several new ones is the newest.
+    /// Handlers to store: a known id takes the place of the one before, any other is a new handler; an empty one gets
+    /// its id here. The last of several new ones with an empty id is the newest.
     pub put: Vec<Handler>,
     /// Ids of handlers to delete.
     pub deleted: Vec<String>,
+    /// What is to be remembered of handlers that stand for an auto-reply of WeChat's settings.
+    pub synced: Vec<SyncedHandler>,
 }
 
 /// Which handlers a change has to see.
@@ -103,7 +106,7 @@ impl Handlers<'_> {
     /// app, [`StoreError::LimitReached`] when it has too many.
     pub async fn insert(&self, handler: &Handler) -> Result<Handler, StoreError> {
         let new = Handler { id: String::new(), created_at: 0, ..handler.clone() };
-        let insert = |_| Ok::<_, StoreError>(HandlerChanges { put: vec![new], deleted: Vec::new() });
+        let insert = |_| Ok::<_, StoreError>(HandlerChanges { put: vec![new], ..HandlerChanges::default() });
         let mut stored = self.write(&handler.app, Seen::Nothing, insert).await??;
         stored.pop().ok_or_else(|| StoreError::Corrupt { what: "a handler that was just stored".to_owned() })
     }
@@ -122,7 +125,7 @@ impl Handlers<'_> {
             let mut after = before.clone();
             change(&mut after)?;
             (after.id, after.created_at) = (before.id, before.created_at);
-            Ok::<_, E>(HandlerChanges { put: vec![after], deleted: Vec::new() })
+            Ok::<_, E>(HandlerChanges { put: vec![after], ..HandlerChanges::default() })
         };
         Ok(self.write(app, Seen::One(id), put).await??.pop())
     }
@@ -133,7 +136,7 @@ impl Handlers<'_> {
         let delete = |before: Vec<Handler>| {
             found = !before.is_empty();
             let deleted = before.into_iter().map(|handler| handler.id).collect();
-            Ok::<_, StoreError>(HandlerChanges { put: Vec::new(), deleted })
+            Ok::<_, StoreError>(HandlerChanges { deleted, ..HandlerChanges::default() })
         };
         self.write(app, Seen::One(id), delete).await??;
         Ok(found)
@@ -182,11 +185,11 @@ impl Handlers<'_> {
                 Seen::All => sqlx::query_as(LIST).bind(app).fetch_all(&mut *connection).await?,
             };
             let before = rows.into_iter().map(HandlerRow::open).collect::<Result<_, _>>()?;
-            let HandlerChanges { put, deleted } = match change(before) {
+            let HandlerChanges { put, deleted, synced } = match change(before) {
                 Ok(changes) => changes,
                 Err(error) => return Ok(Err(error)),
             };
-            if put.is_empty() && deleted.is_empty() {
+            if put.is_empty() && deleted.is_empty() && synced.is_empty() {
                 return Ok(Ok(put));
             }
             if sqlx::query(TOUCH).bind(app).execute(&mut *connection).await?.rows_affected() == 0 {
@@ -215,6 +218,15 @@ impl Handlers<'_> {
                     .bind(i64::try_from(handler.size()).unwrap_or(i64::MAX))
                     .bind(to_sql(handler.created_at))
                     .bind(to_sql(handler.updated_at))
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            for SyncedHandler { origin, handler_id, digest } in synced {
+                sqlx::query(PUT_SYNCED)
+                    .bind(app)
+                    .bind(origin)
+                    .bind(handler_id)
+                    .bind(digest)
                     .execute(&mut *connection)
                     .await?;
             }

@@ -9,6 +9,7 @@ mod apps;
 mod batch;
 mod deliveries;
 mod error;
+mod handler_syncs;
 mod handlers;
 mod message_log_batch;
 mod message_logs;
@@ -18,6 +19,7 @@ mod processes;
 mod secret_key_check;
 mod settings_revision;
 mod sqlite;
+mod synced_media;
 mod tokens;
 mod users;
 
@@ -33,11 +35,13 @@ pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::error::StoreError;
+pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
+pub use self::synced_media::{SyncedFile, SyncedMedia};
 pub use self::tokens::Tokens;
 pub use self::users::Users;
 use crate::clock::Clock;
@@ -161,6 +165,16 @@ impl Store {
     /// The handlers of the apps.
     pub fn handlers(&self) -> Handlers<'_> {
         Handlers(self)
+    }
+
+    /// The syncs of handlers from WeChat's own settings.
+    pub fn handler_syncs(&self) -> HandlerSyncs<'_> {
+        HandlerSyncs(self)
+    }
+
+    /// The media of WeChat's own settings that were made permanent.
+    pub fn synced_media(&self) -> SyncedMedia<'_> {
+        SyncedMedia(self)
     }
 
     /// The tokens of the admin API.

@@ -42,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(message_logs::read))
         .routes(routes!(handlers::list, handlers::create))
         .routes(routes!(handlers::read, handlers::put, handlers::patch, handlers::delete))
+        .routes(routes!(handlers::sync::sync))
         .routes(routes!(handlers::trial::test))
         .routes(routes!(handlers::transfer::export))
         .routes(routes!(handlers::transfer::import))

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::json;
+use weft_wechat::api::media::{MediaFile, MediaType};
 
 use super::{
     account::{Account, Answered, INVALID_MEDIA_ID, No, Reply, new_id},
@@ -47,6 +48,17 @@ impl Upload {
         })
     }
 
+    /// A file that is there already.
+    pub(super) fn existing(media_type: MediaType, file: MediaFile, now: u64) -> Self {
+        Self {
+            media_type: media_type.as_str().to_owned(),
+            filename: file.filename.unwrap_or_default(),
+            content_type: file.content_type,
+            bytes: file.bytes,
+            created_at: now,
+        }
+    }
+
     pub(super) fn file(&self) -> Reply {
         let (content_type, filename) = (self.content_type.clone(), self.filename.clone());
         Reply::File { content_type, filename, bytes: self.bytes.clone() }
@@ -54,6 +66,12 @@ impl Upload {
 }
 
 impl Account {
+    pub(super) fn add_media(&mut self, media_type: MediaType, file: MediaFile, now: u64) -> String {
+        let media_id = new_id();
+        self.media.insert(media_id.clone(), Upload::existing(media_type, file, now));
+        media_id
+    }
+
     /// Media of that id, temporary ones while they last, or a permanent material.
     pub(super) fn find_media(&self, media_id: &str, now: u64) -> Option<()> {
         let temporary = self.media.get(media_id).is_some_and(|upload| upload.created_at + DAYS > now);

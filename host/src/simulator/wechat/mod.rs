@@ -37,7 +37,12 @@ use std::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, material::NewsItem, user::info::UserProfile};
+use weft_wechat::api::{
+    current_autoreply_info::AutoreplyInfo,
+    material::NewsItem,
+    media::{MediaFile, MediaType},
+    user::info::UserProfile,
+};
 
 use crate::clock::Clock;
 use account::Account;
@@ -151,6 +156,16 @@ impl Wechat {
     /// Sets the auto-replies of WeChat's console.
     pub fn set_autoreply(&self, appid: &str, info: AutoreplyInfo) {
         self.with(appid, |account, _| account.autoreply = info);
+    }
+
+    /// Adds temporary media, such as those of the auto-replies in WeChat's console; gives their `media_id`.
+    pub fn add_media(&self, appid: &str, media_type: MediaType, file: MediaFile) -> String {
+        self.with(appid, |account, now| account.add_media(media_type, file, now))
+    }
+
+    /// The `media_id`s of all permanent materials, oldest first.
+    pub fn materials(&self, appid: &str) -> Vec<String> {
+        self.with(appid, |account, _| account.materials.iter().map(|material| material.media_id.clone()).collect())
     }
 
     /// Adds permanent articles; gives their `media_id`.

@@ -1,6 +1,7 @@
 //! `/apps/{app}/handlers`, through the real listener.
 
 mod crud;
+mod sync;
 mod transfer;
 mod trial;
 

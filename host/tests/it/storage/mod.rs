@@ -6,10 +6,12 @@ mod at_rest;
 mod batch;
 mod concurrency;
 mod deliveries;
+mod handler_syncs;
 mod handlers;
 mod message_logs;
 mod migrations;
 mod plugin_kv;
+mod synced_media;
 mod tokens;
 mod users;
 

@@ -106,7 +106,7 @@ pub struct AutoreplyArticle {
 impl Endpoint for CurrentAutoreplyInfo {
     const METHOD: Method = Method::Get;
     const PATH: &'static str = "/cgi-bin/get_current_autoreply_info";
-    const NEEDS: Ability = Ability::Api;
+    const NEEDS: Ability = Ability::Autoreply;
     const IDEMPOTENT: bool = true;
     type Answer = AutoreplyInfo;
 }

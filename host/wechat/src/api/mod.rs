@@ -65,6 +65,8 @@ pub enum Method {
 pub enum Ability {
     /// Calling the API at all.
     Api,
+    /// The auto-replies of WeChat's console.
+    Autoreply,
     /// Customer-service messages.
     CustomerService,
     /// Users, tags and the blacklist.

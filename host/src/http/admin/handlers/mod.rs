@@ -3,6 +3,7 @@
 mod fields;
 mod file;
 mod plan;
+pub(super) mod sync;
 pub(super) mod transfer;
 pub(super) mod trial;
 
