@@ -11,7 +11,7 @@ use super::{
     output::{OutputArgs, table},
 };
 use crate::{
-    config::Overrides,
+    config::{Config, Overrides},
     model::{Ability, App, AppType, EncodingMode, LateReply, PluginTarget},
     secret::Secret,
     time,
@@ -62,9 +62,9 @@ pub(super) struct AddArgs {
     #[arg(long, env = "WECHAT_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// plain, compatible or safe
-    #[arg(long, default_value = "plain")]
+    #[arg(long, value_name = "MODE", default_value = "plain")]
     encoding_mode: EncodingMode,
-    /// 43 letters or digits
+    /// EncodingAESKey (消息加解密密钥), 43 letters or digits; for compatible and safe
     #[arg(long, env = "WECHAT_ENCODING_AES_KEY", hide_env_values = true)]
     encoding_aes_key: Option<String>,
     /// The plugin that answers what no rule matches: `greeter` or `greeter/vip`
@@ -85,19 +85,20 @@ pub(super) struct AddArgs {
 }
 
 pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow::Result<()> {
+    let public_url = settings.load(Overrides::default())?.public_url;
     let store = settings.store().await?;
     match command {
         AppCommand::Add(args) => {
             let output = args.output;
             let app = App::from(args);
             super::refuse(app.check())?;
-            let public_url = settings.load(Overrides::default())?.public_url;
             let app = store.apps().insert(&app).await?;
-            output.print(&view(&app), || added(&app, &public_url))?;
+            output.print(&view(&app, &public_url), || added(&app, &public_url))?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;
-            output.print(&apps.iter().map(view).collect::<Vec<_>>(), || {
+            let views: Vec<_> = apps.iter().map(|app| view(app, &public_url)).collect();
+            output.print(&views, || {
                 let rows: Vec<_> = apps
                     .iter()
                     .map(|app| {
@@ -117,9 +118,11 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
         }
         AppCommand::Show { name, output } => {
             let app = store.apps().find(&name).await?.with_context(|| format!("there is no app `{name}`"))?;
-            output.print(&view(&app), || {
-                let rows: Vec<_> =
-                    fields(&app).into_iter().map(|(field, value)| [field.to_owned(), text(&value)]).collect();
+            output.print(&view(&app, &public_url), || {
+                let rows: Vec<_> = fields(&app, &public_url)
+                    .into_iter()
+                    .map(|(field, value)| [field.to_owned(), text(&value)])
+                    .collect();
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
@@ -154,7 +157,7 @@ impl From<AddArgs> for App {
 /// What is next, and what the app cannot do as it is.
 fn added(app: &App, public_url: &str) -> String {
     let name = &app.name;
-    let address = format!("its address at WeChat (服务器地址) is {public_url}/wechat/{name}/");
+    let address = format!("its address at WeChat (服务器地址) is {}", webhook_url(app, public_url));
     let mut lines = vec![if app.token.is_some() {
         format!("added; {address}")
     } else {
@@ -168,7 +171,14 @@ fn added(app: &App, public_url: &str) -> String {
     {
         lines.push(format!("late answers reach nobody yet: {inability}"));
     }
+    if public_url == Config::default().public_url {
+        lines.push("WeChat cannot reach that: set `public_url` to the address under which it can".to_owned());
+    }
     lines.join("\n")
+}
+
+fn webhook_url(app: &App, public_url: &str) -> String {
+    format!("{public_url}/wechat/{}/", app.name)
 }
 
 fn confirmed(name: &str) -> anyhow::Result<bool> {
@@ -197,7 +207,7 @@ fn text(value: &Value) -> String {
 
 /// What there is to show of an app, in an order for people. As the admin API names it, but for what it takes a running
 /// server to know.
-fn fields(app: &App) -> Vec<(&'static str, Value)> {
+fn fields(app: &App, public_url: &str) -> Vec<(&'static str, Value)> {
     let set = |secret: &Option<Secret>| json!({ "set": secret.is_some() });
     let settings = &app.settings;
     vec![
@@ -222,11 +232,12 @@ fn fields(app: &App) -> Vec<(&'static str, Value)> {
         ("forward_hosts", json!(settings.forward_hosts)),
         ("access_token_source", json!(settings.access_token_source)),
         ("access_token_url", json!(settings.access_token_url)),
+        ("webhook_url", json!(webhook_url(app, public_url))),
         ("created_at", json!(time::rfc3339(app.created_at))),
         ("updated_at", json!(time::rfc3339(app.updated_at))),
     ]
 }
 
-fn view(app: &App) -> Value {
-    fields(app).into_iter().collect()
+fn view(app: &App, public_url: &str) -> Value {
+    fields(app, public_url).into_iter().collect()
 }

@@ -19,9 +19,19 @@ use crate::{
     storage::Store,
 };
 
+/// Under which the flags stand that every command takes.
+const SETTINGS: &str = "Settings";
+
+/// What a new operator does first.
+const FIRST_STEPS: &str = "First steps · 第一步:
+  weft demo                        look at it, in a checkout · 先看演示（在源码目录中）
+  weft token create --name me      for the admin API · 创建接口令牌
+  weft app add NAME --type service --appid wx… --token …
+  weft serve";
+
 /// A WebAssembly plugin host for WeChat accounts · 微信账号的 WebAssembly 插件宿主
 #[derive(Debug, Parser)]
-#[command(name = "weft", version, propagate_version = true)]
+#[command(name = "weft", version, propagate_version = true, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -33,16 +43,16 @@ struct Cli {
 #[derive(Debug, Args)]
 struct SettingsArgs {
     /// Configuration file; ./weft.toml when it is there
-    #[arg(long, global = true, env = "WEFT_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "WEFT_CONFIG", value_name = "FILE", help_heading = SETTINGS)]
     config: Option<PathBuf>,
     /// Where the database, the secret key and the plugin cache are
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = SETTINGS)]
     data_dir: Option<PathBuf>,
     /// sqlite://… or postgres://…
-    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true, help_heading = SETTINGS)]
     database_url: Option<String>,
     /// Where .wasm files are dropped
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = SETTINGS)]
     plugins_dir: Option<PathBuf>,
 }
 
@@ -54,7 +64,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Bring the database up to date
     Migrate,
-    /// Check configuration, database and plugins
+    /// Check configuration, database, plugins, and that what apps name in plugins is there
     Check(output::OutputArgs),
     /// WeChat accounts
     #[command(subcommand)]
