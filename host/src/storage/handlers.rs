@@ -4,8 +4,9 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::menus::{PUT_DRAFT, to_json};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
-use crate::model::{Handler, check_together};
+use crate::model::{Handler, Menu, check_together};
 
 /// The handlers of the apps. What the fields hold was checked before ([`Handler::check`]).
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,8 @@ pub struct HandlerChanges {
     pub put: Vec<Handler>,
     /// Ids of handlers to delete.
     pub deleted: Vec<String>,
+    /// What the draft of the app's menus is to be, when it changes too.
+    pub menu: Option<Menu>,
 }
 
 /// Which handlers a change has to see.
@@ -103,7 +106,7 @@ impl Handlers<'_> {
     /// app, [`StoreError::LimitReached`] when it has too many.
     pub async fn insert(&self, handler: &Handler) -> Result<Handler, StoreError> {
         let new = Handler { id: String::new(), created_at: 0, ..handler.clone() };
-        let insert = |_| Ok::<_, StoreError>(HandlerChanges { put: vec![new], deleted: Vec::new() });
+        let insert = |_| Ok::<_, StoreError>(HandlerChanges { put: vec![new], ..HandlerChanges::default() });
         let mut stored = self.write(&handler.app, Seen::Nothing, insert).await??;
         stored.pop().ok_or_else(|| StoreError::Corrupt { what: "a handler that was just stored".to_owned() })
     }
@@ -122,7 +125,7 @@ impl Handlers<'_> {
             let mut after = before.clone();
             change(&mut after)?;
             (after.id, after.created_at) = (before.id, before.created_at);
-            Ok::<_, E>(HandlerChanges { put: vec![after], deleted: Vec::new() })
+            Ok::<_, E>(HandlerChanges { put: vec![after], ..HandlerChanges::default() })
         };
         Ok(self.write(app, Seen::One(id), put).await??.pop())
     }
@@ -133,7 +136,7 @@ impl Handlers<'_> {
         let delete = |before: Vec<Handler>| {
             found = !before.is_empty();
             let deleted = before.into_iter().map(|handler| handler.id).collect();
-            Ok::<_, StoreError>(HandlerChanges { put: Vec::new(), deleted })
+            Ok::<_, StoreError>(HandlerChanges { deleted, ..HandlerChanges::default() })
         };
         self.write(app, Seen::One(id), delete).await??;
         Ok(found)
@@ -182,11 +185,11 @@ impl Handlers<'_> {
                 Seen::All => sqlx::query_as(LIST).bind(app).fetch_all(&mut *connection).await?,
             };
             let before = rows.into_iter().map(HandlerRow::open).collect::<Result<_, _>>()?;
-            let HandlerChanges { put, deleted } = match change(before) {
+            let HandlerChanges { put, deleted, menu } = match change(before) {
                 Ok(changes) => changes,
                 Err(error) => return Ok(Err(error)),
             };
-            if put.is_empty() && deleted.is_empty() {
+            if put.is_empty() && deleted.is_empty() && menu.is_none() {
                 return Ok(Ok(put));
             }
             if sqlx::query(TOUCH).bind(app).execute(&mut *connection).await?.rows_affected() == 0 {
@@ -217,6 +220,10 @@ impl Handlers<'_> {
                     .bind(to_sql(handler.updated_at))
                     .execute(&mut *connection)
                     .await?;
+            }
+            if let Some(menu) = menu {
+                let put = sqlx::query(PUT_DRAFT).bind(app).bind(to_json(&menu)).bind(to_sql(self.0.clock.now()));
+                put.execute(&mut *connection).await?;
             }
             let (count, size): (i64, i64) = sqlx::query_as(TOTAL).bind(app).fetch_one(&mut *connection).await?;
             if !put.is_empty() {

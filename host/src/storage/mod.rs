@@ -10,6 +10,7 @@ mod batch;
 mod deliveries;
 mod error;
 mod handlers;
+mod menus;
 mod message_log_batch;
 mod message_logs;
 mod plugin_kv;
@@ -34,6 +35,7 @@ pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::error::StoreError;
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
+pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
@@ -176,6 +178,11 @@ impl Store {
     /// The processes that share the database.
     pub fn processes(&self) -> Processes<'_> {
         Processes(self)
+    }
+
+    /// The menus of the apps.
+    pub fn menus(&self) -> Menus<'_> {
+        Menus(self)
     }
 
     /// The message log.

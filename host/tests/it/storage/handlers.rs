@@ -153,7 +153,11 @@ async fn all_handlers_of_an_app_are_changed_together_or_not_at_all() {
         let change = |before: Vec<Handler>| {
             let mut put = vec![Handler { weight: 1, ..before[0].clone() }];
             put.extend(["d", "e"].map(|name| Handler::new("shop", name)));
-            Ok::<_, StoreError>(HandlerChanges { put, deleted: vec![before[2].id.clone()] })
+            Ok::<_, StoreError>(HandlerChanges {
+                put,
+                deleted: vec![before[2].id.clone()],
+                ..HandlerChanges::default()
+            })
         };
         let put = store.handlers().change_all("shop", change).await.unwrap();
         assert_eq!(names(&put), ["c", "d", "e"]);
@@ -162,7 +166,7 @@ async fn all_handlers_of_an_app_are_changed_together_or_not_at_all() {
         let too_many = |before: Vec<Handler>| {
             let deleted = before.into_iter().map(|handler| handler.id).collect();
             let put = vec![Handler::new("shop", "x"); 5001];
-            Ok::<_, StoreError>(HandlerChanges { put, deleted })
+            Ok::<_, StoreError>(HandlerChanges { put, deleted, ..HandlerChanges::default() })
         };
         let error = store.handlers().change_all("shop", too_many).await.unwrap_err();
         assert!(matches!(error, StoreError::LimitReached(_)), "{error:?}");

@@ -90,6 +90,7 @@ impl ImportPlan {
         HandlerChanges {
             put: changed.chain(self.added.iter().rev().cloned()).collect(),
             deleted: self.removed.iter().map(|handler| handler.id.clone()).collect(),
+            ..HandlerChanges::default()
         }
     }
 
