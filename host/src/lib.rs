@@ -9,7 +9,7 @@
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 4 | [`accounts`]: the apps in memory; [`plugins`]: the plugin platform |
 //! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
-//! | 5 | [`accounts`]: the apps in memory; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 5 | [`accounts`]: the apps in memory; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
 //! | 5 | [`dispatch`]: one message in, one reply out |
 //! | 6 | [`dispatch`]: one message in, one reply out |
 //! | 6 | [`http`]: the doors |
@@ -28,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod http;
+pub mod menus;
 pub mod message_log;
 pub mod model;
 pub mod plugins;

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     dispatch::{Dispatcher, Surroundings},
     http::{self, AppState, Parts},
+    menus::Menus,
     message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
     secret::SecretKey,
@@ -70,6 +71,7 @@ impl Server {
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), clock.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
@@ -87,6 +89,7 @@ impl Server {
             clock,
             store,
             accounts,
+            menus,
             message_log,
             users,
             wechat,
@@ -152,7 +155,7 @@ impl Server {
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
         // Handlers go on when their connection ends; what they write must be written.
-        let finishing = futures::future::join(state.dispatcher.finish(), state.users.finish());
+        let finishing = futures::future::join3(state.dispatcher.finish(), state.users.finish(), state.menus.finish());
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers did not end within {STOP_TIMEOUT:?} and are cut off");
         }

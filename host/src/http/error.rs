@@ -15,7 +15,7 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use crate::storage::StoreError;
+use crate::{storage::StoreError, upstream::CallError};
 
 /// A problem, in words that a person can act on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -29,6 +29,9 @@ pub(super) struct Problem {
     status: u16,
     /// What is wrong and what to do.
     detail: String,
+    /// WeChat's error code, when it was WeChat who said no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errcode: Option<i64>,
     /// What is wrong with single fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
@@ -50,8 +53,14 @@ impl Problem {
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
+            errcode: None,
             errors: Vec::new(),
         }
+    }
+
+    /// The same problem in other words.
+    pub(super) fn in_words(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
     }
 
     /// 404.
@@ -167,6 +176,17 @@ impl From<StoreError> for Problem {
             StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        if let CallError::Unable(inability) = &error {
+            return Self::refused("unable", inability.to_string());
+        }
+        let errcode = error.errcode();
+        let kind = if errcode.is_some() { "wechat-refused" } else { "wechat-unreachable" };
+        Self { errcode, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
     }
 }
 

@@ -26,8 +26,8 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, message_log::MessageLog, plugins::Plugins,
-    storage::Store, upstream::Wechat, users::Users,
+    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, menus::Menus, message_log::MessageLog,
+    plugins::Plugins, storage::Store, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -56,6 +56,8 @@ pub struct Parts {
     pub users: Users,
     /// WeChat's API.
     pub wechat: Wechat,
+    /// Menus between here and WeChat.
+    pub menus: Menus,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

@@ -89,6 +89,17 @@ impl CallError {
         self.errcode().and_then(weft_wechat::api::errcode::meaning)
     }
 
+    /// The error with what its `errcode` means in both languages, for people.
+    pub fn explained(&self) -> String {
+        let text = self.to_string();
+        match self.meaning() {
+            // A refusal says the English itself.
+            Some(Meaning { zh, en }) if text.contains(en) => format!("{text} / {zh}"),
+            Some(Meaning { zh, en }) => format!("{text}: {en} / {zh}"),
+            None => text,
+        }
+    }
+
     /// Whether WeChat may have done what was asked although there is no answer that says so.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {

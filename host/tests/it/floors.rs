@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["model", "config"],
     &["storage", "rules"],
     &["upstream"],
-    &["accounts", "message_log", "plugins", "users"],
+    &["accounts", "menus", "message_log", "plugins", "users"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],

@@ -24,6 +24,7 @@ mod autoreply;
 mod faults;
 mod materials;
 mod media;
+mod menus;
 mod messages;
 mod routes;
 mod tokens;
@@ -37,7 +38,10 @@ use std::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, material::NewsItem, user::info::UserProfile};
+use weft_wechat::api::{
+    current_autoreply_info::AutoreplyInfo, material::NewsItem, menu::current_selfmenu_info::Selfmenu,
+    user::info::UserProfile,
+};
 
 use crate::clock::Clock;
 use account::Account;
@@ -151,6 +155,16 @@ impl Wechat {
     /// Sets the auto-replies of WeChat's console.
     pub fn set_autoreply(&self, appid: &str, info: AutoreplyInfo) {
         self.with(appid, |account, _| account.autoreply = info);
+    }
+
+    /// Sets the menu in WeChat's console: it is what users see until another is made through the API.
+    pub fn set_console_menu(&self, appid: &str, menu: Selfmenu) {
+        self.with(appid, |account, _| account.menus.set_console(menu));
+    }
+
+    /// The menus that were made through the API, as `/cgi-bin/menu/get` tells them; null when there are none.
+    pub fn menus(&self, appid: &str) -> Value {
+        self.with(appid, |account, _| account.menus.told())
     }
 
     /// Adds permanent articles; gives their `media_id`.
