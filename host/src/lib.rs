@@ -9,7 +9,7 @@
 //! | 8 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 7 | [`http`]: the doors |
 //! | 6 | [`dispatch`]: one message in, one reply out |
-//! | 5 | [`accounts`]: the apps in memory; [`handler_sync`]: WeChat's own auto-replies taken over; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 5 | [`accounts`]: the apps in memory; [`handler_sync`]: WeChat's own auto-replies taken over; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
 //! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
@@ -23,6 +23,7 @@ pub mod config;
 pub mod dispatch;
 pub mod handler_sync;
 pub mod http;
+pub mod menus;
 pub mod message_log;
 pub mod model;
 pub mod plugins;

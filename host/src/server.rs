@@ -14,6 +14,7 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
+    menus::Menus,
     message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
     secret::SecretKey,
@@ -72,6 +73,7 @@ impl Server {
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
+        let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), clock.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
@@ -89,6 +91,7 @@ impl Server {
             clock,
             store,
             accounts,
+            menus,
             message_log,
             users,
             wechat,
@@ -155,8 +158,14 @@ impl Server {
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
         // Handlers go on when their connection ends; what they write must be written.
-        let finishing =
-            futures::future::join3(state.dispatcher.finish(), state.users.finish(), state.handler_sync.finish());
+        let finishing = async {
+            tokio::join!(
+                state.dispatcher.finish(),
+                state.users.finish(),
+                state.handler_sync.finish(),
+                state.menus.finish()
+            )
+        };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers or syncs did not end within {STOP_TIMEOUT:?} and are cut off");
         }

@@ -58,6 +58,11 @@ impl Problem {
         }
     }
 
+    /// The same problem in other words.
+    pub(super) fn in_words(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// 404.
     pub(super) fn not_found(what: &str, name: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))

@@ -26,7 +26,7 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync,
+    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, menus::Menus,
     message_log::MessageLog, plugins::Plugins, storage::Store, upstream::Wechat, users::Users,
 };
 
@@ -58,6 +58,8 @@ pub struct Parts {
     pub wechat: Wechat,
     /// Takes WeChat's own auto-replies over.
     pub handler_sync: HandlerSync,
+    /// Menus between here and WeChat.
+    pub menus: Menus,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

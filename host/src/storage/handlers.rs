@@ -5,8 +5,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::handler_syncs::{PUT_SYNCED, SyncedHandler};
+use super::menus::{PUT_DRAFT, to_json};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
-use crate::model::{Handler, check_together};
+use crate::model::{Handler, Menu, check_together};
 
 /// The handlers of the apps. What the fields hold was checked before ([`Handler::check`]).
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct HandlerChanges {
     pub deleted: Vec<String>,
     /// What is to be remembered of handlers that stand for an auto-reply of WeChat's settings.
     pub synced: Vec<SyncedHandler>,
+    /// What the draft of the app's menus is to be, when it changes too.
+    pub menu: Option<Menu>,
 }
 
 /// Which handlers a change has to see.
@@ -185,11 +188,11 @@ impl Handlers<'_> {
                 Seen::All => sqlx::query_as(LIST).bind(app).fetch_all(&mut *connection).await?,
             };
             let before = rows.into_iter().map(HandlerRow::open).collect::<Result<_, _>>()?;
-            let HandlerChanges { put, deleted, synced } = match change(before) {
+            let HandlerChanges { put, deleted, synced, menu } = match change(before) {
                 Ok(changes) => changes,
                 Err(error) => return Ok(Err(error)),
             };
-            if put.is_empty() && deleted.is_empty() && synced.is_empty() {
+            if put.is_empty() && deleted.is_empty() && synced.is_empty() && menu.is_none() {
                 return Ok(Ok(put));
             }
             if sqlx::query(TOUCH).bind(app).execute(&mut *connection).await?.rows_affected() == 0 {
@@ -229,6 +232,10 @@ impl Handlers<'_> {
                     .bind(digest)
                     .execute(&mut *connection)
                     .await?;
+            }
+            if let Some(menu) = menu {
+                let put = sqlx::query(PUT_DRAFT).bind(app).bind(to_json(&menu)).bind(to_sql(self.0.clock.now()));
+                put.execute(&mut *connection).await?;
             }
             let (count, size): (i64, i64) = sqlx::query_as(TOTAL).bind(app).fetch_one(&mut *connection).await?;
             if !put.is_empty() {

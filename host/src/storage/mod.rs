@@ -11,6 +11,7 @@ mod deliveries;
 mod error;
 mod handler_syncs;
 mod handlers;
+mod menus;
 mod message_log_batch;
 mod message_logs;
 mod plugin_kv;
@@ -37,6 +38,7 @@ pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKe
 pub use self::error::StoreError;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
+pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
@@ -190,6 +192,11 @@ impl Store {
     /// The processes that share the database.
     pub fn processes(&self) -> Processes<'_> {
         Processes(self)
+    }
+
+    /// The menus of the apps.
+    pub fn menus(&self) -> Menus<'_> {
+        Menus(self)
     }
 
     /// The message log.

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["model", "config"],
     &["storage", "rules"],
     &["upstream"],
-    &["accounts", "handler_sync", "message_log", "plugins", "users"],
+    &["accounts", "handler_sync", "menus", "message_log", "plugins", "users"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],

@@ -5,6 +5,7 @@ mod apps;
 mod auth;
 mod change;
 mod handlers;
+mod menus;
 mod message_log_export;
 mod message_logs;
 mod page;
@@ -46,6 +47,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(handlers::trial::test))
         .routes(routes!(handlers::transfer::export))
         .routes(routes!(handlers::transfer::import))
+        .routes(routes!(menus::read, menus::put))
+        .routes(routes!(menus::live::read, menus::live::delete))
+        .routes(routes!(menus::live::sync))
+        .routes(routes!(menus::live::publish))
+        .routes(routes!(menus::versions))
+        .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tokens::list, tokens::create))

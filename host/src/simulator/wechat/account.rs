@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, user::info::UserProfile};
 
-use super::{materials::Material, media::Upload, messages::Allowance, tokens::Tokens};
+use super::{materials::Material, media::Upload, menus::Menus, messages::Allowance, tokens::Tokens};
 
 /// An account.
 pub(super) struct Account {
@@ -24,6 +24,7 @@ pub(super) struct Account {
     /// Oldest first.
     pub(super) materials: Vec<Material>,
     pub(super) autoreply: AutoreplyInfo,
+    pub(super) menus: Menus,
 }
 
 impl Default for Account {
@@ -39,6 +40,7 @@ impl Default for Account {
             media: HashMap::new(),
             materials: Vec::new(),
             autoreply: AutoreplyInfo::default(),
+            menus: Menus::default(),
         }
     }
 }

@@ -24,6 +24,7 @@ mod autoreply;
 mod faults;
 mod materials;
 mod media;
+mod menus;
 mod messages;
 mod routes;
 mod tokens;
@@ -41,6 +42,7 @@ use weft_wechat::api::{
     current_autoreply_info::AutoreplyInfo,
     material::NewsItem,
     media::{MediaFile, MediaType},
+    menu::current_selfmenu_info::Selfmenu,
     user::info::UserProfile,
 };
 
@@ -166,6 +168,16 @@ impl Wechat {
     /// The `media_id`s of all permanent materials, oldest first.
     pub fn materials(&self, appid: &str) -> Vec<String> {
         self.with(appid, |account, _| account.materials.iter().map(|material| material.media_id.clone()).collect())
+    }
+
+    /// Sets the menu in WeChat's console: it is what users see until another is made through the API.
+    pub fn set_console_menu(&self, appid: &str, menu: Selfmenu) {
+        self.with(appid, |account, _| account.menus.set_console(menu));
+    }
+
+    /// The menus that were made through the API, as `/cgi-bin/menu/get` tells them; null when there are none.
+    pub fn menus(&self, appid: &str) -> Value {
+        self.with(appid, |account, _| account.menus.told())
     }
 
     /// Adds permanent articles; gives their `media_id`.

@@ -13,7 +13,7 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, faults, materials, media, messages, tokens, users,
+    autoreply, faults, materials, media, menus, messages, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -21,11 +21,17 @@ type Handler = fn(&mut Account, &Asked, u64) -> Answered;
 /// Every call that wants an access token.
 const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cgi-bin/get_current_autoreply_info", |account, _, _| Ok(autoreply::get(account))),
+    (Method::GET, "/cgi-bin/get_current_selfmenu_info", menus::current),
     (Method::GET, "/cgi-bin/media/get", media::get),
     (Method::POST, "/cgi-bin/material/add_material", materials::add),
     (Method::POST, "/cgi-bin/material/batchget_material", materials::batchget),
     (Method::POST, "/cgi-bin/material/get_material", materials::get),
     (Method::POST, "/cgi-bin/media/upload", media::upload),
+    (Method::POST, "/cgi-bin/menu/addconditional", menus::add_conditional),
+    (Method::POST, "/cgi-bin/menu/create", menus::create),
+    (Method::POST, "/cgi-bin/menu/delconditional", menus::delete_conditional),
+    (Method::GET, "/cgi-bin/menu/delete", menus::delete),
+    (Method::GET, "/cgi-bin/menu/get", menus::get),
     (Method::POST, "/cgi-bin/message/custom/send", messages::send),
     (Method::POST, "/cgi-bin/message/custom/typing", messages::typing),
     (Method::GET, "/cgi-bin/user/info", users::info),

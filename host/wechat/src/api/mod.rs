@@ -10,6 +10,7 @@ pub mod current_autoreply_info;
 pub mod errcode;
 pub mod material;
 pub mod media;
+pub mod menu;
 pub mod message;
 pub mod stable_token;
 pub mod token;

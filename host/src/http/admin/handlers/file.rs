@@ -1,4 +1,4 @@
-//! All handlers of an app as one file, in JSON or YAML.
+//! All handlers and the menus of an app as one file, in JSON or YAML.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fields::HandlerFields;
 use crate::{
-    model::{FieldError, Handler, HandlerSource, ReplyStrategy, ReplyTemplate, Rule},
+    model::{FieldError, Handler, HandlerSource, Menu, ReplyStrategy, ReplyTemplate, Rule},
     time,
 };
 
@@ -42,6 +42,14 @@ pub(super) struct Entry {
     pub id: Option<String>,
     /// What it is to be; `created_at` is 0 where the file does not tell.
     pub handler: Handler,
+}
+
+/// What a file says.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub entries: Vec<Entry>,
+    /// What the draft of the menus is to be; none where the file does not tell.
+    pub menu: Option<Menu>,
 }
 
 /// Why a file cannot be taken.
@@ -98,14 +106,21 @@ impl<'a> From<&'a Handler> for Exported<'a> {
 struct ExportedFile<'a> {
     version: u32,
     handlers: Vec<Exported<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    menus: Option<&'a Menu>,
 }
 
 /// Writes the file.
 ///
 /// # Errors
 /// When the format cannot express it, which would be a bug.
-pub(super) fn write(handlers: &[Handler], format: Format) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let file = ExportedFile { version: VERSION, handlers: handlers.iter().map(Exported::from).collect() };
+pub(super) fn write(
+    handlers: &[Handler],
+    menus: Option<&Menu>,
+    format: Format,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let handlers = handlers.iter().map(Exported::from).collect();
+    let file = ExportedFile { version: VERSION, handlers, menus };
     Ok(match format {
         Format::Json => serde_json::to_string_pretty(&file)?,
         Format::Yaml => serde_saphyr::to_string(&file)?,
@@ -116,12 +131,13 @@ pub(super) fn write(handlers: &[Handler], format: Format) -> Result<String, Box<
 ///
 /// # Errors
 /// When it is not of its format, or something in it cannot be; then with the paths of all that is wrong.
-pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Vec<Entry>, Unreadable> {
+pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, Unreadable> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
         version: Option<u32>,
         handlers: Vec<Value>,
+        menus: Option<Value>,
     }
     let value: Value = match format {
         Format::Json => serde_json::from_slice(bytes).map_err(|error| Unreadable::Syntax(error.to_string()))?,
@@ -147,7 +163,20 @@ pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Vec<Entry>
             break;
         }
     }
-    if errors.is_empty() { Ok(entries) } else { Err(Unreadable::Invalid(errors)) }
+    let menu = file.menus.map(menu).transpose().unwrap_or_else(|wrong| {
+        errors.extend(wrong);
+        None
+    });
+    if errors.is_empty() { Ok(Contents { entries, menu }) } else { Err(Unreadable::Invalid(errors)) }
+}
+
+fn menu(value: Value) -> Result<Menu, Vec<FieldError>> {
+    const PATH: &str = "menus";
+    // A list would be taken for the fields in their order.
+    let object: Map<String, Value> = typed(value, PATH).map_err(|error| vec![error])?;
+    let menu: Menu = typed(Value::Object(object), PATH).map_err(|error| vec![error])?;
+    let wrong: Vec<_> = menu.check().into_iter().map(|error| under(PATH, error)).collect();
+    if wrong.is_empty() { Ok(menu) } else { Err(wrong) }
 }
 
 fn entry(value: Value, app: &str, path: &str) -> Result<Entry, Vec<FieldError>> {

@@ -1,4 +1,4 @@
-//! What an import changes: the handlers of a file beside those of an app.
+//! What an import changes: what a file says beside what an app has.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::file::{Entry, Exported};
 use crate::{
-    model::{Handler, HandlerSource, check_together},
+    menus::{Difference, differences},
+    model::{Handler, HandlerSource, Menu, check_together},
     storage::HandlerChanges,
 };
 
@@ -18,6 +19,15 @@ pub(super) struct ImportPlan {
     pub changed: Vec<Changed>,
     pub removed: Vec<Handler>,
     pub unchanged: Vec<Handler>,
+    /// The draft of the menus, where it changes.
+    pub menu: Option<ChangedMenu>,
+}
+
+/// The draft of the menus, before and after.
+#[derive(Debug)]
+pub(super) struct ChangedMenu {
+    pub before: Menu,
+    pub after: Menu,
 }
 
 /// A handler before and after.
@@ -83,6 +93,12 @@ impl ImportPlan {
         plan
     }
 
+    /// Adds the draft of the menus, where the file tells and it is another one.
+    pub(super) fn with_menu(self, before: Menu, after: Option<Menu>) -> Self {
+        let changed = after.filter(|after| *after != before);
+        Self { menu: changed.map(|after| ChangedMenu { before, after }), ..self }
+    }
+
     /// What is to be stored and deleted. Of several new handlers the first in the file becomes the newest, so that it is
     /// tried first.
     pub(super) fn changes(&self) -> HandlerChanges {
@@ -90,6 +106,7 @@ impl ImportPlan {
         HandlerChanges {
             put: changed.chain(self.added.iter().rev().cloned()).collect(),
             deleted: self.removed.iter().map(|handler| handler.id.clone()).collect(),
+            menu: self.menu.as_ref().map(|menu| menu.after.clone()),
             ..HandlerChanges::default()
         }
     }
@@ -107,6 +124,13 @@ impl ImportPlan {
     /// Whether the app would have more than it may.
     pub(super) fn check(&self) -> Result<(), String> {
         check_together(self.outcome().count(), self.outcome().map(Handler::size).sum())
+    }
+}
+
+impl ChangedMenu {
+    /// Where they differ.
+    pub(super) fn differences(&self) -> Vec<Difference> {
+        differences(&self.before, &self.after)
     }
 }
 

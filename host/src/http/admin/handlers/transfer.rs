@@ -1,4 +1,4 @@
-//! `/apps/{app}/handlers/export` and `…/import`: all handlers of an app as one file.
+//! `/apps/{app}/handlers/export` and `…/import`: all handlers and the menus of an app as one file.
 
 use axum::{
     Json,
@@ -13,16 +13,17 @@ use utoipa::ToSchema;
 use super::{
     PERMISSION, app_exists,
     fields::warnings,
-    file::{self, Format, Unreadable},
-    plan::{Changed, FieldChange, ImportPlan},
+    file::{self, Contents, Format, Unreadable},
+    plan::{Changed, ChangedMenu, FieldChange, ImportPlan},
 };
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, menus},
         error::{Path, Problem, Query},
     },
-    model::{Handler, HandlerSource},
+    menus::Difference,
+    model::{Handler, HandlerSource, Menu},
 };
 
 /// The largest file, in bytes.
@@ -59,6 +60,8 @@ pub(in crate::http::admin) struct ImportView {
     removed: Vec<ImportedView>,
     /// How many stay as they are.
     unchanged: usize,
+    /// Where the draft of the menus changes; empty when it stays.
+    menus: Vec<FieldChangeView>,
     /// What should be looked at, such as a plugin that is not there yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -89,7 +92,7 @@ struct FieldChangeView {
     after: Value,
 }
 
-/// All handlers as one file, in the order in which they are tried.
+/// All handlers as one file, in the order in which they are tried, with the draft of the menus for those who may see it.
 #[utoipa::path(get, operation_id = "export_handlers", path = "/apps/{app}/handlers/export", tag = "handlers", params(("app" = String, Path), ExportQuery),
     responses((status = 200, description = "The file", body = String, content_type = "application/json"), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(in crate::http::admin) async fn export(
@@ -101,7 +104,11 @@ pub(in crate::http::admin) async fn export(
     caller.require(Some(&app), PERMISSION)?;
     app_exists(&state, &app).await?;
     let handlers = state.store.handlers().list(&app).await?;
-    let file = blocking(move || file::write(&handlers, query.format)).await?;
+    let menu = match caller.require(Some(&app), menus::PERMISSION) {
+        Ok(()) => state.store.menus().draft(&app).await?.map(|draft| draft.menu),
+        Err(_) => None,
+    };
+    let file = blocking(move || file::write(&handlers, menu.as_ref(), query.format)).await?;
     let file = file.map_err(|error| Problem::internal(&*error))?;
     let (content_type, extension) = match query.format {
         Format::Json => ("application/json", "json"),
@@ -112,7 +119,8 @@ pub(in crate::http::admin) async fn export(
 }
 
 /// Takes a file over, whole or not at all. A handler of the file takes the place of the one that has its id, else of one
-/// with its name and source; the others are new. To import a file again changes nothing.
+/// with its name and source; the others are new. Its `menus` become the draft; without them the draft stays. To import a
+/// file again changes nothing.
 #[utoipa::path(post, operation_id = "import_handlers", path = "/apps/{app}/handlers/import", tag = "handlers", params(("app" = String, Path), ImportQuery),
     request_body(content = String, content_type = "application/json", description = "What export answers; application/yaml for YAML"),
     responses((status = 200, description = "Done", body = ImportView), (status = 400, description = "The file cannot be read", body = Problem),
@@ -131,15 +139,16 @@ pub(in crate::http::admin) async fn import(
     let too_large = |_| Problem::too_large(format!("a file has at most {} MiB", FILE_BYTES >> 20));
     let bytes = to_bytes(request.into_body(), FILE_BYTES).await.map_err(too_large)?;
     let owner = app.clone();
-    let entries =
+    let Contents { entries, menu } =
         blocking(move || file::read(&bytes, format, &owner)).await?.map_err(|unreadable| match unreadable {
             Unreadable::Syntax(why) => Problem::bad_request(format!("the file cannot be read: {why}")),
             Unreadable::Invalid(errors) => super::super::invalid(errors),
         })?;
+    let menu_before = draft_before(&state, &caller, &app, menu.as_ref()).await?;
     let plan = if query.dry_run {
         let before = state.store.handlers().list(&app).await?;
         let (plan, check) = blocking(move || {
-            let plan = ImportPlan::new(before, entries, query.replace);
+            let plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
             let check = plan.check();
             (plan, check)
         })
@@ -149,7 +158,7 @@ pub(in crate::http::admin) async fn import(
     } else {
         let mut plan = ImportPlan::default();
         let change = |before: Vec<Handler>| {
-            plan = ImportPlan::new(before, entries, query.replace);
+            plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
             Ok::<_, Problem>(plan.changes())
         };
         let stored = state.store.handlers().change_all(&app, change).await?;
@@ -158,6 +167,15 @@ pub(in crate::http::admin) async fn import(
         plan
     };
     Ok(Json(view(&state, plan, query.dry_run)))
+}
+
+/// The draft that the file's takes the place of; callers who bring one must be allowed to.
+async fn draft_before(state: &AppState, caller: &Caller, app: &str, after: Option<&Menu>) -> Result<Menu, Problem> {
+    if after.is_none() {
+        return Ok(Menu::default());
+    }
+    caller.require(Some(app), menus::PERMISSION)?;
+    Ok(state.store.menus().draft(app).await?.map(|draft| draft.menu).unwrap_or_default())
 }
 
 /// What the header says that the file is.
@@ -186,6 +204,7 @@ fn view(state: &AppState, plan: ImportPlan, dry_run: bool) -> ImportView {
         dry_run,
         warnings: warnings.collect(),
         unchanged: plan.unchanged.len(),
+        menus: plan.menu.iter().flat_map(ChangedMenu::differences).map(FieldChangeView::from).collect(),
         added: plan.added.into_iter().map(ImportedView::from).collect(),
         changed: plan.changed.iter().map(ChangedView::from).collect(),
         removed: plan.removed.into_iter().map(ImportedView::from).collect(),
@@ -210,6 +229,13 @@ impl From<&Changed> for ChangedView {
 impl From<FieldChange> for FieldChangeView {
     fn from(change: FieldChange) -> Self {
         let FieldChange { field, before, after } = change;
+        Self { field, before, after }
+    }
+}
+
+impl From<Difference> for FieldChangeView {
+    fn from(difference: Difference) -> Self {
+        let Difference { field, before, after } = difference;
         Self { field, before, after }
     }
 }

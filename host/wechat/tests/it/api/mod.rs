@@ -3,6 +3,7 @@
 mod answers;
 mod errcodes;
 mod media;
+mod menus;
 mod messages;
 mod users;
 

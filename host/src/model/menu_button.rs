@@ -1,0 +1,244 @@
+//! A button of a menu.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use weft_wechat::api::menu::{self, MAX_BUTTONS, MAX_KEY, MAX_NAME, MAX_SUB_BUTTONS, MAX_SUB_NAME, MAX_URL};
+
+use super::FieldError;
+use super::flat::is_url;
+
+/// A button: flat, as WeChat has it. Its type says which other fields it needs; one that opens others has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MenuButton, no_recursion)]
+pub struct Button {
+    /// What it does; none for a button that opens others.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ButtonType>,
+    /// What stands on it: at most 16 bytes, 60 on a button below another. A Chinese character takes 3.
+    pub name: String,
+    /// What the event brings: at most 128 bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// For view, and for miniprogram where the client knows none: at most 1024 bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub url: String,
+    /// For `media_id` and `view_limited`: permanent material.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub media_id: String,
+    /// For `article_id` and `article_view_limited`: a published article.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub article_id: String,
+    /// For miniprogram: which.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub appid: String,
+    /// For miniprogram: its page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pagepath: String,
+    /// The buttons that it opens, from top to bottom: at most 5, and these open none.
+    #[serde(default, alias = "sub_button", skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 5)]
+    pub sub_buttons: Vec<Button>,
+}
+
+/// What a button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MenuButtonType)]
+pub enum ButtonType {
+    /// Sends the event `CLICK`.
+    Click,
+    /// Opens a page.
+    View,
+    /// Opens a mini program.
+    Miniprogram,
+    /// Scans a code.
+    ScancodePush,
+    /// Scans a code, and waits for what is answered.
+    ScancodeWaitmsg,
+    /// Takes a picture.
+    PicSysphoto,
+    /// Takes a picture, or chooses one.
+    PicPhotoOrAlbum,
+    /// Chooses a picture in WeChat's album.
+    PicWeixin,
+    /// Chooses a place.
+    LocationSelect,
+    /// Sends permanent material.
+    MediaId,
+    /// Opens the article of permanent material.
+    ViewLimited,
+    /// Sends a published article.
+    ArticleId,
+    /// Opens a published article.
+    ArticleViewLimited,
+}
+
+impl ButtonType {
+    const ALL: [Self; 13] = [
+        Self::Click,
+        Self::View,
+        Self::Miniprogram,
+        Self::ScancodePush,
+        Self::ScancodeWaitmsg,
+        Self::PicSysphoto,
+        Self::PicPhotoOrAlbum,
+        Self::PicWeixin,
+        Self::LocationSelect,
+        Self::MediaId,
+        Self::ViewLimited,
+        Self::ArticleId,
+        Self::ArticleViewLimited,
+    ];
+
+    /// The type that WeChat calls so; none for those that only its console has.
+    pub fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The text in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::View => "view",
+            Self::Miniprogram => "miniprogram",
+            Self::ScancodePush => "scancode_push",
+            Self::ScancodeWaitmsg => "scancode_waitmsg",
+            Self::PicSysphoto => "pic_sysphoto",
+            Self::PicPhotoOrAlbum => "pic_photo_or_album",
+            Self::PicWeixin => "pic_weixin",
+            Self::LocationSelect => "location_select",
+            Self::MediaId => "media_id",
+            Self::ViewLimited => "view_limited",
+            Self::ArticleId => "article_id",
+            Self::ArticleViewLimited => "article_view_limited",
+        }
+    }
+
+    /// The fields that it needs, and the only ones that it has.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Click
+            | Self::ScancodePush
+            | Self::ScancodeWaitmsg
+            | Self::PicSysphoto
+            | Self::PicPhotoOrAlbum
+            | Self::PicWeixin
+            | Self::LocationSelect => &["key"],
+            Self::View => &["url"],
+            Self::Miniprogram => &["url", "appid", "pagepath"],
+            Self::MediaId | Self::ViewLimited => &["media_id"],
+            Self::ArticleId | Self::ArticleViewLimited => &["article_id"],
+        }
+    }
+}
+
+/// Buttons of the first level under `path`; what breaks its rule goes to `errors`.
+pub(super) fn check_buttons(path: &str, buttons: &[Button], errors: &mut Vec<FieldError>) {
+    if buttons.len() > MAX_BUTTONS {
+        errors.push(FieldError::new(path.to_owned(), format!("at most {MAX_BUTTONS} buttons")));
+    }
+    for (index, button) in buttons.iter().enumerate().take(MAX_BUTTONS) {
+        button.check(&format!("{path}[{index}]"), errors);
+    }
+}
+
+impl Button {
+    fn check(&self, path: &str, errors: &mut Vec<FieldError>) {
+        self.check_name(path, MAX_NAME, errors);
+        if self.sub_buttons.is_empty() {
+            return self.check_action(path, errors);
+        }
+        let mut too_much = |field: &str| {
+            let rule = "a button that opens others has no field besides `name` and `sub_buttons`";
+            errors.push(FieldError::new(format!("{path}.{field}"), rule));
+        };
+        if self.kind.is_some() {
+            too_much("type");
+        }
+        self.fields().into_iter().filter(|(_, value)| !value.is_empty()).for_each(|(field, _)| too_much(field));
+        if self.sub_buttons.len() > MAX_SUB_BUTTONS {
+            let rule = format!("at most {MAX_SUB_BUTTONS} buttons below one");
+            errors.push(FieldError::new(format!("{path}.sub_buttons"), rule));
+        }
+        for (index, button) in self.sub_buttons.iter().enumerate().take(MAX_SUB_BUTTONS) {
+            let path = format!("{path}.sub_buttons[{index}]");
+            button.check_name(&path, MAX_SUB_NAME, errors);
+            if button.sub_buttons.is_empty() {
+                button.check_action(&path, errors);
+            } else {
+                errors.push(FieldError::new(format!("{path}.sub_buttons"), "two levels at most"));
+            }
+        }
+    }
+
+    fn check_name(&self, path: &str, limit: usize, errors: &mut Vec<FieldError>) {
+        if self.name.trim().is_empty() || self.name.len() > limit || self.name.chars().any(char::is_control) {
+            let rule = format!("1 to {limit} bytes; a Chinese character takes 3");
+            errors.push(FieldError::new(format!("{path}.name"), rule));
+        }
+    }
+
+    fn check_action(&self, path: &str, errors: &mut Vec<FieldError>) {
+        let Some(kind) = self.kind else {
+            errors.push(FieldError::new(format!("{path}.type"), "needed, unless there are `sub_buttons`"));
+            return;
+        };
+        for (field, value) in self.fields() {
+            let error = match (kind.fields().contains(&field), value.is_empty()) {
+                (false, true) => continue,
+                (false, false) => Some(format!("type `{}` has no such field", kind.as_str())),
+                (true, true) => Some(format!("type `{}` needs it", kind.as_str())),
+                (true, false) => wrong(field, value).map(ToOwned::to_owned),
+            };
+            errors.extend(error.map(|error| FieldError::new(format!("{path}.{field}"), error)));
+        }
+    }
+
+    /// The fields that depend on the type.
+    fn fields(&self) -> [(&'static str, &str); 6] {
+        [
+            ("key", &self.key),
+            ("url", &self.url),
+            ("media_id", &self.media_id),
+            ("article_id", &self.article_id),
+            ("appid", &self.appid),
+            ("pagepath", &self.pagepath),
+        ]
+    }
+}
+
+/// What would be right, when the value is not.
+fn wrong(field: &str, value: &str) -> Option<&'static str> {
+    const { assert!(MAX_KEY == 128 && MAX_URL == 1024, "the rules below say so") }
+    let is_id = |limit: usize| value.len() <= limit && value.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_plain = |limit: usize| value.len() <= limit && !value.chars().any(char::is_control);
+    let (right, rule) = match field {
+        "key" => (is_plain(MAX_KEY), "at most 128 bytes"),
+        "url" => (
+            value.len() <= MAX_URL && is_url(value),
+            "an http or https URL of at most 1024 bytes, without user and password",
+        ),
+        "media_id" => (is_id(512), "a media_id as WeChat gave it"),
+        "article_id" => (is_id(512), "an article_id as WeChat gave it"),
+        "appid" => (is_id(64), "the appid of a mini program"),
+        _ => (is_plain(MAX_URL), "at most 1024 bytes"),
+    };
+    (!right).then_some(rule)
+}
+
+impl From<&Button> for menu::Button {
+    fn from(button: &Button) -> Self {
+        Self {
+            r#type: button.kind.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            name: button.name.clone(),
+            key: button.key.clone(),
+            url: button.url.clone(),
+            media_id: button.media_id.clone(),
+            article_id: button.article_id.clone(),
+            appid: button.appid.clone(),
+            pagepath: button.pagepath.clone(),
+            sub_button: button.sub_buttons.iter().map(Self::from).collect(),
+        }
+    }
+}
