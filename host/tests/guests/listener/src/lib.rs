@@ -10,13 +10,6 @@ fn vip(message: Message) -> bool {
     message.text().is_some_and(|text| text.starts_with("vip"))
 }
 
-/// Texts of which the host tells the raw message too.
-#[message_rule]
-fn raw(message: Message, context: Context) -> bool {
-    let is_told = |text: &str| context.fields().iter().any(|field| field.path == "Content" && field.value == text);
-    message.text().is_some_and(|text| text.starts_with("raw") && is_told(text))
-}
-
 /// For one app alone.
 #[message_rule("elsewhere")]
 fn restricted() -> bool {
@@ -45,6 +38,13 @@ fn loops() -> bool {
 fn sleeps() -> bool {
     std::thread::sleep(Duration::from_mins(1));
     true
+}
+
+/// Texts of which the host tells the raw message too.
+#[message_rule]
+fn raw(message: Message, context: Context) -> bool {
+    let is_told = |text: &str| context.fields().iter().any(|field| field.path == "Content" && field.value == text);
+    message.text().is_some_and(|text| text.starts_with("raw") && is_told(text))
 }
 
 /// Counts what it hears and keeps the last of it.
