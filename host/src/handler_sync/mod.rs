@@ -111,7 +111,9 @@ impl HandlerSync {
                 return Err(SyncError::Running);
             }
             let outcome = sync.sync(&app).await;
-            sync.store.handler_syncs().end(&app.name).await?;
+            if let Err(error) = sync.store.handler_syncs().end(&app.name).await {
+                tracing::warn!(app = app.name, %error, "the next sync has to wait until this one counts as dead");
+            }
             outcome
         });
         running.await.map_err(SyncError::Ended)?

@@ -64,6 +64,13 @@ impl House {
         report
     }
 
+    /// Waits for the first call of `path`.
+    async fn is_called(&self, path: &str) {
+        while self.wechat.count(path) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn edit(&self, handler: &Value, change: Value) {
         let path = format!("{HANDLERS}/{}", handler["id"].as_str().unwrap());
         assert_eq!(self.app.api(Method::PATCH, &path, Some(change)).await.0, 200);
@@ -435,11 +442,13 @@ async fn only_accounts_with_such_settings_are_asked_by_those_who_may() {
 async fn one_sync_runs_at_a_time() {
     let house = House::new().await;
     house.set(rules(&[rule("a", 1, text("a"))]));
-    house.wechat.fault(INFO, Fault::Delay(Duration::from_millis(500)), 1);
-    let (first, second) = tokio::join!(house.post(), house.post());
-    let mut statuses = [first.0, second.0];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 409], "{first:?} {second:?}");
+    house.wechat.fault(INFO, Fault::Delay(Duration::from_secs(2)), 1);
+    let second = async {
+        house.is_called(INFO).await;
+        house.post().await
+    };
+    let (first, second) = tokio::join!(house.post(), second);
+    assert_eq!((first.0, second.0), (200, 409), "{first:?} {second:?}");
     assert_eq!(count(&house.sync().await, "unchanged"), 1);
 }
 
@@ -448,14 +457,9 @@ async fn a_sync_that_nobody_waits_for_goes_on_and_its_upload_is_not_lost() {
     let house = House::new().await;
     let image = house.media(MediaType::Image, "image/png", b"png");
     house.set(rules(&[rule("a", 1, json!({"type": "img", "content": image}))]));
-    house.wechat.fault(ADD, Fault::Delay(Duration::from_millis(500)), 1);
-    let cut_off = async {
-        while house.wechat.count(ADD) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+    house.wechat.fault(ADD, Fault::Delay(Duration::from_secs(2)), 1);
     tokio::select! {
-        () = cut_off => {}
+        () = house.is_called(ADD) => {}
         answer = house.post() => panic!("it answered in time: {answer:?}"),
     }
     let report = loop {
