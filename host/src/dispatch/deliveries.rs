@@ -155,8 +155,11 @@ impl Deliveries {
         };
         match tokio::time::timeout(wait, answer).await {
             Ok(outcome) => outcome,
-            Err(_) if last => self.give_up(&run, key).await,
-            Err(_) => Outcome::Late,
+            Err(_) => {
+                // A task drives the handler on: giving up may have to wait for it.
+                drop(first);
+                if last { self.give_up(&run, key).await } else { Outcome::Late }
+            }
         }
     }
 
