@@ -153,14 +153,12 @@ impl Deliveries {
             first.drive().await;
             run.wait().await
         };
-        match tokio::time::timeout(wait, answer).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                // A task drives the handler on: giving up may have to wait for it.
-                drop(first);
-                if last { self.give_up(&run, key).await } else { Outcome::Late }
-            }
+        if let Ok(outcome) = tokio::time::timeout(wait, answer).await {
+            return outcome;
         }
+        // A task drives the handler on: giving up may have to wait for it.
+        drop(first);
+        if last { self.give_up(&run, key).await } else { Outcome::Late }
     }
 
     /// Tells WeChat not to wait, and the handler that its answer has to go another way; unless it has just come.
