@@ -19,7 +19,10 @@ use quick_cache::sync::Cache;
 use tokio::sync::SetOnce;
 use tokio_util::task::TaskTracker;
 
-use super::claims::{Claim, Claims};
+use super::{
+    claims::{Claim, Claims},
+    newest::newest,
+};
 use crate::storage::{DeliveryKey, Store, StoreError};
 
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
@@ -114,7 +117,7 @@ struct FirstTry<'a> {
 
 impl Deliveries {
     pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
-        let runs = Arc::new(Cache::new(REMEMBERED_AT_MOST));
+        let runs = Arc::new(newest(REMEMBERED_AT_MOST));
         Self { runs, claims: Claims::new(store), tasks: TaskTracker::new(), reply_deadline }
     }
 
@@ -150,11 +153,12 @@ impl Deliveries {
             first.drive().await;
             run.wait().await
         };
-        match tokio::time::timeout(wait, answer).await {
-            Ok(outcome) => outcome,
-            Err(_) if last => self.give_up(&run, key).await,
-            Err(_) => Outcome::Late,
+        if let Ok(outcome) = tokio::time::timeout(wait, answer).await {
+            return outcome;
         }
+        // A task drives the handler on: giving up may have to wait for it.
+        drop(first);
+        if last { self.give_up(&run, key).await } else { Outcome::Late }
     }
 
     /// Tells WeChat not to wait, and the handler that its answer has to go another way; unless it has just come.

@@ -8,6 +8,7 @@ mod claims;
 mod customer_service;
 mod deliveries;
 mod handling;
+mod newest;
 mod observers;
 mod replays;
 mod replies;

@@ -8,6 +8,8 @@ use std::{
 
 use quick_cache::sync::Cache;
 
+use super::newest::newest;
+
 /// How many nonces are remembered at most, over all apps.
 const REMEMBERED_AT_MOST: usize = 200_000;
 
@@ -30,7 +32,7 @@ struct First {
 
 impl Replays {
     pub(super) fn new(window: Duration) -> Self {
-        Self { nonces: Arc::new(Cache::new(REMEMBERED_AT_MOST)), window: window.max(Duration::from_secs(1)) }
+        Self { nonces: Arc::new(newest(REMEMBERED_AT_MOST)), window: window.max(Duration::from_secs(1)) }
     }
 
     /// Whether `nonce` comes for the first time, or with the same delivery as before: WeChat's own

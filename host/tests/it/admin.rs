@@ -101,6 +101,30 @@ async fn how_an_app_answers_and_logs_is_set_and_has_defaults() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
+    let app = TestApp::start().await;
+    let settings = json!({"forward_hosts": ["replies.internal"], "access_token_url": "https://tokens.internal/shop"});
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(settings.clone())).await.0, 200);
+    let new = json!({"name": "of the shop", "permissions": ["shop"]});
+    let token = app.api(Method::POST, "/tokens", Some(new)).await.1["token"].as_str().unwrap().to_owned();
+    let (_, before) = app.api(Method::GET, "/apps/shop", None).await;
+    for change in [
+        json!({"forward_hosts": ["169.254.169.254"]}),
+        json!({"access_token_url": "http://169.254.169.254/latest/meta-data/"}),
+        json!({"title": "x", "forward_hosts": ["replies.internal", "127.0.0.1:5432"]}),
+    ] {
+        let (status, problem) = app.api_as(&token, Method::PATCH, "/apps/shop", Some(change)).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{problem}");
+    }
+    assert_eq!(app.api(Method::GET, "/apps/shop", None).await.1, before, "nothing has changed");
+    // What they are already, and fewer, is no further reach.
+    assert_eq!(app.api_as(&token, Method::PATCH, "/apps/shop", Some(settings)).await.0, 200);
+    let fewer = json!({"title": "Shop", "forward_hosts": [], "access_token_url": null});
+    assert_eq!(app.api_as(&token, Method::PATCH, "/apps/shop", Some(fewer)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_waits_for_its_token_says_so() {
     let app = TestApp::start().await;
     for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {

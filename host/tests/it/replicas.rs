@@ -247,3 +247,31 @@ async fn messages_are_answered_while_the_database_is_in_trouble() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_being_kept_at_the_deadline_reaches_the_try_that_waits() {
+    on_postgres(async |database| {
+        let home = Home::new(Some(&database));
+        let (app, account) = home.first(EncodingMode::Plain).await;
+        // The first try is the last one.
+        let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"late_reply": "drop"}))).await;
+        assert_eq!(status, 200);
+        let mut admin = connect(&database).await;
+        let (slow, began) = (message("sleep 4", 1), Instant::now());
+        // Nobody else can write to the row from its claim on, until the deadline of 4.5 s is over: the answer is there
+        // before it and kept after it.
+        let lock_row = async {
+            const LOCK: &str = "SELECT key FROM deliveries FOR UPDATE";
+            let mut locked = admin.begin().await.unwrap();
+            while sqlx::query(LOCK).fetch_optional(&mut *locked).await.unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(4650).saturating_sub(began.elapsed())).await;
+            locked.rollback().await.unwrap();
+        };
+        let (exchange, ()) = futures::future::join(deliver(&account, &slow), lock_row).await;
+        assert_eq!(exchange.text().as_deref(), Some("slept 4 s"), "{}", exchange.body);
+        app.stop().await;
+    })
+    .await;
+}

@@ -344,10 +344,17 @@ pub(super) async fn read(
     Ok(Json(view(&state, &app)))
 }
 
-/// Changes an app.
+/// Whether the app has Weft connect to more addresses than before, which may be in Weft's own network: that is not for
+/// those to say who manage one app.
+fn reaches_further(before: &AppSettings, after: &AppSettings) -> bool {
+    after.forward_hosts.iter().any(|host| !before.forward_hosts.contains(host))
+        || (after.access_token_url.is_some() && after.access_token_url != before.access_token_url)
+}
+
+/// Changes an app. New `forward_hosts` and another `access_token_url` need a token that manages all apps.
 #[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     request_body = AppPatch,
-    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -358,6 +365,9 @@ pub(super) async fn patch(
     let change = |app: &mut App| {
         let before = app.clone();
         patch.apply(app);
+        if reaches_further(&before.settings, &app.settings) {
+            caller.require(None, "manage")?;
+        }
         let errors = app.check_change(&before);
         if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
     };

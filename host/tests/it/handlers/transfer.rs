@@ -249,3 +249,16 @@ async fn yaml_is_read_as_people_write_it_and_cannot_grow_without_bound() {
     }
     assert_eq!(list(&app).await, handlers);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_read_no_further_than_an_app_has_room_for() {
+    let app = shop().await;
+    let mut handlers = vec![json!({"name": "one of many"}); 5001];
+    handlers.push(json!({"name": "wrong", "rules": [{"type": "regex", "pattern": "("}]}));
+    let file = json!({"handlers": handlers}).to_string();
+    for path in [IMPORT, DRY_RUN] {
+        let (status, problem) = upload(&app, path, "application/json", &file).await;
+        assert_eq!((status, &problem["type"]), (422, &json!("limit-reached")), "{problem}");
+    }
+    assert!(list(&app).await.is_empty());
+}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fields::HandlerFields;
 use crate::{
-    model::{FieldError, Handler, HandlerSource, Menu, ReplyStrategy, ReplyTemplate, Rule},
+    model::{FieldError, Handler, HandlerSource, Menu, ReplyStrategy, ReplyTemplate, Rule, check_together},
     time,
 };
 
@@ -59,6 +59,8 @@ pub(super) enum Unreadable {
     Syntax(String),
     /// Something in it cannot be.
     Invalid(Vec<FieldError>),
+    /// It has more than an app may have.
+    TooMuch(String),
 }
 
 /// A handler as files have it.
@@ -130,7 +132,8 @@ pub(super) fn write(
 /// Reads a file for an app, and checks everything in it.
 ///
 /// # Errors
-/// When it is not of its format, or something in it cannot be; then with the paths of all that is wrong.
+/// When it is not of its format, or something in it cannot be; then with the paths of all that is wrong. At the first
+/// handler that is more than an app may have.
 pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, Unreadable> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -148,14 +151,19 @@ pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, 
         let error = FieldError::new("version", format!("{VERSION}, the one that this version of weft reads"));
         return Err(Unreadable::Invalid(vec![error]));
     }
-    let (mut entries, mut errors, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut entries, mut errors, mut ids, mut size) = (Vec::new(), Vec::new(), HashSet::new(), 0);
     for (index, value) in file.handlers.into_iter().enumerate() {
         let path = format!("handlers[{index}]");
         match entry(value, app, &path) {
             Ok(Entry { id: Some(id), .. }) if !ids.insert(id.clone()) => {
                 errors.push(FieldError::new(format!("{path}.id"), "each only once in a file"));
             }
-            Ok(entry) => entries.push(entry),
+            Ok(entry) => {
+                // At once: a small file can hold more regular expressions than can be compiled in an hour.
+                size += entry.handler.size();
+                check_together(entries.len() + 1, size).map_err(Unreadable::TooMuch)?;
+                entries.push(entry);
+            }
             Err(wrong) => errors.extend(wrong),
         }
         if errors.len() >= ERRORS {

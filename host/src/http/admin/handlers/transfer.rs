@@ -143,6 +143,7 @@ pub(in crate::http::admin) async fn import(
         blocking(move || file::read(&bytes, format, &owner)).await?.map_err(|unreadable| match unreadable {
             Unreadable::Syntax(why) => Problem::bad_request(format!("the file cannot be read: {why}")),
             Unreadable::Invalid(errors) => super::super::invalid(errors),
+            Unreadable::TooMuch(why) => Problem::refused("limit-reached", why),
         })?;
     let menu_before = draft_before(&state, &caller, &app, menu.as_ref()).await?;
     let plan = if query.dry_run {
