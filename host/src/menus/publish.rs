@@ -111,9 +111,10 @@ impl Publishing<'_> {
 }
 
 fn unfinished(menu: String, error: CallError, outcome: String) -> MenuError {
-    let outcome = match error.outcome_is_unknown() {
-        true => format!("{outcome}, unless WeChat has done it without saying so: look at what is live"),
-        false => outcome,
+    let outcome = if error.outcome_is_unknown() {
+        format!("{outcome}, unless WeChat has done it without saying so: look at what is live")
+    } else {
+        outcome
     };
     MenuError::Unfinished { menu, error, outcome }
 }

@@ -51,6 +51,15 @@ const LIST: &str = "SELECT app, id, name, source, strategy, enabled, starts, end
      stop_on_exception, rules, replies, created_at, updated_at FROM handlers WHERE app = $1 \
      ORDER BY weight DESC, created_at DESC, id DESC";
 
+const PUT: &str = "INSERT INTO handlers (app, id, name, source, strategy, enabled, starts, ends, weight, \
+     log_message, stop_on_exception, rules, replies, size, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+     ON CONFLICT (app, id) DO UPDATE SET name = excluded.name, source = excluded.source, \
+     strategy = excluded.strategy, enabled = excluded.enabled, starts = excluded.starts, \
+     ends = excluded.ends, weight = excluded.weight, log_message = excluded.log_message, \
+     stop_on_exception = excluded.stop_on_exception, rules = excluded.rules, replies = excluded.replies, \
+     size = excluded.size, updated_at = excluded.updated_at";
+
 impl Handlers<'_> {
     /// All handlers of an app, in the order in which they are tried; none for an app that does not exist.
     pub async fn list(&self, app: &str) -> Result<Vec<Handler>, StoreError> {
@@ -162,14 +171,6 @@ impl Handlers<'_> {
         seen: Seen<'_>,
         change: impl FnOnce(Vec<Handler>) -> Result<HandlerChanges, E>,
     ) -> Result<Result<Vec<Handler>, E>, StoreError> {
-        const PUT: &str = "INSERT INTO handlers (app, id, name, source, strategy, enabled, starts, ends, weight, \
-             log_message, stop_on_exception, rules, replies, size, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
-             ON CONFLICT (app, id) DO UPDATE SET name = excluded.name, source = excluded.source, \
-             strategy = excluded.strategy, enabled = excluded.enabled, starts = excluded.starts, \
-             ends = excluded.ends, weight = excluded.weight, log_message = excluded.log_message, \
-             stop_on_exception = excluded.stop_on_exception, rules = excluded.rules, replies = excluded.replies, \
-             size = excluded.size, updated_at = excluded.updated_at";
         const DELETE: &str = "DELETE FROM handlers WHERE app = $1 AND id = $2";
         const TOUCH: &str =
             "UPDATE apps SET handlers_revision = (SELECT revision FROM settings_revision) WHERE name = $1";

@@ -89,6 +89,7 @@ impl Menus<'_> {
              VALUES ($1, $2, $3, $4, $5, $6)";
         const FORGET: &str = "DELETE FROM menu_versions WHERE app = $1 AND id NOT IN \
              (SELECT id FROM menu_versions WHERE app = $1 ORDER BY id DESC LIMIT $2)";
+        let no_app = || StoreError::NotFound { kind: "app", name: app.to_owned() };
         let version = MenuVersion {
             id: Uuid::now_v7().to_string(),
             digest: digest_of(menu),
@@ -106,10 +107,7 @@ impl Menus<'_> {
                 .bind(to_sql(version.published_at))
                 .execute(&mut *connection)
                 .await
-                .map_err(|error| match is_missing_parent(&error) {
-                    true => StoreError::NotFound { kind: "app", name: app.to_owned() },
-                    false => error.into(),
-                })?;
+                .map_err(|error| if is_missing_parent(&error) { no_app() } else { error.into() })?;
             sqlx::query(FORGET).bind(app).bind(VERSIONS).execute(&mut *connection).await?;
         });
         Ok(version)

@@ -11,6 +11,7 @@ mod floors;
 mod handlers;
 mod inbox;
 mod late_replies;
+mod menus;
 mod message_log;
 mod message_logs;
 mod order;

@@ -70,13 +70,13 @@ pub(super) fn get(account: &mut Account, _: &Asked, _: u64) -> Answered {
     }
 }
 
-pub(super) fn current(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn current(account: &Account) -> Reply {
     let menus = &account.menus;
     let own = || menus.default.as_ref().map(|buttons| Selfmenu { button: buttons.iter().map(shown).collect() });
     let menu = menus.console.clone().or_else(own);
-    Ok(Reply::Json(json!({
+    Reply::Json(json!({
         "is_menu_open": u8::from(menu.is_some()), "selfmenu_info": to_json(&menu.unwrap_or_default()),
-    })))
+    }))
 }
 
 fn shown(button: &Button) -> SelfmenuButton {
@@ -103,10 +103,10 @@ pub(super) fn create(account: &mut Account, asked: &Asked, _: u64) -> Answered {
     Ok(done())
 }
 
-pub(super) fn delete(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn delete(account: &mut Account) -> Reply {
     let counter = account.menus.counter;
     account.menus = Menus { counter, ..Menus::default() };
-    Ok(done())
+    done()
 }
 
 pub(super) fn add_conditional(account: &mut Account, asked: &Asked, _: u64) -> Answered {
@@ -146,7 +146,7 @@ fn buttons(account: &Account, asked: &Asked, empty: No) -> Result<Vec<Button>, N
             return Err(No(40018, "invalid button name size"));
         }
         if button.sub_button.is_empty() {
-            check_action(account, button, TOP)?;
+            check_action(account, button, &TOP)?;
         }
         if button.sub_button.len() > MAX_SUB_BUTTONS {
             return Err(No(40023, "invalid sub button size"));
@@ -158,7 +158,7 @@ fn buttons(account: &Account, asked: &Asked, empty: No) -> Result<Vec<Button>, N
             if !sub.sub_button.is_empty() {
                 return Err(No(40022, "invalid sub button depth"));
             }
-            check_action(account, sub, SUB)?;
+            check_action(account, sub, &SUB)?;
         }
     }
     Ok(buttons)
@@ -182,15 +182,18 @@ const SUB: Refusals = Refusals {
     url: No(40027, "invalid sub button url size"),
 };
 
-fn check_action(account: &Account, button: &Button, refusals: Refusals) -> Result<(), No> {
+fn check_action(account: &Account, button: &Button, refusals: &Refusals) -> Result<(), No> {
     let url_fits = !button.url.is_empty() && button.url.len() <= MAX_URL;
     match button.r#type.as_str() {
         "" => Err(No(65308, "button without action")),
         "click" | "scancode_push" | "scancode_waitmsg" | "pic_sysphoto" | "pic_photo_or_album" | "pic_weixin"
-        | "location_select" => match (1..=MAX_KEY).contains(&button.key.len()) {
-            true => Ok(()),
-            false => Err(refusals.key),
-        },
+        | "location_select" => {
+            if (1..=MAX_KEY).contains(&button.key.len()) {
+                Ok(())
+            } else {
+                Err(refusals.key)
+            }
+        }
         "view" if url_fits => Ok(()),
         "miniprogram" if !url_fits => Err(refusals.url),
         "miniprogram" if button.appid.is_empty() || button.pagepath.is_empty() => Err(No(40035, "invalid parameter")),

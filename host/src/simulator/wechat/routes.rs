@@ -21,7 +21,7 @@ type Handler = fn(&mut Account, &Asked, u64) -> Answered;
 /// Every call that wants an access token.
 const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cgi-bin/get_current_autoreply_info", |account, _, _| Ok(autoreply::get(account))),
-    (Method::GET, "/cgi-bin/get_current_selfmenu_info", menus::current),
+    (Method::GET, "/cgi-bin/get_current_selfmenu_info", |account, _, _| Ok(menus::current(account))),
     (Method::GET, "/cgi-bin/media/get", media::get),
     (Method::POST, "/cgi-bin/material/add_material", materials::add),
     (Method::POST, "/cgi-bin/material/batchget_material", materials::batchget),
@@ -30,7 +30,7 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/menu/addconditional", menus::add_conditional),
     (Method::POST, "/cgi-bin/menu/create", menus::create),
     (Method::POST, "/cgi-bin/menu/delconditional", menus::delete_conditional),
-    (Method::GET, "/cgi-bin/menu/delete", menus::delete),
+    (Method::GET, "/cgi-bin/menu/delete", |account, _, _| Ok(menus::delete(account))),
     (Method::GET, "/cgi-bin/menu/get", menus::get),
     (Method::POST, "/cgi-bin/message/custom/send", messages::send),
     (Method::POST, "/cgi-bin/message/custom/typing", messages::typing),

@@ -8,6 +8,7 @@ mod concurrency;
 mod deliveries;
 mod handler_syncs;
 mod handlers;
+mod menus;
 mod message_logs;
 mod migrations;
 mod plugin_kv;
