@@ -10,7 +10,7 @@ use super::flat::is_url;
 /// A button: flat, as WeChat has it. Its type says which other fields it needs; one that opens others has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = MenuButton, no_recursion)]
+#[schema(as = MenuButton)]
 pub struct Button {
     /// What it does; none for a button that opens others.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct Button {
     pub pagepath: String,
     /// The buttons that it opens, from top to bottom: at most 5, and these open none.
     #[serde(default, alias = "sub_button", skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 5)]
+    #[schema(max_items = 5, no_recursion)]
     pub sub_buttons: Vec<Button>,
 }
 
