@@ -55,6 +55,9 @@ pub(super) enum Failure {
     /// WeChat would not take the reply.
     #[error("the reply cannot be sent: {0}")]
     Reply(#[from] ReplyError),
+    /// There is nobody to take it.
+    #[error("no user and no account of WeChat's has a name as long as the message's FromUserName or ToUserName")]
+    Names,
     /// It was to go out as a customer-service message.
     #[error("customer service: {0}")]
     NotSent(#[from] SendError),

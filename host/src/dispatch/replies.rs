@@ -27,6 +27,10 @@ const FRESH: Duration = Duration::from_mins(5);
 /// How many materials are remembered, over all apps.
 const REMEMBERED_AT_MOST: usize = 1000;
 
+/// The longest name of a user or an account that is answered, in bytes; WeChat's have 28. Both stand in the answer,
+/// which is kept for a while.
+const NAME_BYTES: usize = 256;
+
 /// Makes replies.
 pub(super) struct Replies {
     plugins: Plugins,
@@ -114,6 +118,9 @@ pub(super) fn via(content: &ReplyContent) -> Via {
 
 fn checked(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Failure> {
     let Some(reply) = reply else { return Ok(None) };
+    if message.sender.len().max(message.receiver.len()) > NAME_BYTES {
+        return Err(Failure::Names);
+    }
     match reply.check(&message.content) {
         Ok(()) => Ok(Some(reply)),
         // A rule for everything is for them too, and no fault.

@@ -22,9 +22,6 @@ use crate::{
 /// The largest message that is read, in bytes; WeChat's are a few thousand.
 const MESSAGE_BYTES: usize = 1 << 20;
 
-/// The longest name of an account or a user, in bytes; WeChat's have 28. Both stand in the answer, which is kept.
-const NAME_BYTES: usize = 256;
-
 /// How long a sender may take for the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,8 +40,6 @@ enum Rejected {
     Replayed(#[from] Replayed),
     #[error("the body did not arrive, or is too large")]
     Body,
-    #[error("FromUserName or ToUserName is longer than {NAME_BYTES} bytes")]
-    Names,
 }
 
 /// Answers `echostr` when the signature is right.
@@ -129,9 +124,6 @@ async fn answer(
     webhook.verify(&query)?;
     let body = read(body).await?;
     let delivery = webhook.open(&query, &body)?;
-    if delivery.message.sender.len().max(delivery.message.receiver.len()) > NAME_BYTES {
-        return Err(Rejected::Names);
-    }
     Ok(state.dispatcher.deliver(account, query, delivery).await?)
 }
 
