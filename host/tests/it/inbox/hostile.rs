@@ -22,7 +22,7 @@ fn messages() -> Vec<(&'static str, String)> {
     let key = |key: &str| format!("<EventKey><![CDATA[{key}]]></EventKey>");
     let text = json!({"MsgType": "text", "Content": "hi", "MsgId": 5});
     vec![
-        ("an openid of 255 bytes", xml(&Incoming::text(&"长".repeat(85), "hi"), 1_700_000_000, 1)),
+        ("an openid of 192 KiB", xml(&Incoming::text(&long, "hi"), 1_700_000_000, 1)),
         ("an openid with slashes and lines", xml(&Incoming::text("../o/1\r\n", "hi"), 1_700_000_000, 2)),
         ("an openid of markup", xml(&Incoming::text("]]><ToUserName>o</ToUserName>'\"", "hi"), 1_700_000_000, 3)),
         ("no openid", xml(&Incoming::text("", "hi"), 1_700_000_000, 4)),
