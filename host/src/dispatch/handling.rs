@@ -141,8 +141,7 @@ impl Handling {
     async fn ask(&self, answerer: &Answerer, raw: &Arc<str>, entries: &mut Vec<MessageLogEntry>) -> Answered {
         let Self { parts, account, delivery, id, .. } = self;
         let message = &delivery.message;
-        let query = self.query();
-        let asking = Asking { account, message, delivery_id: id, raw, query: &query };
+        let asking = Asking { account, message, delivery_id: id, raw, query: &self.query };
         let mut made = match answerer {
             Answerer::Nobody => Answered::of(Ok(None), Via::Passive),
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
@@ -277,17 +276,6 @@ impl Handling {
             Answerer::Nobody => None,
         };
         entry
-    }
-
-    /// WeChat's query as a server that checks its signature wants it.
-    fn query(&self) -> String {
-        let Query { signature, timestamp, nonce, .. } = &self.query;
-        form_urlencoded::Serializer::new(String::new())
-            .append_pair("signature", signature)
-            .append_pair("timestamp", timestamp)
-            .append_pair("nonce", nonce)
-            .append_pair("openid", &self.delivery.message.sender)
-            .finish()
     }
 
     fn report(&self, failure: &Failure) {

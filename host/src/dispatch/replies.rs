@@ -7,6 +7,7 @@ use std::{
 
 use quick_cache::sync::Cache;
 use weft_wechat::{
+    account::Query,
     api::material::get_material::{GetMaterial, Material},
     message::Message,
     reply::{Article, Reply, ReplyError},
@@ -49,8 +50,8 @@ pub(super) struct Asking<'a> {
     pub(super) message: &'a Message,
     pub(super) delivery_id: &'a Arc<str>,
     pub(super) raw: &'a Arc<str>,
-    /// WeChat's own query, for servers that check its signature.
-    pub(super) query: &'a str,
+    /// WeChat's own query.
+    pub(super) query: &'a Query,
 }
 
 impl Replies {
@@ -79,11 +80,11 @@ impl Replies {
     }
 
     async fn of_server(&self, url: &str, pass_query: bool, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
-        let query = pass_query.then_some(asking.query);
+        let query = pass_query.then(|| signed_query(asking));
         let content_type = if asking.raw.starts_with('{') { "application/json" } else { "text/xml; charset=utf-8" };
         let body = asking.raw.as_bytes().to_vec().into();
         let listed = &asking.account.app.settings.forward_hosts;
-        let answer = self.forward.post(url, listed, query, body, content_type).await?;
+        let answer = self.forward.post(url, listed, query.as_deref(), body, content_type).await?;
         let answer = str::from_utf8(&answer).map_err(|_| Failure::Unreadable("it is not UTF-8".to_owned()))?;
         rules::forwarded(answer).map_err(|error| Failure::Unreadable(error.to_string()))
     }
@@ -109,6 +110,17 @@ impl Replies {
         self.materials.insert(key, (Instant::now(), articles.clone().into()));
         Ok(Reply::News(articles))
     }
+}
+
+/// WeChat's query as a server that checks its signature wants it.
+fn signed_query(asking: &Asking<'_>) -> String {
+    let Query { signature, timestamp, nonce, .. } = asking.query;
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("signature", signature)
+        .append_pair("timestamp", timestamp)
+        .append_pair("nonce", nonce)
+        .append_pair("openid", &asking.message.sender)
+        .finish()
 }
 
 /// How a reply of that kind reaches the user when it is the answer.

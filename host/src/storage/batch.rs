@@ -14,10 +14,10 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::{Store, StoreError, error::is_about_a_row};
 
 /// How many rows are written at once at most.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 /// How many rows may wait. More than the database takes in this time it would not catch up with either.
-const QUEUE: usize = 4096;
+const QUEUE: usize = 8192;
 
 /// How often the log says at most that rows are lost.
 const SAY_AGAIN: Duration = Duration::from_secs(10);

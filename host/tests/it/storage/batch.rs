@@ -82,7 +82,7 @@ async fn rows_that_come_while_a_batch_is_written_are_the_next_batch() {
         }
         let batches = book.batches();
         assert!(batches.len() < 20, "{}", batches.len());
-        assert!(batches.iter().all(|batch| batch.len() <= 256));
+        assert!(batches.iter().all(|batch| batch.len() <= 1024));
         let mut written = batches.concat();
         written.sort_unstable();
         assert_eq!(written, (1..=400).collect::<Vec<_>>());
