@@ -6,7 +6,7 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db};
+use super::{Store, StoreError, containing, from_sql, in_transaction, may_be_stored, on_db};
 use crate::model::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 
 /// The message log.
@@ -83,7 +83,7 @@ impl MessageLogs<'_> {
                 .bind(direction.map(Direction::as_str))
                 .bind(msg_type)
                 .bind(event.as_ref().map(|event| event.to_ascii_lowercase()))
-                .bind(text.as_ref().map(|text| contains(text)))
+                .bind(text.as_deref().map(containing))
                 .bind(handler)
                 .bind(i64::from(limit))
                 .fetch_all(pool)
@@ -169,19 +169,6 @@ fn first_id(time: u64) -> String {
     format!("{:08x}-{:04x}", time >> 16, time & 0xffff)
 }
 
-/// The pattern for `LIKE`, beside a text in lower case.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
-}
-
 /// An entry as the table holds it.
 #[derive(FromRow)]
 struct StoredRow {
@@ -246,7 +233,7 @@ mod tests {
     #[test]
     fn a_text_is_looked_for_as_it_is() {
         for (text, pattern) in [("", "%%"), ("50%", "%50\\%%"), ("a_B\\", "%a\\_b\\\\%"), ("Ä好", "%Ä好%")] {
-            assert_eq!(contains(text), pattern);
+            assert_eq!(containing(text), pattern);
         }
     }
 

@@ -225,6 +225,20 @@ fn may_be_stored(names: &[&str]) -> bool {
     !names.iter().any(|name| name.contains('\0'))
 }
 
+/// The pattern for `LIKE`, beside a text in lower case, of texts that have `part` in them whatever the case of ASCII
+/// letters.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Numbers are `BIGINT` in both databases; what does not fit is as good as endless.
 fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -6,7 +6,7 @@ mod sightings;
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
+use super::{Store, StoreError, containing, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 use crate::model::{User, UserChange, UserFilter};
 
 /// The users of the apps.
@@ -106,19 +106,6 @@ impl Users<'_> {
             }
         }
     }
-}
-
-/// The pattern of texts that have `part` in them, whatever the case of ASCII letters.
-fn containing(part: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in part.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// A user as the table holds it: tags as JSON.
