@@ -10,7 +10,7 @@
 //! | 7 | [`http`]: the doors |
 //! | 6 | [`dispatch`]: one message in, one reply out |
 //! | 5 | [`accounts`]: the apps in memory; [`handler_sync`]: WeChat's own auto-replies taken over; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
-//! | 4 | [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
+//! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`clock`], [`time`], [`secret`] |
@@ -23,6 +23,7 @@ pub mod config;
 pub mod dispatch;
 pub mod handler_sync;
 pub mod http;
+pub mod jobs;
 pub mod menus;
 pub mod message_log;
 pub mod model;

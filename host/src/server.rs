@@ -14,6 +14,7 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
+    jobs::Jobs,
     menus::Menus,
     message_log::MessageLog,
     plugins::{Limits, Plugins, Settings, Watcher},
@@ -75,6 +76,7 @@ impl Server {
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), clock.clone());
+        let jobs = Jobs::new(store.clone(), clock.clone(), Vec::new());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
             store: store.clone(),
@@ -92,6 +94,7 @@ impl Server {
             store,
             accounts,
             menus,
+            jobs,
             message_log,
             users,
             wechat,
@@ -150,6 +153,7 @@ impl Server {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
+        let working = tokio::spawn(state.jobs.clone().run(stop.clone()));
         // Not ended by `stop`: what handlers leave that end after it is written too.
         let writing = (state.dispatcher.clone().write(), state.message_log.clone().run());
         let writing = tokio::spawn(futures::future::join(writing.0, writing.1));
@@ -163,11 +167,12 @@ impl Server {
                 state.dispatcher.finish(),
                 state.users.finish(),
                 state.handler_sync.finish(),
-                state.menus.finish()
+                state.menus.finish(),
+                working
             )
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
-            tracing::warn!("some handlers or syncs did not end within {STOP_TIMEOUT:?} and are cut off");
+            tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
         let closing = futures::future::join(state.dispatcher.close(), state.message_log.close());
         if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {

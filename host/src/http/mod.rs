@@ -26,8 +26,8 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, menus::Menus,
-    message_log::MessageLog, plugins::Plugins, storage::Store, upstream::Wechat, users::Users,
+    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, jobs::Jobs,
+    menus::Menus, message_log::MessageLog, plugins::Plugins, storage::Store, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -60,6 +60,8 @@ pub struct Parts {
     pub handler_sync: HandlerSync,
     /// Menus between here and WeChat.
     pub menus: Menus,
+    /// Long work.
+    pub jobs: Jobs,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

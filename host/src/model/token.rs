@@ -61,6 +61,20 @@ impl ApiToken {
             (Some((granted_app, granted)), Some(app)) => granted_app == app && covers(granted, permission),
         })
     }
+
+    /// What the token may do, with what its permissions bring along: `<app>` or `<app>|<permission>` each. None when it
+    /// may do everything.
+    pub fn granted(&self) -> Option<Vec<String>> {
+        if self.permissions.iter().any(|granted| granted == "*") {
+            return None;
+        }
+        let mut all = self.permissions.clone();
+        for (app, granted) in self.permissions.iter().filter_map(|granted| granted.split_once('|')) {
+            let implied = IMPLIED.iter().filter(|(name, _)| *name == granted).flat_map(|(_, implied)| *implied);
+            all.extend(implied.map(|permission| format!("{app}|{permission}")));
+        }
+        Some(all)
+    }
 }
 
 fn covers(granted: &str, wanted: &str) -> bool {
@@ -129,6 +143,13 @@ mod tests {
         ] {
             assert_eq!(token(granted).allows(app, permission), allowed, "{granted:?} {app:?} {permission}");
         }
+    }
+
+    #[test]
+    fn what_is_granted_names_what_it_brings_along() {
+        assert_eq!(token(&["blog", "*"]).granted(), None);
+        let granted = token(&["blog", "shop|material", "shop|menu"]).granted().unwrap();
+        assert_eq!(granted, ["blog", "shop|material", "shop|menu", "shop|article"]);
     }
 
     #[test]

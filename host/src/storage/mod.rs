@@ -11,6 +11,7 @@ mod deliveries;
 mod error;
 mod handler_syncs;
 mod handlers;
+mod jobs;
 mod menus;
 mod message_log_batch;
 mod message_logs;
@@ -38,6 +39,7 @@ pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKe
 pub use self::error::StoreError;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
+pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
@@ -177,6 +179,11 @@ impl Store {
     /// The media of WeChat's own settings that were made permanent.
     pub fn synced_media(&self) -> SyncedMedia<'_> {
         SyncedMedia(self)
+    }
+
+    /// The jobs of the apps.
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs(self)
     }
 
     /// The tokens of the admin API.

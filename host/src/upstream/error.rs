@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_wechat::api::errcode::{Class, Meaning};
 use weft_wechat::api::{ApiError, Refusal};
 
-use crate::model::Inability;
+use crate::model::{Inability, JobError};
 use crate::storage::StoreError;
 use crate::time::rfc3339;
 
@@ -117,6 +117,22 @@ impl CallError {
             Self::Token(error) => error.may_succeed_later(),
             Self::Refused { refusal, .. } => is_passing(refusal.class()),
         }
+    }
+}
+
+/// What a job does about it: what time helps is tried again, not before WeChat takes calls again.
+impl From<CallError> for JobError {
+    fn from(error: CallError) -> Self {
+        let why = error.explained();
+        let not_before = match &error {
+            CallError::Paused { until, .. } => Some(*until),
+            CallError::Token(error) => match &**error {
+                TokenError::Paused { until, .. } => Some(*until),
+                _ => None,
+            },
+            _ => None,
+        };
+        if error.may_succeed_later() { Self::Later { why, not_before } } else { Self::Failed(why) }
     }
 }
 

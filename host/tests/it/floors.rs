@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "time", "secret"],
     &["model", "config"],
     &["storage", "rules"],
-    &["upstream"],
+    &["jobs", "upstream"],
     &["accounts", "handler_sync", "menus", "message_log", "plugins", "users"],
     &["dispatch"],
     &["http"],

@@ -10,6 +10,7 @@ mod connections;
 mod floors;
 mod handlers;
 mod inbox;
+mod jobs;
 mod late_replies;
 mod menus;
 mod message_log;

@@ -25,6 +25,16 @@ impl Caller {
         Err(Problem::forbidden(&app.map_or_else(|| "*".to_owned(), |app| format!("{app}|{permission}"))))
     }
 
+    /// What people know the caller by: the name of the token.
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the caller may do, as `<app>` or `<app>|<permission>` each; none for one who may do everything.
+    pub(super) fn granted(&self) -> Option<Vec<String>> {
+        self.0.granted()
+    }
+
     /// Whether the caller may see `app` in lists.
     pub(super) fn sees(&self, app: &str) -> bool {
         self.0.allows(Some(app), "manage")

@@ -5,6 +5,7 @@ mod apps;
 mod auth;
 mod change;
 mod handlers;
+mod jobs;
 mod menus;
 mod message_log_export;
 mod message_logs;
@@ -13,6 +14,7 @@ mod plugins;
 mod tokens;
 mod users;
 
+pub use jobs::StartedView;
 pub use plugins::PluginView;
 
 use axum::{
@@ -47,6 +49,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(handlers::trial::test))
         .routes(routes!(handlers::transfer::export))
         .routes(routes!(handlers::transfer::import))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::read))
+        .routes(routes!(jobs::cancel))
         .routes(routes!(menus::read, menus::put))
         .routes(routes!(menus::live::read, menus::live::delete))
         .routes(routes!(menus::live::sync))

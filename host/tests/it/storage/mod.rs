@@ -8,6 +8,7 @@ mod concurrency;
 mod deliveries;
 mod handler_syncs;
 mod handlers;
+mod jobs;
 mod menus;
 mod message_logs;
 mod migrations;
