@@ -47,6 +47,11 @@ impl<'a> Document<'a> {
         if body.trim_start().starts_with('{') { json::read(body) } else { xml::read(body) }
     }
 
+    /// What the root is called.
+    pub(crate) fn root_name(&self) -> &str {
+        self.nodes.first().map_or("", |root| &root.name)
+    }
+
     pub(crate) fn root(&self) -> Element<'_> {
         Element { document: self, index: 0 }
     }
@@ -126,6 +131,14 @@ impl<'d> Element<'d> {
             next = node.end;
             Some((&*node.name, Self { document, index }))
         })
+    }
+
+    /// The names and texts of the children; none when one of them has children itself.
+    pub(crate) fn leaves(self) -> Option<Vec<(&'d str, &'d str)>> {
+        let leaf = |(name, child): (&'d str, Self)| {
+            child.node().filter(|node| node.end == child.index + 1).map(|node| (name, &*node.text))
+        };
+        self.children().map(leaf).collect()
     }
 
     /// The first child of that name.

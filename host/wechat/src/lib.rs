@@ -8,6 +8,7 @@
 //! - [`message`]: what users and WeChat send, parsed from XML or JSON
 //! - [`reply`]: what an account answers, written as XML
 //! - [`api`]: calls of WeChat's API: what they send, and how their answers are read
+//! - [`pay`]: WeChat Pay, v2 and v3
 //!
 //! The usual road of a webhook is [`account::Account::open`], then [`message::Message::content`], then
 //! [`reply::Reply::check`], [`reply::Reply::fit`] and [`reply::Reply::to_xml`], then
@@ -21,5 +22,6 @@ pub mod account;
 pub mod api;
 pub mod envelope;
 pub mod message;
+pub mod pay;
 pub mod reply;
 pub mod signature;

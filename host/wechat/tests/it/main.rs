@@ -13,6 +13,7 @@ mod formats;
 mod hostile;
 mod json;
 mod messages;
+mod pay;
 mod properties;
 mod replies;
 mod sent;

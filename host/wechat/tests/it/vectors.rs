@@ -8,7 +8,7 @@ use weft_wechat::envelope::{EncodingAesKey, EnvelopeError, open, seal};
 use weft_wechat::message::{Content, Event, Message, Other, OtherEvent, fields};
 use weft_wechat::signature::{sign, verify};
 
-fn load(name: &str) -> Option<Value> {
+pub(crate) fn load(name: &str) -> Option<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: no vectors at {}", path.display());
@@ -50,7 +50,7 @@ fn each(kind: &str, test: impl Fn(&str, &Value, &Value)) {
     assert!(READ.contains(&(kind, seen)), "{seen} vectors of kind {kind}");
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
 }
 
