@@ -17,10 +17,10 @@ use crate::{
     jobs::Jobs,
     menus::Menus,
     message_log::MessageLog,
-    plugins::{Limits, Plugins, Settings, Watcher},
+    plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     storage::Store,
-    upstream::{Forward, Wechat},
+    upstream::{Forward, Outbound, Wechat},
     users::Users,
 };
 
@@ -47,6 +47,14 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store,
     Ok((store, key))
 }
 
+/// What plugins' calls of the host are answered with.
+///
+/// # Errors
+/// When the system has no TLS roots.
+pub fn plugin_services(store: Store) -> anyhow::Result<Services> {
+    Ok(Services { store, outbound: Outbound::new().context("requests of plugins")? })
+}
+
 impl Server {
     /// Prepares everything that can be wrong before anything answers.
     ///
@@ -67,7 +75,8 @@ impl Server {
             cache_key: key.derive("plugin-cache"),
             limits: Limits::from(&config.plugins),
         };
-        let plugins = Plugins::new(settings, store.clone())
+        let services = plugin_services(store.clone())?;
+        let plugins = Plugins::new(settings, services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;

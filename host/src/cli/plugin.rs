@@ -1,8 +1,9 @@
 //! `weft plugin list|build`
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::{
     SettingsArgs,
@@ -12,7 +13,8 @@ use crate::{
     clock::Clock,
     config::{Config, Overrides},
     http::admin::PluginView,
-    plugins::{Limits, Plugins, Settings, Watcher, build},
+    model::{App, AppPlugin, Grants},
+    plugins::{Limits, Plugin, Plugins, Settings, Watcher, build},
     secret::SecretKey,
     server,
     storage::Store,
@@ -49,30 +51,61 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyh
     }
 }
 
+/// A plugin, and by app what it asks for and is not granted.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    plugin: PluginView,
+    missing: BTreeMap<String, Vec<String>>,
+}
+
 async fn list(config: &Config, output: OutputArgs) -> anyhow::Result<()> {
     let (store, key) = server::open_store(config, Clock::system()).await?;
     let plugins = loaded(config, store.clone(), &key).await?;
-    let views: Vec<PluginView> = plugins.list().iter().map(|plugin| PluginView::from(&**plugin)).collect();
+    let (apps, records) = (store.apps().list().await?, store.app_plugins().all().await?);
+    let listed: Vec<_> = plugins.list().into_iter().map(|plugin| (missing(&plugin, &apps, &records), plugin)).collect();
+    let views: Vec<_> = listed
+        .iter()
+        .map(|(missing, plugin)| Listed { plugin: PluginView::from(&**plugin), missing: missing.clone() })
+        .collect();
     output.print(&views, || {
-        let rows: Vec<_> = plugins
-            .list()
-            .iter()
-            .map(|plugin| match (&plugin.loaded, &plugin.error) {
-                (Some(loaded), None) => {
-                    let description = &loaded.description;
-                    let handlers = description.handlers.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>();
-                    [plugin.name.to_string(), "ready".to_owned(), description.version.clone(), handlers.join(", ")]
-                }
-                (_, error) => {
-                    let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
-                    [plugin.name.to_string(), "failed".to_owned(), String::new(), error]
-                }
-            })
-            .collect();
-        table(["PLUGIN", "STATE", "VERSION", "HANDLERS / ERROR"], &rows)
+        let rows: Vec<_> = listed.iter().map(|(missing, plugin)| row(plugin, missing)).collect();
+        table(["PLUGIN", "STATE", "VERSION", "HANDLERS / ERROR", "NOT GRANTED"], &rows)
     })?;
     store.close().await;
     Ok(())
+}
+
+fn row(plugin: &Plugin, missing: &BTreeMap<String, Vec<String>>) -> [String; 5] {
+    let missing: Vec<_> = missing.iter().map(|(app, grants)| format!("{app}: {}", grants.join(", "))).collect();
+    let (name, missing) = (plugin.name.to_string(), missing.join("; "));
+    match (&plugin.loaded, &plugin.error) {
+        (Some(loaded), None) => {
+            let description = &loaded.description;
+            let handlers = description.handlers.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>();
+            [name, "ready".to_owned(), description.version.clone(), handlers.join(", "), missing]
+        }
+        (_, error) => {
+            let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
+            [name, "failed".to_owned(), String::new(), error, missing]
+        }
+    }
+}
+
+/// What the plugin asks for and is not granted, in the apps that name it or have something set for it.
+fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<String, Vec<String>> {
+    let Some(loaded) = &plugin.loaded else { return BTreeMap::new() };
+    let asked = Grants::from(&loaded.description.asks);
+    let missing = apps.iter().filter_map(|app| {
+        let mut named = app.message_handler.iter().chain(&app.order_hook).chain(&app.settings.message_observers);
+        let record = records.iter().find(|record| record.app == app.name && record.plugin == *plugin.name);
+        if record.is_none() && !named.any(|target| target.plugin == *plugin.name) {
+            return None;
+        }
+        let granted = record.map(|record| record.grants.clone()).unwrap_or_default();
+        Some((app.name.clone(), asked.beyond(&granted).each()))
+    });
+    missing.filter(|(_, grants)| !grants.is_empty()).collect()
 }
 
 /// The plugins of the folder, each taken through every check.
@@ -83,7 +116,8 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
     };
-    let plugins = Plugins::new(settings, store).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let plugins =
+        Plugins::new(settings, server::plugin_services(store)?).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
 }

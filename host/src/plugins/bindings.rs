@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     world: "plugin",
     imports: { default: async | trappable },
     exports: { default: async },
+    trappable_error_type: { "weft:plugin/types.error" => super::host::HostError },
 });
 
 pub(super) use self::exports::weft::plugin as exported;

@@ -14,10 +14,10 @@ use super::{
     cache::Cache,
     engine,
     error::{CallError, LoadError},
-    instance::{Sandbox, State},
+    instance::{Sandbox, Services, State},
     limits::{DESCRIBE_TIMEOUT, DESCRIPTION_BYTES, DESCRIPTION_ENTRIES, Limits},
 };
-use crate::storage::Store as Database;
+use crate::model::Grants;
 
 pub use manifest::{Asks, Description, Entry};
 
@@ -50,6 +50,13 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+impl From<&Asks> for Grants {
+    fn from(asks: &Asks) -> Self {
+        let Asks { http_hosts, wechat_apis, kv, users, orders } = asks.clone();
+        Self { kv, http_hosts, wechat_apis, users, orders }
+    }
+}
+
 /// What loading needs, the same for every file.
 #[derive(Clone)]
 pub(super) struct Loader {
@@ -64,10 +71,10 @@ impl Loader {
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
-    pub(super) fn new(cache: Cache, database: Database, limits: Limits) -> wasmtime::Result<Self> {
+    pub(super) fn new(cache: Cache, services: Services, limits: Limits) -> wasmtime::Result<Self> {
         let engine = engine::engine(limits.memory)?;
         let linker = Arc::new(engine::linker(&engine)?);
-        let sandbox = Arc::new(Sandbox::new(&engine, database, limits)?);
+        let sandbox = Arc::new(Sandbox::new(&engine, services, limits)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), sandbox })
     }
 

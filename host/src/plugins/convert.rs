@@ -104,7 +104,7 @@ fn observed_reply(reply: &Reply) -> wit_reply::Reply {
 }
 
 /// A guest's error in words for the log.
-pub(super) fn error(error: types::Error) -> String {
+pub(super) fn error(error: &types::Error) -> String {
     match error {
         types::Error::Denied(text) => format!("denied: {text}"),
         types::Error::Invalid(text) => format!("invalid: {text}"),
@@ -114,7 +114,7 @@ pub(super) fn error(error: types::Error) -> String {
         types::Error::TimedOut(text) => format!("timed out: {text}"),
         types::Error::Unavailable(text) => format!("unavailable: {text}"),
         types::Error::Wechat(error) => format!("WeChat answered {}: {}", error.errcode, error.errmsg),
-        types::Error::Other(text) => text,
+        types::Error::Other(text) => text.clone(),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/config",
     "weft:plugin/log",
     "weft:plugin/kv",
+    "weft:plugin/http",
     "weft:plugin/types",
     "weft:plugin/message",
     "weft:plugin/reply",
@@ -101,6 +102,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::config::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::log::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     model::{App, AppPlugin},
-    storage::Store as Database,
+    storage,
+    upstream::Outbound,
 };
 
 /// What a call is about: what its host functions answer from.
@@ -39,17 +40,27 @@ pub struct Subject {
     pub raw: Arc<str>,
 }
 
+/// What host functions answer with.
+#[derive(Clone)]
+pub struct Services {
+    /// The database.
+    pub store: storage::Store,
+    /// Other servers.
+    pub outbound: Outbound,
+}
+
 /// What an instance carries besides its memory.
 pub(super) struct State {
     /// The plugin's name.
     pub(super) plugin: Arc<str>,
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
-    pub(super) database: Database,
+    pub(super) services: Arc<Services>,
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) lines_logged: u32,
     pub(super) kv_calls: u32,
+    pub(super) outbound_calls: u32,
     memory: Memory,
     wasi: WasiCtx,
     resources: ResourceTable,
@@ -96,13 +107,13 @@ fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool 
 /// Where instances run: with a clock that interrupts them, and the operator's limits.
 pub(super) struct Sandbox {
     clock: EpochClock,
-    database: Database,
+    services: Arc<Services>,
     limits: Limits,
 }
 
 impl Sandbox {
-    pub(super) fn new(engine: &Engine, database: Database, limits: Limits) -> wasmtime::Result<Self> {
-        Ok(Self { clock: EpochClock::start(engine)?, database, limits })
+    pub(super) fn new(engine: &Engine, services: Services, limits: Limits) -> wasmtime::Result<Self> {
+        Ok(Self { clock: EpochClock::start(engine)?, services: Arc::new(services), limits })
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -151,10 +162,11 @@ impl Sandbox {
         let state = State {
             plugin: Arc::clone(&loaded.name),
             subject,
-            database: self.database.clone(),
+            services: Arc::clone(&self.services),
             ends: Instant::now() + timeout,
             lines_logged: 0,
             kv_calls: 0,
+            outbound_calls: 0,
             memory: Memory { bytes: 0, limit: self.limits.memory, elements: 0 },
             wasi: WasiCtx::builder()
                 .stdout(output.clone())

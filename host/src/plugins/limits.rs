@@ -77,6 +77,26 @@ pub const KV_TOTAL_BYTES: u64 = 64 << 20;
 /// How often one call may use the key-value store: each write takes the database's lock, which all share.
 pub const KV_CALLS: u32 = 256;
 
+/// How often one call may ask something outside: other servers, and WeChat.
+pub const OUTBOUND_CALLS: u32 = 16;
+
+/// Time that is left of a call when it stops waiting for an answer from outside, so that it can still say something.
+pub const OUTBOUND_MARGIN: Duration = Duration::from_millis(50);
+
+/// How long an HTTP request may take when the guest does not say.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Bytes of the body of an HTTP request, and of an answer's.
+pub const HTTP_BODY_BYTES: usize = 1 << 20;
+
+/// Headers of an HTTP request or answer, and bytes of their names and values together.
+pub const HTTP_HEADERS: usize = 64;
+/// See [`HTTP_HEADERS`].
+pub const HTTP_HEADER_BYTES: usize = 16 << 10;
+
+/// Bytes of the URL of an HTTP request.
+pub const HTTP_URL_BYTES: usize = 8 << 10;
+
 /// What the operator may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

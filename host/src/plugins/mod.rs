@@ -30,7 +30,7 @@ mod watcher;
 pub use calls::Observation;
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
-pub use instance::Subject;
+pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings, UploadError};
 pub use statistics::Statistics;

@@ -17,10 +17,11 @@ use super::{
     component::{Loaded, Loader},
     error::LoadError,
     folder,
+    instance::Services,
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
     statistics::Statistics,
 };
-use crate::{model::is_plugin_name, storage::Store as Database};
+use crate::model::is_plugin_name;
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -99,9 +100,9 @@ impl Plugins {
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
-    pub fn new(settings: Settings, database: Database) -> wasmtime::Result<Self> {
+    pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, limits } = settings;
-        let loader = Loader::new(Cache::new(cache, cache_key), database, limits)?;
+        let loader = Loader::new(Cache::new(cache, cache_key), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::error::is_missing_parent;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
-use crate::model::AppPlugin;
+use crate::model::{AppPlugin, Grants};
 
 /// What plugins may do for apps: configuration and grants.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +66,11 @@ impl AppPlugins<'_> {
                 .bind(&record.app)
                 .bind(&record.plugin)
                 .bind(record.config.to_string())
-                .bind(record.kv)
-                .bind(json(&record.http_hosts))
-                .bind(json(&record.wechat_apis))
-                .bind(record.users)
-                .bind(json(&record.orders))
+                .bind(record.grants.kv)
+                .bind(json(&record.grants.http_hosts))
+                .bind(json(&record.grants.wechat_apis))
+                .bind(record.grants.users)
+                .bind(json(&record.grants.orders))
                 .bind(to_sql(record.updated_at))
                 .execute(&mut *connection)
                 .await
@@ -117,11 +117,13 @@ impl AppPluginRow {
         let owner = format!("{app}/{plugin}");
         Ok(AppPlugin {
             config: parse(&self.config, "config", &owner)?,
-            kv: self.kv,
-            http_hosts: parse(&self.http_hosts, "http_hosts", &owner)?,
-            wechat_apis: parse(&self.wechat_apis, "wechat_apis", &owner)?,
-            users: self.users,
-            orders: parse(&self.orders, "orders", &owner)?,
+            grants: Grants {
+                kv: self.kv,
+                http_hosts: parse(&self.http_hosts, "http_hosts", &owner)?,
+                wechat_apis: parse(&self.wechat_apis, "wechat_apis", &owner)?,
+                users: self.users,
+                orders: parse(&self.orders, "orders", &owner)?,
+            },
             updated_at: from_sql(self.updated_at),
             app,
             plugin,

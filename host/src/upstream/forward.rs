@@ -1,15 +1,13 @@
 //! Hands a message to a server of the operator's, which answers it.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Client, Url};
+use reqwest::Url;
 
 use super::TransportError;
 use super::http;
-use super::public_address::{NotPublic, PublicOnly, is_public};
+use super::outside::{self, Outside};
 
 /// How long it may take altogether; WeChat waits for five seconds.
 const TIMEOUT: Duration = Duration::from_millis(4500);
@@ -19,10 +17,7 @@ const MAX_ANSWER: usize = 256 << 10;
 /// Posts to operators' servers. Only public addresses are reached, and the hosts that an operator lists. Clones share
 /// connections.
 #[derive(Debug, Clone)]
-pub struct Forward {
-    public: Client,
-    listed: Client,
-}
+pub struct Forward(Outside);
 
 /// Why there is no answer. None of the texts holds the URL.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +42,7 @@ impl Forward {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly)).build()?;
-        Ok(Self { public, listed: http::client().build()? })
+        Ok(Self(Outside::new()?))
     }
 
     /// Posts `body` to `url`, with `query` behind the URL's own. `listed` are the hosts that may be reached although
@@ -70,25 +64,16 @@ impl Forward {
         }
         let host = url.host_str().ok_or(ForwardError::Url)?.to_owned();
         let not_public = || ForwardError::NotPublic { host: host.clone() };
-        let client = if listed.iter().any(|entry| is_listed(entry, &host, url.port_or_known_default())) {
-            &self.listed
-        } else {
-            // An address needs no resolver, so none would refuse it.
-            let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-            if address.is_some_and(|address| !is_public(address)) {
-                return Err(not_public());
-            }
-            &self.public
-        };
+        let is_meant = listed.iter().any(|entry| is_listed(entry, &host, url.port_or_known_default()));
+        let client = self.0.client(&url, is_meant).map_err(|_| not_public())?;
         if let Some(query) = query.filter(|query| !query.is_empty()) {
             let both = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&{query}"));
             url.set_query(Some(both.as_deref().unwrap_or(query)));
         }
         let request = client.post(url).header("content-type", content_type).timeout(TIMEOUT).body(body);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| if was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() })?;
+        let response = request.send().await.map_err(|error| {
+            if outside::was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() }
+        })?;
         Ok(http::read(response, MAX_ANSWER, TIMEOUT).await?.body)
     }
 }
@@ -105,18 +90,6 @@ fn is_listed(entry: &str, host: &str, port: Option<u16>) -> bool {
     // Written as in a URL: small letters, punycode, addresses in their usual form.
     let Ok(named) = Url::parse(&format!("http://{name}/")) else { return false };
     named.host_str() == Some(host) && (wanted.is_none() || wanted == port)
-}
-
-/// Whether it was our resolver that refused.
-fn was_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<NotPublic>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

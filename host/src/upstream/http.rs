@@ -96,7 +96,8 @@ pub(super) async fn read(response: Response, limit: usize, timeout: Duration) ->
     Ok(RawAnswer { content_type, content_disposition, body })
 }
 
-async fn body(mut response: Response, limit: usize, timeout: Duration) -> Result<Bytes, TransportError> {
+/// The whole of an answer's body, when it is not too long.
+pub(super) async fn body(mut response: Response, limit: usize, timeout: Duration) -> Result<Bytes, TransportError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
         return Err(TransportError::TooLarge(limit));

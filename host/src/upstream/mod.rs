@@ -2,13 +2,15 @@
 //!
 //! [`Wechat`] calls WeChat's API for an app: it checks what the app may do, has an access token, tries
 //! again where that makes sense, and says what went wrong otherwise. [`Forward`] hands a message to a server of the
-//! operator's. Neither follows redirects nor takes a proxy from the environment, and no error of theirs holds a URL,
-//! a token or a secret.
+//! operator's, [`Outbound`] sends the requests of plugins. None follows redirects nor takes a proxy from the environment,
+//! and no error of theirs holds a URL, a token or a secret.
 
 mod access_tokens;
 mod error;
 mod forward;
 mod http;
+mod outbound;
+mod outside;
 mod pauses;
 mod public_address;
 mod retry;
@@ -16,5 +18,6 @@ mod wechat;
 
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
+pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
 pub use self::wechat::Wechat;

@@ -19,6 +19,7 @@ mod order;
 mod plugin_calls;
 mod plugin_imports;
 mod plugin_limits;
+mod plugin_outside;
 mod reload;
 mod replicas;
 mod replies;

@@ -13,17 +13,21 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::AppPlugin,
+    model::{AppPlugin, Grants},
     time,
 };
 
-/// What one plugin may do for one app.
+/// What one plugin is set to and may do for one app.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AppPluginView {
     app: String,
     plugin: String,
     #[serde(flatten)]
-    granted: Granted,
+    set: Settings,
+    /// What the plugin that is loaded would like to be granted.
+    asked: GrantsView,
+    /// What of it is not granted: calls that need it are refused.
+    missing: GrantsView,
     /// RFC 3339.
     updated_at: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -33,15 +37,16 @@ pub(super) struct AppPluginView {
 /// Configuration and grants. What is left out is not granted.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Granted {
+pub(super) struct Settings {
     /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
     config: serde_json::Map<String, serde_json::Value>,
     /// A key-value store of its own.
     kv: bool,
-    /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`.
+    /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
+    /// public addresses only; a machine of this network is granted by its address, such as `http://10.0.0.7:8080`.
     http_hosts: Vec<String>,
-    /// Beginnings of the paths of WeChat's API that it may call, such as `/cgi-bin/message/`.
+    /// Beginnings of the paths of WeChat's API that it may call, by whole segments, such as `/cgi-bin/message/`.
     wechat_apis: Vec<String>,
     /// The app's users.
     users: bool,
@@ -49,22 +54,39 @@ pub(super) struct Granted {
     orders: Vec<String>,
 }
 
-fn view(state: &AppState, granted: AppPlugin) -> AppPluginView {
-    let loaded = state.plugins.find(&granted.plugin).is_some_and(|plugin| plugin.loaded.is_some());
-    let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", granted.plugin);
+/// What can be granted to a plugin.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct GrantsView {
+    kv: bool,
+    http_hosts: Vec<String>,
+    wechat_apis: Vec<String>,
+    users: bool,
+    orders: Vec<String>,
+}
+
+impl From<Grants> for GrantsView {
+    fn from(grants: Grants) -> Self {
+        let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
+        Self { kv, http_hosts, wechat_apis, users, orders }
+    }
+}
+
+fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
+    let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
+    let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
+    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description.asks)).unwrap_or_default();
+    let AppPlugin { app, plugin, config, grants, updated_at } = record;
+    let lacking = asked.beyond(&grants);
+    let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
+    let config = config.as_object().cloned().unwrap_or_default();
     AppPluginView {
-        app: granted.app,
-        plugin: granted.plugin,
-        granted: Granted {
-            config: granted.config.as_object().cloned().unwrap_or_default(),
-            kv: granted.kv,
-            http_hosts: granted.http_hosts,
-            wechat_apis: granted.wechat_apis,
-            users: granted.users,
-            orders: granted.orders,
-        },
-        updated_at: time::rfc3339(granted.updated_at),
-        warnings: if loaded { Vec::new() } else { vec![missing] },
+        app,
+        plugin,
+        set: Settings { config, kv, http_hosts, wechat_apis, users, orders },
+        asked: asked.into(),
+        missing: lacking.into(),
+        updated_at: time::rfc3339(updated_at),
+        warnings: if loaded.is_some() { Vec::new() } else { vec![missing] },
     }
 }
 
@@ -101,22 +123,19 @@ pub(super) async fn read(
 
 /// Sets what a plugin may do for this app; what was set before is replaced.
 #[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
-    params(("app" = String, Path), ("plugin" = String, Path)), request_body = Granted,
+    params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
     responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path((app, plugin)): Path<(String, String)>,
-    Body(granted): Body<Granted>,
+    Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
+    let Settings { config, kv, http_hosts, wechat_apis, users, orders } = set;
     let record = AppPlugin {
-        config: serde_json::Value::Object(granted.config),
-        kv: granted.kv,
-        http_hosts: granted.http_hosts,
-        wechat_apis: granted.wechat_apis,
-        users: granted.users,
-        orders: granted.orders,
+        config: serde_json::Value::Object(config),
+        grants: Grants { kv, http_hosts, wechat_apis, users, orders },
         ..AppPlugin::new(&app, plugin)
     };
     let errors = record.check();

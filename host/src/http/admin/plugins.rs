@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    app_plugins::GrantsView,
     auth::Caller,
     page::{Page, PageQuery},
 };
@@ -21,7 +22,8 @@ use crate::{
         AppState,
         error::{Path, Problem, Query},
     },
-    plugins::{Asks, Entry, LoadError, Loaded, Plugin},
+    model::Grants,
+    plugins::{Entry, LoadError, Loaded, Plugin},
     time,
 };
 
@@ -42,7 +44,8 @@ pub struct PluginView {
     /// SHA-256 of the file that runs.
     digest: Option<String>,
     exports: Exports,
-    asks: AsksView,
+    /// What it would like to be granted.
+    asks: GrantsView,
     error: Option<ErrorView>,
     /// RFC 3339.
     loaded_at: Option<String>,
@@ -70,16 +73,6 @@ pub(super) struct EntryView {
     apps: Vec<String>,
 }
 
-/// What a plugin would like to be granted.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct AsksView {
-    http_hosts: Vec<String>,
-    wechat_apis: Vec<String>,
-    kv: bool,
-    users: bool,
-    orders: Vec<String>,
-}
-
 /// Why a file is refused.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorView {
@@ -101,18 +94,6 @@ pub(super) struct Calls {
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
         Self { name: entry.name.clone(), description: entry.description.clone(), apps: entry.apps.clone() }
-    }
-}
-
-impl From<&Asks> for AsksView {
-    fn from(asks: &Asks) -> Self {
-        Self {
-            http_hosts: asks.http_hosts.clone(),
-            wechat_apis: asks.wechat_apis.clone(),
-            kv: asks.kv,
-            users: asks.users,
-            orders: asks.orders.clone(),
-        }
     }
 }
 
@@ -149,7 +130,7 @@ impl From<&Plugin> for PluginView {
             sdk: loaded.map(|loaded| loaded.description.sdk.clone()),
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
-            asks: loaded.map(|loaded| AsksView::from(&loaded.description.asks)).unwrap_or_default(),
+            asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
             error: plugin.error.as_ref().map(ErrorView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
             calls: Calls {

@@ -57,7 +57,7 @@ impl Plugins {
         };
         let result = match self.call(&plugin, &loaded, subject, kind, call).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(error)).into_owned())),
+            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
             Err(error) => Err(error),
         };
         plugin.statistics.count(began, &result);

@@ -9,6 +9,7 @@ use crate::{
             kv::{self, Entry},
             types::Error,
         },
+        host::{HostError, denied},
         instance::State,
         limits::{KV_CALLS, KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
     },
@@ -32,34 +33,23 @@ impl Granted {
 
 impl State {
     /// Counts what it grants.
-    fn granted_kv(&mut self) -> wasmtime::Result<Result<Granted, Error>> {
+    fn granted_kv(&mut self) -> Result<Granted, HostError> {
         let subject = self.subject()?;
         let app = Arc::clone(&subject.app);
-        if !subject.granted.as_ref().is_some_and(|granted| granted.kv) {
-            let text = "the operator has not granted `kv` to this plugin for this app";
-            return Ok(Err(Error::Denied(text.to_owned())));
+        if !subject.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
+            return Err(denied("kv"));
         }
         if self.kv_calls >= KV_CALLS {
             let text = format!("one call of a plugin may use the key-value store {KV_CALLS} times");
-            return Ok(Err(Error::Limited(text)));
+            return Err(Error::Limited(text).into());
         }
         self.kv_calls += 1;
-        Ok(Ok(Granted { database: self.database.clone(), app, plugin: Arc::clone(&self.plugin) }))
+        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(&self.plugin) })
     }
 }
 
-/// The granted store; where there is none, the host function answers why.
-macro_rules! granted {
-    ($state:expr) => {
-        match $state.granted_kv()? {
-            Ok(granted) => granted,
-            Err(denied) => return Ok(Err(denied)),
-        }
-    };
-}
-
-fn error(error: KvError) -> Error {
-    match error {
+fn error(error: KvError) -> HostError {
+    let told = match error {
         KvError::InvalidKey => Error::Invalid(error.to_string()),
         KvError::Conflict => Error::Conflict(error.to_string()),
         KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
@@ -69,25 +59,22 @@ fn error(error: KvError) -> Error {
             tracing::error!(error = &error as &dyn std::error::Error, "the key-value store failed");
             Error::Unavailable("the database does not answer".to_owned())
         }
-    }
+    };
+    told.into()
 }
 
 impl kv::Host for State {
-    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Entry>, Error>> {
-        let granted = granted!(self);
+    async fn get(&mut self, key: String) -> Result<Option<Entry>, HostError> {
+        let granted = self.granted_kv()?;
         let entry = granted.kv().get(&granted.app.name, &granted.plugin, &key).await;
-        Ok(entry.map(|entry| entry.map(|entry| Entry { value: entry.value, version: entry.version })).map_err(error))
+        let entry = entry.map_err(error)?;
+        Ok(entry.map(|entry| Entry { value: entry.value, version: entry.version }))
     }
 
-    async fn set(
-        &mut self,
-        key: String,
-        value: Vec<u8>,
-        ttl_seconds: Option<u32>,
-    ) -> wasmtime::Result<Result<u64, Error>> {
-        let granted = granted!(self);
+    async fn set(&mut self, key: String, value: Vec<u8>, ttl_seconds: Option<u32>) -> Result<u64, HostError> {
+        let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        Ok(granted.kv().set(&granted.app.name, &granted.plugin, write, &QUOTA).await.map_err(error))
+        granted.kv().set(&granted.app.name, &granted.plugin, write, &QUOTA).await.map_err(error)
     }
 
     async fn compare_and_set(
@@ -96,26 +83,21 @@ impl kv::Host for State {
         expected: Option<u64>,
         value: Vec<u8>,
         ttl_seconds: Option<u32>,
-    ) -> wasmtime::Result<Result<u64, Error>> {
-        let granted = granted!(self);
+    ) -> Result<u64, HostError> {
+        let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
         let version = granted.kv().compare_and_set(&granted.app.name, &granted.plugin, expected, write, &QUOTA).await;
-        Ok(version.map_err(error))
+        version.map_err(error)
     }
 
-    async fn delete(&mut self, key: String) -> wasmtime::Result<Result<bool, Error>> {
-        let granted = granted!(self);
-        Ok(granted.kv().delete(&granted.app.name, &granted.plugin, &key).await.map_err(error))
+    async fn delete(&mut self, key: String) -> Result<bool, HostError> {
+        let granted = self.granted_kv()?;
+        granted.kv().delete(&granted.app.name, &granted.plugin, &key).await.map_err(error)
     }
 
-    async fn keys(
-        &mut self,
-        prefix: String,
-        after: Option<String>,
-        limit: u32,
-    ) -> wasmtime::Result<Result<Vec<String>, Error>> {
-        let granted = granted!(self);
+    async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Vec<String>, HostError> {
+        let granted = self.granted_kv()?;
         let keys = granted.kv().keys(&granted.app.name, &granted.plugin, &prefix, after.as_deref(), limit).await;
-        Ok(keys.map_err(error))
+        keys.map_err(error)
     }
 }

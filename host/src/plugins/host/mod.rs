@@ -2,18 +2,54 @@
 
 mod config;
 mod context;
+mod http;
 mod kv;
 pub(super) mod log;
+mod outbound;
 
 use super::{
     bindings::imported::{message, order, reply, types},
     instance::{State, Subject},
 };
 
-impl types::Host for State {}
+/// Why a host function does not do what it was asked for.
+#[derive(Debug)]
+pub(super) enum HostError {
+    /// The guest hears of it.
+    Told(types::Error),
+    /// The guest ends.
+    Trap(wasmtime::Error),
+}
+
+impl From<types::Error> for HostError {
+    fn from(error: types::Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<wasmtime::Error> for HostError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl types::Host for State {
+    fn convert_error(&mut self, error: HostError) -> wasmtime::Result<types::Error> {
+        match error {
+            HostError::Told(error) => Ok(error),
+            HostError::Trap(error) => Err(error),
+        }
+    }
+}
 impl message::Host for State {}
 impl reply::Host for State {}
 impl order::Host for State {}
+
+/// The operator could allow it: `grant` says by what.
+fn denied(grant: &str) -> HostError {
+    let text = format!("the operator has not granted `{grant}` to this plugin for this app");
+    HostError::Told(types::Error::Denied(text))
+}
 
 impl State {
     /// What the call is about. While a plugin describes itself it is about nothing, and asking is

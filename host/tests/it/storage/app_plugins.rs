@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use weft::model::AppPlugin;
+use weft::model::{AppPlugin, Grants};
 use weft::storage::StoreError;
 
 use super::add_app;
@@ -12,11 +12,13 @@ use crate::support::database::{START, on_every_database};
 fn granted() -> AppPlugin {
     AppPlugin {
         config: json!({"greeting": "你好\u{0}", "limits": [1, 2.5, null]}),
-        kv: true,
-        http_hosts: vec!["https://api.example.com".to_owned()],
-        wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
-        users: true,
-        orders: vec!["read".to_owned()],
+        grants: Grants {
+            kv: true,
+            http_hosts: vec!["https://api.example.com".to_owned()],
+            wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
+            users: true,
+            orders: vec!["read".to_owned()],
+        },
         ..AppPlugin::new("shop", "greeter")
     }
 }

@@ -29,6 +29,12 @@ pub(crate) async fn listener() -> &'static [u8] {
     BYTES.get_or_init(|| built("host/tests/guests/listener", &[])).await
 }
 
+/// host/tests/guests/asker: asks outside what the text of the message says.
+pub(crate) async fn asker() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("host/tests/guests/asker", &[])).await
+}
+
 async fn built(source: &str, features: &[&str]) -> Vec<u8> {
     // Two builds of one package write the same file.
     static BUILDING: Mutex<()> = Mutex::const_new(());

@@ -1,0 +1,178 @@
+//! Where a plugin may send HTTP requests: `https://api.example.com`, `https://*.example.com:8443`.
+
+use std::str::FromStr;
+
+use reqwest::Url;
+
+/// Scheme, host and port; with `*.` before it, a domain stands for all below it and not for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpHost {
+    scheme: String,
+    below: bool,
+    /// As URLs have it in their normal form.
+    host: String,
+    port: u16,
+    is_address: bool,
+}
+
+/// The text names no host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("scheme, host and maybe port, such as https://api.example.com or https://*.example.com:8443")]
+pub struct MalformedHttpHost;
+
+impl HttpHost {
+    /// Whether requests to `url` go there.
+    pub fn covers(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        self.scheme == url.scheme() && Some(self.port) == url.port_or_known_default() && self.has(host, false)
+    }
+
+    /// Whether all that `other` stands for is within this.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.scheme == other.scheme && self.port == other.port && self.has(&other.host, other.below)
+    }
+
+    /// Whether it is an address and not a name: who writes one means that very machine, be it on the internet or not.
+    pub fn is_address(&self) -> bool {
+        self.is_address
+    }
+
+    fn has(&self, host: &str, below: bool) -> bool {
+        if !self.below {
+            return !below && self.host == host;
+        }
+        let above = host.strip_suffix(&self.host);
+        above.is_some_and(|above| above.ends_with('.') && above.len() > 1 || above.is_empty() && below)
+    }
+}
+
+impl FromStr for HttpHost {
+    type Err = MalformedHttpHost;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((scheme @ ("http" | "https"), rest)) = text.split_once("://") else { return Err(MalformedHttpHost) };
+        let below = rest.strip_prefix("*.");
+        let authority = below.unwrap_or(rest);
+        let url = Url::parse(&format!("{scheme}://{authority}")).map_err(|_| MalformedHttpHost)?;
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(MalformedHttpHost);
+        };
+        // What the parser left out or wrote in another way, such as a path or a user, is not in these.
+        let is_all = authority.eq_ignore_ascii_case(host) || authority.eq_ignore_ascii_case(&format!("{host}:{port}"));
+        let is_address = url.domain().is_none();
+        if !is_all || host.contains('*') || below.is_some() && is_address {
+            return Err(MalformedHttpHost);
+        }
+        Ok(Self { scheme: scheme.to_owned(), below: below.is_some(), host: host.to_owned(), port, is_address })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> HttpHost {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_http_host_is_scheme_host_and_maybe_port() {
+        for right in [
+            "https://api.example.com",
+            "http://api.example.com:8080",
+            "https://api.example.com:443",
+            "https://*.example.com",
+            "https://*.example.com:8443",
+            "https://API.Example.com",
+            "http://127.0.0.1:9000",
+            "http://[::1]:9000",
+            "https://xn--fsqu00a.xn--0zwm56d",
+        ] {
+            assert!(right.parse::<HttpHost>().is_ok(), "{right}");
+        }
+        for wrong in [
+            "",
+            "*",
+            "api.example.com",
+            "https://",
+            "https://*",
+            "https://*.",
+            "https://*.*.example.com",
+            "https://a.*.example.com",
+            "https://*.127.0.0.1",
+            "ftp://example.com",
+            "javascript://example.com",
+            "https://example.com/",
+            "https://example.com/path",
+            "https://example.com?query",
+            "https://example.com#part",
+            "https://example.com\\path",
+            "https://user@example.com",
+            "https://user:pass@example.com",
+            "https://example.com:",
+            "https://example.com:99999",
+            "https://example.com:080",
+            "https://exa mple.com",
+            "https://exam\nple.com",
+            "https://example.com\t",
+            " https://example.com",
+            "https://ex%61mple.com",
+            "https://例子.测试",
+            "http://2130706433",
+        ] {
+            assert_eq!(wrong.parse::<HttpHost>(), Err(MalformedHttpHost), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn it_covers_its_own_scheme_host_and_port_and_with_a_wildcard_what_is_below() {
+        for (granted, url, covers) in [
+            ("https://api.example.com", "https://api.example.com/a?b#c", true),
+            ("https://api.example.com", "https://API.example.com:443/", true),
+            ("https://api.example.com", "https://user:pass@api.example.com/", true),
+            ("https://api.example.com", "http://api.example.com/", false),
+            ("https://api.example.com", "https://api.example.com:8443/", false),
+            ("https://api.example.com", "https://api.example.com.evil.example/", false),
+            ("https://api.example.com", "https://x.api.example.com/", false),
+            ("https://api.example.com", "https://api.example.com@evil.example/", false),
+            ("https://api.example.com", "https://evil.example/https://api.example.com", false),
+            ("https://*.example.com", "https://a.example.com/", true),
+            ("https://*.example.com", "https://a.b.example.com/", true),
+            ("https://*.example.com", "https://example.com/", false),
+            ("https://*.example.com", "https://.example.com/", false),
+            ("https://*.example.com", "https://badexample.com/", false),
+            ("https://*.example.com:8443", "https://a.example.com:8443/", true),
+            ("https://*.example.com:8443", "https://a.example.com/", false),
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/", true),
+            ("http://127.0.0.1:9000", "http://2130706433:9000/", true),
+            ("http://127.0.0.1:9000", "http://localhost:9000/", false),
+            ("http://[::1]:9000", "http://[0:0::1]:9000/", true),
+        ] {
+            assert_eq!(host(granted).covers(&url.parse().unwrap()), covers, "{granted} {url}");
+        }
+    }
+
+    #[test]
+    fn it_includes_what_is_as_wide_or_narrower() {
+        for (wide, narrow, includes) in [
+            ("https://a.example.com", "https://A.example.com:443", true),
+            ("https://*.example.com", "https://a.example.com", true),
+            ("https://*.example.com", "https://*.example.com", true),
+            ("https://*.example.com", "https://*.a.example.com", true),
+            ("https://*.a.example.com", "https://*.example.com", false),
+            ("https://a.example.com", "https://*.a.example.com", false),
+            ("https://*.example.com", "https://example.com", false),
+            ("https://*.example.com", "https://*.badexample.com", false),
+            ("https://*.example.com", "http://a.example.com", false),
+            ("https://*.example.com", "https://a.example.com:8443", false),
+        ] {
+            assert_eq!(host(wide).includes(&host(narrow)), includes, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_and_a_name_is_none() {
+        assert!(host("http://127.0.0.1:9000").is_address() && host("http://[::1]").is_address());
+        assert!(!host("https://localhost").is_address() && !host("https://*.example.com").is_address());
+    }
+}

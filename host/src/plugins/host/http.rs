@@ -1,0 +1,97 @@
+//! `http`: requests to the hosts that the operator grants.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::{HostError, denied};
+use crate::{
+    model::HttpHost,
+    plugins::{
+        bindings::imported::{
+            http::{self, Request, Response},
+            types::Error,
+        },
+        instance::State,
+        limits::{HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES},
+    },
+    upstream::{OutboundAnswer, OutboundError, OutboundRequest, TransportError},
+};
+
+impl http::Host for State {
+    async fn send(&mut self, request: Request) -> Result<Response, HostError> {
+        let (url, granted) = self.granted_url(&request.url)?;
+        check(&request)?;
+        let wanted = request.timeout_ms.map_or(HTTP_TIMEOUT, |timeout| Duration::from_millis(timeout.into()));
+        let call = self.outbound_call(wanted)?;
+        let to = format!("{} {}", request.method, origin(&url));
+        let request = OutboundRequest {
+            method: request.method,
+            url,
+            headers: request.headers,
+            body: request.body.into(),
+            timeout: call.timeout,
+            max_answer: HTTP_BODY_BYTES,
+            is_meant: granted.is_address(),
+        };
+        let outbound = self.services.outbound.clone();
+        let asking = async move { response(outbound.send(request).await.map_err(|failure| error(&failure))?) };
+        call.ends(&to, asking).await
+    }
+}
+
+impl State {
+    /// The URL, and what of the grants it is within.
+    fn granted_url(&self, url: &str) -> Result<(Url, HttpHost), HostError> {
+        let granted = &self.subject()?.granted;
+        if url.len() > HTTP_URL_BYTES {
+            return Err(Error::Limited(format!("a URL has at most {HTTP_URL_BYTES} bytes")).into());
+        }
+        let absolute = "the URL is not an absolute one, such as https://example.com/";
+        let url: Url = url.parse().map_err(|_| Error::Invalid(absolute.to_owned()))?;
+        let found = granted.as_ref().and_then(|granted| granted.grants.http_host(&url));
+        let granted = found.ok_or_else(|| denied(&format!("http_hosts: {}", origin(&url))))?;
+        Ok((url, granted))
+    }
+}
+
+/// Scheme, host and port: what may be shown of a URL.
+fn origin(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+}
+
+fn check(request: &Request) -> Result<(), Error> {
+    if request.body.len() > HTTP_BODY_BYTES {
+        return Err(Error::Limited(format!("the body of a request has at most {HTTP_BODY_BYTES} bytes")));
+    }
+    check_head(&request.headers)
+}
+
+fn check_head(headers: &[(String, String)]) -> Result<(), Error> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
+        let text = format!("there may be {HTTP_HEADERS} headers with {HTTP_HEADER_BYTES} bytes together");
+        return Err(Error::Limited(text));
+    }
+    Ok(())
+}
+
+fn response(answer: OutboundAnswer) -> Result<Response, Error> {
+    let OutboundAnswer { status, headers, body } = answer;
+    check_head(&headers)?;
+    Ok(Response { status, headers, body: body.into() })
+}
+
+fn error(error: &OutboundError) -> Error {
+    let text = error.to_string();
+    match error {
+        OutboundError::Method | OutboundError::Header(_) => Error::Invalid(text),
+        OutboundError::NotPublic { .. } => Error::Denied(format!(
+            "{text}: a machine that is not on the internet is granted by its address in http_hosts"
+        )),
+        OutboundError::Transport(TransportError::Timeout(_)) => Error::TimedOut(text),
+        OutboundError::Transport(TransportError::TooLarge(_)) => Error::Limited(text),
+        OutboundError::Transport(_) => Error::Unavailable(text),
+    }
+}

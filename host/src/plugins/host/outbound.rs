@@ -1,0 +1,81 @@
+//! What all calls to the outside have in common: their number, their time, their line in the log.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::{
+    model::App,
+    plugins::{
+        bindings::imported::types::Error,
+        convert,
+        host::HostError,
+        instance::State,
+        limits::{OUTBOUND_CALLS, OUTBOUND_MARGIN},
+    },
+};
+
+/// A call to the outside that the limits allow.
+pub(super) struct OutboundCall {
+    pub(super) app: Arc<App>,
+    /// How long it may take.
+    pub(super) timeout: Duration,
+    plugin: Arc<str>,
+    delivery: Arc<str>,
+    id: Uuid,
+}
+
+impl State {
+    /// Counts a call to the outside, which may take `wanted` and never longer than what is left of the guest's call.
+    pub(super) fn outbound_call(&mut self, wanted: Duration) -> Result<OutboundCall, HostError> {
+        let subject = self.subject()?;
+        let (app, delivery) = (Arc::clone(&subject.app), Arc::clone(&subject.delivery_id));
+        if self.outbound_calls >= OUTBOUND_CALLS {
+            let text = format!("one call of a plugin may ask {OUTBOUND_CALLS} times outside");
+            return Err(Error::Limited(text).into());
+        }
+        let left = self.ends.saturating_duration_since(Instant::now()).saturating_sub(OUTBOUND_MARGIN);
+        if left.is_zero() {
+            return Err(Error::TimedOut("the time of this call is over; nothing was sent".to_owned()).into());
+        }
+        self.outbound_calls += 1;
+        let (plugin, id) = (Arc::clone(&self.plugin), Uuid::now_v7());
+        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id })
+    }
+}
+
+impl OutboundCall {
+    /// Waits for `asking`, within the call's time, and logs what came of it. It runs beside the guest: neither on its
+    /// stack nor on its CPU time, and no longer than somebody waits for it. `to` says whom it asks, without secrets.
+    pub(super) async fn ends<T: Send + 'static>(
+        self,
+        to: &str,
+        asking: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let began = Instant::now();
+        let asked = AbortOnDropHandle::new(tokio::spawn(asking));
+        let answer = match tokio::time::timeout(self.timeout, asked).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(Error::Other(format!("the host failed: {panic}"))),
+            Err(_) => {
+                let text = format!("no answer within {} ms", self.timeout.as_millis());
+                Err(Error::TimedOut(text))
+            }
+        };
+        let (plugin, app, delivery) = (&*self.plugin, &self.app.name, &*self.delivery);
+        let (call, took_ms) = (self.id, began.elapsed().as_millis());
+        match &answer {
+            Ok(_) => tracing::info!(%call, plugin, app, delivery, to, took_ms, "a plugin asked outside"),
+            Err(error) => {
+                let error = convert::error(error);
+                tracing::warn!(%call, plugin, app, delivery, to, took_ms, error, "a plugin asked outside in vain");
+            }
+        }
+        Ok(answer?)
+    }
+}

@@ -1,0 +1,44 @@
+//! What plugins ask outside, and what they are not granted.
+
+mod grants;
+mod http;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::{
+    config::Config,
+    simulator::{Incoming, Sender},
+};
+
+use crate::support::{FAN, Inbox, guests};
+
+/// A server with the guest that asks, and an account that it answers.
+struct Asking {
+    inbox: Inbox,
+    account: Sender,
+}
+
+impl Asking {
+    async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let inbox = Inbox::start_with(change).await;
+        inbox.app.drop_plugin("asker", guests::asker().await).await;
+        let account = inbox.account("shop", json!({"message_handler": "asker"})).await;
+        Self { inbox, account }
+    }
+
+    /// Grants this and nothing else.
+    async fn grant(&self, settings: Value) -> Value {
+        let (status, set) = self.inbox.app.api(Method::PUT, "/apps/shop/plugins/asker", Some(settings)).await;
+        assert_eq!(status, 200, "{set}");
+        set
+    }
+
+    /// What the guest says came of it.
+    async fn ask(&self, ask: Value) -> String {
+        self.account.send(&Incoming::text(FAN, &ask.to_string())).await.unwrap().text().unwrap()
+    }
+}
