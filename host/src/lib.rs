@@ -5,11 +5,12 @@
 //!
 //! | floor | |
 //! |---|---|
-//! | 9 | [`cli`], [`telemetry`]: the command |
-//! | 8 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
-//! | 7 | [`http`]: the doors |
-//! | 6 | [`dispatch`]: one message in, one reply out |
-//! | 5 | [`accounts`]: the apps in memory; [`handler_sync`]: WeChat's own auto-replies taken over; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform; [`users`]: who writes |
+//! | 10 | [`cli`], [`telemetry`]: the command |
+//! | 9 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
+//! | 8 | [`http`]: the doors |
+//! | 7 | [`dispatch`]: one message in, one reply out |
+//! | 6 | [`accounts`]: the apps in memory; [`handler_sync`]: WeChat's own auto-replies taken over; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`plugins`]: the plugin platform |
+//! | 5 | [`users`]: who writes, and the tags they have |
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |

@@ -84,7 +84,7 @@ impl Server {
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
-        let users = Users::new(store.clone(), clock.clone());
+        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let jobs = Jobs::new(store.clone(), clock.clone(), Vec::new());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
@@ -155,7 +155,7 @@ impl Server {
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
             state.dispatcher.clone().forget().boxed(),
-            state.users.clone().look_up(state.wechat.clone()).boxed(),
+            state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
         ];
         for task in tasks {

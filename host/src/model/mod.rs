@@ -17,6 +17,7 @@ mod message_summary;
 mod plugin_target;
 mod reply_template;
 mod rule;
+mod tag;
 mod token;
 mod user;
 
@@ -37,6 +38,7 @@ pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, 
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
+pub use tag::{Tag, check_tag_name, is_system_tag};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
 pub use weft_wechat::account::EncodingMode;

@@ -1,5 +1,7 @@
 //! A user of an app: somebody who follows it or wrote to it.
 
+use weft_wechat::api::user::info_updateremark::MAX_REMARK;
+
 use super::FieldError;
 
 /// The most characters of a user's alias.
@@ -36,8 +38,10 @@ pub struct User {
     pub language: Option<String>,
     /// The account's own name for the user, which WeChat keeps; may be empty.
     pub remark: String,
-    /// The tags that the account gave the user.
+    /// The tags that the account gave the user, in their order.
     pub tag_ids: Vec<u32>,
+    /// Whether what they send reaches nobody.
+    pub blacklisted: bool,
     /// A name for the user that only Weft knows; may be empty.
     pub alias: String,
     /// Notes that only Weft knows; may be empty.
@@ -93,19 +97,27 @@ pub struct UserFilter {
     pub openid: Option<String>,
     /// The whole unionid.
     pub unionid: Option<String>,
+    /// A part of the alias; ASCII letters in either case.
+    pub alias: Option<String>,
     /// A part of the nickname; ASCII letters in either case.
     pub nickname: Option<String>,
     /// A part of the remark; ASCII letters in either case.
     pub remark: Option<String>,
     /// Whether they follow the account now.
     pub subscribed: Option<bool>,
+    /// Whether they are on the blacklist.
+    pub blacklisted: Option<bool>,
+    /// A tag that they have.
+    pub tag_id: Option<u32>,
     /// The beginning of the openid, the whole unionid, or a part of nickname, remark, alias or comment.
     pub search: Option<String>,
 }
 
-/// Changes of what only Weft knows of a user; none keeps what is there.
+/// Changes of what the account notes of a user; none keeps what is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserChange {
+    /// See [`User::remark`]: WeChat keeps it, too.
+    pub remark: Option<String>,
     /// See [`User::alias`].
     pub alias: Option<String>,
     /// See [`User::comment`].
@@ -121,12 +133,15 @@ pub fn is_openid(text: &str) -> bool {
 impl UserChange {
     /// The fields that break their rules; empty when the change may be stored.
     pub fn check(&self) -> Vec<FieldError> {
-        let is_line = |text: &String| text.chars().count() <= ALIAS_CHARACTERS && !text.chars().any(char::is_control);
+        let is_line = |text: &String, most| text.chars().count() <= most && !text.chars().any(char::is_control);
         let is_note = |text: &String| {
             text.chars().count() <= COMMENT_CHARACTERS && !text.chars().any(|c| c.is_control() && c != '\n')
         };
         let mut errors = Vec::new();
-        if !self.alias.as_ref().is_none_or(is_line) {
+        if !self.remark.as_ref().is_none_or(|remark| is_line(remark, MAX_REMARK)) {
+            errors.push(FieldError::new("remark", format!("at most {MAX_REMARK} characters on one line")));
+        }
+        if !self.alias.as_ref().is_none_or(|alias| is_line(alias, ALIAS_CHARACTERS)) {
             errors.push(FieldError::new("alias", format!("at most {ALIAS_CHARACTERS} characters on one line")));
         }
         if !self.comment.as_ref().is_none_or(is_note) {
@@ -151,15 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_is_a_short_line_and_a_comment_may_have_several() {
+    fn remark_and_alias_are_short_lines_and_a_comment_may_have_several() {
         let fields = |alias: &str, comment: &str| {
-            let change = UserChange { alias: Some(alias.to_owned()), comment: Some(comment.to_owned()) };
+            let some = |text: &str| Some(text.to_owned());
+            let change = UserChange { remark: some(alias), alias: some(alias), comment: some(comment) };
             change.check().into_iter().map(|error| error.field).collect::<Vec<_>>()
         };
         assert_eq!(UserChange::default().check(), []);
         assert_eq!(fields("", ""), [""; 0]);
-        assert_eq!(fields(&"名".repeat(32), &"注\n".repeat(500)), [""; 0]);
-        assert_eq!(fields(&"名".repeat(33), &"注".repeat(1001)), ["alias", "comment"]);
-        assert_eq!(fields("a\nb", "a\0b"), ["alias", "comment"]);
+        assert_eq!(fields(&"名".repeat(30), &"注\n".repeat(500)), [""; 0]);
+        assert_eq!(fields(&"名".repeat(32), ""), ["remark"]);
+        assert_eq!(fields(&"名".repeat(33), &"注".repeat(1001)), ["remark", "alias", "comment"]);
+        assert_eq!(fields("a\nb", "a\0b"), ["remark", "alias", "comment"]);
     }
 }

@@ -73,6 +73,11 @@ pub(super) fn is_missing_parent(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
+/// [`StoreError::NotFound`] when `error` says that the app which a record belongs to does not exist.
+pub(super) fn missing_app(error: sqlx::Error, app: &str) -> StoreError {
+    if is_missing_parent(&error) { StoreError::NotFound { kind: "app", name: app.to_owned() } } else { error.into() }
+}
+
 /// Whether `error` is about the row that was written and not about the database: another row may be taken.
 pub(super) fn is_about_a_row(error: &StoreError) -> bool {
     let StoreError::Database(sqlx::Error::Database(error)) = error else {

@@ -12,6 +12,7 @@ mod error;
 mod handler_syncs;
 mod handlers;
 mod jobs;
+mod json_rows;
 mod menus;
 mod message_log_batch;
 mod message_logs;
@@ -22,6 +23,7 @@ mod secret_key_check;
 mod settings_revision;
 mod sqlite;
 mod synced_media;
+mod tags;
 mod tokens;
 mod users;
 
@@ -46,6 +48,7 @@ pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
 pub use self::synced_media::{SyncedFile, SyncedMedia};
+pub use self::tags::Tags;
 pub use self::tokens::Tokens;
 pub use self::users::Users;
 use crate::clock::Clock;
@@ -209,6 +212,11 @@ impl Store {
     /// The message log.
     pub fn message_logs(&self) -> MessageLogs<'_> {
         MessageLogs(self)
+    }
+
+    /// The tags of the apps.
+    pub fn tags(&self) -> Tags<'_> {
+        Tags(self)
     }
 
     /// The users of the apps.

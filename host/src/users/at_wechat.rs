@@ -2,30 +2,34 @@
 
 use weft_wechat::api::user::{info::UserProfile, info_batchget::UserInfoBatchget};
 
-use super::{FetchError, Users};
+use super::{FetchError, Users, error::INVALID_OPENID};
 use crate::{
-    model::Profile,
-    upstream::{CallError, Wechat},
+    model::{App, Profile},
+    upstream::CallError,
 };
-
-/// WeChat's code for an openid that it does not know.
-const INVALID_OPENID: i64 = 40003;
 
 impl Users {
     /// Has users looked up at WeChat, for as long as it is polled.
-    pub async fn look_up(self, wechat: Wechat) {
-        let store = self.store.clone();
+    pub async fn look_up(self) {
+        let users = self.clone();
         self.fetch_profiles(move |app, openids| {
-            let (store, wechat) = (store.clone(), wechat.clone());
+            let users = users.clone();
             async move {
-                let app = store.apps().find(&app).await.map_err(|error| FetchError::Failed(error.to_string()))?;
+                let app = users.store.apps().find(&app).await.map_err(|error| FetchError::Failed(error.to_string()))?;
                 let Some(app) = app else { return Ok(Vec::new()) };
-                let openids = openids.iter().map(String::as_str).collect();
-                let answer = wechat.call(&app, &UserInfoBatchget { openids }).await?;
-                Ok(answer.user_info_list.into_iter().map(profile).collect())
+                users.ask_about(&app, &openids).await
             }
         })
         .await;
+    }
+
+    /// What WeChat tells of users, 100 at most.
+    pub(super) async fn ask_about(&self, app: &App, openids: &[String]) -> Result<Vec<Profile>, FetchError> {
+        let openids = openids.iter().map(String::as_str).collect();
+        let answer = self.wechat.call(app, &UserInfoBatchget { openids }).await?;
+        let profiles: Vec<_> = answer.user_info_list.into_iter().map(profile).collect();
+        self.learn_tags(app, &profiles).await;
+        Ok(profiles)
     }
 }
 
@@ -41,7 +45,7 @@ impl From<CallError> for FetchError {
 
 /// Of somebody who does not follow WeChat tells little more than the openid: what it leaves out is not known, and not
 /// empty.
-fn profile(user: UserProfile) -> Profile {
+pub(super) fn profile(user: UserProfile) -> Profile {
     let subscribed = user.subscribe == 1;
     let told = |text: String| (subscribed && !text.is_empty()).then_some(text);
     let qr_scene = match user.qr_scene_str {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::Users;
+use super::{Users, halves::Halves};
 use crate::{model::Profile, storage::StoreError};
 
 /// How many users WeChat is asked about at a time.
@@ -38,7 +38,7 @@ pub enum FetchError {
     Failed(String),
 }
 
-/// Apps whose users cannot be looked up for now.
+/// Apps that are not asked about for now.
 #[derive(Default)]
 pub(super) struct Pauses(Mutex<HashMap<String, Pause>>);
 
@@ -121,11 +121,8 @@ impl Users {
         Fetch: Fn(String, Vec<String>) -> Answer,
         Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
     {
-        let mut batches = vec![openids];
-        while let Some(mut openids) = batches.pop() {
-            if openids.is_empty() {
-                continue;
-            }
+        let mut halves = Halves::of(openids);
+        while let Some(openids) = halves.next() {
             let asked_at = self.clock.now();
             let answer = tokio::time::timeout(FETCH_TIMEOUT, fetch(app.to_owned(), openids.clone())).await;
             match answer {
@@ -134,11 +131,8 @@ impl Users {
                     self.store.users().apply_profiles(app, asked_at, &profiles).await?;
                 }
                 Ok(Err(FetchError::InvalidOpenid)) => {
-                    if let [openid] = &openids[..] {
-                        self.store.users().has_no_profile(app, openid).await?;
-                    } else {
-                        let half = openids.split_off(openids.len() / 2);
-                        batches.extend([half, openids]);
+                    if let Some(openid) = halves.split(openids) {
+                        self.store.users().has_no_profile(app, &openid).await?;
                     }
                 }
                 Ok(Err(error)) => return Ok(Err(error)),
@@ -153,13 +147,13 @@ impl Users {
 }
 
 impl Pauses {
-    fn holds(&self, app: &str, now: u64) -> bool {
+    pub(super) fn holds(&self, app: &str, now: u64) -> bool {
         let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.get(app).is_some_and(|pause| pause.until > now)
     }
 
     /// Returns how long it is: `first`, or twice as long as the one before.
-    fn begin(&self, app: &str, now: u64, first: u64) -> u64 {
+    pub(super) fn begin(&self, app: &str, now: u64, first: u64) -> u64 {
         let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = pauses.entry(app.to_owned()).or_insert(Pause { seconds: 0, until: 0 });
         let seconds = pause.seconds.saturating_mul(2).clamp(first, LONGEST_PAUSE);
@@ -167,7 +161,7 @@ impl Pauses {
         seconds
     }
 
-    fn end(&self, app: &str) {
+    pub(super) fn end(&self, app: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(app);
     }
 }

@@ -11,6 +11,7 @@ mod message_log_export;
 mod message_logs;
 mod page;
 mod plugins;
+mod tags;
 mod tokens;
 mod users;
 
@@ -60,10 +61,19 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(tags::list, tags::create))
+        .routes(routes!(tags::read, tags::patch, tags::delete))
+        .routes(routes!(tags::sync))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(users::list))
         .routes(routes!(users::read, users::patch))
+        .routes(routes!(users::sync_one))
+        .routes(routes!(users::tags::put, users::tags::delete))
+        .routes(routes!(users::bulk::tag))
+        .routes(routes!(users::bulk::untag))
+        .routes(routes!(users::bulk::blacklist))
+        .routes(routes!(users::bulk::unblacklist))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)
 }

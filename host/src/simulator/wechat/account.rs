@@ -1,17 +1,21 @@
 //! An account as WeChat keeps it, and how it says no.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
-use weft_wechat::api::{current_autoreply_info::AutoreplyInfo, user::info::UserProfile};
+use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
-use super::{materials::Material, media::Upload, menus::Menus, messages::Allowance, tokens::Tokens};
+use super::{
+    materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags, tokens::Tokens, users::Users,
+};
 
 /// An account.
 pub(super) struct Account {
     pub(super) secret: String,
     pub(super) tokens: Tokens,
-    pub(super) users: BTreeMap<String, UserProfile>,
+    pub(super) users: Users,
+    pub(super) tags: Tags,
+    pub(super) blacklist: BTreeSet<String>,
     /// May send customer-service messages.
     pub(super) customer_service: bool,
     /// Only to users who did something lately.
@@ -32,7 +36,9 @@ impl Default for Account {
         Self {
             secret: String::new(),
             tokens: Tokens::default(),
-            users: BTreeMap::new(),
+            users: Users::default(),
+            tags: Tags::default(),
+            blacklist: BTreeSet::new(),
             customer_service: true,
             windows: false,
             allowances: HashMap::new(),

@@ -1,7 +1,7 @@
 //! Plays WeChat's API: `api.weixin.qq.com` on a port of this machine, for tests, and for trying things without WeChat.
 //!
 //! [`Wechat::start`] gives an address to be set as `wechat.api_base`. Accounts are [added](Wechat::add_account) with
-//! their secret and have users, media and materials of their own. Answers are as WeChat's, errors included;
+//! their secret and have users, tags, media and materials of their own. Answers are as WeChat's, errors included;
 //! [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls).
 //!
 //! ```no_run
@@ -21,12 +21,14 @@
 mod account;
 mod asked;
 mod autoreply;
+mod blacklist;
 mod faults;
 mod materials;
 mod media;
 mod menus;
 mod messages;
 mod routes;
+mod tags;
 mod tokens;
 mod users;
 
@@ -43,7 +45,6 @@ use weft_wechat::api::{
     material::NewsItem,
     media::{MediaFile, MediaType},
     menu::current_selfmenu_info::Selfmenu,
-    user::info::UserProfile,
 };
 
 use crate::clock::Clock;
@@ -52,6 +53,7 @@ use faults::Planned;
 
 pub use faults::Fault;
 pub use messages::Action;
+pub use users::openid;
 
 /// A running WeChat. It stops when it is dropped.
 pub struct Wechat {
@@ -138,21 +140,6 @@ impl Wechat {
     /// A user does something that allows customer-service messages for a while.
     pub fn acted(&self, appid: &str, openid: &str, action: Action) {
         self.with(appid, |account, now| account.acted(openid, action, now));
-    }
-
-    /// A user follows the account.
-    pub fn follow(&self, appid: &str, openid: &str) {
-        self.with(appid, |account, now| account.follow(openid, now));
-    }
-
-    /// A user leaves the account.
-    pub fn unfollow(&self, appid: &str, openid: &str) {
-        self.with(appid, |account, _| account.unfollow(openid));
-    }
-
-    /// Adds a user with everything that WeChat tells of them, in the place of one with this openid.
-    pub fn add_user(&self, appid: &str, user: UserProfile) {
-        self.with(appid, |account, _| account.users.insert(user.openid.clone(), user));
     }
 
     /// Sets the auto-replies of WeChat's console.

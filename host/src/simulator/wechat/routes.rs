@@ -13,7 +13,7 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, faults, materials, media, menus, messages, tokens, users,
+    autoreply, blacklist, faults, materials, media, menus, messages, tags, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -34,8 +34,20 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cgi-bin/menu/get", menus::get),
     (Method::POST, "/cgi-bin/message/custom/send", messages::send),
     (Method::POST, "/cgi-bin/message/custom/typing", messages::typing),
+    (Method::POST, "/cgi-bin/tags/create", tags::create),
+    (Method::POST, "/cgi-bin/tags/delete", tags::delete),
+    (Method::GET, "/cgi-bin/tags/get", tags::get),
+    (Method::POST, "/cgi-bin/tags/members/batchblacklist", blacklist::add),
+    (Method::POST, "/cgi-bin/tags/members/batchtagging", tags::batchtagging),
+    (Method::POST, "/cgi-bin/tags/members/batchunblacklist", blacklist::remove),
+    (Method::POST, "/cgi-bin/tags/members/batchuntagging", tags::batchuntagging),
+    (Method::POST, "/cgi-bin/tags/members/getblacklist", blacklist::get),
+    (Method::POST, "/cgi-bin/tags/update", tags::update),
+    (Method::GET, "/cgi-bin/user/get", users::get),
     (Method::GET, "/cgi-bin/user/info", users::info),
     (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
+    (Method::POST, "/cgi-bin/user/info/updateremark", users::update_remark),
+    (Method::POST, "/cgi-bin/user/tag/get", tags::users),
 ];
 
 pub(super) fn all(shared: Arc<Shared>) -> Router {

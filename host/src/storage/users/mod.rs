@@ -1,13 +1,35 @@
-//! Table `users`: who wrote to an app or follows it. What messages tell is in `sightings`, what WeChat's API answers
-//! in `profiles`.
+//! Tables `users` and `user_tags`: who wrote to an app or follows it. What messages tell is in `sightings`, what
+//! WeChat's API answers of single users in `profiles`, and what its lists tell in `syncs`.
 
+mod blacklist;
+mod list;
 mod profiles;
 mod sightings;
+mod syncs;
+mod tags;
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError, containing, from_sql, in_transaction, may_be_stored, on_db, to_sql};
-use crate::model::{User, UserChange, UserFilter};
+use super::{
+    Store, StoreError, error::missing_app, from_sql, in_transaction, json_rows::json_rows, may_be_stored, on_db, to_sql,
+};
+use crate::model::{User, UserChange};
+
+/// Selects users with all that is known of them.
+macro_rules! select_users {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT app, openid, unionid, subscribed, subscribed_at, unsubscribed_at, first_subscribed_at, \
+             subscribe_scene, qr_scene, nickname, avatar_url, language, remark, \
+             (SELECT string_agg(CAST(tag_id AS TEXT), ',' ORDER BY tag_id) FROM user_tags \
+             WHERE user_tags.app = users.app AND user_tags.openid = users.openid) AS tag_ids, \
+             blacklist_run IS NOT NULL AS blacklisted, alias, comment, profile_fetched_at, created_at, updated_at \
+             FROM users WHERE ", $($rest),+
+        )
+    };
+}
+
+use select_users;
 
 /// The users of the apps.
 #[derive(Debug, Clone, Copy)]
@@ -16,9 +38,7 @@ pub struct Users<'a>(pub(super) &'a Store);
 impl Users<'_> {
     /// The user of that openid in an app.
     pub async fn find(&self, app: &str, openid: &str) -> Result<Option<User>, StoreError> {
-        const SQL: &str = "SELECT app, openid, unionid, subscribed, subscribed_at, unsubscribed_at, \
-             first_subscribed_at, subscribe_scene, qr_scene, nickname, avatar_url, language, remark, tag_ids, alias, \
-             comment, profile_fetched_at, created_at, updated_at FROM users WHERE app = $1 AND openid = $2";
+        const SQL: &str = select_users!("app = $1 AND openid = $2");
         if !may_be_stored(&[app, openid]) {
             return Ok(None);
         }
@@ -27,56 +47,10 @@ impl Users<'_> {
         row.map(UserRow::open).transpose()
     }
 
-    /// At most `limit` users that pass the filter, newest first, from behind `after` on: the time of creation and the
-    /// openid of the last one that was read.
-    pub async fn list(
-        &self,
-        app: &str,
-        filter: &UserFilter,
-        after: Option<(u64, &str)>,
-        limit: usize,
-    ) -> Result<Vec<User>, StoreError> {
-        const SQL: &str = "SELECT app, openid, unionid, subscribed, subscribed_at, unsubscribed_at, \
-             first_subscribed_at, subscribe_scene, qr_scene, nickname, avatar_url, language, remark, tag_ids, alias, \
-             comment, profile_fetched_at, created_at, updated_at FROM users \
-             WHERE app = $1 AND (created_at, openid) < ($2, $3) \
-             AND ($4 IS NULL OR subscribed = $4) \
-             AND ($5 IS NULL OR substr(openid, 1, length($5)) = $5) \
-             AND ($6 IS NULL OR unionid = $6) \
-             AND ($7 IS NULL OR lower(nickname) LIKE $7 ESCAPE '\\') \
-             AND ($8 IS NULL OR lower(remark) LIKE $8 ESCAPE '\\') \
-             AND ($9 IS NULL OR substr(openid, 1, length($9)) = $9 OR unionid = $9 \
-             OR lower(nickname) LIKE $10 ESCAPE '\\' OR lower(remark) LIKE $10 ESCAPE '\\' \
-             OR lower(alias) LIKE $10 ESCAPE '\\' OR lower(comment) LIKE $10 ESCAPE '\\') \
-             ORDER BY created_at DESC, openid DESC LIMIT $11";
-        let UserFilter { openid, unionid, nickname, remark, subscribed, search } = filter;
-        let texts = [openid, unionid, nickname, remark, search].map(|text| text.as_deref().unwrap_or_default());
-        let (created_at, last) = after.map_or((i64::MAX, ""), |(created_at, openid)| (to_sql(created_at), openid));
-        if !may_be_stored(&[app, last]) || !may_be_stored(&texts) {
-            return Ok(Vec::new());
-        }
-        let [nickname, remark, part] = [nickname, remark, search].map(|text| text.as_deref().map(containing));
-        let rows: Vec<UserRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL)
-            .bind(app)
-            .bind(created_at)
-            .bind(last)
-            .bind(subscribed)
-            .bind(openid)
-            .bind(unionid)
-            .bind(nickname)
-            .bind(remark)
-            .bind(search)
-            .bind(part)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(pool)
-            .await)?;
-        rows.into_iter().map(UserRow::open).collect()
-    }
-
-    /// Changes what only Weft knows of a user, and gives the user back; none when there is no such user.
+    /// Changes what is noted of a user, and gives the user back; none when there is no such user.
     pub async fn change(&self, app: &str, openid: &str, change: &UserChange) -> Result<Option<User>, StoreError> {
-        const SQL: &str = "UPDATE users SET alias = COALESCE($3, alias), comment = COALESCE($4, comment), \
-             updated_at = $5 WHERE app = $1 AND openid = $2";
+        const SQL: &str = "UPDATE users SET remark = COALESCE($3, remark), alias = COALESCE($4, alias), \
+             comment = COALESCE($5, comment), updated_at = $6 WHERE app = $1 AND openid = $2";
         if !may_be_stored(&[app, openid]) {
             return Ok(None);
         }
@@ -84,6 +58,7 @@ impl Users<'_> {
             sqlx::query(SQL)
                 .bind(app)
                 .bind(openid)
+                .bind(&change.remark)
                 .bind(&change.alias)
                 .bind(&change.comment)
                 .bind(to_sql(self.0.clock.now()))
@@ -91,6 +66,27 @@ impl Users<'_> {
                 .await?;
         });
         self.find(app, openid).await
+    }
+
+    /// Makes users of whom nothing is known yet of those who are none; with `wants_profile`, WeChat is to be asked about
+    /// them. `rows` are [`of_openids`](super::json_rows::of_openids). [`StoreError::NotFound`] when there is no such app.
+    async fn add_all(&self, app: &str, rows: &str, wants_profile: bool) -> Result<(), StoreError> {
+        let sql = json_rows!(&self.0.db,
+            "INSERT INTO users (app, openid, subscribed, profile_due_at, created_at, updated_at) \
+             SELECT $1, r.openid, FALSE, $3, $4, $4 FROM ", "$2" (openid TEXT),
+            "WHERE true ORDER BY r.openid ON CONFLICT (app, openid) DO NOTHING");
+        let now = to_sql(self.0.clock.now());
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(sql)
+                .bind(app)
+                .bind(rows)
+                .bind(wants_profile.then_some(now))
+                .bind(now)
+                .execute(&mut *connection)
+                .await
+                .map_err(|error| missing_app(error, app))?;
+        });
+        Ok(())
     }
 
     /// Deletes the users of an app, so many at a time that other writers come through in between.
@@ -108,7 +104,7 @@ impl Users<'_> {
     }
 }
 
-/// A user as the table holds it: tags as JSON.
+/// A user as the tables hold it.
 #[derive(FromRow)]
 struct UserRow {
     app: String,
@@ -124,7 +120,9 @@ struct UserRow {
     avatar_url: Option<String>,
     language: Option<String>,
     remark: String,
-    tag_ids: String,
+    /// With commas between them.
+    tag_ids: Option<String>,
+    blacklisted: bool,
     alias: String,
     comment: String,
     profile_fetched_at: Option<i64>,
@@ -134,8 +132,10 @@ struct UserRow {
 
 impl UserRow {
     fn open(self) -> Result<User, StoreError> {
-        let tag_ids = serde_json::from_str(&self.tag_ids)
-            .map_err(|_| StoreError::Corrupt { what: format!("users.tag_ids/{}/{}", self.app, self.openid) })?;
+        let ids = self.tag_ids.as_deref().unwrap_or_default().split_terminator(',').map(str::parse);
+        let tag_ids = ids
+            .collect::<Result<_, _>>()
+            .map_err(|_| StoreError::Corrupt { what: format!("user_tags.tag_id/{}/{}", self.app, self.openid) })?;
         Ok(User {
             app: self.app,
             openid: self.openid,
@@ -151,6 +151,7 @@ impl UserRow {
             language: self.language,
             remark: self.remark,
             tag_ids,
+            blacklisted: self.blacklisted,
             alias: self.alias,
             comment: self.comment,
             profile_fetched_at: self.profile_fetched_at.map(from_sql),

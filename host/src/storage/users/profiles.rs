@@ -3,15 +3,19 @@
 //! The table is the queue: `profile_due_at` says when. Taking somebody moves it into the future, further each time,
 //! so that a process that ends half-way, or an answer that does not come, costs nothing but time.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use super::Users;
 use crate::{
     model::Profile,
-    storage::{StoreError, in_transaction, on_db, to_sql},
+    storage::{StoreError, in_transaction, json_rows::json_rows, on_db, to_sql},
 };
 
 /// How long, in seconds before a question, a subscription counts more than the answer that there is none: clocks differ,
 /// and the event may have come while the question was under way.
-const RECENT: u64 = 300;
+pub(super) const RECENT: u64 = 300;
 
 impl Users<'_> {
     /// The apps with users whom WeChat should be asked about now.
@@ -49,52 +53,70 @@ impl Users<'_> {
     /// Stores what WeChat answered to a question that was asked at `asked_at`, in seconds since 1970. Events that are
     /// newer than the answer stand. Profiles of users who are not stored change nothing.
     pub async fn apply_profiles(&self, app: &str, asked_at: u64, profiles: &[Profile]) -> Result<(), StoreError> {
-        const KNOW: &str = "UPDATE users SET unionid = COALESCE($3, unionid), nickname = COALESCE($4, nickname), \
-             avatar_url = COALESCE($5, avatar_url), language = COALESCE($6, language), \
-             remark = COALESCE($7, remark), tag_ids = COALESCE($8, tag_ids), \
-             subscribe_scene = COALESCE($9, subscribe_scene), qr_scene = COALESCE($10, qr_scene), \
-             profile_fetched_at = $11, profile_due_at = NULL, profile_attempts = 0, updated_at = $11 \
-             WHERE app = $1 AND openid = $2";
-        const FOLLOWS: &str = "UPDATE users SET subscribed = TRUE, subscribed_at = $3, \
-             first_subscribed_at = COALESCE(first_subscribed_at, $3) WHERE app = $1 AND openid = $2 \
-             AND (subscribed_at IS NULL OR subscribed_at <= $3) \
-             AND (unsubscribed_at IS NULL OR unsubscribed_at < $3)";
-        const FOLLOWS_NOT: &str = "UPDATE users SET subscribed = FALSE WHERE app = $1 AND openid = $2 \
-             AND (subscribed_at IS NULL OR subscribed_at < $3)";
+        let db = &self.0.db;
+        let know = json_rows!(db,
+            "UPDATE users SET unionid = COALESCE(r.unionid, users.unionid), \
+             nickname = COALESCE(r.nickname, users.nickname), avatar_url = COALESCE(r.avatar_url, users.avatar_url), \
+             language = COALESCE(r.language, users.language), remark = COALESCE(r.remark, users.remark), \
+             subscribe_scene = COALESCE(r.subscribe_scene, users.subscribe_scene), \
+             qr_scene = COALESCE(r.qr_scene, users.qr_scene), profile_fetched_at = $3, profile_due_at = NULL, \
+             profile_attempts = 0, updated_at = $3 FROM ",
+            "$2" (openid TEXT, unionid TEXT, nickname TEXT, avatar_url TEXT, language TEXT, remark TEXT,
+                subscribe_scene TEXT, qr_scene TEXT),
+            "WHERE users.app = $1 AND users.openid = r.openid");
+        let follows = json_rows!(db,
+            "UPDATE users SET subscribed = TRUE, subscribed_at = r.subscribed_at, \
+             first_subscribed_at = COALESCE(users.first_subscribed_at, r.subscribed_at) FROM ",
+            "$2" (openid TEXT, subscribed BOOLEAN, subscribed_at BIGINT),
+            "WHERE users.app = $1 AND users.openid = r.openid AND r.subscribed \
+             AND (users.subscribed_at IS NULL OR users.subscribed_at <= r.subscribed_at) \
+             AND (users.unsubscribed_at IS NULL OR users.unsubscribed_at < r.subscribed_at)");
+        let follows_not = json_rows!(db,
+            "UPDATE users SET subscribed = FALSE FROM ", "$2" (openid TEXT, subscribed BOOLEAN),
+            "WHERE users.app = $1 AND users.openid = r.openid AND NOT r.subscribed \
+             AND (users.subscribed_at IS NULL OR users.subscribed_at < $3)");
+        let untag = json_rows!(db,
+            "DELETE FROM user_tags WHERE app = $1 AND openid IN (SELECT r.openid FROM ",
+            "$2" (openid TEXT, tagged BOOLEAN), "WHERE r.tagged)");
+        let tag = json_rows!(db,
+            "INSERT INTO user_tags (app, tag_id, openid, sync_run) SELECT users.app, r.tag_id, users.openid, \
+             COALESCE((SELECT run FROM user_syncs WHERE app = $1), 0) FROM users JOIN ",
+            "$2" (openid TEXT, tag_id BIGINT), "ON users.app = $1 AND users.openid = r.openid WHERE true");
         let now = to_sql(self.0.clock.now());
         let recent = to_sql(asked_at.saturating_sub(RECENT));
-        in_transaction!(&self.0.db, connection => {
-            for profile in profiles {
-                let tag_ids = profile.tag_ids.as_ref().map(|ids| serde_json::Value::from(ids.clone()).to_string());
-                sqlx::query(KNOW)
-                    .bind(app)
-                    .bind(&profile.openid)
-                    .bind(told(profile.unionid.as_deref()))
-                    .bind(told(profile.nickname.as_deref()))
-                    .bind(told(profile.avatar_url.as_deref()))
-                    .bind(told(profile.language.as_deref()))
-                    .bind(profile.remark.as_deref().map(storable))
-                    .bind(tag_ids)
-                    .bind(told(profile.subscribe_scene.as_deref()))
-                    .bind(told(profile.qr_scene.as_deref()))
-                    .bind(now)
-                    .execute(&mut *connection)
-                    .await?;
-                let (subscription, time) = if profile.subscribed {
-                    (FOLLOWS, profile.subscribed_at.map(to_sql))
-                } else {
-                    (FOLLOWS_NOT, Some(recent))
-                };
-                sqlx::query(subscription)
-                    .bind(app)
-                    .bind(&profile.openid)
-                    .bind(time)
-                    .execute(&mut *connection)
-                    .await?;
-            }
+        let rows = Value::from_iter(profiles.iter().map(row)).to_string();
+        let tags: BTreeSet<_> = profiles.iter().flat_map(tags).collect();
+        let tags = Value::from_iter(tags.into_iter().map(|(openid, id)| json!({"openid": openid, "tag_id": id})));
+        in_transaction!(db, connection => {
+            sqlx::query(know).bind(app).bind(&rows).bind(now).execute(&mut *connection).await?;
+            sqlx::query(follows).bind(app).bind(&rows).execute(&mut *connection).await?;
+            sqlx::query(follows_not).bind(app).bind(&rows).bind(recent).execute(&mut *connection).await?;
+            sqlx::query(untag).bind(app).bind(&rows).execute(&mut *connection).await?;
+            sqlx::query(tag).bind(app).bind(tags.to_string()).execute(&mut *connection).await?;
         });
         Ok(())
     }
+}
+
+fn row(profile: &Profile) -> Value {
+    json!({
+        "openid": storable(&profile.openid),
+        "unionid": told(profile.unionid.as_deref()),
+        "subscribed": profile.subscribed,
+        "subscribed_at": profile.subscribed_at.map(to_sql),
+        "subscribe_scene": told(profile.subscribe_scene.as_deref()),
+        "qr_scene": told(profile.qr_scene.as_deref()),
+        "nickname": told(profile.nickname.as_deref()),
+        "avatar_url": told(profile.avatar_url.as_deref()),
+        "language": told(profile.language.as_deref()),
+        "remark": profile.remark.as_deref().map(storable),
+        "tagged": profile.tag_ids.is_some(),
+    })
+}
+
+/// Who has which.
+fn tags(profile: &Profile) -> impl Iterator<Item = (&str, u32)> {
+    profile.tag_ids.iter().flatten().map(|id| (profile.openid.as_str(), *id))
 }
 
 /// What WeChat tells; since 2021 it leaves names and pictures empty.

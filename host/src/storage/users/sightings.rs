@@ -3,7 +3,7 @@
 use super::Users;
 use crate::{
     model::UserNote,
-    storage::{StoreError, error::is_missing_parent, in_transaction, on_db, to_sql},
+    storage::{StoreError, error::missing_app, in_transaction, on_db, to_sql},
 };
 
 /// Makes a user of whom nothing is known.
@@ -30,7 +30,7 @@ impl Users<'_> {
                 .bind(now)
                 .execute(&mut *connection)
                 .await
-                .map_err(|error| missing(error, app))?
+                .map_err(|error| missing_app(error, app))?
                 .rows_affected()
         });
         Ok(UserNote { new: added > 0, first_subscribe: false })
@@ -63,7 +63,7 @@ impl Users<'_> {
                 .bind(now)
                 .execute(&mut *connection)
                 .await
-                .map_err(|error| missing(error, app))?
+                .map_err(|error| missing_app(error, app))?
                 .rows_affected();
             sqlx::query(SUBSCRIBE)
                 .bind(app)
@@ -97,7 +97,7 @@ impl Users<'_> {
                 .bind(now)
                 .execute(&mut *connection)
                 .await
-                .map_err(|error| missing(error, app))?
+                .map_err(|error| missing_app(error, app))?
                 .rows_affected();
             sqlx::query(UNSUBSCRIBE)
                 .bind(app)
@@ -110,8 +110,28 @@ impl Users<'_> {
         });
         Ok(UserNote { new: added > 0, first_subscribe: false })
     }
-}
 
-fn missing(error: sqlx::Error, app: &str) -> StoreError {
-    if is_missing_parent(&error) { StoreError::NotFound { kind: "app", name: app.to_owned() } } else { error.into() }
+    /// The user has changed something: WeChat is to be asked about them. Users who are not stored change nothing.
+    pub async fn modified(&self, app: &str, openid: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE users SET profile_due_at = $3, profile_attempts = 0 WHERE app = $1 AND openid = $2";
+        let now = to_sql(self.0.clock.now());
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(app).bind(openid).bind(now).execute(&mut *connection).await?;
+        });
+        Ok(())
+    }
+
+    /// The user wants nothing to be kept of them: what is left is the openid, and that and how they follow.
+    pub async fn forget(&self, app: &str, openid: &str) -> Result<(), StoreError> {
+        const FORGET: &str = "UPDATE users SET unionid = NULL, nickname = NULL, avatar_url = NULL, language = NULL, \
+             remark = '', alias = '', comment = '', profile_fetched_at = NULL, profile_due_at = NULL, updated_at = $3 \
+             WHERE app = $1 AND openid = $2";
+        const UNTAG: &str = "DELETE FROM user_tags WHERE app = $1 AND openid = $2";
+        let now = to_sql(self.0.clock.now());
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(FORGET).bind(app).bind(openid).bind(now).execute(&mut *connection).await?;
+            sqlx::query(UNTAG).bind(app).bind(openid).execute(&mut *connection).await?;
+        });
+        Ok(())
+    }
 }

@@ -43,6 +43,7 @@ fn bare(openid: &str) -> User {
         language: None,
         remark: String::new(),
         tag_ids: Vec::new(),
+        blacklisted: false,
         alias: String::new(),
         comment: String::new(),
         profile_fetched_at: None,
@@ -317,14 +318,14 @@ async fn users_are_found_by_what_is_known_of_them() {
         };
         let profiles = [named("oA1", "u1", "Anna 安娜", "100%_sure\\"), named("oA_2", "u12", "Bob", "oA1 的朋友")];
         users.apply_profiles("shop", START, &profiles).await.unwrap();
-        let change = UserChange { alias: Some("Boss".to_owned()), comment: Some("likes tea".to_owned()) };
+        let some = |text: &str| Some(text.to_owned());
+        let change = UserChange { alias: some("Boss"), comment: some("likes tea"), remark: None };
         users.change("shop", "oB3", &change).await.unwrap();
 
         let found = async |filter: UserFilter| {
             let found = users.list("shop", &filter, None, 10).await.unwrap();
             found.into_iter().map(|user| user.openid).collect::<Vec<_>>()
         };
-        let some = |text: &str| Some(text.to_owned());
         let none = UserFilter::default;
         assert_eq!(found(none()).await, ["oB3", "oA_2", "oA1"], "newest first");
         for (filter, openids) in [
@@ -387,10 +388,10 @@ async fn what_people_note_is_changed_alone_and_goes_with_the_app() {
         let store = with_shop(&database).await;
         store.users().seen("shop", "o1", true).await.unwrap();
         database.clock.advance(Duration::from_secs(4));
-        let alias = UserChange { alias: Some("Boss".to_owned()), comment: None };
+        let alias = UserChange { alias: Some("Boss".to_owned()), ..UserChange::default() };
         let changed = store.users().change("shop", "o1", &alias).await.unwrap().unwrap();
         assert_eq!(changed, User { alias: "Boss".to_owned(), updated_at: START + 4, ..bare("o1") });
-        let comment = UserChange { alias: None, comment: Some("tea".to_owned()) };
+        let comment = UserChange { comment: Some("tea".to_owned()), ..UserChange::default() };
         let changed = store.users().change("shop", "o1", &comment).await.unwrap().unwrap();
         assert_eq!((changed.alias.as_str(), changed.comment.as_str()), ("Boss", "tea"));
         assert_eq!(store.users().change("shop", "o2", &alias).await.unwrap(), None);

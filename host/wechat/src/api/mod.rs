@@ -13,6 +13,7 @@ pub mod media;
 pub mod menu;
 pub mod message;
 pub mod stable_token;
+pub mod tags;
 pub mod token;
 pub mod user;
 

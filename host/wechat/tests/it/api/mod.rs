@@ -5,6 +5,7 @@ mod errcodes;
 mod media;
 mod menus;
 mod messages;
+mod tags;
 mod users;
 
 use serde_json::Value;

@@ -4,8 +4,12 @@ use serde_json::json as value;
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 use weft_wechat::api::stable_token::StableToken;
 use weft_wechat::api::token::{Token, TokenAnswer};
+use weft_wechat::api::user::OpenidPage;
+use weft_wechat::api::user::get::GetUsers;
 use weft_wechat::api::user::info::{UserInfo, UserProfile};
 use weft_wechat::api::user::info_batchget::{UserInfoBatchget, UserProfiles};
+use weft_wechat::api::user::info_updateremark::UpdateRemark;
+use weft_wechat::api::user::tag_get::GetTagUsers;
 use weft_wechat::api::{Endpoint, read_answer};
 
 use super::json;
@@ -30,6 +34,20 @@ fn several_users_are_asked_for_at_once() {
     assert_eq!(asked, value!({"user_list": [{"openid": "o1", "lang": "zh_CN"}, {"openid": "o2", "lang": "zh_CN"}]}));
     let read: UserProfiles = read_answer(br#"{"user_info_list":[{"subscribe":1,"openid":"o1"}]}"#).unwrap();
     assert_eq!(read.user_info_list[0].openid, "o1");
+}
+
+#[test]
+fn a_list_of_users_is_read_to_its_empty_end() {
+    let page = r#"{"total":23000,"count":2,"data":{"openid":["o1","o2"]},"next_openid":"o2"}"#;
+    let page: OpenidPage = read_answer(page.as_bytes()).unwrap();
+    assert_eq!((page.total, &*page.data.openid, &*page.next_openid), (23000, &["o1".into(), "o2".into()][..], "o2"));
+    let end: OpenidPage = read_answer(br#"{"total":23000,"count":0,"next_openid":""}"#).unwrap();
+    assert_eq!(end, OpenidPage { total: 23000, ..OpenidPage::default() });
+    let of_a_tag: OpenidPage = read_answer(br#"{"count":1,"data":{"openid":["o1"]},"next_openid":"o1"}"#).unwrap();
+    assert_eq!(of_a_tag.data.openid, ["o1"]);
+    assert_eq!(GetUsers { next_openid: "o2" }.query(), [("next_openid", "o2".to_owned())]);
+    assert_eq!(json(&GetTagUsers { tagid: 134, next_openid: "" }), value!({"tagid": 134, "next_openid": ""}));
+    assert_eq!(json(&UpdateRemark { openid: "o1", remark: "老客户" }), value!({"openid": "o1", "remark": "老客户"}));
 }
 
 #[test]

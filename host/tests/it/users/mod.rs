@@ -9,8 +9,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use weft::{
+    config::WechatConfig,
     model::{App, AppType, Profile, UserNote},
     storage::Store,
+    upstream::Wechat,
     users::{FetchError, Users},
 };
 use weft_wechat::message::Message;
@@ -48,7 +50,9 @@ fn scanned(openid: &str, at: u64) -> Message {
 async fn shop(database: &TestDatabase) -> (Store, Users, App) {
     let store = database.open().await;
     let app = store.apps().insert(&App::new("shop", AppType::Service, "wx1")).await.unwrap();
-    (store.clone(), Users::new(store, database.clock.clone()), app)
+    let clock = database.clock.clone();
+    let wechat = Wechat::new(&WechatConfig::default(), store.clone(), clock.clone()).unwrap();
+    (store.clone(), Users::new(store, wechat, clock), app)
 }
 
 #[tokio::test]
@@ -339,7 +343,7 @@ async fn operators_read_a_user_and_change_what_only_weft_knows() {
     assert_eq!((&user["openid"], &user["subscribed"]), (&json!("oUser4"), &json!(false)));
     assert_eq!(user["subscribed_at"], "2023-11-14T22:13:24Z");
     assert_eq!(user["unsubscribed_at"], "2023-11-14T22:13:30Z");
-    assert_eq!((&user["tag_ids"], &user["remark"], &user["nickname"]), (&json!([]), &json!(""), &Value::Null));
+    assert_eq!((&user["tags"], &user["remark"], &user["nickname"]), (&json!([]), &json!(""), &Value::Null));
 
     let patch = json!({"alias": "老板", "comment": "喜欢茶\n不喜欢咖啡"});
     let (status, changed) = app.api(Method::PATCH, "/apps/shop/users/oUser4", Some(patch)).await;
@@ -351,8 +355,8 @@ async fn operators_read_a_user_and_change_what_only_weft_knows() {
     let (status, problem) = app.api(Method::PATCH, "/apps/shop/users/oUser4", Some(long)).await;
     let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
     assert_eq!((status, fields), (422, vec![&json!("alias"), &json!("comment")]));
-    let (status, _) = app.api(Method::PATCH, "/apps/shop/users/oUser4", Some(json!({"remark": "x"}))).await;
-    assert_eq!(status, 422, "a remark is WeChat's");
+    let (status, problem) = app.api(Method::PATCH, "/apps/shop/users/oUser4", Some(json!({"remark": "x"}))).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("unable")), "a remark is WeChat's, and the app has no secret");
     assert_eq!(app.api(Method::GET, "/apps/shop/users/oUser4", None).await, (200, changed));
     for path in ["/apps/shop/users/oNobody", "/apps/nobody/users/oUser4", "/apps/shop/users/%00"] {
         assert_eq!(app.api(Method::GET, path, None).await.0, 404, "{path}");

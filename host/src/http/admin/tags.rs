@@ -1,0 +1,171 @@
+//! `/apps/{app}/tags`: the tags that an account gives its users.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    auth::Caller,
+    page::{Page, PageQuery},
+    users::find,
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Body, Path, Problem, Query},
+    },
+    model::{Tag, is_system_tag},
+    time,
+    users::TagSync,
+};
+
+/// What callers need a permission for who see and change tags.
+const PERMISSION: &str = "usertag";
+/// What callers need a permission for who take tags over from WeChat.
+const SYNC: &str = "usertag_sync";
+
+/// A tag.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TagView {
+    id: u32,
+    name: String,
+    /// Whether it is WeChat's own: nobody renames or deletes those.
+    system: bool,
+    /// How many users had it when WeChat was asked last.
+    count: u64,
+    /// RFC 3339: when WeChat last told of it.
+    synced_at: String,
+}
+
+impl From<Tag> for TagView {
+    fn from(tag: Tag) -> Self {
+        Self {
+            id: tag.id,
+            system: is_system_tag(tag.id),
+            name: tag.name,
+            count: tag.user_count,
+            synced_at: time::rfc3339(tag.synced_at),
+        }
+    }
+}
+
+/// What there is to say of a tag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagFields {
+    /// 1 to 30 characters; no other tag has it.
+    name: String,
+}
+
+/// What a sync has done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TagSyncView {
+    /// The tags as they are now.
+    tags: Vec<TagView>,
+    /// Tags that were known before, and are gone or have another name now. WeChat gives the ids of deleted tags again,
+    /// so nobody has them any more as far as is known here; the next sync of users shows who has.
+    dropped: Vec<DroppedTagView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct DroppedTagView {
+    id: u32,
+    /// The one it had.
+    name: String,
+}
+
+/// Lists the tags of an app, in the order of their ids, as they were synced last.
+#[utoipa::path(get, operation_id = "list_tags", path = "/apps/{app}/tags", tag = "tags", params(("app" = String, Path), PageQuery),
+    responses((status = 200, description = "Done", body = Page<TagView>), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<TagView>>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let last: Option<u32> = match page.cursor().map(str::parse) {
+        Some(Err(_)) => return Err(Problem::bad_request("cursor: take the `next_cursor` of the page before")),
+        Some(Ok(last)) => Some(last),
+        None => None,
+    };
+    find(&state, &app).await?;
+    let mut tags = state.store.tags().list(&app).await?;
+    tags.retain(|tag| last.is_none_or(|last| tag.id > last));
+    Ok(Json(Page::first(tags, page.limit(), |tag| tag.id.to_string()).map(TagView::from)))
+}
+
+/// Makes a tag, at WeChat first. An account has 100 at most.
+#[utoipa::path(post, operation_id = "create_tag", path = "/apps/{app}/tags", tag = "tags", params(("app" = String, Path)), request_body = TagFields,
+    responses((status = 201, description = "Made", body = TagView), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(super) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(fields): Body<TagFields>,
+) -> Result<(StatusCode, Json<TagView>), Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let app = find(&state, &app).await?;
+    let tag = state.users.create_tag(&app, &fields.name).await?;
+    Ok((StatusCode::CREATED, Json(tag.into())))
+}
+
+/// Reads a tag, as it was synced last.
+#[utoipa::path(get, operation_id = "read_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)),
+    responses((status = 200, description = "Done", body = TagView), (status = 404, description = "There is no such tag", body = Problem)))]
+pub(super) async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, u32)>,
+) -> Result<Json<TagView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let tag = state.store.tags().find(&app, id).await?;
+    Ok(Json(tag.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?.into()))
+}
+
+/// Gives a tag another name, at WeChat first.
+#[utoipa::path(patch, operation_id = "patch_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)), request_body = TagFields,
+    responses((status = 200, description = "Done", body = TagView), (status = 404, description = "There is no such tag", body = Problem),
+        (status = 422, description = "It is WeChat's own, or the name cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, u32)>,
+    Body(fields): Body<TagFields>,
+) -> Result<Json<TagView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let app = find(&state, &app).await?;
+    Ok(Json(state.users.rename_tag(&app, id, &fields.name).await?.into()))
+}
+
+/// Deletes a tag, at WeChat first, and takes it off its users.
+#[utoipa::path(delete, operation_id = "delete_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is no such tag", body = Problem),
+        (status = 422, description = "It is WeChat's own, or has too many users", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, u32)>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let app = find(&state, &app).await?;
+    state.users.delete_tag(&app, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes all tags over from WeChat.
+#[utoipa::path(post, operation_id = "sync_tags", path = "/apps/{app}/tags/sync", tag = "tags", params(("app" = String, Path)),
+    responses((status = 200, description = "Done", body = TagSyncView), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 422, description = "The account has no tags", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(super) async fn sync(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+) -> Result<Json<TagSyncView>, Problem> {
+    caller.require(Some(&app), SYNC)?;
+    let app = find(&state, &app).await?;
+    let TagSync { tags, dropped } = state.users.sync_tags(&app).await?;
+    let dropped = dropped.into_iter().map(|tag| DroppedTagView { id: tag.id, name: tag.name }).collect();
+    Ok(Json(TagSyncView { tags: tags.into_iter().map(TagView::from).collect(), dropped }))
+}

@@ -1,0 +1,130 @@
+//! `/apps/{app}/users/tag`, `…/untag`, `…/blacklist` and `…/unblacklist`: many users at once.
+
+use std::collections::HashSet;
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{PERMISSION, find};
+use crate::{
+    http::{
+        AppState,
+        admin::auth::Caller,
+        error::{Body, Path, Problem},
+    },
+    users::{BulkChange, RefusedUser},
+};
+
+/// How many users are changed while the caller waits.
+const MOST: usize = 1000;
+
+/// Which users, and which tag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct TaggedUsers {
+    tag_id: u32,
+    openids: Vec<String>,
+}
+
+/// Which users.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct ListedUsers {
+    openids: Vec<String>,
+}
+
+/// What has come of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct BulkView {
+    /// How many users were changed.
+    done: usize,
+    /// Whom WeChat has refused, and why. Nothing has changed for them.
+    failed: Vec<RefusedUserView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct RefusedUserView {
+    openid: String,
+    /// WeChat's code.
+    errcode: i64,
+    /// What it means and what to do.
+    error: String,
+}
+
+impl From<RefusedUser> for RefusedUserView {
+    fn from(RefusedUser { openid, errcode, error }: RefusedUser) -> Self {
+        Self { openid, errcode, error }
+    }
+}
+
+/// Gives users a tag.
+#[utoipa::path(post, operation_id = "tag_users", path = "/apps/{app}/users/tag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(in crate::http::admin) async fn tag(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(users): Body<TaggedUsers>,
+) -> Result<Json<BulkView>, Problem> {
+    change(&state, &caller, &app, BulkChange::Tag { tag_id: users.tag_id }, users.openids).await
+}
+
+/// Takes a tag off users.
+#[utoipa::path(post, operation_id = "untag_users", path = "/apps/{app}/users/untag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(in crate::http::admin) async fn untag(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(users): Body<TaggedUsers>,
+) -> Result<Json<BulkView>, Problem> {
+    change(&state, &caller, &app, BulkChange::Untag { tag_id: users.tag_id }, users.openids).await
+}
+
+/// Puts users on the blacklist: what they send reaches nobody.
+#[utoipa::path(post, operation_id = "blacklist_users", path = "/apps/{app}/users/blacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(in crate::http::admin) async fn blacklist(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(users): Body<ListedUsers>,
+) -> Result<Json<BulkView>, Problem> {
+    change(&state, &caller, &app, BulkChange::Blacklist, users.openids).await
+}
+
+/// Takes users off the blacklist.
+#[utoipa::path(post, operation_id = "unblacklist_users", path = "/apps/{app}/users/unblacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+pub(in crate::http::admin) async fn unblacklist(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(users): Body<ListedUsers>,
+) -> Result<Json<BulkView>, Problem> {
+    change(&state, &caller, &app, BulkChange::Unblacklist, users.openids).await
+}
+
+async fn change(
+    state: &AppState,
+    caller: &Caller,
+    app: &str,
+    change: BulkChange,
+    mut openids: Vec<String>,
+) -> Result<Json<BulkView>, Problem> {
+    caller.require(Some(app), PERMISSION)?;
+    let app = find(state, app).await?;
+    let mut seen = HashSet::new();
+    openids.retain(|openid| seen.insert(openid.clone()));
+    if openids.len() > MOST {
+        return Err(Problem::invalid(vec![("openids".to_owned(), format!("at most {MOST} users at once"))]));
+    }
+    let outcome = state.users.change_many(&app, change, &openids).await?;
+    let failed = outcome.failed.into_iter().map(RefusedUserView::from).collect();
+    Ok(Json(BulkView { done: outcome.done, failed }))
+}

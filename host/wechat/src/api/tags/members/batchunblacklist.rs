@@ -1,0 +1,27 @@
+//! POST /cgi-bin/tags/members/batchunblacklist
+
+use serde::Serialize;
+
+use crate::api::{Ability, Body, Done, Endpoint, Method};
+
+/// How many users one call takes.
+pub const MAX_USERS: usize = 20;
+
+/// Takes users off the blacklist. One openid that is not right makes WeChat refuse all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BatchUnblacklist<'a> {
+    /// Which users; at most [`MAX_USERS`].
+    pub openid_list: &'a [String],
+}
+
+impl Endpoint for BatchUnblacklist<'_> {
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/cgi-bin/tags/members/batchunblacklist";
+    const NEEDS: Ability = Ability::Users;
+    const IDEMPOTENT: bool = true;
+    type Answer = Done;
+
+    fn body(&self) -> Result<Body, serde_json::Error> {
+        Body::json(self)
+    }
+}
