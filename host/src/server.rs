@@ -17,9 +17,12 @@ use crate::{
     jobs::Jobs,
     menus::Menus,
     message_log::MessageLog,
+    outcomes::Outcomes,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
+    sends::Sends,
     storage::Store,
+    templates::Templates,
     upstream::{Forward, Outbound, Wechat},
     users::Users,
 };
@@ -86,11 +89,15 @@ impl Server {
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let jobs = Jobs::new(store.clone(), clock.clone(), Vec::new());
+        let outcomes = Outcomes::new(store.clone());
+        let templates = Templates::new(store.clone(), wechat.clone());
+        let sends = Sends::new(store.clone(), wechat.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
             store: store.clone(),
             clock: clock.clone(),
             users: users.clone(),
+            outcomes: outcomes.clone(),
             message_log: message_log.clone(),
             wechat: wechat.clone(),
             forward: Forward::new().context("calls of operators' servers")?,
@@ -108,6 +115,9 @@ impl Server {
             users,
             wechat,
             handler_sync,
+            outcomes,
+            templates,
+            sends,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -157,6 +167,7 @@ impl Server {
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
+            state.sends.clone().look_after().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -164,8 +175,12 @@ impl Server {
         }
         let working = tokio::spawn(state.jobs.clone().run(stop.clone()));
         // Not ended by `stop`: what handlers leave that end after it is written too.
-        let writing = (state.dispatcher.clone().write(), state.message_log.clone().run());
-        let writing = tokio::spawn(futures::future::join(writing.0, writing.1));
+        let writing = futures::future::join3(
+            state.dispatcher.clone().write(),
+            state.message_log.clone().run(),
+            state.outcomes.clone().run(),
+        );
+        let writing = tokio::spawn(writing);
         let limits = http::ConnectionLimits::shared_by(listeners.len());
         let serving =
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
@@ -177,13 +192,15 @@ impl Server {
                 state.users.finish(),
                 state.handler_sync.finish(),
                 state.menus.finish(),
+                state.sends.finish(),
                 working
             )
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
-        let closing = futures::future::join(state.dispatcher.close(), state.message_log.close());
+        let closing =
+            futures::future::join3(state.dispatcher.close(), state.message_log.close(), state.outcomes.close());
         if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("the database did not take the last answers and log entries within {WRITE_TIMEOUT:?}");
         }

@@ -96,6 +96,7 @@ impl Handle for Handling {
         let raw: Arc<str> = delivery.raw.as_str().into();
         let received_at = parts.clock.now_ms();
         parts.users.note(&account.app, message).await;
+        parts.outcomes.note(&account.app, message);
         let observed = parts.observers.received(account, message, id, &raw);
 
         let answerer = self.answerer(&raw).await;

@@ -27,6 +27,7 @@ use crate::{
     config::WebhookConfig,
     message_log::MessageLog,
     model::{LateReply, PluginTarget},
+    outcomes::Outcomes,
     plugins::{Plugins, Subject},
     rules::{self, Ask, Explanation},
     storage::{DeliveryKey, Store, StoreError},
@@ -57,6 +58,7 @@ struct Parts {
     plugins: Plugins,
     clock: Clock,
     users: Users,
+    outcomes: Outcomes,
     message_log: MessageLog,
     observers: Observers,
     replies: Replies,
@@ -73,6 +75,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Who writes.
     pub users: Users,
+    /// What became of what was sent.
+    pub outcomes: Outcomes,
     /// Where messages are kept.
     pub message_log: MessageLog,
     /// WeChat's API.
@@ -89,7 +93,7 @@ pub struct Replayed;
 impl Dispatcher {
     /// Plays by the rules of `config`.
     pub fn new(surroundings: Surroundings, config: &WebhookConfig) -> Self {
-        let Surroundings { plugins, store, clock, users, message_log, wechat, forward } = surroundings;
+        let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward } = surroundings;
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
         Self {
             deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
@@ -101,6 +105,7 @@ impl Dispatcher {
                 plugins,
                 clock,
                 users,
+                outcomes,
                 message_log,
             }),
         }
@@ -130,6 +135,7 @@ impl Dispatcher {
         if handling::is_nobodys(&account) {
             // Nothing that a second try could do twice.
             self.parts.users.note(app, &delivery.message).await;
+            self.parts.outcomes.note(app, &delivery.message);
             return Ok(Outcome::Answered(None));
         }
         let age = self.parts.clock.now().saturating_sub(delivery.message.created_at);

@@ -27,7 +27,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, jobs::Jobs,
-    menus::Menus, message_log::MessageLog, plugins::Plugins, storage::Store, upstream::Wechat, users::Users,
+    menus::Menus, message_log::MessageLog, outcomes::Outcomes, plugins::Plugins, sends::Sends, storage::Store,
+    templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -62,6 +63,12 @@ pub struct Parts {
     pub menus: Menus,
     /// Long work.
     pub jobs: Jobs,
+    /// Templates between here and WeChat.
+    pub templates: Templates,
+    /// Messages made of templates.
+    pub sends: Sends,
+    /// What became of what was sent.
+    pub outcomes: Outcomes,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

@@ -53,7 +53,7 @@ impl App {
             Ability::Api | Ability::Autoreply | Ability::Materials => false,
             // Mini programs answer their users without verification.
             Ability::CustomerService => self.app_type != AppType::Miniprogram,
-            Ability::Users | Ability::Menus | Ability::Templates | Ability::OAuth => true,
+            Ability::Users | Ability::Menus | Ability::Templates | Ability::MassMessages | Ability::OAuth => true,
         }
     }
 }
@@ -63,7 +63,9 @@ fn types(ability: Ability) -> &'static [AppType] {
     match ability {
         Ability::Api => &AppType::ALL,
         Ability::CustomerService => &[Service, Subscription, Miniprogram],
-        Ability::Autoreply | Ability::Users | Ability::Menus | Ability::Materials => &[Service, Subscription],
+        Ability::Autoreply | Ability::Users | Ability::Menus | Ability::Materials | Ability::MassMessages => {
+            &[Service, Subscription]
+        }
         Ability::Templates => &[Service, Miniprogram],
         Ability::OAuth => &[Service],
     }
@@ -78,6 +80,7 @@ fn name(ability: Ability) -> &'static str {
         Ability::Materials => "permanent materials",
         Ability::Menus => "custom menus",
         Ability::Templates => "template messages",
+        Ability::MassMessages => "mass messages",
         Ability::OAuth => "web authorization",
     }
 }
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    const ALL: [Ability; 8] = [
+    const ALL: [Ability; 9] = [
         Ability::Api,
         Ability::Autoreply,
         Ability::CustomerService,
@@ -95,6 +98,7 @@ mod tests {
         Ability::Materials,
         Ability::Menus,
         Ability::Templates,
+        Ability::MassMessages,
         Ability::OAuth,
     ];
 
@@ -105,10 +109,11 @@ mod tests {
 
     #[test]
     fn what_an_app_may_do_depends_on_its_type_and_its_verification() {
-        use Ability::{Api, Autoreply, CustomerService, Materials, Menus, Templates, Users};
+        use Ability::{Api, Autoreply, CustomerService, MassMessages, Materials, Menus, Templates, Users};
         assert_eq!(able(AppType::Service, true), ALL);
         assert_eq!(able(AppType::Service, false), [Api, Autoreply, Materials]);
-        assert_eq!(able(AppType::Subscription, true), [Api, Autoreply, CustomerService, Users, Materials, Menus]);
+        let subscription = [Api, Autoreply, CustomerService, Users, Materials, Menus, MassMessages];
+        assert_eq!(able(AppType::Subscription, true), subscription);
         assert_eq!(able(AppType::Subscription, false), [Api, Autoreply, Materials]);
         assert_eq!(able(AppType::Miniprogram, true), [Api, CustomerService, Templates]);
         assert_eq!(able(AppType::Miniprogram, false), [Api, CustomerService]);

@@ -10,6 +10,7 @@ mod grants;
 mod handler;
 mod job;
 mod http_host;
+mod mass_message;
 mod menu;
 mod menu_button;
 mod message_log;
@@ -17,7 +18,11 @@ mod message_summary;
 mod plugin_target;
 mod reply_template;
 mod rule;
+mod send;
+mod subscription;
 mod tag;
+mod template;
+mod template_message;
 mod token;
 mod user;
 
@@ -32,13 +37,23 @@ pub use grants::Grants;
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
 pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use http_host::{HttpHost, MalformedHttpHost};
+pub use mass_message::{
+    MassArticle, MassCheckedArticle, MassCopyright, MassDraft, MassFields, MassMessage, MassOutcome, MassState,
+    MassTarget, UnknownMassState, is_clientmsgid,
+};
 pub use menu::{ConditionalMenu, MatchRule, Menu};
 pub use menu_button::{Button, ButtonType};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
+pub use send::{MessageSend, Recipient, Recipients, SendOutcome, UnknownSendOutcome};
+pub use subscription::Subscription;
 pub use tag::{Tag, check_tag_name, is_system_tag};
+pub use template::{Template, TemplateChange, TemplateKind, UnknownTemplateKind};
+pub use template_message::{
+    MessageCall, MessageFields, MiniProgramFields, OneTimeFields, Target, TemplateMessage, ValueFields, check_one_time,
+};
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
 pub use weft_wechat::account::EncodingMode;

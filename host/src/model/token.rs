@@ -21,6 +21,8 @@ pub const PERMISSIONS: &[&str] = &[
     "usertag_sync",
     "template",
     "template_sync",
+    // Messages to many followers at once.
+    "mass",
     "pay_full",
     "pay_manage",
     "pay_order",

@@ -39,6 +39,28 @@ impl Incoming {
         Self::event(openid, "CLICK", &element("EventKey", key))
     }
 
+    /// A template message to the user came to its end: `success`, `failed:user block` or `failed: system failed`.
+    pub fn template_finished(openid: &str, msgid: u64, status: &str) -> Self {
+        let elements = format!("<MsgID>{msgid}</MsgID>{}", element("Status", status));
+        Self::event(openid, "TEMPLATESENDJOBFINISH", &elements)
+    }
+
+    /// The user answers a request for subscribe messages of a template: `accept` or `reject`.
+    pub fn subscribe_answer(openid: &str, template_id: &str, status: &str) -> Self {
+        let (template, status) = (element("TemplateId", template_id), element("SubscribeStatusString", status));
+        let list = format!("<List>{template}{status}<PopupScene>1</PopupScene></List>");
+        let elements = format!("<SubscribeMsgPopupEvent>{list}</SubscribeMsgPopupEvent>");
+        Self::event(openid, "subscribe_msg_popup_event", &elements)
+    }
+
+    /// A subscribe message to the user came to its end; 0 is success.
+    pub fn subscribe_finished(openid: &str, template_id: &str, msgid: u64, errcode: i64, status: &str) -> Self {
+        let (template, status) = (element("TemplateId", template_id), element("ErrorStatus", status));
+        let list = format!("{template}<MsgID>{msgid}</MsgID><ErrorCode>{errcode}</ErrorCode>{status}");
+        let elements = format!("<SubscribeMsgSentEvent><List>{list}</List></SubscribeMsgSentEvent>");
+        Self::event(openid, "subscribe_msg_sent_event", &elements)
+    }
+
     /// A message of any type; `elements` is XML.
     pub fn message(openid: &str, msg_type: &str, elements: &str) -> Self {
         let elements = format!("{}{elements}", element("MsgType", msg_type));

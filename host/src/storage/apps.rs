@@ -144,6 +144,7 @@ impl Apps<'_> {
         }
         // There may be a million: the app's own deletion, in one step, takes who came since.
         self.0.users().delete_all(name).await?;
+        self.0.sends().delete_all(name).await?;
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             // Before the app: plugins that are writing lock their totals first, then the app.

@@ -13,6 +13,7 @@ mod handler_syncs;
 mod handlers;
 mod jobs;
 mod json_rows;
+mod mass_messages;
 mod menus;
 mod message_log_batch;
 mod message_logs;
@@ -20,10 +21,13 @@ mod plugin_kv;
 mod postgres;
 mod processes;
 mod secret_key_check;
+mod sends;
 mod settings_revision;
 mod sqlite;
+mod subscriptions;
 mod synced_media;
 mod tags;
+mod templates;
 mod tokens;
 mod users;
 
@@ -42,13 +46,17 @@ pub use self::error::StoreError;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
+pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
+pub use self::sends::{NewSend, OutcomeRow, Sends, SettledAs, ToldOutcome};
+pub use self::subscriptions::Subscriptions;
 pub use self::synced_media::{SyncedFile, SyncedMedia};
 pub use self::tags::Tags;
+pub use self::templates::{TemplateSync, Templates};
 pub use self::tokens::Tokens;
 pub use self::users::Users;
 use crate::clock::Clock;
@@ -207,6 +215,26 @@ impl Store {
     /// The menus of the apps.
     pub fn menus(&self) -> Menus<'_> {
         Menus(self)
+    }
+
+    /// The templates of the apps.
+    pub fn templates(&self) -> Templates<'_> {
+        Templates(self)
+    }
+
+    /// The messages made of templates.
+    pub fn sends(&self) -> Sends<'_> {
+        Sends(self)
+    }
+
+    /// What users said to templates of subscribe messages.
+    pub fn subscriptions(&self) -> Subscriptions<'_> {
+        Subscriptions(self)
+    }
+
+    /// The messages to many followers at once.
+    pub fn mass_messages(&self) -> MassMessages<'_> {
+        MassMessages(self)
     }
 
     /// The message log.

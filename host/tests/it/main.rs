@@ -29,6 +29,7 @@ mod rules;
 mod secret;
 mod storage;
 mod support;
+mod templates;
 mod tidy;
 mod upstream;
 mod users;

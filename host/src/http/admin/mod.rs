@@ -9,9 +9,13 @@ mod jobs;
 mod menus;
 mod message_log_export;
 mod message_logs;
+mod one_time_subscriptions;
 mod page;
 mod plugins;
+mod sends;
+mod subscriptions;
 mod tags;
+mod templates;
 mod tokens;
 mod users;
 
@@ -64,6 +68,17 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::list, tags::create))
         .routes(routes!(tags::read, tags::patch, tags::delete))
         .routes(routes!(tags::sync))
+        .routes(routes!(templates::list, templates::add))
+        .routes(routes!(templates::sync))
+        .routes(routes!(templates::industries::read, templates::industries::put))
+        .routes(routes!(templates::read, templates::patch, templates::delete))
+        .routes(routes!(templates::send::send))
+        .routes(routes!(one_time_subscriptions::page))
+        .routes(routes!(one_time_subscriptions::send))
+        .routes(routes!(sends::list))
+        .routes(routes!(sends::read))
+        .routes(routes!(sends::recipients))
+        .routes(routes!(subscriptions::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(users::list))

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
-    materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags, tokens::Tokens, users::Users,
+    materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags,
+    template_messages::TemplateMessages, templates::Templates, tokens::Tokens, users::Users,
 };
 
 /// An account.
@@ -29,6 +30,8 @@ pub(super) struct Account {
     pub(super) materials: Vec<Material>,
     pub(super) autoreply: AutoreplyInfo,
     pub(super) menus: Menus,
+    pub(super) templates: Templates,
+    pub(super) template_messages: TemplateMessages,
 }
 
 impl Default for Account {
@@ -47,6 +50,8 @@ impl Default for Account {
             materials: Vec::new(),
             autoreply: AutoreplyInfo::default(),
             menus: Menus::default(),
+            templates: Templates::default(),
+            template_messages: TemplateMessages::default(),
         }
     }
 }

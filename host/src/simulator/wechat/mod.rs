@@ -29,6 +29,8 @@ mod menus;
 mod messages;
 mod routes;
 mod tags;
+mod template_messages;
+mod templates;
 mod tokens;
 mod users;
 

@@ -13,7 +13,7 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, faults, materials, media, menus, messages, tags, tokens, users,
+    autoreply, blacklist, faults, materials, media, menus, messages, tags, template_messages, templates, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -48,6 +48,18 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
     (Method::POST, "/cgi-bin/user/info/updateremark", users::update_remark),
     (Method::POST, "/cgi-bin/user/tag/get", tags::users),
+    (Method::POST, "/cgi-bin/message/subscribe/bizsend", template_messages::bizsend),
+    (Method::POST, "/cgi-bin/message/subscribe/send", template_messages::subscribe_send),
+    (Method::POST, "/cgi-bin/message/template/send", template_messages::send),
+    (Method::POST, "/cgi-bin/message/template/subscribe", template_messages::one_time),
+    (Method::POST, "/cgi-bin/template/api_add_template", templates::add_private),
+    (Method::POST, "/cgi-bin/template/api_set_industry", templates::set_industry),
+    (Method::POST, "/cgi-bin/template/del_private_template", templates::delete_private),
+    (Method::GET, "/cgi-bin/template/get_all_private_template", templates::all_private),
+    (Method::GET, "/cgi-bin/template/get_industry", templates::industries),
+    (Method::POST, "/wxaapi/newtmpl/addtemplate", templates::add_subscribe),
+    (Method::POST, "/wxaapi/newtmpl/deltemplate", templates::delete_subscribe),
+    (Method::GET, "/wxaapi/newtmpl/gettemplate", templates::all_subscribe),
 ];
 
 pub(super) fn all(shared: Arc<Shared>) -> Router {

@@ -12,8 +12,10 @@ pub mod material;
 pub mod media;
 pub mod menu;
 pub mod message;
+pub mod newtmpl;
 pub mod stable_token;
 pub mod tags;
+pub mod template;
 pub mod token;
 pub mod user;
 
@@ -79,6 +81,8 @@ pub enum Ability {
     Menus,
     /// Template and subscribe messages.
     Templates,
+    /// Mass messages.
+    MassMessages,
     /// Web authorization and the JS-SDK.
     OAuth,
 }

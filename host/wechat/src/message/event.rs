@@ -260,6 +260,32 @@ pub struct MassSendJobFinish {
     pub error_count: u64,
     /// `ArticleUrlResult`.
     pub articles: Vec<ArticleUrl>,
+    /// `CopyrightCheckResult`; none when nothing was checked.
+    pub copyright: Option<CopyrightCheck>,
+}
+
+/// What WeChat found about who wrote the articles of a mass message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyrightCheck {
+    /// `CheckState`: 1 was not taken for a reprint, 2 is a reprint that may be sent, 3 one that may not.
+    pub state: u32,
+    /// Each article.
+    pub articles: Vec<CheckedArticle>,
+}
+
+/// What WeChat found about who wrote an article.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckedArticle {
+    /// `ArticleIdx`, from 1.
+    pub index: u32,
+    /// `UserDeclareState`: what the account said. 0 nothing, 1 own work, 2 a reprint.
+    pub declared: u32,
+    /// `AuditState`: what WeChat found. 0 nothing, 1 own work, 2 a reprint.
+    pub audited: u32,
+    /// `OriginalArticleUrl`: what WeChat takes for the original; may be empty.
+    pub original_url: String,
+    /// `CanReprint`: whether it may be sent as a reprint.
+    pub can_reprint: bool,
 }
 
 /// Where an article was published.

@@ -7,9 +7,9 @@ mod event;
 mod parse;
 
 pub use event::{
-    AccountVerification, ArticleUrl, Click, Event, KfSession, KfSwitchSession, LocationSelect, MassSendJobFinish,
-    OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode, Subscribe, SubscribeMsgSent, Subscription,
-    TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
+    AccountVerification, ArticleUrl, CheckedArticle, Click, CopyrightCheck, Event, KfSession, KfSwitchSession,
+    LocationSelect, MassSendJobFinish, OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode, Subscribe,
+    SubscribeMsgSent, Subscription, TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
 };
 
 use crate::document::Document;

@@ -100,9 +100,10 @@ fn lists() -> impl Strategy<Value = (Content, Value)> {
         (any::<[u64; 5]>(), text()).prop_map(|([msg_id, total_count, filter_count, sent_count, error_count], status)| {
             let members = json!({"MsgType": "event", "Event": "MASSSENDJOBFINISH", "MsgID": msg_id, "Status": status,
                 "TotalCount": total_count, "FilterCount": filter_count, "SentCount": sent_count, "ErrorCount": error_count});
-            let articles = Vec::new();
-            let finish =
-                MassSendJobFinish { msg_id, status, total_count, filter_count, sent_count, error_count, articles };
+            let (articles, copyright) = (Vec::new(), None);
+            let finish = MassSendJobFinish {
+                msg_id, status, total_count, filter_count, sent_count, error_count, articles, copyright,
+            };
             (Content::Event(Event::MassSendJobFinish(finish)), members)
         }),
     ]

@@ -1,9 +1,9 @@
 //! One sample for each event.
 
 use weft_wechat::message::{
-    AccountVerification, ArticleUrl, Click, Content, Event, KfSession, KfSwitchSession, LocationSelect,
-    MassSendJobFinish, Message, OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode, Subscribe,
-    SubscribeMsgSent, Subscription, TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
+    AccountVerification, ArticleUrl, CheckedArticle, Click, Content, CopyrightCheck, Event, KfSession, KfSwitchSession,
+    LocationSelect, MassSendJobFinish, Message, OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode,
+    Subscribe, SubscribeMsgSent, Subscription, TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
 };
 
 use crate::{event, event_xml};
@@ -176,7 +176,10 @@ fn sent_subscription_messages_have_their_error() {
 fn a_mass_message_has_its_counts_under_either_name_of_its_id() {
     let elements = "<MsgID>1000001625</MsgID><Status>send success</Status><TotalCount>10</TotalCount>\
                     <FilterCount>8</FilterCount><SentCount>7</SentCount><ErrorCount>1</ErrorCount>\
-                    <CopyrightCheckResult><ResultList><item><ArticleIdx>9</ArticleIdx></item></ResultList></CopyrightCheckResult>\
+                    <CopyrightCheckResult><Count>1</Count><ResultList><item><ArticleIdx>9</ArticleIdx>\
+                    <UserDeclareState>0</UserDeclareState><AuditState>2</AuditState>\
+                    <OriginalArticleUrl>https://b.example/</OriginalArticleUrl><CanReprint>1</CanReprint></item>\
+                    </ResultList><CheckState>2</CheckState></CopyrightCheckResult>\
                     <ArticleUrlResult><Count>1</Count><ResultList><item><ArticleIdx>1</ArticleIdx>\
                     <ArticleUrl>https://a.example/1</ArticleUrl></item></ResultList></ArticleUrlResult>";
     let expected = Event::MassSendJobFinish(MassSendJobFinish {
@@ -187,6 +190,16 @@ fn a_mass_message_has_its_counts_under_either_name_of_its_id() {
         sent_count: 7,
         error_count: 1,
         articles: vec![ArticleUrl { index: 1, url: "https://a.example/1".into() }],
+        copyright: Some(CopyrightCheck {
+            state: 2,
+            articles: vec![CheckedArticle {
+                index: 9,
+                declared: 0,
+                audited: 2,
+                original_url: "https://b.example/".into(),
+                can_reprint: true,
+            }],
+        }),
     });
     assert_eq!(event("MASSSENDJOBFINISH", elements), expected);
     let elements = elements.replace("MsgID", "MsgId");

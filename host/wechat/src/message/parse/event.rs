@@ -2,9 +2,9 @@
 
 use crate::document::{Document, Element, NotANumber};
 use crate::message::event::{
-    AccountVerification, ArticleUrl, Click, Event, KfSession, KfSwitchSession, LocationSelect, MassSendJobFinish,
-    OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode, Subscribe, SubscribeMsgSent, Subscription,
-    TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
+    AccountVerification, ArticleUrl, CheckedArticle, Click, CopyrightCheck, Event, KfSession, KfSwitchSession,
+    LocationSelect, MassSendJobFinish, OtherEvent, Pictures, Position, PublishJobFinish, Scan, Scancode, Subscribe,
+    SubscribeMsgSent, Subscription, TemplateSendJobFinish, UserAuthorization, View, ViewMiniProgram,
 };
 
 /// Names compare without regard to case: WeChat's own samples differ in it.
@@ -159,6 +159,24 @@ fn mass_send_job_finish(root: Element<'_>) -> Result<MassSendJobFinish, NotANumb
             .into_iter()
             .map(|item| article(item, "ArticleIdx", "ArticleUrl"))
             .collect::<Result<_, _>>()?,
+        copyright: root.child("CopyrightCheckResult").map(copyright_check).transpose()?,
+    })
+}
+
+fn copyright_check(result: Element<'_>) -> Result<CopyrightCheck, NotANumber> {
+    let number = |item: Element<'_>, name| Ok(item.optional_integer(name)?.unwrap_or_default());
+    let checked = |item: Element<'_>| -> Result<_, NotANumber> {
+        Ok(CheckedArticle {
+            index: number(item, "ArticleIdx")?,
+            declared: number(item, "UserDeclareState")?,
+            audited: number(item, "AuditState")?,
+            original_url: item.text("OriginalArticleUrl"),
+            can_reprint: number(item, "CanReprint")? == 1,
+        })
+    };
+    Ok(CopyrightCheck {
+        state: number(result, "CheckState")?,
+        articles: result.all(&["ResultList", "item"]).into_iter().map(checked).collect::<Result<_, _>>()?,
     })
 }
 

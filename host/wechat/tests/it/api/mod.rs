@@ -2,10 +2,12 @@
 
 mod answers;
 mod errcodes;
+mod mass_messages;
 mod media;
 mod menus;
 mod messages;
 mod tags;
+mod templates;
 mod users;
 
 use serde_json::Value;
