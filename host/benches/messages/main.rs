@@ -18,6 +18,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+/// As in the weft command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
 struct Effort {

@@ -81,7 +81,7 @@ impl Claims {
             store.processes().show().await?;
             return Ok(Vec::new());
         }
-        store.deliveries().answers(OF_USE, u32::try_from(limit).unwrap_or(u32::MAX)).await
+        store.delivery_answers().recent(OF_USE, limit).await
     }
 
     /// Claims a delivery that this process sees for the first time.
@@ -209,6 +209,7 @@ impl Claims {
     /// In transactions so small that messages do not wait for them.
     async fn prune_all(&self, limit: u32) -> Result<(), StoreError> {
         while self.0.store.deliveries().prune(limit).await? == u64::from(limit) {}
+        while self.0.store.delivery_answers().prune().await? {}
         self.processes().prune().await
     }
 

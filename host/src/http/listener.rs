@@ -1,7 +1,16 @@
 //! Accepts connections and serves them, with the limits that keep slow and silent clients from
 //! piling up, until it is told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body, http::Request};
 use hyper::{
@@ -15,7 +24,8 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -130,8 +140,8 @@ impl Server {
 
     fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let _ = stream.set_nodelay(true);
-        let (requests, counted) = watch::channel(Requests::default());
-        let requests = Arc::new(requests);
+        let requests = Arc::new(Requests::new());
+        let counted = Arc::clone(&requests);
         let routes = self.routes.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
         let routes = TowerToHyperService::new(routes);
         let service = service_fn(move |request| {
@@ -160,42 +170,66 @@ impl Server {
     }
 }
 
-/// The requests of one connection.
-#[derive(Debug, Clone, Copy, Default)]
+/// The requests of one connection. Nothing waits for a change: whoever watches a connection looks at the times at which
+/// it may have been silent for too long, so that a request wakes nobody but its handler.
 struct Requests {
-    total: u64,
-    in_flight: usize,
+    opened: Instant,
+    /// How many have begun, and how many have ended.
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// When the last one ended, in milliseconds since the connection was opened.
+    last_ended: AtomicU64,
 }
 
 /// Counts a connection's request for as long as it is being answered.
-struct InFlight(Arc<watch::Sender<Requests>>);
+struct InFlight(Arc<Requests>);
+
+impl Requests {
+    fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            last_ended: AtomicU64::new(0),
+        }
+    }
+
+    /// Since when there has been no request, and for how long that may be; none while there is one.
+    fn silent_since(&self, limits: ConnectionLimits) -> Option<(Instant, Duration)> {
+        let (ended, begun) = (self.ended.load(Acquire), self.begun.load(Relaxed));
+        let limit = if begun == 0 { limits.head } else { limits.idle };
+        let since = self.opened + Duration::from_millis(self.last_ended.load(Relaxed));
+        (begun == ended).then_some((since, limit))
+    }
+}
 
 impl InFlight {
-    fn new(requests: &Arc<watch::Sender<Requests>>) -> Self {
-        requests.send_modify(|requests| {
-            requests.total += 1;
-            requests.in_flight += 1;
-        });
+    fn new(requests: &Arc<Requests>) -> Self {
+        requests.begun.fetch_add(1, Relaxed);
         Self(Arc::clone(requests))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.send_modify(|requests| requests.in_flight -= 1);
+        let open_for = self.0.opened.elapsed().as_millis();
+        self.0.last_ended.store(u64::try_from(open_for).unwrap_or(u64::MAX), Relaxed);
+        self.0.ended.fetch_add(1, Release);
     }
 }
 
 /// Ends when a connection has had no request for longer than it may.
-async fn silence(mut requests: watch::Receiver<Requests>, limits: ConnectionLimits) {
+async fn silence(requests: Arc<Requests>, limits: ConnectionLimits) {
     loop {
-        let now = *requests.borrow_and_update();
-        let limit = if now.total == 0 { limits.head } else { limits.idle };
-        let change = requests.changed();
-        let changed = if now.in_flight > 0 { Ok(change.await) } else { tokio::time::timeout(limit, change).await };
-        if !matches!(changed, Ok(Ok(()))) {
+        // A request that ends while this sleeps is seen afterwards, with the time at which it did.
+        let ends = match requests.silent_since(limits) {
+            Some((since, limit)) => since + limit,
+            None => Instant::now() + limits.head.min(limits.idle),
+        };
+        if ends <= Instant::now() {
             return;
         }
+        tokio::time::sleep_until(ends).await;
     }
 }
 

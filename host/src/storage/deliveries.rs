@@ -1,4 +1,5 @@
-//! Table `deliveries`: what was delivered in the last minutes, who handles it, and what the answer was.
+//! Table `deliveries`: what was delivered in the last minutes, who handles it, and what the answer was. It serves
+//! processes that share a database; in SQLite, which one process owns, it stays empty.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Db, Store, StoreError,
     batch::BatchRow,
-    in_transaction, on_db,
+    in_transaction,
     processes::{ALIVE, LEASE_SECONDS},
     to_sql,
 };
@@ -24,9 +25,20 @@ const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// Which delivery. Of one size whatever WeChat sends, and telling nothing of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeliveryKey([u8; 32]);
+pub struct DeliveryKey([u8; KEY_BYTES]);
+
+/// The length of a SHA-256.
+pub(super) const KEY_BYTES: usize = 32;
 
 impl DeliveryKey {
+    pub(super) fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The key of the delivery that `text` tells from all others.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text).into())
@@ -55,37 +67,19 @@ pub enum DeliveryState {
 pub struct Deliveries<'a>(pub(super) &'a Store);
 
 impl Deliveries<'_> {
-    /// The answers of the last `seconds`, newest first, no more than `limit`.
-    pub async fn answers(&self, seconds: u64, limit: u32) -> Result<Vec<(DeliveryKey, Option<Bytes>)>, StoreError> {
-        const SQL: &str = "SELECT key, answer FROM deliveries WHERE claimed_at >= $1 AND answered_at IS NOT NULL \
-             ORDER BY claimed_at DESC LIMIT $2";
-        let since = to_sql(self.0.clock.now().saturating_sub(seconds));
-        let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(since).bind(i64::from(limit)).fetch_all(pool).await)?;
-        let corrupt = |_| StoreError::Corrupt { what: "deliveries.key".to_owned() };
-        rows.into_iter()
-            .map(|(key, answer)| Ok((DeliveryKey(key.try_into().map_err(corrupt)?), answer.map(Bytes::from))))
-            .collect()
-    }
-
-    /// How far the handling of a delivery is; none when nobody has begun. Always none in SQLite before the answer.
+    /// How far the handling of a delivery is; none when nobody has begun.
     pub async fn state(&self, key: DeliveryKey) -> Result<Option<DeliveryState>, StoreError> {
         const SQL: &str = "SELECT owner, answered_at, answer FROM deliveries WHERE key = $1";
+        let Db::Postgres(pool) = &self.0.db else { return Ok(None) };
         let row: Option<(String, Option<i64>, Option<Vec<u8>>)> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(&key.0[..]).fetch_optional(pool).await)?;
+            sqlx::query_as(SQL).bind(&key.0[..]).fetch_optional(pool).await?;
         let Some((owner, answered_at, answer)) = row else { return Ok(None) };
         if answered_at.is_some() {
             return Ok(Some(DeliveryState::Answered(answer.map(Bytes::from))));
         }
-        let alive = match &self.0.db {
-            Db::Sqlite { .. } => owner == *self.0.process,
-            Db::Postgres(pool) => {
-                let alive: Option<i32> =
-                    sqlx::query_scalar(ALIVE).bind(&owner).bind(LEASE_SECONDS).fetch_optional(pool).await?;
-                alive.is_some()
-            }
-        };
-        Ok(Some(if alive { DeliveryState::Runs { owner } } else { DeliveryState::Orphaned { owner } }))
+        let alive: Option<i32> =
+            sqlx::query_scalar(ALIVE).bind(&owner).bind(LEASE_SECONDS).fetch_optional(pool).await?;
+        Ok(Some(if alive.is_some() { DeliveryState::Runs { owner } } else { DeliveryState::Orphaned { owner } }))
     }
 
     /// Takes a delivery that nobody has answered over from `owner`; false when somebody else was faster.
@@ -195,41 +189,27 @@ impl BatchRow for DeliveryAnswer {
     type Written = ();
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
-        let mut sorted: Vec<&Self> = rows.iter().collect();
-        sorted.sort_unstable_by_key(|row| row.key);
-        sorted.dedup_by_key(|row| row.key);
-        if insert_answers(store, &sorted).await.is_err() {
+        if write_answers(store, rows).await.is_err() {
             tokio::time::sleep(TRY_AGAIN).await;
-            insert_answers(store, &sorted).await?;
+            write_answers(store, rows).await?;
         }
         Ok(vec![(); rows.len()])
     }
 }
 
-async fn insert_answers(store: &Store, rows: &[&DeliveryAnswer]) -> Result<(), StoreError> {
-    // Two texts: neither database takes rows in the other's way. There is no row yet in SQLite, and in PostgreSQL when
-    // the claim did not get through.
-    const SQLITE: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
-         SELECT unhex(value ->> 0), $2, $3, $3, unhex(value ->> 1) FROM json_each($1) WHERE true \
-         ON CONFLICT (key) DO UPDATE SET answered_at = excluded.answered_at, answer = excluded.answer \
-         WHERE deliveries.owner = excluded.owner AND deliveries.answered_at IS NULL";
-    const POSTGRES: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
+async fn write_answers(store: &Store, rows: &[DeliveryAnswer]) -> Result<(), StoreError> {
+    // There is no row yet when the claim did not get through.
+    const SQL: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
          SELECT key, $3, $4, $4, answer FROM UNNEST($1::BYTEA[], $2::BYTEA[]) AS answers (key, answer) \
          ON CONFLICT (key) DO UPDATE SET answered_at = excluded.answered_at, answer = excluded.answer \
          WHERE deliveries.owner = excluded.owner AND deliveries.answered_at IS NULL";
+    let Db::Postgres(pool) = &store.db else { return store.delivery_answers().append(rows).await };
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_by_key(|row| row.key);
+    rows.dedup_by_key(|row| row.key);
+    let keys: Vec<&[u8]> = rows.iter().map(|row| &row.key.0[..]).collect();
+    let answers: Vec<Option<&[u8]>> = rows.iter().map(|row| row.answer.as_deref()).collect();
     let now = to_sql(store.clock.now());
-    match &store.db {
-        Db::Sqlite { writer, .. } => {
-            let rows: Vec<_> =
-                rows.iter().map(|row| (hex::encode(row.key.0), row.answer.as_ref().map(hex::encode))).collect();
-            let rows = serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            sqlx::query(SQLITE).bind(rows).bind(&*store.process).bind(now).execute(writer).await?;
-        }
-        Db::Postgres(pool) => {
-            let keys: Vec<&[u8]> = rows.iter().map(|row| &row.key.0[..]).collect();
-            let answers: Vec<Option<&[u8]>> = rows.iter().map(|row| row.answer.as_deref()).collect();
-            sqlx::query(POSTGRES).bind(&keys).bind(&answers).bind(&*store.process).bind(now).execute(pool).await?;
-        }
-    }
+    sqlx::query(SQL).bind(&keys).bind(&answers).bind(&*store.process).bind(now).execute(pool).await?;
     Ok(())
 }

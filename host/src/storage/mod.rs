@@ -8,6 +8,7 @@ mod app_plugins;
 mod apps;
 mod batch;
 mod deliveries;
+mod delivery_answers;
 mod error;
 mod handler_syncs;
 mod handlers;
@@ -42,6 +43,7 @@ pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
+pub use self::delivery_answers::DeliveryAnswers;
 pub use self::error::StoreError;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
@@ -205,6 +207,11 @@ impl Store {
     /// The deliveries of the last minutes.
     pub fn deliveries(&self) -> Deliveries<'_> {
         Deliveries(self)
+    }
+
+    /// The answers of the last minutes in SQLite.
+    pub fn delivery_answers(&self) -> DeliveryAnswers<'_> {
+        DeliveryAnswers(self)
     }
 
     /// The processes that share the database.

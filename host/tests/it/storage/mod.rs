@@ -6,6 +6,7 @@ mod at_rest;
 mod batch;
 mod concurrency;
 mod deliveries;
+mod delivery_answers;
 mod handler_syncs;
 mod handlers;
 mod jobs;
