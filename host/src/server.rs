@@ -121,6 +121,7 @@ impl Server {
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
+            spools: Arc::new(Semaphore::new(http::SPOOLS)),
         });
         let listeners = match admin_listener {
             Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],

@@ -29,6 +29,7 @@ pub(super) enum Expects {
     Folder,
     DatabaseUrl,
     RedisUrl,
+    ProxyUrl,
     SecretKey,
 }
 
@@ -56,6 +57,7 @@ impl Expects {
             Self::Folder => text.is_some_and(|text| !text.is_empty() && !text.contains('\0')),
             Self::DatabaseUrl => text.is_some_and(|text| text.parse::<DatabaseUrl>().is_ok()),
             Self::RedisUrl => text.is_some_and(is_redis_url),
+            Self::ProxyUrl => text.is_some_and(is_proxy_url),
             Self::SecretKey => text.is_some_and(|text| SecretKey::parse(text).is_ok()),
         }
     }
@@ -83,6 +85,7 @@ impl Expects {
             Self::Folder => "the path of a folder",
             Self::DatabaseUrl => "\"sqlite://path/to/file.db\" or \"postgres://user:password@host:5432/database\"",
             Self::RedisUrl => "\"redis://host:6379\" or \"rediss://user:password@host:6379/0\"",
+            Self::ProxyUrl => "\"http://host:3128\", \"https://user:password@host:3128\" or \"socks5://host:1080\"",
             Self::SecretKey => "64 hexadecimal digits; `openssl rand -hex 32` prints a new key",
         }
         .to_owned()
@@ -91,7 +94,7 @@ impl Expects {
     /// Whether values may hold a password: then no message repeats them.
     pub(super) fn is_secret(&self) -> bool {
         // A URL without a password is one of these too: somebody will put one there.
-        matches!(self, Self::DatabaseUrl | Self::RedisUrl | Self::SecretKey | Self::BaseUrl)
+        matches!(self, Self::DatabaseUrl | Self::RedisUrl | Self::ProxyUrl | Self::SecretKey | Self::BaseUrl)
     }
 }
 
@@ -103,6 +106,14 @@ fn is_base_url(text: &str) -> bool {
 }
 
 fn is_redis_url(text: &str) -> bool {
-    let rest = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"));
+    is_host_url(text, &["redis://", "rediss://"])
+}
+
+fn is_proxy_url(text: &str) -> bool {
+    is_host_url(text, &["http://", "https://", "socks5://", "socks5h://"])
+}
+
+fn is_host_url(text: &str, schemes: &[&str]) -> bool {
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
     rest.is_some_and(|rest| !rest.is_empty()) && text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some())
 }

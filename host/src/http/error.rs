@@ -24,14 +24,22 @@ pub(super) struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
-    title: String,
+    title: &'static str,
     /// The HTTP status.
     status: u16,
     /// What is wrong and what to do.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// WeChat's error code, when it was WeChat who said no.
     #[serde(skip_serializing_if = "Option::is_none")]
     errcode: Option<i64>,
+    /// The id under which WeChat's support finds the request, when WeChat told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    rid: Option<Box<str>>,
+    /// How many seconds to wait before it can go well; also the header `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
     /// What is wrong with single fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
@@ -50,17 +58,19 @@ impl Problem {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into(),
             errcode: None,
+            rid: None,
+            retry_after: None,
             errors: Vec::new(),
         }
     }
 
     /// The same problem in other words.
     pub(super) fn in_words(self, detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), ..self }
+        Self { detail: detail.into().into(), ..self }
     }
 
     /// 404.
@@ -121,7 +131,13 @@ impl Problem {
 
     /// 503: to be tried again after a second.
     pub(super) fn busy(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail) }
+    }
+
+    /// 429: to be tried again after so many seconds.
+    pub(super) fn too_often(retry_after: u64, detail: impl Into<String>) -> Self {
+        let retry_after = u32::try_from(retry_after).ok();
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail) }
     }
 
     /// 504.
@@ -167,8 +183,8 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -191,8 +207,12 @@ impl From<CallError> for Problem {
             return Self::refused("unable", inability.to_string());
         }
         let errcode = error.errcode();
+        let rid = error.rid().map(Box::from);
+        if let Some(wait) = error.wait() {
+            return Self { errcode, ..Self::too_often(wait, error.explained()) };
+        }
         let kind = if errcode.is_some() { "wechat-refused" } else { "wechat-unreachable" };
-        Self { errcode, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
+        Self { errcode, rid, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod admin;
 mod error;
 mod health;
 mod listener;
+mod upload;
 mod webhook;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub plugins: Plugins,
     /// Turns for uploads: each holds a whole file in memory.
     pub uploads: Arc<Semaphore>,
+    /// Turns for what is on its way to WeChat: each may hold a file on the disk.
+    pub spools: Arc<Semaphore>,
     /// Takes what is logged of messages.
     pub message_log: MessageLog,
     /// Who writes.
@@ -92,6 +95,9 @@ const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many uploads are taken at a time.
 pub(crate) const UPLOADS: usize = 2;
+
+/// How many bodies are on their way to WeChat at a time that are too long for memory.
+pub(crate) const SPOOLS: usize = 16;
 
 /// The longest request id that is taken over from outside, in characters.
 const REQUEST_ID_CHARACTERS: usize = 64;

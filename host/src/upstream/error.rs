@@ -25,6 +25,8 @@ pub enum CallError {
         errcode: i64,
         /// Seconds since 1970.
         until: u64,
+        /// How many seconds that is from now.
+        wait: u64,
     },
     /// There is no access token; the call itself was not sent, or WeChat refused its token and there is no other.
     #[error("the app has no access token: {0}")]
@@ -70,6 +72,30 @@ impl CallError {
             Self::Token(error) => match &**error {
                 TokenError::Refused(refusal) => Some(refusal.errcode),
                 TokenError::Paused { errcode, .. } => Some(*errcode),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The id under which WeChat's support finds the request.
+    pub fn rid(&self) -> Option<&str> {
+        match self {
+            Self::Refused { refusal, .. } => refusal.rid.as_deref(),
+            Self::Token(error) => match &**error {
+                TokenError::Refused(refusal) => refusal.rid.as_deref(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// For how many seconds nothing is sent, because WeChat was called too often.
+    pub fn wait(&self) -> Option<u64> {
+        match self {
+            Self::Paused { wait, .. } => Some(*wait),
+            Self::Token(error) => match &**error {
+                TokenError::Paused { wait, .. } => Some(*wait),
                 _ => None,
             },
             _ => None,
@@ -154,12 +180,15 @@ pub enum TransportError {
     /// The answer is longer than it may be.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(usize),
+    /// The file that was to be sent cannot be read: nothing was sent.
+    #[error("the file that was to be sent cannot be read: {0}")]
+    File(std::io::Error),
 }
 
 impl TransportError {
     /// Whether the server cannot have seen the request.
     pub fn was_not_sent(&self) -> bool {
-        matches!(self, Self::Connect(_))
+        matches!(self, Self::Connect(_) | Self::File(_))
     }
 
     /// Whether another try may end otherwise.
@@ -167,7 +196,7 @@ impl TransportError {
         match self {
             Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) => true,
             Self::Status(status) => *status >= 500,
-            Self::TooLarge(_) => false,
+            Self::TooLarge(_) | Self::File(_) => false,
         }
     }
 }
@@ -185,6 +214,8 @@ pub enum TokenError {
         errcode: i64,
         /// Seconds since 1970.
         until: u64,
+        /// How many seconds that is from now.
+        wait: u64,
     },
     /// The answer is none.
     #[error("the server that hands out tokens: {0}")]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use reqwest::Url;
 
 use super::TransportError;
+use super::answer::{AnswerStream, Beginning};
 use super::http;
 use super::outside::{self, Outside};
 
@@ -74,7 +75,7 @@ impl Forward {
         let response = request.send().await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() }
         })?;
-        Ok(http::read(response, MAX_ANSWER, TIMEOUT).await?.body)
+        Ok(AnswerStream::open(response, Beginning::All, MAX_ANSWER, TIMEOUT).await?.into_raw().body)
     }
 }
 

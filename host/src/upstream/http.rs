@@ -1,14 +1,18 @@
-//! The one HTTP client for WeChat: connections are reused, every call has its limits of time and length.
+//! The HTTP client for WeChat: connections are reused, every call has its limits of time and length.
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures::{TryStreamExt, stream};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response, Url};
-use weft_wechat::api::{Body, FilePart, Method, RawAnswer, Request};
+use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, Url};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
+use weft_wechat::api::{Body, Content, FilePart, Host, Method, RawAnswer, Request};
 
 use super::TransportError;
+use super::answer::{AnswerStream, Beginning};
+use crate::config::WechatConfig;
 use crate::secret::Secret;
 
 /// How long a connection may take to come about.
@@ -16,12 +20,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an operator's server may take to hand out a token, and how long its answer may be.
 const URL_TIMEOUT: Duration = Duration::from_secs(5);
 const URL_MAX_ANSWER: usize = 64 << 10;
+/// How much of a file is read at a time, in bytes.
+const CHUNK: usize = 64 << 10;
 
-/// Sends requests to one server.
+/// Sends requests to WeChat's servers, and asks operators' own for tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    client: Client,
-    base: String,
+    wechat: Client,
+    operators: Client,
+    api_base: String,
+    mp_base: String,
 }
 
 /// How every client of ours begins: no redirects, no proxy from the environment, connections in time.
@@ -37,35 +45,46 @@ pub(super) fn client() -> ClientBuilder {
 }
 
 impl Http {
-    /// For the server at `base`.
-    pub(super) fn new(base: &str) -> reqwest::Result<Self> {
-        Ok(Self { client: client().build()?, base: base.to_owned() })
+    /// For the servers that `config` names, through its proxy if it has one.
+    pub(super) fn new(config: &WechatConfig) -> reqwest::Result<Self> {
+        let wechat = match &config.proxy {
+            Some(proxy) => client().proxy(Proxy::all(proxy.expose())?),
+            None => client(),
+        };
+        let (api_base, mp_base) = (config.api_base.clone(), config.mp_base.clone());
+        Ok(Self { wechat: wechat.build()?, operators: client().build()?, api_base, mp_base })
     }
 
     /// Sends `request` once, with the access token if there is one.
-    pub(super) async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<RawAnswer, TransportError> {
-        let url = format!("{}{}", self.base, request.path);
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        token: Option<&Secret>,
+        beginning: Beginning,
+    ) -> Result<AnswerStream, TransportError> {
+        let base = match request.host {
+            Host::Api => &self.api_base,
+            Host::Mp => &self.mp_base,
+        };
+        let url = format!("{base}{}", request.path);
         let mut building = match request.method {
-            Method::Get => self.client.get(url),
-            Method::Post => self.client.post(url),
+            Method::Get => self.wechat.get(url),
+            Method::Post => self.wechat.post(url),
         };
         if let Some(token) = token {
             building = building.query(&[("access_token", token.expose())]);
         }
         building = building.query(&request.query).timeout(request.timeout);
-        building = match &request.body {
-            Body::Empty => building,
-            Body::Json(json) => building.header("content-type", "application/json").body(json.clone()),
-            Body::Multipart { fields, file } => building.multipart(form(fields, file)),
-        };
-        let response = building.send().await.map_err(|error| failure(error, request.timeout))?;
-        read(response, request.max_answer, request.timeout).await
+        let response = with_body(building, &request.body).await?.send().await;
+        let response = response.map_err(|error| failure(error, request.timeout))?;
+        AnswerStream::open(response, beginning, request.max_answer, request.timeout).await
     }
 
     /// Gets what is at a URL of the operator's.
     pub(super) async fn get(&self, url: Url) -> Result<RawAnswer, TransportError> {
-        let sent = self.client.get(url).timeout(URL_TIMEOUT).send().await;
-        read(sent.map_err(|error| failure(error, URL_TIMEOUT))?, URL_MAX_ANSWER, URL_TIMEOUT).await
+        let sent = self.operators.get(url).timeout(URL_TIMEOUT).send().await;
+        let response = sent.map_err(|error| failure(error, URL_TIMEOUT))?;
+        Ok(AnswerStream::open(response, Beginning::All, URL_MAX_ANSWER, URL_TIMEOUT).await?.into_raw())
     }
 }
 
@@ -81,46 +100,44 @@ pub(super) fn failure(error: reqwest::Error, timeout: Duration) -> TransportErro
     }
 }
 
-/// The answer, when it is one and not too long.
-pub(super) async fn read(response: Response, limit: usize, timeout: Duration) -> Result<RawAnswer, TransportError> {
-    let status = response.status();
-    if !status.is_success() {
-        return Err(TransportError::Status(status.as_u16()));
-    }
-    let text = |name: &str| {
-        let value = response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        value.unwrap_or_default()
-    };
-    let (content_type, content_disposition) = (text("content-type"), text("content-disposition"));
-    let body = body(response, limit, timeout).await?;
-    Ok(RawAnswer { content_type, content_disposition, body })
+async fn with_body(building: RequestBuilder, body: &Body) -> Result<RequestBuilder, TransportError> {
+    Ok(match body {
+        Body::Empty => building,
+        Body::Json(json) => building.header("content-type", "application/json").body(json.clone()),
+        Body::Multipart { fields, file } => building.multipart(form(fields, file).await?),
+        // Told, because WeChat does not take bodies in chunks.
+        Body::Raw { content_type, content } => building
+            .header("content-type", content_type)
+            .header("content-length", content.length())
+            .body(readable(content).await?),
+    })
 }
 
-/// The whole of an answer's body, when it is not too long.
-pub(super) async fn body(mut response: Response, limit: usize, timeout: Duration) -> Result<Bytes, TransportError> {
-    let announced = response.content_length().unwrap_or(0);
-    if announced > limit as u64 {
-        return Err(TransportError::TooLarge(limit));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(error, timeout))? {
-        if body.len() + chunk.len() > limit {
-            return Err(TransportError::TooLarge(limit));
+/// Read anew at every try.
+async fn readable(content: &Content) -> Result<reqwest::Body, TransportError> {
+    match content {
+        Content::Bytes(bytes) => Ok(bytes.clone().into()),
+        Content::File { path, length } => {
+            let file = File::open(path).await.map_err(TransportError::File)?;
+            let chunks = stream::try_unfold(file.take(*length), async |mut file| {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                let read = file.read_buf(&mut chunk).await?;
+                Ok::<_, std::io::Error>((read > 0).then_some((chunk, file)))
+            });
+            Ok(reqwest::Body::wrap_stream(chunks.into_stream()))
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body.into())
 }
 
-fn form(fields: &[(&'static str, String)], file: &FilePart) -> Form {
-    let bytes = Part::stream_with_length(file.bytes.clone(), file.bytes.len() as u64);
+async fn form(fields: &[(&'static str, String)], file: &FilePart) -> Result<Form, TransportError> {
+    let content = Part::stream_with_length(readable(&file.content).await?, file.content.length());
     // WeChat reads names as they are, not percent-encoded; `FilePart` has taken out what would break the header.
-    let mut part = bytes.file_name(file.filename.clone());
+    let mut part = content.file_name(file.filename.clone());
     let mut headers = reqwest::header::HeaderMap::new();
     if let Ok(content_type) = file.content_type.parse() {
         headers.insert("content-type", content_type);
     }
     part = part.headers(headers);
     let texts = fields.iter().fold(Form::new(), |form, (name, text)| form.text(*name, text.clone()));
-    texts.part(file.field, part).percent_encode_noop()
+    Ok(texts.part(file.field, part).percent_encode_noop())
 }

@@ -6,6 +6,7 @@
 //! and no error of theirs holds a URL, a token or a secret.
 
 mod access_tokens;
+mod answer;
 mod error;
 mod forward;
 mod http;
@@ -16,8 +17,9 @@ mod public_address;
 mod retry;
 mod wechat;
 
+pub use self::answer::AnswerStream;
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
-pub use self::wechat::Wechat;
+pub use self::wechat::{Passed, Wechat};

@@ -7,8 +7,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::TransportError;
-use super::http;
 use super::outside::{self, Outside};
+use super::{answer, http};
 
 /// Of one connection, or written by whoever speaks HTTP: nobody's to set who only has a request to make.
 const OF_THE_CONNECTION: &[&str] = &[
@@ -104,7 +104,7 @@ impl Outbound {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, timeout).into() }
         })?;
         let (status, headers) = (response.status().as_u16(), read_head(response.headers()));
-        let body = http::body(response, max_answer, timeout).await?;
+        let body = answer::body(response, max_answer, timeout).await?;
         Ok(OutboundAnswer { status, headers, body })
     }
 }

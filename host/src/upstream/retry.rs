@@ -6,6 +6,7 @@ use weft_wechat::api::errcode::Class;
 use weft_wechat::api::{RawAnswer, Refusal, Request, check_answer};
 
 use super::TransportError;
+use super::answer::{AnswerStream, Beginning};
 use super::http::Http;
 use crate::secret::Secret;
 
@@ -14,46 +15,63 @@ const TRIES: u32 = 3;
 /// The first pause; every other is three times the one before.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why a request came to nothing.
+/// What came of a request.
 #[derive(Debug)]
-pub(super) enum Failure {
-    Refused(Refusal),
-    Transport(TransportError),
+pub(super) struct Exchange {
+    /// The last answer.
+    pub(super) answer: AnswerStream,
+    /// What it says when WeChat refuses.
+    pub(super) refusal: Option<Refusal>,
+    /// How often the request was sent.
+    pub(super) tries: u32,
+}
+
+impl Exchange {
+    /// The answer, when it is none of a refusal.
+    pub(super) fn granted(self) -> Result<RawAnswer, Refusal> {
+        match self.refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(self.answer.into_raw()),
+        }
+    }
 }
 
 /// Sends `request`, up to three times while WeChat is busy or cannot be reached. After a call that may have been
 /// carried out only an idempotent one is sent again.
-pub(super) async fn send(http: &Http, request: &Request, token: Option<&Secret>) -> Result<RawAnswer, Failure> {
+pub(super) async fn send(
+    http: &Http,
+    request: &Request,
+    token: Option<&Secret>,
+    beginning: Beginning,
+) -> Result<Exchange, TransportError> {
     let mut tries = 1;
     loop {
-        let failure = match http.send(request, token).await {
-            Ok(answer) => match check_answer(&answer.body) {
-                Ok(()) => return Ok(answer),
-                Err(refusal) => Failure::Refused(without(token, refusal)),
-            },
-            Err(error) => Failure::Transport(error),
-        };
-        let again = match &failure {
-            Failure::Refused(refusal) => refusal.class() == Class::Busy,
-            Failure::Transport(error) => error.is_passing() && (request.idempotent || error.was_not_sent()),
+        let outcome = http.send(request, token, beginning).await.map(|answer| Exchange::read(answer, token, tries));
+        let again = match &outcome {
+            Ok(Exchange { refusal: Some(refusal), .. }) => refusal.class() == Class::Busy,
+            Ok(exchange) => exchange.answer.status >= 500 && request.idempotent,
+            Err(error) => error.is_passing() && (request.idempotent || error.was_not_sent()),
         };
         if !again || tries == TRIES {
-            return Err(failure);
+            return outcome;
         }
         tokio::time::sleep(pause(tries)).await;
         tries += 1;
     }
 }
 
+impl Exchange {
+    fn read(mut answer: AnswerStream, token: Option<&Secret>, tries: u32) -> Self {
+        if let Some(token) = token {
+            answer.hide(token);
+        }
+        // What is longer than a beginning is no refusal.
+        let refusal = answer.whole().and_then(|body| check_answer(body).err());
+        Self { answer, refusal, tries }
+    }
+}
+
 /// Between half and one and a half of the pause, so that many callers do not come again together.
 fn pause(tries: u32) -> Duration {
     PAUSE * 3_u32.pow(tries - 1) * rand::random_range(50..=150) / 100
-}
-
-/// WeChat repeats no tokens, but whatever stands before it may.
-fn without(token: Option<&Secret>, mut refusal: Refusal) -> Refusal {
-    if let Some(token) = token.filter(|token| !token.expose().is_empty()) {
-        refusal.errmsg = refusal.errmsg.replace(token.expose(), "***");
-    }
-    refusal
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use weft_wechat::api::errcode::Class;
-use weft_wechat::api::{Answer, ApiError, Endpoint, RawAnswer, Request};
+use weft_wechat::api::{Answer, ApiError, Endpoint, RawAnswer, Refusal, Request};
 
 use super::access_tokens::AccessTokens;
+use super::answer::{AnswerStream, Beginning};
 use super::http::Http;
 use super::pauses::{Pause, Pauses};
-use super::retry::{self, Failure};
+use super::retry::{self, Exchange};
 use super::{CallError, TokenError};
 use crate::clock::Clock;
 use crate::config::WechatConfig;
@@ -27,13 +28,37 @@ struct Inner {
     clock: Clock,
 }
 
+/// What came of a call.
+#[derive(Debug)]
+pub struct Passed {
+    exchange: Exchange,
+    tries: u32,
+}
+
+impl Passed {
+    /// How often the call was sent, those before a new access token included.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// What WeChat says in the answer when it refuses.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.exchange.refusal.as_ref()
+    }
+
+    /// The answer.
+    pub fn into_answer(self) -> AnswerStream {
+        self.exchange.answer
+    }
+}
+
 impl Wechat {
-    /// The API at `config.api_base`; tokens are kept in `store`.
+    /// The API that `config` names; tokens are kept in `store`.
     ///
     /// # Errors
-    /// When the system has no TLS roots.
+    /// When the system has no TLS roots, or the proxy is none.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
-        let http = Http::new(&config.api_base)?;
+        let http = Http::new(config)?;
         let pauses = Arc::<Pauses>::default();
         let tokens = AccessTokens::new(http.clone(), store, clock.clone(), Arc::clone(&pauses));
         Ok(Self(Arc::new(Inner { http, tokens, pauses, clock })))
@@ -59,29 +84,47 @@ impl Wechat {
     /// # Errors
     /// As there; a body with an `errcode` is an error.
     pub async fn exchange(&self, app: &App, request: &Request) -> Result<RawAnswer, CallError> {
+        let Passed { exchange, .. } = self.carry_out(app, request, Beginning::All).await?;
+        exchange.granted().map_err(|refusal| CallError::Refused { path: request.path.clone(), refusal })
+    }
+
+    /// As [`call`](Self::call), with whatever WeChat answers while it arrives: what it refuses, and pages of what
+    /// stands before it, are answers too.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn pass(&self, app: &App, request: &Request) -> Result<Passed, CallError> {
+        self.carry_out(app, request, Beginning::Some).await
+    }
+
+    async fn carry_out(&self, app: &App, request: &Request, beginning: Beginning) -> Result<Passed, CallError> {
         let Inner { http, tokens, pauses, clock } = &*self.0;
         app.may(request.needs)?;
-        let path = || request.path.clone();
-        if let Some(Pause { errcode, until }) = pauses.find(&app.name, &request.path, clock.now()) {
-            return Err(CallError::Paused { path: path(), errcode, until });
+        let (path, now) = (|| request.path.clone(), clock.now());
+        if let Some(Pause { errcode, until }) = pauses.find(&app.name, &request.path, now) {
+            return Err(CallError::Paused { path: path(), errcode, until, wait: until.saturating_sub(now) });
         }
-        let mut access = tokens.get(app).await.map_err(CallError::Token)?;
-        let mut replaced = false;
+        let mut access = None;
+        if request.host.takes_token() {
+            access = Some(tokens.get(app).await.map_err(CallError::Token)?);
+        }
+        let (mut replaced, mut tries) = (false, 0);
         loop {
-            match retry::send(http, request, Some(&access.token)).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Refused(refusal)) if refusal.class() == Class::Token && !replaced => {
-                    access = tokens.replace(app, &access).await.map_err(CallError::Token)?;
-                    replaced = true;
-                }
-                Err(Failure::Refused(refusal)) => {
-                    pauses.note(&app.name, &request.path, &refusal, clock.now());
-                    return Err(CallError::Refused { path: path(), refusal });
-                }
-                Err(Failure::Transport(error)) => {
-                    return Err(CallError::Transport { path: path(), error: Arc::new(error) });
+            let token = access.as_ref().map(|access| &access.token);
+            let exchange = retry::send(http, request, token, beginning).await;
+            let exchange = exchange.map_err(|error| CallError::Transport { path: path(), error: Arc::new(error) })?;
+            tries += exchange.tries;
+            if let Some(refusal) = &exchange.refusal {
+                match &access {
+                    Some(refused) if refusal.class() == Class::Token && !replaced => {
+                        access = Some(tokens.replace(app, refused).await.map_err(CallError::Token)?);
+                        replaced = true;
+                        continue;
+                    }
+                    _ => pauses.note(&app.name, &request.path, refusal, clock.now()),
                 }
             }
+            return Ok(Passed { exchange, tries });
         }
     }
 

@@ -59,6 +59,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(plugins.max_file_mib, 32);
     assert_eq!(config.wechat.api_base, "https://api.weixin.qq.com");
     assert_eq!(config.wechat.open_base, "https://open.weixin.qq.com");
+    assert_eq!((config.wechat.mp_base.as_str(), config.wechat.proxy), ("https://mp.weixin.qq.com", None));
     assert_eq!(config.pay.api_base, "https://api.mch.weixin.qq.com");
     assert!(!config.admin.allow_insecure_http);
 }
@@ -89,6 +90,7 @@ fn the_example_stays_right_when_its_optional_lines_are_taken_in() {
     let lines = EXAMPLE.lines().map(|line| if optional(line) { &line[2..] } else { line });
     let config = load(&lines.collect::<Vec<_>>().join("\n"), &[], &[]).unwrap();
     assert!(config.admin_listen.is_some() && config.redis_url.is_some() && config.secret_key.is_some());
+    assert!(config.wechat.proxy.is_some());
     assert_eq!(config.database_url, Some(DatabaseUrl::Sqlite("./data/weft.db".into())));
 }
 

@@ -34,4 +34,5 @@ mod tidy;
 mod upstream;
 mod users;
 mod webhook;
+mod wechat;
 mod wit;

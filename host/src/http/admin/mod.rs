@@ -18,6 +18,7 @@ mod tags;
 mod templates;
 mod tokens;
 mod users;
+mod wechat;
 
 pub use jobs::StartedView;
 pub use plugins::PluginView;
@@ -89,6 +90,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::bulk::untag))
         .routes(routes!(users::bulk::blacklist))
         .routes(routes!(users::bulk::unblacklist))
+        .routes(routes!(wechat::get, wechat::post))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)
 }
@@ -104,6 +106,9 @@ pub(super) fn described(mut document: OpenApi) -> OpenApi {
         .components
         .get_or_insert_default()
         .add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    // OpenAPI has no word for parameters with slashes in them.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     document
 }

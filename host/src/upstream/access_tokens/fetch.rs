@@ -13,8 +13,9 @@ use crate::model::{AccessToken, AccessTokenSource, App, Inability};
 use crate::secret::Secret;
 use crate::storage::FetchedAccessToken;
 use crate::upstream::TokenError;
+use crate::upstream::answer::Beginning;
 use crate::upstream::pauses::Pause;
-use crate::upstream::retry::{self, Failure};
+use crate::upstream::retry;
 
 /// How long fetching may take, all tries together.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,19 +91,19 @@ impl Inner {
     async fn ask<E: Endpoint<Answer = TokenAnswer>>(&self, app: &App, call: &E) -> Result<TokenAnswer, TokenError> {
         let now = self.clock.now();
         if let Some(Pause { errcode, until }) = self.pauses.find(&app.name, E::PATH, now) {
-            return Err(TokenError::Paused { errcode, until });
+            return Err(TokenError::Paused { errcode, until, wait: until.saturating_sub(now) });
         }
         let request = Request::of(call).map_err(|_| TokenError::Unreadable("the call is no JSON".to_owned()))?;
-        match retry::send(&self.http, &request, None).await {
+        let exchange = retry::send(&self.http, &request, None, Beginning::All).await.map_err(TokenError::Transport)?;
+        match exchange.granted() {
             Ok(answer) => Ok(TokenAnswer::read(answer)?),
-            Err(Failure::Refused(mut refusal)) => {
+            Err(mut refusal) => {
                 self.pauses.note(&app.name, E::PATH, &refusal, now);
                 if let Some(secret) = &app.appsecret {
                     refusal.errmsg = refusal.errmsg.replace(secret.expose(), "***");
                 }
                 Err(refusal.into())
             }
-            Err(Failure::Transport(error)) => Err(TokenError::Transport(error)),
         }
     }
 

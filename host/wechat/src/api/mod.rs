@@ -1,9 +1,12 @@
 //! Calls of WeChat's API, without sending them: one file for each call, which says what goes out and what comes back.
 //!
 //! An [`Endpoint`] is a value. [`Request::of`] gives what to send, [`Endpoint::Answer`] reads what came back, and
-//! [`errcode`] knows what an error means and whether trying again makes sense.
+//! [`errcode`] knows what an error means and whether trying again makes sense. Calls that have no file here are an
+//! [`AnyCall`].
 
 mod answer;
+mod any_call;
+mod path;
 mod request;
 
 pub mod current_autoreply_info;
@@ -22,7 +25,9 @@ pub mod user;
 use std::time::Duration;
 
 pub use answer::{Answer, ApiError, Done, RawAnswer, Refusal, check_answer, read_answer};
-pub use request::{Body, FilePart, Request};
+pub use any_call::{AnyCall, MAX_UPLOAD};
+pub use path::{ApiPath, PathError};
+pub use request::{Body, Content, FilePart, Request};
 
 /// One call of WeChat's API: what to send, and how to read what comes back.
 pub trait Endpoint {
@@ -62,6 +67,23 @@ pub enum Method {
     Get,
     /// Everything else, and much of what reads.
     Post,
+}
+
+/// WeChat's servers that answer calls of an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// `api.weixin.qq.com`.
+    #[default]
+    Api,
+    /// `mp.weixin.qq.com`, where pictures of QR codes are. It takes no access token.
+    Mp,
+}
+
+impl Host {
+    /// Whether calls need the access token.
+    pub fn takes_token(self) -> bool {
+        self == Self::Api
+    }
 }
 
 /// What an account may do at WeChat; calls are grouped by it.

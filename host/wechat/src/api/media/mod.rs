@@ -3,6 +3,8 @@
 pub mod get;
 pub mod upload;
 
+use std::str::FromStr;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,31 @@ impl MediaType {
             Self::Thumb => "thumb",
         }
     }
+
+    /// How long a file may be, in bytes, for three days or for good.
+    pub fn max_bytes(self, permanent: bool) -> u64 {
+        match self {
+            Self::Voice => 2 << 20,
+            Self::Video if permanent => 20 << 20,
+            Self::Image | Self::Video => 10 << 20,
+            Self::Thumb => 64 << 10,
+        }
+    }
 }
+
+impl FromStr for MediaType {
+    type Err = UnknownMediaType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMediaType> {
+        let all = [Self::Image, Self::Voice, Self::Video, Self::Thumb];
+        all.into_iter().find(|media_type| media_type.as_str() == text).ok_or(UnknownMediaType)
+    }
+}
+
+/// WeChat has no media of this type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("one of image, voice, video, thumb")]
+pub struct UnknownMediaType;
 
 /// A file that WeChat gave out.
 #[derive(Debug, Clone, PartialEq, Eq)]

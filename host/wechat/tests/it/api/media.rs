@@ -7,7 +7,7 @@ use weft_wechat::api::material::get_material::Material;
 use weft_wechat::api::media::get::TemporaryMedia;
 use weft_wechat::api::media::upload::{MediaUpload, Uploaded};
 use weft_wechat::api::media::{MediaFile, MediaType};
-use weft_wechat::api::{Answer, ApiError, Body, Endpoint, FilePart, RawAnswer, read_answer};
+use weft_wechat::api::{Answer, ApiError, Body, Content, Endpoint, FilePart, RawAnswer, read_answer};
 
 use super::json;
 
@@ -29,7 +29,8 @@ fn an_upload_is_a_form_with_the_file_and_a_name_that_cannot_break_it() {
     let upload = MediaUpload { media_type: MediaType::Image, file: file.clone() };
     assert_eq!(upload.query(), [("type", "image".to_owned())]);
     let Body::Multipart { fields, file: sent } = upload.body().unwrap() else { panic!("no form") };
-    assert_eq!((fields.len(), sent.field, &sent.bytes[..]), (0, "media", PNG));
+    let Content::Bytes(bytes) = &sent.content else { panic!("not in memory") };
+    assert_eq!((fields.len(), sent.field, &bytes[..]), (0, "media", PNG));
     let description = Some(VideoDescription { title: "t".into(), introduction: "片".into() });
     let video = AddMaterial { media_type: MediaType::Video, file, description };
     let Body::Multipart { fields, .. } = video.body().unwrap() else { panic!("no form") };

@@ -1,6 +1,7 @@
 //! Calls of the API: what goes out and what comes back.
 
 mod answers;
+mod any_call;
 mod errcodes;
 mod mass_messages;
 mod media;
