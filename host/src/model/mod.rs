@@ -8,14 +8,17 @@ mod app_settings;
 mod flat;
 mod grants;
 mod handler;
-mod job;
 mod http_host;
+mod job;
 mod mass_message;
 mod menu;
 mod menu_button;
+mod merchant;
 mod message_log;
 mod message_summary;
+mod order;
 mod plugin_target;
+mod refund;
 mod reply_template;
 mod rule;
 mod send;
@@ -35,16 +38,22 @@ pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
 pub use grants::Grants;
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
-pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use http_host::{HttpHost, MalformedHttpHost};
+pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use mass_message::{
     MassArticle, MassCheckedArticle, MassCopyright, MassDraft, MassFields, MassMessage, MassOutcome, MassState,
     MassTarget, UnknownMassState, is_clientmsgid,
 };
 pub use menu::{ConditionalMenu, MatchRule, Menu};
 pub use menu_button::{Button, ButtonType};
+pub use merchant::{Merchant, PayVersion, UnknownPayVersion, UnusableMerchant};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
+pub use order::{
+    Alarm, DEFAULT_TIME_LIMIT, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms, Transition,
+    UnknownOrderState, transition,
+};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
 pub use send::{MessageSend, Recipient, Recipients, SendOutcome, UnknownSendOutcome};
