@@ -202,6 +202,7 @@ impl Merchant {
     pub fn check_change(&self, before: &Self) -> Vec<FieldError> {
         let mut errors = Checks(self.check());
         let stays = "cannot be changed: create another merchant";
+        errors.require(self.name == before.name, "name", stays);
         errors.require(self.mch_id == before.mch_id, "mch_id", stays);
         errors.0
     }

@@ -185,50 +185,74 @@ fn one_history_in_whatever_order_ends_in_the_same_state() {
     use TradeState::{Closed, Notpay, Payerror, Revoked, Success, Userpaying};
     let prepaid = done(Prepay, Notpay, 1);
     let histories = [
-        (TradeType::Jsapi, OrderState::Success, vec![
-            prepaid.clone(),
-            seen(Query, Notpay, 2),
-            seen(Notify, Success, 5),
-            seen(Notify, Success, 6),
-            seen(Query, Success, 4),
-            seen(Query, Notpay, 3),
-        ]),
-        (TradeType::Jsapi, OrderState::Refund, vec![
-            prepaid.clone(),
-            seen(Notify, Success, 3),
-            seen(Query, Success, 4),
-            seen(Query, TradeState::Refund, 5),
-            seen(Query, Notpay, 2),
-            seen(Notify, Success, 7),
-        ]),
-        (TradeType::Native, OrderState::Closed, vec![
-            prepaid.clone(),
-            seen(Query, Notpay, 2),
-            done(Close, Closed, 3),
-            seen(Query, Closed, 4),
-            seen(Query, Notpay, 2),
-        ]),
-        (TradeType::Micropay, OrderState::Success, vec![
-            seen(Query, Userpaying, 1),
-            seen(Query, Payerror, 2),
-            seen(Query, Notpay, 3),
-            seen(Query, Userpaying, 4),
-            seen(Query, Success, 5),
-        ]),
-        (TradeType::Micropay, OrderState::Notpay, vec![
-            seen(Query, Userpaying, 1),
-            seen(Query, Payerror, 2),
-            seen(Query, Userpaying, 3),
-            seen(Query, Payerror, 4),
-            seen(Query, Notpay, 5),
-        ]),
-        (TradeType::Micropay, OrderState::Revoked, vec![
-            seen(Query, Userpaying, 1),
-            seen(Query, Success, 2),
-            done(Reverse, Revoked, 3),
-            seen(Query, Revoked, 4),
-            seen(Query, Userpaying, 1),
-        ]),
+        (
+            TradeType::Jsapi,
+            OrderState::Success,
+            vec![
+                prepaid.clone(),
+                seen(Query, Notpay, 2),
+                seen(Notify, Success, 5),
+                seen(Notify, Success, 6),
+                seen(Query, Success, 4),
+                seen(Query, Notpay, 3),
+            ],
+        ),
+        (
+            TradeType::Jsapi,
+            OrderState::Refund,
+            vec![
+                prepaid.clone(),
+                seen(Notify, Success, 3),
+                seen(Query, Success, 4),
+                seen(Query, TradeState::Refund, 5),
+                seen(Query, Notpay, 2),
+                seen(Notify, Success, 7),
+            ],
+        ),
+        (
+            TradeType::Native,
+            OrderState::Closed,
+            vec![
+                prepaid.clone(),
+                seen(Query, Notpay, 2),
+                done(Close, Closed, 3),
+                seen(Query, Closed, 4),
+                seen(Query, Notpay, 2),
+            ],
+        ),
+        (
+            TradeType::Micropay,
+            OrderState::Success,
+            vec![
+                seen(Query, Userpaying, 1),
+                seen(Query, Payerror, 2),
+                seen(Query, Notpay, 3),
+                seen(Query, Userpaying, 4),
+                seen(Query, Success, 5),
+            ],
+        ),
+        (
+            TradeType::Micropay,
+            OrderState::Notpay,
+            vec![
+                seen(Query, Userpaying, 1),
+                seen(Query, Payerror, 2),
+                seen(Query, Userpaying, 3),
+                seen(Query, Payerror, 4),
+                seen(Query, Notpay, 5),
+            ],
+        ),
+        (
+            TradeType::Micropay,
+            OrderState::Revoked,
+            vec![
+                seen(Query, Userpaying, 1),
+                seen(Query, Success, 2),
+                done(Reverse, Revoked, 3),
+                seen(Query, Revoked, 4),
+                seen(Query, Userpaying, 1),
+            ],
+        ),
     ];
     for (trade_type, end, history) in histories {
         for permutation in permutations(&history) {

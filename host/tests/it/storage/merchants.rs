@@ -53,10 +53,7 @@ async fn a_merchant_reads_back_as_it_was_stored_and_goes_with_its_app() {
             Ok::<_, StoreError>(())
         };
         let changed = merchants.change("shop", "default", change).await.unwrap().unwrap();
-        assert_eq!(
-            changed,
-            Merchant { title: "二号".into(), api_key: None, updated_at: START + 5, ..stored }
-        );
+        assert_eq!(changed, Merchant { title: "二号".into(), api_key: None, updated_at: START + 5, ..stored });
         assert_eq!(merchants.list("shop").await.unwrap(), std::slice::from_ref(&changed));
         let refuse = |merchant: &mut Merchant| {
             merchant.title = "three".into();

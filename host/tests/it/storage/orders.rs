@@ -37,7 +37,8 @@ async fn an_order_and_its_events_are_stored_together() {
         assert!(matches!(orders.insert(&new).await, Err(StoreError::AlreadyExists { kind: "an order", .. })));
         assert_eq!(orders.find("shop", "default", NUMBER).await.unwrap(), Some(new.clone()));
         assert_eq!(orders.find("shop", "default", "T\0").await.unwrap(), None);
-        let nobody = orders.apply("shop", "default", "T2026010100000x", &seen(ObservationSource::Query, TradeState::Success, 1));
+        let paid = seen(ObservationSource::Query, TradeState::Success, 1);
+        let nobody = orders.apply("shop", "default", "T2026010100000x", &paid);
         assert!(nobody.await.unwrap().is_none());
 
         database.clock.advance(Duration::from_secs(7));
@@ -61,10 +62,7 @@ async fn an_order_and_its_events_are_stored_together() {
         }
         let events = orders.events(&refund, None, 10).await.unwrap();
         let shown: Vec<_> = events.iter().map(|event| (event.version, event.previous_state, event.state)).collect();
-        assert_eq!(
-            shown,
-            [(1, OrderState::New, OrderState::Success), (2, OrderState::Success, OrderState::Refund)]
-        );
+        assert_eq!(shown, [(1, OrderState::New, OrderState::Success), (2, OrderState::Success, OrderState::Refund)]);
         assert!(events[0].id < events[1].id);
         assert_eq!((&*events[0].source, &*events[0].reference, &*events[0].delivery), ("query", "EV-1", "pending"));
         assert_eq!(events[0].created_at_ms, (START + 7) * 1000);
@@ -132,8 +130,7 @@ async fn ten_thousand_observations_in_two_processes_make_each_version_once() {
                 store.orders().apply("shop", "default", NUMBER, &seen).await.unwrap().unwrap().steps.len()
             })
         });
-        let steps: usize =
-            join_all(observing.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).sum();
+        let steps: usize = join_all(observing.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).sum();
         let order = stores[1].orders().find("shop", "default", NUMBER).await.unwrap().unwrap();
         assert_eq!(order.state, OrderState::Refund);
         assert_eq!(order.version, u64::try_from(steps).unwrap(), "every step was won once");
@@ -192,7 +189,9 @@ async fn refunds_never_sum_up_to_more_than_was_paid() {
         let paid = apply(&stores[0], &seen(ObservationSource::Query, TradeState::Success, 1)).await;
         let asking = (0..20).map(|number| {
             let (store, paid) = (stores[number % 2].clone(), paid.clone());
-            tokio::spawn(async move { store.refunds().insert(&paid, &refund(&format!("R{number}"), 10)).await.unwrap() })
+            tokio::spawn(
+                async move { store.refunds().insert(&paid, &refund(&format!("R{number}"), 10)).await.unwrap() },
+            )
         });
         let outcomes: Vec<_> = join_all(asking.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
         let created = outcomes.iter().filter(|outcome| matches!(outcome, RefundCreation::Created(_))).count();
