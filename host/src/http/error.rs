@@ -196,6 +196,7 @@ impl From<StoreError> for Problem {
             StoreError::AlreadyExists { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound { kind, name } => Self::not_found(kind, &name),
             StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
+            StoreError::Contended { .. } => Self::conflict(error.to_string()),
             error => Self::internal(&error),
         }
     }

@@ -13,9 +13,12 @@ mod job;
 mod mass_message;
 mod menu;
 mod menu_button;
+mod merchant;
 mod message_log;
 mod message_summary;
+mod order;
 mod plugin_target;
+mod refund;
 mod reply_template;
 mod rule;
 mod send;
@@ -43,8 +46,14 @@ pub use mass_message::{
 };
 pub use menu::{ConditionalMenu, MatchRule, Menu};
 pub use menu_button::{Button, ButtonType};
+pub use merchant::{Merchant, PayVersion, UnknownPayVersion, UnusableMerchant};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
+pub use order::{
+    Alarm, DEFAULT_TIME_LIMIT, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms, Transition,
+    UnknownOrderState, transition,
+};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
 pub use send::{MessageSend, Recipient, Recipients, SendOutcome, UnknownSendOutcome};

@@ -25,6 +25,12 @@ pub enum StoreError {
     /// There would be more than there may be.
     #[error("{0}")]
     LimitReached(String),
+    /// Others changed the same again and again; nothing was written.
+    #[error("{what} is being changed by too many at once: try again")]
+    Contended {
+        /// What it is.
+        what: String,
+    },
     /// The database was written with another secret key.
     #[error(
         "the secret key does not open {what}: the database was written with another key; put that key back (secret_key, or the key file in data_dir)"

@@ -16,11 +16,14 @@ mod jobs;
 mod json_rows;
 mod mass_messages;
 mod menus;
+mod merchants;
 mod message_log_batch;
 mod message_logs;
+mod orders;
 mod plugin_kv;
 mod postgres;
 mod processes;
+mod refunds;
 mod secret_key_check;
 mod sends;
 mod settings_revision;
@@ -50,10 +53,13 @@ pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
+pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
+pub use self::orders::{EventDelivery, OrderAlarm, OrderEvent, OrderFilter, Orders};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
+pub use self::refunds::{RefundCreation, Refunds};
 pub use self::sends::{NewSend, OutcomeRow, Sends, SettledAs, ToldOutcome};
 pub use self::subscriptions::Subscriptions;
 pub use self::synced_media::{SyncedFile, SyncedMedia};
@@ -242,6 +248,21 @@ impl Store {
     /// The messages to many followers at once.
     pub fn mass_messages(&self) -> MassMessages<'_> {
         MassMessages(self)
+    }
+
+    /// The merchants of the apps.
+    pub fn merchants(&self) -> Merchants<'_> {
+        Merchants(self)
+    }
+
+    /// The orders of the merchants.
+    pub fn orders(&self) -> Orders<'_> {
+        Orders(self)
+    }
+
+    /// The refunds of the orders.
+    pub fn refunds(&self) -> Refunds<'_> {
+        Refunds(self)
     }
 
     /// The message log.

@@ -16,6 +16,7 @@ mod menus;
 mod message_log;
 mod message_logs;
 mod order;
+mod orders;
 mod plugin_calls;
 mod plugin_imports;
 mod plugin_limits;

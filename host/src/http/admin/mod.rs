@@ -7,9 +7,11 @@ mod change;
 mod handlers;
 mod jobs;
 mod menus;
+mod merchants;
 mod message_log_export;
 mod message_logs;
 mod one_time_subscriptions;
+mod orders;
 mod page;
 mod plugins;
 mod sends;
@@ -64,6 +66,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::live::publish))
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
+        .routes(routes!(merchants::list, merchants::create))
+        .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(orders::list, orders::create))
+        .routes(routes!(orders::read))
+        .routes(routes!(orders::events::list))
+        .routes(routes!(orders::events::redeliver))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tags::list, tags::create))

@@ -1,0 +1,170 @@
+//! Table `refunds`.
+
+use sqlx::FromRow;
+use weft_wechat::pay::{self, Fen};
+
+use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
+use crate::model::{FieldError, Order, Refund};
+
+const OF_ORDER: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, \
+     success_at, created_at, updated_at FROM refunds WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 \
+     ORDER BY created_at, out_refund_no";
+
+const FIND: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, \
+     success_at, created_at, updated_at FROM refunds WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
+
+/// Whoever changes the refunds of an order holds its row: sums are then right.
+const LOCK: &str = "UPDATE orders SET updated_at = updated_at WHERE app = $1 AND merchant = $2 AND out_trade_no = $3";
+
+/// The refunds of the orders.
+#[derive(Debug, Clone, Copy)]
+pub struct Refunds<'a>(pub(super) &'a Store);
+
+/// What became of the wish for a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundCreation {
+    /// It is stored.
+    Created(Refund),
+    /// There was one of that number with the same content: it is that one.
+    Known(Refund),
+    /// There was one of that number with another content.
+    Conflict,
+    /// It cannot be; nothing was stored.
+    Invalid(Vec<FieldError>),
+}
+
+impl Refunds<'_> {
+    /// The refunds of an order, oldest first.
+    pub async fn of_order(&self, order: &Order) -> Result<Vec<Refund>, StoreError> {
+        let Order { app, merchant, out_trade_no, .. } = order;
+        let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => {
+            sqlx::query_as(OF_ORDER).bind(app).bind(merchant).bind(out_trade_no).fetch_all(pool).await
+        })?;
+        rows.into_iter().map(RefundRow::open).collect()
+    }
+
+    /// The refund of that number.
+    pub async fn find(&self, app: &str, merchant: &str, out_refund_no: &str) -> Result<Option<Refund>, StoreError> {
+        if !may_be_stored(&[app, merchant, out_refund_no]) {
+            return Ok(None);
+        }
+        let row: Option<RefundRow> = on_db!(&self.0.db, pool => {
+            sqlx::query_as(FIND).bind(app).bind(merchant).bind(out_refund_no).fetch_optional(pool).await
+        })?;
+        row.map(RefundRow::open).transpose()
+    }
+
+    /// Stores a new refund when the order allows it: those of an order never sum up to more than it was about, whoever
+    /// asks for them at once.
+    pub async fn insert(&self, order: &Order, refund: &Refund) -> Result<RefundCreation, StoreError> {
+        const SQL: &str = "INSERT INTO refunds (app, merchant, out_refund_no, out_trade_no, refund_fee, reason, state, \
+             refund_id, received_account, success_at, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        let Order { app, merchant, out_trade_no, .. } = order;
+        if !may_be_stored(&[&refund.out_refund_no]) {
+            return Ok(RefundCreation::Invalid(refund.check(order, &[])));
+        }
+        let now = self.0.clock.now();
+        let refund = Refund { created_at: now, updated_at: now, ..refund.clone() };
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
+            let known = sqlx::query_as(FIND).bind(app).bind(merchant).bind(&refund.out_refund_no);
+            let known: Option<RefundRow> = known.fetch_optional(&mut *connection).await?;
+            if let Some(known) = known {
+                let known = known.open()?;
+                let is_same = known.out_trade_no == refund.out_trade_no
+                    && known.refund_fee == refund.refund_fee
+                    && known.reason == refund.reason;
+                return Ok(if is_same { RefundCreation::Known(known) } else { RefundCreation::Conflict });
+            }
+            let others = sqlx::query_as(OF_ORDER).bind(app).bind(merchant).bind(out_trade_no);
+            let others: Vec<RefundRow> = others.fetch_all(&mut *connection).await?;
+            let others: Vec<Refund> = others.into_iter().map(RefundRow::open).collect::<Result<_, _>>()?;
+            let errors = refund.check(order, &others);
+            if !errors.is_empty() {
+                return Ok(RefundCreation::Invalid(errors));
+            }
+            sqlx::query(SQL)
+                .bind(app)
+                .bind(merchant)
+                .bind(&refund.out_refund_no)
+                .bind(&refund.out_trade_no)
+                .bind(to_sql(refund.refund_fee.0))
+                .bind(&refund.reason)
+                .bind(refund.state.as_str())
+                .bind(&refund.refund_id)
+                .bind(&refund.received_account)
+                .bind(refund.success_at.map(to_sql))
+                .bind(to_sql(refund.created_at))
+                .bind(to_sql(refund.updated_at))
+                .execute(&mut *connection)
+                .await?;
+        });
+        Ok(RefundCreation::Created(refund))
+    }
+
+    /// Applies what WeChat tells of a refund, and gives it back as it is now; none when there is none of that number.
+    /// What does not fit it changes nothing ([`Refund::is_told_by`]).
+    pub async fn apply(&self, order: &Order, told: &pay::Refund) -> Result<Option<Refund>, StoreError> {
+        const SQL: &str = "UPDATE refunds SET state = $4, refund_id = $5, received_account = $6, success_at = $7, \
+             updated_at = $8 WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
+        let Order { app, merchant, out_trade_no, .. } = order;
+        if !may_be_stored(&[&told.out_refund_no]) {
+            return Ok(None);
+        }
+        let refund = in_transaction!(&self.0.db, connection => {
+            sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
+            let known = sqlx::query_as(FIND).bind(app).bind(merchant).bind(&told.out_refund_no);
+            let known: Option<RefundRow> = known.fetch_optional(&mut *connection).await?;
+            let Some(known) = known else { return Ok(None) };
+            let known = known.open()?;
+            let Some(after) = known.after(told) else { return Ok(Some(known)) };
+            let after = Refund { updated_at: self.0.clock.now(), ..after };
+            sqlx::query(SQL)
+                .bind(app)
+                .bind(merchant)
+                .bind(&after.out_refund_no)
+                .bind(after.state.as_str())
+                .bind(&after.refund_id)
+                .bind(&after.received_account)
+                .bind(after.success_at.map(to_sql))
+                .bind(to_sql(after.updated_at))
+                .execute(&mut *connection)
+                .await?;
+            after
+        });
+        Ok(Some(refund))
+    }
+}
+
+#[derive(FromRow)]
+struct RefundRow {
+    out_refund_no: String,
+    out_trade_no: String,
+    refund_fee: i64,
+    reason: Option<String>,
+    state: String,
+    refund_id: Option<String>,
+    received_account: Option<String>,
+    success_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl RefundRow {
+    fn open(self) -> Result<Refund, StoreError> {
+        let corrupt = || StoreError::Corrupt { what: format!("refunds.state/{}", self.out_refund_no) };
+        Ok(Refund {
+            state: self.state.parse().map_err(|_| corrupt())?,
+            refund_fee: Fen(from_sql(self.refund_fee)),
+            out_trade_no: self.out_trade_no,
+            reason: self.reason,
+            refund_id: self.refund_id,
+            received_account: self.received_account,
+            success_at: self.success_at.map(from_sql),
+            created_at: from_sql(self.created_at),
+            updated_at: from_sql(self.updated_at),
+            out_refund_no: self.out_refund_no,
+        })
+    }
+}
