@@ -14,13 +14,13 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
-    jobs::Jobs,
+    jobs::{Jobs, Work},
     menus::Menus,
     message_log::MessageLog,
     outcomes::Outcomes,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
-    sends::Sends,
+    sends::{SendWork, Sends},
     storage::Store,
     templates::Templates,
     upstream::{Forward, Outbound, Wechat},
@@ -88,7 +88,8 @@ impl Server {
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-        let jobs = Jobs::new(store.clone(), clock.clone(), Vec::new());
+        let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
+        let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
