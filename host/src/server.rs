@@ -15,6 +15,7 @@ use crate::{
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
     jobs::{Jobs, Work},
+    mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
     outcomes::Outcomes,
@@ -93,6 +94,7 @@ impl Server {
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
+        let mass_messages = MassMessages::new(store.clone(), wechat.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
             store: store.clone(),
@@ -119,6 +121,7 @@ impl Server {
             outcomes,
             templates,
             sends,
+            mass_messages,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -194,6 +197,7 @@ impl Server {
                 state.handler_sync.finish(),
                 state.menus.finish(),
                 state.sends.finish(),
+                state.mass_messages.finish(),
                 working
             )
         };

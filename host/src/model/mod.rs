@@ -8,8 +8,8 @@ mod app_settings;
 mod flat;
 mod grants;
 mod handler;
-mod job;
 mod http_host;
+mod job;
 mod mass_message;
 mod menu;
 mod menu_button;
@@ -35,8 +35,8 @@ pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
 pub use grants::Grants;
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
-pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use http_host::{HttpHost, MalformedHttpHost};
+pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use mass_message::{
     MassArticle, MassCheckedArticle, MassCopyright, MassDraft, MassFields, MassMessage, MassOutcome, MassState,
     MassTarget, UnknownMassState, is_clientmsgid,

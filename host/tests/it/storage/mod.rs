@@ -14,6 +14,7 @@ mod menus;
 mod message_logs;
 mod migrations;
 mod plugin_kv;
+mod sends;
 mod synced_media;
 mod tokens;
 mod users;
