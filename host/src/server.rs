@@ -14,13 +14,14 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
-    jobs::Jobs,
+    jobs::{Jobs, Work},
+    mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
     outcomes::Outcomes,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
-    sends::Sends,
+    sends::{SendWork, Sends},
     storage::Store,
     templates::Templates,
     upstream::{Forward, Outbound, Wechat},
@@ -88,10 +89,12 @@ impl Server {
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-        let jobs = Jobs::new(store.clone(), clock.clone(), Vec::new());
+        let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
+        let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
+        let mass_messages = MassMessages::new(store.clone(), wechat.clone());
         let surroundings = Surroundings {
             plugins: plugins.clone(),
             store: store.clone(),
@@ -118,6 +121,7 @@ impl Server {
             outcomes,
             templates,
             sends,
+            mass_messages,
             dispatcher,
             plugins,
             uploads: Arc::new(Semaphore::new(http::UPLOADS)),
@@ -194,6 +198,7 @@ impl Server {
                 state.handler_sync.finish(),
                 state.menus.finish(),
                 state.sends.finish(),
+                state.mass_messages.finish(),
                 working
             )
         };

@@ -28,8 +28,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, jobs::Jobs,
-    menus::Menus, message_log::MessageLog, outcomes::Outcomes, plugins::Plugins, sends::Sends, storage::Store,
-    templates::Templates, upstream::Wechat, users::Users,
+    mass_messages::MassMessages, menus::Menus, message_log::MessageLog, outcomes::Outcomes, plugins::Plugins,
+    sends::Sends, storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -70,6 +70,8 @@ pub struct Parts {
     pub templates: Templates,
     /// Messages made of templates.
     pub sends: Sends,
+    /// Messages to many followers at once.
+    pub mass_messages: MassMessages,
     /// What became of what was sent.
     pub outcomes: Outcomes,
     /// Finds answers.

@@ -5,20 +5,27 @@
 //! ([`REPEATABLE`]).
 
 mod call;
+mod work;
 
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    model::{App, MessageSend, Recipient, SendOutcome},
+    jobs::{Jobs, Started},
+    model::{App, MessageSend, NewJob, Recipient, SendOutcome},
     storage::{NewSend, SettledAs, Store, StoreError},
     upstream::{CallError, Wechat},
 };
 
+pub use work::{SendInput, SendWork};
+
 /// For how long a message may be sent again whose outcome is not known, in seconds. WeChat knows a `client_msg_id` for
 /// about ten minutes.
 const REPEATABLE: u64 = 9 * 60;
+
+/// Who may see and cancel the jobs.
+const PERMISSION: &str = "template";
 
 /// How long a message to one user may take, in seconds: what is longer under way was cut off by a crash.
 const CUT_OFF: u64 = 2 * 60;
@@ -67,12 +74,33 @@ impl Sends {
         Self { store, wechat, running: TaskTracker::new() }
     }
 
-    /// Keeps a message that is to go to many, unless there is one of its `client_msg_id`. The second value says whether
-    /// it was there.
+    /// Has a job send a message to many: to `openids`, or to who has the tag that it names. The same `client_msg_id`
+    /// again gives the job that is there; it may be over.
     ///
     /// # Errors
-    /// When the `client_msg_id` was used for another message, or the database fails.
-    pub async fn keep(
+    /// When the `client_msg_id` was used for another message, or the database fails; then nothing is sent.
+    pub async fn to_many(&self, jobs: &Jobs, new: &NewSend, openids: &[String]) -> Result<Started, SendError> {
+        let (send, _) = self.keep(new, openids, SendOutcome::Queued).await?;
+        if let Some(id) = &send.job
+            && let Some(job) = self.store.jobs().find(id).await?
+        {
+            return Ok(Started { job, existed: true });
+        }
+        let job = NewJob {
+            app: send.app,
+            kind: SendWork::KIND,
+            key: send.id.clone(),
+            permission: PERMISSION,
+            created_by: new.created_by.clone(),
+            input: serde_json::json!(SendInput { send: send.id.clone() }),
+        };
+        let started = jobs.start(&job).await?;
+        self.store.sends().set_job(&send.id, &started.job.id).await?;
+        Ok(started)
+    }
+
+    /// Keeps a message, unless there is one of its `client_msg_id`. The second value says whether it was there.
+    async fn keep(
         &self,
         new: &NewSend,
         openids: &[String],

@@ -61,6 +61,18 @@ impl Incoming {
         Self::event(openid, "subscribe_msg_sent_event", &elements)
     }
 
+    /// A mass message came to its end: `send success`, `send fail` or `err(…)`, with how many followers it was for and
+    /// how many it reached. WeChat tells it in the name of no user.
+    pub fn mass_finished(msg_id: u64, status: &str, total: u64, sent: u64) -> Self {
+        let counts = format!(
+            "<TotalCount>{total}</TotalCount><FilterCount>{total}</FilterCount><SentCount>{sent}</SentCount>\
+             <ErrorCount>{}</ErrorCount>",
+            total.saturating_sub(sent)
+        );
+        let elements = format!("<MsgID>{msg_id}</MsgID>{}{counts}", element("Status", status));
+        Self::event("oWeChat", "MASSSENDJOBFINISH", &elements)
+    }
+
     /// A message of any type; `elements` is XML.
     pub fn message(openid: &str, msg_type: &str, elements: &str) -> Self {
         let elements = format!("{}{elements}", element("MsgType", msg_type));

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["storage", "rules"],
     &["jobs", "upstream"],
     &["users"],
-    &["accounts", "handler_sync", "menus", "message_log", "outcomes", "plugins", "sends", "templates"],
+    &["accounts", "handler_sync", "mass_messages", "menus", "message_log", "outcomes", "plugins", "sends", "templates"],
     &["dispatch"],
     &["http"],
     &["server", "simulator"],

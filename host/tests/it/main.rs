@@ -12,6 +12,7 @@ mod handlers;
 mod inbox;
 mod jobs;
 mod late_replies;
+mod mass_messages;
 mod menus;
 mod message_log;
 mod message_logs;

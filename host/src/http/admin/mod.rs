@@ -6,6 +6,7 @@ mod auth;
 mod change;
 mod handlers;
 mod jobs;
+mod mass_messages;
 mod menus;
 mod merchants;
 mod message_log_export;
@@ -60,6 +61,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::read))
         .routes(routes!(jobs::cancel))
+        .routes(routes!(mass_messages::list, mass_messages::create))
+        .routes(routes!(mass_messages::preview))
+        .routes(routes!(mass_messages::speed::read, mass_messages::speed::put))
+        .routes(routes!(mass_messages::read, mass_messages::delete))
+        .routes(routes!(mass_messages::sync))
         .routes(routes!(menus::read, menus::put))
         .routes(routes!(menus::live::read, menus::live::delete))
         .routes(routes!(menus::live::sync))

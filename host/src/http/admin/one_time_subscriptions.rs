@@ -1,13 +1,13 @@
 //! `/apps/{app}/one-time-subscriptions/{template}`: messages that a user agreed to on a page of WeChat's, one at a time.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_wechat::api::{Ability, message::template_subscribe::page_url};
 
 use super::{
     auth::Caller,
-    sends::{SendTo, SentView, send_to},
+    sends::{SendStartedView, SendTo, SentView, send_to},
 };
 use crate::{
     http::{
@@ -83,7 +83,7 @@ pub(super) async fn page(
 /// Sends the message to a user who agreed to it. The template is the one that WeChat's console shows for one-time
 /// subscriptions (一次性订阅消息).
 #[utoipa::path(post, operation_id = "send_one_time_subscription", path = "/apps/{app}/one-time-subscriptions/{template}/send", tag = "templates", params(("app" = String, Path), ("template" = String, Path)), request_body = OneTimeSend,
-    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), (status = 404, description = "There is none of that name", body = Problem),
         (status = 409, description = "The client_msg_id was used for another message", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
         (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(super) async fn send(
@@ -91,11 +91,11 @@ pub(super) async fn send(
     caller: Caller,
     Path((app, template)): Path<(String, String)>,
     Body(fields): Body<OneTimeSend>,
-) -> Result<Json<SentView>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
     let message = fields.message.message(&template).map_err(super::invalid)?;
-    Ok(Json(send_to(&state, &caller, app, fields.to, message, Vec::new()).await?))
+    send_to(&state, &caller, app, fields.to, message, Vec::new()).await
 }
 
 async fn find(state: &AppState, app: &str) -> Result<App, Problem> {

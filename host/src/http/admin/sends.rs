@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -10,6 +15,7 @@ use weft_wechat::api::{Ability, errcode, message::template_send::MAX_CLIENT_MSG_
 
 use super::{
     auth::Caller,
+    jobs::StartedView,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -26,11 +32,18 @@ use crate::{
 /// What callers need a permission for.
 const PERMISSION: &str = "template";
 
-/// Who gets a message.
+/// The most users that a request may name.
+const OPENIDS: usize = 20_000;
+
+/// Who gets a message: one of these.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SendTo {
     /// One user: the message is sent at once.
     openid: Option<String>,
+    /// At most 20000 users: a job sends it to each of them once.
+    openids: Option<Vec<String>>,
+    /// Whoever has the tag at WeChat: a job sends it to each of them once.
+    tag_id: Option<u32>,
     /// By which you know the request when it comes again; at most 32 letters, digits, `-` and `_`.
     client_msg_id: Option<String>,
 }
@@ -44,6 +57,15 @@ pub(super) struct SentView {
     outcome: SendOutcome,
     /// WeChat's id of it; null where WeChat tells none.
     msgid: Option<String>,
+    /// What may be wrong with the values.
+    warnings: Vec<String>,
+}
+
+/// A job that sends a message to many.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SendStartedView {
+    #[serde(flatten)]
+    started: StartedView,
     /// What may be wrong with the values.
     warnings: Vec<String>,
 }
@@ -182,7 +204,7 @@ async fn find(state: &AppState, app: &str, send: &str) -> Result<MessageSend, Pr
     state.store.sends().find(app, send).await?.ok_or_else(|| Problem::not_found("sent message", send))
 }
 
-/// Sends a message that was checked to those who are named.
+/// Sends a message that was checked to those who are named: at once to one, by a job to many.
 pub(super) async fn send_to(
     state: &AppState,
     caller: &Caller,
@@ -190,13 +212,46 @@ pub(super) async fn send_to(
     to: SendTo,
     message: TemplateMessage,
     warnings: Vec<String>,
-) -> Result<SentView, Problem> {
+) -> Result<Response, Problem> {
     app.may(Ability::Templates).map_err(|error| Problem::refused("unable", error.to_string()))?;
-    let openid = to.openid.filter(|openid| is_openid(openid));
-    let openid = openid.ok_or_else(|| Problem::invalid(vec![("openid".to_owned(), "an openid".to_owned())]))?;
-    let client_msg_id = to.client_msg_id.map(checked).transpose()?;
-    let (created_by, name) = (caller.name().to_owned(), app.name.clone());
-    let new = NewSend { app: name, message, to: Recipients::Openids(1), client_msg_id, created_by };
+    let (openids, recipients) = match (to.openid, to.openids, to.tag_id) {
+        (Some(openid), None, None) => (vec![openid], None),
+        (None, Some(openids), None) => {
+            let count = u64::try_from(openids.len()).unwrap_or(u64::MAX);
+            (openids, Some(Recipients::Openids(count)))
+        }
+        (None, None, Some(tag)) => (Vec::new(), Some(Recipients::TagId(tag))),
+        _ => return Err(wrong("openid", "one of openid, openids and tag_id")),
+    };
+    let named = if recipients.is_none() { "openid" } else { "openids" };
+    let is_empty = openids.is_empty() && !matches!(recipients, Some(Recipients::TagId(_)));
+    if is_empty || openids.len() > OPENIDS || !openids.iter().all(|openid| is_openid(openid)) {
+        return Err(wrong(named, format!("1 to {OPENIDS} openids")));
+    }
+    let new = NewSend {
+        app: app.name.clone(),
+        message,
+        to: recipients.clone().unwrap_or(Recipients::Openids(1)),
+        client_msg_id: to.client_msg_id.map(checked).transpose()?,
+        created_by: caller.name().to_owned(),
+    };
+    if recipients.is_none() {
+        return send_to_one(state, app, new, openids, warnings).await.map(|sent| Json(sent).into_response());
+    }
+    let started = state.sends.to_many(&state.jobs, &new, &openids).await?;
+    let location = [(header::LOCATION, format!("/api/v1/jobs/{}", started.job.id))];
+    let started = StartedView::new(state, started);
+    Ok((StatusCode::ACCEPTED, location, Json(SendStartedView { started, warnings })).into_response())
+}
+
+async fn send_to_one(
+    state: &AppState,
+    app: App,
+    new: NewSend,
+    openids: Vec<String>,
+    warnings: Vec<String>,
+) -> Result<SentView, Problem> {
+    let openid = openids.into_iter().next().unwrap_or_default();
     let SentToOne { send, recipient, error } = state.sends.to_one(app, new, openid).await?;
     let Recipient { openid, outcome, msgid, reason, .. } = recipient;
     match (error, outcome) {
@@ -211,13 +266,16 @@ pub(super) async fn send_to(
     }
 }
 
+fn wrong(field: &str, rule: impl Into<String>) -> Problem {
+    Problem::invalid(vec![(field.to_owned(), rule.into())])
+}
+
 fn checked(client_msg_id: String) -> Result<String, Problem> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if (1..=MAX_CLIENT_MSG_ID).contains(&client_msg_id.len()) && client_msg_id.bytes().all(is_plain) {
         return Ok(client_msg_id);
     }
-    let rule = format!("1 to {MAX_CLIENT_MSG_ID} letters, digits, `-` and `_`");
-    Err(Problem::invalid(vec![("client_msg_id".to_owned(), rule)]))
+    Err(wrong("client_msg_id", format!("1 to {MAX_CLIENT_MSG_ID} letters, digits, `-` and `_`")))
 }
 
 impl From<SendError> for Problem {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
-    materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags,
+    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags,
     template_messages::TemplateMessages, templates::Templates, tokens::Tokens, users::Users,
 };
 
@@ -32,6 +32,7 @@ pub(super) struct Account {
     pub(super) menus: Menus,
     pub(super) templates: Templates,
     pub(super) template_messages: TemplateMessages,
+    pub(super) mass_messages: MassMessages,
 }
 
 impl Default for Account {
@@ -52,6 +53,7 @@ impl Default for Account {
             menus: Menus::default(),
             templates: Templates::default(),
             template_messages: TemplateMessages::default(),
+            mass_messages: MassMessages::default(),
         }
     }
 }

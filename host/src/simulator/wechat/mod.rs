@@ -23,6 +23,7 @@ mod asked;
 mod autoreply;
 mod blacklist;
 mod faults;
+mod mass_messages;
 mod materials;
 mod media;
 mod menus;

@@ -13,7 +13,8 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, faults, materials, media, menus, messages, tags, template_messages, templates, tokens, users,
+    autoreply, blacklist, faults, mass_messages, materials, media, menus, messages, tags, template_messages, templates,
+    tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -48,6 +49,14 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
     (Method::POST, "/cgi-bin/user/info/updateremark", users::update_remark),
     (Method::POST, "/cgi-bin/user/tag/get", tags::users),
+    (Method::POST, "/cgi-bin/media/uploadvideo", mass_messages::upload_video),
+    (Method::POST, "/cgi-bin/message/mass/delete", mass_messages::delete),
+    (Method::POST, "/cgi-bin/message/mass/get", mass_messages::get),
+    (Method::POST, "/cgi-bin/message/mass/preview", mass_messages::preview),
+    (Method::POST, "/cgi-bin/message/mass/send", mass_messages::send),
+    (Method::POST, "/cgi-bin/message/mass/sendall", mass_messages::sendall),
+    (Method::POST, "/cgi-bin/message/mass/speed/get", mass_messages::speed),
+    (Method::POST, "/cgi-bin/message/mass/speed/set", mass_messages::set_speed),
     (Method::POST, "/cgi-bin/message/subscribe/bizsend", template_messages::bizsend),
     (Method::POST, "/cgi-bin/message/subscribe/send", template_messages::subscribe_send),
     (Method::POST, "/cgi-bin/message/template/send", template_messages::send),

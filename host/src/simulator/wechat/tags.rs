@@ -57,6 +57,10 @@ impl Tags {
 }
 
 impl Account {
+    pub(super) fn has_tag(&self, id: u32) -> bool {
+        self.tags.0.contains_key(&id)
+    }
+
     fn with_tag(&self, id: u32) -> impl Iterator<Item = &UserProfile> {
         let followers = self.users.followers("").into_iter().flatten();
         followers.filter(move |user| user.tagid_list.contains(&id))

@@ -16,6 +16,7 @@ mod message_logs;
 mod migrations;
 mod orders;
 mod plugin_kv;
+mod sends;
 mod synced_media;
 mod tokens;
 mod users;

@@ -1,6 +1,7 @@
 //! `/apps/{app}/templates` and the messages made of them, through the real listener and against a simulated WeChat.
 
 mod lists;
+mod many;
 mod one;
 mod subscribe;
 

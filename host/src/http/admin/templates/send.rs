@@ -1,10 +1,6 @@
 //! `/apps/{app}/templates/{template}/send`: a message made of a template, to one user or to many.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -14,7 +10,7 @@ use crate::{
         AppState,
         admin::{
             auth::Caller,
-            sends::{SendTo, SentView, send_to},
+            sends::{SendStartedView, SendTo, SentView, send_to},
         },
         error::{Body, Path, Problem},
     },
@@ -33,10 +29,10 @@ pub(in crate::http::admin) struct TemplateSendFields {
 
 /// Sends a message made of a template, which is named by its id or its alias.
 ///
-/// To one user (`openid`) it is sent at once. What became of it afterwards is told by `…/sends/{send}/recipients`. The
-/// same `client_msg_id` again sends nothing again.
+/// To one user (`openid`) it is sent at once; to many (`openids`, `tag_id`) by a job, to each once at most. What became
+/// of it for each is told by `…/sends/{send or job}/recipients`. The same `client_msg_id` again sends nothing again.
 #[utoipa::path(post, operation_id = "send_template", path = "/apps/{app}/templates/{template}/send", tag = "templates", params(("app" = String, Path), ("template" = String, Path)), request_body = TemplateSendFields,
-    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), (status = 404, description = "There is none of that name", body = Problem),
         (status = 409, description = "The client_msg_id was used for another message", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
         (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(in crate::http::admin) async fn send(
@@ -51,5 +47,5 @@ pub(in crate::http::admin) async fn send(
     let message = fields.message.message(&template.template_id, template.kind, app.app_type);
     let message = message.map_err(crate::http::admin::invalid)?;
     let warnings = template.warnings(&message.data);
-    send_to(&state, &caller, app, fields.to, message, warnings).await.map(|sent| Json(sent).into_response())
+    send_to(&state, &caller, app, fields.to, message, warnings).await
 }

@@ -1,0 +1,155 @@
+//! A template message to many users, sent by a job.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::simulator::{Incoming, wechat::Fault};
+
+use super::{APPID, Shop, TEMPLATES};
+use crate::support::until;
+
+const SEND: &str = "/cgi-bin/message/template/send";
+
+/// Followers `oU000`, `oU001`, ….
+fn followers(shop: &Shop, count: usize) -> Vec<String> {
+    let openids: Vec<_> = (0..count).map(|number| format!("oU{number:03}")).collect();
+    openids.iter().for_each(|openid| shop.inbox.wechat.follow(APPID, openid));
+    openids
+}
+
+impl Shop {
+    async fn send_to(&self, to: Value) -> (u16, Value) {
+        let mut body = json!({"data": {"first": "你好", "order": "1"}});
+        body.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
+        self.post(&format!("{TEMPLATES}/order/send"), body).await
+    }
+
+    async fn job_until(&self, id: &str, state: &str) -> Value {
+        until(&format!("the job is {state}"), async || {
+            let job = self.get(&format!("/jobs/{id}")).await;
+            (job["state"] == state).then_some(job)
+        })
+        .await
+    }
+
+    async fn outcomes(&self, send: &str) -> Value {
+        self.get(&format!("/apps/shop/sends/{send}")).await["outcomes"].clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_get_it_once_each_and_the_list_says_what_became_of_it() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    let mut openids = followers(&shop, 60);
+    openids.extend(["oNobody".to_owned(), "oU000".to_owned()]);
+    shop.inbox.wechat.unfollow(APPID, "oU001");
+    let (status, started) = shop.send_to(json!({"openids": openids})).await;
+    assert_eq!(status, 202, "{started}");
+    assert!(started["warnings"].as_array().unwrap().is_empty(), "{started}");
+    let id = started["id"].as_str().unwrap();
+    let job = shop.job_until(id, "done").await;
+    assert_eq!(job["progress"], json!({"done": 61, "total": 61}), "{job}");
+    assert_eq!(job["result"]["outcomes"], json!({"sent": 59, "failed": 2}), "{job}");
+    let mut reached: Vec<_> = shop.sent().iter().map(|sent| sent["touser"].as_str().unwrap().to_owned()).collect();
+    reached.sort_unstable();
+    reached.dedup();
+    assert_eq!((reached.len(), shop.sent().len()), (59, 59));
+
+    let failed = shop.get(&format!("/apps/shop/sends/{id}/recipients?outcome=failed")).await;
+    let errcodes: Vec<_> =
+        failed["items"].as_array().unwrap().iter().map(|one| (&one["openid"], &one["errcode"])).collect();
+    assert_eq!(errcodes, [(&json!("oNobody"), &json!(40003)), (&json!("oU001"), &json!(43004))]);
+    let first = shop.get(&format!("/apps/shop/sends/{id}/recipients?limit=50")).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = shop.get(&format!("/apps/shop/sends/{id}/recipients?limit=50&cursor={cursor}")).await;
+    assert_eq!((second["items"].as_array().unwrap().len(), &second["next_cursor"]), (11, &Value::Null));
+
+    for sent in shop.sent() {
+        let event =
+            Incoming::template_finished(sent["touser"].as_str().unwrap(), sent["msgid"].as_u64().unwrap(), "success");
+        shop.sender.send(&event).await.unwrap();
+    }
+    until("all are delivered", async || {
+        (shop.outcomes(id).await == json!({"delivered": 59, "failed": 2})).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_have_a_tag_are_asked_for_at_wechat() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    let openids = followers(&shop, 3);
+    let tag = shop.inbox.wechat.add_tag(APPID, "vip", openids[..2].iter().cloned());
+    let (status, started) = shop.send_to(json!({"tag_id": tag})).await;
+    assert_eq!(status, 202, "{started}");
+    let id = started["id"].as_str().unwrap();
+    shop.job_until(id, "done").await;
+    assert_eq!(shop.outcomes(id).await, json!({"sent": 2}));
+    assert_eq!(shop.get(&format!("/apps/shop/sends/{id}")).await["to"], json!({"tag_id": tag}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_that_is_used_up_lets_the_rest_wait_and_a_wrong_template_ends_it() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    let openids = followers(&shop, 30);
+    shop.inbox.wechat.fault(SEND, Fault::Errcode(45009), 1);
+    let (_, started) = shop.send_to(json!({"openids": openids, "client_msg_id": "sale"})).await;
+    let id = started["id"].as_str().unwrap().to_owned();
+    let job = until("it waits", async || {
+        let job = shop.get(&format!("/jobs/{id}")).await;
+        job["waits_until"].is_string().then_some(job)
+    })
+    .await;
+    assert!(job["error"].as_str().unwrap().contains("45009"), "{job}");
+    let outcomes = shop.outcomes(&id).await;
+    let waiting = outcomes["queued"].as_u64().unwrap();
+    assert!(waiting >= 6 && outcomes["failed"] == Value::Null, "{outcomes}");
+    // The same request again is the same message.
+    let (status, again) = shop.send_to(json!({"openids": openids, "client_msg_id": "sale"})).await;
+    assert_eq!((status, &again["id"], &again["existed"]), (202, &json!(id), &json!(true)), "{again}");
+    assert_eq!(shop.call(Method::POST, &format!("/jobs/{id}/cancel"), None).await.0, 200);
+    assert_eq!(shop.outcomes(&id).await["queued"], waiting, "who waits did not get it");
+
+    let blog = Shop::open().await;
+    blog.order().await;
+    let openids = followers(&blog, 30);
+    blog.inbox.wechat.fault(SEND, Fault::Errcode(47003), 100);
+    let (_, started) = blog.send_to(json!({"openids": openids})).await;
+    let id = started["id"].as_str().unwrap();
+    let job = blog.job_until(id, "failed").await;
+    assert!(job["error"].as_str().unwrap().contains("47003"), "{job}");
+    assert_eq!(blog.outcomes(id).await, json!({"queued": 30}));
+    assert!(blog.inbox.wechat.count(SEND) <= 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_answer_is_unknown_and_not_sent_again() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    let openids = followers(&shop, 10);
+    shop.inbox.wechat.fault(SEND, Fault::Disconnect, 3);
+    let (_, started) = shop.send_to(json!({"openids": openids})).await;
+    let id = started["id"].as_str().unwrap();
+    shop.job_until(id, "done").await;
+    assert_eq!(shop.outcomes(id).await, json!({"sent": 7, "unknown": 3}));
+    assert_eq!((shop.sent().len(), shop.inbox.wechat.count(SEND)), (10, 10), "each was asked for once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_openid_openids_and_tag_id_is_needed() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    for to in [
+        json!({}),
+        json!({"openids": []}),
+        json!({"openids": ["a b"]}),
+        json!({"openid": "oA", "openids": ["oB"]}),
+        json!({"openids": ["oB"], "tag_id": 1}),
+    ] {
+        let (status, problem) = shop.send_to(to.clone()).await;
+        assert_eq!((status, &problem["type"]), (422, &json!("invalid")), "{to}: {problem}");
+    }
+    assert_eq!(shop.get("/jobs").await["items"], json!([]));
+}
