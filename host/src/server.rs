@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::Accounts,
+    audit_log::AuditLog,
     clock::Clock,
     config::Config,
     dispatch::{Dispatcher, Surroundings},
@@ -89,6 +90,7 @@ impl Server {
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+        let audit_log = AuditLog::new(store.clone(), clock.clone());
         let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
@@ -113,6 +115,7 @@ impl Server {
             store,
             accounts,
             menus,
+            audit_log,
             jobs,
             message_log,
             users,
@@ -173,6 +176,7 @@ impl Server {
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
             state.sends.clone().look_after().boxed(),
+            state.audit_log.clone().prune().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -199,6 +203,7 @@ impl Server {
                 state.menus.finish(),
                 state.sends.finish(),
                 state.mass_messages.finish(),
+                state.audit_log.finish(),
                 working
             )
         };

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Config, Overrides},
-    model::{Ability, App, AppType, EncodingMode, LateReply, PluginTarget},
+    model::{Ability, App, AppType, AuditEntry, EncodingMode, LateReply, PluginTarget},
     secret::Secret,
     time,
 };
@@ -93,7 +93,10 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             let app = App::from(args);
             super::refuse(app.check())?;
             let app = store.apps().insert(&app).await?;
-            output.print(&view(&app, &public_url), || added(&app, &public_url))?;
+            let view = view(&app, &public_url);
+            let change = AuditEntry { app: Some(app.name.clone()), after: Some(view.clone()), ..AuditEntry::default() };
+            super::record(&store, "create_app", change).await?;
+            output.print(&view, || added(&app, &public_url))?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;
@@ -128,7 +131,10 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
         }
         AppCommand::Remove { name, yes } => {
             anyhow::ensure!(yes || confirmed(&name)?, "not removed; --yes removes without asking");
+            let before = store.apps().find(&name).await?.map(|app| view(&app, &public_url));
             anyhow::ensure!(store.apps().delete(&name).await?, "there is no app `{name}`");
+            super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
+                .await?;
             println!("removed");
         }
     }

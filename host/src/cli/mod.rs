@@ -15,7 +15,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     clock::Clock,
     config::{Config, Overrides},
-    http, server,
+    http,
+    model::AuditEntry,
+    server,
     storage::Store,
 };
 
@@ -126,6 +128,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down in the audit log what was changed here.
+async fn record(store: &Store, action: &str, change: AuditEntry) -> anyhow::Result<()> {
+    let entry = AuditEntry { actor: "command line".to_owned(), action: action.to_owned(), ..change };
+    Ok(store.audit_log().insert(entry).await?)
 }
 
 /// Fields that break their rules, one line each.

@@ -7,7 +7,10 @@ use super::{
     SettingsArgs,
     output::{OutputArgs, table},
 };
-use crate::{model::check_new_token, time};
+use crate::{
+    model::{AuditEntry, check_new_token},
+    time,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -37,8 +40,10 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
         TokenCommand::Create { name, permissions, output } => {
             super::refuse(check_new_token(&name, &permissions))?;
             let (token, text) = store.tokens().create(&name, &permissions, None).await?;
-            let view =
-                json!({ "token": text.expose(), "id": token.id, "name": token.name, "permissions": token.permissions });
+            let after = json!({ "id": token.id, "name": token.name, "permissions": token.permissions });
+            let mut view = after.clone();
+            view["token"] = text.expose().into();
+            super::record(&store, "create_token", AuditEntry { after: Some(after), ..AuditEntry::default() }).await?;
             output.print(&view, || text.expose().to_owned())?;
         }
         TokenCommand::List(output) => {
@@ -68,7 +73,11 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
             })?;
         }
         TokenCommand::Revoke { id } => {
+            let before = store.tokens().list().await?.into_iter().find(|token| token.id == id);
             anyhow::ensure!(store.tokens().revoke(&id).await?, "there is no token `{id}`");
+            let before =
+                before.map(|token| json!({ "id": token.id, "name": token.name, "permissions": token.permissions }));
+            super::record(&store, "revoke_token", AuditEntry { before, ..AuditEntry::default() }).await?;
             println!("revoked");
         }
     }

@@ -27,9 +27,10 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::Accounts, clock::Clock, config::Config, dispatch::Dispatcher, handler_sync::HandlerSync, jobs::Jobs,
-    mass_messages::MassMessages, menus::Menus, message_log::MessageLog, outcomes::Outcomes, plugins::Plugins,
-    sends::Sends, storage::Store, templates::Templates, upstream::Wechat, users::Users,
+    accounts::Accounts, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
+    handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, menus::Menus, message_log::MessageLog,
+    outcomes::Outcomes, plugins::Plugins, sends::Sends, storage::Store, templates::Templates, upstream::Wechat,
+    users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub handler_sync: HandlerSync,
     /// Menus between here and WeChat.
     pub menus: Menus,
+    /// Who changed what.
+    pub audit_log: AuditLog,
     /// Long work.
     pub jobs: Jobs,
     /// Templates between here and WeChat.
@@ -117,11 +120,13 @@ pub fn public(state: &AppState) -> Router {
 pub fn operator(state: &AppState) -> Router {
     let (routes, document) = documented().split_for_parts();
     let document = admin::described(document);
+    let recorder = admin::Recorder::new(state.clone(), &document);
     let routes = routes
         .route("/api/v1/openapi.json", get(async move || axum::Json(document)))
         .fallback(admin::no_such_path)
         .method_not_allowed_fallback(admin::no_such_method)
         .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
+        .layer(middleware::from_fn_with_state(recorder, admin::record))
         .with_state(state.clone());
     observed(routes)
 }

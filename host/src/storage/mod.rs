@@ -6,6 +6,7 @@
 mod access_tokens;
 mod app_plugins;
 mod apps;
+mod audit_log;
 mod batch;
 mod deliveries;
 mod delivery_answers;
@@ -44,6 +45,7 @@ use uuid::Uuid;
 pub use self::access_tokens::{AccessTokens, FetchedAccessToken, StoredAccessToken};
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
+pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::delivery_answers::DeliveryAnswers;
@@ -198,6 +200,11 @@ impl Store {
     /// The media of WeChat's own settings that were made permanent.
     pub fn synced_media(&self) -> SyncedMedia<'_> {
         SyncedMedia(self)
+    }
+
+    /// Who changed what.
+    pub fn audit_log(&self) -> AuditLog<'_> {
+        AuditLog(self)
     }
 
     /// The jobs of the apps.

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod audit_log;
 mod command;
 mod config;
 mod connections;

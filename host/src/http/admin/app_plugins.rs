@@ -142,9 +142,12 @@ pub(super) async fn put(
     if !errors.is_empty() {
         return Err(super::invalid(errors));
     }
+    note_before(&state, &caller, &app, &record.plugin).await?;
     let stored = state.store.app_plugins().put(&record).await?;
     state.accounts.refresh().await?;
-    Ok(Json(view(&state, stored)))
+    let view = view(&state, stored);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Takes configuration and grants away.
@@ -157,9 +160,18 @@ pub(super) async fn delete(
     Path((app, plugin)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.require(Some(&app), "manage")?;
+    note_before(&state, &caller, &app, &plugin).await?;
     if !state.store.app_plugins().delete(&app, &plugin).await? {
         return Err(Problem::not_found("setting for plugin", &plugin));
     }
     state.accounts.refresh().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What the audit log is told of what was set before.
+async fn note_before(state: &AppState, caller: &Caller, app: &str, plugin: &str) -> Result<(), Problem> {
+    if let Some(before) = state.store.app_plugins().find(app, plugin).await? {
+        caller.notes.before(&view(state, before));
+    }
+    Ok(())
 }

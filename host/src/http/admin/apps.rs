@@ -328,7 +328,10 @@ pub(super) async fn create(
     }
     let app = state.store.apps().insert(&app).await?;
     state.accounts.refresh().await?;
-    Ok((StatusCode::CREATED, Json(view(&state, &app))))
+    let view = view(&state, &app);
+    caller.notes.app(&app.name);
+    caller.notes.after(&view);
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// Reads an app.
@@ -364,6 +367,7 @@ pub(super) async fn patch(
     caller.require(Some(&name), "manage")?;
     let change = |app: &mut App| {
         let before = app.clone();
+        caller.notes.before(&view(&state, &before));
         patch.apply(app);
         if reaches_further(&before.settings, &app.settings) {
             caller.require(None, "manage")?;
@@ -373,7 +377,9 @@ pub(super) async fn patch(
     };
     let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
     state.accounts.refresh().await?;
-    Ok(Json(view(&state, &app)))
+    let view = view(&state, &app);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Deletes an app with all that belongs to it.
@@ -385,6 +391,9 @@ pub(super) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
+    if let Some(app) = state.store.apps().find(&name).await? {
+        caller.notes.before(&view(&state, &app));
+    }
     if !state.store.apps().delete(&name).await? {
         return Err(Problem::not_found("app", &name));
     }

@@ -1,17 +1,22 @@
-//! Who calls, and what they may do.
+//! Who calls, what they may do, and what the audit log hears of it.
 
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
 };
 
+use super::audit_log::Notes;
 use crate::{
     http::{AppState, error::Problem},
     model::ApiToken,
 };
 
 /// Somebody with a valid token.
-pub(super) struct Caller(ApiToken);
+pub(super) struct Caller {
+    token: ApiToken,
+    /// What goes to the audit log when the request has succeeded.
+    pub(super) notes: Notes,
+}
 
 impl Caller {
     /// Refuses callers who may not do `permission` to `app`, or to the whole installation.
@@ -19,7 +24,7 @@ impl Caller {
     /// # Errors
     /// 403.
     pub(super) fn require(&self, app: Option<&str>, permission: &str) -> Result<(), Problem> {
-        if self.0.allows(app, permission) {
+        if self.token.allows(app, permission) {
             return Ok(());
         }
         Err(Problem::forbidden(&app.map_or_else(|| "*".to_owned(), |app| format!("{app}|{permission}"))))
@@ -27,17 +32,17 @@ impl Caller {
 
     /// What people know the caller by: the name of the token.
     pub(super) fn name(&self) -> &str {
-        &self.0.name
+        &self.token.name
     }
 
     /// What the caller may do, as `<app>` or `<app>|<permission>` each; none for one who may do everything.
     pub(super) fn granted(&self) -> Option<Vec<String>> {
-        self.0.granted()
+        self.token.granted()
     }
 
     /// Whether the caller may see `app` in lists.
     pub(super) fn sees(&self, app: &str) -> bool {
-        self.0.allows(Some(app), "manage")
+        self.token.allows(Some(app), "manage")
     }
 }
 
@@ -54,6 +59,9 @@ impl FromRequestParts<AppState> for Caller {
             .ok_or_else(Problem::unauthorized)?
             .1;
         let token = state.store.tokens().authenticate(token.trim()).await?;
-        token.map(Self).ok_or_else(Problem::unauthorized)
+        let token = token.ok_or_else(Problem::unauthorized)?;
+        let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+        notes.actor(&token.id, &token.name);
+        Ok(Self { token, notes })
     }
 }

@@ -163,7 +163,9 @@ pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, Problem> {
-    find(&state, &caller, &id).await?;
+    let before = find(&state, &caller, &id).await?;
+    caller.notes.app(&before.app);
+    caller.notes.before(&JobView { input: None, ..JobView::new(&state, before) });
     let job = match state.jobs.cancel(&id).await? {
         Some(job) => {
             tracing::info!(app = job.app, kind = job.kind, id, by = caller.name(), "a job is cancelled");
@@ -174,7 +176,9 @@ pub(super) async fn cancel(
     if matches!(job.state, JobState::Done | JobState::Failed) {
         return Err(Problem::conflict(format!("the job is over: {}", job.state.as_str())));
     }
-    Ok(Json(JobView::new(&state, job)))
+    let view = JobView::new(&state, job);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// A job that the caller may see; others are told the same as of one that does not exist.

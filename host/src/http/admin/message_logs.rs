@@ -1,7 +1,6 @@
 //! `/apps/{app}/message-logs`: what users and the account sent each other.
 
 use axum::{Json, extract::State};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 use super::{
     auth::Caller,
     page::{Page, PageQuery},
+    times::timestamp,
 };
 use crate::{
     http::{
@@ -134,12 +134,8 @@ impl MessageLogFilter {
             errors.extend(direction.is_none().then(|| FieldError::new("direction", "`in` or `out`")));
             direction
         });
-        let mut time = |field, text: Option<String>| {
-            let time: Result<Timestamp, _> = filled(text)?.parse();
-            let example = "a time in RFC 3339, such as 2026-11-23T08:00:00Z (a `+` in it is written %2B)";
-            errors.extend(time.is_err().then(|| FieldError::new(field, example)));
-            Some(u64::try_from(time.ok()?.as_millisecond()).unwrap_or(0))
-        };
+        let mut time =
+            |field, text| Some(u64::try_from(timestamp(field, text, &mut errors)?.as_millisecond()).unwrap_or(0));
         let (since, until) = (time("since", self.since), time("until", self.until));
         let text = filled(self.text);
         if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES) {

@@ -2,6 +2,7 @@
 
 mod app_plugins;
 mod apps;
+mod audit_log;
 mod auth;
 mod change;
 mod handlers;
@@ -19,10 +20,12 @@ mod sends;
 mod subscriptions;
 mod tags;
 mod templates;
+mod times;
 mod tokens;
 mod users;
 mod wechat;
 
+pub(super) use audit_log::{Recorder, record};
 pub use jobs::StartedView;
 pub use plugins::PluginView;
 
@@ -58,6 +61,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(handlers::trial::test))
         .routes(routes!(handlers::transfer::export))
         .routes(routes!(handlers::transfer::import))
+        .routes(routes!(audit_log::list))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::read))
         .routes(routes!(jobs::cancel))

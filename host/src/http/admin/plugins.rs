@@ -183,9 +183,16 @@ pub(super) async fn put(
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
     };
+    if let Some(before) = state.plugins.find(&name) {
+        caller.notes.before(&PluginView::from(&*before));
+    }
     let bytes = received(body, state.plugins.max_file_bytes()).await?;
     match state.plugins.upload(&name, bytes).await {
-        Ok(plugin) => Ok(Json(PluginView::from(&*plugin))),
+        Ok(plugin) => {
+            let view = PluginView::from(&*plugin);
+            caller.notes.after(&view);
+            Ok(Json(view))
+        }
         Err(crate::plugins::UploadError::Name) => {
             Err(Problem::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())]))
         }
@@ -222,9 +229,8 @@ pub(super) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    if state.plugins.find(&name).is_none() {
-        return Err(Problem::not_found("plugin", &name));
-    }
+    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
+    caller.notes.before(&PluginView::from(&*plugin));
     state.plugins.delete(&name).await.map_err(|error| Problem::internal(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }

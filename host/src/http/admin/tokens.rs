@@ -99,7 +99,9 @@ pub(super) async fn create(
         return Err(super::invalid(errors));
     }
     let (token, text) = state.store.tokens().create(&new.name, &permissions, expires_at).await?;
-    Ok((StatusCode::CREATED, Json(CreatedToken { token: text.expose().to_owned(), view: view(token) })))
+    let view = view(token);
+    caller.notes.after(&view);
+    Ok((StatusCode::CREATED, Json(CreatedToken { token: text.expose().to_owned(), view })))
 }
 
 /// Revokes a token at once.
@@ -111,9 +113,9 @@ pub(super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    if state.store.tokens().revoke(&id).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::not_found("token", &id))
+    let tokens = state.store.tokens();
+    if let Some(token) = tokens.list().await?.into_iter().find(|token| token.id == id) {
+        caller.notes.before(&view(token));
     }
+    if tokens.revoke(&id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("token", &id)) }
 }

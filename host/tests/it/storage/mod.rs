@@ -3,6 +3,7 @@
 mod app_plugins;
 mod apps;
 mod at_rest;
+mod audit_log;
 mod batch;
 mod concurrency;
 mod deliveries;

@@ -58,7 +58,9 @@ pub(super) async fn create(
     fields.apply(&mut handler).map_err(super::invalid)?;
     let stored = state.store.handlers().insert(&handler).await?;
     state.accounts.refresh().await?;
-    Ok((StatusCode::CREATED, Json(view(&state, stored))))
+    let view = view(&state, stored);
+    caller.notes.after(&view);
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// Reads a handler.
@@ -110,9 +112,15 @@ async fn change(
     change: impl FnOnce(&mut Handler) -> Result<(), Problem>,
 ) -> Result<Json<HandlerView>, Problem> {
     caller.require(Some(app), PERMISSION)?;
-    let handler = state.store.handlers().change(app, id, change).await?.ok_or_else(|| no_handler(id))?;
+    let noted = |handler: &mut Handler| {
+        caller.notes.before(&view(state, handler.clone()));
+        change(handler)
+    };
+    let handler = state.store.handlers().change(app, id, noted).await?.ok_or_else(|| no_handler(id))?;
     state.accounts.refresh().await?;
-    Ok(Json(view(state, handler)))
+    let view = view(state, handler);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Deletes a handler.
@@ -124,6 +132,9 @@ pub(super) async fn delete(
     Path((app, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.require(Some(&app), PERMISSION)?;
+    if let Some(handler) = state.store.handlers().find(&app, &id).await? {
+        caller.notes.before(&view(&state, handler));
+    }
     if !state.store.handlers().delete(&app, &id).await? {
         return Err(no_handler(&id));
     }

@@ -82,7 +82,9 @@ pub(in crate::http::admin) async fn sync(
         Err(_) => return Err(Problem::goes_on(WAIT)),
     };
     state.accounts.refresh().await?;
-    Ok(Json(report.into()))
+    let view = SyncView::from(report);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 impl From<SyncError> for Problem {

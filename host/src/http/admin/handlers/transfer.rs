@@ -167,7 +167,10 @@ pub(in crate::http::admin) async fn import(
         state.accounts.refresh().await?;
         plan
     };
-    Ok(Json(view(&state, plan, query.dry_run)))
+    let view = view(&state, plan, query.dry_run);
+    caller.notes.recorded(!query.dry_run);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// The draft that the file's takes the place of; callers who bring one must be allowed to.

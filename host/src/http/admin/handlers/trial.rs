@@ -122,6 +122,7 @@ pub(in crate::http::admin) async fn test(
     Body(trial): Body<Trial>,
 ) -> Result<Json<TrialView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
+    caller.notes.recorded(false);
     let account = state.accounts.find(&app).ok_or_else(|| Problem::not_found("app", &app))?;
     let now = trial.now.map_or_else(|| state.clock.now(), |at| u64::try_from(at.as_second()).unwrap_or(0));
     let raw = trial.message.raw(now).map_err(|error| super::super::invalid(vec![error]))?;

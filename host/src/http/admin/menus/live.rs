@@ -126,7 +126,9 @@ pub(in crate::http::admin) async fn sync(
     state.accounts.refresh().await?;
     let draft = draft_view(&state, &app.name, Some(draft)).await?;
     let created_handlers = created.into_iter().map(CreatedHandlerView::from).collect();
-    Ok(Json(MenuSyncView { draft, created_handlers, warnings }))
+    let view = MenuSyncView { draft, created_handlers, warnings };
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Makes the draft what users see, and keeps it as a version. When WeChat refuses a part, users go on to see what they
@@ -144,7 +146,9 @@ pub(in crate::http::admin) async fn publish(
     caller.require(Some(&app), PUBLISH)?;
     let app = find(&state, &app).await?;
     let Published { version, warnings } = state.menus.publish(app).await?;
-    Ok(Json(PublishedMenuView { version: version.into(), warnings }))
+    let view = PublishedMenuView { version: version.into(), warnings };
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 impl From<Handler> for CreatedHandlerView {

@@ -53,8 +53,7 @@ pub(super) async fn put(
     if !wrong.is_empty() {
         return Err(super::invalid(wrong));
     }
-    let draft = state.store.menus().put_draft(&app, &menu).await?;
-    Ok(Json(draft_view(&state, &app, Some(draft)).await?))
+    put_draft(&state, &caller, &app, &menu).await
 }
 
 /// Lists what was published, newest first. The newest 100 are kept.
@@ -84,8 +83,16 @@ pub(super) async fn restore(
     caller.require(Some(&app), PERMISSION)?;
     let version = state.store.menus().version(&app, &id).await?;
     let version = version.ok_or_else(|| Problem::not_found("version of the menus", &id))?;
-    let draft = state.store.menus().put_draft(&app, &version.menu).await?;
-    Ok(Json(draft_view(&state, &app, Some(draft)).await?))
+    put_draft(&state, &caller, &app, &version.menu).await
+}
+
+async fn put_draft(state: &AppState, caller: &Caller, app: &str, menu: &Menu) -> Result<Json<MenuView>, Problem> {
+    if let Some(before) = state.store.menus().draft(app).await? {
+        caller.notes.before(&before.menu);
+    }
+    let draft = state.store.menus().put_draft(app, menu).await?;
+    caller.notes.after(menu);
+    Ok(Json(draft_view(state, app, Some(draft)).await?))
 }
 
 async fn find(state: &AppState, app: &str) -> Result<App, Problem> {

@@ -96,7 +96,9 @@ pub(super) async fn patch(
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
     let change = UserChange { remark: patch.remark, alias: patch.alias, comment: patch.comment };
-    shown(&state, state.users.change(&app, &openid, &change).await?).await
+    let view = shown(&state, state.users.change(&app, &openid, &change).await?).await?;
+    caller.notes.after(&view.0);
+    Ok(view)
 }
 
 /// Asks WeChat about a user at once, also about one who is not known yet.
