@@ -19,6 +19,7 @@ use crate::{
     mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
+    order_hooks::OrderHooks,
     outcomes::Outcomes,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
@@ -39,6 +40,7 @@ pub struct Server {
     state: AppState,
     listeners: Vec<(TcpListener, axum::Router)>,
     watcher: Watcher,
+    order_hooks: OrderHooks,
 }
 
 /// Opens the database that the configuration names, with its secret key, and brings it up to date.
@@ -85,6 +87,7 @@ impl Server {
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+        let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
@@ -134,7 +137,7 @@ impl Server {
             Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
             None => vec![(listener, http::everything(&state))],
         };
-        Ok(Self { state, listeners, watcher })
+        Ok(Self { state, listeners, watcher, order_hooks })
     }
 
     /// The address that WeChat's side listens on; with the port that the system chose for port 0.
@@ -167,7 +170,7 @@ impl Server {
     /// Serves at once and loads the plugins meanwhile, until `stop`; then requests and handlers in
     /// flight end, and the database is closed.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { state, listeners, watcher } = self;
+        let Self { state, listeners, watcher, order_hooks } = self;
         let background = TaskTracker::new();
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
@@ -177,6 +180,7 @@ impl Server {
             state.wechat.clone().keep_fresh().boxed(),
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
+            order_hooks.clone().tell().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -204,6 +208,7 @@ impl Server {
                 state.sends.finish(),
                 state.mass_messages.finish(),
                 state.audit_log.finish(),
+                order_hooks.finish(),
                 working
             )
         };

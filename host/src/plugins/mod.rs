@@ -3,8 +3,8 @@
 //! - `watcher` sees that a file changed, `component` checks and compiles it, `registry` swaps it in;
 //!   `cache` keeps compiled code.
 //! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
-//!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` stands between
-//!   the protocol's types and the WIT's.
+//!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
+//!   `convert_orders` stand between our types and the WIT's.
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
@@ -14,6 +14,7 @@ mod cache;
 mod calls;
 mod component;
 mod convert;
+mod convert_orders;
 mod engine;
 mod epoch;
 mod error;
@@ -27,7 +28,7 @@ mod registry;
 mod statistics;
 mod watcher;
 
-pub use calls::Observation;
+pub use calls::{Observation, OrderChange};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::{Services, Subject};

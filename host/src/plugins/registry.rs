@@ -121,7 +121,8 @@ impl Plugins {
         &self.0.folder
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    /// What the operator has set.
+    pub fn limits(&self) -> &Limits {
         self.0.loader.sandbox().limits()
     }
 

@@ -24,7 +24,7 @@ const FLOORS: &[&[&str]] = &[
         "sends",
         "templates",
     ],
-    &["dispatch"],
+    &["dispatch", "order_hooks"],
     &["http"],
     &["server", "simulator"],
     &["cli", "telemetry"],

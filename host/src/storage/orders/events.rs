@@ -27,7 +27,7 @@ pub struct OrderEvent {
     pub reference: String,
     /// Milliseconds since 1970.
     pub created_at_ms: u64,
-    /// `pending`, `delivered` or `parked`.
+    /// `pending`, `delivered`, `parked` after too many failures, or `skipped` when there was nobody to tell.
     pub delivery: String,
     /// The tries to tell the hook.
     pub deliveries: Vec<EventDelivery>,
@@ -82,6 +82,16 @@ impl Known {
             paid_at: order.paid_at,
             result: order.result.clone(),
         }
+    }
+
+    /// Makes of an order what it was then.
+    pub(super) fn give(self, order: &mut Order) {
+        order.close_confirmed = self.close_confirmed;
+        order.transaction_id = self.transaction_id;
+        order.openid = self.openid;
+        order.sub_openid = self.sub_openid;
+        order.paid_at = self.paid_at;
+        order.result = self.result;
     }
 }
 

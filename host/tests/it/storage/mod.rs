@@ -15,6 +15,7 @@ mod menus;
 mod merchants;
 mod message_logs;
 mod migrations;
+mod order_outbox;
 mod orders;
 mod plugin_kv;
 mod sends;

@@ -11,7 +11,7 @@ use super::add_app;
 use crate::orders::{NUMBER, order, told};
 use crate::support::database::{START, on_every_database};
 
-async fn open(store: &Store) {
+pub(super) async fn open(store: &Store) {
     add_app(store, "shop").await;
     store.merchants().insert(&Merchant::new("shop", "default", "1900000109", PayVersion::V3)).await.unwrap();
 }

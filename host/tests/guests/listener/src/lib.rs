@@ -1,8 +1,8 @@
-//! A guest with rules and observers: the first of each kind does its work, the others fail in their ways.
+//! A guest with rules, observers and order hooks: the first of each kind does its work, the others fail in their ways.
 
 use std::{hint::black_box, time::Duration};
 
-use weft_plugin::{Context, Error, Message, Observation, kv, message_observer, message_rule};
+use weft_plugin::{Context, Error, Message, Observation, OrderEvent, kv, message_observer, message_rule, order_hook};
 
 /// Texts that begin with `vip`.
 #[message_rule]
@@ -65,6 +65,45 @@ fn count(observation: Observation) -> Result<(), Error> {
 #[message_observer]
 fn breaks() {
     panic!("observer bug")
+}
+
+/// Keeps what it hears of an order, each change once: `<version>:<previous>><state>@<source>` for each, in a row.
+#[order_hook]
+fn fulfil(event: OrderEvent) -> Result<(), Error> {
+    match kv::compare_and_set(&format!("event/{}", event.id), None, "", None) {
+        Err(Error::Conflict(_)) => return Ok(()),
+        first => first?,
+    };
+    let key = format!("order/{}", event.order.out_trade_no);
+    let before = kv::get(&key)?;
+    let OrderEvent { order, previous_state, state, source, .. } = &event;
+    let heard = before.as_ref().and_then(kv::Entry::text).unwrap_or_default();
+    let heard = format!("{heard}{}:{previous_state:?}>{state:?}@{source:?} ", order.version);
+    kv::compare_and_set(&key, before.map(|entry| entry.version), heard, None)?;
+    Ok(())
+}
+
+/// Refuses the first two tries of each change, and says so.
+#[order_hook]
+fn stumbles(event: OrderEvent) -> Result<(), Error> {
+    if event.attempt < 3 {
+        return Err(format!("try {} is too early", event.attempt).into());
+    }
+    fulfil(event)
+}
+
+#[order_hook]
+fn falls() {
+    panic!("hook bug")
+}
+
+/// Orders of 13 fen hang; others are heard of.
+#[order_hook]
+fn hangs(event: OrderEvent) -> Result<(), Error> {
+    if event.order.total_fee == 13 {
+        std::thread::sleep(Duration::from_mins(1));
+    }
+    fulfil(event)
 }
 
 /// Takes its time.

@@ -1,0 +1,195 @@
+//! The apps' hooks hear of orders that changed: at least once, in order, whatever fails.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::{
+    config::Config,
+    model::{Observation, ObservationSource},
+};
+use weft_wechat::pay::{Fen, TradeState};
+
+use super::{
+    merchants::{MERCHANTS, v2},
+    told,
+};
+use crate::support::{TestApp, database::on_postgres, guests};
+
+const ORDERS: &str = "/apps/shop/merchants/default/orders";
+
+/// A server with a merchant, whose app's hook is `hook` of the guest.
+async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_with(change).await;
+    app.drop_plugin("ear", guests::listener().await).await;
+    let new = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": hook});
+    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
+    assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
+    app
+}
+
+async fn create(app: &TestApp, number: &str, total_fee: u64) {
+    let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": total_fee, "openid": "oTEST"});
+    let (status, order) = app.api(Method::POST, ORDERS, Some(order)).await;
+    assert_eq!(status, 201, "{order}");
+}
+
+/// WeChat tells of an order; `at` tells later from earlier.
+async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
+    let (_, order) = app.api(Method::GET, &format!("{ORDERS}/{number}"), None).await;
+    let mut transaction = told(state);
+    number.clone_into(&mut transaction.out_trade_no);
+    if transaction.total.is_some() {
+        transaction.total = Some(Fen(order["total_fee"].as_u64().unwrap()));
+        transaction.transaction_id = Some(format!("4200{number}"));
+    }
+    let seen = Observation::told(ObservationSource::Notify, transaction, at, &format!("EV-{at}"));
+    let outcome = app.state.store.orders().apply("shop", "default", number, &seen).await.unwrap().unwrap();
+    assert!(!outcome.refused && !outcome.steps.is_empty(), "{outcome:?}");
+}
+
+async fn events(app: &TestApp, number: &str) -> Vec<Value> {
+    let (status, events) = app.api(Method::GET, &format!("{ORDERS}/{number}/events"), None).await;
+    assert_eq!(status, 200, "{events}");
+    events["items"].as_array().unwrap().clone()
+}
+
+/// Waits until the events of an order are as they should be.
+async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let events = events(app, number).await;
+        if are(&events) {
+            return events;
+        }
+        assert!(Instant::now() < deadline, "the events of {number} stay {events:#?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
+    move |events| events.iter().all(|event| event["delivery"] == delivery)
+}
+
+async fn heard(app: &TestApp, number: &str) -> String {
+    let key = format!("order/{number}");
+    let entry = app.state.store.plugin_kv().get("shop", "ear", &key).await.unwrap();
+    entry
+        .map(|entry| String::from_utf8(entry.value).unwrap().replace("State::", "").replace("Source::", ""))
+        .unwrap_or_default()
+}
+
+async fn redeliver(app: &TestApp, number: &str, event: &Value) {
+    let path = format!("{ORDERS}/{number}/events/{}/redeliver", event["id"].as_str().unwrap());
+    assert_eq!(app.api(Method::POST, &path, None).await.0, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_hears_of_every_change_once_and_in_order() {
+    let app = shop("ear/fulfil", |_| ()).await;
+    create(&app, "T000001", 101).await;
+    see(&app, "T000001", TradeState::Notpay, 1).await;
+    see(&app, "T000001", TradeState::Success, 2).await;
+    let events = events_become(&app, "T000001", all("delivered")).await;
+    see(&app, "T000001", TradeState::Refund, 3).await;
+    let later = events_become(&app, "T000001", |now| now.len() > events.len() && all("delivered")(now)).await;
+    assert_eq!(heard(&app, "T000001").await, "1:New>Notpay@Notify 2:Notpay>Success@Notify 3:Success>Refund@Notify ");
+    for event in &later {
+        let deliveries = event["deliveries"].as_array().unwrap();
+        assert_eq!(deliveries.len(), 1, "{event}");
+        assert_eq!((&deliveries[0]["attempt"], &deliveries[0]["outcome"]), (&json!(1), &json!("ok")), "{event}");
+    }
+    // Once more when an operator says so; a hook that looks at the event's id does nothing twice.
+    redeliver(&app, "T000001", &later[1]).await;
+    events_become(&app, "T000001", |now| now[1]["deliveries"].as_array().unwrap().len() == 2).await;
+    assert_eq!(heard(&app, "T000001").await.matches("Success@").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_hook_refuses_it_is_told_again_and_later_changes_wait_for_it() {
+    let app = shop("ear/stumbles", |_| ()).await;
+    create(&app, "T000002", 101).await;
+    see(&app, "T000002", TradeState::Notpay, 1).await;
+    see(&app, "T000002", TradeState::Success, 2).await;
+    for attempt in 1..=2 {
+        let tried = |events: &[Value]| events[0]["deliveries"].as_array().unwrap().len() == attempt;
+        let events = events_become(&app, "T000002", tried).await;
+        let last = &events[0]["deliveries"][attempt - 1];
+        assert_eq!((&events[0]["delivery"], &last["outcome"]), (&json!("pending"), &json!("failed")), "{last}");
+        assert!(last["error"].as_str().unwrap().contains(&format!("try {attempt} is too early")), "{last}");
+        assert_eq!(events[1]["deliveries"], json!([]), "the second change waits");
+        // Not to wait for the pause.
+        redeliver(&app, "T000002", &events[0]).await;
+    }
+    events_become(&app, "T000002", |events| events[0]["delivery"] == "delivered").await;
+    assert!(heard(&app, "T000002").await.starts_with("1:New>Notpay"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_hook_hangs_or_traps_holds_up_no_other() {
+    let app = shop("ear/hangs", |config| config.plugins.hook_timeout_ms = 3000).await;
+    create(&app, "T000013", 13).await;
+    see(&app, "T000013", TradeState::Success, 1).await;
+    let began = Instant::now();
+    for number in ["T000014", "T000015", "T000016"] {
+        create(&app, number, 101).await;
+        see(&app, number, TradeState::Success, 1).await;
+        events_become(&app, number, all("delivered")).await;
+    }
+    assert!(began.elapsed() < Duration::from_millis(2900), "{:?}", began.elapsed());
+    let tried = |events: &[Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+    let events = events_become(&app, "T000013", tried).await;
+    assert!(events[0]["deliveries"][0]["error"].as_str().unwrap().contains("plugins.hook_timeout_ms"), "{events:?}");
+
+    let change = json!({"order_hook": "ear/falls"});
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
+    create(&app, "T000017", 101).await;
+    see(&app, "T000017", TradeState::Success, 1).await;
+    let events = events_become(&app, "T000017", tried).await;
+    assert!(events[0]["deliveries"][0]["error"].as_str().unwrap().contains("hook bug"), "{events:?}");
+    let (_, order) = app.api(Method::GET, &format!("{ORDERS}/T000017"), None).await;
+    assert_eq!(order["state"], "SUCCESS", "the order does not depend on its hook");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_is_to_be_told_events_are_left_out_until_an_operator_asks() {
+    let app = shop("ear/fulfil", |_| ()).await;
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(json!({"order_hook": null}))).await.0, 200);
+    create(&app, "T000003", 101).await;
+    see(&app, "T000003", TradeState::Success, 1).await;
+    let events = events_become(&app, "T000003", all("skipped")).await;
+    assert_eq!(events[0]["deliveries"], json!([]));
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(json!({"order_hook": "ear"}))).await.0, 200);
+    redeliver(&app, "T000003", &events[0]).await;
+    events_become(&app, "T000003", all("delivered")).await;
+    assert_eq!(heard(&app, "T000003").await, "1:New>Success@Notify ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_one_tells_the_hook() {
+    on_postgres(async |database| {
+        let url = Some(database.url.clone());
+        let one = shop("ear/fulfil", |config| config.database_url.clone_from(&url)).await;
+        let folder = one.plugins.parent().unwrap().join("data");
+        let two = TestApp::start_with(|config| {
+            config.database_url.clone_from(&url);
+            config.data_dir = folder;
+        })
+        .await;
+        two.drop_plugin("ear", guests::listener().await).await;
+        let numbers: Vec<String> = (0..40).map(|number| format!("T{number:06}")).collect();
+        for number in &numbers {
+            create(&one, number, 101).await;
+            see(&two, number, TradeState::Success, 1).await;
+        }
+        for number in &numbers {
+            let events = events_become(&one, number, all("delivered")).await;
+            assert_eq!(events[0]["deliveries"].as_array().unwrap().len(), 1, "{events:?}");
+            assert_eq!(heard(&one, number).await, "1:New>Success@Notify ");
+        }
+        one.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
