@@ -34,17 +34,22 @@ impl Default for MassMessages {
     }
 }
 
+impl MassMessages {
+    /// As the bodies came, each with its `msg_id`.
+    pub(super) fn told(&self) -> Vec<Value> {
+        let with_id = |message: &MassMessage| {
+            let mut body = message.body.clone();
+            body["msg_id"] = message.msg_id.into();
+            body
+        };
+        self.sent.iter().map(with_id).collect()
+    }
+}
+
 impl Wechat {
     /// The mass messages that the account has sent, as their bodies, each with its `msg_id`.
     pub fn mass_messages(&self, appid: &str) -> Vec<Value> {
-        self.with(appid, |account, _| {
-            let with_id = |message: &MassMessage| {
-                let mut body = message.body.clone();
-                body["msg_id"] = message.msg_id.into();
-                body
-            };
-            account.mass_messages.sent.iter().map(with_id).collect()
-        })
+        self.with(appid, |account, _| account.mass_messages.told())
     }
 
     /// The previews of mass messages that were shown, as their bodies.

@@ -13,8 +13,8 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, faults, mass_messages, materials, media, menus, messages, tags, template_messages, templates,
-    tokens, users,
+    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, tags, template_messages,
+    templates, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -72,7 +72,8 @@ const CALLS: &[(Method, &str, Handler)] = &[
 ];
 
 pub(super) fn all(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(shared)
+    let steering = control::routes(Arc::clone(&shared));
+    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(shared).merge(steering)
 }
 
 async fn answer(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Response {
