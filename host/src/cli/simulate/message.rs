@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct MessageArgs {
-    /// The webhook, such as http://127.0.0.1:8000/wechat/shop/
+    /// The webhook: the server's address with /wechat/, the app's name, and /
     #[arg(long, value_name = "URL")]
     to: String,
     /// The account's token (令牌)

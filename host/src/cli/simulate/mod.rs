@@ -62,7 +62,9 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     println!("WeChat's API is played at {}", wechat.base);
     println!("  for a server that calls it: WEFT_WECHAT__API_BASE={}", wechat.base);
     println!("  to steer it: {}/simulator/…", wechat.base);
-    told.iter().for_each(|line| println!("  {line}"));
+    for line in told {
+        println!("  {line}");
+    }
     if seed.accounts.is_empty() {
         println!("  it knows no account: add one with --account APPID=SECRET");
     }

@@ -139,11 +139,11 @@ pub(super) fn fault(text: &str) -> Result<FaultFields, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::wechat::Fault;
 
     #[test]
     fn faults_are_read_as_they_are_written() {
         let read = |text: &str| fault(text).map(|fields| (fields.fault(), fields.times));
-        use crate::simulator::wechat::Fault;
         assert_eq!(read("/a/b=45009*3"), Ok((Some(Fault::Errcode(45009)), Some(3))));
         assert_eq!(read("/a/b=-1"), Ok((Some(Fault::Errcode(-1)), None)));
         assert_eq!(read("/a=disconnect"), Ok((Some(Fault::Disconnect), None)));

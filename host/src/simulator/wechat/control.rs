@@ -146,7 +146,7 @@ async fn user(
     shared.with(&appid, |account, now| {
         match fields.follow {
             Some(true) => account.follow(&openid, now),
-            Some(false) => account.unfollow(&openid),
+            Some(false) => account.users.leave(&openid),
             None => {}
         }
         if let Some(Consent { template_id, messages }) = fields.consent {

@@ -149,11 +149,11 @@ fn find<'a>(account: &'a mut Account, asked: &Asked) -> Result<&'a mut MassMessa
     messages.find(|message| Some(message.msg_id) == msg_id).ok_or(INVALID_PARAMETER)
 }
 
-pub(super) fn speed(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn speed(account: &Account) -> Reply {
     /// In ten thousands of messages a minute.
     const REAL: [u32; 5] = [80, 60, 45, 30, 10];
     let speed = account.mass_messages.speed;
-    Ok(Reply::Json(json!({"speed": speed, "realspeed": REAL.get(usize::from(speed))})))
+    Reply::Json(json!({"speed": speed, "realspeed": REAL.get(usize::from(speed))}))
 }
 
 pub(super) fn set_speed(account: &mut Account, asked: &Asked, _: u64) -> Answered {
