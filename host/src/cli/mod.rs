@@ -6,6 +6,7 @@ mod demo;
 mod output;
 mod plugin;
 mod serve;
+mod simulate;
 mod token;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -64,6 +65,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show everything at work with a simulated WeChat, on this machine alone
     Demo(demo::DemoArgs),
+    /// Play WeChat's API on this machine; send messages as WeChat does
+    Simulate(simulate::SimulateArgs),
     /// Bring the database up to date
     Migrate,
     /// Check configuration, database, plugins, and that what apps name in plugins is there
@@ -117,6 +120,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(&settings, args).await?,
         Command::Demo(args) => demo::run(args).await?,
+        Command::Simulate(args) => simulate::run(args).await?,
         Command::Migrate => {
             settings.store().await?.close().await;
             println!("the database is up to date");

@@ -138,9 +138,8 @@ impl MassMessage {
     pub fn known_state(&self) -> MassState {
         let told = match (&self.outcome, self.msg_status.as_deref()) {
             (Some(outcome), _) if outcome.status.eq_ignore_ascii_case("send success") => Some(MassState::Sent),
-            (Some(_), _) => Some(MassState::Failed),
             (None, Some("SEND_SUCCESS")) => Some(MassState::Sent),
-            (None, Some("SEND_FAIL")) => Some(MassState::Failed),
+            (Some(_), _) | (None, Some("SEND_FAIL")) => Some(MassState::Failed),
             (None, Some("DELETE")) => Some(MassState::Deleted),
             (None, _) => None,
         };

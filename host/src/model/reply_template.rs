@@ -302,7 +302,7 @@ impl ReplyContent {
     }
 
     /// The fields that break their rules, with what would be right.
-    pub(super) fn check(&self) -> Vec<(String, String)> {
+    pub fn check(&self) -> Vec<(String, String)> {
         let mut check = Check(Vec::new());
         match self {
             Self::Static(Reply::Text(content)) => {

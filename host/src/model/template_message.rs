@@ -291,13 +291,13 @@ mod tests {
 
     #[test]
     fn the_call_follows_from_the_template_and_the_account() {
+        use AppType::{Miniprogram, Service};
+        use TemplateKind::{Subscribe, Template};
         let call = |kind, app_type, more: serde_json::Value| {
             let mut all = json!({"data": {"a": "x"}});
             all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             fields(all).message("T", kind, app_type)
         };
-        use AppType::{Miniprogram, Service};
-        use TemplateKind::{Subscribe, Template};
         let url = json!({"url": "https://a.example/"});
         assert!(matches!(call(Template, Service, url.clone()).unwrap().via, MessageCall::Template(_)));
         assert!(matches!(call(Subscribe, Service, url.clone()).unwrap().via, MessageCall::Subscribe(_)));

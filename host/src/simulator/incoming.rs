@@ -73,6 +73,17 @@ impl Incoming {
         Self::event("oWeChat", "MASSSENDJOBFINISH", &elements)
     }
 
+    /// An event of any name with an `EventKey`, which may be empty.
+    pub fn keyed_event(openid: &str, event: &str, key: &str) -> Self {
+        Self::event(openid, event, &element("EventKey", key))
+    }
+
+    /// Any message or event; `elements` is XML from `MsgType` on.
+    pub fn elements(openid: &str, elements: &str) -> Self {
+        let has_id = !elements.contains("<Event>");
+        Self { openid: openid.to_owned(), elements: elements.to_owned(), has_id }
+    }
+
     /// A message of any type; `elements` is XML.
     pub fn message(openid: &str, msg_type: &str, elements: &str) -> Self {
         let elements = format!("{}{elements}", element("MsgType", msg_type));

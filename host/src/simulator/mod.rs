@@ -2,9 +2,12 @@
 //! real webhook, and checks what comes back as strictly as WeChat.
 //!
 //! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it. The other
-//! direction, WeChat's API, is played by [`wechat::Wechat`].
+//! direction, WeChat's API, is played by [`wechat::Wechat`]. `weft simulate` does both from the command line: it plays
+//! the API with accounts, followers, templates and faults from flags or a file, and is steered under `/simulator/…`;
+//! `weft simulate message` delivers one message ([`deliver`]) and prints the answer.
 
 mod check;
+mod delivery;
 mod incoming;
 pub mod wechat;
 
@@ -21,6 +24,7 @@ use weft_wechat::{
 };
 
 pub use check::Fault;
+pub use delivery::{DeliverError, Delivered, MessageFields, deliver};
 pub use incoming::Incoming;
 
 /// How long WeChat waits for an answer.

@@ -179,7 +179,7 @@ async fn openids_previews_status_deletion_and_speed() {
     let (status, sent) = shop.post(json!({"openids": [FAN, "oB"], "message": clip, "confirm": true})).await;
     assert_eq!(status, 201, "{sent}");
     let at_wechat = &shop.wechat().mass_messages(APPID)[0];
-    assert_eq!(at_wechat["touser"], json!([FAN, "oB"]));
+    assert_eq!(at_wechat["touser"], json!(["oB", FAN]));
     assert!(at_wechat["mpvideo"]["media_id"].as_str().unwrap().starts_with("mass-"), "{at_wechat}");
     let id = sent["id"].as_str().unwrap();
     let (status, synced) = shop.call(Method::POST, &format!("/{id}/sync"), None).await;

@@ -22,6 +22,7 @@ mod tags;
 mod templates;
 mod times;
 mod tokens;
+mod user_messages;
 mod users;
 mod wechat;
 
@@ -98,6 +99,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sends::read))
         .routes(routes!(sends::recipients))
         .routes(routes!(subscriptions::list))
+        .routes(routes!(user_messages::send))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(users::list))

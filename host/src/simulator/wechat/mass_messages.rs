@@ -34,17 +34,22 @@ impl Default for MassMessages {
     }
 }
 
+impl MassMessages {
+    /// As the bodies came, each with its `msg_id`.
+    pub(super) fn told(&self) -> Vec<Value> {
+        let with_id = |message: &MassMessage| {
+            let mut body = message.body.clone();
+            body["msg_id"] = message.msg_id.into();
+            body
+        };
+        self.sent.iter().map(with_id).collect()
+    }
+}
+
 impl Wechat {
     /// The mass messages that the account has sent, as their bodies, each with its `msg_id`.
     pub fn mass_messages(&self, appid: &str) -> Vec<Value> {
-        self.with(appid, |account, _| {
-            let with_id = |message: &MassMessage| {
-                let mut body = message.body.clone();
-                body["msg_id"] = message.msg_id.into();
-                body
-            };
-            account.mass_messages.sent.iter().map(with_id).collect()
-        })
+        self.with(appid, |account, _| account.mass_messages.told())
     }
 
     /// The previews of mass messages that were shown, as their bodies.
@@ -144,11 +149,11 @@ fn find<'a>(account: &'a mut Account, asked: &Asked) -> Result<&'a mut MassMessa
     messages.find(|message| Some(message.msg_id) == msg_id).ok_or(INVALID_PARAMETER)
 }
 
-pub(super) fn speed(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn speed(account: &Account) -> Reply {
     /// In ten thousands of messages a minute.
     const REAL: [u32; 5] = [80, 60, 45, 30, 10];
     let speed = account.mass_messages.speed;
-    Ok(Reply::Json(json!({"speed": speed, "realspeed": REAL.get(usize::from(speed))})))
+    Reply::Json(json!({"speed": speed, "realspeed": REAL.get(usize::from(speed))}))
 }
 
 pub(super) fn set_speed(account: &mut Account, asked: &Asked, _: u64) -> Answered {

@@ -2,7 +2,8 @@
 //!
 //! [`Wechat::start`] gives an address to be set as `wechat.api_base`. Accounts are [added](Wechat::add_account) with
 //! their secret and have users, tags, media and materials of their own. Answers are as WeChat's, errors included;
-//! [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls).
+//! [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls). The module `control` lets other
+//! programs do so, under `/simulator/…`.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -22,6 +23,7 @@ mod account;
 mod asked;
 mod autoreply;
 mod blacklist;
+mod control;
 mod faults;
 mod mass_messages;
 mod materials;
@@ -37,6 +39,7 @@ mod users;
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -54,6 +57,7 @@ use crate::clock::Clock;
 use account::Account;
 use faults::Planned;
 
+pub use control::FaultFields;
 pub use faults::Fault;
 pub use messages::Action;
 pub use users::openid;
@@ -95,6 +99,12 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Works on an account, which is added without a secret when it is new.
+    fn with<T>(&self, appid: &str, work: impl FnOnce(&mut Account, u64) -> T) -> T {
+        let now = self.clock.now();
+        work(self.state().accounts.entry(appid.to_owned()).or_default(), now)
+    }
 }
 
 impl Wechat {
@@ -111,7 +121,15 @@ impl Wechat {
     /// # Errors
     /// When there is no free port.
     pub async fn start_at(clock: Clock) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), clock).await
+    }
+
+    /// As [`start_at`](Self::start_at), on an address.
+    ///
+    /// # Errors
+    /// When nobody can listen there.
+    pub async fn start_on(address: SocketAddr, clock: Clock) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared { clock, state: Mutex::default() });
         let routes = routes::all(Arc::clone(&shared));
@@ -203,7 +221,6 @@ impl Wechat {
 
     /// Works on an account, which is added without a secret when it is new.
     fn with<T>(&self, appid: &str, work: impl FnOnce(&mut Account, u64) -> T) -> T {
-        let now = self.shared.clock.now();
-        work(self.shared.state().accounts.entry(appid.to_owned()).or_default(), now)
+        self.shared.with(appid, work)
     }
 }

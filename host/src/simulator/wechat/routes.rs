@@ -13,8 +13,8 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, faults, mass_messages, materials, media, menus, messages, tags, template_messages, templates,
-    tokens, users,
+    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, tags, template_messages,
+    templates, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -55,7 +55,7 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/message/mass/preview", mass_messages::preview),
     (Method::POST, "/cgi-bin/message/mass/send", mass_messages::send),
     (Method::POST, "/cgi-bin/message/mass/sendall", mass_messages::sendall),
-    (Method::POST, "/cgi-bin/message/mass/speed/get", mass_messages::speed),
+    (Method::POST, "/cgi-bin/message/mass/speed/get", |account, _, _| Ok(mass_messages::speed(account))),
     (Method::POST, "/cgi-bin/message/mass/speed/set", mass_messages::set_speed),
     (Method::POST, "/cgi-bin/message/subscribe/bizsend", template_messages::bizsend),
     (Method::POST, "/cgi-bin/message/subscribe/send", template_messages::subscribe_send),
@@ -64,15 +64,16 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/template/api_add_template", templates::add_private),
     (Method::POST, "/cgi-bin/template/api_set_industry", templates::set_industry),
     (Method::POST, "/cgi-bin/template/del_private_template", templates::delete_private),
-    (Method::GET, "/cgi-bin/template/get_all_private_template", templates::all_private),
-    (Method::GET, "/cgi-bin/template/get_industry", templates::industries),
+    (Method::GET, "/cgi-bin/template/get_all_private_template", |account, _, _| Ok(templates::all_private(account))),
+    (Method::GET, "/cgi-bin/template/get_industry", |account, _, _| Ok(templates::industries(account))),
     (Method::POST, "/wxaapi/newtmpl/addtemplate", templates::add_subscribe),
     (Method::POST, "/wxaapi/newtmpl/deltemplate", templates::delete_subscribe),
-    (Method::GET, "/wxaapi/newtmpl/gettemplate", templates::all_subscribe),
+    (Method::GET, "/wxaapi/newtmpl/gettemplate", |account, _, _| Ok(templates::all_subscribe(account))),
 ];
 
 pub(super) fn all(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(shared)
+    let steering = control::routes(Arc::clone(&shared));
+    Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(shared).merge(steering)
 }
 
 async fn answer(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Response {

@@ -65,8 +65,8 @@ impl Account {
     }
 }
 
-pub(super) fn all_private(account: &mut Account, _: &Asked, _: u64) -> Answered {
-    Ok(Reply::Json(json!({"template_list": to_json(&account.templates.private)})))
+pub(super) fn all_private(account: &Account) -> Reply {
+    Reply::Json(json!({"template_list": to_json(&account.templates.private)}))
 }
 
 /// Whatever is asked for is in the library.
@@ -103,7 +103,7 @@ pub(super) fn set_industry(account: &mut Account, asked: &Asked, _: u64) -> Answ
     Ok(done())
 }
 
-pub(super) fn industries(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn industries(account: &Account) -> Reply {
     let told = |id: &str| json!({"first_class": format!("行业{id}"), "second_class": format!("细分{id}")});
     let (first, second) = match &account.templates.industries {
         Some((first, second)) => (told(first), told(second)),
@@ -113,11 +113,11 @@ pub(super) fn industries(account: &mut Account, _: &Asked, _: u64) -> Answered {
     if let Some(fields) = answer.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }
-    Ok(Reply::Json(answer))
+    Reply::Json(answer)
 }
 
-pub(super) fn all_subscribe(account: &mut Account, _: &Asked, _: u64) -> Answered {
-    Ok(Reply::Json(json!({"errcode": 0, "errmsg": "ok", "data": to_json(&account.templates.subscribe)})))
+pub(super) fn all_subscribe(account: &Account) -> Reply {
+    Reply::Json(json!({"errcode": 0, "errmsg": "ok", "data": to_json(&account.templates.subscribe)}))
 }
 
 /// Whatever is asked for is in the library; each keyword is a `thing`.
@@ -135,8 +135,8 @@ pub(super) fn add_subscribe(account: &mut Account, asked: &Asked, _: u64) -> Ans
     if account.templates.subscribe.len() >= MAX_TEMPLATES {
         return Err(No(200_012, "template num exceeds limit"));
     }
-    let content: String = kids.iter().map(|kid| format!("{{{{thing{kid}.DATA}}}}\n")).collect();
-    let template_id = account.add_subscribe_template(scene, &content, false);
+    let lines: Vec<_> = kids.iter().map(|kid| format!("{{{{thing{kid}.DATA}}}}")).collect();
+    let template_id = account.add_subscribe_template(scene, &lines.join("\n"), false);
     Ok(Reply::Json(json!({"errcode": 0, "errmsg": "ok", "priTmplId": template_id})))
 }
 

@@ -57,7 +57,7 @@ impl Users {
         self.known.insert(openid, Known { profile, place: self.last_place });
     }
 
-    fn leave(&mut self, openid: &str) {
+    pub(super) fn leave(&mut self, openid: &str) {
         if let Some(known) = self.known.get_mut(openid) {
             known.profile.subscribe = 0;
             self.followers.remove(&known.place);

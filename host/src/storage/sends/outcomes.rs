@@ -18,6 +18,31 @@ pub(super) const CLAIM: &str = "INSERT INTO message_outcomes (app, msgid, send, 
 pub(super) const SETTLE_TOLD: &str = "UPDATE send_recipients SET outcome = $3, errcode = $4, reason = $5, msgid = $6, \
      settled_at = $7 WHERE send = $1 AND openid = $2 AND outcome IN ('sending', 'sent', 'unknown')";
 
+/// Says what WeChat told of a message; gives whose it is, if that is known.
+const TELL: &str = "INSERT INTO message_outcomes (app, msgid, outcome, errcode, reason, at) \
+     SELECT name, $2, $3, $4, $5, $6 FROM apps WHERE name = $1 \
+     ON CONFLICT (app, msgid) DO UPDATE SET outcome = excluded.outcome, errcode = excluded.errcode, \
+     reason = excluded.reason RETURNING send, openid";
+
+/// The newest message to a user of a template whose id nobody told us.
+const FIND: &str = "SELECT r.send FROM send_recipients r JOIN sends s ON s.id = r.send \
+     WHERE r.openid = $2 AND r.msgid IS NULL AND r.tried_at IS NOT NULL \
+     AND r.outcome IN ('sending', 'sent', 'unknown') AND s.app = $1 AND s.template_id = $3 \
+     ORDER BY r.tried_at DESC, r.send DESC LIMIT 1";
+
+/// What a user said. What is not newer is an event that comes again.
+const SAY: &str = "INSERT INTO subscriptions (app, openid, template_id, status, accepted, rejected, \
+     changed_at) SELECT name, $2, $3, $4, $5, $6, $7 FROM apps WHERE name = $1 \
+     ON CONFLICT (app, openid, template_id) DO UPDATE SET status = excluded.status, \
+     accepted = subscriptions.accepted + excluded.accepted, \
+     rejected = subscriptions.rejected + excluded.rejected, changed_at = excluded.changed_at \
+     WHERE subscriptions.changed_at < excluded.changed_at";
+
+/// What became of a mass message.
+const MASS: &str = "INSERT INTO mass_outcomes (app, msg_id, outcome, at) \
+     SELECT name, $2, $3, $4 FROM apps WHERE name = $1 \
+     ON CONFLICT (app, msg_id) DO UPDATE SET outcome = excluded.outcome, at = excluded.at";
+
 /// Something that WeChat's events tell of a message that was sent, or of whom one may be sent to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeRow {
@@ -71,24 +96,6 @@ impl BatchRow for OutcomeRow {
     type Written = ();
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
-        const TELL: &str = "INSERT INTO message_outcomes (app, msgid, outcome, errcode, reason, at) \
-             SELECT name, $2, $3, $4, $5, $6 FROM apps WHERE name = $1 \
-             ON CONFLICT (app, msgid) DO UPDATE SET outcome = excluded.outcome, errcode = excluded.errcode, \
-             reason = excluded.reason RETURNING send, openid";
-        const FIND: &str = "SELECT r.send FROM send_recipients r JOIN sends s ON s.id = r.send \
-             WHERE r.openid = $2 AND r.msgid IS NULL AND r.tried_at IS NOT NULL \
-             AND r.outcome IN ('sending', 'sent', 'unknown') AND s.app = $1 AND s.template_id = $3 \
-             ORDER BY r.tried_at DESC, r.send DESC LIMIT 1";
-        // What is not newer is an event that comes again.
-        const SAY: &str = "INSERT INTO subscriptions (app, openid, template_id, status, accepted, rejected, \
-             changed_at) SELECT name, $2, $3, $4, $5, $6, $7 FROM apps WHERE name = $1 \
-             ON CONFLICT (app, openid, template_id) DO UPDATE SET status = excluded.status, \
-             accepted = subscriptions.accepted + excluded.accepted, \
-             rejected = subscriptions.rejected + excluded.rejected, changed_at = excluded.changed_at \
-             WHERE subscriptions.changed_at < excluded.changed_at";
-        const MASS: &str = "INSERT INTO mass_outcomes (app, msg_id, outcome, at) \
-             SELECT name, $2, $3, $4 FROM apps WHERE name = $1 \
-             ON CONFLICT (app, msg_id) DO UPDATE SET outcome = excluded.outcome, at = excluded.at";
         let mut sorted: Vec<&Self> = rows.iter().collect();
         // In one order everywhere, so that two processes do not wait for each other.
         sorted.sort_by(|one, other| one.key().cmp(&other.key()));

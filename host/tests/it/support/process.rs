@@ -18,12 +18,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts, and waits until the plugins are there.
     pub(crate) fn serve(data: &Path, plugins: &Path, database_url: &str) -> Self {
+        Self::serve_with(data, plugins, &[("WEFT_DATABASE_URL", database_url)])
+    }
+
+    /// As [`serve`](Self::serve), with settings from the environment.
+    pub(crate) fn serve_with(data: &Path, plugins: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env_clear()
             .env("WEFT_DATA_DIR", data)
             .env("WEFT_PLUGINS_DIR", plugins)
-            .env("WEFT_DATABASE_URL", database_url)
+            .envs(settings.iter().copied())
             .env("WEFT_SECRET_KEY", SECRET_KEY)
             .stderr(Stdio::piped())
             .spawn()

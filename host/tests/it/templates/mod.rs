@@ -1,5 +1,6 @@
 //! `/apps/{app}/templates` and the messages made of them, through the real listener and against a simulated WeChat.
 
+mod crash;
 mod lists;
 mod many;
 mod one;

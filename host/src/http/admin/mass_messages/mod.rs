@@ -31,6 +31,7 @@ const PERMISSION: &str = "mass";
 /// A message, and who gets it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "as the body has them")]
 pub(super) struct NewMassMessage {
     /// All followers.
     #[serde(default)]
