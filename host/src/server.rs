@@ -20,12 +20,13 @@ use crate::{
     menus::Menus,
     message_log::MessageLog,
     outcomes::Outcomes,
+    pay::Pay,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     storage::Store,
     templates::Templates,
-    upstream::{Forward, Outbound, Wechat},
+    upstream::{Forward, Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -86,6 +87,8 @@ impl Server {
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
+        let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+        let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
@@ -120,6 +123,7 @@ impl Server {
             message_log,
             users,
             wechat,
+            pay,
             handler_sync,
             outcomes,
             templates,
@@ -177,6 +181,7 @@ impl Server {
             state.wechat.clone().keep_fresh().boxed(),
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
+            state.pay.clone().follow().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();

@@ -2,10 +2,11 @@
 //! real webhook, and checks what comes back as strictly as WeChat.
 //!
 //! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it. The other
-//! direction, WeChat's API, is played by [`wechat::Wechat`].
+//! direction, WeChat's API, is played by [`wechat::Wechat`], and WeChat Pay by [`pay::PayGateway`].
 
 mod check;
 mod incoming;
+pub mod pay;
 pub mod wechat;
 
 use std::{

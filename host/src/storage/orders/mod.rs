@@ -2,6 +2,7 @@
 
 mod apply;
 mod events;
+mod open;
 
 use sqlx::FromRow;
 use weft_wechat::pay::Party;
