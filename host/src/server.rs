@@ -19,6 +19,7 @@ use crate::{
     mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
+    order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::Pay,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
@@ -173,6 +174,8 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let Self { state, listeners, watcher } = self;
         let background = TaskTracker::new();
+        let order_hooks =
+            OrderHooks::new(state.store.clone(), state.accounts.clone(), state.plugins.clone(), state.clock.clone());
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
@@ -182,6 +185,7 @@ impl Server {
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
+            order_hooks.run().boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();

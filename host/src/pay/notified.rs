@@ -174,7 +174,7 @@ impl Pay {
     async fn refunded(&self, shop: &Shop, told: &Refund) -> Result<Answer, PayActionError> {
         let out_trade_no = told.out_trade_no.as_deref().unwrap_or_default();
         let Some(order) = self.order(shop, out_trade_no).await? else { return Ok(unknown_order(shop)) };
-        match self.refund_told(&order, told).await? {
+        match self.refund_told(shop, &order, told).await? {
             Some(refund) if !refund.is_told_by(told) => Ok(Answer::Refused("it does not fit the refund")),
             Some(_) => Ok(Answer::Taken),
             // Made at WeChat's own console: the order tells of it.

@@ -126,9 +126,9 @@ impl Pay {
 
     async fn prepay_v3(&self, shop: &Shop, order: &Order, client_ip: Option<IpAddr>) -> Result<Prepaid, PayError> {
         let terms = &order.terms;
-        let client_ip = client_ip.or(terms.client_ip);
-        // H5 needs one.
-        let client_ip = client_ip.or((terms.trade_type == TradeType::Mweb).then_some(NOWHERE));
+        // Said again, the order says the same members: whether the address is one of them depends on the order alone.
+        let own = terms.client_ip.or((terms.trade_type == TradeType::Mweb).then_some(NOWHERE));
+        let client_ip = own.map(|own| client_ip.unwrap_or(own));
         let call = transactions::Prepay {
             trade_type: terms.trade_type,
             description: terms.body.clone(),

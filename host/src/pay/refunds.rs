@@ -46,7 +46,7 @@ impl Pay {
             return Ok(refund);
         }
         let told = self.send_refund(shop, order, &refund).await?;
-        self.refund_told(order, &told).await.map(|told| told.unwrap_or(refund))
+        self.refund_told(shop, order, &told).await.map(|told| told.unwrap_or(refund))
     }
 
     /// Asks WeChat how far a refund is, and applies what it says.
@@ -60,13 +60,15 @@ impl Pay {
             PayVersion::V2 => gateway.v2(&shop.merchant, party, &v2::refundquery::RefundQuery { out_refund_no }).await,
             PayVersion::V3 => gateway.v3(&shop.merchant, party, &v3::refunds::Query { out_refund_no }).await,
         };
-        let told = self.refund_told(order, &told?).await?;
+        let told = self.refund_told(shop, order, &told?).await?;
         Ok(told.unwrap_or_else(|| refund.clone()))
     }
 
-    /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours.
+    /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours. When nobody
+    /// has told of the payment, WeChat is asked for it.
     pub(super) async fn refund_told(
         &self,
+        shop: &Shop,
         order: &Order,
         told: &weft_wechat::pay::Refund,
     ) -> Result<Option<Refund>, PayActionError> {
@@ -77,7 +79,9 @@ impl Pay {
         {
             let now = self.0.clock.now_ms();
             let seen = Observation::done(ObservationSource::Refund, TradeState::Refund, now, &told.out_refund_no);
-            self.apply(order, &seen).await?;
+            if self.apply(order, &seen).await?.ask {
+                self.query(shop, order).await?;
+            }
         }
         Ok(refund)
     }

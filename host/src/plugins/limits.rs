@@ -104,6 +104,8 @@ pub struct Limits {
     pub call_timeout: Duration,
     /// The same for a rule.
     pub rule_timeout: Duration,
+    /// The same for a hook.
+    pub hook_timeout: Duration,
     /// CPU time of a call.
     pub cpu: Duration,
     /// Bytes of linear memory of an instance.
@@ -119,6 +121,7 @@ impl From<&PluginsConfig> for Limits {
         Self {
             call_timeout: Duration::from_millis(config.call_timeout_ms),
             rule_timeout: Duration::from_millis(config.rule_timeout_ms),
+            hook_timeout: Duration::from_millis(config.hook_timeout_ms),
             cpu: Duration::from_millis(config.cpu_ms),
             memory: usize::try_from(config.memory_mib).unwrap_or(usize::MAX) << 20,
             concurrency: usize::try_from(config.max_concurrency).unwrap_or(usize::MAX),

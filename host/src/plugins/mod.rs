@@ -14,6 +14,7 @@ mod cache;
 mod calls;
 mod component;
 mod convert;
+mod convert_order;
 mod engine;
 mod epoch;
 mod error;
@@ -27,7 +28,7 @@ mod registry;
 mod statistics;
 mod watcher;
 
-pub use calls::Observation;
+pub use calls::{Observation, OrderUpdate};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::{Services, Subject};

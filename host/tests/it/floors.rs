@@ -25,7 +25,7 @@ const FLOORS: &[&[&str]] = &[
         "sends",
         "templates",
     ],
-    &["dispatch"],
+    &["dispatch", "order_hooks"],
     &["http"],
     &["server", "simulator"],
     &["cli", "telemetry"],

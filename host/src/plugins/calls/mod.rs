@@ -1,6 +1,7 @@
 //! A call of a plugin: who is meant, when it is its turn, what it answers. One file for each kind of call.
 
 mod handlers;
+mod hooks;
 mod observers;
 mod rules;
 
@@ -23,11 +24,12 @@ use super::{
 };
 use crate::model::PluginTarget;
 
+pub use hooks::OrderUpdate;
 pub use observers::Observation;
 
 /// What sets the calls of one kind of export apart.
 struct Kind {
-    /// handler, rule or observer.
+    /// handler, rule, hook or observer.
     name: &'static str,
     /// Where the plugin names what it has of the kind.
     entries: fn(&Description) -> &[Entry],

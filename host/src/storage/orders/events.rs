@@ -73,6 +73,19 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// The order with what was known of it then.
+    pub(super) fn put_back(self, order: Order) -> Order {
+        Order {
+            close_confirmed: self.close_confirmed,
+            transaction_id: self.transaction_id,
+            openid: self.openid,
+            sub_openid: self.sub_openid,
+            paid_at: self.paid_at,
+            result: self.result,
+            ..order
+        }
+    }
+
     pub(super) fn of(order: &Order) -> Self {
         Self {
             close_confirmed: order.close_confirmed,

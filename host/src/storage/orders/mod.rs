@@ -3,11 +3,13 @@
 mod apply;
 mod events;
 mod open;
+mod outbox;
 
 use sqlx::FromRow;
 use weft_wechat::pay::Party;
 
 pub use self::events::{EventDelivery, OrderAlarm, OrderEvent};
+pub use self::outbox::{DueEvent, EventOutcome};
 use super::error::{is_duplicate, is_missing_parent};
 use super::menus::to_json;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};

@@ -2,6 +2,7 @@
 
 mod create;
 mod gateway;
+mod hooks;
 mod merchants;
 mod transitions;
 

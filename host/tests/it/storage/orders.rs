@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use weft::model::{Merchant, Observation, ObservationSource, Order, OrderState, PayVersion, Refund, RefundState};
-use weft::storage::{OrderFilter, RefundCreation, Store, StoreError};
+use weft::storage::{EventOutcome, OrderFilter, RefundCreation, Store, StoreError};
 use weft_wechat::pay::{self, Fen, RefundStatus, TradeState, TradeType};
 
 use super::add_app;
@@ -225,6 +225,52 @@ async fn refunds_never_sum_up_to_more_than_was_paid() {
         assert_eq!(state(refund_told(second, 10, RefundStatus::Closed)).await, RefundState::Closed);
         let again = refunds.insert(&paid, &refund("R50", 11)).await.unwrap();
         assert!(matches!(again, RefundCreation::Created(_)), "{again:?}");
+        for store in stores {
+            store.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_taken_by_one_and_comes_again_when_nobody_says_what_became_of_it() {
+    on_every_database(async |database| {
+        let stores = [database.open().await, database.open().await];
+        open(&stores[0]).await;
+        stores[0].orders().insert(&order(TradeType::Jsapi)).await.unwrap();
+        apply(&stores[0], &seen(ObservationSource::Query, TradeState::Notpay, 1)).await;
+        apply(&stores[0], &seen(ObservationSource::Notify, TradeState::Success, 2)).await;
+        let take = async |store: &Store| store.orders().take_due_events(10, 5000).await.unwrap();
+        let (first, second) = (take(&stores[0]).await, take(&stores[1]).await);
+        assert_eq!((first.len(), second.len()), (1, 0), "the second event waits for the first");
+        let event = &first[0];
+        assert_eq!((event.attempt, event.order.state, event.order.version), (1, OrderState::Notpay, 1));
+        assert_eq!(event.order.transaction_id, None, "as it was then");
+
+        // Whoever took it is gone.
+        database.clock.advance(Duration::from_secs(6));
+        let again = take(&stores[1]).await;
+        assert_eq!((&again[0].id, again[0].attempt), (&event.id, 2));
+        // What the first one says now is about a try that is over.
+        stores[0].orders().settle_event(event, &EventOutcome::Told).await.unwrap();
+        assert_eq!(take(&stores[0]).await, []);
+        let failed = EventOutcome::Again { error: "not now".into(), at_ms: (START + 10) * 1000 };
+        stores[1].orders().settle_event(&again[0], &failed).await.unwrap();
+        assert_eq!(take(&stores[0]).await, []);
+        database.clock.advance(Duration::from_secs(4));
+        let third = take(&stores[0]).await;
+        assert_eq!(third[0].attempt, 3);
+        stores[0].orders().settle_event(&third[0], &EventOutcome::Parked { error: "never".into() }).await.unwrap();
+
+        // One that is parked holds up nothing.
+        let next = take(&stores[1]).await;
+        assert_eq!((next[0].order.version, next[0].previous_state), (2, OrderState::Notpay));
+        assert_eq!(next[0].order.transaction_id.as_deref(), Some("42001"));
+        stores[1].orders().settle_event(&next[0], &EventOutcome::Told).await.unwrap();
+        assert_eq!(take(&stores[0]).await, []);
+        let events = stores[0].orders().events(&next[0].order, None, 10).await.unwrap();
+        let shown: Vec<_> = events.iter().map(|event| (&*event.delivery, event.deliveries.len())).collect();
+        assert_eq!(shown, [("parked", 3), ("delivered", 1)]);
         for store in stores {
             store.close().await;
         }

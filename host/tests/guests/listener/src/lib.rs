@@ -1,8 +1,8 @@
-//! A guest with rules and observers: the first of each kind does its work, the others fail in their ways.
+//! A guest with rules, observers and hooks: the first of each kind does its work, the others fail in their ways.
 
 use std::{hint::black_box, time::Duration};
 
-use weft_plugin::{Context, Error, Message, Observation, kv, message_observer, message_rule};
+use weft_plugin::{Context, Error, Message, Observation, OrderEvent, kv, message_observer, message_rule, order_hook};
 
 /// Texts that begin with `vip`.
 #[message_rule]
@@ -71,6 +71,23 @@ fn breaks() {
 #[message_observer]
 fn dawdles() {
     std::thread::sleep(Duration::from_secs(3));
+}
+
+/// Writes down what it hears of orders, each thing that it hears. Orders whose `attach` says so fail at their first try,
+/// or always.
+#[order_hook]
+fn write_down(event: OrderEvent) -> Result<(), Error> {
+    let attach = event.order.attach.as_deref().unwrap_or_default();
+    if attach == "fails" || (attach == "fails once" && event.attempt == 1) {
+        return Err("not now".into());
+    }
+    let key = format!("order {}", event.order.out_trade_no);
+    let before = kv::get(&key)?;
+    let heard = before.as_ref().and_then(kv::Entry::text).unwrap_or_default();
+    let number = event.order.transaction_id.as_deref().unwrap_or("-");
+    let told = format!("{heard}{} {:?} {:?} {number}\n", event.order.version, event.state, event.source);
+    kv::set(&key, told, None)?;
+    Ok(())
 }
 
 #[cfg(test)]
