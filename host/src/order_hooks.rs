@@ -215,5 +215,6 @@ fn longer(pause: Duration) -> Duration {
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(ERROR_CHARACTERS).collect()
+    // No database of ours keeps U+0000.
+    text.chars().filter(|c| *c != '\0').take(ERROR_CHARACTERS).collect()
 }

@@ -21,12 +21,13 @@ use crate::{
     message_log::MessageLog,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
+    pay::Pay,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     storage::Store,
     templates::Templates,
-    upstream::{Forward, Outbound, Wechat},
+    upstream::{Forward, Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -89,6 +90,8 @@ impl Server {
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
+        let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+        let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
@@ -123,6 +126,7 @@ impl Server {
             message_log,
             users,
             wechat,
+            pay,
             handler_sync,
             outcomes,
             templates,
@@ -180,6 +184,7 @@ impl Server {
             state.wechat.clone().keep_fresh().boxed(),
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
+            state.pay.clone().follow().boxed(),
             order_hooks.clone().tell().boxed(),
         ];
         for task in tasks {

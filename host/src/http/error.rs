@@ -15,7 +15,10 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use crate::{storage::StoreError, upstream::CallError};
+use crate::{
+    storage::StoreError,
+    upstream::{CallError, PayError},
+};
 
 /// A problem, in words that a person can act on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -193,11 +196,28 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::AlreadyExists { .. } => Self::conflict(error.to_string()),
+            StoreError::AlreadyExists { .. } | StoreError::Contended { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound { kind, name } => Self::not_found(kind, &name),
             StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
-            StoreError::Contended { .. } => Self::conflict(error.to_string()),
             error => Self::internal(&error),
+        }
+    }
+}
+
+impl Problem {
+    /// 502: WeChat Pay refused, or does not answer.
+    pub(super) fn gateway(error: &PayError) -> Self {
+        match error {
+            PayError::Unusable(_) => Self::refused("unable", error.to_string()),
+            PayError::Refused { .. } => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-refused", error.to_string()),
+            PayError::Transport(_) | PayError::Unbelieved(_) => {
+                let detail = if error.outcome_is_unknown() {
+                    format!("{error}; WeChat Pay may have done it: sync the order, or repeat exactly the same")
+                } else {
+                    error.to_string()
+                };
+                Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-unreachable", detail)
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod admin;
 mod error;
 mod health;
 mod listener;
+mod pay_notify;
 mod upload;
 mod webhook;
 
@@ -15,7 +16,7 @@ use axum::{
     http::HeaderName,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tokio::sync::Semaphore;
 use tower::{ServiceBuilder, util::MapRequestLayer};
@@ -29,8 +30,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     accounts::Accounts, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
     handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, menus::Menus, message_log::MessageLog,
-    outcomes::Outcomes, plugins::Plugins, sends::Sends, storage::Store, templates::Templates, upstream::Wechat,
-    users::Users,
+    outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends, storage::Store, templates::Templates,
+    upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -77,6 +78,8 @@ pub struct Parts {
     pub mass_messages: MassMessages,
     /// What became of what was sent.
     pub outcomes: Outcomes,
+    /// Orders between here and WeChat Pay.
+    pub pay: Pay,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }
@@ -140,9 +143,14 @@ pub fn everything(state: &AppState) -> Router {
 /// a request's id and span, which would cost each more than its signature.
 fn webhooks(state: &AppState) -> Router {
     let webhook = get(webhook::verify).post(webhook::deliver);
+    let (notify, refund_notify) = (post(pay_notify::notify), post(pay_notify::refund_notify));
     Router::new()
         .route("/wechat/{app}", webhook.clone())
         .route("/wechat/{app}/", webhook)
+        .route("/wechat/{app}/pay/{merchant}/notify", notify.clone())
+        .route("/wechat/{app}/pay/{merchant}/notify/", notify)
+        .route("/wechat/{app}/pay/{merchant}/refund-notify", refund_notify.clone())
+        .route("/wechat/{app}/pay/{merchant}/refund-notify/", refund_notify)
         .layer(CatchPanicLayer::new())
         .with_state(state.clone())
 }

@@ -2,13 +2,14 @@
 //! real webhook, and checks what comes back as strictly as WeChat.
 //!
 //! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it. The other
-//! direction, WeChat's API, is played by [`wechat::Wechat`]. `weft simulate` does both from the command line: it plays
+//! direction, WeChat's API, is played by [`wechat::Wechat`], and WeChat Pay by [`pay::PayGateway`]. `weft simulate` does both from the command line: it plays
 //! the API with accounts, followers, templates and faults from flags or a file, and is steered under `/simulator/…`;
 //! `weft simulate message` delivers one message ([`deliver`]) and prints the answer.
 
 mod check;
 mod delivery;
 mod incoming;
+pub mod pay;
 pub mod wechat;
 
 use std::{

@@ -2,7 +2,8 @@
 //!
 //! [`Wechat`] calls WeChat's API for an app: it checks what the app may do, has an access token, tries
 //! again where that makes sense, and says what went wrong otherwise. [`Forward`] hands a message to a server of the
-//! operator's, [`Outbound`] sends the requests of plugins. None follows redirects nor takes a proxy from the environment,
+//! operator's, [`Outbound`] sends the requests of plugins.
+//! [`Gateway`] calls WeChat Pay for a merchant, and believes nothing that is not proven. None follows redirects nor takes a proxy from the environment,
 //! and no error of theirs holds a URL, a token or a secret.
 
 mod access_tokens;
@@ -13,6 +14,7 @@ mod http;
 mod outbound;
 mod outside;
 mod pauses;
+mod pay;
 mod public_address;
 mod retry;
 mod wechat;
@@ -21,5 +23,6 @@ pub use self::answer::AnswerStream;
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
+pub use self::pay::{Gateway, PayError};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
 pub use self::wechat::{Passed, Wechat};

@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "menus",
         "message_log",
         "outcomes",
+        "pay",
         "plugins",
         "sends",
         "templates",

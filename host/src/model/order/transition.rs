@@ -172,10 +172,7 @@ fn decide_closed(order: &Order, seen: &Observation, to: OrderState) -> Decision 
         let is_later = matches!(seen.source, Query | Reverse) && seen.seen_at_ms > order.seen_at_ms;
         return if by_code && is_later { Decision::Change(None) } else { Decision::Ask(Some(Alarm::ClosedAfterPaid)) };
     }
-    match from.is_closed() {
-        true if order.close_confirmed => Decision::Same,
-        _ => Decision::Change(None),
-    }
+    if from.is_closed() && order.close_confirmed { Decision::Same } else { Decision::Change(None) }
 }
 
 /// NOTPAY, USERPAYING or PAYERROR was seen: between those the latest counts.

@@ -31,7 +31,9 @@ impl Orders<'_> {
                 return Ok(Some(outcome));
             }
             let now = self.0.clock.now();
-            if outcome.order != before {
+            // That nothing new was seen is no change.
+            let as_before = Order { seen_at_ms: before.seen_at_ms, ..outcome.order.clone() };
+            if as_before != before {
                 outcome.order.updated_at = now;
             }
             if self.write(&before, seen, &outcome).await? {

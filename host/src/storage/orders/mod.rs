@@ -2,6 +2,7 @@
 
 mod apply;
 mod events;
+mod open;
 mod outbox;
 
 use sqlx::FromRow;

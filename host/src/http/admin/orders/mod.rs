@@ -1,7 +1,9 @@
 //! `/apps/{app}/merchants/{merchant}/orders`: the orders of WeChat Pay.
 
+pub(super) mod actions;
 pub(super) mod events;
 mod new;
+pub(super) mod refunds;
 mod view;
 
 use axum::{Json, extract::State, http::StatusCode};

@@ -15,8 +15,11 @@ mod resource;
 pub mod bills;
 pub mod certificates;
 pub mod client;
+pub mod combine;
+pub mod profitsharing;
 pub mod refunds;
 pub mod transactions;
+pub mod transfer_bills;
 
 pub use answer::{CallError, Refusal};
 pub use call::{Call, Merchant, Method, Request, canonical_message, encode_path};

@@ -51,6 +51,11 @@ impl PlatformKeys {
         self.add(Known { serial, key: public_key, valid_until: Some(valid_until) });
     }
 
+    /// Adds the keys of others.
+    pub fn add_all(&mut self, others: Self) {
+        others.0.into_iter().for_each(|known| self.add(known));
+    }
+
     fn add(&mut self, known: Known) {
         self.0.retain(|other| other.serial != known.serial);
         self.0.push(known);

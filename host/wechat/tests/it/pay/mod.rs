@@ -3,6 +3,7 @@
 mod bills;
 mod hostile;
 mod keys;
+mod more_calls;
 mod numbers;
 mod properties;
 mod v2;

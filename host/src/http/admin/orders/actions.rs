@@ -1,0 +1,130 @@
+//! `…/orders/{out_trade_no}/…`: what is done with an order at WeChat Pay.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{PERMISSION, view::OrderView};
+use crate::{
+    http::{
+        AppState,
+        admin::auth::Caller,
+        error::{Body, Path, Problem},
+    },
+    model::Order,
+    pay::{PayActionError, Prepaid, Shop},
+};
+
+/// The place of an order: app, merchant and number.
+pub(super) type Place = Path<(String, String, String)>;
+
+/// How an order is to be paid.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct PrepayRequest {
+    /// The address from which the payment is called now.
+    #[schema(value_type = Option<String>)]
+    spbill_create_ip: Option<IpAddr>,
+}
+
+/// What a user needs to pay.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct PrepaidView {
+    /// Good for two hours.
+    prepay_id: Option<String>,
+    /// What the QR code of a NATIVE order says; good for two hours.
+    code_url: Option<String>,
+    /// Where the browser goes for an MWEB order; good for five minutes.
+    mweb_url: Option<String>,
+    /// What the page, mini program or app hands to WeChat's payment call.
+    parameters: BTreeMap<&'static str, String>,
+}
+
+impl From<Prepaid> for PrepaidView {
+    fn from(prepaid: Prepaid) -> Self {
+        Self {
+            prepay_id: prepaid.prepay_id,
+            code_url: prepaid.code_url,
+            mweb_url: prepaid.mweb_url,
+            parameters: prepaid.parameters.into_iter().collect(),
+        }
+    }
+}
+
+/// Tells WeChat of the order, and gives what a user needs to pay it. Repeated, it says the same again.
+#[utoipa::path(post, operation_id = "prepay_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/prepay", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = PrepayRequest,
+    responses((status = 200, description = "Done", body = PrepaidView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It cannot be paid any more", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
+pub(in crate::http::admin) async fn prepay(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+    Body(asked): Body<PrepayRequest>,
+) -> Result<Json<PrepaidView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    Ok(Json(state.pay.prepay(&shop, &order, asked.spbill_create_ip).await?.into()))
+}
+
+/// Asks WeChat where the order is.
+#[utoipa::path(post, operation_id = "sync_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/sync", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
+    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
+pub(in crate::http::admin) async fn sync(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+) -> Result<Json<OrderView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    Ok(Json(state.pay.query(&shop, &order).await?.into()))
+}
+
+/// Closes an order that nobody has paid. When somebody has, the answer says so.
+#[utoipa::path(post, operation_id = "close_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/close", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
+    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is paid", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
+pub(in crate::http::admin) async fn close(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+) -> Result<Json<OrderView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    Ok(Json(state.pay.close(&shop, &order).await?.into()))
+}
+
+/// Takes a payment by code back (v2 MICROPAY).
+#[utoipa::path(post, operation_id = "reverse_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/reverse", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
+    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is no payment by code", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
+pub(in crate::http::admin) async fn reverse(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+) -> Result<Json<OrderView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    Ok(Json(state.pay.reverse(&shop, &order).await?.into()))
+}
+
+/// The order, and the merchant and app that it belongs to.
+pub(super) async fn find(
+    state: &AppState,
+    app: &str,
+    merchant: &str,
+    out_trade_no: &str,
+) -> Result<(Shop, Order), Problem> {
+    let order = super::find(state, app, merchant, out_trade_no).await?;
+    let shop = state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))?;
+    Ok((shop, order))
+}
+
+impl From<PayActionError> for Problem {
+    fn from(error: PayActionError) -> Self {
+        match error {
+            PayActionError::State(detail) | PayActionError::Conflict(detail) => Self::conflict(detail),
+            PayActionError::Invalid(errors) => crate::http::admin::invalid(errors),
+            PayActionError::Gateway(error) => Self::gateway(&error),
+            PayActionError::Store(error) => error.into(),
+        }
+    }
+}

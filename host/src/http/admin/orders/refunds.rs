@@ -1,0 +1,110 @@
+//! `…/orders/{out_trade_no}/refunds`: giving money back.
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use weft_wechat::pay::Fen;
+
+use super::{
+    PERMISSION,
+    actions::{Place, find},
+};
+use crate::{
+    http::{
+        AppState,
+        admin::{
+            auth::Caller,
+            page::{Page, PageQuery},
+        },
+        error::{Body, Path, Problem, Query},
+    },
+    model::{Refund, RefundState},
+    time,
+};
+
+/// A new refund.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct NewRefund {
+    /// 1 to 64 letters, digits or any of `_-|*@`, unique within the merchant; made up without. After a failure the same
+    /// number is to be used again: another one would give the money back twice.
+    out_refund_no: Option<String>,
+    /// In fen; at most what of the order is not refunded yet.
+    #[schema(value_type = u64, example = 101)]
+    refund_fee: Fen,
+    /// Why, for the user; at most 80 characters.
+    reason: Option<String>,
+}
+
+/// A refund.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct RefundView {
+    out_refund_no: String,
+    out_trade_no: String,
+    /// In fen.
+    #[schema(value_type = u64)]
+    refund_fee: Fen,
+    reason: Option<String>,
+    /// NEW (WeChat may not have it: send it again), PROCESSING, SUCCESS, CLOSED or ABNORMAL.
+    #[schema(value_type = String, example = "SUCCESS")]
+    state: RefundState,
+    /// WeChat's number.
+    refund_id: Option<String>,
+    /// Where the money goes.
+    received_account: Option<String>,
+    /// RFC 3339: when the user had the money.
+    success_at: Option<String>,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+impl From<Refund> for RefundView {
+    fn from(refund: Refund) -> Self {
+        Self {
+            out_refund_no: refund.out_refund_no,
+            out_trade_no: refund.out_trade_no,
+            refund_fee: refund.refund_fee,
+            reason: refund.reason,
+            state: refund.state,
+            refund_id: refund.refund_id,
+            received_account: refund.received_account,
+            success_at: refund.success_at.map(time::rfc3339),
+            created_at: time::rfc3339(refund.created_at),
+            updated_at: time::rfc3339(refund.updated_at),
+        }
+    }
+}
+
+/// Lists the refunds of an order, by number.
+#[utoipa::path(get, operation_id = "list_refunds", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), PageQuery),
+    responses((status = 200, description = "Done", body = Page<RefundView>), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(in crate::http::admin) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<RefundView>>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let order = super::find(&state, &app, &merchant, &out_trade_no).await?;
+    let mut refunds = state.store.refunds().of_order(&order).await?;
+    refunds.sort_by(|a, b| a.out_refund_no.cmp(&b.out_refund_no));
+    Ok(Json(page.of(refunds, |refund| &refund.out_refund_no).map(RefundView::from)))
+}
+
+/// Gives money back. The same number with the same content is the same refund.
+#[utoipa::path(post, operation_id = "create_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = NewRefund,
+    responses((status = 200, description = "WeChat has taken it", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "There is another refund of that number", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer: use the same number again", body = Problem)))]
+pub(in crate::http::admin) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+    Body(new): Body<NewRefund>,
+) -> Result<Json<RefundView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    let number = new.out_refund_no.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+    Ok(Json(state.pay.refund(&shop, &order, &number, new.refund_fee, new.reason).await?.into()))
+}

@@ -1,0 +1,67 @@
+//! Orders between here and WeChat Pay: telling it of them, asking, closing, giving money back, and what it tells.
+//!
+//! Whatever WeChat says goes through one function
+//! ([`transition`](crate::model::transition())), and is stored before anybody hears of it.
+
+mod error;
+mod follow;
+mod notified;
+mod orders;
+mod prepay;
+mod refunds;
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    model::{App, Merchant},
+    storage::Store,
+    upstream::Gateway,
+};
+
+pub use error::PayActionError;
+pub use notified::{Answer, Notified};
+pub use prepay::Prepaid;
+
+/// Speaks with WeChat Pay about orders. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Pay(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    gateway: Gateway,
+    clock: Clock,
+    /// Where WeChat reaches us.
+    public_url: String,
+}
+
+/// A merchant, with the app that it belongs to.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    /// The app.
+    pub app: App,
+    /// The merchant.
+    pub merchant: Merchant,
+}
+
+impl Pay {
+    /// Keeps orders in `store`, and has WeChat tell of payments below `public_url`.
+    pub fn new(store: Store, gateway: Gateway, clock: Clock, public_url: &str) -> Self {
+        Self(Arc::new(Inner { store, gateway, clock, public_url: public_url.to_owned() }))
+    }
+
+    /// The merchant of that name in an app; none when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shop(&self, app: &str, merchant: &str) -> Result<Option<Shop>, PayActionError> {
+        let found = self.0.store.merchants().find(app, merchant).await?;
+        let app = self.0.store.apps().find(app).await?;
+        Ok(app.zip(found).map(|(app, merchant)| Shop { app, merchant }))
+    }
+
+    fn notify_url(&self, shop: &Shop, kind: &str) -> String {
+        format!("{}/wechat/{}/pay/{}/{kind}/", self.0.public_url, shop.app.name, shop.merchant.name)
+    }
+}

@@ -1,0 +1,111 @@
+//! Giving money back, and asking how far that is.
+
+use weft_wechat::pay::{Fen, TradeState, v2, v3};
+
+use super::{Pay, PayActionError, Shop};
+use crate::model::{Observation, ObservationSource, Order, PayVersion, Refund, RefundState};
+use crate::storage::RefundCreation;
+use crate::upstream::PayError;
+
+impl Pay {
+    /// Gives money back. The same number with the same content is the same refund, and is sent again as long as WeChat
+    /// has not taken it: a refund whose outcome is unknown stays NEW, and the number is to be used again.
+    ///
+    /// # Errors
+    /// When the refund cannot be. When WeChat refuses it, or does not answer, the refund is there nevertheless.
+    pub async fn refund(
+        &self,
+        shop: &Shop,
+        order: &Order,
+        out_refund_no: &str,
+        refund_fee: Fen,
+        reason: Option<String>,
+    ) -> Result<Refund, PayActionError> {
+        let wanted = Refund {
+            out_refund_no: out_refund_no.to_owned(),
+            out_trade_no: order.out_trade_no.clone(),
+            refund_fee,
+            reason,
+            state: RefundState::New,
+            refund_id: None,
+            received_account: None,
+            success_at: None,
+            created_at: 0,
+            updated_at: 0,
+        };
+        let refund = match self.0.store.refunds().insert(order, &wanted).await? {
+            RefundCreation::Created(refund) | RefundCreation::Known(refund) => refund,
+            RefundCreation::Invalid(errors) => return Err(PayActionError::Invalid(errors)),
+            RefundCreation::Conflict => {
+                let detail =
+                    format!("there is another refund {out_refund_no} with another content: take another number");
+                return Err(PayActionError::Conflict(detail));
+            }
+        };
+        if refund.state != RefundState::New {
+            return Ok(refund);
+        }
+        let told = self.send_refund(shop, order, &refund).await?;
+        self.refund_told(shop, order, &told).await.map(|told| told.unwrap_or(refund))
+    }
+
+    /// Asks WeChat how far a refund is, and applies what it says.
+    ///
+    /// # Errors
+    /// When there is no answer that can be believed.
+    pub async fn query_refund(&self, shop: &Shop, order: &Order, refund: &Refund) -> Result<Refund, PayActionError> {
+        let out_refund_no = refund.out_refund_no.clone();
+        let (gateway, party) = (&self.0.gateway, &order.party);
+        let told = match shop.merchant.api_version {
+            PayVersion::V2 => gateway.v2(&shop.merchant, party, &v2::refundquery::RefundQuery { out_refund_no }).await,
+            PayVersion::V3 => gateway.v3(&shop.merchant, party, &v3::refunds::Query { out_refund_no }).await,
+        };
+        let told = self.refund_told(shop, order, &told?).await?;
+        Ok(told.unwrap_or_else(|| refund.clone()))
+    }
+
+    /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours. When nobody
+    /// has told of the payment, WeChat is asked for it.
+    pub(super) async fn refund_told(
+        &self,
+        shop: &Shop,
+        order: &Order,
+        told: &weft_wechat::pay::Refund,
+    ) -> Result<Option<Refund>, PayActionError> {
+        let refund = self.0.store.refunds().apply(order, told).await?;
+        if let Some(refund) = &refund
+            && refund.is_told_by(told)
+            && refund.state != RefundState::Closed
+        {
+            let now = self.0.clock.now_ms();
+            let seen = Observation::done(ObservationSource::Refund, TradeState::Refund, now, &told.out_refund_no);
+            if self.apply(order, &seen).await?.ask {
+                self.query(shop, order).await?;
+            }
+        }
+        Ok(refund)
+    }
+
+    async fn send_refund(
+        &self,
+        shop: &Shop,
+        order: &Order,
+        refund: &Refund,
+    ) -> Result<weft_wechat::pay::Refund, PayError> {
+        let Refund { out_refund_no, out_trade_no, refund_fee, reason, .. } = refund.clone();
+        let (gateway, party, total) = (&self.0.gateway, &order.party, order.terms.total_fee);
+        let notify_url = Some(self.notify_url(shop, "refund-notify"));
+        match shop.merchant.api_version {
+            PayVersion::V2 => {
+                let call =
+                    v2::refund::Refund { out_trade_no, out_refund_no, total, refund: refund_fee, reason, notify_url };
+                gateway.v2(&shop.merchant, party, &call).await
+            }
+            PayVersion::V3 => {
+                let call =
+                    v3::refunds::Create { out_trade_no, out_refund_no, total, refund: refund_fee, reason, notify_url };
+                gateway.v3(&shop.merchant, party, &call).await
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the simulated WeChat Pay knows: merchants, orders and refunds, the same for v2 and v3.
+
+use std::collections::HashMap;
+
+use weft_wechat::pay::{Fen, Party, Refund, RefundStatus, TradeState, Transaction};
+use weft_wechat::pay::{v2, v3};
+
+use super::PayCall;
+
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) accounts: HashMap<String, Account>,
+    orders: HashMap<(String, String), Order>,
+    pub(super) calls: Vec<PayCall>,
+    /// How many answers will be lost.
+    pub(super) lost: u32,
+}
+
+pub(super) enum Account {
+    V2(v2::Merchant),
+    V3 { party: Party, apiv3_key: v3::Apiv3Key, public_key: v3::PublicKey },
+}
+
+/// An order as it was told by the merchant.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub(super) party: Party,
+    pub(super) total: Fen,
+    /// What must be the same when it is told again.
+    pub(super) content: String,
+    pub(super) trade_type: &'static str,
+    pub(super) openid: Option<String>,
+    pub(super) attach: Option<String>,
+    pub(super) notify_url: String,
+    pub(super) state: TradeState,
+    pub(super) transaction_id: Option<String>,
+    pub(super) paid_at: Option<u64>,
+    pub(super) refunds: Vec<Refund>,
+}
+
+/// WeChat's no: the code as v2 and v3 write it.
+#[derive(Clone, Copy)]
+pub(super) struct No {
+    pub(super) v2: &'static str,
+    pub(super) v3: &'static str,
+    pub(super) status: u16,
+}
+
+pub(super) const NOT_FOUND: No = No { v2: "ORDERNOTEXIST", v3: "ORDER_NOT_EXIST", status: 404 };
+pub(super) const PAID: No = No { v2: "ORDERPAID", v3: "ORDER_PAID", status: 400 };
+pub(super) const CLOSED: No = No { v2: "ORDERCLOSED", v3: "ORDER_CLOSED", status: 400 };
+pub(super) const USED: No = No { v2: "OUT_TRADE_NO_USED", v3: "OUT_TRADE_NO_USED", status: 403 };
+pub(super) const NO_REFUND: No = No { v2: "REFUNDNOTEXIST", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
+
+impl Book {
+    pub(super) fn order(&mut self, mch_id: &str, out_trade_no: &str) -> Option<&mut Order> {
+        self.orders.get_mut(&(mch_id.to_owned(), out_trade_no.to_owned()))
+    }
+
+    /// Takes an order, or the same one again.
+    pub(super) fn prepay(&mut self, out_trade_no: &str, order: Order) -> Result<String, No> {
+        let key = (order.party.mch_id.clone(), out_trade_no.to_owned());
+        let content = order.content.clone();
+        let known = self.orders.entry(key).or_insert(order);
+        match known.state {
+            _ if known.content != content => Err(USED),
+            TradeState::Success | TradeState::Refund => Err(PAID),
+            TradeState::Closed | TradeState::Revoked => Err(CLOSED),
+            _ => Ok(format!("wx{out_trade_no}")),
+        }
+    }
+
+    pub(super) fn pay(&mut self, mch_id: &str, out_trade_no: &str, now: u64) -> Option<()> {
+        let number = format!("4200000000{:018}", self.orders.len() * 1_000_000 + self.calls.len());
+        let order = self.order(mch_id, out_trade_no)?;
+        if !matches!(order.state, TradeState::Notpay | TradeState::Userpaying) {
+            return None;
+        }
+        order.state = TradeState::Success;
+        order.transaction_id = Some(number);
+        order.paid_at = Some(now);
+        Some(())
+    }
+
+    pub(super) fn close(&mut self, mch_id: &str, out_trade_no: &str) -> Result<(), No> {
+        let order = self.order(mch_id, out_trade_no).ok_or(NOT_FOUND)?;
+        match order.state {
+            TradeState::Success | TradeState::Refund => Err(PAID),
+            TradeState::Closed | TradeState::Revoked => Err(CLOSED),
+            _ => {
+                order.state = TradeState::Closed;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a refund, or the same one again. It is done at once.
+    pub(super) fn refund(
+        &mut self,
+        mch_id: &str,
+        out_trade_no: &str,
+        out_refund_no: &str,
+        refund: Fen,
+        now: u64,
+    ) -> Result<Refund, No> {
+        let order = self.order(mch_id, out_trade_no).ok_or(NOT_FOUND)?;
+        if let Some(known) = order.refunds.iter().find(|known| known.out_refund_no == out_refund_no) {
+            return if known.refund == refund { Ok(known.clone()) } else { Err(INVALID) };
+        }
+        let given: u64 = order.refunds.iter().map(|refund| refund.refund.0).sum();
+        let is_paid = matches!(order.state, TradeState::Success | TradeState::Refund);
+        if !is_paid || refund.0 == 0 || given + refund.0 > order.total.0 {
+            return Err(INVALID);
+        }
+        let refund = Refund {
+            out_refund_no: out_refund_no.to_owned(),
+            refund_id: Some(format!("503{out_refund_no}")),
+            out_trade_no: Some(out_trade_no.to_owned()),
+            transaction_id: order.transaction_id.clone(),
+            status: RefundStatus::Success,
+            refund,
+            total: Some(order.total),
+            success_at: Some(now),
+            received_account: Some("支付用户零钱".to_owned()),
+        };
+        order.state = TradeState::Refund;
+        order.refunds.push(refund.clone());
+        Ok(refund)
+    }
+
+    pub(super) fn find_refund(&self, mch_id: &str, out_refund_no: &str) -> Result<Refund, No> {
+        let own = self.orders.iter().filter(|((owner, _), _)| owner == mch_id).flat_map(|(_, order)| &order.refunds);
+        own.clone().find(|refund| refund.out_refund_no == out_refund_no).cloned().ok_or(NO_REFUND)
+    }
+
+    /// What WeChat tells of an order.
+    pub(super) fn told(&mut self, mch_id: &str, out_trade_no: &str) -> Option<Transaction> {
+        let order = self.order(mch_id, out_trade_no)?.clone();
+        let is_paid = order.transaction_id.is_some();
+        Some(Transaction {
+            appid: Some(order.party.appid),
+            mch_id: order.party.mch_id,
+            sub_appid: order.party.sub_appid,
+            sub_mch_id: order.party.sub_mch_id,
+            out_trade_no: out_trade_no.to_owned(),
+            transaction_id: order.transaction_id,
+            state: order.state,
+            trade_type: is_paid.then(|| order.trade_type.to_owned()),
+            total: is_paid.then_some(order.total),
+            currency: is_paid.then(|| "CNY".to_owned()),
+            paid_at: order.paid_at,
+            openid: order.openid.filter(|_| is_paid),
+            sub_openid: None,
+            attach: order.attach,
+            other: if is_paid { vec![("bank_type".to_owned(), "OTHERS".to_owned())] } else { Vec::new() },
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a call of WeChat Pay came to nothing, in words for the person who can change it.
+
+use weft_wechat::pay::{v2, v3};
+
+use crate::model::UnusableMerchant;
+use crate::upstream::TransportError;
+
+/// Why there is no answer that can be believed.
+#[derive(Debug, thiserror::Error)]
+pub enum PayError {
+    /// The merchant lacks what the call is signed with; nothing was sent.
+    #[error(transparent)]
+    Unusable(#[from] UnusableMerchant),
+    /// The call did not get through.
+    #[error("WeChat Pay: {0}")]
+    Transport(#[from] TransportError),
+    /// WeChat says no.
+    #[error("WeChat Pay refused with {code} ({message})")]
+    Refused {
+        /// Such as `ORDERPAID` (v2) or `ORDER_PAID` (v3).
+        code: String,
+        /// WeChat's words.
+        message: String,
+        /// Whether WeChat may have done what was asked nevertheless.
+        unknown: bool,
+    },
+    /// What came back is not proven to be WeChat's, or makes no sense.
+    #[error("WeChat Pay's answer cannot be believed: {0}")]
+    Unbelieved(String),
+}
+
+impl PayError {
+    /// Whether WeChat may have done what was asked.
+    pub fn outcome_is_unknown(&self) -> bool {
+        match self {
+            Self::Unusable(_) => false,
+            Self::Transport(error) => !error.was_not_sent(),
+            Self::Refused { unknown, .. } => *unknown,
+            Self::Unbelieved(_) => true,
+        }
+    }
+
+    /// Whether WeChat said no with this code; v3 writes it with underscores, v2 without.
+    pub fn is_refused_with(&self, code: &str) -> bool {
+        matches!(self, Self::Refused { code: told, .. } if told.replace('_', "") == code.replace('_', ""))
+    }
+}
+
+impl From<v2::CallError> for PayError {
+    fn from(error: v2::CallError) -> Self {
+        match error {
+            v2::CallError::Refused(refusal) => {
+                let unknown = refusal.is_unknown();
+                Self::Refused { code: refusal.code, message: refusal.message, unknown }
+            }
+            error => Self::Unbelieved(error.to_string()),
+        }
+    }
+}
+
+impl From<v3::CallError> for PayError {
+    fn from(error: v3::CallError) -> Self {
+        match error {
+            v3::CallError::Refused(refusal) => {
+                let unknown = refusal.is_unknown();
+                let code = if refusal.code.is_empty() { refusal.status.to_string() } else { refusal.code };
+                Self::Refused { code, message: refusal.message, unknown }
+            }
+            error => Self::Unbelieved(error.to_string()),
+        }
+    }
+}
