@@ -7,8 +7,8 @@ use crate::storage::{
     to_sql,
 };
 
-/// How many users leave it at a time: other writers come through in between.
-const BATCH: i64 = 1000;
+/// How many users are written at a time: other writers come through in between.
+const BATCH: usize = 1000;
 
 impl Users<'_> {
     /// Notes that users are on the blacklist. Those who are not known are made.
@@ -17,9 +17,12 @@ impl Users<'_> {
         let sql = json_rows!(&self.0.db,
             "UPDATE users SET blacklist_run = COALESCE((SELECT run FROM user_syncs WHERE app = $1), 0), \
              updated_at = $3 FROM ", "$2" (openid TEXT), "WHERE users.app = $1 AND users.openid = r.openid");
-        let rows = of_openids(openids);
-        self.add_all(app, &rows, false).await?;
-        self.set(sql, app, &rows).await
+        for batch in openids.chunks(BATCH) {
+            let rows = of_openids(batch);
+            self.add_all(app, &rows, false).await?;
+            self.set(sql, app, &rows).await?;
+        }
+        Ok(())
     }
 
     /// Notes that users are on the blacklist no more.
@@ -43,9 +46,10 @@ impl Users<'_> {
         const SQL: &str = "UPDATE users SET blacklist_run = NULL, updated_at = $3 WHERE (app, openid) IN \
              (SELECT app, openid FROM users WHERE app = $1 AND blacklist_run < $2 LIMIT $4)";
         let now = to_sql(self.0.clock.now());
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         loop {
             let changed = in_transaction!(&self.0.db, connection => {
-                let change = sqlx::query(SQL).bind(app).bind(to_sql(run)).bind(now).bind(BATCH);
+                let change = sqlx::query(SQL).bind(app).bind(to_sql(run)).bind(now).bind(limit);
                 change.execute(&mut *connection).await?.rows_affected()
             });
             if changed == 0 {

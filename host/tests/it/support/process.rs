@@ -18,12 +18,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts, and waits until the plugins are there.
     pub(crate) fn serve(data: &Path, plugins: &Path, database_url: &str) -> Self {
+        Self::serve_with(data, plugins, &[("WEFT_DATABASE_URL", database_url)])
+    }
+
+    /// As [`serve`](Self::serve), with settings from the environment.
+    pub(crate) fn serve_with(data: &Path, plugins: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env_clear()
             .env("WEFT_DATA_DIR", data)
             .env("WEFT_PLUGINS_DIR", plugins)
-            .env("WEFT_DATABASE_URL", database_url)
+            .envs(settings.iter().copied())
             .env("WEFT_SECRET_KEY", SECRET_KEY)
             .stderr(Stdio::piped())
             .spawn()
@@ -36,6 +41,13 @@ impl Process {
         // A pipe that nobody reads would hold it up.
         std::thread::spawn(move || lines.for_each(drop));
         Self { base, child }
+    }
+
+    /// The most memory that it has had so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 
     /// Ends it without a warning.
