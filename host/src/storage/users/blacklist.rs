@@ -15,12 +15,12 @@ impl Users<'_> {
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn blacklist(&self, app: &str, openids: &[String]) -> Result<(), StoreError> {
         let sql = json_rows!(&self.0.db,
-            "UPDATE users SET blacklist_run = COALESCE((SELECT run FROM user_syncs WHERE app = $1), 0), \
-             updated_at = $3 FROM ", "$2" (openid TEXT), "WHERE users.app = $1 AND users.openid = r.openid");
+            "UPDATE users SET blacklist_run = COALESCE((SELECT run FROM user_syncs WHERE app = r.app), 0), \
+             updated_at = $2 FROM ", "$1" (app TEXT, openid TEXT), "WHERE users.app = r.app AND users.openid = r.openid");
         for batch in openids.chunks(BATCH) {
-            let rows = of_openids(batch);
+            let rows = of_openids(app, batch);
             self.add_all(app, &rows, false).await?;
-            self.set(sql, app, &rows).await?;
+            self.set(sql, &rows).await?;
         }
         Ok(())
     }
@@ -28,15 +28,15 @@ impl Users<'_> {
     /// Notes that users are on the blacklist no more.
     pub async fn unblacklist(&self, app: &str, openids: &[String]) -> Result<(), StoreError> {
         let sql = json_rows!(&self.0.db,
-            "UPDATE users SET blacklist_run = NULL, updated_at = $3 FROM ", "$2" (openid TEXT),
-            "WHERE users.app = $1 AND users.openid = r.openid");
-        self.set(sql, app, &of_openids(openids)).await
+            "UPDATE users SET blacklist_run = NULL, updated_at = $2 FROM ", "$1" (app TEXT, openid TEXT),
+            "WHERE users.app = r.app AND users.openid = r.openid");
+        self.set(sql, &of_openids(app, openids)).await
     }
 
-    async fn set(&self, sql: &'static str, app: &str, rows: &str) -> Result<(), StoreError> {
+    async fn set(&self, sql: &'static str, rows: &str) -> Result<(), StoreError> {
         let now = to_sql(self.0.clock.now());
         in_transaction!(&self.0.db, connection => {
-            sqlx::query(sql).bind(app).bind(rows).bind(now).execute(&mut *connection).await?;
+            sqlx::query(sql).bind(rows).bind(now).execute(&mut *connection).await?;
         });
         Ok(())
     }

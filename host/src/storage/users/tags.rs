@@ -20,7 +20,7 @@ impl Users<'_> {
             "$2" (openid TEXT),
             "WHERE true ORDER BY r.openid ON CONFLICT (app, tag_id, openid) DO UPDATE SET sync_run = excluded.sync_run");
         for batch in openids.chunks(BATCH) {
-            let rows = of_openids(batch);
+            let rows = of_openids(app, batch);
             self.add_all(app, &rows, true).await?;
             in_transaction!(&self.0.db, connection => {
                 sqlx::query(sql).bind(app).bind(&rows).bind(i64::from(tag_id)).execute(&mut *connection).await?;
@@ -35,7 +35,7 @@ impl Users<'_> {
             "DELETE FROM user_tags WHERE app = $1 AND tag_id = $3 AND openid IN (SELECT r.openid FROM ",
             "$2" (openid TEXT), ")");
         in_transaction!(&self.0.db, connection => {
-            let untag = sqlx::query(sql).bind(app).bind(of_openids(openids)).bind(i64::from(tag_id));
+            let untag = sqlx::query(sql).bind(app).bind(of_openids(app, openids)).bind(i64::from(tag_id));
             untag.execute(&mut *connection).await?;
         });
         Ok(())

@@ -35,7 +35,7 @@ impl BlacklistSync {
             Some(walk) => walk,
             None => Walk::begin(users, &app, String::new()).await?,
         };
-        walk.to_end(users, &app, job, List::Blacklist, false).await?;
+        walk.go_through(users, &app, job, List::Blacklist, false).await?;
         users.store.users().unblacklist_before(&app.name, walk.run).await?;
         Ok(json!({"listed": walk.done}))
     }

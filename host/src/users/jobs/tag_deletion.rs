@@ -42,9 +42,8 @@ impl TagDeletion {
         let mut done: u64 = job.checkpoint().unwrap_or_default();
         loop {
             match users.delete_tag(&app, tag_id).await {
-                Ok(()) => return Ok(json!({"untagged": done})),
-                // Somebody else has deleted it.
-                Err(UserError::UnknownTag(_)) => return Ok(json!({"untagged": done})),
+                // Somebody else may have deleted it.
+                Ok(()) | Err(UserError::UnknownTag(_)) => return Ok(json!({"untagged": done})),
                 Err(UserError::TooManyUsers) => {}
                 Err(error) => return Err(error.into()),
             }

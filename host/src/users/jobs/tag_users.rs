@@ -47,7 +47,7 @@ impl TagUserSync {
             Some(walk) => walk,
             None => Walk::begin(users, &app, String::new()).await?,
         };
-        walk.to_end(users, &app, job, List::WithTag(tag_id), details).await?;
+        walk.go_through(users, &app, job, List::WithTag(tag_id), details).await?;
         users.store.users().untag_all(&app.name, tag_id, Some(walk.run)).await?;
         Ok(json!({"listed": walk.done}))
     }

@@ -67,17 +67,15 @@ impl UserSync {
         let users = &self.0;
         let UserSyncInput { mode, details } = job.input()?;
         let app = job.app().await?;
+        let behind = match mode {
+            UserSyncMode::Incremental => users.store.users().last_synced(&app.name).await?,
+            UserSyncMode::Full => String::new(),
+        };
         let mut walk = match job.checkpoint() {
             Some(walk) => walk,
-            None => {
-                let behind = match mode {
-                    UserSyncMode::Incremental => users.store.users().last_synced(&app.name).await?,
-                    UserSyncMode::Full => String::new(),
-                };
-                Walk::begin(users, &app, behind).await?
-            }
+            None => Walk::begin(users, &app, behind).await?,
         };
-        walk.to_end(users, &app, job, List::Followers, details).await?;
+        walk.go_through(users, &app, job, List::Followers, details).await?;
         let unfollowed = match mode {
             UserSyncMode::Incremental => 0,
             UserSyncMode::Full => users.store.users().unfollow_unseen(&app.name, walk.run, walk.began_at).await?,

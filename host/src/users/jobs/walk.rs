@@ -63,7 +63,7 @@ impl Walk {
     }
 
     /// Goes to the end of the list, and writes down who is on it; with `details` WeChat is asked about each of them.
-    pub(super) async fn to_end(
+    pub(super) async fn go_through(
         &mut self,
         users: &Users,
         app: &App,
@@ -84,14 +84,14 @@ impl Walk {
                 }
                 page => page?,
             };
-            let Some(last) = data.openid.last().cloned() else {
+            let Some(end) = data.openid.last().cloned() else {
                 return if total > 0 && self.done == 0 && !self.is_part {
                     Err(JobError::later(format!("WeChat says that there are {total} users, and lists none of them")))
                 } else {
                     Ok(())
                 };
             };
-            if last == self.behind {
+            if end == self.behind {
                 return Err(JobError::failed("WeChat lists the same users again and again"));
             }
             let total = (total > 0 && !self.is_part).then_some(total);
@@ -100,7 +100,7 @@ impl Walk {
             if details {
                 self.details(users, app, job, &openids, total).await?;
             }
-            (self.behind, self.done) = (last, self.done + openids.len() as u64);
+            (self.behind, self.done) = (end, self.done + openids.len() as u64);
             self.detailed.clear();
             job.save(self, self.done, total).await?;
         }

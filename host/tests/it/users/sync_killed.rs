@@ -25,6 +25,9 @@ const VARIABLE: &str = "WEFT_TEST_SYNC_USERS";
 const KILLS: usize = 3;
 const LEFT_BEFORE: u64 = 1000;
 
+/// How much more memory than at the first kill there may be later, in KiB.
+const GROWTH: u64 = 32 << 10;
+
 fn users() -> u64 {
     std::env::var(VARIABLE).map_or(USERS, |users| users.parse().unwrap())
 }
@@ -134,6 +137,7 @@ async fn a_sync_that_is_killed_three_times_ends_with_exactly_those_who_follow() 
     let (missing, wrong) = (at_wechat.difference(&stored).count(), stored.difference(&at_wechat).count());
     assert_eq!((stored.len() as u64, missing, wrong, bare), (users + 27, 0, 0, 0));
     assert!(seen.len() > 20, "progress is seen rising: {seen:?}");
+    assert!(peaks.iter().max() < Some(&(peaks[0] + GROWTH)), "memory grows with the users: {peaks:?}");
     say(users, took, &kills, &peaks);
 }
 
