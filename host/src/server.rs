@@ -97,7 +97,8 @@ impl Server {
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
+        let mut works = users.works();
+        works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());

@@ -17,17 +17,18 @@ impl Users {
             async move {
                 let app = users.store.apps().find(&app).await.map_err(|error| FetchError::Failed(error.to_string()))?;
                 let Some(app) = app else { return Ok(Vec::new()) };
-                users.ask_about(&app, &openids).await
+                Ok(users.ask_about(&app, &openids).await?)
             }
         })
         .await;
     }
 
-    /// What WeChat tells of users, 100 at most.
-    pub(super) async fn ask_about(&self, app: &App, openids: &[String]) -> Result<Vec<Profile>, FetchError> {
-        let openids = openids.iter().map(String::as_str).collect();
-        let answer = self.wechat.call(app, &UserInfoBatchget { openids }).await?;
-        let profiles: Vec<_> = answer.user_info_list.into_iter().map(profile).collect();
+    /// What WeChat tells of users, 100 at most, and of nobody else.
+    pub(super) async fn ask_about(&self, app: &App, openids: &[String]) -> Result<Vec<Profile>, CallError> {
+        let asked = openids.iter().map(String::as_str).collect();
+        let answer = self.wechat.call(app, &UserInfoBatchget { openids: asked }).await?;
+        let mut profiles: Vec<_> = answer.user_info_list.into_iter().map(profile).collect();
+        profiles.retain(|profile| openids.contains(&profile.openid));
         self.learn_tags(app, &profiles).await;
         Ok(profiles)
     }

@@ -6,6 +6,7 @@ mod bulk;
 mod changes;
 mod error;
 mod halves;
+pub mod jobs;
 mod profiles;
 mod tags;
 

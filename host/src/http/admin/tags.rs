@@ -1,13 +1,22 @@
 //! `/apps/{app}/tags`: the tags that an account gives its users.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    jobs::StartedView,
     page::{Page, PageQuery},
-    users::find,
+    users::{
+        find,
+        sync::{Asked, start},
+    },
 };
 use crate::{
     http::{
@@ -16,7 +25,10 @@ use crate::{
     },
     model::{Tag, is_system_tag},
     time,
-    users::TagSync,
+    users::{
+        TagSync, UserError,
+        jobs::{TAG_DELETION, TAG_USER_SYNC, TagDeletionInput, TagUserSyncInput},
+    },
 };
 
 /// What callers need a permission for who see and change tags.
@@ -139,19 +151,29 @@ pub(super) async fn patch(
     Ok(Json(state.users.rename_tag(&app, id, &fields.name).await?.into()))
 }
 
-/// Deletes a tag, at WeChat first, and takes it off its users.
+/// Deletes a tag, at WeChat first, and takes it off its users. WeChat wants it to be taken off one after the other first
+/// when they are more than 100 000: that is a job.
 #[utoipa::path(delete, operation_id = "delete_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is no such tag", body = Problem),
-        (status = 422, description = "It is WeChat's own, or has too many users", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), (status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is no such tag", body = Problem),
+        (status = 422, description = "It is WeChat's own", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path((app, id)): Path<(String, u32)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    state.users.delete_tag(&app, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    match state.users.delete_tag(&app, id).await {
+        Err(UserError::TooManyUsers) => {
+            let input = serde_json::to_value(TagDeletionInput { tag_id: id }).unwrap_or_default();
+            let asked = Asked { kind: TAG_DELETION, key: id.to_string(), permission: PERMISSION, input };
+            Ok(start(&state, &caller, &app, asked).await?.into_response())
+        }
+        deleted => {
+            deleted?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+    }
 }
 
 /// Takes all tags over from WeChat.
@@ -168,4 +190,31 @@ pub(super) async fn sync(
     let TagSync { tags, dropped } = state.users.sync_tags(&app).await?;
     let dropped = dropped.into_iter().map(|tag| DroppedTagView { id: tag.id, name: tag.name }).collect();
     Ok(Json(TagSyncView { tags: tags.into_iter().map(TagView::from).collect(), dropped }))
+}
+
+/// What to take over with the users of a tag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagUserSync {
+    /// Whether WeChat is asked about each of them, too; it is not without.
+    #[serde(default)]
+    details: bool,
+}
+
+/// Takes over from WeChat who has a tag.
+#[utoipa::path(post, operation_id = "sync_tag_users", path = "/apps/{app}/tags/{tag}/sync", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)), request_body = TagUserSync,
+    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is no such tag", body = Problem),
+        (status = 422, description = "The account has no tags", body = Problem)))]
+pub(super) async fn sync_users(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, id)): Path<(String, u32)>,
+    Body(body): Body<TagUserSync>,
+) -> Result<StartedView, Problem> {
+    caller.require(Some(&app), SYNC)?;
+    let app = find(&state, &app).await?;
+    state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?;
+    let input = TagUserSyncInput { tag_id: id, details: body.details };
+    let input = serde_json::to_value(input).unwrap_or_default();
+    start(&state, &caller, &app, Asked { kind: TAG_USER_SYNC, key: id.to_string(), permission: SYNC, input }).await
 }

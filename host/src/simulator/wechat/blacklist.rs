@@ -9,7 +9,7 @@ use weft_wechat::api::tags::members::batchblacklist::MAX_USERS;
 
 use super::{
     Wechat,
-    account::{Account, Answered, done},
+    account::{Account, Answered, Reply, done},
     asked::Asked,
     tags::followers,
     users::page,
@@ -23,20 +23,19 @@ impl Wechat {
 
     /// Puts somebody on the blacklist in WeChat's console, or takes them off it.
     pub fn set_blacklisted(&self, appid: &str, openid: &str, blacklisted: bool) {
-        self.with(appid, |account, _| match blacklisted {
-            true => account.blacklist.insert(openid.to_owned()),
-            false => account.blacklist.remove(openid),
+        self.with(appid, |account, _| {
+            if blacklisted { account.blacklist.insert(openid.to_owned()) } else { account.blacklist.remove(openid) }
         });
     }
 }
 
-pub(super) fn get(account: &mut Account, asked: &Asked, _: u64) -> Answered {
+pub(super) fn get(account: &Account, asked: &Asked) -> Reply {
     let begin = match asked.text("begin_openid") {
         "" => Unbounded,
         openid => Excluded(openid),
     };
     let behind = account.blacklist.range::<str, _>((begin, Unbounded));
-    Ok(page(account.blacklist.len(), behind.map(String::as_str)))
+    page(account.blacklist.len(), behind.map(String::as_str))
 }
 
 pub(super) fn add(account: &mut Account, asked: &Asked, _: u64) -> Answered {

@@ -35,7 +35,7 @@ impl Default for Tags {
 impl Tags {
     /// An id that no tag has, perhaps that of one that is gone.
     fn add(&mut self, name: &str) -> u32 {
-        let id = (FIRST..).find(|id| !self.0.contains_key(id)).unwrap_or_default();
+        let id = (FIRST..u32::MAX).find(|id| !self.0.contains_key(id)).unwrap_or_default();
         self.0.insert(id, name.to_owned());
         id
     }
@@ -99,9 +99,9 @@ impl Wechat {
     }
 }
 
-pub(super) fn get(account: &mut Account, _: &Asked, _: u64) -> Answered {
+pub(super) fn get(account: &Account) -> Reply {
     let tag = |(id, name): (&u32, &String)| json!({"id": id, "name": name, "count": account.with_tag(*id).count()});
-    Ok(Reply::Json(json!({"tags": account.tags.0.iter().map(tag).collect::<Vec<_>>()})))
+    Reply::Json(json!({"tags": account.tags.0.iter().map(tag).collect::<Vec<_>>()}))
 }
 
 pub(super) fn create(account: &mut Account, asked: &Asked, _: u64) -> Answered {

@@ -11,6 +11,8 @@ use super::{
     asked::Asked,
 };
 
+const DAY: u64 = 24 * 3600;
+
 /// The users of an account.
 #[derive(Default)]
 pub(super) struct Users {
@@ -88,11 +90,12 @@ impl Wechat {
         self.with(appid, |account, now| account.follow(openid, now));
     }
 
-    /// Many users follow the account, one after the other; their openids are made from their numbers ([`openid`]).
+    /// Many users follow the account, one after the other, since a day; their openids are made from their numbers
+    /// ([`openid`]).
     pub fn follow_many(&self, appid: &str, numbers: impl IntoIterator<Item = u64>) {
         self.with(appid, |account, now| {
             for number in numbers {
-                account.follow(&openid(number), now);
+                account.follow(&openid(number), now.saturating_sub(DAY));
             }
         });
     }

@@ -59,47 +59,49 @@ impl Users<'_> {
              nickname = COALESCE(r.nickname, users.nickname), avatar_url = COALESCE(r.avatar_url, users.avatar_url), \
              language = COALESCE(r.language, users.language), remark = COALESCE(r.remark, users.remark), \
              subscribe_scene = COALESCE(r.subscribe_scene, users.subscribe_scene), \
-             qr_scene = COALESCE(r.qr_scene, users.qr_scene), profile_fetched_at = $3, profile_due_at = NULL, \
-             profile_attempts = 0, updated_at = $3 FROM ",
-            "$2" (openid TEXT, unionid TEXT, nickname TEXT, avatar_url TEXT, language TEXT, remark TEXT,
+             qr_scene = COALESCE(r.qr_scene, users.qr_scene), profile_fetched_at = $2, profile_due_at = NULL, \
+             profile_attempts = 0, updated_at = $2 FROM ",
+            "$1" (app TEXT, openid TEXT, unionid TEXT, nickname TEXT, avatar_url TEXT, language TEXT, remark TEXT,
                 subscribe_scene TEXT, qr_scene TEXT),
-            "WHERE users.app = $1 AND users.openid = r.openid");
+            "WHERE users.app = r.app AND users.openid = r.openid");
         let follows = json_rows!(db,
             "UPDATE users SET subscribed = TRUE, subscribed_at = r.subscribed_at, \
              first_subscribed_at = COALESCE(users.first_subscribed_at, r.subscribed_at) FROM ",
-            "$2" (openid TEXT, subscribed BOOLEAN, subscribed_at BIGINT),
-            "WHERE users.app = $1 AND users.openid = r.openid AND r.subscribed \
+            "$1" (app TEXT, openid TEXT, subscribed BOOLEAN, subscribed_at BIGINT),
+            "WHERE users.app = r.app AND users.openid = r.openid AND r.subscribed \
              AND (users.subscribed_at IS NULL OR users.subscribed_at <= r.subscribed_at) \
              AND (users.unsubscribed_at IS NULL OR users.unsubscribed_at < r.subscribed_at)");
         let follows_not = json_rows!(db,
-            "UPDATE users SET subscribed = FALSE FROM ", "$2" (openid TEXT, subscribed BOOLEAN),
-            "WHERE users.app = $1 AND users.openid = r.openid AND NOT r.subscribed \
-             AND (users.subscribed_at IS NULL OR users.subscribed_at < $3)");
+            "UPDATE users SET subscribed = FALSE FROM ", "$1" (app TEXT, openid TEXT, subscribed BOOLEAN),
+            "WHERE users.app = r.app AND users.openid = r.openid AND NOT r.subscribed \
+             AND (users.subscribed_at IS NULL OR users.subscribed_at < $2)");
         let untag = json_rows!(db,
-            "DELETE FROM user_tags WHERE app = $1 AND openid IN (SELECT r.openid FROM ",
-            "$2" (openid TEXT, tagged BOOLEAN), "WHERE r.tagged)");
+            "DELETE FROM user_tags WHERE (app, openid) IN (SELECT r.app, r.openid FROM ",
+            "$1" (app TEXT, openid TEXT, tagged BOOLEAN), "WHERE r.tagged)");
         let tag = json_rows!(db,
             "INSERT INTO user_tags (app, tag_id, openid, sync_run) SELECT users.app, r.tag_id, users.openid, \
-             COALESCE((SELECT run FROM user_syncs WHERE app = $1), 0) FROM users JOIN ",
-            "$2" (openid TEXT, tag_id BIGINT), "ON users.app = $1 AND users.openid = r.openid WHERE true");
+             COALESCE((SELECT run FROM user_syncs WHERE app = r.app), 0) FROM users JOIN ",
+            "$1" (app TEXT, openid TEXT, tag_id BIGINT), "ON users.app = r.app AND users.openid = r.openid WHERE true");
         let now = to_sql(self.0.clock.now());
         let recent = to_sql(asked_at.saturating_sub(RECENT));
-        let rows = Value::from_iter(profiles.iter().map(row)).to_string();
+        let rows = profiles.iter().map(|profile| row(app, profile)).collect::<Value>().to_string();
         let tags: BTreeSet<_> = profiles.iter().flat_map(tags).collect();
-        let tags = Value::from_iter(tags.into_iter().map(|(openid, id)| json!({"openid": openid, "tag_id": id})));
+        let tags = tags.into_iter().map(|(openid, id)| json!({"app": app, "openid": openid, "tag_id": id}));
+        let tags = tags.collect::<Value>().to_string();
         in_transaction!(db, connection => {
-            sqlx::query(know).bind(app).bind(&rows).bind(now).execute(&mut *connection).await?;
-            sqlx::query(follows).bind(app).bind(&rows).execute(&mut *connection).await?;
-            sqlx::query(follows_not).bind(app).bind(&rows).bind(recent).execute(&mut *connection).await?;
-            sqlx::query(untag).bind(app).bind(&rows).execute(&mut *connection).await?;
-            sqlx::query(tag).bind(app).bind(tags.to_string()).execute(&mut *connection).await?;
+            sqlx::query(know).bind(&rows).bind(now).execute(&mut *connection).await?;
+            sqlx::query(follows).bind(&rows).execute(&mut *connection).await?;
+            sqlx::query(follows_not).bind(&rows).bind(recent).execute(&mut *connection).await?;
+            sqlx::query(untag).bind(&rows).execute(&mut *connection).await?;
+            sqlx::query(tag).bind(&tags).execute(&mut *connection).await?;
         });
         Ok(())
     }
 }
 
-fn row(profile: &Profile) -> Value {
+fn row(app: &str, profile: &Profile) -> Value {
     json!({
+        "app": app,
         "openid": storable(&profile.openid),
         "unionid": told(profile.unionid.as_deref()),
         "subscribed": profile.subscribed,

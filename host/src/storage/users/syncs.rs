@@ -58,7 +58,7 @@ impl Users<'_> {
             in_transaction!(&self.0.db, connection => {
                 sqlx::query(sql)
                     .bind(app)
-                    .bind(of_openids(batch))
+                    .bind(of_openids(app, batch))
                     .bind(to_sql(run))
                     .bind(recent)
                     .bind(now)

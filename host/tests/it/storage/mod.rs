@@ -20,6 +20,7 @@ mod orders;
 mod plugin_kv;
 mod sends;
 mod synced_media;
+mod tags;
 mod tokens;
 mod users;
 

@@ -43,6 +43,13 @@ impl Process {
         Self { base, child }
     }
 
+    /// The most memory that it has had so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
     /// Ends it without a warning.
     pub(crate) fn kill(mut self) {
         self.end();

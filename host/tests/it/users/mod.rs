@@ -1,5 +1,13 @@
 //! Users: noted as their messages come, looked up in the background, and shown to operators.
 
+mod bulk;
+mod changes;
+mod events;
+mod search;
+mod sync;
+mod sync_killed;
+mod tags;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -18,13 +26,42 @@ use weft::{
 use weft_wechat::message::Message;
 
 use crate::support::{
-    TestApp,
+    Inbox, TestApp,
     database::{START, TestDatabase, on_every_database, on_sqlite},
+    until,
 };
 
 const FIRST: UserNote = UserNote { new: true, first_subscribe: true };
 const NEW: UserNote = UserNote { new: true, first_subscribe: false };
 const NOTHING: UserNote = UserNote { new: false, first_subscribe: false };
+
+const APPID: &str = "wxshop";
+
+/// A server with an app, and the WeChat that it calls.
+async fn inbox() -> Inbox {
+    let inbox = Inbox::start_with(|_| ()).await;
+    inbox.account("shop", json!({})).await;
+    inbox
+}
+
+/// Calls the API of the app and expects a status.
+async fn call(inbox: &Inbox, method: Method, path: &str, body: Option<Value>, expected: u16) -> Value {
+    let path = format!("/apps/shop{path}");
+    let (status, answer) = inbox.app.api(method.clone(), &path, body.clone()).await;
+    assert_eq!(status, expected, "{method} {path} {body:?}: {answer}");
+    answer
+}
+
+/// What came of a job, when it is over.
+async fn outcome(app: &TestApp, started: &Value) -> Value {
+    let path = format!("/jobs/{}", started["id"].as_str().unwrap());
+    until("the job is over", async || {
+        let (_, job) = app.api(Method::GET, &path, None).await;
+        let is_over = ["done", "failed", "cancelled"].contains(&job["state"].as_str().unwrap());
+        is_over.then_some(job)
+    })
+    .await
+}
 
 fn message(openid: &str, at: u64, content: &str) -> Message {
     Message::parse(&format!(

@@ -2,18 +2,29 @@
 
 use std::collections::HashSet;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{PERMISSION, find};
+use super::{
+    PERMISSION, find,
+    sync::{self, Asked},
+};
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, jobs::StartedView},
         error::{Body, Path, Problem},
     },
-    users::{BulkChange, RefusedUser},
+    users::{
+        BulkChange, RefusedUser,
+        jobs::{BULK, BulkInput},
+    },
 };
 
 /// How many users are changed while the caller waits.
@@ -60,53 +71,53 @@ impl From<RefusedUser> for RefusedUserView {
 
 /// Gives users a tag.
 #[utoipa::path(post, operation_id = "tag_users", path = "/apps/{app}/users/tag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
-    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
         (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
 pub(in crate::http::admin) async fn tag(
     State(state): State<AppState>,
     caller: Caller,
     Path(app): Path<String>,
     Body(users): Body<TaggedUsers>,
-) -> Result<Json<BulkView>, Problem> {
+) -> Result<Response, Problem> {
     change(&state, &caller, &app, BulkChange::Tag { tag_id: users.tag_id }, users.openids).await
 }
 
 /// Takes a tag off users.
 #[utoipa::path(post, operation_id = "untag_users", path = "/apps/{app}/users/untag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
-    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
         (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
 pub(in crate::http::admin) async fn untag(
     State(state): State<AppState>,
     caller: Caller,
     Path(app): Path<String>,
     Body(users): Body<TaggedUsers>,
-) -> Result<Json<BulkView>, Problem> {
+) -> Result<Response, Problem> {
     change(&state, &caller, &app, BulkChange::Untag { tag_id: users.tag_id }, users.openids).await
 }
 
 /// Puts users on the blacklist: what they send reaches nobody.
 #[utoipa::path(post, operation_id = "blacklist_users", path = "/apps/{app}/users/blacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
-    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
         (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
 pub(in crate::http::admin) async fn blacklist(
     State(state): State<AppState>,
     caller: Caller,
     Path(app): Path<String>,
     Body(users): Body<ListedUsers>,
-) -> Result<Json<BulkView>, Problem> {
+) -> Result<Response, Problem> {
     change(&state, &caller, &app, BulkChange::Blacklist, users.openids).await
 }
 
 /// Takes users off the blacklist.
 #[utoipa::path(post, operation_id = "unblacklist_users", path = "/apps/{app}/users/unblacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
-    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 404, description = "There is no such app or tag", body = Problem),
+    responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
         (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
 pub(in crate::http::admin) async fn unblacklist(
     State(state): State<AppState>,
     caller: Caller,
     Path(app): Path<String>,
     Body(users): Body<ListedUsers>,
-) -> Result<Json<BulkView>, Problem> {
+) -> Result<Response, Problem> {
     change(&state, &caller, &app, BulkChange::Unblacklist, users.openids).await
 }
 
@@ -116,15 +127,19 @@ async fn change(
     app: &str,
     change: BulkChange,
     mut openids: Vec<String>,
-) -> Result<Json<BulkView>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Some(app), PERMISSION)?;
     let app = find(state, app).await?;
     let mut seen = HashSet::new();
     openids.retain(|openid| seen.insert(openid.clone()));
     if openids.len() > MOST {
-        return Err(Problem::invalid(vec![("openids".to_owned(), format!("at most {MOST} users at once"))]));
+        state.users.check_many(&app, change, &openids).await?;
+        let input = serde_json::to_value(BulkInput { change, openids }).unwrap_or_default();
+        let key = hex::encode(Sha256::digest(input.to_string()));
+        let (kind, permission) = (BULK, PERMISSION);
+        return Ok(sync::start(state, caller, &app, Asked { kind, key, permission, input }).await?.into_response());
     }
     let outcome = state.users.change_many(&app, change, &openids).await?;
     let failed = outcome.failed.into_iter().map(RefusedUserView::from).collect();
-    Ok(Json(BulkView { done: outcome.done, failed }))
+    Ok(Json(BulkView { done: outcome.done, failed }).into_response())
 }

@@ -1,6 +1,7 @@
 //! `/apps/{app}/users`: who follows an app or wrote to it.
 
 pub(super) mod bulk;
+pub(super) mod sync;
 pub(super) mod tags;
 mod view;
 

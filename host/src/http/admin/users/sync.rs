@@ -1,0 +1,69 @@
+//! `/apps/{app}/users/sync` and `…/blacklist/sync`: taking users over from WeChat, as jobs.
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::{SYNC, find};
+use crate::{
+    http::{
+        AppState,
+        admin::{auth::Caller, jobs::StartedView},
+        error::{Body, Path, Problem},
+    },
+    model::{Ability, App, NewJob},
+    upstream::CallError,
+    users::jobs::{BLACKLIST_SYNC, USER_SYNC, UserSyncInput},
+};
+
+/// A job that a caller asks for.
+pub(in crate::http::admin) struct Asked {
+    pub(in crate::http::admin) kind: &'static str,
+    pub(in crate::http::admin) key: String,
+    pub(in crate::http::admin) permission: &'static str,
+    pub(in crate::http::admin) input: Value,
+}
+
+/// Starts a job for an app that may manage users, or answers the one that is there.
+pub(in crate::http::admin) async fn start(
+    state: &AppState,
+    caller: &Caller,
+    app: &App,
+    asked: Asked,
+) -> Result<StartedView, Problem> {
+    app.may(Ability::Users).map_err(CallError::from)?;
+    let Asked { kind, key, permission, input } = asked;
+    let created_by = caller.name().to_owned();
+    let new = NewJob { app: app.name.clone(), kind, key, permission, created_by, input };
+    Ok(StartedView::new(state, state.jobs.start(&new).await?))
+}
+
+/// Takes followers over from WeChat: those who came since the last time, or all of them. It goes on after a crash.
+#[utoipa::path(post, operation_id = "sync_users", path = "/apps/{app}/users/sync", tag = "users", params(("app" = String, Path)), request_body = UserSyncInput,
+    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 422, description = "The account has no users that WeChat tells of", body = Problem)))]
+pub(in crate::http::admin) async fn users(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+    Body(input): Body<UserSyncInput>,
+) -> Result<StartedView, Problem> {
+    caller.require(Some(&app), SYNC)?;
+    let app = find(&state, &app).await?;
+    let input = serde_json::to_value(input).unwrap_or_default();
+    start(&state, &caller, &app, Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input }).await
+}
+
+/// Takes over from WeChat who is on the blacklist.
+#[utoipa::path(post, operation_id = "sync_blacklist", path = "/apps/{app}/users/blacklist/sync", tag = "users", params(("app" = String, Path)),
+    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 422, description = "The account has no users that WeChat tells of", body = Problem)))]
+pub(in crate::http::admin) async fn blacklist(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(app): Path<String>,
+) -> Result<StartedView, Problem> {
+    caller.require(Some(&app), SYNC)?;
+    let app = find(&state, &app).await?;
+    let asked = Asked { kind: BLACKLIST_SYNC, key: String::new(), permission: SYNC, input: json!({}) };
+    start(&state, &caller, &app, asked).await
+}
