@@ -3,3 +3,5 @@
 mod calls;
 mod grants;
 mod shop;
+mod wechat;
+mod wechat_api;
