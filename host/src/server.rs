@@ -51,14 +51,6 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store,
     Ok((store, key))
 }
 
-/// What plugins' calls of the host are answered with.
-///
-/// # Errors
-/// When the system has no TLS roots.
-pub fn plugin_services(store: Store) -> anyhow::Result<Services> {
-    Ok(Services { store, outbound: Outbound::new().context("requests of plugins")? })
-}
-
 impl Server {
     /// Prepares everything that can be wrong before anything answers.
     ///
@@ -79,16 +71,21 @@ impl Server {
             cache_key: key.derive("plugin-cache"),
             limits: Limits::from(&config.plugins),
         };
-        let services = plugin_services(store.clone())?;
+        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+        let services = Services {
+            store: store.clone(),
+            outbound: Outbound::new().context("requests of plugins")?,
+            wechat: wechat.clone(),
+            users: users.clone(),
+        };
         let plugins = Plugins::new(settings, services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
-        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
-        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());

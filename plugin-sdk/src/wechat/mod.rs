@@ -35,6 +35,11 @@ pub mod tags;
 pub mod user;
 pub mod wxacode;
 
+/// Its example has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/wechat-api.md")]
+struct Table;
+
 impl Response {
     /// The body read as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
