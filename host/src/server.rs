@@ -55,14 +55,6 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store,
     Ok((store, key))
 }
 
-/// What plugins' calls of the host are answered with.
-///
-/// # Errors
-/// When the system has no TLS roots.
-pub fn plugin_services(store: Store) -> anyhow::Result<Services> {
-    Ok(Services { store, outbound: Outbound::new().context("requests of plugins")? })
-}
-
 impl Server {
     /// Prepares everything that can be wrong before anything answers.
     ///
@@ -83,7 +75,14 @@ impl Server {
             cache_key: key.derive("plugin-cache"),
             limits: Limits::from(&config.plugins),
         };
-        let services = plugin_services(store.clone())?;
+        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+        let services = Services {
+            store: store.clone(),
+            outbound: Outbound::new().context("requests of plugins")?,
+            wechat: wechat.clone(),
+            users: users.clone(),
+        };
         let plugins = Plugins::new(settings, services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
@@ -92,11 +91,8 @@ impl Server {
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
         let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
-        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
-        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-        let audit_log = AuditLog::new(store.clone(), clock.clone());
         let mut works = users.works();
         works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
         let jobs = Jobs::new(store.clone(), clock.clone(), works);

@@ -42,6 +42,14 @@ impl Error {
     pub fn other(error: impl fmt::Display) -> Self {
         Self::Other(error.to_string())
     }
+
+    /// What WeChat answered, when it was WeChat who said no.
+    pub fn errcode(&self) -> Option<i64> {
+        match self {
+            Self::Wechat(error) => Some(error.errcode),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Error {

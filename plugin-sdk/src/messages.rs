@@ -16,8 +16,8 @@ pub fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
     imports::messages::send_template(message)
 }
 
-/// Sends a subscription message: `/cgi-bin/message/subscribe/bizsend`, or `…/send` for mini
-/// programs.
+/// Sends a subscription message: `/cgi-bin/message/subscribe/bizsend`, and
+/// `/cgi-bin/message/subscribe/send` for mini programs.
 pub fn send_subscribe(message: &SubscribeMessage) -> Result<(), Error> {
     imports::messages::send_subscribe(message)
 }

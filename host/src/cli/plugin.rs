@@ -14,10 +14,12 @@ use crate::{
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
-    plugins::{Limits, Plugin, Plugins, Settings, Watcher, build},
+    plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher, build},
     secret::SecretKey,
     server,
     storage::Store,
+    upstream::{Outbound, Wechat},
+    users::Users,
 };
 
 #[derive(Debug, Subcommand)]
@@ -116,8 +118,11 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
     };
-    let plugins =
-        Plugins::new(settings, server::plugin_services(store)?).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let clock = Clock::system();
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
+    let users = Users::new(store.clone(), wechat.clone(), clock);
+    let services = Services { store, outbound: Outbound::new()?, wechat, users };
+    let plugins = Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
 }

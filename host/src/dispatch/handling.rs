@@ -11,7 +11,6 @@ use weft_wechat::{
 
 use super::{
     Parts,
-    customer_service::{CustomerService, SendError},
     deliveries::{Fate, Handle},
     observers::Ending,
     replies::{Asking, via},
@@ -22,7 +21,7 @@ use crate::{
     model::{Handler, LateReply, LoggedHandler, MessageLogEntry, Outcome, PluginTarget, ReplyTemplate, Via},
     plugins::CallError,
     rules::{self, Ask, Plan},
-    upstream::{self, ForwardError},
+    upstream::{self, CustomerService, ForwardError, SendError},
 };
 
 /// A delivery that is handled for the first time.

@@ -1,11 +1,9 @@
 //! One message in, at most one answer out, within the time that WeChat waits.
 //!
 //! `deliveries` sees to it that a delivery is handled once, whatever WeChat's retries do; `handling` takes one through
-//! users, rules, replies and log; `replies` makes replies of what an operator wrote down, `customer_service` sends
-//! those that are no answer, `observers` tells plugins of it.
+//! users, rules, replies and log; `replies` makes replies of what an operator wrote down, `observers` tells plugins of it.
 
 mod claims;
-mod customer_service;
 mod deliveries;
 mod handling;
 mod newest;
@@ -31,13 +29,12 @@ use crate::{
     plugins::{Plugins, Subject},
     rules::{self, Ask, Explanation},
     storage::{DeliveryKey, Store, StoreError},
-    upstream::{Forward, Wechat},
+    upstream::{CustomerService, Forward, Wechat},
     users::Users,
 };
 
 pub use deliveries::Outcome;
 
-use customer_service::CustomerService;
 use deliveries::Deliveries;
 use handling::Handling;
 use observers::Observers;

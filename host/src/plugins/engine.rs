@@ -22,6 +22,9 @@ pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/log",
     "weft:plugin/kv",
     "weft:plugin/http",
+    "weft:plugin/wechat",
+    "weft:plugin/messages",
+    "weft:plugin/users",
     "weft:plugin/types",
     "weft:plugin/message",
     "weft:plugin/reply",
@@ -103,6 +106,9 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::log::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::wechat::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::messages::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::users::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

@@ -24,7 +24,8 @@ use super::{
 use crate::{
     model::{App, AppPlugin},
     storage,
-    upstream::Outbound,
+    upstream::{CustomerService, Outbound, Wechat},
+    users::Users,
 };
 
 /// What a call is about: what its host functions answer from.
@@ -47,6 +48,17 @@ pub struct Services {
     pub store: storage::Store,
     /// Other servers.
     pub outbound: Outbound,
+    /// WeChat's API.
+    pub wechat: Wechat,
+    /// Who writes.
+    pub users: Users,
+}
+
+impl Services {
+    /// What sends customer-service messages.
+    pub(super) fn customer_service(&self) -> CustomerService {
+        CustomerService::new(self.wechat.clone())
+    }
 }
 
 /// What an instance carries besides its memory.
@@ -59,7 +71,7 @@ pub(super) struct State {
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) lines_logged: u32,
-    pub(super) kv_calls: u32,
+    pub(super) database_calls: u32,
     pub(super) outbound_calls: u32,
     memory: Memory,
     wasi: WasiCtx,
@@ -165,7 +177,7 @@ impl Sandbox {
             services: Arc::clone(&self.services),
             ends: Instant::now() + timeout,
             lines_logged: 0,
-            kv_calls: 0,
+            database_calls: 0,
             outbound_calls: 0,
             memory: Memory { bytes: 0, limit: self.limits.memory, elements: 0 },
             wasi: WasiCtx::builder()

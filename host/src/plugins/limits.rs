@@ -74,8 +74,9 @@ pub const KV_KEYS: u64 = 100_000;
 /// See [`KV_VALUE_BYTES`].
 pub const KV_TOTAL_BYTES: u64 = 64 << 20;
 
-/// How often one call may use the key-value store: each write takes the database's lock, which all share.
-pub const KV_CALLS: u32 = 256;
+/// How often one call may use the database, for the key-value store and users: each write takes its lock, which all
+/// share.
+pub const DATABASE_CALLS: u32 = 256;
 
 /// How often one call may ask something outside: other servers, and WeChat.
 pub const OUTBOUND_CALLS: u32 = 16;
@@ -86,8 +87,14 @@ pub const OUTBOUND_MARGIN: Duration = Duration::from_millis(50);
 /// How long an HTTP request may take when the guest does not say.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Bytes of the body of an HTTP request, and of an answer's.
-pub const HTTP_BODY_BYTES: usize = 1 << 20;
+/// Bytes of the body of an HTTP request or a call of WeChat's API, and of an HTTP answer's.
+pub const OUTBOUND_BODY_BYTES: usize = 1 << 20;
+
+/// How long a call of WeChat's API may take.
+pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer of WeChat's API.
+pub const WECHAT_ANSWER_BYTES: usize = 4 << 20;
 
 /// Headers of an HTTP request or answer, and bytes of their names and values together.
 pub const HTTP_HEADERS: usize = 64;

@@ -8,6 +8,7 @@
 
 mod access_tokens;
 mod answer;
+mod customer_service;
 mod error;
 mod forward;
 mod http;
@@ -20,6 +21,7 @@ mod retry;
 mod wechat;
 
 pub use self::answer::AnswerStream;
+pub use self::customer_service::{CustomerService, SendError};
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};

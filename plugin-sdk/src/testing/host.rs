@@ -224,11 +224,18 @@ impl Host {
         self,
         mut answer: impl FnMut(&wechat::Request) -> Result<serde_json::Value, Error> + 'static,
     ) -> Self {
-        let script = move |request: &wechat::Request| {
+        self.on_wechat_call(move |request| {
             let body = serde_json::to_vec(&answer(request)?)?;
             Ok(wechat::Response { content_type: "application/json".to_owned(), body })
-        };
-        with(|state| state.wechat = Some(Box::new(script)));
+        })
+    }
+
+    /// As [`on_wechat`](Self::on_wechat), where the answer may be a picture, too.
+    pub fn on_wechat_call(
+        self,
+        answer: impl FnMut(&wechat::Request) -> Result<wechat::Response, Error> + 'static,
+    ) -> Self {
+        with(|state| state.wechat = Some(Box::new(answer)));
         self
     }
 

@@ -13,7 +13,7 @@ use crate::{
             types::Error,
         },
         instance::State,
-        limits::{HTTP_BODY_BYTES, HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES, OUTBOUND_BODY_BYTES},
     },
     upstream::{OutboundAnswer, OutboundError, OutboundRequest, TransportError},
 };
@@ -31,7 +31,7 @@ impl http::Host for State {
             headers: request.headers,
             body: request.body.into(),
             timeout: call.timeout,
-            max_answer: HTTP_BODY_BYTES,
+            max_answer: OUTBOUND_BODY_BYTES,
             is_meant: granted.is_address(),
         };
         let outbound = self.services.outbound.clone();
@@ -62,8 +62,8 @@ fn origin(url: &Url) -> String {
 }
 
 fn check(request: &Request) -> Result<(), Error> {
-    if request.body.len() > HTTP_BODY_BYTES {
-        return Err(Error::Limited(format!("the body of a request has at most {HTTP_BODY_BYTES} bytes")));
+    if request.body.len() > OUTBOUND_BODY_BYTES {
+        return Err(Error::Limited(format!("the body of a request has at most {OUTBOUND_BODY_BYTES} bytes")));
     }
     check_head(&request.headers)
 }

@@ -11,7 +11,7 @@ use crate::{
         },
         host::{HostError, denied},
         instance::State,
-        limits::{KV_CALLS, KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
+        limits::{KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
     },
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
 };
@@ -39,11 +39,7 @@ impl State {
         if !subject.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
             return Err(denied("kv"));
         }
-        if self.kv_calls >= KV_CALLS {
-            let text = format!("one call of a plugin may use the key-value store {KV_CALLS} times");
-            return Err(Error::Limited(text).into());
-        }
-        self.kv_calls += 1;
+        self.count_database_call()?;
         Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(&self.plugin) })
     }
 }

@@ -5,11 +5,15 @@ mod context;
 mod http;
 mod kv;
 pub(super) mod log;
+mod messages;
 mod outbound;
+mod users;
+mod wechat;
 
 use super::{
     bindings::imported::{message, order, reply, types},
     instance::{State, Subject},
+    limits::DATABASE_CALLS,
 };
 
 /// Why a host function does not do what it was asked for.
@@ -56,5 +60,14 @@ impl State {
     /// the plugin's mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
+    }
+    /// Counts a use of the database.
+    fn count_database_call(&mut self) -> Result<(), HostError> {
+        if self.database_calls >= DATABASE_CALLS {
+            let text = format!("one call of a plugin may use the database {DATABASE_CALLS} times");
+            return Err(types::Error::Limited(text).into());
+        }
+        self.database_calls += 1;
+        Ok(())
     }
 }

@@ -22,9 +22,9 @@ use crate::{
 
 /// A call to the outside that the limits allow.
 pub(super) struct OutboundCall {
-    pub(super) app: Arc<App>,
     /// How long it may take.
     pub(super) timeout: Duration,
+    app: Arc<App>,
     plugin: Arc<str>,
     delivery: Arc<str>,
     id: Uuid,
@@ -50,6 +50,11 @@ impl State {
 }
 
 impl OutboundCall {
+    /// Whom it is for.
+    pub(super) fn app(&self) -> Arc<App> {
+        Arc::clone(&self.app)
+    }
+
     /// Waits for `asking`, within the call's time, and logs what came of it. It runs beside the guest: neither on its
     /// stack nor on its CPU time, and no longer than somebody waits for it. `to` says whom it asks, without secrets.
     pub(super) async fn ends<T: Send + 'static>(

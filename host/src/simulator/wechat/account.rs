@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
-    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags,
-    template_messages::TemplateMessages, templates::Templates, tokens::Tokens, users::Users,
+    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance,
+    shorten::Shortened, tags::Tags, template_messages::TemplateMessages, templates::Templates, tokens::Tokens,
+    users::Users,
 };
 
 /// An account.
@@ -33,6 +34,9 @@ pub(super) struct Account {
     pub(super) templates: Templates,
     pub(super) template_messages: TemplateMessages,
     pub(super) mass_messages: MassMessages,
+    /// Scene and ticket.
+    pub(super) qrcodes: Vec<(Value, String)>,
+    pub(super) short_keys: HashMap<String, Shortened>,
 }
 
 impl Default for Account {
@@ -54,6 +58,8 @@ impl Default for Account {
             templates: Templates::default(),
             template_messages: TemplateMessages::default(),
             mass_messages: MassMessages::default(),
+            qrcodes: Vec::new(),
+            short_keys: HashMap::new(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Plays WeChat's API: `api.weixin.qq.com` on a port of this machine, for tests, and for trying things without WeChat.
 //!
 //! [`Wechat::start`] gives an address to be set as `wechat.api_base`. Accounts are [added](Wechat::add_account) with
-//! their secret and have users, tags, media and materials of their own. Answers are as WeChat's, errors included;
-//! [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls). The module `control` lets other
-//! programs do so, under `/simulator/…`.
+//! their secret and have users, tags, media, materials and QR codes of their own. Answers are as WeChat's, errors
+//! included; [faults](Wechat::fault) can be planned, and every call is [recorded](Wechat::calls). The module `control`
+//! lets other programs do so, under `/simulator/…`.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -30,7 +30,9 @@ mod materials;
 mod media;
 mod menus;
 mod messages;
+mod qrcode;
 mod routes;
+mod shorten;
 mod tags;
 mod template_messages;
 mod templates;

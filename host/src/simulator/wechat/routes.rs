@@ -13,8 +13,8 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, tags, template_messages,
-    templates, tokens, users,
+    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, qrcode, shorten, tags,
+    template_messages, templates, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -35,6 +35,9 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cgi-bin/menu/get", menus::get),
     (Method::POST, "/cgi-bin/message/custom/send", messages::send),
     (Method::POST, "/cgi-bin/message/custom/typing", messages::typing),
+    (Method::POST, "/cgi-bin/qrcode/create", qrcode::create),
+    (Method::POST, "/cgi-bin/shorten/fetch", shorten::fetch),
+    (Method::POST, "/cgi-bin/shorten/gen", shorten::generate),
     (Method::POST, "/cgi-bin/tags/create", tags::create),
     (Method::POST, "/cgi-bin/tags/delete", tags::delete),
     (Method::GET, "/cgi-bin/tags/get", |account, _, _| Ok(tags::get(account))),

@@ -1,7 +1,11 @@
 //! What plugins ask outside, and what they are not granted.
 
+mod attribution;
 mod grants;
 mod http;
+mod messages;
+mod users;
+mod wechat;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +36,12 @@ impl Asking {
 
     /// Grants this and nothing else.
     async fn grant(&self, settings: Value) -> Value {
-        let (status, set) = self.inbox.app.api(Method::PUT, "/apps/shop/plugins/asker", Some(settings)).await;
+        self.grant_to("shop", settings).await
+    }
+
+    async fn grant_to(&self, app: &str, settings: Value) -> Value {
+        let path = format!("/apps/{app}/plugins/asker");
+        let (status, set) = self.inbox.app.api(Method::PUT, &path, Some(settings)).await;
         assert_eq!(status, 200, "{set}");
         set
     }

@@ -35,6 +35,12 @@ pub(crate) async fn asker() -> &'static [u8] {
     BYTES.get_or_init(|| built("host/tests/guests/asker", &[])).await
 }
 
+/// plugins-examples/qr-attribution.
+pub(crate) async fn qr_attribution() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/qr-attribution", &[])).await
+}
+
 async fn built(source: &str, features: &[&str]) -> Vec<u8> {
     // Two builds of one package write the same file.
     static BUILDING: Mutex<()> = Mutex::const_new(());

@@ -6,6 +6,7 @@
 
 mod answer;
 mod any_call;
+mod form;
 mod path;
 mod request;
 
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, ApiError, Done, RawAnswer, Refusal, check_answer, read_answer};
 pub use any_call::{AnyCall, MAX_UPLOAD};
+pub use form::{FormError, FormPart, form};
 pub use path::{ApiPath, PathError};
 pub use request::{Body, Content, FilePart, Request};
 

@@ -111,6 +111,11 @@ impl Reply {
         if matches!(answering, Content::Event(Event::Unsubscribe)) {
             return Err(ReplyError::Unsubscribed);
         }
+        self.check_itself()
+    }
+
+    /// Whether the reply can reach anybody. Texts and lists that are too long are no error: they are cut.
+    pub fn check_itself(&self) -> Result<(), ReplyError> {
         match self {
             Self::Text(text) if !is_visible(text) => Err(ReplyError::EmptyText),
             Self::Text(_) | Self::TransferCustomerService(None) => Ok(()),

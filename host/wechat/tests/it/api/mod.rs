@@ -3,6 +3,7 @@
 mod answers;
 mod any_call;
 mod errcodes;
+mod forms;
 mod mass_messages;
 mod media;
 mod menus;

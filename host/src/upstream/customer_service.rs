@@ -8,22 +8,21 @@ use weft_wechat::{
     reply::{Reply, ReplyError},
 };
 
-use crate::{
-    model::App,
-    upstream::{CallError, Wechat},
-};
+use super::{CallError, Wechat};
+use crate::model::App;
 
 /// What WeChat also answers to more articles than an account may send.
 const TOO_MANY_ARTICLES: i64 = 45008;
 
-/// Sends customer-service messages.
-pub(super) struct CustomerService {
+/// Sends customer-service messages. Clones share what they send with.
+#[derive(Debug, Clone)]
+pub struct CustomerService {
     wechat: Wechat,
 }
 
 /// Why a reply did not go out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
+pub enum SendError {
     /// It hands the user over, which only an answer can.
     #[error("transfer_customer_service is no message: only the answer to WeChat's request can be one")]
     NoMessage,
@@ -36,17 +35,22 @@ pub(super) enum SendError {
 }
 
 impl CustomerService {
-    pub(super) fn new(wechat: Wechat) -> Self {
+    /// By calls of `wechat`.
+    pub fn new(wechat: Wechat) -> Self {
         Self { wechat }
     }
 
     /// Whether the app may send any.
-    pub(super) fn may_send(app: &App) -> bool {
+    pub fn may_send(app: &App) -> bool {
         app.may(Ability::CustomerService).is_ok()
     }
 
     /// Sends `reply` to a user. Of several articles an account may not send together the first one goes out.
-    pub(super) async fn send(&self, app: &App, openid: &str, reply: &Reply) -> Result<(), SendError> {
+    ///
+    /// # Errors
+    /// Why it did not go out, or may not have.
+    pub async fn send(&self, app: &App, openid: &str, reply: &Reply) -> Result<(), SendError> {
+        reply.check_itself()?;
         let message = CustomMessage::from_reply(reply).ok_or(SendError::NoMessage)?;
         let send = CustomSend::new(openid, message);
         match self.wechat.call(app, &send).await {

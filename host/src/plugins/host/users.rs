@@ -1,0 +1,151 @@
+//! `users`: the app's own users, as Weft knows them and as WeChat does.
+
+use std::{future::Future, sync::Arc};
+
+use super::{HostError, denied, wechat};
+use crate::{
+    model::{self, App, is_openid},
+    plugins::{
+        bindings::imported::{
+            types::Error,
+            users::{self, Tag, User},
+        },
+        instance::{Services, State},
+        limits::WECHAT_TIMEOUT,
+    },
+    storage::StoreError,
+    users::UserError,
+};
+
+impl users::Host for State {
+    async fn find(&mut self, openid: String) -> Result<Option<User>, HostError> {
+        self.require_users()?;
+        self.count_database_call()?;
+        if !is_openid(&openid) {
+            return Ok(None);
+        }
+        let (app, store) = (Arc::clone(&self.subject()?.app), &self.services.store);
+        let found = async {
+            match store.users().find(&app.name, &openid).await? {
+                Some(found) => user(&self.services, &app, found).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        Ok(found.await.map_err(|error| broken(&error))?)
+    }
+
+    async fn fetch(&mut self, openid: String) -> Result<User, HostError> {
+        self.ask_for_users("/cgi-bin/user/info", async move |services, app| {
+            let fetched = services.users.fetch(&app, &openid).await?;
+            Ok(user(&services, &app, fetched).await?)
+        })
+        .await
+    }
+
+    async fn set_remark(&mut self, openid: String, remark: String) -> Result<(), HostError> {
+        self.ask_for_users("/cgi-bin/user/info/updateremark", async move |services, app| {
+            services.users.set_remark(&app, &openid, &remark).await.map(drop)
+        })
+        .await
+    }
+
+    async fn add_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
+        self.ask_for_users("/cgi-bin/tags/members/batchtagging", async move |services, app| {
+            let tag = match named(&services, &app, &name).await? {
+                Some(tag) => tag,
+                None => services.users.create_tag(&app, &name).await?,
+            };
+            services.users.add_tag(&app, &openid, tag.id).await.map(drop)
+        })
+        .await
+    }
+
+    async fn remove_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
+        self.ask_for_users("/cgi-bin/tags/members/batchuntagging", async move |services, app| {
+            match named(&services, &app, &name).await? {
+                Some(tag) => services.users.remove_tag(&app, &openid, tag.id).await.map(drop),
+                // Nobody has it.
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+}
+
+impl State {
+    fn require_users(&self) -> Result<(), HostError> {
+        let granted = self.subject()?.granted.as_ref();
+        if granted.is_some_and(|granted| granted.grants.users) { Ok(()) } else { Err(denied("users")) }
+    }
+
+    /// What needs WeChat; `to` is the path that stands in the log for it.
+    async fn ask_for_users<T, Asking>(
+        &mut self,
+        to: &str,
+        ask: impl FnOnce(Arc<Services>, Arc<App>) -> Asking,
+    ) -> Result<T, HostError>
+    where
+        T: Send + 'static,
+        Asking: Future<Output = Result<T, UserError>> + Send + 'static,
+    {
+        self.require_users()?;
+        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        // It goes on when the guest's time is over: what WeChat was told has to be written down here, too.
+        let asking = tokio::spawn(ask(Arc::clone(&self.services), call.app()));
+        let answer = async move {
+            match asking.await {
+                Ok(answer) => answer.map_err(|failure| error(&failure)),
+                Err(panic) => Err(Error::Other(format!("the host failed: {panic}"))),
+            }
+        };
+        call.ends(to, answer).await
+    }
+}
+
+/// The tag of that name. WeChat is asked for the tags when none is known.
+async fn named(services: &Services, app: &App, name: &str) -> Result<Option<model::Tag>, UserError> {
+    let find = |tags: Vec<model::Tag>| tags.into_iter().find(|tag| tag.name == name);
+    if let Some(tag) = find(services.store.tags().list(&app.name).await?) {
+        return Ok(Some(tag));
+    }
+    Ok(find(services.users.sync_tags(app).await?.tags))
+}
+
+async fn user(services: &Services, app: &App, user: model::User) -> Result<User, StoreError> {
+    let mut known = Vec::new();
+    if !user.tag_ids.is_empty() {
+        known = services.store.tags().list(&app.name).await?;
+    }
+    let name = |id: u32| known.iter().find(|tag| tag.id == id).map(|tag| tag.name.clone()).unwrap_or_default();
+    Ok(User {
+        openid: user.openid,
+        unionid: user.unionid,
+        subscribed: user.subscribed,
+        subscribed_at: user.subscribed_at,
+        subscribe_scene: user.subscribe_scene,
+        nickname: user.nickname,
+        avatar_url: user.avatar_url,
+        remark: user.remark,
+        tags: user.tag_ids.into_iter().map(|id| Tag { id, name: name(id) }).collect(),
+    })
+}
+
+fn error(error: &UserError) -> Error {
+    let text = error.to_string();
+    match error {
+        UserError::UnknownUser(_) | UserError::UnknownTag(_) => Error::NotFound(text),
+        UserError::SystemTag(_) => Error::Invalid(text),
+        UserError::TooManyTags | UserError::TooManyUsers => Error::Limited(text),
+        UserError::Invalid(wrong) => {
+            let wrong: Vec<_> = wrong.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
+            Error::Invalid(wrong.join("; "))
+        }
+        UserError::Call(error) | UserError::Unfinished { error, .. } => wechat::error(error),
+        UserError::Store(error) => broken(error),
+    }
+}
+
+fn broken(error: &StoreError) -> Error {
+    tracing::error!(error = error as &dyn std::error::Error, "a plugin's question about users failed");
+    Error::Unavailable("the database does not answer".to_owned())
+}
