@@ -5,8 +5,9 @@
 //! operator's, [`Outbound`] sends the requests of plugins. None follows redirects nor takes a proxy from the environment,
 //! and no error of theirs holds a URL, a token or a secret.
 
-mod access_tokens;
 mod answer;
+mod calls;
+mod credentials;
 mod error;
 mod forward;
 mod http;
@@ -18,8 +19,9 @@ mod retry;
 mod wechat;
 
 pub use self::answer::AnswerStream;
+pub use self::calls::Passed;
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
-pub use self::wechat::{Passed, Wechat};
+pub use self::wechat::Wechat;

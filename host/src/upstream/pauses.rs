@@ -6,9 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use weft_wechat::api::Refusal;
 use weft_wechat::api::errcode::Class;
 
-/// China is eight hours ahead, all year.
-const CHINA: u64 = 8 * 3600;
-const DAY: u64 = 24 * 3600;
+use crate::time::next_china_day;
+
 const MINUTE: u64 = 60;
 
 /// A pause in the calls of one API for one app.
@@ -38,7 +37,7 @@ impl Pauses {
     /// Begins a pause when that is what `refusal` is about.
     pub(super) fn note(&self, app: &str, path: &str, refusal: &Refusal, now: u64) {
         let until = match refusal.class() {
-            Class::DayQuota => next_day(now),
+            Class::DayQuota => next_china_day(now),
             Class::MinuteQuota => now.saturating_add(MINUTE),
             _ => return,
         };
@@ -50,28 +49,5 @@ impl Pauses {
     /// Ends all pauses of an app.
     pub(super) fn forget(&self, app: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _), _| name != app);
-    }
-}
-
-/// The next 00:00 in China.
-fn next_day(now: u64) -> u64 {
-    let days = now.saturating_add(CHINA) / DAY;
-    (days + 1).saturating_mul(DAY).saturating_sub(CHINA)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::rfc3339;
-
-    #[test]
-    fn the_day_turns_at_midnight_in_china() {
-        for (now, next) in [
-            (1_767_225_600, "2026-01-01T16:00:00Z"), // 2026-01-01T00:00:00Z
-            (1_767_283_199, "2026-01-01T16:00:00Z"), // a second before
-            (1_767_283_200, "2026-01-02T16:00:00Z"), // the moment itself
-        ] {
-            assert_eq!(rfc3339(next_day(now)), next);
-        }
     }
 }

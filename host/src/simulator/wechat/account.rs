@@ -7,7 +7,7 @@ use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
     mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance, tags::Tags,
-    template_messages::TemplateMessages, templates::Templates, tokens::Tokens, users::Users,
+    template_messages::TemplateMessages, templates::Templates, tickets::Tickets, tokens::Tokens, users::Users,
 };
 
 /// An account.
@@ -17,6 +17,7 @@ pub(super) struct Account {
     pub(super) users: Users,
     pub(super) tags: Tags,
     pub(super) blacklist: BTreeSet<String>,
+    pub(super) tickets: Tickets,
     /// May send customer-service messages.
     pub(super) customer_service: bool,
     /// Only to users who did something lately.
@@ -43,6 +44,7 @@ impl Default for Account {
             users: Users::default(),
             tags: Tags::default(),
             blacklist: BTreeSet::new(),
+            tickets: Tickets::default(),
             customer_service: true,
             windows: false,
             allowances: HashMap::new(),

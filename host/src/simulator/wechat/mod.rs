@@ -32,6 +32,7 @@ mod routes;
 mod tags;
 mod template_messages;
 mod templates;
+mod tickets;
 mod tokens;
 mod users;
 

@@ -14,7 +14,7 @@ use super::{
     account::{Account, Answered, No, Reply},
     asked::Asked,
     autoreply, blacklist, faults, mass_messages, materials, media, menus, messages, tags, template_messages, templates,
-    tokens, users,
+    tickets, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -45,6 +45,7 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/tags/members/getblacklist", blacklist::get),
     (Method::POST, "/cgi-bin/tags/update", tags::update),
     (Method::GET, "/cgi-bin/user/get", users::get),
+    (Method::GET, "/cgi-bin/ticket/getticket", tickets::get),
     (Method::GET, "/cgi-bin/user/info", users::info),
     (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
     (Method::POST, "/cgi-bin/user/info/updateremark", users::update_remark),

@@ -11,6 +11,7 @@ mod delivery_answers;
 mod handler_syncs;
 mod handlers;
 mod jobs;
+mod limited_actions;
 mod menus;
 mod merchants;
 mod message_logs;

@@ -198,7 +198,7 @@ async fn a_server_that_cannot_be_reached_is_tried_again_and_nothing_is_unknown()
 #[tokio::test]
 async fn no_error_shows_a_token_or_a_secret() {
     in_a_house(async |house| {
-        let token = house.wechat.access_token(&house.app).await.unwrap().token.expose().to_owned();
+        let token = house.wechat.access_token(&house.app).await.unwrap().secret.expose().to_owned();
         let mut shown_texts = Vec::new();
         let echo = format!("{{\"errcode\":45002,\"errmsg\":\"refused ?access_token={token}\"}}");
         let faults = [

@@ -19,6 +19,7 @@ pub mod newtmpl;
 pub mod stable_token;
 pub mod tags;
 pub mod template;
+pub mod ticket;
 pub mod token;
 pub mod user;
 
