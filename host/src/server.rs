@@ -87,6 +87,7 @@ impl Server {
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        wechat.restore().await.context("the pauses of WeChat's calls")?;
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
@@ -177,6 +178,7 @@ impl Server {
             state.wechat.clone().keep_fresh().boxed(),
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
+            state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -210,8 +212,12 @@ impl Server {
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
-        let closing =
-            futures::future::join3(state.dispatcher.close(), state.message_log.close(), state.outcomes.close());
+        let closing = futures::future::join4(
+            state.dispatcher.close(),
+            state.message_log.close(),
+            state.outcomes.close(),
+            state.wechat.close(),
+        );
         if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("the database did not take the last answers and log entries within {WRITE_TIMEOUT:?}");
         }

@@ -7,6 +7,8 @@ mod app_plugins;
 mod apps;
 mod audit_log;
 mod batch;
+mod call_counts;
+mod call_pauses;
 mod credentials;
 mod deliveries;
 mod delivery_answers;
@@ -47,6 +49,8 @@ pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
+pub use self::call_counts::CallCounts;
+pub use self::call_pauses::CallPauses;
 pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::delivery_answers::DeliveryAnswers;
@@ -293,6 +297,16 @@ impl Store {
     /// The access tokens, or the tickets of one type, of all apps.
     pub fn credentials(&self, kind: CredentialKind) -> Credentials<'_> {
         Credentials { store: self, kind }
+    }
+
+    /// How often WeChat's API was called.
+    pub fn call_counts(&self) -> CallCounts<'_> {
+        CallCounts(self)
+    }
+
+    /// What is not called for a while.
+    pub fn call_pauses(&self) -> CallPauses<'_> {
+        CallPauses(self)
     }
 
     /// What apps may do only so often.

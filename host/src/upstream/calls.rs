@@ -8,16 +8,15 @@ use weft_wechat::api::{Answer, ApiError, Endpoint, RawAnswer, Refusal, Request};
 use super::CallError;
 use super::answer::{AnswerStream, Beginning};
 use super::credentials::{Credentials, FetchToken};
-use super::http::Http;
 use super::pauses::{Pause, Pauses};
-use super::retry::{self, Exchange};
+use super::retry::{Exchange, Sender};
 use crate::clock::Clock;
 use crate::model::App;
 
 /// Makes calls. Clones share connections, access tokens and what is known of quotas.
 #[derive(Debug, Clone)]
 pub(super) struct Calls {
-    pub(super) http: Http,
+    pub(super) sender: Sender,
     pub(super) tokens: Credentials<FetchToken>,
     pub(super) pauses: Arc<Pauses>,
     pub(super) clock: Clock,
@@ -68,7 +67,7 @@ impl Calls {
         request: &Request,
         beginning: Beginning,
     ) -> Result<Passed, CallError> {
-        let Self { http, tokens, pauses, clock } = self;
+        let Self { sender, tokens, pauses, clock } = self;
         app.may(request.needs)?;
         let (path, now) = (|| request.path.clone(), clock.now());
         if let Some(Pause { errcode, until }) = pauses.find(&app.name, &request.path, now) {
@@ -81,7 +80,7 @@ impl Calls {
         let (mut replaced, mut tries) = (false, 0);
         loop {
             let token = access.as_ref().map(|access| &access.secret);
-            let exchange = retry::send(http, request, token, beginning).await;
+            let exchange = sender.send(app, request, token, beginning).await;
             let exchange = exchange.map_err(|error| CallError::Transport { path: path(), error: Arc::new(error) })?;
             tries += exchange.tries;
             if let Some(refusal) = &exchange.refusal {
@@ -91,7 +90,7 @@ impl Calls {
                         replaced = true;
                         continue;
                     }
-                    _ => pauses.note(&app.name, &request.path, refusal, clock.now()),
+                    _ => pauses.note(&app.name, &request.path, refusal, clock.now()).await,
                 }
             }
             return Ok(Passed { exchange, tries });

@@ -7,6 +7,7 @@
 
 mod answer;
 mod calls;
+mod counts;
 mod credentials;
 mod error;
 mod forward;

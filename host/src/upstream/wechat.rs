@@ -1,20 +1,23 @@
 //! Calls of WeChat's API for an app.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_wechat::api::ticket::TicketType;
 use weft_wechat::api::{Endpoint, RawAnswer, Request};
 
 use super::answer::Beginning;
 use super::calls::{Calls, Passed};
+use super::counts::Counts;
 use super::credentials::{Credentials, FetchTicket, FetchToken};
 use super::http::Http;
 use super::pauses::Pauses;
+use super::retry::Sender;
 use super::{CallError, TokenError};
 use crate::clock::Clock;
 use crate::config::WechatConfig;
 use crate::model::{App, Credential};
-use crate::storage::Store;
+use crate::storage::{Store, StoreError};
 
 /// WeChat's API. Clones share connections, tokens and what is known of quotas.
 #[derive(Debug, Clone)]
@@ -27,6 +30,16 @@ struct Inner {
     card_tickets: Credentials<FetchTicket>,
 }
 
+/// How often counts are written, and how many times before old ones are forgotten.
+const WRITE: Duration = Duration::from_secs(5);
+const BETWEEN_FORGETTING: u32 = 720;
+
+fn warn(what: &str, outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "counts or pauses of WeChat's calls could not be {what}");
+    }
+}
+
 impl Wechat {
     /// The API that `config` names; tokens and tickets are kept in `store`.
     ///
@@ -34,10 +47,11 @@ impl Wechat {
     /// When the system has no TLS roots, or the proxy is none.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
         let http = Http::new(config)?;
-        let pauses = Arc::<Pauses>::default();
-        let fetch = FetchToken { http: http.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };
+        let counts = Arc::new(Counts::new(store.clone(), clock.clone()));
+        let (sender, pauses) = (Sender { http, counts }, Arc::new(Pauses::new(store.clone())));
+        let fetch = FetchToken { sender: sender.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };
         let tokens = Credentials::new(fetch, store.clone(), clock.clone());
-        let calls = Calls { http, tokens, pauses, clock: clock.clone() };
+        let calls = Calls { sender, tokens, pauses, clock: clock.clone() };
         let jsapi = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Jsapi };
         let card = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Card };
         let jsapi_tickets = Credentials::new(jsapi, store.clone(), clock.clone());
@@ -103,8 +117,47 @@ impl Wechat {
 
     /// Lets calls of `app` through again that paused because of their number; to be called after its quota was
     /// cleared at WeChat.
-    pub fn resume(&self, app: &App) {
-        self.0.calls.pauses.forget(&app.name);
+    ///
+    /// # Errors
+    /// When the database does not answer; this process makes the calls nevertheless.
+    pub async fn resume(&self, app: &App) -> Result<(), StoreError> {
+        self.0.calls.pauses.end(&app.name).await
+    }
+
+    /// Takes over what paused before the process started.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restore(&self) -> Result<(), StoreError> {
+        self.0.calls.pauses.read().await
+    }
+
+    /// Writes down how often what was called.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was counted is not lost.
+    pub async fn write_counts(&self) -> Result<(), StoreError> {
+        self.0.calls.sender.counts.write().await
+    }
+
+    /// Writes down what is counted when the process ends.
+    pub async fn close(&self) {
+        warn("written", self.write_counts().await);
+    }
+
+    /// Writes the counts every few seconds and follows the pauses of other processes, for as long as it is polled.
+    pub async fn keep_counts(self, is_shared: bool) {
+        loop {
+            for _ in 0..BETWEEN_FORGETTING {
+                tokio::time::sleep(WRITE).await;
+                warn("written", self.write_counts().await);
+                if is_shared {
+                    warn("read", self.restore().await);
+                }
+            }
+            warn("forgotten", self.0.calls.sender.counts.forget().await);
+            warn("forgotten", self.0.calls.pauses.forget().await);
+        }
     }
 
     /// Replaces the tokens and tickets of apps that are in use before they end, for as long as it is polled.

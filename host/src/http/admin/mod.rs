@@ -17,12 +17,13 @@ mod one_time_subscriptions;
 mod orders;
 mod page;
 mod plugins;
+mod quota;
 mod sends;
 mod subscriptions;
 mod tags;
 mod templates;
-mod times;
 mod tickets;
+mod times;
 mod tokens;
 mod users;
 mod wechat;
@@ -113,6 +114,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(access_token::read))
         .routes(routes!(access_token::refresh))
         .routes(routes!(tickets::read))
+        .routes(routes!(quota::list))
+        .routes(routes!(quota::clear::clear))
+        .routes(routes!(quota::rid::read))
+        .routes(routes!(quota::live::read))
         .routes(routes!(wechat::get, wechat::post))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)

@@ -28,6 +28,7 @@ mod materials;
 mod media;
 mod menus;
 mod messages;
+mod quota;
 mod routes;
 mod tags;
 mod template_messages;
@@ -185,6 +186,11 @@ impl Wechat {
     /// The customer-service messages that the account has sent, as their bodies.
     pub fn sent(&self, appid: &str) -> Vec<Value> {
         self.with(appid, |account, _| account.sent.clone())
+    }
+
+    /// How often the account may call `path` in a day of China; 45009 otherwise. It is 100 000 times at first.
+    pub fn set_daily_limit(&self, appid: &str, path: &str, calls: u64) {
+        self.with(appid, |account, _| account.quotas.set_limit(path, calls));
     }
 
     /// The next `times` calls of `path` go wrong so. Faults of one path come in the order in which they were planned.

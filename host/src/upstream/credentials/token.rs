@@ -13,14 +13,13 @@ use crate::model::{AccessTokenSource, App, CredentialKind, Inability};
 use crate::secret::Secret;
 use crate::upstream::TokenError;
 use crate::upstream::answer::Beginning;
-use crate::upstream::http::Http;
 use crate::upstream::pauses::{Pause, Pauses};
-use crate::upstream::retry;
+use crate::upstream::retry::Sender;
 
 /// Fetches access tokens.
 #[derive(Debug)]
 pub(in crate::upstream) struct FetchToken {
-    pub(in crate::upstream) http: Http,
+    pub(in crate::upstream) sender: Sender,
     pub(in crate::upstream) pauses: Arc<Pauses>,
     pub(in crate::upstream) clock: Clock,
 }
@@ -57,11 +56,11 @@ impl FetchToken {
             return Err(TokenError::Paused { errcode, until, wait: until.saturating_sub(now) });
         }
         let request = Request::of(call).map_err(|_| TokenError::Unreadable("the call is no JSON".to_owned()))?;
-        let exchange = retry::send(&self.http, &request, None, Beginning::All).await.map_err(TokenError::Transport)?;
+        let exchange = self.sender.send(app, &request, None, Beginning::All).await.map_err(TokenError::Transport)?;
         match exchange.granted() {
             Ok(answer) => Ok(TokenAnswer::read(answer)?),
             Err(mut refusal) => {
-                self.pauses.note(&app.name, E::PATH, &refusal, now);
+                self.pauses.note(&app.name, E::PATH, &refusal, now).await;
                 if let Some(secret) = &app.appsecret {
                     refusal.errmsg = refusal.errmsg.replace(secret.expose(), "***");
                 }
@@ -73,7 +72,7 @@ impl FetchToken {
     async fn ask_operator(&self, app: &App) -> Result<TokenAnswer, TokenError> {
         let url = app.settings.access_token_url.as_deref().unwrap_or_default();
         let url: Url = url.parse().map_err(|_| TokenError::Url)?;
-        let answer = self.http.get(url).await.map_err(TokenError::Transport)?;
+        let answer = self.sender.http.get(url).await.map_err(TokenError::Transport)?;
         Ok(read_answer(&answer.body)?)
     }
 }

@@ -5,6 +5,7 @@ mod apps;
 mod at_rest;
 mod audit_log;
 mod batch;
+mod call_counts;
 mod concurrency;
 mod deliveries;
 mod delivery_answers;

@@ -73,7 +73,7 @@ async fn a_used_up_day_pauses_this_call_of_this_app_until_the_day_turns_in_china
         assert_eq!(house.simulated.count(CUSTOM_SEND), 1, "nothing was sent");
         house.info().await.expect("other calls go on");
 
-        house.wechat.resume(&house.app);
+        house.wechat.resume(&house.app).await.unwrap();
         house.send().await.expect("and this one, once the quota was cleared");
         house.simulated.fault(CUSTOM_SEND, Fault::Errcode(45009), 1);
         house.send().await.unwrap_err();

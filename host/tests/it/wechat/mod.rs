@@ -4,6 +4,7 @@ mod access_token;
 mod any_call;
 mod paths;
 mod proxy;
+mod quota;
 mod tickets;
 mod uploads;
 
