@@ -76,6 +76,7 @@ impl Server {
             limits: Limits::from(&config.plugins),
         };
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+        wechat.restore().await.context("the pauses of WeChat's calls")?;
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let services = Services {
             store: store.clone(),
@@ -183,6 +184,7 @@ impl Server {
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
             order_hooks.clone().tell().boxed(),
+            state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
         for task in tasks {
             let stop = stop.clone();
@@ -217,8 +219,12 @@ impl Server {
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
-        let closing =
-            futures::future::join3(state.dispatcher.close(), state.message_log.close(), state.outcomes.close());
+        let closing = futures::future::join4(
+            state.dispatcher.close(),
+            state.message_log.close(),
+            state.outcomes.close(),
+            state.wechat.close(),
+        );
         if tokio::time::timeout(WRITE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("the database did not take the last answers and log entries within {WRITE_TIMEOUT:?}");
         }

@@ -224,7 +224,7 @@ impl Problem {
 
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
-        if let CallError::Unable(inability) = &error {
+        if let Some(inability) = error.inability() {
             return Self::refused("unable", inability.to_string());
         }
         let errcode = error.errcode();

@@ -1,11 +1,12 @@
 //! The nouns of the database, with the rules that their fields obey. Nothing here does I/O.
 
 mod ability;
-mod access_token;
 mod app;
 mod app_plugin;
 mod app_settings;
 mod audit_log;
+mod call_count;
+mod credential;
 mod flat;
 mod grants;
 mod handler;
@@ -33,11 +34,12 @@ mod user;
 use std::borrow::Cow;
 
 pub use ability::Inability;
-pub use access_token::AccessToken;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
 pub use audit_log::{AuditEntry, AuditQuery, AuditRecord};
+pub use call_count::{CallKind, CallOutcome, CallPause, UnknownCallOutcome};
+pub use credential::{Credential, CredentialKind};
 pub use grants::Grants;
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
 pub use http_host::{HttpHost, MalformedHttpHost};

@@ -3,11 +3,13 @@
 //! SQLite has one connection that writes and several that read; every write is a transaction that takes the write
 //! lock at its beginning, so that none fails half-way because another process wrote. On PostgreSQL all share a pool.
 
-mod access_tokens;
 mod app_plugins;
 mod apps;
 mod audit_log;
 mod batch;
+mod call_counts;
+mod call_pauses;
+mod credentials;
 mod deliveries;
 mod delivery_answers;
 mod error;
@@ -15,6 +17,7 @@ mod handler_syncs;
 mod handlers;
 mod jobs;
 mod json_rows;
+mod limited_actions;
 mod mass_messages;
 mod menus;
 mod merchants;
@@ -42,17 +45,20 @@ use sqlx::migrate::Migrator;
 use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
-pub use self::access_tokens::{AccessTokens, FetchedAccessToken, StoredAccessToken};
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
 pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
+pub use self::call_counts::CallCounts;
+pub use self::call_pauses::CallPauses;
+pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::delivery_answers::DeliveryAnswers;
 pub use self::error::StoreError;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
+pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::merchants::{MerchantDeletion, Merchants};
@@ -71,6 +77,7 @@ pub use self::tokens::Tokens;
 pub use self::users::Users;
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
+use crate::model::CredentialKind;
 use crate::secret::SecretKey;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -287,9 +294,24 @@ impl Store {
         Users(self)
     }
 
-    /// The access tokens of all apps.
-    pub fn access_tokens(&self) -> AccessTokens<'_> {
-        AccessTokens(self)
+    /// The access tokens, or the tickets of one type, of all apps.
+    pub fn credentials(&self, kind: CredentialKind) -> Credentials<'_> {
+        Credentials { store: self, kind }
+    }
+
+    /// How often WeChat's API was called.
+    pub fn call_counts(&self) -> CallCounts<'_> {
+        CallCounts(self)
+    }
+
+    /// What is not called for a while.
+    pub fn call_pauses(&self) -> CallPauses<'_> {
+        CallPauses(self)
+    }
+
+    /// What apps may do only so often.
+    pub fn limited_actions(&self) -> LimitedActions<'_> {
+        LimitedActions(self)
     }
 
     /// The key-value stores of the plugins.

@@ -28,8 +28,9 @@ pub enum CallError {
         /// How many seconds that is from now.
         wait: u64,
     },
-    /// There is no access token; the call itself was not sent, or WeChat refused its token and there is no other.
-    #[error("the app has no access token: {0}")]
+    /// There is no access token or ticket; the call itself was not sent, or WeChat refused its token and there is no
+    /// other.
+    #[error("the app has no access token or ticket: {0}")]
     Token(Arc<TokenError>),
     /// WeChat says no.
     #[error("{path}: {refusal}")]
@@ -72,6 +73,7 @@ impl CallError {
             Self::Token(error) => match &**error {
                 TokenError::Refused(refusal) => Some(refusal.errcode),
                 TokenError::Paused { errcode, .. } => Some(*errcode),
+                TokenError::Call(error) => error.errcode(),
                 _ => None,
             },
             _ => None,
@@ -82,8 +84,18 @@ impl CallError {
     pub fn rid(&self) -> Option<&str> {
         match self {
             Self::Refused { refusal, .. } => refusal.rid.as_deref(),
+            Self::Token(error) => error.refusal()?.rid.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What the app may not do, when that is why.
+    pub fn inability(&self) -> Option<Inability> {
+        match self {
+            Self::Unable(inability) => Some(*inability),
             Self::Token(error) => match &**error {
-                TokenError::Refused(refusal) => refusal.rid.as_deref(),
+                TokenError::Unable(inability) => Some(*inability),
+                TokenError::Call(error) => error.inability(),
                 _ => None,
             },
             _ => None,
@@ -96,6 +108,7 @@ impl CallError {
             Self::Paused { wait, .. } => Some(*wait),
             Self::Token(error) => match &**error {
                 TokenError::Paused { wait, .. } => Some(*wait),
+                TokenError::Call(error) => error.wait(),
                 _ => None,
             },
             _ => None,
@@ -201,7 +214,7 @@ impl TransportError {
     }
 }
 
-/// Why there is no access token.
+/// Why there is no access token or ticket.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// WeChat says no.
@@ -229,6 +242,9 @@ pub enum TokenError {
     /// The address that hands out tokens is none.
     #[error("access_token_url is not an http or https URL")]
     Url,
+    /// The call for a ticket came to nothing.
+    #[error("{0}")]
+    Call(Box<CallError>),
     /// Where tokens are kept.
     #[error("the token cannot be stored or read: {0}")]
     Store(#[from] StoreError),
@@ -241,10 +257,24 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// What WeChat says, when it was WeChat who said no.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Call(error) => match &**error {
+                CallError::Refused { refusal, .. } => Some(refusal),
+                CallError::Token(error) => error.refusal(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn may_succeed_later(&self) -> bool {
         match self {
             Self::Refused(refusal) => is_passing(refusal.class()),
             Self::Unable(_) | Self::Url => false,
+            Self::Call(error) => error.may_succeed_later(),
             Self::Paused { .. }
             | Self::Unreadable(_)
             | Self::Transport(_)

@@ -6,8 +6,10 @@
 //! [`Gateway`] calls WeChat Pay for a merchant, and believes nothing that is not proven. None follows redirects nor takes a proxy from the environment,
 //! and no error of theirs holds a URL, a token or a secret.
 
-mod access_tokens;
 mod answer;
+mod calls;
+mod counts;
+mod credentials;
 mod customer_service;
 mod error;
 mod forward;
@@ -21,10 +23,11 @@ mod retry;
 mod wechat;
 
 pub use self::answer::AnswerStream;
+pub use self::calls::Passed;
 pub use self::customer_service::{CustomerService, SendError};
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::pay::{Gateway, PayError};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
-pub use self::wechat::{Passed, Wechat};
+pub use self::wechat::Wechat;

@@ -1,4 +1,5 @@
-//! What WeChat said is called too often: no call of it until its time is over.
+//! What WeChat said is called too often: no call of it until its time is over. Kept in the database, so that a restart
+//! does not forget it and other processes hear of it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use weft_wechat::api::Refusal;
 use weft_wechat::api::errcode::Class;
 
-/// China is eight hours ahead, all year.
-const CHINA: u64 = 8 * 3600;
-const DAY: u64 = 24 * 3600;
+use crate::model::CallPause;
+use crate::storage::{Store, StoreError};
+use crate::time::next_china_day;
+
 const MINUTE: u64 = 60;
 
 /// A pause in the calls of one API for one app.
@@ -21,57 +23,64 @@ pub(super) struct Pause {
 }
 
 /// All pauses, by app and path.
-#[derive(Debug, Default)]
-pub(super) struct Pauses(Mutex<HashMap<(String, String), Pause>>);
+#[derive(Debug)]
+pub(super) struct Pauses {
+    store: Store,
+    known: Mutex<HashMap<(String, String), Pause>>,
+}
 
 impl Pauses {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store, known: Mutex::default() }
+    }
+
     /// The pause that `path` is in for `app`.
     pub(super) fn find(&self, app: &str, path: &str, now: u64) -> Option<Pause> {
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if pauses.is_empty() {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() {
             return None;
         }
-        pauses.retain(|_, pause| pause.until > now);
-        pauses.get(&(app.to_owned(), path.to_owned())).copied()
+        known.retain(|_, pause| pause.until > now);
+        known.get(&(app.to_owned(), path.to_owned())).copied()
     }
 
     /// Begins a pause when that is what `refusal` is about.
-    pub(super) fn note(&self, app: &str, path: &str, refusal: &Refusal, now: u64) {
+    pub(super) async fn note(&self, app: &str, path: &str, refusal: &Refusal, now: u64) {
         let until = match refusal.class() {
-            Class::DayQuota => next_day(now),
+            Class::DayQuota => next_china_day(now),
             Class::MinuteQuota => now.saturating_add(MINUTE),
             _ => return,
         };
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pauses.insert((app.to_owned(), path.to_owned()), Pause { errcode: refusal.errcode, until });
         tracing::warn!(app, path, errcode = refusal.errcode, until, "WeChat is called too often; calls pause");
+        let (app, path, errcode) = (app.to_owned(), path.to_owned(), refusal.errcode);
+        let pause = CallPause { app, path, errcode, until };
+        // Without the database it holds as long as the process.
+        if let Err(error) = self.store.call_pauses().put(&pause).await {
+            tracing::warn!(%error, "the pause of WeChat's calls is not stored");
+        }
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((pause.app, pause.path), Pause { errcode, until });
+    }
+
+    /// Takes over what is stored.
+    pub(super) async fn read(&self) -> Result<(), StoreError> {
+        let stored = self.store.call_pauses().in_force().await?;
+        let pauses =
+            stored.into_iter().map(|CallPause { app, path, errcode, until }| ((app, path), Pause { errcode, until }));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = pauses.collect();
+        Ok(())
+    }
+
+    /// Forgets in the database what has ended.
+    pub(super) async fn forget(&self) -> Result<(), StoreError> {
+        self.store.call_pauses().forget().await
     }
 
     /// Ends all pauses of an app.
-    pub(super) fn forget(&self, app: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _), _| name != app);
-    }
-}
-
-/// The next 00:00 in China.
-fn next_day(now: u64) -> u64 {
-    let days = now.saturating_add(CHINA) / DAY;
-    (days + 1).saturating_mul(DAY).saturating_sub(CHINA)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::rfc3339;
-
-    #[test]
-    fn the_day_turns_at_midnight_in_china() {
-        for (now, next) in [
-            (1_767_225_600, "2026-01-01T16:00:00Z"), // 2026-01-01T00:00:00Z
-            (1_767_283_199, "2026-01-01T16:00:00Z"), // a second before
-            (1_767_283_200, "2026-01-02T16:00:00Z"), // the moment itself
-        ] {
-            assert_eq!(rfc3339(next_day(now)), next);
-        }
+    pub(super) async fn end(&self, app: &str) -> Result<(), StoreError> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _), _| name != app);
+        self.store.call_pauses().end(app).await
     }
 }

@@ -1,5 +1,6 @@
 //! Trying again: a few times, with growing pauses, and only where it cannot do harm.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_wechat::api::errcode::Class;
@@ -7,13 +8,19 @@ use weft_wechat::api::{RawAnswer, Refusal, Request, check_answer};
 
 use super::TransportError;
 use super::answer::{AnswerStream, Beginning};
+use super::counts::Counts;
 use super::http::Http;
+use crate::model::{App, CallOutcome};
 use crate::secret::Secret;
 
 /// How often a request is sent at most.
 const TRIES: u32 = 3;
 /// The first pause; every other is three times the one before.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How WeChat says that there is no such call.
+const INVALID_URL: i64 = 40066;
+const NOT_FOUND: u16 = 404;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -36,27 +43,53 @@ impl Exchange {
     }
 }
 
-/// Sends `request`, up to three times while WeChat is busy or cannot be reached. After a call that may have been
-/// carried out only an idempotent one is sent again.
-pub(super) async fn send(
-    http: &Http,
-    request: &Request,
-    token: Option<&Secret>,
-    beginning: Beginning,
-) -> Result<Exchange, TransportError> {
-    let mut tries = 1;
-    loop {
-        let outcome = http.send(request, token, beginning).await.map(|answer| Exchange::read(answer, token, tries));
-        let again = match &outcome {
-            Ok(Exchange { refusal: Some(refusal), .. }) => refusal.class() == Class::Busy,
-            Ok(exchange) => exchange.answer.status >= 500 && request.idempotent,
-            Err(error) => error.is_passing() && (request.idempotent || error.was_not_sent()),
-        };
-        if !again || tries == TRIES {
-            return outcome;
+/// Sends requests of apps, and counts them.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    pub(super) http: Http,
+    pub(super) counts: Arc<Counts>,
+}
+
+impl Sender {
+    /// Sends `request`, up to three times while WeChat is busy or cannot be reached. After a call that may have been
+    /// carried out only an idempotent one is sent again.
+    pub(super) async fn send(
+        &self,
+        app: &App,
+        request: &Request,
+        token: Option<&Secret>,
+        beginning: Beginning,
+    ) -> Result<Exchange, TransportError> {
+        let mut tries = 1;
+        loop {
+            let answer = self.http.send(request, token, beginning).await;
+            let outcome = answer.map(|answer| Exchange::read(answer, token, tries));
+            self.count(app, request, &outcome);
+            let again = match &outcome {
+                Ok(Exchange { refusal: Some(refusal), .. }) => refusal.class() == Class::Busy,
+                Ok(exchange) => exchange.answer.status >= 500 && request.idempotent,
+                Err(error) => error.is_passing() && (request.idempotent || error.was_not_sent()),
+            };
+            if !again || tries == TRIES {
+                return outcome;
+            }
+            tokio::time::sleep(pause(tries)).await;
+            tries += 1;
         }
-        tokio::time::sleep(pause(tries)).await;
-        tries += 1;
+    }
+
+    /// WeChat counts every try, too.
+    fn count(&self, app: &App, request: &Request, outcome: &Result<Exchange, TransportError>) {
+        let (outcome, is_known) = match outcome {
+            Ok(Exchange { refusal: Some(refusal), .. }) => {
+                (CallOutcome::Refused(refusal.errcode), refusal.errcode != INVALID_URL)
+            }
+            Ok(exchange) if exchange.answer.status < 300 => (CallOutcome::Done, true),
+            Ok(exchange) => (CallOutcome::Unanswered, exchange.answer.status != NOT_FOUND),
+            Err(TransportError::Status(status)) => (CallOutcome::Unanswered, *status != NOT_FOUND),
+            Err(_) => (CallOutcome::Unanswered, true),
+        };
+        self.counts.note(&app.name, is_known.then_some(request.path.as_str()), outcome);
     }
 }
 

@@ -1,20 +1,23 @@
 //! Calls of WeChat's API for an app.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use weft_wechat::api::errcode::Class;
-use weft_wechat::api::{Answer, ApiError, Endpoint, RawAnswer, Refusal, Request};
+use weft_wechat::api::ticket::TicketType;
+use weft_wechat::api::{Endpoint, RawAnswer, Request};
 
-use super::access_tokens::AccessTokens;
-use super::answer::{AnswerStream, Beginning};
+use super::answer::Beginning;
+use super::calls::{Calls, Passed};
+use super::counts::Counts;
+use super::credentials::{Credentials, FetchTicket, FetchToken};
 use super::http::Http;
-use super::pauses::{Pause, Pauses};
-use super::retry::{self, Exchange};
+use super::pauses::Pauses;
+use super::retry::Sender;
 use super::{CallError, TokenError};
 use crate::clock::Clock;
 use crate::config::WechatConfig;
-use crate::model::{AccessToken, App};
-use crate::storage::Store;
+use crate::model::{App, Credential};
+use crate::storage::{Store, StoreError};
 
 /// WeChat's API. Clones share connections, tokens and what is known of quotas.
 #[derive(Debug, Clone)]
@@ -22,46 +25,38 @@ pub struct Wechat(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    http: Http,
-    tokens: AccessTokens,
-    pauses: Arc<Pauses>,
-    clock: Clock,
+    calls: Calls,
+    jsapi_tickets: Credentials<FetchTicket>,
+    card_tickets: Credentials<FetchTicket>,
 }
 
-/// What came of a call.
-#[derive(Debug)]
-pub struct Passed {
-    exchange: Exchange,
-    tries: u32,
-}
+/// How often counts are written, and how many times before old ones are forgotten.
+const WRITE: Duration = Duration::from_secs(5);
+const BETWEEN_FORGETTING: u32 = 720;
 
-impl Passed {
-    /// How often the call was sent, those before a new access token included.
-    pub fn tries(&self) -> u32 {
-        self.tries
-    }
-
-    /// What WeChat says in the answer when it refuses.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        self.exchange.refusal.as_ref()
-    }
-
-    /// The answer.
-    pub fn into_answer(self) -> AnswerStream {
-        self.exchange.answer
+fn warn(what: &str, outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "counts or pauses of WeChat's calls could not be {what}");
     }
 }
 
 impl Wechat {
-    /// The API that `config` names; tokens are kept in `store`.
+    /// The API that `config` names; tokens and tickets are kept in `store`.
     ///
     /// # Errors
     /// When the system has no TLS roots, or the proxy is none.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
         let http = Http::new(config)?;
-        let pauses = Arc::<Pauses>::default();
-        let tokens = AccessTokens::new(http.clone(), store, clock.clone(), Arc::clone(&pauses));
-        Ok(Self(Arc::new(Inner { http, tokens, pauses, clock })))
+        let counts = Arc::new(Counts::new(store.clone(), clock.clone()));
+        let (sender, pauses) = (Sender { http, counts }, Arc::new(Pauses::new(store.clone())));
+        let fetch = FetchToken { sender: sender.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };
+        let tokens = Credentials::new(fetch, store.clone(), clock.clone());
+        let calls = Calls { sender, tokens, pauses, clock: clock.clone() };
+        let jsapi = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Jsapi };
+        let card = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Card };
+        let jsapi_tickets = Credentials::new(jsapi, store.clone(), clock.clone());
+        let card_tickets = Credentials::new(card, store, clock);
+        Ok(Self(Arc::new(Inner { calls, jsapi_tickets, card_tickets })))
     }
 
     /// Calls the API for `app`: with its access token, which is replaced once when WeChat refuses it, and with a few
@@ -71,12 +66,7 @@ impl Wechat {
     /// Why there is no answer; the text says what to do. Nothing is sent for an app that may not do it
     /// ([`App::may`]), nor while WeChat has said that it is called too often.
     pub async fn call<E: Endpoint>(&self, app: &App, endpoint: &E) -> Result<E::Answer, CallError> {
-        let request = Request::of(endpoint).map_err(|_| CallError::Encoding { path: E::PATH.to_owned() })?;
-        let path = || E::PATH.to_owned();
-        E::Answer::read(self.exchange(app, &request).await?).map_err(|error| match error {
-            ApiError::Refused(refusal) => CallError::Refused { path: path(), refusal },
-            ApiError::Unreadable(what) => CallError::Unreadable { path: path(), what },
-        })
+        self.0.calls.call(app, endpoint).await
     }
 
     /// As [`call`](Self::call), with the answer as it came.
@@ -84,8 +74,7 @@ impl Wechat {
     /// # Errors
     /// As there; a body with an `errcode` is an error.
     pub async fn exchange(&self, app: &App, request: &Request) -> Result<RawAnswer, CallError> {
-        let Passed { exchange, .. } = self.carry_out(app, request, Beginning::All).await?;
-        exchange.granted().map_err(|refusal| CallError::Refused { path: request.path.clone(), refusal })
+        self.0.calls.exchange(app, request).await
     }
 
     /// As [`call`](Self::call), with whatever WeChat answers while it arrives: what it refuses, and pages of what
@@ -94,56 +83,86 @@ impl Wechat {
     /// # Errors
     /// Why there is no answer.
     pub async fn pass(&self, app: &App, request: &Request) -> Result<Passed, CallError> {
-        self.carry_out(app, request, Beginning::Some).await
-    }
-
-    async fn carry_out(&self, app: &App, request: &Request, beginning: Beginning) -> Result<Passed, CallError> {
-        let Inner { http, tokens, pauses, clock } = &*self.0;
-        app.may(request.needs)?;
-        let (path, now) = (|| request.path.clone(), clock.now());
-        if let Some(Pause { errcode, until }) = pauses.find(&app.name, &request.path, now) {
-            return Err(CallError::Paused { path: path(), errcode, until, wait: until.saturating_sub(now) });
-        }
-        let mut access = None;
-        if request.host.takes_token() {
-            access = Some(tokens.get(app).await.map_err(CallError::Token)?);
-        }
-        let (mut replaced, mut tries) = (false, 0);
-        loop {
-            let token = access.as_ref().map(|access| &access.token);
-            let exchange = retry::send(http, request, token, beginning).await;
-            let exchange = exchange.map_err(|error| CallError::Transport { path: path(), error: Arc::new(error) })?;
-            tries += exchange.tries;
-            if let Some(refusal) = &exchange.refusal {
-                match &access {
-                    Some(refused) if refusal.class() == Class::Token && !replaced => {
-                        access = Some(tokens.replace(app, refused).await.map_err(CallError::Token)?);
-                        replaced = true;
-                        continue;
-                    }
-                    _ => pauses.note(&app.name, &request.path, refusal, clock.now()),
-                }
-            }
-            return Ok(Passed { exchange, tries });
-        }
+        self.0.calls.carry_out(app, request, Beginning::Some).await
     }
 
     /// The app's access token, for those who call WeChat by themselves.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn access_token(&self, app: &App) -> Result<Arc<AccessToken>, Arc<TokenError>> {
-        self.0.tokens.get(app).await
+    pub async fn access_token(&self, app: &App) -> Result<Arc<Credential>, Arc<TokenError>> {
+        self.0.calls.tokens.get(app).await
+    }
+
+    /// Ends the app's access token, and gives another: for one that somebody has who should not. WeChat allows that
+    /// rarely; count before ([`LimitedActions`](crate::storage::LimitedActions)). An app whose tokens come from an
+    /// operator's server is only asked for again.
+    ///
+    /// # Errors
+    /// Why there is none; the one before may have ended.
+    pub async fn force_access_token(&self, app: &App) -> Result<Arc<Credential>, Arc<TokenError>> {
+        self.0.calls.tokens.force(app).await
+    }
+
+    /// The app's ticket.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn ticket(&self, app: &App, ticket_type: TicketType) -> Result<Arc<Credential>, Arc<TokenError>> {
+        match ticket_type {
+            TicketType::Jsapi => self.0.jsapi_tickets.get(app).await,
+            TicketType::Card => self.0.card_tickets.get(app).await,
+        }
     }
 
     /// Lets calls of `app` through again that paused because of their number; to be called after its quota was
     /// cleared at WeChat.
-    pub fn resume(&self, app: &App) {
-        self.0.pauses.forget(&app.name);
+    ///
+    /// # Errors
+    /// When the database does not answer; this process makes the calls nevertheless.
+    pub async fn resume(&self, app: &App) -> Result<(), StoreError> {
+        self.0.calls.pauses.end(&app.name).await
     }
 
-    /// Replaces the tokens of apps that are in use before they end, for as long as it is polled.
+    /// Takes over what paused before the process started.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restore(&self) -> Result<(), StoreError> {
+        self.0.calls.pauses.read().await
+    }
+
+    /// Writes down how often what was called.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was counted is not lost.
+    pub async fn write_counts(&self) -> Result<(), StoreError> {
+        self.0.calls.sender.counts.write().await
+    }
+
+    /// Writes down what is counted when the process ends.
+    pub async fn close(&self) {
+        warn("written", self.write_counts().await);
+    }
+
+    /// Writes the counts every few seconds and follows the pauses of other processes, for as long as it is polled.
+    pub async fn keep_counts(self, is_shared: bool) {
+        loop {
+            for _ in 0..BETWEEN_FORGETTING {
+                tokio::time::sleep(WRITE).await;
+                warn("written", self.write_counts().await);
+                if is_shared {
+                    warn("read", self.restore().await);
+                }
+            }
+            warn("forgotten", self.0.calls.sender.counts.forget().await);
+            warn("forgotten", self.0.calls.pauses.forget().await);
+        }
+    }
+
+    /// Replaces the tokens and tickets of apps that are in use before they end, for as long as it is polled.
     pub async fn keep_fresh(self) {
-        self.0.tokens.keep_fresh().await;
+        let Inner { calls, jsapi_tickets, card_tickets } = &*self.0;
+        tokio::join!(calls.tokens.keep_fresh(), jsapi_tickets.keep_fresh(), card_tickets.keep_fresh());
     }
 }

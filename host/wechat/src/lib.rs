@@ -7,6 +7,7 @@
 //! - [`account`]: what a webhook knows of an account: it verifies and opens deliveries, and seals replies
 //! - [`message`]: what users and WeChat send, parsed from XML or JSON
 //! - [`reply`]: what an account answers, written as XML
+//! - [`jssdk`]: what pages sign with for the JS-SDK
 //! - [`api`]: calls of WeChat's API: what they send, and how their answers are read
 //! - [`pay`]: WeChat Pay, v2 and v3
 //!
@@ -21,6 +22,7 @@ mod xml;
 pub mod account;
 pub mod api;
 pub mod envelope;
+pub mod jssdk;
 pub mod message;
 pub mod pay;
 pub mod reply;

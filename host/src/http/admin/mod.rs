@@ -1,5 +1,6 @@
 //! The admin API, `/api/v1/`.
 
+mod access_token;
 mod app_plugins;
 mod apps;
 mod audit_log;
@@ -16,10 +17,12 @@ mod one_time_subscriptions;
 mod orders;
 mod page;
 mod plugins;
+mod quota;
 mod sends;
 mod subscriptions;
 mod tags;
 mod templates;
+mod tickets;
 mod times;
 mod tokens;
 mod user_messages;
@@ -41,7 +44,7 @@ use utoipa::openapi::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, error::Problem};
-use crate::model::FieldError;
+use crate::model::{App, FieldError};
 
 /// The largest JSON body, in bytes.
 const BODY_BYTES: usize = 1 << 20;
@@ -118,6 +121,13 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::bulk::untag))
         .routes(routes!(users::bulk::blacklist))
         .routes(routes!(users::bulk::unblacklist))
+        .routes(routes!(access_token::read))
+        .routes(routes!(access_token::refresh))
+        .routes(routes!(tickets::read))
+        .routes(routes!(quota::list))
+        .routes(routes!(quota::clear::clear))
+        .routes(routes!(quota::rid::read))
+        .routes(routes!(quota::live::read))
         .routes(routes!(wechat::get, wechat::post))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     OpenApiRouter::new().nest("/api/v1", v1)
@@ -144,6 +154,11 @@ pub(super) fn described(mut document: OpenApi) -> OpenApi {
 /// 422 for what a model's own check found.
 fn invalid(errors: Vec<FieldError>) -> Problem {
     Problem::invalid(errors.into_iter().map(|error| (error.field.into_owned(), error.message)).collect())
+}
+
+/// The app of that name.
+async fn find_app(state: &AppState, app: &str) -> Result<App, Problem> {
+    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 /// 404 as a problem.

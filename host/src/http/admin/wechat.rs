@@ -92,7 +92,7 @@ fn call(method: api::Method, uri: &Uri) -> Result<AnyCall, Problem> {
 }
 
 async fn send(state: &AppState, app: &str, call: AnyCall) -> Result<Response, Problem> {
-    let app = state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))?;
+    let app = super::find_app(state, app).await?;
     let request = call.request();
     let passed = state.wechat.pass(&app, &request).await?;
     let retried = passed.tries().saturating_sub(1);

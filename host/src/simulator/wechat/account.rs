@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
-    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance,
-    shorten::Shortened, tags::Tags, template_messages::TemplateMessages, templates::Templates, tokens::Tokens,
-    users::Users,
+    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance, quota::Quotas,
+    shorten::Shortened, tags::Tags, template_messages::TemplateMessages, templates::Templates, tickets::Tickets,
+    tokens::Tokens, users::Users,
 };
 
 /// An account.
@@ -18,6 +18,8 @@ pub(super) struct Account {
     pub(super) users: Users,
     pub(super) tags: Tags,
     pub(super) blacklist: BTreeSet<String>,
+    pub(super) tickets: Tickets,
+    pub(super) quotas: Quotas,
     /// May send customer-service messages.
     pub(super) customer_service: bool,
     /// Only to users who did something lately.
@@ -47,6 +49,8 @@ impl Default for Account {
             users: Users::default(),
             tags: Tags::default(),
             blacklist: BTreeSet::new(),
+            tickets: Tickets::default(),
+            quotas: Quotas::default(),
             customer_service: true,
             windows: false,
             allowances: HashMap::new(),

@@ -75,6 +75,12 @@ impl Asked {
         self.json[name].as_str().unwrap_or_default()
     }
 
+    /// Path and query as they came, secrets and all.
+    pub(super) fn url(&self) -> String {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        format!("{}?{query}", self.path)
+    }
+
     /// Query parameters that are no secrets.
     pub(super) fn visible_query(&self) -> Vec<(String, String)> {
         let visible = |(name, _): &&(String, String)| name != "access_token" && name != "secret";

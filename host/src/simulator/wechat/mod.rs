@@ -31,11 +31,13 @@ mod media;
 mod menus;
 mod messages;
 mod qrcode;
+mod quota;
 mod routes;
 mod shorten;
 mod tags;
 mod template_messages;
 mod templates;
+mod tickets;
 mod tokens;
 mod users;
 
@@ -204,6 +206,11 @@ impl Wechat {
     /// The customer-service messages that the account has sent, as their bodies.
     pub fn sent(&self, appid: &str) -> Vec<Value> {
         self.with(appid, |account, _| account.sent.clone())
+    }
+
+    /// How often the account may call `path` in a day of China; 45009 otherwise. It is 100 000 times at first.
+    pub fn set_daily_limit(&self, appid: &str, path: &str, calls: u64) {
+        self.with(appid, |account, _| account.quotas.set_limit(path, calls));
     }
 
     /// The next `times` calls of `path` go wrong so. Faults of one path come in the order in which they were planned.

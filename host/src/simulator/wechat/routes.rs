@@ -13,8 +13,8 @@ use super::{
     Call, Shared, State,
     account::{Account, Answered, No, Reply},
     asked::Asked,
-    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, qrcode, shorten, tags,
-    template_messages, templates, tokens, users,
+    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, qrcode, quota, shorten,
+    tags, template_messages, templates, tickets, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
@@ -23,6 +23,7 @@ type Handler = fn(&mut Account, &Asked, u64) -> Answered;
 const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cgi-bin/get_current_autoreply_info", |account, _, _| Ok(autoreply::get(account))),
     (Method::GET, "/cgi-bin/get_current_selfmenu_info", |account, _, _| Ok(menus::current(account))),
+    (Method::POST, "/cgi-bin/clear_quota", quota::clear),
     (Method::GET, "/cgi-bin/media/get", media::get),
     (Method::POST, "/cgi-bin/material/add_material", materials::add),
     (Method::POST, "/cgi-bin/material/batchget_material", materials::batchget),
@@ -38,6 +39,8 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/qrcode/create", qrcode::create),
     (Method::POST, "/cgi-bin/shorten/fetch", shorten::fetch),
     (Method::POST, "/cgi-bin/shorten/gen", shorten::generate),
+    (Method::POST, "/cgi-bin/openapi/quota/get", quota::get),
+    (Method::POST, "/cgi-bin/openapi/rid/get", quota::rid),
     (Method::POST, "/cgi-bin/tags/create", tags::create),
     (Method::POST, "/cgi-bin/tags/delete", tags::delete),
     (Method::GET, "/cgi-bin/tags/get", |account, _, _| Ok(tags::get(account))),
@@ -48,6 +51,7 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/cgi-bin/tags/members/getblacklist", |account, asked, _| Ok(blacklist::get(account, asked))),
     (Method::POST, "/cgi-bin/tags/update", tags::update),
     (Method::GET, "/cgi-bin/user/get", users::get),
+    (Method::GET, "/cgi-bin/ticket/getticket", tickets::get),
     (Method::GET, "/cgi-bin/user/info", users::info),
     (Method::POST, "/cgi-bin/user/info/batchget", users::batchget),
     (Method::POST, "/cgi-bin/user/info/updateremark", users::update_remark),
@@ -89,7 +93,12 @@ async fn answer(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Resp
         state.calls.push(Call { path, appid: appid.clone(), query, body });
         let fault = faults::next(&mut state, &asked.path);
         let carried_out = fault.as_ref().is_none_or(faults::Fault::lets_through);
-        (fault, carried_out.then(|| carry_out(&mut state, &asked, appid, now)))
+        let right = carried_out.then(|| carry_out(&mut state, &asked, appid.clone(), now).map_err(No::json));
+        let account = appid.and_then(|appid| state.accounts.get_mut(&appid));
+        if let (Some(Err(no)), Some(account)) = (&right, account) {
+            account.quotas.remember(no, &asked, now);
+        }
+        (fault, right)
     };
     let right = right.map(|answered| match answered {
         Ok(Reply::Json(json)) => ([(CONTENT_TYPE, "text/plain")], json.to_string()).into_response(),
@@ -97,7 +106,7 @@ async fn answer(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Resp
             let disposition = format!("attachment; filename=\"{filename}\"");
             ([("content-type", content_type), ("content-disposition", disposition)], bytes).into_response()
         }
-        Err(no) => Json(no.json()).into_response(),
+        Err(no) => Json(no).into_response(),
     });
     match fault {
         Some(fault) => fault.spoil(right).await,
@@ -115,7 +124,13 @@ fn appid(state: &State, asked: &Asked) -> Option<String> {
     state.accounts.iter().find(known).map(|(appid, _)| appid.clone())
 }
 
+/// Whether there is such a call.
+pub(super) fn is_known(path: &str) -> bool {
+    CALLS.iter().any(|(_, known, _)| *known == path)
+}
+
 fn carry_out(state: &mut State, asked: &Asked, appid: Option<String>, now: u64) -> Answered {
+    let names_another = appid.as_deref() != Some(asked.text("appid"));
     let account = appid.and_then(|appid| state.accounts.get_mut(&appid));
     match (&asked.method, asked.path.as_str()) {
         (&Method::GET, "/cgi-bin/token") => return tokens::classic(account, asked, now),
@@ -138,5 +153,9 @@ fn carry_out(state: &mut State, asked: &Asked, appid: Option<String>, now: u64) 
     }
     let account = account.ok_or(tokens::INVALID)?;
     account.tokens.check(token, now)?;
+    if asked.path == "/cgi-bin/clear_quota" && names_another {
+        return Err(No(40013, "invalid appid"));
+    }
+    account.quotas.take(&asked.path, now)?;
     handle(account, asked, now)
 }

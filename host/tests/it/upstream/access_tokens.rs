@@ -57,13 +57,13 @@ async fn a_token_outlives_the_process_and_is_sealed() {
     on_every_database(async |database| {
         let house = House::at(&database).await;
         let token = house.wechat.access_token(&house.app).await.unwrap();
-        assert!(token.token.expose().len() > 100);
+        assert!(token.secret.expose().len() > 100);
         assert_eq!(*house.replica().await.access_token(&house.app).await.unwrap(), *token);
         assert_eq!(house.simulated.count(STABLE_TOKEN), 1);
         house.store.close().await;
         if let Some(file) = database.file() {
             let bytes = std::fs::read(file).unwrap();
-            let text = token.token.expose().as_bytes();
+            let text = token.secret.expose().as_bytes();
             assert!(!bytes.windows(text.len()).any(|window| window == text));
         }
     })
@@ -86,7 +86,7 @@ async fn a_token_in_use_is_replaced_in_the_background_before_it_ends() {
         // Far beyond the first one's end nobody has to wait for another.
         database.clock.advance(Duration::from_mins(5));
         let second = house.wechat.access_token(&house.app).await.unwrap();
-        assert!(second.version > first.version && second.token != first.token);
+        assert!(second.version > first.version && second.secret != first.secret);
         assert_eq!(house.simulated.count(STABLE_TOKEN), 2);
         house.store.close().await;
     })
@@ -139,10 +139,10 @@ async fn another_secret_appid_or_source_needs_another_token() {
         house.simulated.add_account("wxother", SECRET);
         let other = App { appid: "wxother".to_owned(), ..house.app.clone() };
         let second = house.wechat.access_token(&other).await.unwrap();
-        assert_ne!(second.token, first.token);
+        assert_ne!(second.secret, first.secret);
         // A process that starts now does not take the one for the other.
         let third = house.replica().await.access_token(&house.app).await.unwrap();
-        assert_eq!((&third.token, house.simulated.count(STABLE_TOKEN)), (&first.token, 4));
+        assert_eq!((&third.secret, house.simulated.count(STABLE_TOKEN)), (&first.secret, 4));
         house.store.close().await;
     })
     .await;
@@ -175,7 +175,7 @@ async fn an_operators_address_hands_out_tokens() {
         let body = r#"{"access_token":"handed out","expires_in":100}"#;
         house.simulated.fault("/tokens/blog", Fault::Text(body.to_owned()), 1);
         let token = house.wechat.access_token(&app).await.unwrap();
-        assert_eq!(token.token, Secret::new("handed out"));
+        assert_eq!(token.secret, Secret::new("handed out"));
         assert_eq!(token.expires_at, house.database.clock.now() + 100);
         assert_eq!(house.simulated.count(STABLE_TOKEN), 0);
     })

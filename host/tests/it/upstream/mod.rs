@@ -29,16 +29,16 @@ const USER_INFO: &str = "/cgi-bin/user/info";
 const CUSTOM_SEND: &str = "/cgi-bin/message/custom/send";
 
 /// An app that has a follower, and a simulated WeChat that goes by the database's clock.
-struct House<'a> {
+pub(crate) struct House<'a> {
     database: &'a TestDatabase,
-    simulated: Simulated,
-    store: Store,
-    wechat: Wechat,
-    app: App,
+    pub simulated: Simulated,
+    pub store: Store,
+    pub wechat: Wechat,
+    pub app: App,
 }
 
 impl<'a> House<'a> {
-    async fn at(database: &'a TestDatabase) -> Self {
+    pub(crate) async fn at(database: &'a TestDatabase) -> Self {
         let simulated = Simulated::start_at(database.clock.clone()).await.unwrap();
         simulated.add_account(APPID, SECRET);
         simulated.follow(APPID, "oU");
@@ -51,7 +51,7 @@ impl<'a> House<'a> {
     }
 
     /// Another process on the same database.
-    async fn replica(&self) -> Wechat {
+    pub(crate) async fn replica(&self) -> Wechat {
         let clock = self.database.clock.clone();
         Wechat::new(&config(&self.simulated.base), self.database.open().await, clock).unwrap()
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use weft::{secret::Secret, storage::FetchedAccessToken, upstream::TokenError};
+use weft::{model::CredentialKind, secret::Secret, storage::FetchedCredential, upstream::TokenError};
 use weft_wechat::api::user::info::UserInfo;
 
 use super::{APPID, House, STABLE_TOKEN};
@@ -37,7 +37,7 @@ async fn two_processes_with_two_hundred_calls_fetch_one_token() {
 async fn one_waits_while_another_fetches_and_goes_on_when_the_other_died() {
     on_every_database(async |database| {
         let house = House::at(&database).await;
-        let tokens = house.store.access_tokens();
+        let tokens = house.store.credentials(CredentialKind::AccessToken);
         let now = database.clock.now();
         assert!(tokens.lease("shop", 0, "another process", now + 20).await.unwrap());
         assert!(!tokens.lease("shop", 0, "a third", now + 20).await.unwrap());
@@ -47,7 +47,7 @@ async fn one_waits_while_another_fetches_and_goes_on_when_the_other_died() {
 
         // The other one is done: its token is taken.
         let token = Secret::new("from another process");
-        let fetched = FetchedAccessToken { token: &token, refresh_at: now + 100, expires_at: now + 200 };
+        let fetched = FetchedCredential { secret: &token, refresh_at: now + 100, expires_at: now + 200 };
         assert!(tokens.put(&house.app, "a third", fetched).await.unwrap().is_none(), "it has no lease");
         let put = tokens.put(&house.app, "another process", fetched).await.unwrap().unwrap();
         assert_eq!(*house.wechat.access_token(&house.app).await.unwrap(), put);
@@ -77,7 +77,7 @@ async fn a_lease_is_given_back_when_fetching_fails() {
         house.simulated.add_account(APPID, "another secret");
         let error = house.wechat.access_token(&house.app).await.unwrap_err();
         assert!(matches!(&*error, TokenError::Refused(refusal) if refusal.errcode == 40125), "{error:?}");
-        let tokens = house.store.access_tokens();
+        let tokens = house.store.credentials(CredentialKind::AccessToken);
         assert!(tokens.lease("shop", 0, "another process", database.clock.now() + 20).await.unwrap());
         house.store.close().await;
     })

@@ -73,7 +73,7 @@ async fn a_used_up_day_pauses_this_call_of_this_app_until_the_day_turns_in_china
         assert_eq!(house.simulated.count(CUSTOM_SEND), 1, "nothing was sent");
         house.info().await.expect("other calls go on");
 
-        house.wechat.resume(&house.app);
+        house.wechat.resume(&house.app).await.unwrap();
         house.send().await.expect("and this one, once the quota was cleared");
         house.simulated.fault(CUSTOM_SEND, Fault::Errcode(45009), 1);
         house.send().await.unwrap_err();
@@ -198,7 +198,7 @@ async fn a_server_that_cannot_be_reached_is_tried_again_and_nothing_is_unknown()
 #[tokio::test]
 async fn no_error_shows_a_token_or_a_secret() {
     in_a_house(async |house| {
-        let token = house.wechat.access_token(&house.app).await.unwrap().token.expose().to_owned();
+        let token = house.wechat.access_token(&house.app).await.unwrap().secret.expose().to_owned();
         let mut shown_texts = Vec::new();
         let echo = format!("{{\"errcode\":45002,\"errmsg\":\"refused ?access_token={token}\"}}");
         let faults = [

@@ -1,8 +1,11 @@
 //! `/apps/{app}/wechat/{path}` and what belongs to it, through the real listener.
 
+mod access_token;
 mod any_call;
 mod paths;
 mod proxy;
+mod quota;
+mod tickets;
 mod uploads;
 
 use std::sync::{Arc, Mutex};

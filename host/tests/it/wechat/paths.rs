@@ -106,7 +106,7 @@ async fn the_token_shows_in_no_answer() {
     let (shop, wechat) = Shop::open().await;
     let apps = shop.app.state.store.apps();
     let app = apps.find("shop").await.unwrap().unwrap();
-    let token = shop.app.state.wechat.access_token(&app).await.unwrap().token.expose().to_owned();
+    let token = shop.app.state.wechat.access_token(&app).await.unwrap().secret.expose().to_owned();
     let mut shown = Vec::new();
     for fault in [
         Fault::Text(format!("{{\"errcode\":40066,\"errmsg\":\"invalid url ?access_token={token}\"}}")),

@@ -10,16 +10,20 @@ mod form;
 mod path;
 mod request;
 
+pub mod clear_quota;
 pub mod current_autoreply_info;
+pub mod daily_limits;
 pub mod errcode;
 pub mod material;
 pub mod media;
 pub mod menu;
 pub mod message;
 pub mod newtmpl;
+pub mod openapi;
 pub mod stable_token;
 pub mod tags;
 pub mod template;
+pub mod ticket;
 pub mod token;
 pub mod user;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use weft_wechat::account::{Account, EncodingMode, Query};
 use weft_wechat::envelope::{EncodingAesKey, EnvelopeError, open, seal};
+use weft_wechat::jssdk::{CardExt, sign_page};
 use weft_wechat::message::{Content, Event, Message, Other, OtherEvent, fields};
 use weft_wechat::signature::{sign, verify};
 
@@ -18,7 +19,7 @@ pub(crate) fn load(name: &str) -> Option<Value> {
 }
 
 /// The kinds that a test here reads, and how many vectors each of them has.
-const READ: [(&str, usize); 7] = [
+const READ: [(&str, usize); 9] = [
     ("callback_signature_sha1_sorted", 6),
     ("sha1_sorted", 2),
     ("msg_signature_sha1_sorted", 1),
@@ -26,10 +27,12 @@ const READ: [(&str, usize); 7] = [
     ("msg_decrypt", 5),
     ("msg_decrypt_negative", 2),
     ("msg_decrypt_echostr", 2),
+    ("jsapi_ticket_sha1", 3),
+    ("jsapi_card_ext_sha1_sorted_values", 1),
 ];
 
 /// How the kinds begin that are about something else than messages.
-const ELSEWHERE: [&str; 7] = ["pay_", "jsapi_", "miniprogram_", "aead_", "rsa_", "certificate_", "keyset"];
+const ELSEWHERE: [&str; 6] = ["pay_", "miniprogram_", "aead_", "rsa_", "certificate_", "keyset"];
 
 /// How many samples of messages and events there are.
 const SAMPLES: usize = 51;
@@ -100,6 +103,24 @@ fn known_signatures_of_sorted_strings_come_out() {
     each("sha1_sorted", |id, inputs, expected| {
         let parts: Vec<_> = inputs["parts"].as_array().unwrap().iter().map(text).collect();
         assert_eq!(sign(&parts), text(&expected["sha1"]), "{id}");
+    });
+}
+
+#[test]
+fn known_signatures_of_pages_and_cards_come_out() {
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| text(value).parse().unwrap());
+    each("jsapi_ticket_sha1", |id, inputs, expected| {
+        let [ticket, nonce, url] = ["jsapi_ticket", "noncestr", "url"].map(|name| text(&inputs[name]));
+        let timestamp = number(&inputs["timestamp"]);
+        assert_eq!(sign_page(ticket, nonce, timestamp, url), text(&expected["signature"]), "{id}");
+        let with_fragment = format!("{url}#part#more");
+        assert_eq!(sign_page(ticket, nonce, timestamp, &with_fragment), text(&expected["signature"]), "{id}");
+    });
+    each("jsapi_card_ext_sha1_sorted_values", |id, inputs, expected| {
+        let [card_id, code, openid, ticket, nonce] =
+            ["card_id", "code", "openid", "api_ticket", "nonce_str"].map(|name| text(&inputs[name]));
+        let card = CardExt { card_id, code, openid };
+        assert_eq!(card.sign(ticket, nonce, number(&inputs["timestamp"])), text(&expected["signature"]), "{id}");
     });
 }
 

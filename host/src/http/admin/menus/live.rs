@@ -5,13 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    PERMISSION, find,
+    PERMISSION,
     view::{DraftDifferenceView, MenuVersionView, MenuView, draft_view},
 };
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, find_app},
         error::{Path, Problem},
     },
     menus::{LiveMenu, MenuSync, Published, differences},
@@ -78,7 +78,7 @@ pub(in crate::http::admin) async fn read(
     Path(app): Path<String>,
 ) -> Result<Json<LiveView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let live = state.menus.live(&app).await?;
     let draft = state.store.menus().draft(&app.name).await?.map(|draft| draft.menu).unwrap_or_default();
     let differences = match &live {
@@ -105,7 +105,7 @@ pub(in crate::http::admin) async fn delete(
     Path(app): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(Some(&app), PUBLISH)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     state.menus.delete_live(&app).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -121,7 +121,7 @@ pub(in crate::http::admin) async fn sync(
     Path(app): Path<String>,
 ) -> Result<Json<MenuSyncView>, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let MenuSync { draft, created, warnings } = state.menus.sync(&app).await?;
     state.accounts.refresh().await?;
     let draft = draft_view(&state, &app.name, Some(draft)).await?;
@@ -144,7 +144,7 @@ pub(in crate::http::admin) async fn publish(
     Path(app): Path<String>,
 ) -> Result<Json<PublishedMenuView>, Problem> {
     caller.require(Some(&app), PUBLISH)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let Published { version, warnings } = state.menus.publish(app).await?;
     let view = PublishedMenuView { version: version.into(), warnings };
     caller.notes.after(&view);

@@ -7,6 +7,7 @@ use axum::{Json, extract::State};
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     menus::MenuError,
-    model::{App, Menu},
+    model::Menu,
 };
 
 use view::{MenuVersionView, MenuView, draft_view};
@@ -32,7 +33,7 @@ pub(super) async fn read(
     Path(app): Path<String>,
 ) -> Result<Json<MenuView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    find(&state, &app).await?;
+    find_app(&state, &app).await?;
     let draft = state.store.menus().draft(&app).await?;
     Ok(Json(draft_view(&state, &app, draft).await?))
 }
@@ -48,7 +49,7 @@ pub(super) async fn put(
     Body(menu): Body<Menu>,
 ) -> Result<Json<MenuView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    find(&state, &app).await?;
+    find_app(&state, &app).await?;
     let wrong = menu.check();
     if !wrong.is_empty() {
         return Err(super::invalid(wrong));
@@ -66,7 +67,7 @@ pub(super) async fn versions(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<MenuVersionView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    find(&state, &app).await?;
+    find_app(&state, &app).await?;
     let versions = state.store.menus().versions(&app, page.cursor(), page.limit() + 1).await?;
     let page = Page::first(versions, page.limit(), |version| version.id.clone());
     Ok(Json(page.map(MenuVersionView::from)))
@@ -93,10 +94,6 @@ async fn put_draft(state: &AppState, caller: &Caller, app: &str, menu: &Menu) ->
     let draft = state.store.menus().put_draft(app, menu).await?;
     caller.notes.after(menu);
     Ok(Json(draft_view(state, app, Some(draft)).await?))
-}
-
-async fn find(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 impl From<MenuError> for Problem {

@@ -8,6 +8,7 @@ mod mass_messages;
 mod media;
 mod menus;
 mod messages;
+mod quota;
 mod tags;
 mod templates;
 mod users;

@@ -1,16 +1,17 @@
-//! What a process knows of the token of one app.
+//! What a process knows of the token or ticket of one app.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use weft_wechat::api::Refusal;
 use weft_wechat::api::errcode::Class;
 
 use super::Outcome;
-use crate::model::{AccessToken, App};
+use crate::model::{App, Credential};
 use crate::upstream::TokenError;
 
-/// For how long after its last use a token is kept fresh, in seconds: as long as a token lives.
+/// For how long after its last use a credential is kept fresh, in seconds: as long as one lives.
 const IN_USE: u64 = 7200;
 /// For how long a failure answers for everybody: nobody asks again before.
 const HELD: Duration = Duration::from_secs(1);
@@ -29,9 +30,9 @@ pub(super) struct Slot {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The app as it was when the token was fetched, or tried to.
+    /// The app as it was when the credential was fetched, or tried to.
     app: Option<App>,
-    token: Option<Arc<AccessToken>>,
+    credential: Option<Arc<Credential>>,
     failure: Option<(Instant, Arc<TokenError>)>,
     used_at: u64,
 }
@@ -39,9 +40,9 @@ struct State {
 /// What to do with what is known.
 pub(super) enum Known {
     /// To be used.
-    Fresh(Arc<AccessToken>),
+    Fresh(Arc<Credential>),
     /// To be used, and to be replaced meanwhile.
-    Ageing(Arc<AccessToken>),
+    Ageing(Arc<Credential>),
     /// There is none.
     Nothing,
 }
@@ -52,15 +53,15 @@ impl Slot {
         let mut state = self.state();
         state.used_at = now;
         match state.good(app, now) {
-            Some(token) if now < token.refresh_at => Known::Fresh(token),
-            Some(token) => Known::Ageing(token),
+            Some(known) if now < known.refresh_at => Known::Fresh(known),
+            Some(known) => Known::Ageing(known),
             None => Known::Nothing,
         }
     }
 
-    /// A good token of a later version than `after`.
-    pub(super) fn later_than(&self, app: &App, after: u64, now: u64) -> Option<Arc<AccessToken>> {
-        self.state().good(app, now).filter(|token| token.version > after)
+    /// A good credential of a later version than `after`.
+    pub(super) fn later_than(&self, app: &App, after: u64, now: u64) -> Option<Arc<Credential>> {
+        self.state().good(app, now).filter(|known| known.version > after)
     }
 
     /// Why there was none, when that was tried after `asked` or so lately that the answer would be the same.
@@ -77,32 +78,32 @@ impl Slot {
         state.is_of(app) && state.failure.as_ref().is_some_and(|(at, _)| at.elapsed() < HELD_BEHIND)
     }
 
-    /// Keeps what came of fetching. A token that could not be replaced stays until it ends.
+    /// Keeps what came of fetching. A credential that could not be replaced stays until it ends.
     pub(super) fn remember(&self, app: &App, outcome: &Outcome) {
         let mut state = self.state();
         if !state.is_of(app) {
-            state.token = None;
+            state.credential = None;
             state.app = Some(app.clone());
         }
         match outcome {
-            Ok(token) => {
-                state.token = Some(Arc::clone(token));
+            Ok(fetched) => {
+                state.credential = Some(Arc::clone(fetched));
                 state.failure = None;
             }
             Err(error) => state.failure = Some((Instant::now(), Arc::clone(error))),
         }
     }
 
-    /// Whether the token was used lately.
+    /// Whether it was used lately.
     pub(super) fn is_in_use(&self, now: u64) -> bool {
         self.state().used_at.saturating_add(IN_USE) > now
     }
 
-    /// The app and its token, when the token is to be replaced.
-    pub(super) fn due(&self, now: u64) -> Option<(App, Arc<AccessToken>)> {
+    /// The app and its credential, when that is to be replaced.
+    pub(super) fn due(&self, now: u64) -> Option<(App, Arc<Credential>)> {
         let state = self.state();
-        let token = state.token.as_ref().filter(|token| now >= token.refresh_at)?;
-        Some((state.app.clone()?, Arc::clone(token)))
+        let credential = state.credential.as_ref().filter(|known| now >= known.refresh_at)?;
+        Some((state.app.clone()?, Arc::clone(credential)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,8 +112,8 @@ impl Slot {
 }
 
 impl State {
-    fn good(&self, app: &App, now: u64) -> Option<Arc<AccessToken>> {
-        self.token.as_ref().filter(|token| now < token.expires_at && self.is_of(app)).map(Arc::clone)
+    fn good(&self, app: &App, now: u64) -> Option<Arc<Credential>> {
+        self.credential.as_ref().filter(|known| now < known.expires_at && self.is_of(app)).map(Arc::clone)
     }
 
     /// Whether what is known was fetched with the settings that the app has now.
@@ -127,5 +128,6 @@ impl State {
 }
 
 fn needs_somebody(error: &TokenError) -> bool {
-    matches!(error, TokenError::Refused(refusal) if matches!(refusal.class(), Class::Configuration | Class::Token))
+    let class = error.refusal().map(Refusal::class);
+    matches!(class, Some(Class::Configuration | Class::Token))
 }

@@ -1,0 +1,65 @@
+//! How often WeChat's API is called: counted in memory, and written together every few seconds.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::model::{CallKind, CallOutcome};
+use crate::storage::{Store, StoreError};
+use crate::time::china_day;
+
+/// How many counts wait at most. More than one app makes; only a database that fails for long lets them grow.
+const MOST: usize = 10_000;
+/// Under which name calls are counted that WeChat does not know: there is no end to what somebody may call.
+const UNKNOWN: &str = "unknown";
+/// How many days are kept, in seconds.
+const KEPT: u64 = 32 * 24 * 3600;
+
+/// Counts calls.
+#[derive(Debug)]
+pub(super) struct Counts {
+    store: Store,
+    clock: Clock,
+    waiting: Mutex<HashMap<CallKind, u64>>,
+}
+
+impl Counts {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, waiting: Mutex::default() }
+    }
+
+    /// Counts one call of `path`; of one that WeChat does not know when there is none.
+    pub(super) fn note(&self, app: &str, path: Option<&str>, outcome: CallOutcome) {
+        let day = china_day(self.clock.now());
+        let path = path.unwrap_or(UNKNOWN).to_owned();
+        self.put(vec![(CallKind { app: app.to_owned(), day, path, outcome }, 1)]);
+    }
+
+    /// Writes what waits. What cannot be written waits on.
+    pub(super) async fn write(&self) -> Result<(), StoreError> {
+        let counts: Vec<_> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.call_counts().add(&counts).await;
+        if written.is_err() {
+            self.put(counts);
+        }
+        written
+    }
+
+    /// Forgets days that are long gone.
+    pub(super) async fn forget(&self) -> Result<(), StoreError> {
+        let day = china_day(self.clock.now().saturating_sub(KEPT));
+        self.store.call_counts().forget_before(&day).await
+    }
+
+    fn put(&self, counts: Vec<(CallKind, u64)>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kind, calls) in counts {
+            if waiting.len() < MOST || waiting.contains_key(&kind) {
+                *waiting.entry(kind).or_default() += calls;
+            }
+        }
+    }
+}
