@@ -15,7 +15,7 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
-    jobs::{Jobs, Work},
+    jobs::Jobs,
     mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
@@ -94,6 +94,7 @@ impl Server {
         let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
+        let audit_log = AuditLog::new(store.clone(), clock.clone());
         let mut works = users.works();
         works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
