@@ -23,7 +23,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{Tag, is_system_tag},
+    model::{App, Tag, is_system_tag},
     time,
     users::{
         TagSync, UserError,
@@ -119,8 +119,9 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<TagView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    let tag = state.users.create_tag(&app, &fields.name).await?;
-    Ok((StatusCode::CREATED, Json(tag.into())))
+    let view = TagView::from(state.users.create_tag(&app, &fields.name).await?);
+    caller.notes.after(&view);
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// Reads a tag, as it was synced last.
@@ -148,7 +149,10 @@ pub(super) async fn patch(
 ) -> Result<Json<TagView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    Ok(Json(state.users.rename_tag(&app, id, &fields.name).await?.into()))
+    note_before(&state, &caller, &app, id).await?;
+    let view = TagView::from(state.users.rename_tag(&app, id, &fields.name).await?);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Deletes a tag, at WeChat first, and takes it off its users. WeChat wants it to be taken off one after the other first
@@ -163,6 +167,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
+    note_before(&state, &caller, &app, id).await?;
     match state.users.delete_tag(&app, id).await {
         Err(UserError::TooManyUsers) => {
             let input = serde_json::to_value(TagDeletionInput { tag_id: id }).unwrap_or_default();
@@ -174,6 +179,13 @@ pub(super) async fn delete(
             Ok(StatusCode::NO_CONTENT.into_response())
         }
     }
+}
+
+async fn note_before(state: &AppState, caller: &Caller, app: &App, id: u32) -> Result<(), Problem> {
+    if let Some(before) = state.store.tags().find(&app.name, id).await? {
+        caller.notes.before(&TagView::from(before));
+    }
+    Ok(())
 }
 
 /// Takes all tags over from WeChat.

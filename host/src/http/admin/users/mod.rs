@@ -97,9 +97,13 @@ pub(super) async fn patch(
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
     let change = UserChange { remark: patch.remark, alias: patch.alias, comment: patch.comment };
-    let view = shown(&state, state.users.change(&app, &openid, &change).await?).await?;
-    caller.notes.after(&view.0);
-    Ok(view)
+    let views = Views::of(&state, &app.name).await?;
+    if let Some(before) = state.store.users().find(&app.name, &openid).await? {
+        caller.notes.before(&views.view(before));
+    }
+    let view = views.view(state.users.change(&app, &openid, &change).await?);
+    caller.notes.after(&view);
+    Ok(Json(view))
 }
 
 /// Asks WeChat about a user at once, also about one who is not known yet.
