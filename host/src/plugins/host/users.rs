@@ -2,6 +2,12 @@
 
 use std::{future::Future, sync::Arc};
 
+use weft_wechat::api::{
+    Endpoint,
+    tags::members::{batchtagging::BatchTagging, batchuntagging::BatchUntagging},
+    user::{info::UserInfo, info_updateremark::UpdateRemark},
+};
+
 use super::{HostError, denied, wechat};
 use crate::{
     model::{self, App, is_openid},
@@ -35,7 +41,7 @@ impl users::Host for State {
     }
 
     async fn fetch(&mut self, openid: String) -> Result<User, HostError> {
-        self.ask_for_users("/cgi-bin/user/info", async move |services, app| {
+        self.ask_for_users(UserInfo::PATH, async move |services, app| {
             let fetched = services.users.fetch(&app, &openid).await?;
             Ok(user(&services, &app, fetched).await?)
         })
@@ -43,14 +49,14 @@ impl users::Host for State {
     }
 
     async fn set_remark(&mut self, openid: String, remark: String) -> Result<(), HostError> {
-        self.ask_for_users("/cgi-bin/user/info/updateremark", async move |services, app| {
+        self.ask_for_users(UpdateRemark::PATH, async move |services, app| {
             services.users.set_remark(&app, &openid, &remark).await.map(drop)
         })
         .await
     }
 
     async fn add_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
-        self.ask_for_users("/cgi-bin/tags/members/batchtagging", async move |services, app| {
+        self.ask_for_users(BatchTagging::PATH, async move |services, app| {
             let tag = match named(&services, &app, &name).await? {
                 Some(tag) => tag,
                 None => services.users.create_tag(&app, &name).await?,
@@ -61,7 +67,7 @@ impl users::Host for State {
     }
 
     async fn remove_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
-        self.ask_for_users("/cgi-bin/tags/members/batchuntagging", async move |services, app| {
+        self.ask_for_users(BatchUntagging::PATH, async move |services, app| {
             match named(&services, &app, &name).await? {
                 Some(tag) => services.users.remove_tag(&app, &openid, tag.id).await.map(drop),
                 // Nobody has it.
