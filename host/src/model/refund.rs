@@ -103,6 +103,22 @@ pub struct Refund {
 }
 
 impl Refund {
+    /// A new refund, before WeChat knows of it; the storage fills in the times.
+    pub fn new(out_refund_no: &str, out_trade_no: &str, refund_fee: Fen, reason: Option<String>) -> Self {
+        Self {
+            out_refund_no: out_refund_no.to_owned(),
+            out_trade_no: out_trade_no.to_owned(),
+            refund_fee,
+            reason,
+            state: RefundState::New,
+            refund_id: None,
+            received_account: None,
+            success_at: None,
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
     /// The fields that break their rules, beside the refunds that the order has; empty when it may be created.
     pub fn check(&self, order: &Order, others: &[Self]) -> Vec<FieldError> {
         let mut errors = Vec::new();

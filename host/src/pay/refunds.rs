@@ -21,18 +21,7 @@ impl Pay {
         refund_fee: Fen,
         reason: Option<String>,
     ) -> Result<Refund, PayActionError> {
-        let wanted = Refund {
-            out_refund_no: out_refund_no.to_owned(),
-            out_trade_no: order.out_trade_no.clone(),
-            refund_fee,
-            reason,
-            state: RefundState::New,
-            refund_id: None,
-            received_account: None,
-            success_at: None,
-            created_at: 0,
-            updated_at: 0,
-        };
+        let wanted = Refund::new(out_refund_no, &order.out_trade_no, refund_fee, reason);
         let refund = match self.0.store.refunds().insert(order, &wanted).await? {
             RefundCreation::Created(refund) | RefundCreation::Known(refund) => refund,
             RefundCreation::Invalid(errors) => return Err(PayActionError::Invalid(errors)),

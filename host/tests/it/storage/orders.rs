@@ -152,18 +152,7 @@ async fn ten_thousand_observations_in_two_processes_make_each_version_once() {
 }
 
 fn refund(number: &str, fee: u64) -> Refund {
-    Refund {
-        out_refund_no: number.into(),
-        out_trade_no: NUMBER.into(),
-        refund_fee: Fen(fee),
-        reason: None,
-        state: RefundState::New,
-        refund_id: None,
-        received_account: None,
-        success_at: None,
-        created_at: 0,
-        updated_at: 0,
-    }
+    Refund::new(number, NUMBER, Fen(fee), None)
 }
 
 fn refund_told(number: &str, fee: u64, status: RefundStatus) -> pay::Refund {

@@ -150,8 +150,9 @@ pub(super) async fn create(
     if !errors.is_empty() {
         return Err(super::invalid(errors));
     }
-    let merchant = state.store.merchants().insert(&merchant).await?;
-    Ok((StatusCode::CREATED, Json(view(&state, &merchant))))
+    let merchant = view(&state, &state.store.merchants().insert(&merchant).await?);
+    caller.notes.after(&merchant);
+    Ok((StatusCode::CREATED, Json(merchant)))
 }
 
 /// Reads a merchant. Keys say only whether they are set.
@@ -178,6 +179,7 @@ pub(super) async fn patch(
     caller.require(Some(&app), PERMISSION)?;
     let change = |merchant: &mut Merchant| {
         let before = merchant.clone();
+        caller.notes.before(&view(&state, &before));
         if let Some(name) = &patch.name {
             merchant.name.clone_from(name);
         }
@@ -186,8 +188,9 @@ pub(super) async fn patch(
         if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
     };
     let merchant = state.store.merchants().change(&app, &name, change).await?;
-    let merchant = merchant.ok_or_else(|| Problem::not_found("merchant", &name))?;
-    Ok(Json(view(&state, &merchant)))
+    let merchant = view(&state, &merchant.ok_or_else(|| Problem::not_found("merchant", &name))?);
+    caller.notes.after(&merchant);
+    Ok(Json(merchant))
 }
 
 /// Deletes a merchant that has no orders.
@@ -199,6 +202,7 @@ pub(super) async fn delete(
     Path((app, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.require(Some(&app), PERMISSION)?;
+    caller.notes.before(&view(&state, &find(&state, &app, &name).await?));
     match state.store.merchants().delete(&app, &name).await? {
         MerchantDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
         MerchantDeletion::NotFound => Err(Problem::not_found("merchant", &name)),

@@ -77,7 +77,9 @@ pub(in crate::http::admin) async fn sync(
 ) -> Result<Json<OrderView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    Ok(Json(state.pay.query(&shop, &order).await?.into()))
+    let order: OrderView = state.pay.query(&shop, &order).await?.into();
+    caller.notes.after(&order);
+    Ok(Json(order))
 }
 
 /// Closes an order that nobody has paid. When somebody has, the answer says so.
@@ -90,7 +92,9 @@ pub(in crate::http::admin) async fn close(
 ) -> Result<Json<OrderView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    Ok(Json(state.pay.close(&shop, &order).await?.into()))
+    let order: OrderView = state.pay.close(&shop, &order).await?.into();
+    caller.notes.after(&order);
+    Ok(Json(order))
 }
 
 /// Takes a payment by code back (v2 MICROPAY).
@@ -103,7 +107,9 @@ pub(in crate::http::admin) async fn reverse(
 ) -> Result<Json<OrderView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    Ok(Json(state.pay.reverse(&shop, &order).await?.into()))
+    let order: OrderView = state.pay.reverse(&shop, &order).await?.into();
+    caller.notes.after(&order);
+    Ok(Json(order))
 }
 
 /// The order, and the merchant and app that it belongs to.

@@ -86,7 +86,11 @@ pub(super) async fn create(
     }
     let order = Order::new(&app, &merchant.name, &out_trade_no, merchant.party(&of), terms, now);
     match state.store.orders().insert(&order).await {
-        Ok(()) => Ok((StatusCode::CREATED, Json(order.into()))),
+        Ok(()) => {
+            let order = OrderView::from(order);
+            caller.notes.after(&order);
+            Ok((StatusCode::CREATED, Json(order)))
+        }
         Err(StoreError::AlreadyExists { .. }) => {
             let known = find(&state, &app, &merchant.name, &out_trade_no).await?;
             if known.terms.is_same(&order.terms, expires) {

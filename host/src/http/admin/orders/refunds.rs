@@ -106,5 +106,7 @@ pub(in crate::http::admin) async fn create(
     caller.require(Some(&app), PERMISSION)?;
     let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
     let number = new.out_refund_no.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
-    Ok(Json(state.pay.refund(&shop, &order, &number, new.refund_fee, new.reason).await?.into()))
+    let refund: RefundView = state.pay.refund(&shop, &order, &number, new.refund_fee, new.reason).await?.into();
+    caller.notes.after(&refund);
+    Ok(Json(refund))
 }
