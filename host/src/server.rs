@@ -19,6 +19,7 @@ use crate::{
     mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
+    migrate::Migration,
     outcomes::Outcomes,
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
@@ -91,7 +92,10 @@ impl Server {
         let menus = Menus::new(store.clone(), wechat.clone());
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let works: Vec<Box<dyn Work>> = vec![Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone()))];
+        let works: Vec<Box<dyn Work>> = vec![
+            Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())),
+            Box::new(Migration::new(store.clone(), wechat.clone())),
+        ];
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
