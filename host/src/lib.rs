@@ -9,7 +9,7 @@
 //! | 9 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 8 | [`http`]: the doors |
 //! | 7 | [`dispatch`]: one message in, one reply out; [`order_hooks`]: tells plugins of changed orders |
-//! | 6 | [`accounts`]: the apps in memory; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`outcomes`]: what became of what was sent; [`pay`]: orders between here and WeChat Pay; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
+//! | 6 | [`accounts`]: the apps in memory; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`migrate`]: from one app to another; [`outcomes`]: what became of what was sent; [`pay`]: orders between here and WeChat Pay; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
 //! | 5 | [`users`]: who writes, and the tags they have |
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
@@ -29,6 +29,7 @@ pub mod jobs;
 pub mod mass_messages;
 pub mod menus;
 pub mod message_log;
+pub mod migrate;
 pub mod model;
 pub mod order_hooks;
 pub mod outcomes;

@@ -19,6 +19,7 @@ use crate::{
     mass_messages::MassMessages,
     menus::Menus,
     message_log::MessageLog,
+    migrate::Migration,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::Pay,
@@ -97,6 +98,7 @@ impl Server {
         let audit_log = AuditLog::new(store.clone(), clock.clone());
         let mut works = users.works();
         works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
+        works.push(Box::new(Migration::new(store.clone(), wechat.clone())));
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());

@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
         "mass_messages",
         "menus",
         "message_log",
+        "migrate",
         "outcomes",
         "pay",
         "plugins",

@@ -17,6 +17,7 @@ mod mass_messages;
 mod menus;
 mod message_log;
 mod message_logs;
+mod migrate;
 mod order;
 mod orders;
 mod plugin_calls;

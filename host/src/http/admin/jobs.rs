@@ -67,7 +67,7 @@ pub(super) struct ProgressView {
 
 /// A job that was asked for: 202, with its address.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct StartedView {
+pub(super) struct StartedView {
     #[serde(flatten)]
     job: JobView,
     /// Whether it was there already: then it goes on, and nothing was started.
@@ -108,7 +108,7 @@ impl JobView {
 
 impl StartedView {
     /// What is answered to those who asked for a job.
-    pub fn new(state: &AppState, started: Started) -> Self {
+    pub(super) fn new(state: &AppState, started: Started) -> Self {
         Self { job: JobView::new(state, started.job), existed: started.existed }
     }
 }

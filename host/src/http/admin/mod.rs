@@ -13,6 +13,7 @@ mod menus;
 mod merchants;
 mod message_log_export;
 mod message_logs;
+mod migrate;
 mod one_time_subscriptions;
 mod orders;
 mod page;
@@ -30,7 +31,6 @@ mod users;
 mod wechat;
 
 pub(super) use audit_log::{Recorder, record};
-pub use jobs::StartedView;
 pub use plugins::PluginView;
 
 use axum::{
@@ -66,6 +66,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(handlers::transfer::export))
         .routes(routes!(handlers::transfer::import))
         .routes(routes!(audit_log::list))
+        .routes(routes!(migrate::migrate))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::read))
         .routes(routes!(jobs::cancel))

@@ -98,7 +98,7 @@ impl Recorder {
             ];
             for (method, operation) in operations {
                 if let Some(id) = operation.as_ref().and_then(|operation| operation.operation_id.clone()) {
-                    actions.insert((method, path.clone()), id);
+                    actions.insert((method, as_documented(path)), id);
                 }
             }
         }
@@ -106,10 +106,14 @@ impl Recorder {
     }
 
     fn action(&self, method: &Method, path: &str) -> String {
-        // The document has no word for parameters with slashes in them.
-        let known = self.actions.get(&(method.clone(), path.replace("{*", "{")));
+        let known = self.actions.get(&(method.clone(), as_documented(path)));
         known.cloned().unwrap_or_else(|| format!("{method} {path}"))
     }
+}
+
+/// A path of the router as the document has it, which knows no parameter that takes several segments.
+fn as_documented(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 /// The layer.
