@@ -1,8 +1,8 @@
 //! What comes back: an error hides under HTTP 200, and names may hold bytes that JSON does not allow.
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::errcode::{self, Class, Meaning};
 
@@ -181,4 +181,20 @@ fn mend(body: &[u8]) -> Vec<u8> {
         mended.push(byte);
     }
     mended
+}
+
+/// WeChat writes ids now as texts and now as numbers.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(u64),
+        Nothing(()),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+        Id::Nothing(()) => String::new(),
+    })
 }

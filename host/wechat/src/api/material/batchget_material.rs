@@ -36,6 +36,18 @@ pub enum MaterialType {
     News,
 }
 
+impl MaterialType {
+    /// The text at WeChat.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Voice => "voice",
+            Self::News => "news",
+        }
+    }
+}
+
 /// A page of materials.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

@@ -2,6 +2,7 @@
 
 pub mod add_material;
 pub mod batchget_material;
+pub mod del_material;
 pub mod get_material;
 
 use serde::{Deserialize, Serialize};
@@ -32,4 +33,7 @@ pub struct NewsItem {
     pub only_fans_can_comment: u8,
     /// The article.
     pub url: String,
+    /// Whether it was published and taken away again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_deleted: bool,
 }

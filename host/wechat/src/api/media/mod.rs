@@ -2,6 +2,7 @@
 
 pub mod get;
 pub mod upload;
+pub mod uploadimg;
 
 use std::str::FromStr;
 
@@ -82,4 +83,4 @@ impl MediaFile {
 }
 
 /// How long a file may be that WeChat gives out.
-pub(super) const MAX_FILE: usize = 32 << 20;
+pub const MAX_FILE: usize = 32 << 20;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Button, MatchRule, text};
+use super::{Button, MatchRule};
+use crate::api::answer::text;
 use crate::api::{Ability, Body, Endpoint, Method};
 
 /// Adds a menu for those who fit a rule. A user sees the newest that fits. Needs a default menu (65303 otherwise).

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Button, MatchRule, text};
+use super::{Button, MatchRule};
+use crate::api::answer::text;
 use crate::api::{Ability, Endpoint, Method};
 
 /// Asks for the menus that were made through the API. WeChat refuses with 46003 when there are none.

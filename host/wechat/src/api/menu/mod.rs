@@ -7,7 +7,9 @@ pub mod delconditional;
 pub mod delete;
 pub mod get;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+
+use super::answer::text;
 
 /// The most buttons on the first level.
 pub const MAX_BUTTONS: usize = 3;
@@ -79,20 +81,4 @@ pub struct MatchRule {
     /// Such as `zh_CN`.
     #[serde(deserialize_with = "text", skip_serializing_if = "String::is_empty")]
     pub language: String,
-}
-
-/// WeChat writes ids now as texts and now as numbers.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id {
-        Text(String),
-        Number(u64),
-        Nothing(()),
-    }
-    Ok(match Id::deserialize(deserializer)? {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
-        Id::Nothing(()) => String::new(),
-    })
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod any_call;
+mod articles;
 mod errcodes;
 mod forms;
 mod mass_messages;
