@@ -4,11 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use weft_wechat::api::{
-    FilePart,
-    material::{
-        add_material::AddMaterial,
-        get_material::{GetMaterial, Material},
-    },
+    material::get_material::{GetMaterial, Material},
     media::{
         MediaFile, MediaType,
         get::{MediaGet, TemporaryMedia},
@@ -16,8 +12,9 @@ use weft_wechat::api::{
 };
 
 use crate::{
-    model::{App, JobError},
-    storage::{Store, SyncedFile},
+    materials::{MaterialError, Materials, NewFile},
+    model::{App, JobError, Keeping, check_media},
+    storage::Store,
     upstream::{CallError, Wechat},
 };
 
@@ -28,6 +25,7 @@ const INVALID_MEDIA_ID: i64 = 40007;
 pub(super) struct Media<'a> {
     store: &'a Store,
     wechat: &'a Wechat,
+    materials: &'a Materials,
     /// The other app.
     pub(super) from: &'a App,
     /// The new app.
@@ -43,9 +41,15 @@ pub(super) struct Media<'a> {
 
 impl<'a> Media<'a> {
     /// Copies from the first of two apps to the second.
-    pub(super) fn new(store: &'a Store, wechat: &'a Wechat, (from, to): (&'a App, &'a App), dry_run: bool) -> Self {
+    pub(super) fn new(
+        store: &'a Store,
+        wechat: &'a Wechat,
+        materials: &'a Materials,
+        (from, to): (&'a App, &'a App),
+        dry_run: bool,
+    ) -> Self {
         let (uploaded, told, failed) = (HashSet::new(), HashSet::new(), HashMap::new());
-        Self { store, wechat, from, to, dry_run, uploaded, told, failed }
+        Self { store, wechat, materials, from, to, dry_run, uploaded, told, failed }
     }
 
     /// How many files were uploaded, or would be, since this was last asked.
@@ -64,9 +68,9 @@ impl<'a> Media<'a> {
         media_id: &str,
     ) -> Result<Result<String, String>, JobError> {
         for media_type in types {
-            let known = self.store.synced_media().of_source(&self.to.name, media_type.as_str(), media_id).await?;
+            let known = self.store.materials().of_temporary(&self.to.name, (*media_type).into(), media_id).await?;
             if let Some(known) = known {
-                return Ok(Ok(known));
+                return Ok(Ok(known.media_id));
             }
         }
         if self.dry_run {
@@ -90,33 +94,28 @@ impl<'a> Media<'a> {
             Ok(file) => file,
             Err(reason) => return Ok(Err(reason)),
         };
-        let Some((media_type, ending)) = types.iter().find_map(|wanted| Some((*wanted, ending(*wanted, &file.bytes)?)))
-        else {
+        let fits = |wanted: &MediaType| check_media(*wanted, Keeping::Permanent, &file.bytes).is_ok();
+        let Some(media_type) = types.iter().copied().find(fits) else {
             return Ok(Err(format!(
                 "the file of {source} is neither a picture nor a voice message, or not what is needed here"
             )));
         };
         let digest = hex::encode(Sha256::digest(&file.bytes));
-        let known = self.store.synced_media().of_digest(&self.to.name, media_type.as_str(), &digest).await?;
-        let media_id = match known {
-            Some(known) => known,
-            None => {
-                let name = format!("{}.{ending}", digest.get(..16).unwrap_or_default());
-                let file = FilePart::media(&name, &file.content_type, file.bytes);
-                let add = AddMaterial { media_type, file, description: None };
-                match settled(self.wechat.call(self.to, &add).await)? {
-                    Ok(added) => {
-                        self.uploaded.insert(source.to_owned());
-                        added.media_id
-                    }
-                    Err(reason) => return Ok(Err(reason)),
+        let new = NewFile { media_type, filename: String::new(), bytes: file.bytes, description: None };
+        let material = match self.materials.upload_permanent(self.to, new).await {
+            Ok(kept) => {
+                if kept.is_new {
+                    self.uploaded.insert(source.to_owned());
                 }
+                kept.material
             }
+            Err(MaterialError::Call(error)) => return settled(Err(error)),
+            Err(MaterialError::Store(error)) => return Err(error.into()),
+            Err(MaterialError::Running) => return Err(JobError::later(MaterialError::Running.to_string())),
+            Err(error) => return Ok(Err(reasons(&error))),
         };
-        let media_type = media_type.as_str().to_owned();
-        let file = SyncedFile { media_type, source: source.to_owned(), digest, media_id };
-        self.store.synced_media().remember(&self.to.name, &file).await?;
-        Ok(Ok(file.media_id))
+        self.store.materials().remember_temporary(&self.to.name, media_type.into(), source, &digest).await?;
+        Ok(Ok(material.media_id))
     }
 
     /// What the other account has, for good or for some days.
@@ -145,16 +144,12 @@ fn settled<T>(called: Result<T, CallError>) -> Result<Result<T, String>, JobErro
     }
 }
 
-/// How the name of a file ends that is of the type, by its first bytes: WeChat goes by the ending.
-fn ending(media_type: MediaType, bytes: &[u8]) -> Option<&'static str> {
-    const PICTURES: &[(&[u8], &str)] =
-        &[(b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"BM", "bmp")];
-    const VOICES: &[(&[u8], &str)] =
-        &[(b"#!AMR", "amr"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"\xff\xf3", "mp3"), (b"\xff\xf2", "mp3")];
-    let known = match media_type {
-        MediaType::Image | MediaType::Thumb => PICTURES,
-        MediaType::Voice => VOICES,
-        MediaType::Video => return None,
-    };
-    known.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, ending)| *ending)
+/// Why a file was not taken, with what is wrong in its fields.
+fn reasons(error: &MaterialError) -> String {
+    match error {
+        MaterialError::Invalid(errors) => {
+            errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+        }
+        error => error.to_string(),
+    }
 }

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     jobs::{Running, Work},
+    materials::Materials,
     model::JobError,
     storage::Store,
     upstream::Wechat,
@@ -29,6 +30,7 @@ use media::Media;
 pub struct Migration {
     store: Store,
     wechat: Wechat,
+    materials: Materials,
 }
 
 /// What is to be copied.
@@ -61,9 +63,9 @@ impl Migration {
     /// The kind of such jobs.
     pub const KIND: &'static str = "migrate";
 
-    /// Copies in `store`, and files by way of `wechat`.
-    pub fn new(store: Store, wechat: Wechat) -> Self {
-        Self { store, wechat }
+    /// Copies in `store`, and files by way of `wechat` and `materials`.
+    pub fn new(store: Store, wechat: Wechat, materials: Materials) -> Self {
+        Self { store, wechat, materials }
     }
 
     async fn migrate(&self, job: &Running) -> Result<Value, JobError> {
@@ -73,7 +75,7 @@ impl Migration {
         let from = self.store.apps().find(&from).await?.ok_or_else(gone)?;
         let begin = || MigrationReport { from: from.name.clone(), dry_run, ..MigrationReport::default() };
         let mut report: MigrationReport = job.checkpoint().unwrap_or_else(begin);
-        let mut media = Media::new(&self.store, &self.wechat, (&from, &to), dry_run);
+        let mut media = Media::new(&self.store, &self.wechat, &self.materials, (&from, &to), dry_run);
         if parts.contains(&MigrationPart::Handlers) {
             handlers::copy(&self.store, job, &mut media, &mut report).await?;
         }

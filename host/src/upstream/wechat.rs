@@ -175,7 +175,7 @@ impl Wechat {
 
     /// Replaces the tokens and tickets of apps that are in use before they end, for as long as it is polled.
     pub async fn keep_fresh(self) {
-        let Inner { calls, jsapi_tickets, card_tickets } = &*self.0;
+        let Inner { calls, jsapi_tickets, card_tickets, .. } = &*self.0;
         tokio::join!(calls.tokens.keep_fresh(), jsapi_tickets.keep_fresh(), card_tickets.keep_fresh());
     }
 }

@@ -21,7 +21,7 @@ async fn all_pages_of_all_types_are_taken_over_and_what_is_gone_goes() {
     let app = shop.app.state.store.apps().find("shop").await.unwrap().unwrap();
     // Made elsewhere: 45 pictures are three pages.
     let elsewhere = async |number: u8| {
-        let file = weft_wechat::api::FilePart::media("e.png", "image/png", png(number).into());
+        let file = weft_wechat::api::FilePart::media("e.png", "image/png", bytes::Bytes::from(png(number)));
         let image = weft_wechat::api::material::add_material::AddMaterial {
             media_type: MediaType::Image,
             file,
