@@ -2,7 +2,13 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::{Incoming, wechat::Fault};
+use weft::{
+    model::{MessageCall, NewJob, Recipients, SendOutcome, Target, TemplateMessage},
+    sends::SendWork,
+    simulator::{Incoming, wechat::Fault},
+    storage::NewSend,
+};
+use weft_wechat::api::message::TemplateValue;
 
 use super::{APPID, Shop, TEMPLATES};
 use crate::support::until;
@@ -135,6 +141,50 @@ async fn what_has_no_answer_is_unknown_and_not_sent_again() {
     shop.job_until(id, "done").await;
     assert_eq!(shop.outcomes(id).await, json!({"sent": 7, "unknown": 3}));
     assert_eq!((shop.sent().len(), shop.inbox.wechat.count(SEND)), (10, 10), "each was asked for once");
+}
+
+/// Puts a message there whose process was killed while WeChat was asked for all of `openids`, and has it go on.
+async fn goes_on_after_a_crash(shop: &Shop, template: &str, via: MessageCall, openids: &[String]) -> String {
+    let value = TemplateValue { value: "x".to_owned(), color: String::new() };
+    let data = [("thing1".to_owned(), value)].into();
+    let new = NewSend {
+        app: "shop".to_owned(),
+        message: TemplateMessage { template_id: template.to_owned(), data, via },
+        to: Recipients::Openids(openids.len() as u64),
+        client_msg_id: None,
+        created_by: "test".to_owned(),
+    };
+    let state = &shop.inbox.app.state;
+    let send = state.store.sends().add(&new, openids, SendOutcome::Sending).await.unwrap();
+    let job = NewJob {
+        app: "shop".to_owned(),
+        kind: SendWork::KIND,
+        key: send.id.clone(),
+        permission: "template",
+        created_by: "test".to_owned(),
+        input: json!({"send": send.id}),
+    };
+    let started = state.jobs.start(&job).await.unwrap();
+    shop.job_until(&started.job.id, "done").await;
+    send.id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crash_cut_off_is_sent_again_only_where_wechat_knows_it_again() {
+    let shop = Shop::open().await;
+    let order = shop.order().await;
+    let notice = shop.inbox.wechat.add_subscribe_template(APPID, "发货", "{{thing1.DATA}}", false);
+    let openids = followers(&shop, 30);
+    openids.iter().for_each(|openid| shop.inbox.wechat.consent(APPID, openid, &notice, 1));
+    let send = goes_on_after_a_crash(&shop, &notice, MessageCall::Subscribe(Target::default()), &openids).await;
+    assert_eq!(shop.outcomes(&send).await, json!({"unknown": 30}));
+    assert_eq!(shop.sent(), [] as [Value; 0]);
+    let listed = shop.get(&format!("/apps/shop/sends/{send}/recipients?limit=1")).await;
+    assert!(listed["items"][0]["reason"].as_str().unwrap().contains("the process ended"), "{listed}");
+
+    let send = goes_on_after_a_crash(&shop, &order, MessageCall::Template(Target::default()), &openids).await;
+    assert_eq!(shop.outcomes(&send).await, json!({"sent": 30}));
+    assert_eq!(shop.sent().len(), 30);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

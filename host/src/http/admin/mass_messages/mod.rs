@@ -142,6 +142,7 @@ pub(super) async fn create(
     }
     app.may(Ability::MassMessages).map_err(|error| Problem::refused("unable", error.to_string()))?;
     if !new.confirm {
+        caller.notes.recorded(false);
         let users = state.mass_messages.count(&app, &target).await?;
         let message = serde_json::to_value(&draft.content).unwrap_or_default();
         return Ok(Json(MassDryRunView { dry_run: true, message, to: target.into(), users }).into_response());

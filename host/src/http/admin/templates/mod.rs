@@ -184,7 +184,11 @@ pub(super) async fn patch(
         return Err(super::invalid(errors));
     }
     let changed = state.store.templates().change(&app, &template.template_id, &change).await?;
-    Ok(Json(changed.ok_or_else(|| Problem::not_found("template", &template.template_id))?.into()))
+    let changed = changed.ok_or_else(|| Problem::not_found("template", &template.template_id))?;
+    let (before, after) = (TemplateView::from(template), TemplateView::from(changed));
+    caller.notes.before(&before);
+    caller.notes.after(&after);
+    Ok(Json(after))
 }
 
 /// Makes the templates those of the account. A service account has two kinds: those of template messages, and those of
