@@ -50,11 +50,11 @@ async fn of_many_at_once_no_more_get_a_turn_than_there_are() {
         let stores = [database.open().await, database.open().await];
         add_app(&stores[0], "shop").await;
         let limit = ActionLimit { apart: 0, ..LIMIT };
-        let takes = (0..20).map(|number| {
+        let asked = (0..20).map(|number| {
             let store = &stores[number % 2];
             async move { store.limited_actions().take("shop", limit).await }
         });
-        let taken = join_all(takes).await.into_iter().filter(|turn| matches!(turn, Ok(Turn::Taken { .. }))).count();
+        let taken = join_all(asked).await.into_iter().filter(|turn| matches!(turn, Ok(Turn::Taken { .. }))).count();
         assert_eq!(taken, 3);
         for store in stores {
             store.close().await;
