@@ -11,6 +11,7 @@ use weft_wechat::api::Ability;
 
 use super::{
     auth::Caller,
+    find_app as find,
     jobs::StartedView,
     materials::form::{Form, Incoming},
     page::{Page, PageQuery, place},
@@ -22,7 +23,7 @@ use crate::{
         error::{Path, Problem, Query},
     },
     materials::{ARTICLE_SYNC, List, SyncInput},
-    model::{App, ArticleKind, ArticleSet, FieldError, NewJob},
+    model::{ArticleKind, ArticleSet, FieldError, NewJob},
     time,
 };
 
@@ -166,10 +167,6 @@ pub(super) async fn create_image(
     let form = Form::read(&state, incoming).await?;
     let url = state.articles.upload_image(&app, form.bytes.clone()).await?;
     Ok((StatusCode::CREATED, Json(ImageView { url })))
-}
-
-async fn find(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 async fn listed(

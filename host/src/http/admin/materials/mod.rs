@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app as find,
     page::{Page, PageQuery, place},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     materials::{MaterialError, Uses},
-    model::{App, ArticleKind, FieldError, Material, MaterialChange, MaterialFilter, MaterialType},
+    model::{ArticleKind, FieldError, Material, MaterialChange, MaterialFilter, MaterialType},
 };
 
 use view::{MaterialDetail, MaterialView};
@@ -153,10 +154,6 @@ pub(super) async fn delete(
     let app = find(&state, &app).await?;
     state.materials.delete(&app, &media_id, query.force.unwrap_or(false)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn find(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 impl From<MaterialError> for Problem {
