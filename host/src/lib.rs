@@ -9,15 +9,16 @@
 //! | 9 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 8 | [`http`]: the doors |
 //! | 7 | [`dispatch`]: one message in, one reply out; [`order_hooks`]: tells plugins of changed orders |
-//! | 6 | [`accounts`]: the apps in memory; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`outcomes`]: what became of what was sent; [`pay`]: orders between here and WeChat Pay; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
-//! | 5 | [`users`]: who writes, and the tags they have |
+//! | 6 | [`accounts`]: the apps in memory; [`articles`]: from drafts to readers; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`message_log`]: takes entries and goes on; [`outcomes`]: what became of what was sent; [`pay`]: orders between here and WeChat Pay; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
+//! | 5 | [`materials`]: files at WeChat, and lists of what is there; [`users`]: who writes, and the tags they have |
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`clock`], [`time`], [`secret`] |
+//! | 1 | [`clock`], [`time`], [`secret`], [`turns`] |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
+pub mod articles;
 pub mod audit_log;
 pub mod cli;
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod handler_sync;
 pub mod http;
 pub mod jobs;
 pub mod mass_messages;
+pub mod materials;
 pub mod menus;
 pub mod message_log;
 pub mod model;
@@ -43,5 +45,6 @@ pub mod storage;
 pub mod telemetry;
 pub mod templates;
 pub mod time;
+pub mod turns;
 pub mod upstream;
 pub mod users;

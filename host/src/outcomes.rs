@@ -4,7 +4,10 @@
 use weft_wechat::message::{Content, CopyrightCheck, Event, MassSendJobFinish, Message};
 
 use crate::{
-    model::{App, MassArticle, MassCheckedArticle, MassCopyright, MassOutcome, SendOutcome},
+    model::{
+        App, MassArticle, MassCheckedArticle, MassCopyright, MassOutcome, PublicationOutcome, PublicationState,
+        SendOutcome,
+    },
     storage::{BatchWriter, OutcomeRow, Store, ToldOutcome},
 };
 
@@ -80,6 +83,17 @@ fn told(event: &Event, openid: &str, at: u64) -> Vec<ToldOutcome> {
         }
         Event::MassSendJobFinish(job) => {
             vec![ToldOutcome::Mass { msg_id: job.msg_id.to_string(), outcome: mass_outcome(job) }]
+        }
+        Event::PublishJobFinish(job) => {
+            let state = PublicationState::of_status(job.status);
+            let outcome = PublicationOutcome {
+                publish_id: words(&job.publish_id),
+                state,
+                article_id: job.article_id.as_deref().map(words).filter(|id| !id.is_empty()),
+                failed_indexes: job.failed_indexes.clone(),
+            };
+            let is_over = state != PublicationState::Publishing;
+            is_over.then_some(ToldOutcome::Publication(outcome)).into_iter().collect()
         }
         _ => Vec::new(),
     }

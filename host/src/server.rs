@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::Accounts,
+    articles::Articles,
     audit_log::AuditLog,
     clock::Clock,
     config::Config,
@@ -17,6 +18,7 @@ use crate::{
     http::{self, AppState, Parts},
     jobs::Jobs,
     mass_messages::MassMessages,
+    materials::{ARTICLE_SYNC, CleanUp, ListSync, MATERIAL_SYNC, Materials},
     menus::Menus,
     message_log::MessageLog,
     order_hooks::OrderHooks,
@@ -92,11 +94,17 @@ impl Server {
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
         let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
-        let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), clock.clone());
+        let materials = Materials::new(store.clone(), wechat.clone());
+        let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
+        let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
         let mut works = users.works();
         works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
+        for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
+            works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
+        }
+        works.push(Box::new(CleanUp::new(materials.clone(), clock.clone())));
         let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
@@ -119,6 +127,8 @@ impl Server {
             clock,
             store,
             accounts,
+            articles,
+            materials,
             menus,
             audit_log,
             jobs,
@@ -181,6 +191,7 @@ impl Server {
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
+            state.articles.clone().follow().boxed(),
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
@@ -209,6 +220,8 @@ impl Server {
                 state.dispatcher.finish(),
                 state.users.finish(),
                 state.handler_sync.finish(),
+                state.articles.finish(),
+                state.materials.finish(),
                 state.menus.finish(),
                 state.sends.finish(),
                 state.mass_messages.finish(),

@@ -93,11 +93,10 @@ impl Dispatcher {
         let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward } = surroundings;
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
         Self {
-            deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
             replays: config.reject_replays.then(|| Replays::new(window)),
             parts: Arc::new(Parts {
                 observers: Observers::new(plugins.clone()),
-                replies: Replies::new(plugins.clone(), wechat.clone(), forward),
+                replies: Replies::new(plugins.clone(), store.clone(), wechat.clone(), forward),
                 customer_service: CustomerService::new(wechat),
                 plugins,
                 clock,
@@ -105,6 +104,7 @@ impl Dispatcher {
                 outcomes,
                 message_log,
             }),
+            deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
         }
     }
 

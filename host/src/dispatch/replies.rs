@@ -19,6 +19,7 @@ use crate::{
     model::{PluginTarget, ReplyContent, Via},
     plugins::Plugins,
     rules,
+    storage::Store,
     upstream::{Forward, Wechat},
 };
 
@@ -35,6 +36,7 @@ const NAME_BYTES: usize = 256;
 /// Makes replies.
 pub(super) struct Replies {
     plugins: Plugins,
+    store: Store,
     wechat: Wechat,
     forward: Forward,
     /// By app and `media_id`.
@@ -55,8 +57,8 @@ pub(super) struct Asking<'a> {
 }
 
 impl Replies {
-    pub(super) fn new(plugins: Plugins, wechat: Wechat, forward: Forward) -> Self {
-        Self { plugins, wechat, forward, materials: Cache::new(REMEMBERED_AT_MOST) }
+    pub(super) fn new(plugins: Plugins, store: Store, wechat: Wechat, forward: Forward) -> Self {
+        Self { plugins, store, wechat, forward, materials: Cache::new(REMEMBERED_AT_MOST) }
     }
 
     /// The reply that `content` stands for, checked; none when whoever was asked has none, and to who left the account.
@@ -89,7 +91,8 @@ impl Replies {
         rules::forwarded(answer).map_err(|error| Failure::Unreadable(error.to_string()))
     }
 
-    /// The articles of a permanent material, as a reply shows them.
+    /// The articles of a permanent material, a draft or what was published, as a reply shows them: those that are known
+    /// here, else those that WeChat tells.
     async fn articles(&self, media_id: &str, account: &Account) -> Result<Reply, Failure> {
         let key = (account.app.name.clone(), media_id.to_owned());
         if let Some((at, articles)) = self.materials.get(&key)
@@ -97,9 +100,18 @@ impl Replies {
         {
             return Ok(Reply::News(articles.to_vec()));
         }
-        let Material::News(items) = self.wechat.call(&account.app, &GetMaterial { media_id }).await? else {
-            return Err(Failure::NoArticles { media_id: media_id.to_owned() });
+        let known = self.store.articles().shown(&account.app.name, media_id).await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the articles of a reply could not be read");
+            None
+        });
+        let mut items = match known {
+            Some(known) => known.items,
+            None => match self.wechat.call(&account.app, &GetMaterial { media_id }).await? {
+                Material::News(items) => items,
+                _ => return Err(Failure::NoArticles { media_id: media_id.to_owned() }),
+            },
         };
+        items.retain(|item| !item.is_deleted);
         let articles = items.into_iter().map(|item| Article {
             title: item.title,
             description: item.digest,

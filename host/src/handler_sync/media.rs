@@ -1,27 +1,19 @@
 //! Temporary media of WeChat's settings made permanent, each file once.
 
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use weft_wechat::api::{
-    FilePart,
-    errcode::Class,
-    material::add_material::AddMaterial,
-    media::{
-        MediaFile, MediaType,
-        get::{MediaGet, TemporaryMedia},
-    },
-};
+use weft_wechat::api::{errcode::Class, media::MediaType};
 
 use crate::{
+    materials::{MaterialError, Materials},
     model::App,
-    storage::{Store, StoreError, SyncedFile},
-    upstream::{CallError, Wechat},
+    storage::{Store, StoreError},
+    upstream::CallError,
 };
 
 /// The files of one sync.
 pub(super) struct Media<'a> {
     store: &'a Store,
-    wechat: &'a Wechat,
+    materials: &'a Materials,
     app: &'a App,
     deadline: Instant,
     /// Why no further file is tried: what would be said of each of them.
@@ -54,8 +46,8 @@ impl From<CallError> for Failure {
 
 impl<'a> Media<'a> {
     /// Begins no file after `deadline`.
-    pub(super) fn new(store: &'a Store, wechat: &'a Wechat, app: &'a App, deadline: Instant) -> Self {
-        Self { store, wechat, app, deadline, stopped: None, uploaded: 0 }
+    pub(super) fn new(store: &'a Store, materials: &'a Materials, app: &'a App, deadline: Instant) -> Self {
+        Self { store, materials, app, deadline, stopped: None, uploaded: 0 }
     }
 
     /// The permanent material of what the settings call `source`.
@@ -64,8 +56,9 @@ impl<'a> Media<'a> {
         media_type: MediaType,
         source: &str,
     ) -> Result<Result<String, Failure>, StoreError> {
-        if let Some(known) = self.store.synced_media().of_source(&self.app.name, media_type.as_str(), source).await? {
-            return Ok(Ok(known));
+        let known = self.store.materials().of_temporary(&self.app.name, media_type.into(), source).await?;
+        if let Some(known) = known {
+            return Ok(Ok(known.media_id));
         }
         if let Some(stopped) = &self.stopped {
             return Ok(Err(stopped.clone()));
@@ -74,49 +67,19 @@ impl<'a> Media<'a> {
             let reason = "the sync has taken too long already: sync again, what is done is not repeated".to_owned();
             return Ok(Err(Failure { reason, may_pass: true }));
         }
-        let file = match self.download(source).await {
-            Ok(file) => file,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let digest = hex::encode(Sha256::digest(&file.bytes));
-        let known = self.store.synced_media().of_digest(&self.app.name, media_type.as_str(), &digest).await?;
-        let media_id = match known {
-            Some(known) => known,
-            None => match self.upload(media_type, &digest, file).await {
-                Ok(media_id) => media_id,
-                Err(failure) => return Ok(Err(failure)),
-            },
-        };
-        let file =
-            SyncedFile { media_type: media_type.as_str().to_owned(), source: source.to_owned(), digest, media_id };
-        self.store.synced_media().remember(&self.app.name, &file).await?;
-        Ok(Ok(file.media_id))
-    }
-
-    async fn download(&mut self, source: &str) -> Result<MediaFile, Failure> {
-        let got = self.wechat.call(self.app, &MediaGet { media_id: source }).await;
-        match got.map_err(|error| self.note(error))? {
-            TemporaryMedia::VideoUrl(_) => Err(Failure::lasting("WeChat says that it is a video")),
-            TemporaryMedia::File(file) if file.bytes.is_empty() => Err(Failure::lasting("the file is empty")),
-            // Some gateways in between answer with a page.
-            TemporaryMedia::File(file)
-                if ["text/html", "application/json"]
-                    .map(|kind| file.content_type.starts_with(kind))
-                    .contains(&true) =>
-            {
-                Err(Failure { reason: "what came is no such file".to_owned(), may_pass: true })
+        match self.materials.from_temporary(self.app, media_type, source).await {
+            Ok(uploaded) => {
+                self.uploaded += usize::from(uploaded.is_new);
+                Ok(Ok(uploaded.material.media_id))
             }
-            TemporaryMedia::File(file) => Ok(file),
+            Err(MaterialError::Call(error)) => Ok(Err(self.note(error))),
+            Err(MaterialError::NoFile { reason, may_pass }) => Ok(Err(Failure { reason, may_pass })),
+            Err(MaterialError::Store(error)) => Err(error),
+            Err(error @ (MaterialError::Running | MaterialError::Ended(_))) => {
+                Ok(Err(Failure { reason: error.to_string(), may_pass: true }))
+            }
+            Err(error) => Ok(Err(Failure::lasting(error.to_string()))),
         }
-    }
-
-    async fn upload(&mut self, media_type: MediaType, digest: &str, file: MediaFile) -> Result<String, Failure> {
-        let name = name(media_type, digest, &file);
-        let file = FilePart::media(&name, &file.content_type, file.bytes);
-        let add = AddMaterial { media_type, file, description: None };
-        let added = self.wechat.call(self.app, &add).await.map_err(|error| self.note(error))?;
-        self.uploaded += 1;
-        Ok(added.media_id)
     }
 
     /// What stands against every file needs to be heard once only.
@@ -130,22 +93,4 @@ impl<'a> Media<'a> {
         }
         failure
     }
-}
-
-/// What the material is called: WeChat goes by the ending.
-fn name(media_type: MediaType, digest: &str, file: &MediaFile) -> String {
-    let has_ending =
-        |name: &&String| name.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && !ending.is_empty());
-    if let Some(name) = file.filename.as_ref().filter(has_ending) {
-        return name.clone();
-    }
-    let essence = file.content_type.split(';').next().unwrap_or_default().trim();
-    let ending = match (essence, media_type) {
-        ("image/png", _) => "png",
-        ("image/gif", _) => "gif",
-        ("audio/mpeg" | "audio/mp3", _) => "mp3",
-        (_, MediaType::Voice) => "amr",
-        _ => "jpg",
-    };
-    format!("{}.{ending}", digest.get(..16).unwrap_or_default())
 }

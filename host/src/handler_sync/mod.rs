@@ -5,7 +5,8 @@
 //! not being what the last sync left (a digest is kept beside it); taking it back counts as none.
 //!
 //! Pictures and voice messages, which the settings have as temporary media, are made permanent before the transaction
-//! that writes the handlers, and never twice: what became of a file is remembered by its `media_id` and its content.
+//! that writes the handlers, and never twice: [`materials`](crate::materials)
+//! knows a file by its `media_id` and its content.
 
 mod media;
 mod plan;
@@ -20,6 +21,7 @@ use weft_wechat::api::current_autoreply_info::CurrentAutoreplyInfo;
 
 use crate::{
     clock::Clock,
+    materials::Materials,
     model::{App, Handler},
     storage::{Store, StoreError},
     upstream::{CallError, Wechat},
@@ -42,6 +44,7 @@ const LEASE_SECONDS: u64 = 6 * 60;
 pub struct HandlerSync {
     store: Store,
     wechat: Wechat,
+    materials: Materials,
     clock: Clock,
     running: TaskTracker,
 }
@@ -95,8 +98,8 @@ pub enum SyncError {
 
 impl HandlerSync {
     /// Reads from `wechat` and writes to `store`.
-    pub fn new(store: Store, wechat: Wechat, clock: Clock) -> Self {
-        Self { store, wechat, clock, running: TaskTracker::new() }
+    pub fn new(store: Store, wechat: Wechat, materials: Materials, clock: Clock) -> Self {
+        Self { store, wechat, materials, clock, running: TaskTracker::new() }
     }
 
     /// Syncs the handlers of an app. Goes on to its end when nobody waits for it any more: an upload that is cut off
@@ -130,7 +133,7 @@ impl HandlerSync {
         let info = self.wechat.call(app, &CurrentAutoreplyInfo).await?;
         let mut report = SyncReport::default();
         let drafts = settings::read(app, info, self.clock.now(), &mut report.skipped);
-        let mut media = Media::new(&self.store, &self.wechat, app, deadline);
+        let mut media = Media::new(&self.store, &self.materials, app, deadline);
         let mut ready = Vec::with_capacity(drafts.len());
         for draft in drafts {
             ready.push(complete(draft, &mut media, &mut report.skipped).await?);

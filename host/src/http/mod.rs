@@ -28,10 +28,10 @@ use tower_http::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    accounts::Accounts, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
-    handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, menus::Menus, message_log::MessageLog,
-    outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends, storage::Store, templates::Templates,
-    upstream::Wechat, users::Users,
+    accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
+    handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, materials::Materials, menus::Menus,
+    message_log::MessageLog, outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends, storage::Store,
+    templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -64,6 +64,10 @@ pub struct Parts {
     pub wechat: Wechat,
     /// Takes WeChat's own auto-replies over.
     pub handler_sync: HandlerSync,
+    /// Articles between here and WeChat.
+    pub articles: Articles,
+    /// Files between here and WeChat.
+    pub materials: Materials,
     /// Menus between here and WeChat.
     pub menus: Menus,
     /// Who changed what.

@@ -5,10 +5,7 @@ mod difference;
 mod live;
 mod publish;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashSet;
 
 use tokio_util::task::TaskTracker;
 use weft_wechat::api::menu::delete::DeleteMenu;
@@ -16,6 +13,7 @@ use weft_wechat::api::menu::delete::DeleteMenu;
 use crate::{
     model::{App, Condition, FieldError, Handler, HandlerSource},
     storage::{HandlerChanges, MenuDraft, MenuVersion, Store, StoreError},
+    turns::Turns,
     upstream::{CallError, Wechat},
 };
 
@@ -33,7 +31,7 @@ pub struct Menus {
     store: Store,
     wechat: Wechat,
     /// The apps whose menus are being published.
-    publishing: Arc<Mutex<HashSet<String>>>,
+    publishing: Turns,
     running: TaskTracker,
 }
 
@@ -96,7 +94,7 @@ pub enum MenuError {
 impl Menus {
     /// Keeps drafts and versions in `store`.
     pub fn new(store: Store, wechat: Wechat) -> Self {
-        Self { store, wechat, publishing: Arc::default(), running: TaskTracker::new() }
+        Self { store, wechat, publishing: Turns::default(), running: TaskTracker::new() }
     }
 
     /// What users see now; none when there is no menu.
@@ -132,7 +130,7 @@ impl Menus {
     /// # Errors
     /// What has failed, and what users see now.
     pub async fn publish(&self, app: App) -> Result<Published, MenuError> {
-        let turn = Turn::take(&self.publishing, &app.name).ok_or(MenuError::Running)?;
+        let turn = self.publishing.take(&app.name).ok_or(MenuError::Running)?;
         let (store, wechat) = (self.store.clone(), self.wechat.clone());
         let publishing = self.running.spawn(async move {
             let _turn = turn;
@@ -146,7 +144,7 @@ impl Menus {
     /// # Errors
     /// When WeChat does not do it.
     pub async fn delete_live(&self, app: &App) -> Result<(), MenuError> {
-        let _turn = Turn::take(&self.publishing, &app.name).ok_or(MenuError::Running)?;
+        let _turn = self.publishing.take(&app.name).ok_or(MenuError::Running)?;
         match self.wechat.call(app, &DeleteMenu).await {
             Err(error) if error.errcode() != Some(NO_MENU) => Err(error.into()),
             _ => Ok(()),
@@ -169,24 +167,5 @@ fn generated_key(handler: &Handler) -> Option<&str> {
     match &rule.condition {
         Condition::EventKey { key, .. } if handler.source == HandlerSource::Menu => Some(key),
         _ => None,
-    }
-}
-
-/// The right to change the menus of an app at WeChat; given back when it is dropped.
-struct Turn {
-    all: Arc<Mutex<HashSet<String>>>,
-    app: String,
-}
-
-impl Turn {
-    fn take(all: &Arc<Mutex<HashSet<String>>>, app: &str) -> Option<Self> {
-        let taken = all.lock().unwrap_or_else(PoisonError::into_inner).insert(app.to_owned());
-        taken.then(|| Self { all: Arc::clone(all), app: app.to_owned() })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.app);
     }
 }

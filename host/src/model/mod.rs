@@ -4,6 +4,7 @@ mod ability;
 mod app;
 mod app_plugin;
 mod app_settings;
+mod article;
 mod audit_log;
 mod call_count;
 mod credential;
@@ -13,6 +14,8 @@ mod handler;
 mod http_host;
 mod job;
 mod mass_message;
+mod material;
+mod media_file;
 mod menu;
 mod menu_button;
 mod merchant;
@@ -20,6 +23,7 @@ mod message_log;
 mod message_summary;
 mod order;
 mod plugin_target;
+mod publication;
 mod refund;
 mod reply_template;
 mod rule;
@@ -37,6 +41,7 @@ pub use ability::Inability;
 pub use app::{App, AppType};
 pub use app_plugin::AppPlugin;
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
+pub use article::{ArticleKind, ArticleSet, check_draft};
 pub use audit_log::{AuditEntry, AuditQuery, AuditRecord};
 pub use call_count::{CallKind, CallOutcome, CallPause, UnknownCallOutcome};
 pub use credential::{Credential, CredentialKind};
@@ -48,6 +53,8 @@ pub use mass_message::{
     MassArticle, MassCheckedArticle, MassCopyright, MassDraft, MassFields, MassMessage, MassOutcome, MassState,
     MassTarget, UnknownMassState, is_clientmsgid,
 };
+pub use material::{Material, MaterialChange, MaterialFilter, MaterialType};
+pub use media_file::{FileKind, Keeping, check_media};
 pub use menu::{ConditionalMenu, MatchRule, Menu};
 pub use menu_button::{Button, ButtonType};
 pub use merchant::{Merchant, PayVersion, UnknownPayVersion, UnusableMerchant};
@@ -57,6 +64,7 @@ pub use order::{
     UnknownOrderState, transition,
 };
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};

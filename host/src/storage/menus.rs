@@ -159,6 +159,6 @@ fn open((id, menu, digest, menuids, published_at): VersionRow, app: &str) -> Res
     })
 }
 
-fn parse<T: DeserializeOwned>(json: &str, column: &str, owner: &str) -> Result<T, StoreError> {
+pub(super) fn parse<T: DeserializeOwned>(json: &str, column: &str, owner: &str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|_| StoreError::Corrupt { what: format!("{column}/{owner}") })
 }

@@ -5,6 +5,7 @@
 
 mod app_plugins;
 mod apps;
+mod articles;
 mod audit_log;
 mod batch;
 mod call_counts;
@@ -19,6 +20,7 @@ mod jobs;
 mod json_rows;
 mod limited_actions;
 mod mass_messages;
+mod materials;
 mod menus;
 mod merchants;
 mod message_log_batch;
@@ -27,13 +29,13 @@ mod orders;
 mod plugin_kv;
 mod postgres;
 mod processes;
+mod publications;
 mod refunds;
 mod secret_key_check;
 mod sends;
 mod settings_revision;
 mod sqlite;
 mod subscriptions;
-mod synced_media;
 mod tags;
 mod templates;
 mod tokens;
@@ -47,6 +49,7 @@ use uuid::Uuid;
 
 pub use self::app_plugins::AppPlugins;
 pub use self::apps::Apps;
+pub use self::articles::Articles;
 pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
 pub use self::call_counts::CallCounts;
@@ -60,6 +63,7 @@ pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
 pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
+pub use self::materials::{ListedMaterial, Materials, UploadedMaterial};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
@@ -67,10 +71,10 @@ pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
+pub use self::publications::Publications;
 pub use self::refunds::{RefundCreation, Refunds};
 pub use self::sends::{NewSend, OutcomeRow, Sends, SettledAs, ToldOutcome};
 pub use self::subscriptions::Subscriptions;
-pub use self::synced_media::{SyncedFile, SyncedMedia};
 pub use self::tags::Tags;
 pub use self::templates::{TemplateSync, Templates};
 pub use self::tokens::Tokens;
@@ -204,9 +208,19 @@ impl Store {
         HandlerSyncs(self)
     }
 
-    /// The media of WeChat's own settings that were made permanent.
-    pub fn synced_media(&self) -> SyncedMedia<'_> {
-        SyncedMedia(self)
+    /// The materials of the apps.
+    pub fn materials(&self) -> Materials<'_> {
+        Materials(self)
+    }
+
+    /// Drafts, published articles, and those of materials.
+    pub fn articles(&self) -> Articles<'_> {
+        Articles(self)
+    }
+
+    /// Drafts that were handed to WeChat to be published.
+    pub fn publications(&self) -> Publications<'_> {
+        Publications(self)
     }
 
     /// Who changed what.

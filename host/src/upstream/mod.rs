@@ -12,6 +12,7 @@ mod counts;
 mod credentials;
 mod customer_service;
 mod error;
+mod files;
 mod forward;
 mod http;
 mod outbound;

@@ -10,6 +10,7 @@ use super::answer::Beginning;
 use super::calls::{Calls, Passed};
 use super::counts::Counts;
 use super::credentials::{Credentials, FetchTicket, FetchToken};
+use super::files::Files;
 use super::http::Http;
 use super::pauses::Pauses;
 use super::retry::Sender;
@@ -28,6 +29,7 @@ struct Inner {
     calls: Calls,
     jsapi_tickets: Credentials<FetchTicket>,
     card_tickets: Credentials<FetchTicket>,
+    files: Files,
 }
 
 /// How often counts are written, and how many times before old ones are forgotten.
@@ -46,7 +48,7 @@ impl Wechat {
     /// # Errors
     /// When the system has no TLS roots, or the proxy is none.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
-        let http = Http::new(config)?;
+        let (http, files) = (Http::new(config)?, Files::new(&config.api_base)?);
         let counts = Arc::new(Counts::new(store.clone(), clock.clone()));
         let (sender, pauses) = (Sender { http, counts }, Arc::new(Pauses::new(store.clone())));
         let fetch = FetchToken { sender: sender.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };
@@ -56,7 +58,7 @@ impl Wechat {
         let card = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Card };
         let jsapi_tickets = Credentials::new(jsapi, store.clone(), clock.clone());
         let card_tickets = Credentials::new(card, store, clock);
-        Ok(Self(Arc::new(Inner { calls, jsapi_tickets, card_tickets })))
+        Ok(Self(Arc::new(Inner { calls, jsapi_tickets, card_tickets, files })))
     }
 
     /// Calls the API for `app`: with its access token, which is replaced once when WeChat refuses it, and with a few
@@ -84,6 +86,17 @@ impl Wechat {
     /// Why there is no answer.
     pub async fn pass(&self, app: &App, request: &Request) -> Result<Passed, CallError> {
         self.0.calls.carry_out(app, request, Beginning::Some).await
+    }
+
+    /// The file at `url`, an address from an answer of WeChat's to the call of `path`; of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Why there is none: it is no address in the internet, or the file does not come.
+    pub async fn file(&self, path: &str, url: &str, limit: usize) -> Result<RawAnswer, CallError> {
+        let what = || "the address of the file is not a public http or https URL".to_owned();
+        let got = self.0.files.get(url, limit).await;
+        let got = got.ok_or_else(|| CallError::Unreadable { path: path.to_owned(), what: what() })?;
+        got.map_err(|error| CallError::Transport { path: path.to_owned(), error: Arc::new(error) })
     }
 
     /// The app's access token, for those who call WeChat by themselves.
@@ -162,7 +175,7 @@ impl Wechat {
 
     /// Replaces the tokens and tickets of apps that are in use before they end, for as long as it is polled.
     pub async fn keep_fresh(self) {
-        let Inner { calls, jsapi_tickets, card_tickets } = &*self.0;
+        let Inner { calls, jsapi_tickets, card_tickets, .. } = &*self.0;
         tokio::join!(calls.tokens.keep_fresh(), jsapi_tickets.keep_fresh(), card_tickets.keep_fresh());
     }
 }

@@ -7,13 +7,14 @@ use std::{
 
 /// Bottom to top. Modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "time", "secret"],
+    &["clock", "time", "secret", "turns"],
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],
-    &["users"],
+    &["materials", "users"],
     &[
         "accounts",
+        "articles",
         "audit_log",
         "handler_sync",
         "mass_messages",

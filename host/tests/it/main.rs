@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod articles;
 mod audit_log;
 mod command;
 mod config;
@@ -14,6 +15,7 @@ mod inbox;
 mod jobs;
 mod late_replies;
 mod mass_messages;
+mod materials;
 mod menus;
 mod message_log;
 mod message_logs;

@@ -3,12 +3,14 @@
 mod access_token;
 mod app_plugins;
 mod apps;
+mod articles;
 mod audit_log;
 mod auth;
 mod change;
 mod handlers;
 mod jobs;
 mod mass_messages;
+mod materials;
 mod menus;
 mod merchants;
 mod message_log_export;
@@ -130,7 +132,36 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(quota::live::read))
         .routes(routes!(wechat::get, wechat::post))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
-    OpenApiRouter::new().nest("/api/v1", v1)
+    OpenApiRouter::new().nest("/api/v1", v1.merge(files()))
+}
+
+/// What is kept at WeChat: files and articles.
+fn files() -> OpenApiRouter<AppState> {
+    let forms = OpenApiRouter::new()
+        .routes(routes!(materials::upload::create))
+        .routes(routes!(materials::media::create))
+        .routes(routes!(articles::create_image))
+        .layer(DefaultBodyLimit::max(materials::form::FORM_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(articles::list))
+        .routes(routes!(articles::read, articles::delete))
+        .routes(routes!(articles::sync))
+        .routes(routes!(articles::drafts::list, articles::drafts::create))
+        .routes(routes!(articles::drafts::read, articles::drafts::put, articles::drafts::delete))
+        .routes(routes!(articles::drafts::sync))
+        .routes(routes!(articles::drafts::publish))
+        .routes(routes!(articles::publications::list))
+        .routes(routes!(articles::publications::read))
+        .routes(routes!(articles::publications::sync))
+        .routes(routes!(materials::list))
+        .routes(routes!(materials::read, materials::patch, materials::delete))
+        .routes(routes!(materials::content::read))
+        .routes(routes!(materials::sync::sync))
+        .routes(routes!(materials::sync::clean_up))
+        .routes(routes!(materials::upload::from_media))
+        .routes(routes!(materials::media::read))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .merge(forms)
 }
 
 /// Completes what the routes say of themselves.

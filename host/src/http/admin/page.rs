@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::http::error::Problem;
+
 /// Which part of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,4 +57,11 @@ impl PageQuery {
         let next_cursor = rest.next().and_then(|_| items.last().map(|item| key(item).to_owned()));
         Page { items, next_cursor }
     }
+}
+
+/// The place that a cursor of two parts names: a time in seconds since 1970, and an id.
+pub(super) fn place(cursor: &str) -> Result<(u64, &str), Problem> {
+    let parts = cursor.split_once('.');
+    let parts = parts.and_then(|(time, id)| Some((time.parse().ok()?, id)));
+    parts.ok_or_else(|| Problem::bad_request("cursor: take the `next_cursor` of the page before"))
 }

@@ -6,9 +6,20 @@ use serde_json::{Value, json};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
 use super::{
-    mass_messages::MassMessages, materials::Material, media::Upload, menus::Menus, messages::Allowance, quota::Quotas,
-    shorten::Shortened, tags::Tags, template_messages::TemplateMessages, templates::Templates, tickets::Tickets,
-    tokens::Tokens, users::Users,
+    drafts::Drafts,
+    mass_messages::MassMessages,
+    materials::{Keeping, Material},
+    media::Upload,
+    menus::Menus,
+    messages::Allowance,
+    quota::Quotas,
+    shorten::Shortened,
+    tags::Tags,
+    template_messages::TemplateMessages,
+    templates::Templates,
+    tickets::Tickets,
+    tokens::Tokens,
+    users::Users,
 };
 
 /// An account.
@@ -29,8 +40,13 @@ pub(super) struct Account {
     pub(super) sent: Vec<Value>,
     /// Temporary media, by id.
     pub(super) media: HashMap<String, Upload>,
+    /// Pictures in the texts of articles, by the end of their address.
+    pub(super) pictures: HashMap<String, Upload>,
     /// Oldest first.
     pub(super) materials: Vec<Material>,
+    /// How many of them there may be.
+    pub(super) keeping: Keeping,
+    pub(super) drafts: Drafts,
     pub(super) autoreply: AutoreplyInfo,
     pub(super) menus: Menus,
     pub(super) templates: Templates,
@@ -56,7 +72,10 @@ impl Default for Account {
             allowances: HashMap::new(),
             sent: Vec::new(),
             media: HashMap::new(),
+            pictures: HashMap::new(),
             materials: Vec::new(),
+            keeping: Keeping::default(),
+            drafts: Drafts::default(),
             autoreply: AutoreplyInfo::default(),
             menus: Menus::default(),
             templates: Templates::default(),

@@ -15,6 +15,8 @@ const MAX_BODY: usize = 64 << 20;
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) path: String,
+    /// The address that was asked, which is ours.
+    pub(super) base: String,
     query: Vec<(String, String)>,
     /// Null when the body is no JSON.
     pub(super) json: Value,
@@ -34,9 +36,11 @@ impl Asked {
     pub(super) async fn read(request: Request) -> Self {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
+        let host = request.headers().get("host").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let base = format!("http://{host}");
         let query = request.uri().query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let mut asked = Self { method, path, query, json: Value::Null, fields: Vec::new(), file: None };
+        let mut asked = Self { method, path, base, query, json: Value::Null, fields: Vec::new(), file: None };
         let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
         if content_type.is_some_and(|value| value.starts_with("multipart/form-data")) {
             asked.read_form(request).await;

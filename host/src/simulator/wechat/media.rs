@@ -1,8 +1,8 @@
-//! `/cgi-bin/media/…`: files for three days.
+//! `/cgi-bin/media/…`: files for three days, and pictures of articles.
 
 use bytes::Bytes;
 use serde_json::json;
-use weft_wechat::api::media::{MediaFile, MediaType};
+use weft_wechat::api::media::{MediaFile, MediaType, uploadimg};
 
 use super::{
     account::{Account, Answered, INVALID_MEDIA_ID, No, Reply, new_id},
@@ -25,18 +25,23 @@ impl Upload {
     /// The file of a request, when it may be uploaded as what the request says it is.
     pub(super) fn of(asked: &Asked, now: u64) -> Result<Self, No> {
         let media_type = asked.parameter("type");
-        let (limit, too_large) = match media_type {
-            "image" => (10 << 20, No(40009, "invalid image size")),
-            "voice" => (2 << 20, No(40010, "invalid voice size")),
-            "video" => (10 << 20, No(40011, "invalid video size")),
-            "thumb" => (64 << 10, No(40012, "invalid thumb size")),
+        let (kind, too_large) = match media_type {
+            "image" => (MediaType::Image, No(40009, "invalid image size")),
+            "voice" => (MediaType::Voice, No(40010, "invalid voice size")),
+            "video" => (MediaType::Video, No(40011, "invalid video size")),
+            "thumb" => (MediaType::Thumb, No(40012, "invalid thumb size")),
             _ => return Err(No(40004, "invalid media type")),
         };
+        let limit = kind.max_bytes(asked.path.ends_with("/add_material"));
+        Self::at_most(limit, too_large, media_type, asked, now)
+    }
+
+    fn at_most(limit: u64, too_large: No, media_type: &str, asked: &Asked, now: u64) -> Result<Self, No> {
         let File { filename, content_type, bytes } = asked.file.as_ref().ok_or(No(41005, "media data missing"))?;
         if bytes.is_empty() {
             return Err(No(44001, "empty media data"));
         }
-        if bytes.len() > limit {
+        if bytes.len() as u64 > limit {
             return Err(too_large);
         }
         Ok(Self {
@@ -93,7 +98,25 @@ pub(super) fn get(account: &mut Account, asked: &Asked, now: u64) -> Answered {
     let upload = account.media.get(media_id).filter(|upload| upload.created_at + DAYS > now);
     let upload = upload.ok_or(INVALID_MEDIA_ID)?;
     Ok(match upload.media_type.as_str() {
-        "video" => Reply::Json(json!({"video_url": format!("http://video.example/{media_id}")})),
+        "video" => Reply::Json(json!({"video_url": format!("{}/files/{media_id}", asked.base)})),
         _ => upload.file(),
     })
+}
+
+/// A picture for the text of articles.
+pub(super) fn upload_image(account: &mut Account, asked: &Asked, now: u64) -> Answered {
+    let limit = uploadimg::MAX_BYTES as u64;
+    let picture = Upload::at_most(limit, No(45001, "media size out of limit"), "image", asked, now)?;
+    if !["image/png", "image/jpeg"].contains(&picture.content_type.as_str()) {
+        return Err(No(40137, "invalid image format"));
+    }
+    let id = new_id();
+    account.pictures.insert(id.clone(), picture);
+    Ok(Reply::Json(json!({"url": format!("{}/files/{id}", asked.base)})))
+}
+
+/// What is at the address of a file: without a token, as browsers ask.
+pub(super) fn file(account: &Account, id: &str) -> Option<Reply> {
+    let upload = account.media.get(id).or_else(|| account.pictures.get(id)).or_else(|| account.material_file(id));
+    upload.map(Upload::file)
 }

@@ -36,6 +36,13 @@ impl Menus {
         self.console = Some(menu);
     }
 
+    /// Whether a button sends or opens this material.
+    pub(super) fn uses(&self, media_id: &str) -> bool {
+        let conditional = self.conditional.iter().map(|menu| &menu.buttons);
+        let all = self.default.iter().chain(conditional).flatten();
+        all.flat_map(|button| button.sub_button.iter().chain([button])).any(|button| button.media_id == media_id)
+    }
+
     /// What was made through the API; null when there is nothing.
     pub(super) fn told(&self) -> Value {
         let Some(buttons) = &self.default else { return Value::Null };

@@ -24,12 +24,14 @@ mod asked;
 mod autoreply;
 mod blacklist;
 mod control;
+mod drafts;
 mod faults;
 mod mass_messages;
 mod materials;
 mod media;
 mod menus;
 mod messages;
+mod publishing;
 mod qrcode;
 mod quota;
 mod routes;
@@ -57,6 +59,7 @@ use weft_wechat::api::{
     menu::current_selfmenu_info::Selfmenu,
 };
 
+use super::Incoming;
 use crate::clock::Clock;
 use account::Account;
 use faults::Planned;
@@ -64,6 +67,7 @@ use faults::Planned;
 pub use control::FaultFields;
 pub use faults::Fault;
 pub use messages::Action;
+pub use publishing::Publishing;
 pub use users::openid;
 
 /// A running WeChat. It stops when it is dropped.
@@ -195,6 +199,31 @@ impl Wechat {
     /// Adds permanent articles; gives their `media_id`.
     pub fn add_news(&self, appid: &str, items: Vec<NewsItem>) -> String {
         self.with(appid, |account, now| account.add_news(items, now))
+    }
+
+    /// How many pictures and articles the account may keep, and how many voice messages, and videos (45101 beyond).
+    pub fn set_material_limits(&self, appid: &str, images: usize, others: usize) {
+        self.with(appid, |account, _| account.keeping = materials::Keeping { images, others });
+    }
+
+    /// Takes a permanent material away, as somebody does in WeChat's console.
+    pub fn remove_material(&self, appid: &str, media_id: &str) {
+        self.with(appid, |account, _| account.materials.retain(|material| material.media_id != media_id));
+    }
+
+    /// Adds a draft, as somebody does in WeChat's console; gives its `media_id`.
+    pub fn add_draft(&self, appid: &str, items: Vec<NewsItem>) -> String {
+        self.with(appid, |account, now| account.drafts.add(items, now))
+    }
+
+    /// What becomes of drafts that are handed in to be published from now on.
+    pub fn set_publishing(&self, appid: &str, publishing: Publishing) {
+        self.with(appid, |account, now| account.drafts.set_publishing(publishing, now));
+    }
+
+    /// The event by which WeChat tells what has become of a publication; none while it is not decided.
+    pub fn publish_event(&self, appid: &str, publish_id: &str) -> Option<Incoming> {
+        self.with(appid, |account, _| account.drafts.event(publish_id))
     }
 
     /// Ends the account's tokens, as when somebody else forces a new one: calls are answered 40001 until the next is

@@ -11,24 +11,41 @@ use axum::{
 
 use super::{
     Call, Shared, State,
-    account::{Account, Answered, No, Reply},
+    account::{Account, Answered, INVALID_MEDIA_ID, No, Reply},
     asked::Asked,
-    autoreply, blacklist, control, faults, mass_messages, materials, media, menus, messages, qrcode, quota, shorten,
-    tags, template_messages, templates, tickets, tokens, users,
+    autoreply, blacklist, control, drafts, faults, mass_messages, materials, media, menus, messages, publishing,
+    qrcode, quota, shorten, tags, template_messages, templates, tickets, tokens, users,
 };
 
 type Handler = fn(&mut Account, &Asked, u64) -> Answered;
 
 /// Every call that wants an access token.
 const CALLS: &[(Method, &str, Handler)] = &[
+    (Method::POST, "/cgi-bin/draft/add", drafts::add),
+    (Method::POST, "/cgi-bin/draft/batchget", drafts::batchget),
+    (Method::GET, "/cgi-bin/draft/count", |account, _, _| Ok(drafts::count(account))),
+    (Method::POST, "/cgi-bin/draft/delete", drafts::delete),
+    (Method::POST, "/cgi-bin/draft/get", drafts::get),
+    (Method::POST, "/cgi-bin/draft/switch", |_, _, _| Ok(drafts::switch())),
+    (Method::POST, "/cgi-bin/draft/update", drafts::update),
+    (Method::POST, "/cgi-bin/freepublish/batchget", publishing::batchget),
+    (Method::POST, "/cgi-bin/freepublish/delete", publishing::delete),
+    (Method::POST, "/cgi-bin/freepublish/get", publishing::get),
+    (Method::POST, "/cgi-bin/freepublish/getarticle", publishing::get_article),
+    (Method::POST, "/cgi-bin/freepublish/submit", publishing::submit),
     (Method::GET, "/cgi-bin/get_current_autoreply_info", |account, _, _| Ok(autoreply::get(account))),
     (Method::GET, "/cgi-bin/get_current_selfmenu_info", |account, _, _| Ok(menus::current(account))),
     (Method::POST, "/cgi-bin/clear_quota", quota::clear),
     (Method::GET, "/cgi-bin/media/get", media::get),
     (Method::POST, "/cgi-bin/material/add_material", materials::add),
+    (Method::POST, "/cgi-bin/material/add_news", |_, _, _| Err(WITHDRAWN)),
     (Method::POST, "/cgi-bin/material/batchget_material", materials::batchget),
+    (Method::POST, "/cgi-bin/material/del_material", materials::delete),
     (Method::POST, "/cgi-bin/material/get_material", materials::get),
+    (Method::GET, "/cgi-bin/material/get_materialcount", |account, _, _| Ok(materials::count(account))),
+    (Method::POST, "/cgi-bin/material/update_news", |_, _, _| Err(WITHDRAWN)),
     (Method::POST, "/cgi-bin/media/upload", media::upload),
+    (Method::POST, "/cgi-bin/media/uploadimg", media::upload_image),
     (Method::POST, "/cgi-bin/menu/addconditional", menus::add_conditional),
     (Method::POST, "/cgi-bin/menu/create", menus::create),
     (Method::POST, "/cgi-bin/menu/delconditional", menus::delete_conditional),
@@ -77,6 +94,12 @@ const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/wxaapi/newtmpl/deltemplate", templates::delete_subscribe),
     (Method::GET, "/wxaapi/newtmpl/gettemplate", |account, _, _| Ok(templates::all_subscribe(account))),
 ];
+
+/// Drafts have taken the place of such calls.
+const WITHDRAWN: No = No(45106, "This API has been unsupported");
+
+/// Where files are that need no token.
+const FILES: &str = "/files/";
 
 pub(super) fn all(shared: Arc<Shared>) -> Router {
     let steering = control::routes(Arc::clone(&shared));
@@ -136,6 +159,9 @@ fn carry_out(state: &mut State, asked: &Asked, appid: Option<String>, now: u64) 
         (&Method::GET, "/cgi-bin/token") => return tokens::classic(account, asked, now),
         (&Method::POST, "/cgi-bin/stable_token") => return tokens::stable(account, asked, now),
         _ => {}
+    }
+    if let Some(id) = asked.path.strip_prefix(FILES) {
+        return state.accounts.values().find_map(|account| media::file(account, id)).ok_or(INVALID_MEDIA_ID);
     }
     let Some((_, _, handle)) = CALLS.iter().find(|(_, path, _)| *path == asked.path) else {
         return Err(No(40066, "invalid url"));

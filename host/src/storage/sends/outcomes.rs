@@ -2,7 +2,7 @@
 //! comes with the load of the messages themselves.
 
 use super::super::batch::BatchRow;
-use crate::model::{MassOutcome, SendOutcome};
+use crate::model::{MassOutcome, PublicationOutcome, SendOutcome};
 use crate::storage::menus::to_json;
 use crate::storage::{Store, StoreError, in_transaction, to_sql};
 
@@ -88,6 +88,8 @@ pub enum ToldOutcome {
         /// What.
         outcome: MassOutcome,
     },
+    /// What became of a draft that was to be published.
+    Publication(PublicationOutcome),
 }
 
 /// What belongs to no app that is there is left out.
@@ -99,6 +101,12 @@ impl BatchRow for OutcomeRow {
         let mut sorted: Vec<&Self> = rows.iter().collect();
         // In one order everywhere, so that two processes do not wait for each other.
         sorted.sort_by(|one, other| one.key().cmp(&other.key()));
+        // Few, and each in its own transaction: to write one again changes nothing.
+        for OutcomeRow { app, told } in &sorted {
+            if let ToldOutcome::Publication(outcome) = told {
+                store.publications().note(app, outcome).await?;
+            }
+        }
         let now = to_sql(store.clock.now());
         in_transaction!(&store.db, connection => {
             for OutcomeRow { app, told } in sorted {
@@ -155,6 +163,8 @@ impl BatchRow for OutcomeRow {
                             .execute(&mut *connection)
                             .await?;
                     }
+                    // Written above.
+                    ToldOutcome::Publication(_) => {}
                 }
             }
         });
@@ -168,6 +178,7 @@ impl OutcomeRow {
             ToldOutcome::Message { msgid, .. } => (0, &self.app, msgid, ""),
             ToldOutcome::Subscription { openid, template_id, .. } => (1, &self.app, openid, template_id),
             ToldOutcome::Mass { msg_id, .. } => (2, &self.app, msg_id, ""),
+            ToldOutcome::Publication(outcome) => (3, &self.app, &outcome.publish_id, ""),
         }
     }
 }

@@ -7,37 +7,14 @@ mod transfer;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::wechat::Wechat;
 
-use crate::support::TestApp;
+use crate::support::Shop;
 
 const MENUS: &str = "/apps/shop/menus";
 const LIVE: &str = "/apps/shop/menus/live";
-const APPID: &str = "wx0123456789abcdef";
-
-/// A server with one app, and its account.
-struct Shop {
-    app: TestApp,
-    wechat: Wechat,
-}
+const APPID: &str = Shop::APPID;
 
 impl Shop {
-    async fn open() -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        wechat.add_account(APPID, "thesecret");
-        let base = wechat.base.clone();
-        let app = TestApp::start_with(|config| config.wechat.api_base = base).await;
-        let new = json!({"name": "shop", "type": "service", "appid": APPID, "appsecret": "thesecret"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
-        Self { app, wechat }
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.app.api(Method::GET, path, None).await;
-        assert_eq!(status, 200, "{body}");
-        body
-    }
-
     async fn put(&self, menu: &Value) -> Value {
         let (status, body) = self.app.api(Method::PUT, MENUS, Some(menu.clone())).await;
         assert_eq!(status, 200, "{body}");

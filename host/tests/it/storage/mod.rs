@@ -2,6 +2,7 @@
 
 mod app_plugins;
 mod apps;
+mod articles;
 mod at_rest;
 mod audit_log;
 mod batch;
@@ -13,6 +14,7 @@ mod handler_syncs;
 mod handlers;
 mod jobs;
 mod limited_actions;
+mod materials;
 mod menus;
 mod merchants;
 mod message_logs;
@@ -20,8 +22,8 @@ mod migrations;
 mod order_outbox;
 mod orders;
 mod plugin_kv;
+mod publications;
 mod sends;
-mod synced_media;
 mod tags;
 mod tokens;
 mod users;

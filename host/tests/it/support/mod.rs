@@ -6,7 +6,9 @@ mod inbox;
 mod no_plugins;
 pub(crate) mod process;
 mod server;
+mod shop;
 
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, sender_to};
+pub(crate) use shop::Shop;

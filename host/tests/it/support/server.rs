@@ -103,6 +103,19 @@ impl TestApp {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
+    /// Sends a form to the admin API with the token that may do everything.
+    pub(crate) async fn form(&self, path: &str, form: reqwest::multipart::Form) -> (u16, Value) {
+        let url = format!("{}/api/v1{path}", self.base);
+        let response = self.client.post(url).bearer_auth(&self.token).multipart(form).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Reads from the admin API with the token that may do everything; returns the whole response.
+    pub(crate) async fn api_response(&self, path: &str) -> reqwest::Response {
+        let url = format!("{}/api/v1{path}", self.base);
+        self.client.get(url).bearer_auth(&self.token).send().await.unwrap()
+    }
+
     /// Uploads a plugin.
     pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
         let url = format!("{}/api/v1/plugins/{name}", self.base);

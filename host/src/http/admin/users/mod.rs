@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, place},
 };
 use crate::{
     http::{
@@ -53,20 +53,13 @@ pub(super) async fn list(
 ) -> Result<Json<Page<UserView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (filter, limit) = (query.filter()?, page.limit());
-    let after = page.cursor().map(after).transpose()?;
+    let after = page.cursor().map(place).transpose()?;
     find(&state, &app).await?;
     // One more shows whether there is another page.
     let users = state.store.users().list(&app, &filter, after, limit + 1).await?;
     let cursor = |user: &User| format!("{}.{}", user.created_at, user.openid);
     let views = Views::of(&state, &app).await?;
     Ok(Json(Page::first(users, limit, cursor).map(|user| views.view(user))))
-}
-
-/// The user that a cursor names: when they were first seen, and the openid.
-fn after(cursor: &str) -> Result<(u64, &str), Problem> {
-    let parts = cursor.split_once('.');
-    let parts = parts.and_then(|(created_at, openid)| Some((created_at.parse().ok()?, openid)));
-    parts.ok_or_else(|| Problem::bad_request("cursor: take the `next_cursor` of the page before"))
 }
 
 /// Reads a user.

@@ -1,0 +1,76 @@
+//! Forms with a file.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{
+        Multipart,
+        multipart::{MultipartError, MultipartRejection},
+    },
+    http::StatusCode,
+};
+use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+use weft_wechat::api::media::MediaType;
+
+use crate::{
+    http::{AppState, error::Problem},
+    model::{FieldError, MaterialType},
+};
+
+/// The largest form, in bytes: the largest file, and the words around it.
+pub(in crate::http::admin) const FORM_BYTES: usize = (20 << 20) + (64 << 10);
+
+/// A form in memory. It holds a turn, of which there are few, until it is dropped.
+pub(in crate::http::admin) struct Form {
+    pub(in crate::http::admin) filename: String,
+    pub(in crate::http::admin) bytes: Bytes,
+    texts: HashMap<String, String>,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// What extracting a form gives, to be read when it is clear that the caller may send one.
+pub(in crate::http::admin) type Incoming = Result<Multipart, MultipartRejection>;
+
+impl Form {
+    /// Reads the form, with the file in the field `media`.
+    pub(in crate::http::admin) async fn read(state: &AppState, incoming: Incoming) -> Result<Self, Problem> {
+        let turn = Arc::clone(&state.uploads).try_acquire_owned();
+        let turn = turn.map_err(|_| Problem::busy("other files are being uploaded; try again in a second"))?;
+        let mut parts = incoming.map_err(|error| Problem::bad_request(error.body_text()))?;
+        let (mut file, mut texts) = (None, HashMap::new());
+        while let Some(field) = parts.next_field().await.map_err(|error| broken(&error))? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name == "media" {
+                let filename = field.file_name().unwrap_or_default().to_owned();
+                file = Some((filename, field.bytes().await.map_err(|error| broken(&error))?));
+            } else {
+                texts.insert(name, field.text().await.map_err(|error| broken(&error))?);
+            }
+        }
+        let (filename, bytes) = file.ok_or_else(|| missing("media", "the file, in a field of this name"))?;
+        Ok(Self { filename, bytes, texts, _turn: turn })
+    }
+
+    /// A text that is not empty.
+    pub(in crate::http::admin) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// What the file is to be, from the field `type`.
+    pub(in crate::http::admin) fn media_type(&self) -> Result<MediaType, Problem> {
+        let named = self.text("type").and_then(MaterialType::of).and_then(MaterialType::media_type);
+        named.ok_or_else(|| missing("type", "one of image, voice, video, thumb"))
+    }
+}
+
+fn missing(field: &'static str, rule: &str) -> Problem {
+    crate::http::admin::invalid(vec![FieldError::new(field, rule)])
+}
+
+fn broken(error: &MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::too_large(format!("the form may have {FORM_BYTES} bytes"));
+    }
+    Problem::bad_request(error.body_text())
+}
