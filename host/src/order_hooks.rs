@@ -133,7 +133,7 @@ impl OrderHooks {
             None => HookOutcome::Delivered,
             Some(failure) => HookOutcome::Failed(failure, again.map(|pause| self.after(longer(*pause)))),
         };
-        self.report(&event, target, &outcome);
+        Self::report(&event, target, &outcome);
         if let Err(error) = orders.settle_event(&event, outcome).await {
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
         }
@@ -156,7 +156,7 @@ impl OrderHooks {
         self.plugins.order_updated(target, subject, change).await
     }
 
-    fn report(&self, event: &DueEvent, target: &PluginTarget, outcome: &HookOutcome<'_>) {
+    fn report(event: &DueEvent, target: &PluginTarget, outcome: &HookOutcome<'_>) {
         let order = &event.order;
         let (app, merchant, number, attempt) = (&order.app, &order.merchant, &order.out_trade_no, event.attempts + 1);
         match outcome {

@@ -16,7 +16,7 @@ use crate::{
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
     http::{self, AppState, Parts},
-    jobs::Jobs,
+    jobs::{Jobs, Work},
     mass_messages::MassMessages,
     materials::{ARTICLE_SYNC, CleanUp, ListSync, MATERIAL_SYNC, Materials},
     menus::Menus,
@@ -72,12 +72,6 @@ impl Server {
         };
         let (store, key) = open_store(&config, clock.clone()).await?;
         let accounts = Accounts::load(store.clone()).await.context("the apps")?;
-        let settings = Settings {
-            folder: config.plugins_dir.clone(),
-            cache: config.data_dir.join("plugin-cache"),
-            cache_key: key.derive("plugin-cache"),
-            limits: Limits::from(&config.plugins),
-        };
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         wechat.restore().await.context("the pauses of WeChat's calls")?;
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
@@ -87,7 +81,7 @@ impl Server {
             wechat: wechat.clone(),
             users: users.clone(),
         };
-        let plugins = Plugins::new(settings, services)
+        let plugins = Plugins::new(plugin_settings(&config, &key), services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
@@ -100,14 +94,7 @@ impl Server {
         let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let mut works = users.works();
-        works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
-        works.push(Box::new(Migration::new(store.clone(), wechat.clone(), materials.clone())));
-        for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
-            works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
-        }
-        works.push(Box::new(CleanUp::new(materials.clone(), clock.clone())));
-        let jobs = Jobs::new(store.clone(), clock.clone(), works);
+        let jobs = Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, &users, &materials));
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
@@ -249,6 +236,28 @@ impl Server {
         background.wait().await;
         state.store.close().await;
     }
+}
+
+/// Where plugins are, and what they may use.
+fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
+    Settings {
+        folder: config.plugins_dir.clone(),
+        cache: config.data_dir.join("plugin-cache"),
+        cache_key: key.derive("plugin-cache"),
+        limits: Limits::from(&config.plugins),
+    }
+}
+
+/// All kinds of jobs.
+fn works(store: &Store, wechat: &Wechat, clock: &Clock, users: &Users, materials: &Materials) -> Vec<Box<dyn Work>> {
+    let mut works = users.works();
+    works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
+    works.push(Box::new(Migration::new(store.clone(), wechat.clone(), materials.clone())));
+    for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
+        works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
+    }
+    works.push(Box::new(CleanUp::new(materials.clone(), clock.clone())));
+    works
 }
 
 /// Loads what lies in the plugins folder, says so, and follows the folder.

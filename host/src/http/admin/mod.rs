@@ -83,17 +83,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::live::publish))
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
-        .routes(routes!(merchants::list, merchants::create))
-        .routes(routes!(merchants::read, merchants::patch, merchants::delete))
-        .routes(routes!(orders::list, orders::create))
-        .routes(routes!(orders::read))
-        .routes(routes!(orders::actions::prepay))
-        .routes(routes!(orders::actions::sync))
-        .routes(routes!(orders::actions::close))
-        .routes(routes!(orders::actions::reverse))
-        .routes(routes!(orders::refunds::list, orders::refunds::create))
-        .routes(routes!(orders::events::list))
-        .routes(routes!(orders::events::redeliver))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
         .routes(routes!(tags::list, tags::create))
@@ -124,6 +113,31 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::bulk::untag))
         .routes(routes!(users::bulk::blacklist))
         .routes(routes!(users::bulk::unblacklist))
+        .merge(payments())
+        .merge(wechat_calls())
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    OpenApiRouter::new().nest("/api/v1", v1.merge(files()))
+}
+
+/// WeChat Pay.
+fn payments() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(merchants::list, merchants::create))
+        .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(orders::list, orders::create))
+        .routes(routes!(orders::read))
+        .routes(routes!(orders::actions::prepay))
+        .routes(routes!(orders::actions::sync))
+        .routes(routes!(orders::actions::close))
+        .routes(routes!(orders::actions::reverse))
+        .routes(routes!(orders::refunds::list, orders::refunds::create))
+        .routes(routes!(orders::events::list))
+        .routes(routes!(orders::events::redeliver))
+}
+
+/// WeChat's API itself: what opens it, how often it was called, and any call of it.
+fn wechat_calls() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .routes(routes!(access_token::read))
         .routes(routes!(access_token::refresh))
         .routes(routes!(tickets::read))
@@ -132,8 +146,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(quota::rid::read))
         .routes(routes!(quota::live::read))
         .routes(routes!(wechat::get, wechat::post))
-        .layer(DefaultBodyLimit::max(BODY_BYTES));
-    OpenApiRouter::new().nest("/api/v1", v1.merge(files()))
 }
 
 /// What is kept at WeChat: files and articles.
