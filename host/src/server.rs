@@ -102,7 +102,7 @@ impl Server {
         let audit_log = AuditLog::new(store.clone(), clock.clone());
         let mut works = users.works();
         works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
-        works.push(Box::new(Migration::new(store.clone(), wechat.clone(), materials.clone())));
+        works.push(Box::new(Migration::new(store.clone(), materials.clone())));
         for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
             works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
         }

@@ -44,7 +44,7 @@ pub(super) async fn migrate(
     let mut parts = parts.unwrap_or_else(|| MigrationPart::ALL.to_vec());
     parts.sort_unstable();
     parts.dedup();
-    for permission in parts.iter().map(permission_for).chain(["material"]) {
+    for permission in parts.iter().copied().map(permission_for).chain(["material"]) {
         caller.require(Some(&from), permission)?;
     }
     if parts.is_empty() {
@@ -72,7 +72,7 @@ pub(super) async fn migrate(
 }
 
 /// What callers need in the other app.
-fn permission_for(part: &MigrationPart) -> &'static str {
+fn permission_for(part: MigrationPart) -> &'static str {
     match part {
         MigrationPart::Handlers => "messagehandler",
         MigrationPart::Menus => "menu",
