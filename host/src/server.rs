@@ -252,7 +252,7 @@ fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
 fn works(store: &Store, wechat: &Wechat, clock: &Clock, users: &Users, materials: &Materials) -> Vec<Box<dyn Work>> {
     let mut works = users.works();
     works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
-    works.push(Box::new(Migration::new(store.clone(), wechat.clone(), materials.clone())));
+    works.push(Box::new(Migration::new(store.clone(), materials.clone())));
     for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
         works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
     }

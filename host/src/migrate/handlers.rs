@@ -91,11 +91,7 @@ async fn mapped(handler: &Handler, app: &str, media: &mut Media<'_>) -> Result<R
             ReplyContent::Static(Reply::Image(media_id)) => (MediaType::Image, media_id),
             ReplyContent::Static(Reply::Voice(media_id)) => (MediaType::Voice, media_id),
             ReplyContent::Static(Reply::Music(music)) => (MediaType::Thumb, &mut music.thumb_media_id),
-            ReplyContent::Static(Reply::Video(_)) => {
-                return Ok(Err(format!(
-                    "replies[{index}]: WeChat does not hand videos out; upload it to this account"
-                )));
-            }
+            ReplyContent::Static(Reply::Video(video)) => (MediaType::Video, &mut video.media_id),
             ReplyContent::Material { .. } => {
                 return Ok(Err(format!("replies[{index}]: articles of the other account are not copied")));
             }

@@ -3,28 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use weft_wechat::api::{
-    material::get_material::{GetMaterial, Material},
-    media::{
-        MediaFile, MediaType,
-        get::{MediaGet, TemporaryMedia},
-    },
-};
+use weft_wechat::api::{material::add_material::VideoDescription, media::MediaType};
 
 use crate::{
-    materials::{MaterialError, Materials, NewFile},
+    materials::{Downloaded, MaterialError, Materials, NewFile},
     model::{App, JobError, Keeping, check_media},
     storage::Store,
-    upstream::{CallError, Wechat},
 };
-
-/// WeChat's code for a `media_id` that it does not know.
-const INVALID_MEDIA_ID: i64 = 40007;
 
 /// The files of one run.
 pub(super) struct Media<'a> {
     store: &'a Store,
-    wechat: &'a Wechat,
     materials: &'a Materials,
     /// The other app.
     pub(super) from: &'a App,
@@ -43,13 +32,12 @@ impl<'a> Media<'a> {
     /// Copies from the first of two apps to the second.
     pub(super) fn new(
         store: &'a Store,
-        wechat: &'a Wechat,
         materials: &'a Materials,
         (from, to): (&'a App, &'a App),
         dry_run: bool,
     ) -> Self {
         let (uploaded, told, failed) = (HashSet::new(), HashSet::new(), HashMap::new());
-        Self { store, wechat, materials, from, to, dry_run, uploaded, told, failed }
+        Self { store, materials, from, to, dry_run, uploaded, told, failed }
     }
 
     /// How many files were uploaded, or would be, since this was last asked.
@@ -82,74 +70,59 @@ impl<'a> Media<'a> {
         if let Some(reason) = self.failed.get(media_id) {
             return Ok(Err(reason.clone()));
         }
-        let copy = self.copy(types, media_id).await?;
+        let copy = settled(self.copy(types, media_id).await)?;
         if let Err(reason) = &copy {
             self.failed.insert(media_id.to_owned(), reason.clone());
         }
         Ok(copy)
     }
 
-    async fn copy(&mut self, types: &[MediaType], source: &str) -> Result<Result<String, String>, JobError> {
-        let file = match self.download(source).await? {
-            Ok(file) => file,
-            Err(reason) => return Ok(Err(reason)),
+    async fn copy(&mut self, types: &[MediaType], source: &str) -> Result<String, MaterialError> {
+        let Downloaded { bytes, video, turn: _turn, .. } = self.download(source).await?;
+        let mut errors = Vec::new();
+        let fits = |media_type: &&MediaType| {
+            check_media(**media_type, Keeping::Permanent, &bytes).map_err(|error| errors.push(error)).is_ok()
         };
-        let fits = |wanted: &MediaType| check_media(*wanted, Keeping::Permanent, &file.bytes).is_ok();
-        let Some(media_type) = types.iter().copied().find(fits) else {
-            return Ok(Err(format!(
-                "the file of {source} is neither a picture nor a voice message, or not what is needed here"
-            )));
-        };
-        let digest = hex::encode(Sha256::digest(&file.bytes));
-        let new = NewFile { media_type, filename: String::new(), bytes: file.bytes, description: None };
-        let material = match self.materials.upload_permanent(self.to, new).await {
-            Ok(kept) => {
-                if kept.is_new {
-                    self.uploaded.insert(source.to_owned());
-                }
-                kept.material
-            }
-            Err(MaterialError::Call(error)) => return settled(Err(error)),
-            Err(MaterialError::Store(error)) => return Err(error.into()),
-            Err(MaterialError::Running) => return Err(JobError::later(MaterialError::Running.to_string())),
-            Err(error) => return Ok(Err(reasons(&error))),
-        };
-        self.store.materials().remember_temporary(&self.to.name, media_type.into(), source, &digest).await?;
-        Ok(Ok(material.media_id))
+        let Some(media_type) = types.iter().find(fits).copied() else { return Err(MaterialError::Invalid(errors)) };
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let description = video.map(|video| VideoDescription { title: video.title, introduction: video.description });
+        let has_words = description.is_some();
+        let new = NewFile { media_type, filename: String::new(), bytes, description };
+        let uploaded = self.materials.upload_permanent(self.to, new).await?;
+        if uploaded.is_new {
+            self.uploaded.insert(source.to_owned());
+        }
+        // A video is known by its words too: it is looked at again, and not uploaded again.
+        if !has_words {
+            let known = self.store.materials();
+            known.remember_temporary(&self.to.name, media_type.into(), source, &digest).await?;
+        }
+        Ok(uploaded.material.media_id)
     }
 
     /// What the other account has, for good or for some days.
-    async fn download(&self, media_id: &str) -> Result<Result<MediaFile, String>, JobError> {
-        match self.wechat.call(self.from, &GetMaterial { media_id }).await {
-            Ok(Material::File(file)) => return Ok(Ok(file)),
-            Ok(Material::Video(_)) => return Ok(Err("WeChat does not hand videos out".to_owned())),
-            Ok(Material::News(_)) => return Ok(Err("articles of the other account are not copied".to_owned())),
-            Err(error) if error.errcode() == Some(INVALID_MEDIA_ID) => {}
-            Err(error) => return settled(Err(error)),
+    async fn download(&self, media_id: &str) -> Result<Downloaded, MaterialError> {
+        match self.materials.download(self.from, media_id).await {
+            Err(MaterialError::NotFound { .. }) => self.materials.download_temporary(self.from, media_id).await,
+            got => got,
         }
-        let got = settled(self.wechat.call(self.from, &MediaGet { media_id }).await)?;
-        Ok(got.and_then(|media| match media {
-            TemporaryMedia::File(file) => Ok(file),
-            TemporaryMedia::VideoUrl(_) => Err("WeChat does not hand videos out".to_owned()),
-        }))
     }
 }
 
 /// What time helps against stops the run, which goes on later; anything else is a reason.
-fn settled<T>(called: Result<T, CallError>) -> Result<Result<T, String>, JobError> {
-    match called {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(error) if error.may_succeed_later() => Err(error.into()),
-        Err(error) => Ok(Err(error.explained())),
-    }
-}
-
-/// Why a file was not taken, with what is wrong in its fields.
-fn reasons(error: &MaterialError) -> String {
-    match error {
-        MaterialError::Invalid(errors) => {
-            errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("; ")
+fn settled(copied: Result<String, MaterialError>) -> Result<Result<String, String>, JobError> {
+    match copied {
+        Ok(media_id) => Ok(Ok(media_id)),
+        Err(MaterialError::Call(error)) if error.may_succeed_later() => Err(error.into()),
+        Err(MaterialError::Call(error)) => Ok(Err(error.explained())),
+        Err(MaterialError::Store(error)) => Err(error.into()),
+        Err(
+            error @ (MaterialError::Running | MaterialError::NoFile { may_pass: true, .. } | MaterialError::Ended(_)),
+        ) => Err(JobError::later(error.to_string())),
+        Err(MaterialError::Invalid(errors)) => {
+            let rules: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+            Ok(Err(rules.join("; ")))
         }
-        error => error.to_string(),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }

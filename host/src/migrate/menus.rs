@@ -93,7 +93,7 @@ async fn with_media(
 async fn one(mut button: Button, media: &mut Media<'_>) -> Result<Result<Button, String>, JobError> {
     match button.kind {
         Some(ButtonType::MediaId) => {
-            let copy = media.copy_of(&[MediaType::Image, MediaType::Voice], &button.media_id).await?;
+            let copy = media.copy_of(&[MediaType::Image, MediaType::Voice, MediaType::Video], &button.media_id).await?;
             Ok(copy.map(|copy| {
                 button.media_id = copy;
                 button

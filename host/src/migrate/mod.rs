@@ -19,7 +19,6 @@ use crate::{
     materials::Materials,
     model::JobError,
     storage::Store,
-    upstream::Wechat,
 };
 
 pub use report::{HandlerReport, LeftHandler, LeftOut, MenuOutcome, MenuReport, MigratedHandler, MigrationReport};
@@ -29,7 +28,6 @@ use media::Media;
 /// Does the work.
 pub struct Migration {
     store: Store,
-    wechat: Wechat,
     materials: Materials,
 }
 
@@ -63,9 +61,9 @@ impl Migration {
     /// The kind of such jobs.
     pub const KIND: &'static str = "migrate";
 
-    /// Copies in `store`, and files by way of `wechat` and `materials`.
-    pub fn new(store: Store, wechat: Wechat, materials: Materials) -> Self {
-        Self { store, wechat, materials }
+    /// Copies in `store`, and files by way of `materials`.
+    pub fn new(store: Store, materials: Materials) -> Self {
+        Self { store, materials }
     }
 
     async fn migrate(&self, job: &Running) -> Result<Value, JobError> {
@@ -75,7 +73,7 @@ impl Migration {
         let from = self.store.apps().find(&from).await?.ok_or_else(gone)?;
         let begin = || MigrationReport { from: from.name.clone(), dry_run, ..MigrationReport::default() };
         let mut report: MigrationReport = job.checkpoint().unwrap_or_else(begin);
-        let mut media = Media::new(&self.store, &self.wechat, &self.materials, (&from, &to), dry_run);
+        let mut media = Media::new(&self.store, &self.materials, (&from, &to), dry_run);
         if parts.contains(&MigrationPart::Handlers) {
             handlers::copy(&self.store, job, &mut media, &mut report).await?;
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weft::simulator::wechat::{Fault, Wechat};
 use weft_wechat::api::{
     FilePart,
-    material::add_material::AddMaterial,
+    material::add_material::{AddMaterial, VideoDescription},
     media::{MediaFile, MediaType},
 };
 
@@ -15,6 +15,7 @@ const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const ADD: &str = "/cgi-bin/material/add_material";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n picture";
 const AMR: &[u8] = b"#!AMR\n voice";
+const MP4: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0 film";
 
 /// A server with two apps, and their accounts.
 struct House {
@@ -54,7 +55,9 @@ impl House {
     async fn permanent(&self, media_type: MediaType, content: &'static [u8]) -> String {
         let old = self.app.state.store.apps().find("old").await.unwrap().unwrap();
         let file = FilePart::media("a.png", "image/png", bytes::Bytes::from_static(content));
-        let add = AddMaterial { media_type, file, description: None };
+        let words = || VideoDescription { title: "Tea".into(), introduction: "How to make it".into() };
+        let description = (media_type == MediaType::Video).then(words);
+        let add = AddMaterial { media_type, file, description };
         self.app.state.wechat.call(&old, &add).await.unwrap().media_id
     }
 
@@ -101,42 +104,44 @@ async fn handlers_come_over_with_their_media_once() {
     house.handler(json!({"name": "media", "weight": 5, "rules": [{"type": "all"}], "replies": replies})).await;
     house.handler(json!({"name": "same", "replies": [{"type": "image", "media_id": again}]})).await;
     house.handler(text("text")).await;
+    let film = house.permanent(MediaType::Video, MP4).await;
+    house.handler(json!({"name": "film", "weight": 4, "replies": [{"type": "video", "media_id": film}]})).await;
     house.handler(json!({"name": "news", "replies": [{"type": "news", "media_id": "articles"}]})).await;
     house.handler(json!({"name": "lost", "replies": [{"type": "image", "media_id": "nowhere"}]})).await;
     let uploads = house.wechat.count(ADD);
 
     let would = house.migrate(json!({"from": "old", "parts": ["handlers"], "dry_run": true})).await;
     assert_eq!((&would["dry_run"], &would["menus"]), (&json!(true), &Value::Null));
-    assert_eq!(names(&would["handlers"]["copied"]), ["media", "lost", "text", "same"]);
+    assert_eq!(names(&would["handlers"]["copied"]), ["media", "film", "lost", "text", "same"]);
     assert_eq!(names(&would["handlers"]["failed"]), ["news"]);
     assert_eq!(house.handlers("new").await, [] as [Value; 0]);
     assert_eq!(house.wechat.count(ADD), uploads);
 
     let report = house.migrate(json!({"from": "old", "parts": ["handlers"]})).await;
-    assert_eq!(names(&report["handlers"]["copied"]), ["media", "text", "same"], "{report}");
+    assert_eq!(names(&report["handlers"]["copied"]), ["media", "film", "text", "same"], "{report}");
     assert_eq!(names(&report["handlers"]["failed"]), ["lost", "news"]);
     let reason = report["handlers"]["failed"][0]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("replies[0]: ") && reason.contains("40007"), "{reason}");
-    assert_eq!((&report["uploaded"], house.wechat.count(ADD)), (&json!(2), uploads + 2), "the same file is one");
+    assert!(reason.starts_with("replies[0]: ") && reason.contains("nowhere"), "{reason}");
+    assert_eq!((&report["uploaded"], house.wechat.count(ADD)), (&json!(3), uploads + 3), "the same file is one");
     let copied = house.handlers("new").await;
     assert_eq!(
         copied.iter().map(|handler| handler["name"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["media", "text", "same"]
+        ["media", "film", "text", "same"]
     );
     assert_eq!((&copied[0]["source"], &copied[0]["weight"]), (&json!("migrate"), &json!(5)));
     let at_new = house.wechat.materials("wxnew");
-    let used = [&copied[0]["replies"][0], &copied[0]["replies"][1], &copied[2]["replies"][0]];
+    let used = [&copied[0]["replies"][0], &copied[0]["replies"][1], &copied[3]["replies"][0]];
     let used = used.map(|reply| reply["media_id"].as_str().unwrap().to_owned());
     assert!(used.iter().all(|media_id| at_new.contains(media_id)) && used[0] == used[2], "{used:?} {at_new:?}");
 
     // What was changed here stays; the rest is the same, and nothing is uploaded again.
-    let path = format!("/apps/new/handlers/{}", copied[1]["id"].as_str().unwrap());
+    let path = format!("/apps/new/handlers/{}", copied[2]["id"].as_str().unwrap());
     house.call(Method::PATCH, &path, json!({"enabled": false})).await;
     let before = house.handlers("new").await;
     let second = house.migrate(json!({"from": "old", "parts": ["handlers"]})).await;
-    assert_eq!(names(&second["handlers"]["unchanged"]), ["media", "same"]);
+    assert_eq!(names(&second["handlers"]["unchanged"]), ["media", "film", "same"]);
     assert_eq!((names(&second["handlers"]["kept"]), &second["uploaded"]), (vec!["text"], &json!(0)));
-    assert_eq!((house.handlers("new").await, house.wechat.count(ADD)), (before, uploads + 2));
+    assert_eq!((house.handlers("new").await, house.wechat.count(ADD)), (before, uploads + 3));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
