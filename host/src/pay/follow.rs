@@ -56,9 +56,11 @@ impl Pay {
             let known = self.query(shop, &order).await?;
             let is_over = order.terms.time_expire + GRACE < now;
             match known.terms.trade_type {
-                _ if !is_over || !known.state.is_open() => Ok(known),
+                _ if !known.state.is_open() => Ok(known),
+                // Nobody stands at the till for so long.
                 TradeType::Micropay => self.reverse(shop, &known).await,
-                _ => self.close(shop, &known).await,
+                _ if is_over => self.close(shop, &known).await,
+                _ => Ok(known),
             }
         };
         if let Err(error) = asked.await {

@@ -5,6 +5,7 @@
 
 mod error;
 mod follow;
+mod micropay;
 mod notified;
 mod orders;
 mod prepay;

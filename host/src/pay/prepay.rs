@@ -14,7 +14,7 @@ use crate::model::{Observation, ObservationSource, Order, OrderTerms, PayVersion
 use crate::upstream::PayError;
 
 /// Where a payment is called from when nobody says it.
-const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+pub(super) const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// What a user needs to pay, the same for v2 and v3.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,21 +68,7 @@ impl Pay {
 
     async fn prepay_v2(&self, shop: &Shop, order: &Order, client_ip: Option<IpAddr>) -> Result<Prepaid, PayError> {
         let terms = &order.terms;
-        let mut more = Vec::new();
-        let optional = [
-            ("attach", &terms.attach),
-            ("detail", &terms.detail),
-            ("goods_tag", &terms.goods_tag),
-            ("limit_pay", &terms.limit_pay),
-            ("scene_info", &terms.scene_info),
-            ("device_info", &terms.device_info),
-        ];
-        for (name, text) in optional {
-            more.extend(text.iter().map(|text| (name.to_owned(), text.clone())));
-        }
-        if terms.receipt {
-            more.push(("receipt".to_owned(), "Y".to_owned()));
-        }
+        let mut more = more_of_v2(terms);
         // NATIVE needs one, and WeChat asks for nothing about it.
         let product_id =
             terms.product_id.as_ref().or((terms.trade_type == TradeType::Native).then_some(&order.out_trade_no));
@@ -159,6 +145,26 @@ impl Pay {
         };
         Ok(Prepaid { prepay_id: told.prepay_id, code_url: told.code_url, mweb_url: told.h5_url, parameters })
     }
+}
+
+/// What v2 has besides what every order has.
+pub(super) fn more_of_v2(terms: &OrderTerms) -> Vec<(String, String)> {
+    let optional = [
+        ("attach", &terms.attach),
+        ("detail", &terms.detail),
+        ("goods_tag", &terms.goods_tag),
+        ("limit_pay", &terms.limit_pay),
+        ("scene_info", &terms.scene_info),
+        ("device_info", &terms.device_info),
+    ];
+    let mut more = Vec::new();
+    for (name, text) in optional {
+        more.extend(text.iter().map(|text| (name.to_owned(), text.clone())));
+    }
+    if terms.receipt {
+        more.push(("receipt".to_owned(), "Y".to_owned()));
+    }
+    more
 }
 
 /// What v3 calls otherwise, or writes as JSON where v2 has texts.

@@ -47,7 +47,8 @@ impl Shop {
 /// A text to all, with what `more` says.
 fn text(more: Value) -> Value {
     let mut body = json!({"to_all": true, "message": {"type": "text", "content": "大家好"}});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("{more}") };
+    body.as_object_mut().unwrap().extend(more);
     body
 }
 

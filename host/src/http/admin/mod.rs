@@ -130,6 +130,7 @@ fn payments() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::actions::sync))
         .routes(routes!(orders::actions::close))
         .routes(routes!(orders::actions::reverse))
+        .routes(routes!(orders::actions::micropay))
         .routes(routes!(orders::refunds::list, orders::refunds::create))
         .routes(routes!(orders::events::list))
         .routes(routes!(orders::events::redeliver))

@@ -51,6 +51,7 @@ pub(super) const PAID: No = No { v2: "ORDERPAID", v3: "ORDER_PAID", status: 400 
 pub(super) const CLOSED: No = No { v2: "ORDERCLOSED", v3: "ORDER_CLOSED", status: 400 };
 pub(super) const USED: No = No { v2: "OUT_TRADE_NO_USED", v3: "OUT_TRADE_NO_USED", status: 403 };
 pub(super) const NO_REFUND: No = No { v2: "REFUNDNOTEXIST", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const USERPAYING: No = No { v2: "USERPAYING", v3: "USER_PAYING", status: 202 };
 pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
 
 impl Book {

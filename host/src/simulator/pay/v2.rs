@@ -5,7 +5,7 @@ use weft_wechat::pay::v2::{Fields, Merchant, failure, verify};
 use weft_wechat::pay::{TradeState, TradeType, Transaction, time};
 
 use super::Posted;
-use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order};
+use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order, USERPAYING};
 
 pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Response {
     let Ok(fields) = Fields::read(body) else { return failure("XML格式错误").into_response() };
@@ -63,6 +63,17 @@ fn carry_out(book: &mut Book, merchant: &Merchant, path: &str, asked: &Fields, n
             }
             out.push("prepay_id", prepay_id);
         }
+        "/pay/micropay" => {
+            let number = text("out_trade_no")?;
+            let auth_code = text("auth_code")?;
+            book.prepay(number, order(merchant, asked, TradeType::Micropay)?)?;
+            if auth_code.ends_with('1') {
+                book.order(mch_id, number).ok_or(NOT_FOUND)?.state = TradeState::Userpaying;
+                return Err(USERPAYING);
+            }
+            book.pay(mch_id, number, now).ok_or(INVALID)?;
+            out = merchant.fields_of(&book.told(mch_id, number).ok_or(NOT_FOUND)?);
+        }
         "/pay/orderquery" => {
             let told = book.told(mch_id, text("out_trade_no")?).ok_or(NOT_FOUND)?;
             out = merchant.fields_of(&told);
@@ -108,7 +119,8 @@ fn order(merchant: &Merchant, asked: &Fields, trade_type: TradeType) -> Result<O
         trade_type: trade_type.as_str(),
         openid: Some(asked.text("openid").unwrap_or_else(|| "oSimulated".to_owned())),
         attach: asked.text("attach"),
-        notify_url: asked.text("notify_url").ok_or(INVALID)?,
+        // A payment by code has none.
+        notify_url: asked.text("notify_url").unwrap_or_default(),
         state: TradeState::Notpay,
         transaction_id: None,
         paid_at: None,

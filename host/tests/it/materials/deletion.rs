@@ -108,7 +108,8 @@ async fn materials_are_noted_and_found() {
         path = format!("{MATERIALS}?limit=1&cursor={cursor}");
     }
     let mut all = [first, second, video];
-    (seen.sort_unstable(), all.sort_unstable());
+    seen.sort_unstable();
+    all.sort_unstable();
     assert_eq!(seen, all);
     assert_eq!(shop.call(Method::GET, "/materials?cursor=nonsense", None).await.0, 400);
 }

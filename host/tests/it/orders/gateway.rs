@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
     clock::Clock,
+    model::OrderState,
     simulator::pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway},
 };
 use weft_wechat::pay::{
@@ -17,7 +18,7 @@ use super::{
     CERTIFICATE, NUMBER, PRIVATE_KEY,
     merchants::{API_KEY, APIV3_KEY, MERCHANTS},
 };
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 const MCH_ID: &str = "1900000109";
 
@@ -116,8 +117,8 @@ async fn an_order_is_prepaid_paid_and_told_of() {
         assert!(order["transaction_id"].is_string() && order["paid_at"].is_string());
         assert_eq!(order["alarms"], json!([]));
         let events = till.get("/events").await;
-        let states: Vec<_> = events["items"].as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
-        assert_eq!(states, ["NOTPAY", "SUCCESS"], "told of many times, it is paid once");
+        let became: Vec<_> = events["items"].as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
+        assert_eq!(became, ["NOTPAY", "SUCCESS"], "told of many times, it is paid once");
         let (status, same) = till.post("sync", json!({})).await;
         assert_eq!((status, &same["version"]), (200, &json!(2)));
         assert_eq!(till.post("prepay", json!({})).await.0, 409, "it is paid");
@@ -280,6 +281,50 @@ async fn money_is_given_back_once_however_often_it_is_asked_for() {
         assert_eq!(till.post("refunds", refund("R3", 1)).await.0, 422);
         assert_eq!(till.pay.refunded(MCH_ID, NUMBER), 101);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_by_code_is_asked_about_until_it_is_known() {
+    let create = async |till: &Till| {
+        let new = json!({"out_trade_no": NUMBER, "body": "一个梨", "total_fee": 101, "trade_type": "MICROPAY"});
+        assert_eq!(till.app.api(Method::POST, &format!("{MERCHANTS}/default/orders"), Some(new)).await.0, 201);
+    };
+    let code = || json!({"auth_code": "134567890123456780"});
+    let till = Till::open("v2").await;
+    create(&till).await;
+    assert_eq!(till.post("micropay", json!({"auth_code": "12345"})).await.0, 422);
+    let (status, paid) = till.post("micropay", code()).await;
+    assert_eq!((status, &paid["state"]), (200, &json!("SUCCESS")), "{paid}");
+    assert_eq!(till.post("micropay", code()).await.0, 409, "once");
+    assert_eq!(till.post("prepay", json!({})).await.0, 409);
+
+    // The user is asked for a password, which takes longer than the client of these tests waits.
+    let pay = async |till: &Till| {
+        let state = &till.app.state;
+        let shop = state.pay.shop("shop", "default").await.unwrap().unwrap();
+        let order = state.store.orders().find("shop", "default", NUMBER).await.unwrap().unwrap();
+        state.pay.pay_by_code(&shop, &order, "134567890123456781", None).await.unwrap().state
+    };
+    let is_asked = async |till: &Till| {
+        until("the user is asked", async || (till.state().await == "USERPAYING").then_some(())).await;
+    };
+    let till = Till::open("v2").await;
+    create(&till).await;
+    let typing = async {
+        is_asked(&till).await;
+        till.pay.pay(MCH_ID, NUMBER).unwrap();
+    };
+    assert_eq!(tokio::join!(pay(&till), typing).0, OrderState::Success);
+
+    // A payment that nobody waits for any more is taken back.
+    let till = Till::open("v2").await;
+    create(&till).await;
+    let given_up = async {
+        is_asked(&till).await;
+        till.app.state.pay.ask_about_open(Clock::system().now_ms() + 120_000).await.unwrap();
+    };
+    assert_eq!(tokio::join!(pay(&till), given_up).0, OrderState::Revoked);
+    assert_eq!(Till::open("v3").await.post("micropay", code()).await.0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -61,12 +61,12 @@ async fn merchants_of_both_versions_are_kept_and_their_keys_are_not_told() {
     assert_eq!(app.api(Method::GET, "/apps/nobody/merchants", None).await.0, 404);
 
     let path = &format!("{MERCHANTS}/default");
-    let patch = json!({"title": "旧", "sign_type": "MD5", "client_cert": CERTIFICATE, "client_key": PRIVATE_KEY});
-    let (status, patched) = app.api(Method::PATCH, path, Some(patch)).await;
+    let changes = json!({"title": "旧", "sign_type": "MD5", "client_cert": CERTIFICATE, "client_key": PRIVATE_KEY});
+    let (status, patched) = app.api(Method::PATCH, path, Some(changes)).await;
     assert_eq!((status, &patched["title"], &patched["sign_type"]), (200, &json!("旧"), &json!("MD5")), "{patched}");
     assert_eq!(patched["client_key"], json!({"set": true}));
-    let patch = json!({"client_cert": null, "client_key": null});
-    let (_, patched) = app.api(Method::PATCH, path, Some(patch)).await;
+    let changes = json!({"client_cert": null, "client_key": null});
+    let (_, patched) = app.api(Method::PATCH, path, Some(changes)).await;
     assert_eq!((&patched["client_cert"], &patched["serial_no"]), (&json!({"set": false}), &Value::Null));
     assert_eq!(app.api(Method::GET, path, None).await.1, patched);
     assert_eq!(app.api(Method::DELETE, path, None).await.0, 204);

@@ -7,7 +7,8 @@ use crate::support::{FAN, until};
 
 fn user(openid: &str, what: Value) -> Value {
     let mut ask = json!({"ask": "user", "openid": openid});
-    ask.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+    let Value::Object(what) = what else { panic!("{what}") };
+    ask.as_object_mut().unwrap().extend(what);
     ask
 }
 

@@ -20,7 +20,9 @@ async fn granted(paths: &[&str]) -> Asking {
 }
 
 fn info(query: Value) -> Value {
-    json!({"ask": "wechat", "path": "/cgi-bin/user/info", "query": query})
+    let mut ask = json!({"ask": "wechat", "path": "/cgi-bin/user/info"});
+    ask["query"] = query;
+    ask
 }
 
 /// What was called, but for what the host calls by itself: it fetches a token to look its users up.

@@ -74,7 +74,7 @@ async fn wechat_is_asked_less_and_less_often_by_one_process_at_a_time() {
         database.clock.advance(Duration::from_secs(30));
         assert_eq!(due().await, ["shop/P"]);
         assert_eq!(due().await, [""; 0]);
-        database.clock.advance(Duration::from_secs(60));
+        database.clock.advance(Duration::from_mins(1));
         assert_eq!(due().await, ["shop/P"]);
         database.clock.advance(Duration::from_secs(60));
         assert_eq!(due().await, [""; 0]);

@@ -112,6 +112,35 @@ pub(in crate::http::admin) async fn reverse(
     Ok(Json(order))
 }
 
+/// A payment by code.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::admin) struct CodePayment {
+    /// The code on the user's phone: 18 digits.
+    auth_code: String,
+    /// The till's address.
+    #[schema(value_type = Option<String>)]
+    spbill_create_ip: Option<IpAddr>,
+}
+
+/// Takes the money of a MICROPAY order by the code on the user's phone (v2). WeChat is asked until it knows, and the
+/// payment is taken back when it does not within half a minute.
+#[utoipa::path(post, operation_id = "pay_order_by_code", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/micropay", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = CodePayment,
+    responses((status = 200, description = "Done: look at the state", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It cannot be paid so", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused", body = Problem)))]
+pub(in crate::http::admin) async fn micropay(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no)): Place,
+    Body(asked): Body<CodePayment>,
+) -> Result<Json<OrderView>, Problem> {
+    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    let paid = state.pay.pay_by_code(&shop, &order, &asked.auth_code, asked.spbill_create_ip).await?;
+    let order = OrderView::from(paid);
+    caller.notes.after(&order);
+    Ok(Json(order))
+}
+
 /// The order, and the merchant and app that it belongs to.
 pub(super) async fn find(
     state: &AppState,
