@@ -18,7 +18,9 @@ const SEND: &str = "/cgi-bin/message/template/send";
 /// Followers `oU000`, `oU001`, ….
 fn followers(shop: &Shop, count: usize) -> Vec<String> {
     let openids: Vec<_> = (0..count).map(|number| format!("oU{number:03}")).collect();
-    openids.iter().for_each(|openid| shop.inbox.wechat.follow(APPID, openid));
+    for openid in &openids {
+        shop.inbox.wechat.follow(APPID, openid);
+    }
     openids
 }
 
@@ -175,7 +177,9 @@ async fn what_a_crash_cut_off_is_sent_again_only_where_wechat_knows_it_again() {
     let order = shop.order().await;
     let notice = shop.inbox.wechat.add_subscribe_template(APPID, "发货", "{{thing1.DATA}}", false);
     let openids = followers(&shop, 30);
-    openids.iter().for_each(|openid| shop.inbox.wechat.consent(APPID, openid, &notice, 1));
+    for openid in &openids {
+        shop.inbox.wechat.consent(APPID, openid, &notice, 1);
+    }
     let send = goes_on_after_a_crash(&shop, &notice, MessageCall::Subscribe(Target::default()), &openids).await;
     assert_eq!(shop.outcomes(&send).await, json!({"unknown": 30}));
     assert_eq!(shop.sent(), [] as [Value; 0]);

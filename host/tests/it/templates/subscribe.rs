@@ -18,7 +18,8 @@ async fn notice(shop: &Shop) -> String {
 
 fn to_fan(more: Value) -> Value {
     let mut body = json!({"openid": FAN, "data": {"thing1": "咖啡"}});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("{more}") };
+    body.as_object_mut().unwrap().extend(more);
     body
 }
 
