@@ -2,7 +2,7 @@
 //!
 //! Each user gets a message once at most. Before WeChat is asked the database says so, and afterwards what came of it;
 //! of what a crash or a time-out leaves open nobody knows, unless WeChat knows the message when it comes again
-//! ([`REPEATABLE`]).
+//! (`REPEATABLE`).
 
 mod call;
 mod work;

@@ -3,7 +3,7 @@
 //! [`messages::send_customer_service`](crate::messages::send_customer_service).
 //!
 //! WeChat knows no key by which it would notice that a message comes twice: after
-//! [`Error::TimedOut`](crate::Error::TimedOut) the user may have it.
+//! [`Error::TimedOut`] the user may have it.
 
 use serde::Serialize;
 use serde_json::{Value, json};
