@@ -94,7 +94,8 @@ impl Server {
         let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let jobs = Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, &users, &materials));
+        let jobs =
+            Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
@@ -249,10 +250,15 @@ fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
 }
 
 /// All kinds of jobs.
-fn works(store: &Store, wechat: &Wechat, clock: &Clock, users: &Users, materials: &Materials) -> Vec<Box<dyn Work>> {
+fn works(
+    store: &Store,
+    wechat: &Wechat,
+    clock: &Clock,
+    (users, materials, articles): (&Users, &Materials, &Articles),
+) -> Vec<Box<dyn Work>> {
     let mut works = users.works();
     works.push(Box::new(SendWork::new(store.clone(), wechat.clone(), clock.clone())));
-    works.push(Box::new(Migration::new(store.clone(), materials.clone())));
+    works.push(Box::new(Migration::new(store.clone(), materials.clone(), articles.clone())));
     for kind in [MATERIAL_SYNC, ARTICLE_SYNC] {
         works.push(Box::new(ListSync::new(kind, store.clone(), wechat.clone(), clock.clone())));
     }

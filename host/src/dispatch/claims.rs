@@ -91,7 +91,8 @@ impl Claims {
         }
         match in_time(self.0.claims.write(DeliveryClaim(key))).await {
             Ok(true) => Claim::Mine,
-            Ok(false) => self.follow(key).await,
+            // Boxed, as it is rare: the state of its queries would make every message's larger, by many pages.
+            Ok(false) => Box::pin(self.follow(key)).await,
             Err(error) => {
                 self.lose(&error);
                 Claim::Mine

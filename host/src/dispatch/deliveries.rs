@@ -236,7 +236,8 @@ impl Fate {
     pub(super) async fn answer(&self, answer: Answer, first: impl Future<Output = ()>) -> bool {
         let open = self.run.close(ANSWERED);
         let is_slow = open && self.run.began.elapsed() >= self.slow;
-        let in_time = open && (!is_slow || self.claims.answered_late(self.key, &answer).await);
+        // Boxed, as it is rare.
+        let in_time = open && (!is_slow || Box::pin(self.claims.answered_late(self.key, &answer)).await);
         if in_time {
             first.await;
         }

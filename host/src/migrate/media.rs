@@ -40,6 +40,16 @@ impl<'a> Media<'a> {
         Self { store, materials, from, to, dry_run, uploaded, told, failed }
     }
 
+    /// Whether nothing is to be changed.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// How many files were uploaded, or would be, since [`take_uploaded`](Self::take_uploaded).
+    pub(super) fn uploads(&self) -> usize {
+        self.uploaded.len()
+    }
+
     /// How many files were uploaded, or would be, since this was last asked.
     pub(super) fn take_uploaded(&mut self) -> usize {
         let uploaded = std::mem::take(&mut self.uploaded);

@@ -1,10 +1,13 @@
-//! Copies from one app to another, as a job: handlers, and the draft of the menus. Media that only the other account has
-//! become permanent material of the new one, each file once.
+//! Copies from one app to another, as a job: materials, drafts, handlers, and the draft of the menus. Media that only the
+//! other account has become permanent material of the new one, each file once.
 //!
-//! It can be repeated. A handler has the id that it has in the other app, so that it is known again; what is there
-//! already stays as it is, and the report says so.
+//! It can be repeated. A handler has the id that it has in the other app, and a draft says what it says there, so that
+//! they are known again; what is there already stays as it is, and the report says so. Materials and drafts are those
+//! that are known here: they are synced first.
 
+mod drafts;
 mod handlers;
+mod materials;
 mod media;
 mod menus;
 mod report;
@@ -15,13 +18,17 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
+    articles::Articles,
     jobs::{Running, Work},
     materials::Materials,
     model::JobError,
     storage::Store,
 };
 
-pub use report::{HandlerReport, LeftHandler, LeftOut, MenuOutcome, MenuReport, MigratedHandler, MigrationReport};
+pub use report::{
+    CopyReport, HandlerReport, LeftCopy, LeftHandler, LeftOut, MenuOutcome, MenuReport, MigratedHandler,
+    MigrationReport,
+};
 
 use media::Media;
 
@@ -29,6 +36,7 @@ use media::Media;
 pub struct Migration {
     store: Store,
     materials: Materials,
+    articles: Articles,
 }
 
 /// What is to be copied.
@@ -46,6 +54,10 @@ pub struct MigrationInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationPart {
+    /// Pictures, voice messages and videos.
+    Materials,
+    /// The drafts of articles.
+    Drafts,
     /// The handlers.
     Handlers,
     /// The draft of the menus.
@@ -54,16 +66,16 @@ pub enum MigrationPart {
 
 impl MigrationPart {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Handlers, Self::Menus];
+    pub const ALL: [Self; 4] = [Self::Materials, Self::Drafts, Self::Handlers, Self::Menus];
 }
 
 impl Migration {
     /// The kind of such jobs.
     pub const KIND: &'static str = "migrate";
 
-    /// Copies in `store`, and files by way of `materials`.
-    pub fn new(store: Store, materials: Materials) -> Self {
-        Self { store, materials }
+    /// Copies in `store`, files by way of `materials`, and drafts by way of `articles`.
+    pub fn new(store: Store, materials: Materials, articles: Articles) -> Self {
+        Self { store, materials, articles }
     }
 
     async fn migrate(&self, job: &Running) -> Result<Value, JobError> {
@@ -74,6 +86,13 @@ impl Migration {
         let begin = || MigrationReport { from: from.name.clone(), dry_run, ..MigrationReport::default() };
         let mut report: MigrationReport = job.checkpoint().unwrap_or_else(begin);
         let mut media = Media::new(&self.store, &self.materials, (&from, &to), dry_run);
+        if parts.contains(&MigrationPart::Materials) {
+            materials::copy(&self.store, job, &mut media, &mut report).await?;
+        }
+        if parts.contains(&MigrationPart::Drafts) {
+            drafts::copy(&self.store, &self.articles, job, &mut media, &mut report).await?;
+        }
+        report.uploaded += media.take_uploaded();
         if parts.contains(&MigrationPart::Handlers) {
             handlers::copy(&self.store, job, &mut media, &mut report).await?;
         }
@@ -81,7 +100,7 @@ impl Migration {
             report.menus = Some(menus::copy(&self.store, &mut media, dry_run).await?);
         }
         report.uploaded += media.take_uploaded();
-        Ok(json!(report))
+        Ok(json!(report.finished()))
     }
 }
 

@@ -12,12 +12,49 @@ pub struct MigrationReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
     /// None when they were not asked for.
+    pub materials: Option<CopyReport>,
+    /// None when they were not asked for.
+    pub drafts: Option<CopyReport>,
+    /// None when they were not asked for.
     pub handlers: Option<HandlerReport>,
     /// None when they were not asked for.
     pub menus: Option<MenuReport>,
     /// How many files were uploaded, or would be.
     pub uploaded: usize,
 }
+
+/// What became of materials, or of drafts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyReport {
+    /// How many are new.
+    pub copied: u64,
+    /// How many are there already.
+    pub unchanged: u64,
+    /// How many cannot be copied.
+    pub failed: u64,
+    /// The first of them.
+    pub failures: Vec<LeftCopy>,
+    /// How far it is: when the last one that was looked at had changed, and its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<(u64, String)>,
+    /// Whether all were looked at.
+    #[serde(default)]
+    pub(super) is_over: bool,
+}
+
+/// Something that was not copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftCopy {
+    /// In the other app.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How many failures are told one by one.
+const FAILURES: usize = 100;
 
 /// What became of the handlers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +122,31 @@ pub struct LeftOut {
     pub field: String,
     /// Why.
     pub reason: String,
+}
+
+impl MigrationReport {
+    /// How many materials and drafts were looked at.
+    pub(super) fn done(&self) -> u64 {
+        let looked_at = |part: &CopyReport| part.copied + part.unchanged + part.failed;
+        self.materials.iter().chain(&self.drafts).map(looked_at).sum()
+    }
+
+    /// What the operator reads: without where it goes on.
+    pub(super) fn finished(mut self) -> Self {
+        for part in self.materials.iter_mut().chain(&mut self.drafts) {
+            part.after = None;
+        }
+        self
+    }
+}
+
+impl CopyReport {
+    pub(super) fn fail(&mut self, id: &str, name: &str, reason: String) {
+        self.failed += 1;
+        if self.failures.len() < FAILURES {
+            self.failures.push(LeftCopy { id: id.to_owned(), name: name.to_owned(), reason });
+        }
+    }
 }
 
 impl HandlerReport {

@@ -148,12 +148,10 @@ impl Sandbox {
         let output = Output::default();
         let meter = Arc::new(CpuMeter::default());
         let mut store = self.store(loaded, subject, timeout, &output, &meter);
-        // On the heap: every future around it would have room for it, and be moved with it, whether or not a plugin runs.
-        let attempt = Box::pin(async {
+        let attempt = meter.measure(async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             call(&mut store, &instance).await
         });
-        let attempt = meter.measure(attempt);
         let result = match tokio::time::timeout(timeout, attempt).await {
             Ok(result) => result.map_err(|error| explain(&error, &self.limits, &output.take())),
             Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),

@@ -188,6 +188,60 @@ async fn the_draft_of_the_menus_comes_over_where_there_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn materials_and_drafts_come_over_once_with_their_covers_and_notes() {
+    let house = House::new().await;
+    let cover = house.permanent(MediaType::Image, PNG).await;
+    let (voice, film) = (house.permanent(MediaType::Voice, AMR).await, house.permanent(MediaType::Video, MP4).await);
+    for title in ["spring", "summer"] {
+        let article = json!({"title": title, "content": format!("<p>{title}</p>"), "thumb_media_id": cover});
+        house.call(Method::POST, "/apps/old/drafts", json!({"articles": [article]})).await;
+    }
+    let sync = house.call(Method::POST, "/apps/old/materials/sync", json!({})).await;
+    let path = format!("/jobs/{}", sync["id"].as_str().unwrap());
+    until("the sync is over", async || (house.get(&path).await["state"] == "done").then_some(())).await;
+    let noted = json!({"alias": "logo", "comment": "the blue one"});
+    house.call(Method::PATCH, &format!("/apps/old/materials/{cover}"), noted).await;
+    let uploads = house.wechat.count(ADD);
+
+    let body = json!({"from": "old", "parts": ["materials", "drafts"]});
+    let mut dry = body.clone();
+    dry["dry_run"] = json!(true);
+    let would = house.migrate(dry).await;
+    let counts = |report: &Value, part: &str| {
+        ["copied", "unchanged", "failed"].map(|count| report[part][count].as_u64().unwrap())
+    };
+    assert_eq!((counts(&would, "materials"), counts(&would, "drafts")), ([3, 0, 0], [2, 0, 0]), "{would}");
+    assert_eq!((&would["uploaded"], &would["handlers"]), (&json!(3), &Value::Null));
+    assert_eq!(house.wechat.count(ADD), uploads);
+    assert_eq!(house.get("/apps/new/drafts").await["items"], json!([]));
+
+    let report = house.migrate(body.clone()).await;
+    assert_eq!((counts(&report, "materials"), counts(&report, "drafts")), ([3, 0, 0], [2, 0, 0]), "{report}");
+    assert_eq!((&report["uploaded"], house.wechat.count(ADD)), (&json!(3), uploads + 3), "a cover is no second file");
+    let at_new = house.get("/apps/new/materials").await;
+    let types: Vec<_> = at_new["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    assert_eq!(types.len(), 3, "{at_new}");
+    assert!([&cover, &voice, &film].iter().all(|old| !at_new.to_string().contains(old.as_str())), "{at_new}");
+    let logo = house.get("/apps/new/materials?alias=logo").await["items"][0].clone();
+    assert_eq!((&logo["type"], &logo["comment"]), (&json!("image"), &json!("the blue one")));
+    let drafts = house.get("/apps/new/drafts").await;
+    let mut titles: Vec<_> = drafts["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|draft| draft["articles"][0]["title"].as_str().unwrap())
+        .collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["spring", "summer"]);
+    assert_eq!(drafts["items"][0]["articles"][0]["thumb_media_id"], logo["media_id"], "{drafts}");
+
+    let second = house.migrate(body).await;
+    assert_eq!((counts(&second, "materials"), counts(&second, "drafts")), ([0, 3, 0], [0, 2, 0]), "{second}");
+    assert_eq!((house.wechat.count(ADD), second["uploaded"].clone()), (uploads + 3, json!(0)));
+    assert_eq!(house.get("/apps/new/drafts").await["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_wechat_keeps_waiting_goes_on_and_is_one_job() {
     let house = House::new().await;
     for number in 0..25 {

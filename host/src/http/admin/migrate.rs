@@ -28,9 +28,10 @@ pub(super) struct Migrate {
     dry_run: bool,
 }
 
-/// Copies handlers and the draft of the menus from another app; pictures and voice messages become permanent material
-/// of this account. The job's result says what was copied, what was there already, and what cannot be. To do it again
-/// changes nothing. Needs `manage` here, and may read these and materials there.
+/// Copies materials, drafts, handlers and the draft of the menus from another app; pictures, voice messages and videos
+/// become permanent material of this account. Of materials and drafts, those that a sync has made known. The job's result
+/// says what was copied, what was there already, and what cannot be. To do it again changes nothing. Needs `manage` here,
+/// and may read these and materials there.
 #[utoipa::path(post, operation_id = "migrate_app", path = "/apps/{app}/migrate", tag = "apps", params(("app" = String, Path, description = "The app to copy to")), request_body = Migrate,
     responses((status = 202, description = "A job does it", body = StartedView), (status = 403, description = "The token may not", body = Problem),
         (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
@@ -74,6 +75,8 @@ pub(super) async fn migrate(
 /// What callers need in the other app.
 fn permission_for(part: MigrationPart) -> &'static str {
     match part {
+        MigrationPart::Materials => "material",
+        MigrationPart::Drafts => "article",
         MigrationPart::Handlers => "messagehandler",
         MigrationPart::Menus => "menu",
     }
