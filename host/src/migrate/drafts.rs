@@ -74,6 +74,12 @@ async fn one(
     }
     match articles.create_draft(media.to, items).await {
         Ok(_) => told.copied += 1,
+        // To make it again might make it twice: a sync tells.
+        Err(ArticleError::Call(error)) if error.outcome_is_unknown() => {
+            let reason =
+                format!("{}. It may be there: sync the drafts of this app, then do this again", error.explained());
+            told.fail(&draft.id, &title, reason);
+        }
         Err(ArticleError::Call(error)) if error.may_succeed_later() => return Err(error.into()),
         Err(ArticleError::Store(error)) => return Err(error.into()),
         Err(error @ (ArticleError::Running | ArticleError::Ended(_))) => {

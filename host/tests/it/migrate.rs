@@ -13,6 +13,7 @@ use crate::support::{TestApp, until};
 
 const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const ADD: &str = "/cgi-bin/material/add_material";
+const ADD_DRAFT: &str = "/cgi-bin/draft/add";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n picture";
 const AMR: &[u8] = b"#!AMR\n voice";
 const MP4: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0 film";
@@ -239,6 +240,29 @@ async fn materials_and_drafts_come_over_once_with_their_covers_and_notes() {
     assert_eq!((counts(&second, "materials"), counts(&second, "drafts")), ([0, 3, 0], [0, 2, 0]), "{second}");
     assert_eq!((house.wechat.count(ADD), second["uploaded"].clone()), (uploads + 3, json!(0)));
     assert_eq!(house.get("/apps/new/drafts").await["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_that_may_be_there_is_not_made_twice() {
+    let house = House::new().await;
+    let cover = house.permanent(MediaType::Image, PNG).await;
+    let article = json!({"title": "spring", "content": "<p>tea</p>", "thumb_media_id": cover});
+    house.call(Method::POST, "/apps/old/drafts", json!({"articles": [article]})).await;
+    let made = house.wechat.count(ADD_DRAFT);
+
+    house.wechat.fault(ADD_DRAFT, Fault::Disconnect, 1);
+    let body = json!({"from": "old", "parts": ["drafts"]});
+    let report = house.migrate(body.clone()).await;
+    assert_eq!((&report["drafts"]["copied"], &report["drafts"]["failed"]), (&json!(0), &json!(1)), "{report}");
+    let reason = report["drafts"]["failures"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("sync the drafts"), "{reason}");
+
+    let sync = house.call(Method::POST, "/apps/new/drafts/sync", Value::Null).await;
+    let path = format!("/jobs/{}", sync["id"].as_str().unwrap());
+    until("the sync is over", async || (house.get(&path).await["state"] == "done").then_some(())).await;
+    let second = house.migrate(body).await;
+    assert_eq!((&second["drafts"]["unchanged"], &second["drafts"]["failed"]), (&json!(1), &json!(0)), "{second}");
+    assert_eq!(house.wechat.count(ADD_DRAFT), made + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

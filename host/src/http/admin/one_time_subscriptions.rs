@@ -7,6 +7,7 @@ use weft_wechat::api::{Ability, message::template_subscribe::page_url};
 
 use super::{
     auth::Caller,
+    find_app,
     sends::{SendStartedView, SendTo, SentView, send_to},
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{App, OneTimeFields, check_one_time},
+    model::{OneTimeFields, check_one_time},
 };
 
 /// What callers need a permission for.
@@ -62,7 +63,7 @@ pub(super) async fn page(
     Query(fields): Query<PageFields>,
 ) -> Result<Json<SubscribePageView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let PageFields { scene, redirect_url, reserved } = fields;
     let reserved = reserved.unwrap_or_default();
     let mut wrong = check_one_time(&template, scene);
@@ -93,11 +94,7 @@ pub(super) async fn send(
     Body(fields): Body<OneTimeSend>,
 ) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let message = fields.message.message(&template).map_err(super::invalid)?;
     send_to(&state, &caller, app, fields.to, message, Vec::new()).await
-}
-
-async fn find(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }

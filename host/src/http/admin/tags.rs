@@ -11,12 +11,10 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app,
     jobs::StartedView,
     page::{Page, PageQuery},
-    users::{
-        find,
-        sync::{Asked, start},
-    },
+    users::sync::{Asked, start},
 };
 use crate::{
     http::{
@@ -101,7 +99,7 @@ pub(super) async fn list(
         Some(Ok(last)) => Some(last),
         None => None,
     };
-    find(&state, &app).await?;
+    find_app(&state, &app).await?;
     let mut tags = state.store.tags().list(&app).await?;
     tags.retain(|tag| last.is_none_or(|last| tag.id > last));
     Ok(Json(Page::first(tags, page.limit(), |tag| tag.id.to_string()).map(TagView::from)))
@@ -118,7 +116,7 @@ pub(super) async fn create(
     Body(fields): Body<TagFields>,
 ) -> Result<(StatusCode, Json<TagView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let view = TagView::from(state.users.create_tag(&app, &fields.name).await?);
     caller.notes.after(&view);
     Ok((StatusCode::CREATED, Json(view)))
@@ -148,7 +146,7 @@ pub(super) async fn patch(
     Body(fields): Body<TagFields>,
 ) -> Result<Json<TagView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     note_before(&state, &caller, &app, id).await?;
     let view = TagView::from(state.users.rename_tag(&app, id, &fields.name).await?);
     caller.notes.after(&view);
@@ -166,7 +164,7 @@ pub(super) async fn delete(
     Path((app, id)): Path<(String, u32)>,
 ) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     note_before(&state, &caller, &app, id).await?;
     match state.users.delete_tag(&app, id).await {
         Err(UserError::TooManyUsers) => {
@@ -198,7 +196,7 @@ pub(super) async fn sync(
     Path(app): Path<String>,
 ) -> Result<Json<TagSyncView>, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let TagSync { tags, dropped } = state.users.sync_tags(&app).await?;
     let dropped = dropped.into_iter().map(|tag| DroppedTagView { id: tag.id, name: tag.name }).collect();
     Ok(Json(TagSyncView { tags: tags.into_iter().map(TagView::from).collect(), dropped }))
@@ -224,7 +222,7 @@ pub(super) async fn sync_users(
     Body(body): Body<TagUserSync>,
 ) -> Result<StartedView, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?;
     let input = TagUserSyncInput { tag_id: id, details: body.details };
     let input = serde_json::to_value(input).unwrap_or_default();

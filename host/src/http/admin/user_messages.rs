@@ -11,7 +11,7 @@ use weft_wechat::{
     reply::Reply,
 };
 
-use super::auth::Caller;
+use super::{auth::Caller, find_app};
 use crate::{
     http::{
         AppState,
@@ -48,7 +48,7 @@ pub(super) async fn send(
     Body(fields): Body<ReplyFields>,
 ) -> Result<Json<UserMessageView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    let app = find_app(&state, &app).await?;
     if !is_openid(&openid) {
         return Err(Problem::not_found("user", &openid));
     }

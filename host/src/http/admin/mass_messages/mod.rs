@@ -12,6 +12,7 @@ use weft_wechat::api::{Ability, message::mass::preview::PreviewTo};
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     mass_messages::{MassError, WantedMassMessage},
-    model::{App, MassFields, MassMessage, MassState, MassTarget, is_clientmsgid, is_openid},
+    model::{MassFields, MassMessage, MassState, MassTarget, is_clientmsgid, is_openid},
 };
 
 use view::{MassMessageView, MassTargetView};
@@ -220,10 +221,6 @@ pub(super) async fn delete(
     let app = find_app(&state, &app).await?;
     state.mass_messages.delete(&app, message, query.article.unwrap_or_default()).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn find_app(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 async fn find(state: &AppState, app: &str, id: &str) -> Result<MassMessage, Problem> {

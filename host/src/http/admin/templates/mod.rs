@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{App, Template, TemplateChange, TemplateKind},
+    model::{Template, TemplateChange, TemplateKind},
     templates::{LibraryTemplate, SyncedTemplates, TemplateError},
     time,
 };
@@ -241,10 +242,6 @@ pub(super) async fn delete(
     let app = find_app(&state, &app).await?;
     state.templates.delete(&app, &template).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn find_app(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 async fn find(state: &AppState, app: &str, template: &str) -> Result<Template, Problem> {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    PERMISSION, find,
+    PERMISSION, find_app,
     sync::{self, Asked},
 };
 use crate::{
@@ -129,7 +129,7 @@ async fn change(
     mut openids: Vec<String>,
 ) -> Result<Response, Problem> {
     caller.require(Some(app), PERMISSION)?;
-    let app = find(state, app).await?;
+    let app = find_app(state, app).await?;
     let mut seen = HashSet::new();
     openids.retain(|openid| seen.insert(openid.clone()));
     if openids.len() > MOST {

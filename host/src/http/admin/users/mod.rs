@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery, place},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{App, User, UserChange},
+    model::{User, UserChange},
     users::UserError,
 };
 
@@ -54,7 +55,7 @@ pub(super) async fn list(
     caller.require(Some(&app), PERMISSION)?;
     let (filter, limit) = (query.filter()?, page.limit());
     let after = page.cursor().map(place).transpose()?;
-    find(&state, &app).await?;
+    find_app(&state, &app).await?;
     // One more shows whether there is another page.
     let users = state.store.users().list(&app, &filter, after, limit + 1).await?;
     let cursor = |user: &User| format!("{}.{}", user.created_at, user.openid);
@@ -88,7 +89,7 @@ pub(super) async fn patch(
     Body(patch): Body<UserPatch>,
 ) -> Result<Json<UserView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let change = UserChange { remark: patch.remark, alias: patch.alias, comment: patch.comment };
     let views = Views::of(&state, &app.name).await?;
     if let Some(before) = state.store.users().find(&app.name, &openid).await? {
@@ -110,16 +111,12 @@ pub(super) async fn sync_one(
     Path((app, openid)): Path<(String, String)>,
 ) -> Result<Json<UserView>, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     shown(&state, state.users.fetch(&app, &openid).await?).await
 }
 
 async fn shown(state: &AppState, user: User) -> Result<Json<UserView>, Problem> {
     Ok(Json(Views::of(state, &user.app).await?.view(user)))
-}
-
-pub(super) async fn find(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
 }
 
 impl From<UserError> for Problem {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{SYNC, find};
+use super::{SYNC, find_app};
 use crate::{
     http::{
         AppState,
@@ -48,7 +48,7 @@ pub(in crate::http::admin) async fn users(
     Body(input): Body<UserSyncInput>,
 ) -> Result<StartedView, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let input = serde_json::to_value(input).unwrap_or_default();
     start(&state, &caller, &app, Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input }).await
 }
@@ -63,7 +63,7 @@ pub(in crate::http::admin) async fn blacklist(
     Path(app): Path<String>,
 ) -> Result<StartedView, Problem> {
     caller.require(Some(&app), SYNC)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     let asked = Asked { kind: BLACKLIST_SYNC, key: String::new(), permission: SYNC, input: json!({}) };
     start(&state, &caller, &app, asked).await
 }

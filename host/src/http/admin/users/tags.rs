@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 
-use super::{PERMISSION, find, shown, view::UserView};
+use super::{PERMISSION, find_app, shown, view::UserView};
 use crate::http::{
     AppState,
     admin::auth::Caller,
@@ -20,7 +20,7 @@ pub(in crate::http::admin) async fn put(
     Path((app, openid, tag)): Path<(String, String, u32)>,
 ) -> Result<Json<UserView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     shown(&state, state.users.add_tag(&app, &openid, tag).await?).await
 }
 
@@ -35,6 +35,6 @@ pub(in crate::http::admin) async fn delete(
     Path((app, openid, tag)): Path<(String, String, u32)>,
 ) -> Result<Json<UserView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = find(&state, &app).await?;
+    let app = find_app(&state, &app).await?;
     shown(&state, state.users.remove_tag(&app, &openid, tag).await?).await
 }
