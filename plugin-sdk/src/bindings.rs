@@ -10,8 +10,8 @@ wit_bindgen::generate!({
     additional_derives: [PartialEq],
     generate_unused_types: true,
     with: {
-        "weft:plugin/types@1.0.0/error": crate::error::Error,
-        "weft:plugin/types@1.0.0/wechat-error": crate::error::WechatError,
+        "weft:plugin/types@1.1.0/error": crate::error::Error,
+        "weft:plugin/types@1.1.0/wechat-error": crate::error::WechatError,
     },
 });
 
