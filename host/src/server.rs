@@ -44,7 +44,6 @@ pub struct Server {
     state: AppState,
     listeners: Vec<(TcpListener, axum::Router)>,
     watcher: Watcher,
-    order_hooks: OrderHooks,
 }
 
 /// Opens the database that the configuration names, with its secret key, and brings it up to date.
@@ -85,7 +84,8 @@ impl Server {
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
-        let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
+        let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
+            .context("calls of operators' servers")?;
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
         let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
@@ -126,6 +126,7 @@ impl Server {
             users,
             wechat,
             pay,
+            order_hooks,
             handler_sync,
             outcomes,
             templates,
@@ -140,7 +141,7 @@ impl Server {
             Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
             None => vec![(listener, http::everything(&state))],
         };
-        Ok(Self { state, listeners, watcher, order_hooks })
+        Ok(Self { state, listeners, watcher })
     }
 
     /// The address that WeChat's side listens on; with the port that the system chose for port 0.
@@ -173,7 +174,7 @@ impl Server {
     /// Serves at once and loads the plugins meanwhile, until `stop`; then requests and handlers in
     /// flight end, and the database is closed.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { state, listeners, watcher, order_hooks } = self;
+        let Self { state, listeners, watcher } = self;
         let background = TaskTracker::new();
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
@@ -185,7 +186,7 @@ impl Server {
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
-            order_hooks.clone().tell().boxed(),
+            state.order_hooks.clone().tell().boxed(),
             state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
         for task in tasks {
@@ -216,7 +217,7 @@ impl Server {
                 state.sends.finish(),
                 state.mass_messages.finish(),
                 state.audit_log.finish(),
-                order_hooks.finish(),
+                state.order_hooks.finish(),
                 working
             )
         };

@@ -1,20 +1,61 @@
-//! Order hooks: hear of orders that changed.
+//! Order hooks: hear of orders that changed, and of their refunds.
 
 use crate::{
-    bindings::{Component, exported::hooks::Guest},
-    entry::{self, Export},
+    bindings::{
+        Component,
+        exported::{hooks, manifest, refund_hooks},
+    },
+    entry::{self, Entry, Export},
     error::Error,
 };
 
-pub use crate::bindings::exported::hooks::{OrderEvent, Source};
+pub use crate::bindings::exported::{
+    hooks::{OrderEvent, Source},
+    refund_hooks::{Refund, RefundEvent, RefundSource, RefundState},
+};
 
 /// A function under `#[order_hook]`.
 pub type Hook = Export<OrderEvent, ()>;
 
-inventory::collect!(Hook);
+/// A function under `#[refund_hook]`.
+pub type RefundHook = Export<RefundEvent, ()>;
 
-impl Guest for Component {
+inventory::collect!(Hook);
+inventory::collect!(RefundHook);
+
+impl hooks::Guest for Component {
     fn order_updated(hook: String, event: OrderEvent) -> Result<(), Error> {
+        let (orders, refunds) = functions();
+        let is_one = |entries: &[&Entry]| entries.iter().any(|entry| entry.name == hook);
+        // A hook may hear of refunds alone.
+        if !is_one(&orders) && is_one(&refunds) {
+            return Ok(());
+        }
         entry::call("order hook", &hook, event)
     }
+}
+
+impl refund_hooks::Guest for Component {
+    fn refund_updated(hook: String, event: RefundEvent) -> Result<(), Error> {
+        entry::call("refund hook", &hook, event)
+    }
+}
+
+/// All hooks as the manifest names them: the functions of one name are one hook.
+pub(crate) fn described() -> Vec<manifest::Entry> {
+    let (orders, refunds) = functions();
+    let alone = refunds.iter().filter(|refund| orders.iter().all(|order| order.name != refund.name));
+    let mut hooks: Vec<_> = orders.iter().chain(alone).collect();
+    hooks.sort_by_key(|hook| hook.place);
+    let described = hooks.into_iter().map(|hook| {
+        let hears = refunds.iter().any(|refund| refund.name == hook.name);
+        let options = hears.then(|| ("refunds".to_owned(), "true".to_owned()));
+        manifest::Entry { options: options.into_iter().collect(), ..hook.describe() }
+    });
+    described.collect()
+}
+
+/// The functions under both attributes.
+pub(crate) fn functions() -> (Vec<&'static Entry>, Vec<&'static Entry>) {
+    (entry::entries::<OrderEvent, ()>(), entry::entries::<RefundEvent, ()>())
 }

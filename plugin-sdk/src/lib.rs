@@ -29,14 +29,14 @@ pub mod wechat;
 pub use self::{
     context::{App, AppType, Context, Field},
     error::{Error, WechatError},
-    hooks::OrderEvent,
+    hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
     order::{Order, State as OrderState, TradeType},
     pages::{Request, Response},
     reply::{Article, IntoReply, Reply},
 };
-pub use weft_plugin_macros::{message_handler, message_observer, message_rule, order_hook, page};
+pub use weft_plugin_macros::{message_handler, message_observer, message_rule, order_hook, page, refund_hook};
 
 /// For the code that the macros write.
 #[doc(hidden)]
@@ -46,7 +46,7 @@ pub mod __private {
     pub use crate::{
         entry::{Entry, Package, Returns},
         handlers::Handler,
-        hooks::Hook,
+        hooks::{Hook, RefundHook},
         manifest::Asks,
         observers::Observer,
         pages::Page,

@@ -6,7 +6,7 @@ use crate::{
         exported::manifest::{self, Guest},
     },
     entry::{self, Entry},
-    hooks::OrderEvent,
+    hooks,
     message::Message,
     observers::Observation,
     pages::{Request, Response},
@@ -137,10 +137,11 @@ impl Guest for Component {
         let asks = asks();
         let handlers = entry::entries::<Message, Option<Reply>>();
         let rules = entry::entries::<Message, bool>();
-        let hooks = entry::entries::<OrderEvent, ()>();
+        let (order_hooks, refund_hooks) = hooks::functions();
         let observers = entry::entries::<Observation, ()>();
         let pages = entry::entries::<Request, Response>();
-        let mut all = [&handlers, &rules, &hooks, &observers, &pages].into_iter().flatten();
+        let kinds = [&handlers, &rules, &order_hooks, &refund_hooks, &observers, &pages];
+        let mut all = kinds.into_iter().flatten();
         let package = all.next().map(|entry| entry.package);
         Description {
             name: package.map_or("", |package| package.name).to_owned(),
@@ -148,7 +149,7 @@ impl Guest for Component {
             description: package.map_or("", |package| package.description).to_owned(),
             handlers: described(&handlers),
             rules: described(&rules),
-            hooks: described(&hooks),
+            hooks: hooks::described(),
             observers: described(&observers),
             pages: described(&pages),
             asks: asks.describe(),

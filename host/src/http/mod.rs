@@ -30,8 +30,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
     handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, materials::Materials, menus::Menus,
-    message_log::MessageLog, outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends, storage::Store,
-    templates::Templates, upstream::Wechat, users::Users,
+    message_log::MessageLog, order_hooks::OrderHooks, outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends,
+    storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -84,6 +84,8 @@ pub struct Parts {
     pub outcomes: Outcomes,
     /// Orders between here and WeChat Pay.
     pub pay: Pay,
+    /// Tells of orders that changed.
+    pub order_hooks: OrderHooks,
     /// Finds answers.
     pub dispatcher: Dispatcher,
 }

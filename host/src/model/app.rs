@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::webhook_key::check_webhook_secret;
 use super::{AppSettings, EncodingMode, FieldError, PluginTarget};
 use crate::secret::Secret;
 
@@ -88,6 +89,10 @@ pub struct App {
     pub message_handler: Option<PluginTarget>,
     /// The plugin that hears of changed orders.
     pub order_hook: Option<PluginTarget>,
+    /// Signs what the order webhook is sent: see [`webhook_key`](super::webhook_key()).
+    pub order_webhook_secret: Option<Secret>,
+    /// The secret before: what is sent carries its signature too, so that the receiver has time to change.
+    pub previous_order_webhook_secret: Option<Secret>,
     /// The rest.
     pub settings: AppSettings,
     /// Seconds since 1970.
@@ -119,6 +124,8 @@ impl App {
             previous_encoding_aes_key: None,
             message_handler: None,
             order_hook: None,
+            order_webhook_secret: None,
+            previous_order_webhook_secret: None,
             settings: AppSettings::default(),
             created_at: 0,
             updated_at: 0,
@@ -127,6 +134,7 @@ impl App {
 
     /// The fields that break their rules; empty when the app may be stored.
     pub fn check(&self) -> Vec<FieldError> {
+        let secret = |field, secret: Option<&Secret>| check_webhook_secret(field, secret?);
         [
             check_name(&self.name),
             check_title(&self.title),
@@ -139,6 +147,9 @@ impl App {
                 .as_ref()
                 .and_then(|key| check_encoding_aes_key("previous_encoding_aes_key", key)),
             self.check_encoding_mode(),
+            secret("order_webhook_secret", self.order_webhook_secret.as_ref()),
+            secret("previous_order_webhook_secret", self.previous_order_webhook_secret.as_ref()),
+            self.check_order_webhook(),
         ]
         .into_iter()
         .flatten()
@@ -154,6 +165,12 @@ impl App {
         errors.extend(stays("name", self.name != before.name));
         errors.extend(stays("appid", self.appid != before.appid));
         errors
+    }
+
+    fn check_order_webhook(&self) -> Option<FieldError> {
+        let lacks_secret = self.settings.order_webhook_url.is_some() && self.order_webhook_secret.is_none();
+        lacks_secret
+            .then(|| FieldError::new("order_webhook_secret", "order_webhook_url needs it: what is sent is signed"))
     }
 
     fn check_encoding_mode(&self) -> Option<FieldError> {

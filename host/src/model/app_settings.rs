@@ -10,6 +10,8 @@ use super::{FieldError, PluginTarget};
 const HOSTS: usize = 100;
 /// Observers that one app may name.
 const OBSERVERS: usize = 16;
+/// Longest URL of a server, in bytes.
+const URL_LENGTH: usize = 2048;
 
 /// How an app's messages are answered and kept, and how it speaks to WeChat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +27,11 @@ pub struct AppSettings {
     pub log_raw: bool,
     /// The plugins that hear of every message without answering it.
     pub message_observers: Vec<PluginTarget>,
-    /// Hosts that replies of type `forward` may reach although their addresses are not public:
+    /// Hosts that replies of type `forward` and the order webhook may reach although their addresses are not public:
     /// `host` or `host:port`.
     pub forward_hosts: Vec<String>,
+    /// The server that hears of changed orders.
+    pub order_webhook_url: Option<String>,
     /// Where the access token comes from.
     pub access_token_source: AccessTokenSource,
     /// The address that hands the token out; for the source `url`.
@@ -43,6 +47,7 @@ impl Default for AppSettings {
             log_raw: false,
             message_observers: Vec::new(),
             forward_hosts: Vec::new(),
+            order_webhook_url: None,
             access_token_source: AccessTokenSource::Stable,
             access_token_url: None,
         }
@@ -104,9 +109,14 @@ pub enum AccessTokenSource {
 impl AppSettings {
     /// The fields that break their rules.
     pub(super) fn check(&self) -> impl Iterator<Item = FieldError> {
-        [self.check_message_observers(), self.check_forward_hosts(), self.check_access_token_url()]
-            .into_iter()
-            .flatten()
+        [
+            self.check_message_observers(),
+            self.check_forward_hosts(),
+            self.check_order_webhook_url(),
+            self.check_access_token_url(),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     fn check_message_observers(&self) -> Option<FieldError> {
@@ -122,6 +132,17 @@ impl AppSettings {
         let right = self.forward_hosts.len() <= HOSTS && self.forward_hosts.iter().all(is_host);
         let text = format!("at most {HOSTS} hosts, such as replies.example.com or 10.0.0.7:8080");
         (!right).then(|| FieldError::new("forward_hosts", text))
+    }
+
+    fn check_order_webhook_url(&self) -> Option<FieldError> {
+        let url = self.order_webhook_url.as_ref()?;
+        let right = url.len() <= URL_LENGTH
+            && url.parse::<reqwest::Url>().is_ok_and(|url| {
+                let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+                matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_bare
+            });
+        let text = format!("an http or https URL without a user, a password or `#`, at most {URL_LENGTH} characters");
+        (!right).then(|| FieldError::new("order_webhook_url", text))
     }
 
     fn check_access_token_url(&self) -> Option<FieldError> {

@@ -34,6 +34,7 @@ mod template;
 mod template_message;
 mod token;
 mod user;
+mod webhook_key;
 
 use std::borrow::Cow;
 
@@ -60,12 +61,12 @@ pub use menu_button::{Button, ButtonType};
 pub use merchant::{Merchant, PayVersion, UnknownPayVersion, UnusableMerchant};
 pub use message_log::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Outcome, Via};
 pub use order::{
-    Alarm, DEFAULT_TIME_LIMIT, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms, Transition,
-    UnknownOrderState, transition,
+    Alarm, DEFAULT_TIME_LIMIT, EventTarget, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms,
+    OrderView, Transition, UnknownEventTarget, UnknownOrderState, transition,
 };
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use publication::{Publication, PublicationOutcome, PublicationState};
-pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
+pub use refund::{Refund, RefundState, RefundStep, RefundView, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
 pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
 pub use send::{MessageSend, Recipient, Recipients, SendOutcome, UnknownSendOutcome};
@@ -77,6 +78,7 @@ pub use template_message::{
 };
 pub use token::{ApiToken, PERMISSIONS, check_new_token};
 pub use user::{Profile, User, UserChange, UserFilter, UserNote, is_openid};
+pub use webhook_key::webhook_key;
 pub use weft_wechat::account::EncodingMode;
 pub use weft_wechat::api::Ability;
 

@@ -109,7 +109,7 @@ impl Pay {
         };
         match self.open_v3(shop, &signer, posted).await {
             Ok(v3::Notification { id, event: Event::Transaction(told), .. }) => self.paid(shop, *told, &id).await,
-            Ok(v3::Notification { event: Event::Refund(told), .. }) => self.refunded(shop, &told).await,
+            Ok(v3::Notification { id, event: Event::Refund(told), .. }) => self.refunded(shop, &told, &id).await,
             // Others are WeChat's too; nobody here waits for them.
             Ok(v3::Notification { id, event_type, event: Event::Other { original_type, .. } }) => {
                 tracing::info!(
@@ -171,10 +171,10 @@ impl Pay {
         Ok(Answer::Taken)
     }
 
-    async fn refunded(&self, shop: &Shop, told: &Refund) -> Result<Answer, PayActionError> {
+    async fn refunded(&self, shop: &Shop, told: &Refund, reference: &str) -> Result<Answer, PayActionError> {
         let out_trade_no = told.out_trade_no.as_deref().unwrap_or_default();
         let Some(order) = self.order(shop, out_trade_no).await? else { return Ok(unknown_order(shop)) };
-        match self.refund_told(shop, &order, told).await? {
+        match self.refund_told(shop, &order, told, (ObservationSource::Notify, reference)).await? {
             Some(refund) if !refund.is_told_by(told) => Ok(Answer::Refused("it does not fit the refund")),
             Some(_) => Ok(Answer::Taken),
             // Made at WeChat's own console: the order tells of it.

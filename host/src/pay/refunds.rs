@@ -35,7 +35,8 @@ impl Pay {
             return Ok(refund);
         }
         let told = self.send_refund(shop, order, &refund).await?;
-        self.refund_told(shop, order, &told).await.map(|told| told.unwrap_or(refund))
+        let seen = (ObservationSource::Refund, out_refund_no);
+        self.refund_told(shop, order, &told, seen).await.map(|told| told.unwrap_or(refund))
     }
 
     /// Asks WeChat how far a refund is, and applies what it says.
@@ -49,19 +50,21 @@ impl Pay {
             PayVersion::V2 => gateway.v2(&shop.merchant, party, &v2::refundquery::RefundQuery { out_refund_no }).await,
             PayVersion::V3 => gateway.v3(&shop.merchant, party, &v3::refunds::Query { out_refund_no }).await,
         };
-        let told = self.refund_told(shop, order, &told?).await?;
+        let seen = (ObservationSource::Query, refund.out_refund_no.as_str());
+        let told = self.refund_told(shop, order, &told?, seen).await?;
         Ok(told.unwrap_or_else(|| refund.clone()))
     }
 
-    /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours. When nobody
-    /// has told of the payment, WeChat is asked for it.
+    /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours. How it was
+    /// seen and by what is kept with it. When nobody has told of the payment, WeChat is asked for it.
     pub(super) async fn refund_told(
         &self,
         shop: &Shop,
         order: &Order,
         told: &weft_wechat::pay::Refund,
+        (source, reference): (ObservationSource, &str),
     ) -> Result<Option<Refund>, PayActionError> {
-        let refund = self.0.store.refunds().apply(order, told).await?;
+        let refund = self.0.store.refunds().apply(order, told, source, reference).await?;
         if let Some(refund) = &refund
             && refund.is_told_by(told)
             && refund.state != RefundState::Closed

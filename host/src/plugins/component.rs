@@ -10,7 +10,7 @@ use wasmtime::{
 };
 
 use super::{
-    bindings::exported::{handlers, hooks, manifest, observers, pages, rules},
+    bindings::exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
     cache::Cache,
     engine,
     error::{CallError, LoadError},
@@ -43,6 +43,7 @@ pub(super) struct Exports {
     pub(super) hooks: Option<hooks::GuestIndices>,
     pub(super) observers: Option<observers::GuestIndices>,
     pub(super) pages: Option<pages::GuestIndices>,
+    pub(super) refund_hooks: Option<refund_hooks::GuestIndices>,
 }
 
 /// The SHA-256 of a file's bytes in lower-case hexadecimal.
@@ -200,6 +201,10 @@ fn exports(pre: &InstancePre<State>) -> Result<Exports, LoadError> {
         hooks: has("hooks").then(|| hooks::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
         observers: has("observers").then(|| observers::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
         pages: has("pages").then(|| pages::GuestIndices::new(pre)).transpose().map_err(mismatch)?,
+        refund_hooks: has("refund-hooks")
+            .then(|| refund_hooks::GuestIndices::new(pre))
+            .transpose()
+            .map_err(mismatch)?,
     })
 }
 

@@ -1,15 +1,15 @@
-//! From our orders to the WIT's.
+//! From our orders and refunds to the WIT's.
 
 use weft_wechat::pay::TradeType;
 
 use super::{
     bindings::{
-        exported::hooks,
+        exported::{hooks, refund_hooks},
         imported::{order as wit, types},
     },
-    calls::OrderChange,
+    calls::{OrderChange, RefundChange},
 };
-use crate::model::{ObservationSource, Order, OrderState};
+use crate::model::{ObservationSource, Order, OrderState, Refund, RefundState};
 
 /// What a hook hears of an order.
 pub(super) fn event(change: OrderChange<'_>) -> hooks::OrderEvent {
@@ -25,6 +25,46 @@ pub(super) fn event(change: OrderChange<'_>) -> hooks::OrderEvent {
             _ => hooks::Source::Query,
         },
         attempt,
+    }
+}
+
+/// What a hook hears of a refund.
+pub(super) fn refund_event(change: RefundChange<'_>) -> refund_hooks::RefundEvent {
+    let RefundChange { id, order: of, step, source, attempt } = change;
+    refund_hooks::RefundEvent {
+        id: id.to_owned(),
+        order: order(of),
+        refund: refund(&step.refund),
+        previous_state: refund_state(step.previous_state),
+        source: match source {
+            ObservationSource::Notify => refund_hooks::RefundSource::Notify,
+            ObservationSource::Manual => refund_hooks::RefundSource::Manual,
+            _ => refund_hooks::RefundSource::Query,
+        },
+        attempt,
+    }
+}
+
+fn refund(refund: &Refund) -> refund_hooks::Refund {
+    refund_hooks::Refund {
+        out_refund_no: refund.out_refund_no.clone(),
+        refund_fee: refund.refund_fee.0,
+        reason: refund.reason.clone(),
+        state: refund_state(refund.state),
+        refund_id: refund.refund_id.clone(),
+        received_account: refund.received_account.clone(),
+        success_at: refund.success_at,
+        created_at: refund.created_at,
+    }
+}
+
+fn refund_state(state: RefundState) -> refund_hooks::RefundState {
+    match state {
+        RefundState::New => refund_hooks::RefundState::New,
+        RefundState::Processing => refund_hooks::RefundState::Processing,
+        RefundState::Success => refund_hooks::RefundState::Success,
+        RefundState::Closed => refund_hooks::RefundState::Closed,
+        RefundState::Abnormal => refund_hooks::RefundState::Abnormal,
     }
 }
 

@@ -28,7 +28,7 @@ mod registry;
 mod statistics;
 mod watcher;
 
-pub use calls::{Observation, OrderChange};
+pub use calls::{Observation, OrderChange, RefundChange};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::{Services, Subject};

@@ -8,8 +8,8 @@ use crate::model::App;
 use crate::secret::{Secret, SecretKey};
 
 const FIND: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
-     encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, settings, created_at, \
-     updated_at FROM apps WHERE name = $1";
+     encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, order_webhook_secret, \
+     previous_order_webhook_secret, settings, created_at, updated_at FROM apps WHERE name = $1";
 
 /// The apps. Names are unique; what the fields hold was checked before ([`App::check`]).
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,8 @@ impl Apps<'_> {
     /// All apps, by name.
     pub async fn list(&self) -> Result<Vec<App>, StoreError> {
         const SQL: &str = "SELECT name, title, description, app_type, appid, verified, appsecret, token, encoding_mode, \
-             encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, settings, created_at, \
-             updated_at FROM apps ORDER BY name";
+             encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, \
+             order_webhook_secret, previous_order_webhook_secret, settings, created_at, updated_at FROM apps ORDER BY name";
         let rows: Vec<AppRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(|row| row.open(&self.0.key)).collect()
     }
@@ -38,8 +38,9 @@ impl Apps<'_> {
     /// Stores a new app and gives it back with its times; [`StoreError::AlreadyExists`] when the name is taken.
     pub async fn insert(&self, app: &App) -> Result<App, StoreError> {
         const SQL: &str = "INSERT INTO apps (name, title, description, app_type, appid, verified, appsecret, token, \
-             encoding_mode, encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, settings, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+             encoding_mode, encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, \
+             order_webhook_secret, previous_order_webhook_secret, settings, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
         let now = self.0.clock.now();
         let app = App { created_at: now, updated_at: now, ..app.clone() };
         let row = AppRow::seal(&app, &self.0.key);
@@ -66,6 +67,8 @@ impl Apps<'_> {
                 .bind(&row.previous_encoding_aes_key)
                 .bind(&row.message_handler)
                 .bind(&row.order_hook)
+                .bind(&row.order_webhook_secret)
+                .bind(&row.previous_order_webhook_secret)
                 .bind(&row.settings)
                 .bind(row.created_at)
                 .bind(row.updated_at)
@@ -97,7 +100,8 @@ impl Apps<'_> {
     ) -> Result<Result<Option<App>, E>, StoreError> {
         const SQL: &str = "UPDATE apps SET title = $2, description = $3, app_type = $4, appid = $5, verified = $6, \
              appsecret = $7, token = $8, encoding_mode = $9, encoding_aes_key = $10, previous_encoding_aes_key = $11, \
-             message_handler = $12, order_hook = $13, settings = $14, updated_at = $15 WHERE name = $1";
+             message_handler = $12, order_hook = $13, order_webhook_secret = $14, previous_order_webhook_secret = $15, \
+             settings = $16, updated_at = $17 WHERE name = $1";
         let app = in_transaction!(&self.0.db, connection => {
             // Before reading: the next change of any app waits here until this one is over.
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
@@ -126,6 +130,8 @@ impl Apps<'_> {
                 .bind(&row.previous_encoding_aes_key)
                 .bind(&row.message_handler)
                 .bind(&row.order_hook)
+                .bind(&row.order_webhook_secret)
+                .bind(&row.previous_order_webhook_secret)
                 .bind(&row.settings)
                 .bind(row.updated_at)
                 .execute(&mut *connection)
@@ -181,6 +187,8 @@ struct AppRow {
     previous_encoding_aes_key: Option<Vec<u8>>,
     message_handler: Option<String>,
     order_hook: Option<String>,
+    order_webhook_secret: Option<Vec<u8>>,
+    previous_order_webhook_secret: Option<Vec<u8>>,
     settings: String,
     created_at: i64,
     updated_at: i64,
@@ -206,6 +214,8 @@ impl AppRow {
             previous_encoding_aes_key: seal("previous_encoding_aes_key", &app.previous_encoding_aes_key),
             message_handler: app.message_handler.as_ref().map(ToString::to_string),
             order_hook: app.order_hook.as_ref().map(ToString::to_string),
+            order_webhook_secret: seal("order_webhook_secret", &app.order_webhook_secret),
+            previous_order_webhook_secret: seal("previous_order_webhook_secret", &app.previous_order_webhook_secret),
             settings: serde_json::to_string(&app.settings).unwrap_or_default(),
             created_at: to_sql(app.created_at),
             updated_at: to_sql(app.updated_at),
@@ -237,6 +247,8 @@ impl AppRow {
             previous_encoding_aes_key: open("previous_encoding_aes_key", self.previous_encoding_aes_key)?,
             message_handler: target("message_handler", self.message_handler)?,
             order_hook: target("order_hook", self.order_hook)?,
+            order_webhook_secret: open("order_webhook_secret", self.order_webhook_secret)?,
+            previous_order_webhook_secret: open("previous_order_webhook_secret", self.previous_order_webhook_secret)?,
             settings: serde_json::from_str(&self.settings).map_err(|_| corrupt("settings"))?,
             created_at: from_sql(self.created_at),
             updated_at: from_sql(self.updated_at),

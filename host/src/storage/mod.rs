@@ -68,7 +68,9 @@ pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
 pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
-pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders};
+pub use self::orders::{
+    DeliveryAttempt, DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders,
+};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
 pub use self::publications::Publications;

@@ -1,10 +1,14 @@
 //! Table `refunds`.
 
 use sqlx::FromRow;
+use uuid::Uuid;
 use weft_wechat::pay::{self, Fen};
 
+use super::menus::to_json;
+use super::orders::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
+use super::orders::{self, OrderRow};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
-use crate::model::{FieldError, Order, Refund};
+use crate::model::{FieldError, ObservationSource, Order, Refund, RefundStep};
 
 const OF_ORDER: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, \
      success_at, created_at, updated_at FROM refunds WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 \
@@ -104,8 +108,15 @@ impl Refunds<'_> {
     }
 
     /// Applies what WeChat tells of a refund, and gives it back as it is now; none when there is none of that number.
-    /// What does not fit it changes nothing ([`Refund::is_told_by`]).
-    pub async fn apply(&self, order: &Order, told: &pay::Refund) -> Result<Option<Refund>, StoreError> {
+    /// What does not fit it changes nothing ([`Refund::is_told_by`]). A change of its state is written with its event;
+    /// `source` and `reference` say how it was seen.
+    pub async fn apply(
+        &self,
+        order: &Order,
+        told: &pay::Refund,
+        source: ObservationSource,
+        reference: &str,
+    ) -> Result<Option<Refund>, StoreError> {
         const SQL: &str = "UPDATE refunds SET state = $4, refund_id = $5, received_account = $6, success_at = $7, \
              updated_at = $8 WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
         let Order { app, merchant, out_trade_no, .. } = order;
@@ -131,7 +142,32 @@ impl Refunds<'_> {
                 .bind(to_sql(after.updated_at))
                 .execute(&mut *connection)
                 .await?;
-            after
+            let step = RefundStep { previous_state: known.state, refund: after };
+            if step.refund.state != step.previous_state {
+                let row = sqlx::query_as(orders::FIND).bind(app).bind(merchant).bind(out_trade_no);
+                let row: Option<OrderRow> = row.fetch_optional(&mut *connection).await?;
+                let Some(row) = row else { return Ok(None) };
+                let order = row.open()?;
+                let id = Uuid::now_v7().to_string();
+                let now_ms = to_sql(self.0.clock.now_ms());
+                sqlx::query(INSERT_EVENT)
+                    .bind(&id)
+                    .bind(app)
+                    .bind(merchant)
+                    .bind(out_trade_no)
+                    .bind(to_sql(order.version))
+                    .bind(order.state.as_str())
+                    .bind(order.state.as_str())
+                    .bind(source.as_str())
+                    .bind(reference)
+                    .bind(to_json(&Known::of(&order)))
+                    .bind(now_ms)
+                    .bind(to_json(&step))
+                    .execute(&mut *connection)
+                    .await?;
+                sqlx::query(INSERT_DELIVERIES).bind(&id).bind(now_ms).execute(&mut *connection).await?;
+            }
+            step.refund
         });
         Ok(Some(refund))
     }

@@ -2,9 +2,9 @@
 //!
 //! [`Wechat`] calls WeChat's API for an app: it checks what the app may do, has an access token, tries
 //! again where that makes sense, and says what went wrong otherwise. [`Forward`] hands a message to a server of the
-//! operator's, [`Outbound`] sends the requests of plugins.
-//! [`Gateway`] calls WeChat Pay for a merchant, and believes nothing that is not proven. None follows redirects nor takes a proxy from the environment,
-//! and no error of theirs holds a URL, a token or a secret.
+//! operator's, [`Webhooks`] tells one of an event, [`Outbound`] sends the requests of plugins. [`Gateway`] calls WeChat
+//! Pay for a merchant, and believes nothing that is not proven. None follows redirects nor takes a proxy from the
+//! environment, and no error of theirs holds a URL, a token or a secret.
 
 mod answer;
 mod calls;
@@ -21,6 +21,7 @@ mod pauses;
 mod pay;
 mod public_address;
 mod retry;
+mod webhook;
 mod wechat;
 
 pub use self::answer::AnswerStream;
@@ -31,4 +32,5 @@ pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::pay::{Gateway, PayError};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
+pub use self::webhook::{WebhookError, WebhookMessage, Webhooks};
 pub use self::wechat::Wechat;

@@ -54,3 +54,53 @@ pub(super) fn was_refused(error: &reqwest::Error) -> bool {
     }
     false
 }
+
+/// Whether the operator lists the host of `url`: `listed` holds hosts, or hosts with a port.
+pub(super) fn is_listed(listed: &[String], url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    listed.iter().any(|entry| names(entry, host, url.port_or_known_default()))
+}
+
+/// Whether `entry`, `host` or `host:port`, names this host and port.
+fn names(entry: &str, host: &str, port: Option<u16>) -> bool {
+    let with_port = entry.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
+    // `[::1]` and `::1` end like a port.
+    let (name, wanted) = match with_port {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (entry, None),
+    };
+    let name = if name.contains(':') && !name.starts_with('[') { format!("[{name}]") } else { name.to_owned() };
+    // Written as in a URL: small letters, punycode, addresses in their usual form.
+    let Ok(named) = Url::parse(&format!("http://{name}/")) else { return false };
+    named.host_str() == Some(host) && (wanted.is_none() || wanted == port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_listed_host_is_that_host_at_any_port_or_at_the_one_that_is_named() {
+        for (entry, host, port) in [
+            ("replies.example.com", "replies.example.com", 443),
+            ("Replies.Example.com:8080", "replies.example.com", 8080),
+            ("10.0.0.7:80", "10.0.0.7", 80),
+            ("[::1]:8080", "[::1]", 8080),
+            ("[::1]", "[::1]", 1),
+            ("::1", "[::1]", 1),
+            ("bücher.example", "xn--bcher-kva.example", 80),
+        ] {
+            assert!(names(entry, host, Some(port)), "{entry}");
+        }
+        for (entry, host, port) in [
+            ("example.com", "replies.example.com", 80),
+            ("example.com:80", "example.com", 8080),
+            ("10.0.0.7:80", "10.0.0.7", 81),
+            ("[::1]:8080", "[::1]", 80),
+            ("", "example.com", 80),
+            (":80", "example.com", 80),
+        ] {
+            assert!(!names(entry, host, Some(port)), "{entry}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const SYNC: &str = "/apps/shop/handlers/sync";
 
 /// What changes nothing although its method is none that only reads.
-const READS: &[&str] = &["test_handlers"];
+const READS: &[&str] = &["test_handlers", "test_order_webhook"];
 
 /// A server with one app, and the WeChat that it calls.
 struct House {

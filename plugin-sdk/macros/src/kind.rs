@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     Hook,
     Observer,
     Page,
+    RefundHook,
 }
 
 impl Kind {
@@ -21,6 +22,7 @@ impl Kind {
             Self::Hook => "an order hook",
             Self::Observer => "a message observer",
             Self::Page => "a page",
+            Self::RefundHook => "a refund hook",
         }
     }
 
@@ -32,6 +34,7 @@ impl Kind {
             Self::Hook => "order_hook",
             Self::Observer => "message_observer",
             Self::Page => "page",
+            Self::RefundHook => "refund_hook",
         }
     }
 
@@ -42,6 +45,7 @@ impl Kind {
             Self::Hook => "OrderEvent",
             Self::Observer => "Observation",
             Self::Page => "Request",
+            Self::RefundHook => "RefundEvent",
         };
         Ident::new(name, Span::call_site())
     }
@@ -54,6 +58,7 @@ impl Kind {
             Self::Hook => "Hook",
             Self::Observer => "Observer",
             Self::Page => "Page",
+            Self::RefundHook => "RefundHook",
         };
         Ident::new(name, Span::call_site())
     }

@@ -51,6 +51,23 @@ pub fn order_hook(options: TokenStream, function: TokenStream) -> TokenStream {
     expand::expand(Kind::Hook, options.into(), &function.into()).into()
 }
 
+/// Makes an order hook hear of refunds, too: that of the same name, or one of its own when there is none.
+///
+/// It takes `(RefundEvent, Context)`, `(RefundEvent)` or nothing, and returns `()` or a `Result` of
+/// it. `Ok` takes the event off the list; after an error it comes again later.
+///
+/// ```ignore
+/// #[order_hook]
+/// fn fulfil(event: OrderEvent) { /* … */ }
+///
+/// #[refund_hook(name = "fulfil")]
+/// fn take_back(event: RefundEvent) { /* … */ }
+/// ```
+#[proc_macro_attribute]
+pub fn refund_hook(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand::expand(Kind::RefundHook, options.into(), &function.into()).into()
+}
+
 /// Makes a function hear of messages without answering them.
 ///
 /// It takes `(Observation, Context)`, `(Observation)` or nothing, and returns `()` or a `Result`

@@ -8,11 +8,11 @@ use super::{kv, orders, users};
 use crate::{
     bindings::{
         Component,
-        exported::{handlers, hooks, manifest, observers, pages, rules},
+        exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
     },
     context::{App, AppType, Context, Field},
     error::Error,
-    hooks::OrderEvent,
+    hooks::{OrderEvent, RefundEvent},
     http,
     log::Level,
     manifest::Description,
@@ -282,6 +282,11 @@ impl Host {
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
+    }
+
+    /// Tells a hook of a refund.
+    pub fn refund_updated(self, hook: &str, event: RefundEvent) -> Result<(), Error> {
+        <Component as refund_hooks::Guest>::refund_updated(hook.to_owned(), event)
     }
 
     /// Tells a message observer.

@@ -29,5 +29,5 @@ pub(crate) mod users;
 
 pub use self::{
     host::{Host, LogLine, Sent},
-    samples::{event, image, message, order, order_event, request, subscribe, text, user},
+    samples::{event, image, message, order, order_event, refund, refund_event, request, subscribe, text, user},
 };

@@ -2,7 +2,7 @@
 //! they are about.
 
 use crate::{
-    hooks::{OrderEvent, Source},
+    hooks::{OrderEvent, Refund, RefundEvent, RefundSource, RefundState, Source},
     message::{Content, Event, Image, Message, Subscribe, Text},
     order::{Order, State, TradeType},
     pages::Request,
@@ -86,6 +86,32 @@ pub fn order_event(order: Order, previous_state: State) -> OrderEvent {
         order,
         previous_state,
         source: Source::Notify,
+        attempt: 1,
+    }
+}
+
+/// A refund that WeChat has taken, and that the user does not have yet.
+pub fn refund(out_refund_no: &str, refund_fee: u64) -> Refund {
+    Refund {
+        out_refund_no: out_refund_no.to_owned(),
+        refund_fee,
+        reason: None,
+        state: RefundState::Processing,
+        refund_id: Some(format!("503{out_refund_no}")),
+        received_account: None,
+        success_at: None,
+        created_at: CREATED_AT,
+    }
+}
+
+/// The event that a refund of an order, which came from that state, is told with.
+pub fn refund_event(order: Order, refund: Refund, previous_state: RefundState) -> RefundEvent {
+    RefundEvent {
+        id: format!("{}/{}/{:?}", order.out_trade_no, refund.out_refund_no, refund.state),
+        order,
+        refund,
+        previous_state,
+        source: RefundSource::Notify,
         attempt: 1,
     }
 }

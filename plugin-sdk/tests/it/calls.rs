@@ -4,7 +4,7 @@ use weft_plugin::{
     log::Level,
     manifest::Description,
     pages::User,
-    testing::{Host, event, order, order_event, request, text},
+    testing::{Host, event, order, order_event, refund, refund_event, request, text},
     *,
 };
 
@@ -23,7 +23,7 @@ fn the_manifest_has_every_function_in_the_order_of_the_source() {
             .map(|entry| entry.name.clone())
             .collect()
     });
-    assert_eq!(others, ["is_order_number", "paid", "watch", "form"]);
+    assert_eq!(others, ["is_order_number", "paid", "refunds", "watch", "form"]);
 }
 
 #[test]
@@ -104,4 +104,24 @@ fn a_page_answers_its_user() {
 fn a_boxed_error_comes_out_as_it_went_in() {
     let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::Limited("enough".to_owned()));
     assert_eq!(Error::from(boxed), Error::Limited("enough".to_owned()));
+}
+
+#[test]
+fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
+    let host = Host::new();
+    let refunds = ("refunds".to_owned(), "true".to_owned());
+    let options: Vec<_> = host.describe().hooks.into_iter().map(|hook| (hook.name, hook.options)).collect();
+    assert_eq!(options, [("paid".to_owned(), vec![refunds.clone()]), ("refunds".to_owned(), vec![refunds])]);
+    let changed = |state| {
+        let refund = Refund { state, ..refund("R1", 60) };
+        host.refund_updated("paid", refund_event(order("T1", 101), refund, RefundState::Processing))
+    };
+    assert_eq!(changed(RefundState::Success), Ok(()));
+    assert_eq!(changed(RefundState::Abnormal), Err(Error::other("somebody has to look at R1")));
+    // One that hears of refunds alone has nothing to say of orders.
+    assert_eq!(host.order_updated("refunds", order_event(order("T1", 101), OrderState::New)), Ok(()));
+    assert!(matches!(
+        host.order_updated("nobody", order_event(order("T1", 101), OrderState::New)),
+        Err(Error::NotFound(_))
+    ));
 }

@@ -34,6 +34,18 @@ fn paid(event: OrderEvent, context: Context) {
     log::info!(order = event.order.out_trade_no, attempt = event.attempt; "paid, {:?} left", context.time_left());
 }
 
+#[refund_hook(name = "paid")]
+fn given_back(event: RefundEvent) -> Result<(), Error> {
+    if event.refund.state == RefundState::Abnormal {
+        return Err(format!("somebody has to look at {}", event.refund.out_refund_no).into());
+    }
+    Ok(())
+}
+
+/// Hears of refunds alone.
+#[refund_hook]
+fn refunds() {}
+
 #[message_observer]
 fn watch(observation: Observation) {
     log::debug!("{} was seen", observation.message().sender);

@@ -50,6 +50,11 @@ pub(super) struct AppView {
     /// The plugin that hears of changed orders.
     #[schema(value_type = Option<String>)]
     order_hook: Option<PluginTarget>,
+    /// The server that hears of changed orders, by signed messages.
+    order_webhook_url: Option<String>,
+    /// Signs them.
+    order_webhook_secret: SecretView,
+    previous_order_webhook_secret: SecretView,
     /// What becomes of an answer that takes longer than WeChat waits: `join`, `customer_service` or `drop`.
     #[schema(value_type = String, example = "join")]
     late_reply: LateReply,
@@ -62,7 +67,7 @@ pub(super) struct AppView {
     /// The plugins that hear of every message without answering it.
     #[schema(value_type = Vec<String>)]
     message_observers: Vec<PluginTarget>,
-    /// Hosts that replies of type `forward` may reach although their addresses are not public.
+    /// Hosts that replies of type `forward` and the order webhook may reach although their addresses are not public.
     forward_hosts: Vec<String>,
     /// Where the access token comes from: `stable`, `classic` or `url`.
     #[schema(value_type = String, example = "stable")]
@@ -127,6 +132,13 @@ pub struct NewApp {
     message_handler: Option<PluginTarget>,
     #[schema(value_type = Option<String>)]
     order_hook: Option<PluginTarget>,
+    /// An http or https URL, which hears of changed orders as of Standard Webhooks; needs the secret.
+    order_webhook_url: Option<String>,
+    /// `whsec_` and 24 to 64 bytes in base64.
+    #[schema(value_type = Option<String>)]
+    order_webhook_secret: Option<Secret>,
+    #[schema(value_type = Option<String>)]
+    previous_order_webhook_secret: Option<Secret>,
     /// `join`, `customer_service` or `drop`.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "join")]
@@ -180,6 +192,16 @@ pub(super) struct AppPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     order_hook: Change<PluginTarget>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    order_webhook_url: Change<String>,
+    /// What is sent is signed with the secret that it replaces too, unless `previous_order_webhook_secret` is set as well.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    order_webhook_secret: Change<Secret>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    previous_order_webhook_secret: Change<Secret>,
     #[schema(value_type = Option<String>)]
     late_reply: Option<LateReply>,
     log_messages: Option<bool>,
@@ -210,6 +232,8 @@ impl From<NewApp> for App {
         app.previous_encoding_aes_key = new.previous_encoding_aes_key;
         app.message_handler = new.message_handler;
         app.order_hook = new.order_hook;
+        app.order_webhook_secret = new.order_webhook_secret;
+        app.previous_order_webhook_secret = new.previous_order_webhook_secret;
         app.settings = AppSettings {
             late_reply: new.late_reply,
             log_messages: new.log_messages,
@@ -217,6 +241,7 @@ impl From<NewApp> for App {
             log_raw: new.log_raw,
             message_observers: new.message_observers,
             forward_hosts: new.forward_hosts,
+            order_webhook_url: new.order_webhook_url,
             access_token_source: new.access_token_source,
             access_token_url: new.access_token_url,
         };
@@ -238,14 +263,12 @@ impl AppPatch {
         set(&mut app.encoding_mode, self.encoding_mode);
         self.appsecret.apply(&mut app.appsecret);
         self.token.apply(&mut app.token);
-        if let Change::To(key) = self.encoding_aes_key
-            && key != app.encoding_aes_key
-        {
-            app.previous_encoding_aes_key = std::mem::replace(&mut app.encoding_aes_key, key);
-        }
+        self.encoding_aes_key.apply_keeping(&mut app.encoding_aes_key, &mut app.previous_encoding_aes_key);
         self.previous_encoding_aes_key.apply(&mut app.previous_encoding_aes_key);
         self.message_handler.apply(&mut app.message_handler);
         self.order_hook.apply(&mut app.order_hook);
+        self.order_webhook_secret.apply_keeping(&mut app.order_webhook_secret, &mut app.previous_order_webhook_secret);
+        self.previous_order_webhook_secret.apply(&mut app.previous_order_webhook_secret);
         let settings = &mut app.settings;
         set(&mut settings.late_reply, self.late_reply);
         set(&mut settings.log_messages, self.log_messages);
@@ -253,6 +276,7 @@ impl AppPatch {
         set(&mut settings.log_raw, self.log_raw);
         set(&mut settings.message_observers, self.message_observers);
         set(&mut settings.forward_hosts, self.forward_hosts);
+        self.order_webhook_url.apply(&mut settings.order_webhook_url);
         set(&mut settings.access_token_source, self.access_token_source);
         self.access_token_url.apply(&mut settings.access_token_url);
     }
@@ -273,6 +297,9 @@ fn view(state: &AppState, app: &App) -> AppView {
         previous_encoding_aes_key: (&app.previous_encoding_aes_key).into(),
         message_handler: app.message_handler.clone(),
         order_hook: app.order_hook.clone(),
+        order_webhook_url: app.settings.order_webhook_url.clone(),
+        order_webhook_secret: (&app.order_webhook_secret).into(),
+        previous_order_webhook_secret: (&app.previous_order_webhook_secret).into(),
         late_reply: app.settings.late_reply,
         log_messages: app.settings.log_messages,
         log_replies: app.settings.log_replies,

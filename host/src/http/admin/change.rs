@@ -27,6 +27,18 @@ impl<T> Change<T> {
         }
     }
 
+    /// Sets `field` when there is something else to set, and keeps what was there in `previous`.
+    pub(super) fn apply_keeping(self, field: &mut Option<T>, previous: &mut Option<T>)
+    where
+        T: PartialEq,
+    {
+        if let Self::To(value) = self
+            && value != *field
+        {
+            *previous = std::mem::replace(field, value);
+        }
+    }
+
     /// Sets `field` when there is something to set.
     pub(super) fn apply(self, field: &mut Option<T>) {
         if let Self::To(value) = self {

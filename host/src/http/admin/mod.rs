@@ -17,6 +17,7 @@ mod message_log_export;
 mod message_logs;
 mod migrate;
 mod one_time_subscriptions;
+mod order_webhook;
 mod orders;
 mod page;
 mod plugins;
@@ -134,6 +135,7 @@ fn payments() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::refunds::list, orders::refunds::create))
         .routes(routes!(orders::events::list))
         .routes(routes!(orders::events::redeliver))
+        .routes(routes!(order_webhook::test))
 }
 
 /// WeChat's API itself: what opens it, how often it was called, and any call of it.

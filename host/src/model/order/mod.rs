@@ -2,13 +2,17 @@
 
 mod observation;
 mod state;
+mod target;
 mod terms;
 mod transition;
+mod view;
 
 pub use observation::{Observation, ObservationSource};
 pub use state::{OrderState, UnknownOrderState};
+pub use target::{EventTarget, UnknownEventTarget};
 pub use terms::{DEFAULT_TIME_LIMIT, OrderTerms};
 pub use transition::{Alarm, OrderStep, Transition, transition};
+pub use view::OrderView;
 
 use weft_wechat::pay::Party;
 

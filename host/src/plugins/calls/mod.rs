@@ -24,7 +24,7 @@ use super::{
 };
 use crate::model::PluginTarget;
 
-pub use hooks::OrderChange;
+pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 
 /// What sets the calls of one kind of export apart.

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::events::{Known, PENDING};
+use super::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
 use super::{OrderRow, Orders};
 use crate::model::{Observation, Order, Transition, transition};
 use crate::storage::menus::to_json;
@@ -49,9 +49,6 @@ impl Orders<'_> {
              transaction_id = $9, openid = $10, sub_openid = $11, paid_at = $12, result = $13, version = $14, \
              updated_at = $15 WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND version = $4 \
              AND seen_at_ms = $5";
-        const EVENT: &str = "INSERT INTO order_events (id, app, merchant, out_trade_no, version, previous_state, \
-             state, source, reference, known, created_at_ms, delivery, attempts, due_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $11)";
         const ALARM: &str = "INSERT INTO order_alarms (app, merchant, out_trade_no, kind, detail, source, reference, \
              raised_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
         let row = OrderRow::of(&outcome.order);
@@ -81,8 +78,9 @@ impl Orders<'_> {
                 return Ok(false);
             }
             for step in &outcome.steps {
-                sqlx::query(EVENT)
-                    .bind(Uuid::now_v7().to_string())
+                let id = Uuid::now_v7().to_string();
+                sqlx::query(INSERT_EVENT)
+                    .bind(&id)
                     .bind(&row.app)
                     .bind(&row.merchant)
                     .bind(&row.out_trade_no)
@@ -93,9 +91,10 @@ impl Orders<'_> {
                     .bind(reference)
                     .bind(to_json(&Known::of(&step.order)))
                     .bind(now_ms)
-                    .bind(PENDING)
+                    .bind(None::<String>)
                     .execute(&mut *connection)
                     .await?;
+                sqlx::query(INSERT_DELIVERIES).bind(&id).bind(now_ms).execute(&mut *connection).await?;
             }
             for alarm in &outcome.alarms {
                 sqlx::query(ALARM)

@@ -1,20 +1,34 @@
-//! What is written with an order's changes: the events, which the hook hears of, and the alarms.
+//! What is written with an order's changes: the events, which others are told of, and the alarms.
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::Orders;
-use crate::model::{Order, OrderState};
+use crate::model::{EventTarget, Order, OrderState, RefundStep};
 use crate::storage::{StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 
-/// The hook has not heard of it yet.
+/// Somebody has not heard of it yet.
 pub(super) const PENDING: &str = "pending";
 
-/// An accepted change of an order.
+/// Puts an event behind those that the order has. Who does that holds the order's row, so that no two have one place.
+pub(in crate::storage) const INSERT_EVENT: &str = "INSERT INTO order_events (id, app, merchant, out_trade_no, sequence, version, \
+     previous_state, state, source, reference, known, created_at_ms, refund) \
+     SELECT $1, $2, $3, $4, COALESCE(MAX(sequence), 0) + 1, $5, $6, $7, $8, $9, $10, $11, $12 FROM order_events \
+     WHERE app = $2 AND merchant = $3 AND out_trade_no = $4";
+
+/// Has everybody told of an event.
+pub(in crate::storage) const INSERT_DELIVERIES: &str = "INSERT INTO order_deliveries (event_id, target, state, attempts, \
+     due_at_ms) VALUES ($1, 'hook', 'pending', 0, $2), ($1, 'webhook', 'pending', 0, $2)";
+
+/// An accepted change of an order, or of a refund of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderEvent {
     /// The same however often it is delivered; later ones are greater.
     pub id: String,
+    /// Its place among the events of the order, beginning with 1.
+    pub sequence: u64,
+    /// The refund that changed; none when the order itself did.
+    pub refund: Option<RefundStep>,
     /// The order's version after it.
     pub version: u64,
     /// Where the order was.
@@ -27,18 +41,27 @@ pub struct OrderEvent {
     pub reference: String,
     /// Milliseconds since 1970.
     pub created_at_ms: u64,
-    /// `pending`, `delivered`, `parked` after too many failures, or `skipped` when there was nobody to tell.
-    pub delivery: String,
-    /// The tries to tell the hook.
+    /// Who is told of it.
     pub deliveries: Vec<EventDelivery>,
 }
 
-/// A try to tell the hook.
+/// How far somebody is told of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventDelivery {
+    /// Who.
+    pub target: EventTarget,
+    /// `pending`, `delivered`, `parked` after too many failures, or `skipped` when there was nobody to tell.
+    pub state: String,
+    /// The tries.
+    pub attempts: Vec<DeliveryAttempt>,
+}
+
+/// A try to tell somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryAttempt {
     /// 1 for the first.
     pub attempt: u64,
-    /// `ok` or `failed`.
+    /// `ok`, `failed`, or `skipped` when it is none of those that are wanted.
     pub outcome: String,
     /// Why it failed.
     pub error: String,
@@ -63,7 +86,7 @@ pub struct OrderAlarm {
 
 /// What of an order may differ from version to version, besides its state.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Known {
+pub(in crate::storage) struct Known {
     close_confirmed: bool,
     transaction_id: Option<String>,
     openid: Option<String>,
@@ -73,7 +96,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(order: &Order) -> Self {
+    pub(in crate::storage) fn of(order: &Order) -> Self {
         Self {
             close_confirmed: order.close_confirmed,
             transaction_id: order.transaction_id.clone(),
@@ -95,30 +118,43 @@ impl Known {
     }
 }
 
+/// The refund that the event `id` is about.
+pub(super) fn refund_step(json: Option<&str>, id: &str) -> Result<Option<RefundStep>, StoreError> {
+    let corrupt = |_| StoreError::Corrupt { what: format!("order_events.refund/{id}") };
+    json.map(serde_json::from_str).transpose().map_err(corrupt)
+}
+
 impl Orders<'_> {
-    /// At most `limit` events of an order, in their order, from behind the version `after` on.
+    /// At most `limit` events of an order, in their order, from behind the one at `after` on.
     pub async fn events(&self, order: &Order, after: Option<u64>, limit: usize) -> Result<Vec<OrderEvent>, StoreError> {
-        const SQL: &str = "SELECT id, version, previous_state, state, source, reference, created_at_ms, delivery \
-             FROM order_events WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND version > $4 \
-             ORDER BY version LIMIT $5";
-        const DELIVERIES: &str = "SELECT d.event_id, d.attempt, d.outcome, d.error, d.at_ms \
-             FROM order_event_deliveries d JOIN order_events e ON e.id = d.event_id \
-             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 ORDER BY d.event_id, d.attempt";
+        const SQL: &str = "SELECT id, sequence, version, previous_state, state, source, reference, created_at_ms, \
+             refund FROM order_events WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND sequence > $4 \
+             ORDER BY sequence LIMIT $5";
+        const DELIVERIES: &str = "SELECT d.event_id, d.target, d.state FROM order_deliveries d \
+             JOIN order_events e ON e.id = d.event_id \
+             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 ORDER BY d.event_id, d.target";
+        const ATTEMPTS: &str = "SELECT a.event_id, a.target, a.attempt, a.outcome, a.error, a.at_ms \
+             FROM order_delivery_attempts a JOIN order_events e ON e.id = a.event_id \
+             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 ORDER BY a.event_id, a.target, a.attempt";
         let after = after.map_or(-1, to_sql);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Order { app, merchant, out_trade_no, .. } = order;
-        let (rows, tries): (Vec<EventRow>, Vec<DeliveryRow>) = on_db!(&self.0.db, pool => {
-            let rows = sqlx::query_as(SQL).bind(app).bind(merchant).bind(out_trade_no).bind(after).bind(limit);
-            let tries = sqlx::query_as(DELIVERIES).bind(app).bind(merchant).bind(out_trade_no);
-            (rows.fetch_all(pool).await?, tries.fetch_all(pool).await?)
+        let rows: (Vec<EventRow>, Vec<DeliveryRow>, Vec<AttemptRow>) = on_db!(&self.0.db, pool => {
+            let events = sqlx::query_as(SQL).bind(app).bind(merchant).bind(out_trade_no).bind(after).bind(limit);
+            let deliveries = sqlx::query_as(DELIVERIES).bind(app).bind(merchant).bind(out_trade_no);
+            let attempts = sqlx::query_as(ATTEMPTS).bind(app).bind(merchant).bind(out_trade_no);
+            (events.fetch_all(pool).await?, deliveries.fetch_all(pool).await?, attempts.fetch_all(pool).await?)
         });
-        rows.into_iter().map(|row| row.open(&tries)).collect()
+        let (events, deliveries, attempts) = rows;
+        events.into_iter().map(|row| row.open(&deliveries, &attempts)).collect()
     }
 
-    /// Has the hook told of an event once more, also when it has heard of it; false when there is no such event.
-    pub async fn redeliver(&self, order: &Order, id: &str) -> Result<bool, StoreError> {
-        const SQL: &str = "UPDATE order_events SET delivery = $5, due_at_ms = $6 \
-             WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND id = $4";
+    /// Has `target`, or everybody, told of an event once more, also who has heard of it; false when there is no such
+    /// event.
+    pub async fn redeliver(&self, order: &Order, id: &str, target: Option<EventTarget>) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE order_deliveries SET state = 'pending', due_at_ms = $6 \
+             WHERE event_id IN (SELECT id FROM order_events \
+             WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND id = $4) AND ($5 IS NULL OR target = $5)";
         if !may_be_stored(&[id]) {
             return Ok(false);
         }
@@ -128,7 +164,7 @@ impl Orders<'_> {
                 .bind(&order.merchant)
                 .bind(&order.out_trade_no)
                 .bind(id)
-                .bind(PENDING)
+                .bind(target.map(EventTarget::as_str))
                 .bind(to_sql(self.0.clock.now_ms()))
                 .execute(&mut *connection)
                 .await?
@@ -159,18 +195,27 @@ impl Orders<'_> {
 #[derive(FromRow)]
 struct EventRow {
     id: String,
+    sequence: i64,
     version: i64,
     previous_state: String,
     state: String,
     source: String,
     reference: String,
     created_at_ms: i64,
-    delivery: String,
+    refund: Option<String>,
 }
 
 #[derive(FromRow)]
 struct DeliveryRow {
     event_id: String,
+    target: String,
+    state: String,
+}
+
+#[derive(FromRow)]
+struct AttemptRow {
+    event_id: String,
+    target: String,
     attempt: i64,
     outcome: String,
     error: String,
@@ -178,26 +223,40 @@ struct DeliveryRow {
 }
 
 impl EventRow {
-    fn open(self, tries: &[DeliveryRow]) -> Result<OrderEvent, StoreError> {
+    fn open(self, deliveries: &[DeliveryRow], attempts: &[AttemptRow]) -> Result<OrderEvent, StoreError> {
         let state = |column: &str, text: &str| {
             text.parse().map_err(|_| StoreError::Corrupt { what: format!("order_events.{column}/{}", self.id) })
         };
-        let delivery = |row: &DeliveryRow| EventDelivery {
+        let own = deliveries.iter().filter(|row| row.event_id == self.id);
+        Ok(OrderEvent {
+            previous_state: state("previous_state", &self.previous_state)?,
+            state: state("state", &self.state)?,
+            deliveries: own.map(|row| row.open(attempts)).collect::<Result<_, _>>()?,
+            refund: refund_step(self.refund.as_deref(), &self.id)?,
+            sequence: from_sql(self.sequence),
+            version: from_sql(self.version),
+            source: self.source,
+            reference: self.reference,
+            created_at_ms: from_sql(self.created_at_ms),
+            id: self.id,
+        })
+    }
+}
+
+impl DeliveryRow {
+    fn open(&self, attempts: &[AttemptRow]) -> Result<EventDelivery, StoreError> {
+        let corrupt = |_| StoreError::Corrupt { what: format!("order_deliveries.target/{}", self.event_id) };
+        let own = attempts.iter().filter(|row| row.event_id == self.event_id && row.target == self.target);
+        let attempt = |row: &AttemptRow| DeliveryAttempt {
             attempt: from_sql(row.attempt),
             outcome: row.outcome.clone(),
             error: row.error.clone(),
             at_ms: from_sql(row.at_ms),
         };
-        Ok(OrderEvent {
-            previous_state: state("previous_state", &self.previous_state)?,
-            state: state("state", &self.state)?,
-            deliveries: tries.iter().filter(|row| row.event_id == self.id).map(delivery).collect(),
-            version: from_sql(self.version),
-            source: self.source,
-            reference: self.reference,
-            created_at_ms: from_sql(self.created_at_ms),
-            delivery: self.delivery,
-            id: self.id,
+        Ok(EventDelivery {
+            target: self.target.parse().map_err(corrupt)?,
+            state: self.state.clone(),
+            attempts: own.map(attempt).collect(),
         })
     }
 }

@@ -1,21 +1,21 @@
-//! Tables `orders`, `order_events` and `order_alarms`. An order changes in `apply` alone.
+//! Tables `orders`, `order_events`, `order_deliveries`, `order_delivery_attempts` and `order_alarms`. An order changes in `apply` alone.
 
 mod apply;
-mod events;
+pub(super) mod events;
 mod open;
 mod outbox;
 
 use sqlx::FromRow;
 use weft_wechat::pay::Party;
 
-pub use self::events::{EventDelivery, OrderAlarm, OrderEvent};
+pub use self::events::{DeliveryAttempt, EventDelivery, OrderAlarm, OrderEvent};
 pub use self::outbox::{DueEvent, HookOutcome};
 use super::error::{is_duplicate, is_missing_parent};
 use super::menus::to_json;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 use crate::model::{Order, OrderState};
 
-const FIND: &str = "SELECT app, merchant, out_trade_no, appid, mch_id, sub_appid, sub_mch_id, terms, state, \
+pub(super) const FIND: &str = "SELECT app, merchant, out_trade_no, appid, mch_id, sub_appid, sub_mch_id, terms, state, \
      close_confirmed, seen_at_ms, transaction_id, openid, sub_openid, paid_at, result, version, created_at, updated_at \
      FROM orders WHERE app = $1 AND merchant = $2 AND out_trade_no = $3";
 
@@ -128,7 +128,7 @@ impl Orders<'_> {
 
 /// An order as the table holds it: terms and result as JSON.
 #[derive(FromRow)]
-struct OrderRow {
+pub(super) struct OrderRow {
     app: String,
     merchant: String,
     out_trade_no: String,
@@ -176,7 +176,7 @@ impl OrderRow {
         }
     }
 
-    fn open(self) -> Result<Order, StoreError> {
+    pub(super) fn open(self) -> Result<Order, StoreError> {
         let owner = format!("{}/{}/{}", self.app, self.merchant, self.out_trade_no);
         let corrupt = |column: &str| StoreError::Corrupt { what: format!("orders.{column}/{owner}") };
         Ok(Order {

@@ -20,17 +20,17 @@ use super::{
 };
 use crate::support::{TestApp, until};
 
-const MCH_ID: &str = "1900000109";
+pub(super) const MCH_ID: &str = "1900000109";
 
 /// A server with one merchant, and the WeChat Pay that it calls.
-struct Till {
-    app: TestApp,
-    pay: PayGateway,
+pub(super) struct Till {
+    pub(super) app: TestApp,
+    pub(super) pay: PayGateway,
     version: &'static str,
 }
 
 impl Till {
-    async fn open(version: &'static str) -> Self {
+    pub(super) async fn open(version: &'static str) -> Self {
         let pay = PayGateway::start(Clock::system()).await.unwrap();
         let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
         if version == "v2" {
@@ -55,7 +55,7 @@ impl Till {
     }
 
     /// Creates an order and tells WeChat of it.
-    async fn order(&self, trade_type: &str) -> Value {
+    pub(super) async fn order(&self, trade_type: &str) -> Value {
         let new = json!({
             "out_trade_no": NUMBER, "body": "一个梨", "total_fee": 101, "openid": "oTEST", "trade_type": trade_type,
         });
@@ -66,12 +66,12 @@ impl Till {
         prepaid
     }
 
-    async fn post(&self, action: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn post(&self, action: &str, body: Value) -> (u16, Value) {
         let path = format!("{MERCHANTS}/default/orders/{NUMBER}/{action}");
         self.app.api(Method::POST, &path, Some(body)).await
     }
 
-    async fn get(&self, what: &str) -> Value {
+    pub(super) async fn get(&self, what: &str) -> Value {
         self.app.api(Method::GET, &format!("{MERCHANTS}/default/orders/{NUMBER}{what}"), None).await.1
     }
 
@@ -80,13 +80,13 @@ impl Till {
     }
 
     /// Has WeChat tell of the order, at the address of this very server.
-    async fn notify(&self) -> (u16, String) {
+    pub(super) async fn notify(&self) -> (u16, String) {
         let mut posted = self.pay.notification(MCH_ID, NUMBER).unwrap().expect("it is paid");
         posted.url = format!("{}/wechat/shop/pay/default/notify/", self.app.base);
         posted.send().await.unwrap()
     }
 
-    fn is_taken(&self, (status, body): &(u16, String)) -> bool {
+    pub(super) fn is_taken(&self, (status, body): &(u16, String)) -> bool {
         if self.version == "v2" { body == success() } else { *status == 200 }
     }
 }

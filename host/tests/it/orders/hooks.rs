@@ -16,10 +16,10 @@ use super::{
 };
 use crate::support::{TestApp, database::on_postgres, guests};
 
-const ORDERS: &str = "/apps/shop/merchants/default/orders";
+pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
 
 /// A server with a merchant, whose app's hook is `hook` of the guest.
-async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
+pub(super) async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
     let app = TestApp::start_with(change).await;
     app.drop_plugin("ear", guests::listener().await).await;
     let new = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": hook});
@@ -29,14 +29,14 @@ async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
     app
 }
 
-async fn create(app: &TestApp, number: &str, total_fee: u64) {
+pub(super) async fn create(app: &TestApp, number: &str, total_fee: u64) {
     let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": total_fee, "openid": "oTEST"});
     let (status, order) = app.api(Method::POST, ORDERS, Some(order)).await;
     assert_eq!(status, 201, "{order}");
 }
 
 /// WeChat tells of an order; `at` tells later from earlier.
-async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
+pub(super) async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
     let (_, order) = app.api(Method::GET, &format!("{ORDERS}/{number}"), None).await;
     let mut transaction = told(state);
     number.clone_into(&mut transaction.out_trade_no);
@@ -56,7 +56,7 @@ async fn events(app: &TestApp, number: &str) -> Vec<Value> {
 }
 
 /// Waits until the events of an order are as they should be.
-async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(super) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let events = events(app, number).await;
@@ -68,15 +68,22 @@ async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bo
     }
 }
 
-fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
+pub(super) fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
     move |events| events.iter().all(|event| event["delivery"] == delivery)
 }
 
-async fn heard(app: &TestApp, number: &str) -> String {
+pub(super) async fn heard(app: &TestApp, number: &str) -> String {
     let key = format!("order/{number}");
     let entry = app.state.store.plugin_kv().get("shop", "ear", &key).await.unwrap();
     entry
-        .map(|entry| String::from_utf8(entry.value).unwrap().replace("State::", "").replace("Source::", ""))
+        .map(|entry| {
+            String::from_utf8(entry.value)
+                .unwrap()
+                .replace("RefundState::", "")
+                .replace("RefundSource::", "")
+                .replace("State::", "")
+                .replace("Source::", "")
+        })
         .unwrap_or_default()
 }
 

@@ -4,7 +4,9 @@ mod create;
 mod gateway;
 mod hooks;
 mod merchants;
+mod refund_events;
 mod transitions;
+mod webhooks;
 
 use weft::model::{Order, OrderState, OrderTerms};
 use weft_wechat::pay::{Fen, Party, TradeState, TradeType, Transaction};

@@ -23,6 +23,8 @@ fn full() -> App {
         previous_encoding_aes_key: Some(Secret::new(AES_KEY.to_uppercase())),
         message_handler: Some("greeter/vip".parse().unwrap()),
         order_hook: Some("shop".parse().unwrap()),
+        order_webhook_secret: Some(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
+        previous_order_webhook_secret: Some(Secret::new("whsec_Zm9yIHRoZSB0ZXN0cyBvZiBXZWZ0IGFsb25lIQ==")),
         settings: AppSettings {
             late_reply: LateReply::CustomerService,
             log_messages: true,
@@ -30,6 +32,7 @@ fn full() -> App {
             log_raw: true,
             message_observers: vec!["counter/all".parse().unwrap()],
             forward_hosts: vec!["10.0.0.7:8080".to_owned()],
+            order_webhook_url: Some("https://example.com/orders".to_owned()),
             access_token_source: AccessTokenSource::Url,
             access_token_url: Some("https://tokens.example.com/shop".to_owned()),
         },

@@ -65,11 +65,12 @@ async fn an_order_and_its_events_are_stored_together() {
         let shown: Vec<_> = events.iter().map(|event| (event.version, event.previous_state, event.state)).collect();
         assert_eq!(shown, [(1, OrderState::New, OrderState::Success), (2, OrderState::Success, OrderState::Refund)]);
         assert!(events[0].id < events[1].id);
-        assert_eq!((&*events[0].source, &*events[0].reference, &*events[0].delivery), ("query", "EV-1", "pending"));
+        assert_eq!((&*events[0].source, &*events[0].reference), ("query", "EV-1"));
+        assert!(events[0].deliveries.iter().all(|delivery| delivery.state == "pending"));
         assert_eq!(events[0].created_at_ms, (START + 7) * 1000);
         assert_eq!(orders.events(&refund, Some(1), 10).await.unwrap(), events[1..]);
-        assert!(orders.redeliver(&refund, &events[1].id).await.unwrap());
-        assert!(!orders.redeliver(&refund, "nothing").await.unwrap());
+        assert!(orders.redeliver(&refund, &events[1].id, None).await.unwrap());
+        assert!(!orders.redeliver(&refund, "nothing", None).await.unwrap());
         let alarms = orders.alarms(&refund).await.unwrap();
         let shown: Vec<_> = alarms.iter().map(|alarm| (&*alarm.kind, &*alarm.detail)).collect();
         assert_eq!(shown, [("closed_after_paid", ""), ("other_transaction", "42002")]);
@@ -199,14 +200,16 @@ async fn refunds_never_sum_up_to_more_than_was_paid() {
         assert_eq!(refunds.insert(&paid, &refund(first, 11)).await.unwrap(), RefundCreation::Conflict);
 
         // What WeChat tells moves it forward; what does not fit, or is late, does not.
-        let state = async |told: pay::Refund| refunds.apply(&paid, &told).await.unwrap().unwrap().state;
+        let apply =
+            async |told: &pay::Refund| refunds.apply(&paid, told, ObservationSource::Refund, "a refund").await.unwrap();
+        let state = async |told: pay::Refund| apply(&told).await.unwrap().state;
         assert_eq!(state(refund_told(first, 11, RefundStatus::Success)).await, RefundState::New);
         assert_eq!(state(refund_told(first, 10, RefundStatus::Processing)).await, RefundState::Processing);
         assert_eq!(state(refund_told(first, 10, RefundStatus::Abnormal)).await, RefundState::Abnormal);
         assert_eq!(state(refund_told(first, 10, RefundStatus::Processing)).await, RefundState::Abnormal);
         assert_eq!(state(refund_told(first, 10, RefundStatus::Success)).await, RefundState::Success);
         assert_eq!(state(refund_told(first, 10, RefundStatus::Closed)).await, RefundState::Success);
-        assert!(refunds.apply(&paid, &refund_told("R99", 1, RefundStatus::Success)).await.unwrap().is_none());
+        assert!(apply(&refund_told("R99", 1, RefundStatus::Success)).await.is_none());
         assert_eq!(refunds.find("shop", "default", first).await.unwrap().unwrap().success_at, Some(START));
 
         // What came to nothing may be given back by another refund.

@@ -6,14 +6,14 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{PERMISSION, view::OrderView};
+use super::PERMISSION;
 use crate::{
     http::{
         AppState,
         admin::auth::Caller,
         error::{Body, Path, Problem},
     },
-    model::Order,
+    model::{Order, OrderView},
     pay::{PayActionError, Prepaid, Shop},
 };
 

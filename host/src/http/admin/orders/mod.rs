@@ -19,12 +19,12 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{Order, OrderState},
+    model::{Order, OrderState, OrderView},
     storage::{OrderFilter, StoreError},
 };
 
 use new::NewOrder;
-use view::{OrderView, OrderWithAlarms};
+use view::OrderWithAlarms;
 
 const PERMISSION: &str = "pay_order";
 

@@ -1,7 +1,7 @@
 //! `…/orders/{out_trade_no}/refunds`: giving money back.
 
 use axum::{Json, extract::State};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use weft_wechat::pay::Fen;
@@ -19,8 +19,7 @@ use crate::{
         },
         error::{Body, Path, Problem, Query},
     },
-    model::{Refund, RefundState},
-    time,
+    model::RefundView,
 };
 
 /// A new refund.
@@ -35,47 +34,6 @@ pub(in crate::http::admin) struct NewRefund {
     refund_fee: Fen,
     /// Why, for the user; at most 80 characters.
     reason: Option<String>,
-}
-
-/// A refund.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http::admin) struct RefundView {
-    out_refund_no: String,
-    out_trade_no: String,
-    /// In fen.
-    #[schema(value_type = u64)]
-    refund_fee: Fen,
-    reason: Option<String>,
-    /// NEW (WeChat may not have it: send it again), PROCESSING, SUCCESS, CLOSED or ABNORMAL.
-    #[schema(value_type = String, example = "SUCCESS")]
-    state: RefundState,
-    /// WeChat's number.
-    refund_id: Option<String>,
-    /// Where the money goes.
-    received_account: Option<String>,
-    /// RFC 3339: when the user had the money.
-    success_at: Option<String>,
-    /// RFC 3339.
-    created_at: String,
-    /// RFC 3339.
-    updated_at: String,
-}
-
-impl From<Refund> for RefundView {
-    fn from(refund: Refund) -> Self {
-        Self {
-            out_refund_no: refund.out_refund_no,
-            out_trade_no: refund.out_trade_no,
-            refund_fee: refund.refund_fee,
-            reason: refund.reason,
-            state: refund.state,
-            refund_id: refund.refund_id,
-            received_account: refund.received_account,
-            success_at: refund.success_at.map(time::rfc3339),
-            created_at: time::rfc3339(refund.created_at),
-            updated_at: time::rfc3339(refund.updated_at),
-        }
-    }
 }
 
 /// Lists the refunds of an order, by number.

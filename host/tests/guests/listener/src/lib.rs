@@ -2,7 +2,10 @@
 
 use std::{hint::black_box, time::Duration};
 
-use weft_plugin::{Context, Error, Message, Observation, OrderEvent, kv, message_observer, message_rule, order_hook};
+use weft_plugin::{
+    Context, Error, Message, Observation, OrderEvent, RefundEvent, kv, message_observer, message_rule, order_hook,
+    refund_hook,
+};
 
 /// Texts that begin with `vip`.
 #[message_rule]
@@ -74,12 +77,29 @@ fn fulfil(event: OrderEvent) -> Result<(), Error> {
         Err(Error::Conflict(_)) => return Ok(()),
         first => first?,
     };
-    let key = format!("order/{}", event.order.out_trade_no);
-    let before = kv::get(&key)?;
     let OrderEvent { order, previous_state, state, source, .. } = &event;
-    let heard = before.as_ref().and_then(kv::Entry::text).unwrap_or_default();
-    let heard = format!("{heard}{}:{previous_state:?}>{state:?}@{source:?} ", order.version);
-    kv::compare_and_set(&key, before.map(|entry| entry.version), heard, None)?;
+    keep(&order.out_trade_no, &format!("{}:{previous_state:?}>{state:?}@{source:?} ", order.version))
+}
+
+/// The same for refunds: `<number>:<previous>><state>@<source>`.
+#[refund_hook(name = "fulfil")]
+fn take_back(event: RefundEvent) -> Result<(), Error> {
+    let RefundEvent { order, refund, previous_state, source, .. } = &event;
+    let (number, state) = (&refund.out_refund_no, refund.state);
+    keep(&order.out_trade_no, &format!("{number}:{previous_state:?}>{state:?}@{source:?} "))
+}
+
+/// Hears of refunds, and of nothing else.
+#[refund_hook]
+fn refunds_alone(event: RefundEvent) -> Result<(), Error> {
+    take_back(event)
+}
+
+fn keep(out_trade_no: &str, heard: &str) -> Result<(), Error> {
+    let key = format!("order/{out_trade_no}");
+    let before = kv::get(&key)?;
+    let all = format!("{}{heard}", before.as_ref().and_then(kv::Entry::text).unwrap_or_default());
+    kv::compare_and_set(&key, before.map(|entry| entry.version), all, None)?;
     Ok(())
 }
 

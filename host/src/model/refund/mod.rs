@@ -1,10 +1,14 @@
 //! A refund of an order, or of a part of it.
 
+mod view;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use weft_wechat::pay::{self, Fen, OutRefundNo, RefundStatus};
+
+pub use view::RefundView;
 
 use super::{FieldError, Order};
 
@@ -78,7 +82,7 @@ impl From<RefundStatus> for RefundState {
 }
 
 /// A refund. Times are seconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// The merchant's number of the refund, unique within the merchant.
     pub out_refund_no: String,
@@ -100,6 +104,15 @@ pub struct Refund {
     pub created_at: u64,
     /// When anything here last changed.
     pub updated_at: u64,
+}
+
+/// One accepted change of a refund.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundStep {
+    /// Where it was before.
+    pub previous_state: RefundState,
+    /// The refund just after it.
+    pub refund: Refund,
 }
 
 impl Refund {

@@ -1,0 +1,253 @@
+//! Tells the apps' hooks and webhooks of orders that changed: at least once, the changes of one order in their order.
+//!
+//! A change and its event are written together (`storage/orders`); what is told here is what is written there, so that
+//! neither a crash nor a plugin that fails loses one. Who tells takes the event on for a while first, so that of several
+//! processes one does; if that one dies, the while runs out. Each target of an app is told by itself.
+
+mod turns;
+mod webhook;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::{
+    accounts::{Account, Accounts},
+    clock::Clock,
+    model::{App, EventTarget, PluginTarget},
+    plugins::{CallError, OrderChange, Plugins, RefundChange, Subject},
+    storage::{DueEvent, HookOutcome, Store, StoreError},
+    upstream::{WebhookError, Webhooks},
+};
+
+use turns::Turns;
+
+/// How often events are looked for: a hook hears of a change within a second.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Pauses after the tries that failed. After the last one the event is parked, a day after the change.
+const PAUSES: [Duration; 9] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(3),
+    Duration::from_hours(6),
+    Duration::from_hours(12),
+];
+
+/// How much longer than a call may take its event is taken on.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Characters of a failure that are kept with the event.
+const ERROR_CHARACTERS: usize = 1000;
+
+/// Tells hooks and webhooks. Clones share what runs.
+#[derive(Clone)]
+pub struct OrderHooks {
+    store: Store,
+    accounts: Accounts,
+    plugins: Plugins,
+    webhooks: Webhooks,
+    clock: Clock,
+    turns: Turns,
+    tasks: TaskTracker,
+}
+
+/// What came of a message that tries an app's webhook.
+#[derive(Debug)]
+pub struct WebhookTrial {
+    /// The id that was sent with it.
+    pub id: String,
+    /// The status of the answer, or why there is none that is good.
+    pub answer: Result<u16, WebhookError>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Whom an event is for.
+enum Listener {
+    Hook(PluginTarget),
+    Webhook,
+}
+
+/// Why somebody has not heard of an event.
+#[derive(Debug, thiserror::Error)]
+enum TellError {
+    #[error(transparent)]
+    Hook(#[from] CallError),
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+}
+
+impl TellError {
+    /// Whether telling it again makes sense.
+    fn may_pass(&self) -> bool {
+        !matches!(self, Self::Webhook(WebhookError::Gone))
+    }
+}
+
+impl Listener {
+    /// What the app has for that target.
+    fn of(app: &App, target: EventTarget) -> Option<Self> {
+        match target {
+            EventTarget::Hook => app.order_hook.clone().map(Self::Hook),
+            EventTarget::Webhook => app.settings.order_webhook_url.as_ref().map(|_| Self::Webhook),
+        }
+    }
+}
+
+impl OrderHooks {
+    /// Tells the hooks and webhooks that `accounts` name.
+    ///
+    /// # Errors
+    /// When the system has no TLS roots.
+    pub fn new(store: Store, accounts: Accounts, plugins: Plugins, clock: Clock) -> reqwest::Result<Self> {
+        let (webhooks, turns, tasks) = (Webhooks::new()?, Turns::default(), TaskTracker::new());
+        Ok(Self { store, accounts, plugins, webhooks, clock, turns, tasks })
+    }
+
+    /// Looks for what somebody has not heard of, for as long as it is polled.
+    pub async fn tell(self) {
+        loop {
+            if let Err(error) = self.tell_what_is_due().await {
+                tracing::warn!(%error, "events of orders could not be read: their hooks hear of them later");
+                tokio::time::sleep(LOOK).await;
+            }
+            // Time that runs out is the other reason to look.
+            self.turns.ended(LOOK).await;
+        }
+    }
+
+    /// Waits for the calls that run.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Sends the webhook of an app a message that is about no order; none when the app has no webhook.
+    pub async fn try_webhook(&self, app: &App) -> Option<WebhookTrial> {
+        app.settings.order_webhook_url.as_ref()?;
+        let id = format!("test-{}", Uuid::now_v7());
+        let began = Instant::now();
+        let answer = webhook::test(&self.webhooks, app, &id, self.clock.now()).await;
+        Some(WebhookTrial { id, answer, took: began.elapsed() })
+    }
+
+    async fn tell_what_is_due(&self) -> Result<(), StoreError> {
+        let orders = self.store.orders();
+        let mut skipped = Vec::new();
+        for event in orders.due_events(turns::OF_ONE_APP, turns::IN_ALL * 2).await? {
+            // An app that is not known here yet, or not any more.
+            let Some(account) = self.accounts.find(&event.order.app) else { continue };
+            let Some(listener) = Listener::of(&account.app, event.target) else {
+                skipped.push(event);
+                continue;
+            };
+            let Some(turn) = self.turns.take(&event.order.app, event.target) else { continue };
+            let hooks = self.clone();
+            self.tasks.spawn(async move {
+                hooks.tell_of(event, &account, &listener).await;
+                drop(turn);
+            });
+        }
+        if !skipped.is_empty() {
+            orders.skip_events(&skipped).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_of(&self, event: DueEvent, account: &Account, listener: &Listener) {
+        let orders = self.store.orders();
+        let may_take = match listener {
+            Listener::Hook(_) => self.plugins.limits().hook_timeout,
+            Listener::Webhook => Webhooks::TIMEOUT,
+        };
+        match orders.take_event(&event, self.after(may_take + MARGIN)).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                return tracing::warn!(event = event.id, %error, "the event of an order could not be taken on");
+            }
+        }
+        let told = self.call(&event, account, listener).await;
+        let failure = told.as_ref().err().map(|error| short(&error.to_string()));
+        let again = usize::try_from(event.attempts).ok().and_then(|attempts| PAUSES.get(attempts));
+        let again = again.filter(|_| told.as_ref().err().is_none_or(TellError::may_pass));
+        let outcome = match (&failure, told) {
+            (Some(failure), _) => HookOutcome::Failed(failure, again.map(|pause| self.after(longer(*pause)))),
+            (None, Ok(false)) => HookOutcome::Skipped,
+            (None, _) => HookOutcome::Delivered,
+        };
+        report(&event, &outcome);
+        if let Err(error) = orders.settle_event(&event, outcome).await {
+            tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
+        }
+    }
+
+    /// False when the listener does not want to hear of such events.
+    async fn call(&self, event: &DueEvent, account: &Account, listener: &Listener) -> Result<bool, TellError> {
+        match listener {
+            Listener::Hook(hook) => Ok(self.call_hook(event, account, hook).await?),
+            Listener::Webhook => {
+                webhook::tell(&self.webhooks, &account.app, event, self.clock.now()).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn call_hook(&self, event: &DueEvent, account: &Account, hook: &PluginTarget) -> Result<bool, CallError> {
+        let subject = Subject {
+            app: Arc::clone(&account.app),
+            granted: account.plugins.get(&hook.plugin).map(Arc::clone),
+            delivery_id: event.id.as_str().into(),
+            raw: "".into(),
+        };
+        let DueEvent { id, order, previous_state, source, .. } = event;
+        let attempt = u32::try_from(event.attempts + 1).unwrap_or(u32::MAX);
+        if let Some(step) = &event.refund {
+            let change = RefundChange { id, order, step, source: *source, attempt };
+            return self.plugins.refund_updated(hook, subject, change).await;
+        }
+        let change = OrderChange { id, order, previous_state: *previous_state, source: *source, attempt };
+        self.plugins.order_updated(hook, subject, change).await?;
+        Ok(true)
+    }
+
+    fn after(&self, time: Duration) -> u64 {
+        self.clock.now_ms() + u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2)
+    }
+}
+
+fn report(event: &DueEvent, outcome: &HookOutcome<'_>) {
+    let (order, target, attempt) = (&event.order, event.target, event.attempts + 1);
+    let (app, merchant, number) = (&order.app, &order.merchant, &order.out_trade_no);
+    match outcome {
+        HookOutcome::Delivered | HookOutcome::Skipped => {}
+        HookOutcome::Failed(error, Some(_)) => tracing::warn!(
+            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error,
+            "the event of an order was not taken and is delivered again later"
+        ),
+        HookOutcome::Failed(error, None) => tracing::error!(
+            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error,
+            "the event of an order was not taken for the last time and is parked; have it delivered again when the \
+             other side is mended"
+        ),
+    }
+}
+
+/// Up to a tenth longer, so that what failed at once is not tried at once again.
+fn longer(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + rand::random::<f64>() / 10.0)
+}
+
+fn short(text: &str) -> String {
+    // No database of ours keeps U+0000.
+    text.chars().filter(|c| *c != '\0').take(ERROR_CHARACTERS).collect()
+}

@@ -1,0 +1,64 @@
+//! Hooks and servers hear of refunds, in one row with the changes of their order.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{
+    NUMBER,
+    gateway::{MCH_ID, Till},
+    hooks::{all, events_become, heard},
+};
+use crate::support::guests;
+
+/// A till whose app's hook is `hook` of the guest, with an order that is paid.
+async fn paid(version: &'static str, hook: &str) -> Till {
+    let till = Till::open(version).await;
+    till.app.drop_plugin("ear", guests::listener().await).await;
+    let change = json!({"order_hook": hook});
+    assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
+    assert_eq!(till.app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
+    till.order("JSAPI").await;
+    till.pay.pay(MCH_ID, NUMBER).unwrap();
+    assert!(till.is_taken(&till.notify().await));
+    till
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_hears_of_refunds_in_one_row_with_their_order() {
+    for (version, refunded) in [("v2", "R1:New>Processing@Query"), ("v3", "R1:New>Success@Query")] {
+        let till = paid(version, "ear/fulfil").await;
+        let refund = json!({"out_refund_no": "R1", "refund_fee": 60, "reason": "不要了"});
+        let (status, refund) = till.post("refunds", refund).await;
+        assert_eq!(status, 200, "{version} {refund}");
+        let events = events_become(&till.app, NUMBER, |events| events.len() == 4 && all("delivered")(events)).await;
+        let row = format!("1:New>Notpay@Query 2:Notpay>Success@Notify {refunded} 3:Success>Refund@Query ");
+        assert_eq!(heard(&till.app, NUMBER).await, row);
+        assert_eq!((&events[2]["type"], &events[3]["type"]), (&json!("refund.updated"), &json!("order.updated")));
+        assert_eq!((&events[2]["previous_state"], &events[2]["state"]), (&json!("NEW"), &refund["state"]));
+        assert_eq!((&events[2]["refund"], &events[2]["source"]), (&refund, &json!("refund")), "{}", events[2]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_does_not_hear_of_refunds_is_left_out_and_one_may_hear_of_nothing_else() {
+    let till = paid("v3", "ear/stumbles_not").await;
+    let change = json!({"order_hook": "ear/hangs"});
+    assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
+    till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+    let path = format!("/apps/shop/merchants/default/orders/{NUMBER}/events");
+    let first = |events: &[serde_json::Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+    let events = events_become(&till.app, NUMBER, first).await;
+    assert!(events[0]["deliveries"].to_string().contains("stumbles_not"), "{events:?}");
+    for event in &events {
+        let redeliver = format!("{path}/{}/redeliver", event["id"].as_str().unwrap());
+        assert_eq!(till.app.api(Method::POST, &redeliver, None).await.0, 202);
+    }
+    let events = events_become(&till.app, NUMBER, |events| events.iter().all(|event| event["hook"] != "pending")).await;
+    let hook: Vec<_> = events.iter().map(|event| event["hook"].as_str().unwrap()).collect();
+    assert_eq!(hook, ["delivered", "delivered", "skipped", "delivered"]);
+
+    let till = paid("v3", "ear/refunds_alone").await;
+    till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+    events_become(&till.app, NUMBER, |events| events.len() == 4 && all("delivered")(events)).await;
+    assert_eq!(heard(&till.app, NUMBER).await, "R1:New>Success@Query ");
+}
