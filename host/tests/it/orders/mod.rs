@@ -1,6 +1,7 @@
 //! Merchants and orders of WeChat Pay: how they change, and the admin API for them.
 
 mod create;
+mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
