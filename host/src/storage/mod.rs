@@ -22,6 +22,7 @@ mod limited_actions;
 mod mass_messages;
 mod materials;
 mod menus;
+mod merchant_pauses;
 mod merchants;
 mod message_log_batch;
 mod message_logs;
@@ -65,10 +66,11 @@ pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::materials::{ListedMaterial, Materials, UploadedMaterial};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
+pub use self::merchant_pauses::MerchantPauses;
 pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
-pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders};
+pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::processes::Processes;
 pub use self::publications::Publications;
@@ -281,6 +283,11 @@ impl Store {
     /// The merchants of the apps.
     pub fn merchants(&self) -> Merchants<'_> {
         Merchants(self)
+    }
+
+    /// The merchants for which WeChat Pay does not answer.
+    pub fn merchant_pauses(&self) -> MerchantPauses<'_> {
+        MerchantPauses(self)
     }
 
     /// The orders of the merchants.

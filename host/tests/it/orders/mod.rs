@@ -3,6 +3,7 @@
 mod crashes;
 mod create;
 mod durability;
+mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
