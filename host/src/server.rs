@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
-    http::{self, AppState, Parts},
+    http::{self, AppState, Measures, Parts},
     jobs::{Jobs, Work},
     mass_messages::MassMessages,
     materials::{ARTICLE_SYNC, CleanUp, ListSync, MATERIAL_SYNC, Materials},
@@ -63,12 +63,7 @@ impl Server {
     /// # Errors
     /// When a part cannot start; the text says which and why.
     pub async fn prepare(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let (listen, admin_listen) = (config.listen, config.admin_listen.filter(|admin| *admin != config.listen));
-        let listener = bind(listen).await?;
-        let admin_listener = match admin_listen {
-            Some(admin) => Some(bind(admin).await?),
-            None => None,
-        };
+        let (listener, admin_listener) = bind_both(&config).await?;
         let (store, key) = open_store(&config, clock.clone()).await?;
         let accounts = Accounts::load(store.clone()).await.context("the apps")?;
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
@@ -122,6 +117,7 @@ impl Server {
             menus,
             audit_log,
             jobs,
+            measures: Measures::default(),
             message_log,
             users,
             wechat,
@@ -274,6 +270,15 @@ async fn follow_folder(mut watcher: Watcher, state: AppState) {
     let ready = plugins.iter().filter(|plugin| plugin.loaded.is_some()).count();
     tracing::info!(ready, failed = plugins.len() - ready, "the plugins folder has been read");
     watcher.run().await;
+}
+
+/// WeChat's side, and the operator's where it has an address of its own.
+async fn bind_both(config: &Config) -> anyhow::Result<(TcpListener, Option<TcpListener>)> {
+    let listener = bind(config.listen).await?;
+    match config.admin_listen.filter(|admin| *admin != config.listen) {
+        Some(admin) => Ok((listener, Some(bind(admin).await?))),
+        None => Ok((listener, None)),
+    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,11 +1,35 @@
 //! Order hooks: hear of orders that changed, and of their refunds.
+//!
+//! An event comes at least once, in order for each order, and again after an error. Its id is the same
+//! every time, so that a plugin does a thing once:
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//!
+//! #[order_hook]
+//! fn fulfil(event: OrderEvent) -> Result<()> {
+//!     if event.state != OrderState::Success || kv::get(&event.id)?.is_some() {
+//!         return Ok(());
+//!     }
+//!     log::info!(order = event.order.out_trade_no; "{} fen were paid", event.order.total_fee);
+//!     kv::set(&event.id, "done", None)?;
+//!     Ok(())
+//! }
+//!
+//! let host = Host::new().grant_kv();
+//! let paid = Order { state: OrderState::Success, ..testing::order("A1", 100) };
+//! for _ in 0..2 {
+//!     host.order_updated("fulfil", testing::order_event(paid.clone(), OrderState::Notpay)).unwrap();
+//! }
+//! assert_eq!(host.logs().len(), 1);
+//! ```
 
 use crate::{
     bindings::{
         Component,
         exported::{hooks, manifest, refund_hooks},
     },
-    entry::{self, Entry, Export},
+    entry::{self, Entry, Export, Subject},
     error::Error,
 };
 
@@ -22,6 +46,18 @@ pub type RefundHook = Export<RefundEvent, ()>;
 
 inventory::collect!(Hook);
 inventory::collect!(RefundHook);
+
+impl Subject for OrderEvent {
+    fn openid(&self) -> Option<&str> {
+        self.order.openid.as_deref()
+    }
+}
+
+impl Subject for RefundEvent {
+    fn openid(&self) -> Option<&str> {
+        self.order.openid.as_deref()
+    }
+}
 
 impl hooks::Guest for Component {
     fn order_updated(hook: String, event: OrderEvent) -> Result<(), Error> {

@@ -134,15 +134,13 @@ impl Asks {
 
 impl Guest for Component {
     fn describe() -> Description {
+        entry::prepare();
         let asks = asks();
         let handlers = entry::entries::<Message, Option<Reply>>();
         let rules = entry::entries::<Message, bool>();
-        let (order_hooks, refund_hooks) = hooks::functions();
         let observers = entry::entries::<Observation, ()>();
         let pages = entry::entries::<Request, Response>();
-        let kinds = [&handlers, &rules, &order_hooks, &refund_hooks, &observers, &pages];
-        let mut all = kinds.into_iter().flatten();
-        let package = all.next().map(|entry| entry.package);
+        let package = entry::all().next().map(|entry| entry.package);
         Description {
             name: package.map_or("", |package| package.name).to_owned(),
             version: package.map_or("", |package| package.version).to_owned(),

@@ -1,9 +1,22 @@
 //! `hooks` and `refund-hooks`: hear of orders and refunds that changed.
 
-use super::{Entry, Kind, entry, exported};
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
+
+use super::{Call, Entry, entry, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget, RefundStep},
-    plugins::{CallError, Plugins, Subject, convert_orders},
+    plugins::{
+        CallError, EntryKind, Limits, Plugins, Subject,
+        bindings::{
+            exported::{hooks as wit, refund_hooks},
+            imported::types,
+        },
+        component::Exports,
+        convert_orders,
+        instance::State,
+    },
 };
 
 /// An accepted change of an order.
@@ -36,6 +49,58 @@ pub struct RefundChange<'a> {
     pub attempt: u32,
 }
 
+/// Tells a hook of an order.
+pub(super) struct Tell {
+    event: wit::OrderEvent,
+}
+
+impl Call for Tell {
+    type Answer = ();
+    const KIND: EntryKind = EntryKind::Hook;
+    const SETTING: &'static str = "plugins.hook_timeout_ms";
+
+    fn timeout(limits: &Limits) -> Duration {
+        limits.hook_timeout
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
+        hooks.call_order_updated(store, entry, &self.event).await
+    }
+}
+
+/// Tells a hook of a refund.
+struct TellOfRefund {
+    event: refund_hooks::RefundEvent,
+}
+
+impl Call for TellOfRefund {
+    type Answer = ();
+    const KIND: EntryKind = EntryKind::Hook;
+    const SETTING: &'static str = Tell::SETTING;
+
+    fn timeout(limits: &Limits) -> Duration {
+        Tell::timeout(limits)
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let hooks = exported(exports.refund_hooks.as_ref())?.load(&mut *store, instance)?;
+        hooks.call_refund_updated(store, entry, &self.event).await
+    }
+}
+
 /// Whether a hook says of itself that it hears of refunds.
 fn hears_of_refunds(hook: &Entry) -> bool {
     hook.options.iter().any(|(name, value)| name == "refunds" && value == "true")
@@ -53,13 +118,9 @@ impl Plugins {
         subject: Subject,
         change: OrderChange<'_>,
     ) -> Result<(), CallError> {
-        let kind = self.hook();
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, hook| {
-            let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
-            hooks.call_order_updated(store, hook, &convert_orders::event(change)).await
-        });
-        told.await
+        self.ask(target, subject, Tell { event: convert_orders::event(change) }).await
     }
+
     /// Tells the hook that `target` names of a refund, as [`order_updated`](Self::order_updated) does of an order; false
     /// when it does not hear of refunds.
     ///
@@ -71,25 +132,12 @@ impl Plugins {
         subject: Subject,
         change: RefundChange<'_>,
     ) -> Result<bool, CallError> {
-        let kind = self.hook();
-        let (_, loaded) = self.running(&target.plugin, kind.timeout).await?;
-        if loaded.exports.refund_hooks.is_none() || !hears_of_refunds(entry(&kind, &loaded, target, &subject)?) {
+        let (_, loaded) = self.running(&target.plugin, self.limits().hook_timeout).await?;
+        let hook = entry(EntryKind::Hook, &loaded, target, &subject)?;
+        if loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
             return Ok(false);
         }
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, hook| {
-            let hooks = exported(exports.refund_hooks.as_ref())?.load(&mut *store, instance)?;
-            hooks.call_refund_updated(store, hook, &convert_orders::refund_event(change)).await
-        });
-        told.await?;
+        self.ask(target, subject, TellOfRefund { event: convert_orders::refund_event(change) }).await?;
         Ok(true)
-    }
-
-    fn hook(&self) -> Kind {
-        Kind {
-            name: "hook",
-            entries: |plugin| &plugin.hooks,
-            timeout: self.limits().hook_timeout,
-            setting: "plugins.hook_timeout_ms",
-        }
     }
 }

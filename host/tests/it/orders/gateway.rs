@@ -26,12 +26,17 @@ pub(super) const MCH_ID: &str = "1900000109";
 pub(super) struct Till {
     pub(super) app: TestApp,
     pub(super) pay: PayGateway,
-    version: &'static str,
+    pub(super) version: &'static str,
 }
 
 impl Till {
     pub(super) async fn open(version: &'static str) -> Self {
-        let pay = PayGateway::start(Clock::system()).await.unwrap();
+        Self::open_at(version, Clock::system()).await
+    }
+
+    /// With a clock that the test moves, for both.
+    pub(super) async fn open_at(version: &'static str, clock: Clock) -> Self {
+        let pay = PayGateway::start(clock.clone()).await.unwrap();
         let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
         if version == "v2" {
             let key = API_KEY.parse().unwrap();
@@ -41,7 +46,7 @@ impl Till {
             pay.add_v3(party, APIV3_KEY.parse().unwrap(), certificate.public_key);
         }
         let base = pay.base.clone();
-        let app = TestApp::start_with(|config| config.pay.api_base = base).await;
+        let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
         let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
         assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
         let merchant = json!({
@@ -75,7 +80,7 @@ impl Till {
         self.app.api(Method::GET, &format!("{MERCHANTS}/default/orders/{NUMBER}{what}"), None).await.1
     }
 
-    async fn state(&self) -> Value {
+    pub(super) async fn state(&self) -> Value {
         self.get("").await["state"].clone()
     }
 
@@ -209,7 +214,8 @@ async fn payments_are_found_although_every_notification_is_lost() {
         assert_eq!(ask(2).await, 1);
         assert_eq!(till.state().await, "NOTPAY");
         till.pay.pay(MCH_ID, NUMBER).unwrap();
-        assert_eq!(ask(2).await, 1);
+        assert_eq!(ask(3).await, 0, "WeChat Pay did not answer a minute ago");
+        assert_eq!(ask(5).await, 1);
         assert_eq!(till.state().await, "SUCCESS", "{version}");
         assert_eq!(ask(1000).await, 0, "nothing is open");
 
