@@ -17,6 +17,8 @@ struct Simulation {
     base: String,
     /// What it said of its accounts.
     told: Vec<String>,
+    /// Where WeChat Pay is.
+    pay: String,
     child: Child,
     client: Client,
 }
@@ -30,11 +32,17 @@ impl Simulation {
         let until_steering = lines.by_ref().take_while(|line| !line.contains("to steer it")).count();
         assert_eq!(until_steering, 1);
         let told = lines.by_ref().take(3).map(|line| line.trim().to_owned()).collect();
-        Self { base, told, child, client: http_client().unwrap() }
+        let pay =
+            lines.by_ref().find_map(|line| Some(line.strip_prefix("WeChat Pay is played at ")?.to_owned())).unwrap();
+        Self { base, told, pay, child, client: http_client().unwrap() }
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        self.call_at(&self.base, method, path, body).await
+    }
+
+    async fn call_at(&self, base: &str, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, format!("{base}{path}"));
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -111,6 +119,12 @@ async fn accounts_come_from_a_file_and_faults_from_flags_and_from_outside() {
     assert!(!calls.to_string().contains(token), "{calls}");
     assert_eq!(simulation.call(Method::DELETE, "/simulator/calls", None).await.0, 204);
     assert_eq!(simulation.call(Method::GET, "/simulator/calls", None).await.1, json!([]));
+
+    let merchant = json!({"mch_id": "1900000109", "appid": "wx1", "api_key": "0123456789abcdefghijklmnopqrstuv"});
+    let steer = async |method, path: &str, body| simulation.call_at(&simulation.pay, method, path, body).await;
+    assert_eq!(steer(Method::GET, "/simulator/pay/notifying", None).await.1["speed"], 60);
+    assert_eq!(steer(Method::POST, "/simulator/pay/merchants", Some(merchant)).await.0, 204);
+    assert_eq!(steer(Method::GET, "/pay/1900000109/T1", None).await.0, 404);
 
     let path = "/simulator/accounts/wx1/users/oBea";
     assert_eq!(simulation.call(Method::POST, path, Some(json!({"follow": true}))).await.0, 204);

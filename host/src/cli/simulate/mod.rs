@@ -1,7 +1,7 @@
 //! `weft simulate`: WeChat on this machine, for people who write plugins or programs against Weft.
 //!
 //! Without a subcommand it plays WeChat's API until it is stopped; `weft simulate message` sends one message to a
-//! webhook and prints what comes back.
+//! webhook and prints what comes back. WeChat Pay is played beside it.
 
 mod message;
 mod seed;
@@ -12,7 +12,13 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::serve::stop_on_signal;
-use crate::{clock::Clock, simulator::wechat::Wechat};
+use crate::{
+    clock::Clock,
+    simulator::{
+        pay::{MerchantFields, Notifying, PayGateway},
+        wechat::Wechat,
+    },
+};
 
 use seed::Seed;
 
@@ -32,7 +38,16 @@ pub(super) struct SimulateArgs {
     /// delay500 (milliseconds) instead of a code; may be given more than once
     #[arg(long = "fault", value_name = "PATH=WHAT", value_parser = seed::fault)]
     faults: Vec<crate::simulator::wechat::FaultFields>,
-    /// A TOML file with accounts, followers, tags, menus, templates and faults
+    /// Address of WeChat Pay; the next port without
+    #[arg(long, value_name = "ADDRESS")]
+    pay_listen: Option<SocketAddr>,
+    /// A merchant of v2, whose key has 32 letters or digits; one of v3 stands in a file; may be given more than once
+    #[arg(long = "merchant", value_name = "MCH_ID/APPID=API_KEY", value_parser = seed::merchant)]
+    merchants: Vec<MerchantFields>,
+    /// How much faster than with WeChat time passes between the tries to notify of a payment
+    #[arg(long, value_name = "TIMES", default_value_t = 60)]
+    pay_speed: u32,
+    /// A TOML file with accounts, followers, tags, menus, templates, merchants and faults
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     #[command(subcommand)]
@@ -54,6 +69,7 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
         None => Seed::default(),
     };
     seed.add(args.accounts, args.users, args.faults);
+    seed.merchants.extend(args.merchants);
     let stop = stop_on_signal()?;
     let wechat = Wechat::start_on(args.listen, Clock::system())
         .await
@@ -68,6 +84,27 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     if seed.accounts.is_empty() {
         println!("  it knows no account: add one with --account APPID=SECRET");
     }
+    let next = if args.listen.port() == 0 { 0 } else { args.listen.port().wrapping_add(1) };
+    let pay_listen = args.pay_listen.unwrap_or(SocketAddr::new(args.listen.ip(), next));
+    let _pay = play_pay(pay_listen, args.pay_speed, &seed.merchants).await?;
     stop.cancelled().await;
     Ok(())
+}
+
+async fn play_pay(listen: SocketAddr, speed: u32, merchants: &[MerchantFields]) -> anyhow::Result<PayGateway> {
+    let pay = PayGateway::start_on(listen, Clock::system())
+        .await
+        .with_context(|| format!("cannot listen on {listen}; is it in use? --pay-listen names another address"))?;
+    pay.set_notifying(Notifying { by_itself: true, speed, ..Notifying::default() });
+    println!("WeChat Pay is played at {}", pay.base);
+    println!("  for a server that calls it: WEFT_PAY__API_BASE={}", pay.base);
+    println!("  to pay an order: {}/pay/MCH_ID/OUT_TRADE_NO; to steer it: {}/simulator/pay/…", pay.base, pay.base);
+    for merchant in merchants {
+        pay.add(merchant).map_err(|why| anyhow::anyhow!("merchant {}: {why}", merchant.mch_id))?;
+        println!("  merchant {} of {}", merchant.mch_id, merchant.appid);
+    }
+    if merchants.is_empty() {
+        println!("  it knows no merchant: add one with --merchant MCH_ID/APPID=API_KEY");
+    }
+    Ok(pay)
 }

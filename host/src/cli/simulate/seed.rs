@@ -6,7 +6,10 @@ use anyhow::Context;
 use serde::Deserialize;
 use weft_wechat::api::menu::current_selfmenu_info::Selfmenu;
 
-use crate::simulator::wechat::{FaultFields, Wechat};
+use crate::simulator::{
+    pay::MerchantFields,
+    wechat::{FaultFields, Wechat},
+};
 
 /// What it begins with.
 #[derive(Debug, Default, Deserialize)]
@@ -14,6 +17,8 @@ use crate::simulator::wechat::{FaultFields, Wechat};
 pub(super) struct Seed {
     /// The accounts.
     pub(super) accounts: Vec<Account>,
+    /// The merchants of WeChat Pay.
+    pub(super) merchants: Vec<MerchantFields>,
     /// The calls that go wrong.
     faults: Vec<FaultFields>,
 }
@@ -109,6 +114,14 @@ impl Seed {
 pub(super) fn account(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(appid, secret)| !appid.is_empty() && !secret.is_empty());
     parts.map(|(appid, secret)| (appid.to_owned(), secret.to_owned())).ok_or_else(|| "write APPID=SECRET".to_owned())
+}
+
+/// `MCH_ID/APPID=API_KEY`.
+pub(super) fn merchant(text: &str) -> Result<MerchantFields, String> {
+    let parts = text.split_once('=').and_then(|(who, key)| Some((who.split_once('/')?, key)));
+    let ((mch_id, appid), key) = parts.ok_or_else(|| "write MCH_ID/APPID=API_KEY".to_owned())?;
+    let (mch_id, appid, api_key) = (mch_id.to_owned(), appid.to_owned(), Some(key.to_owned()));
+    Ok(MerchantFields { mch_id, appid, api_key, ..MerchantFields::default() })
 }
 
 /// `PATH=WHAT`, perhaps with `*TIMES`.

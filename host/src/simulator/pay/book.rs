@@ -5,15 +5,24 @@ use std::collections::HashMap;
 use weft_wechat::pay::{Fen, Party, Refund, RefundStatus, TradeState, Transaction};
 use weft_wechat::pay::{v2, v3};
 
-use super::PayCall;
+use super::notices::{Notice, NoticeTry, Notifying, Told};
+use super::{PayCall, PlannedFault};
 
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) accounts: HashMap<String, Account>,
     orders: HashMap<(String, String), Order>,
     pub(super) calls: Vec<PayCall>,
-    /// How many answers will be lost.
-    pub(super) lost: u32,
+    pub(super) faults: Vec<PlannedFault>,
+    /// The gateway's own address.
+    pub(super) base: String,
+    /// How things are told.
+    pub(super) notifying: Notifying,
+    /// What is kept back.
+    pub(super) held: Vec<Notice>,
+    /// What a call had happen, to be told after it.
+    pub(super) happened: Vec<Notice>,
+    pub(super) tries: Vec<NoticeTry>,
 }
 
 pub(super) enum Account {
@@ -54,7 +63,29 @@ pub(super) const NO_REFUND: No = No { v2: "REFUNDNOTEXIST", v3: "RESOURCE_NOT_EX
 pub(super) const USERPAYING: No = No { v2: "USERPAYING", v3: "USER_PAYING", status: 202 };
 pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
 
+impl Order {
+    /// What is bought.
+    pub(super) fn body(&self) -> String {
+        let json: Option<serde_json::Value> = serde_json::from_str(&self.content).ok();
+        let v3 = json.as_ref().and_then(|json| json["description"].as_str());
+        let v2 = self.content.lines().find_map(|line| line.strip_prefix("body="));
+        v3.or(v2).unwrap_or_default().to_owned()
+    }
+}
+
 impl Book {
+    /// An empty one, of the gateway at that address.
+    pub(super) fn at(base: &str) -> Self {
+        Self { base: base.to_owned(), ..Self::default() }
+    }
+
+    /// What there is to tell of an order; none when there is no such order.
+    pub(super) fn notice(&mut self, mch_id: &str, out_trade_no: &str) -> Option<Notice> {
+        let told = Told::Payment(Box::new(self.told(mch_id, out_trade_no)?));
+        let url = self.order(mch_id, out_trade_no)?.notify_url.clone();
+        Some(Notice { mch_id: mch_id.to_owned(), url, told })
+    }
+
     pub(super) fn order(&mut self, mch_id: &str, out_trade_no: &str) -> Option<&mut Order> {
         self.orders.get_mut(&(mch_id.to_owned(), out_trade_no.to_owned()))
     }
@@ -94,6 +125,23 @@ impl Book {
                 Ok(())
             }
         }
+    }
+
+    /// Takes a refund, or the same one again. It is done at once, and told at `notify_url` if there is one.
+    pub(super) fn refund_and_tell(
+        &mut self,
+        (mch_id, notify_url): (&str, Option<&str>),
+        (out_trade_no, out_refund_no): (&str, &str),
+        refund: Fen,
+        now: u64,
+    ) -> Result<Refund, No> {
+        let is_new = self.find_refund(mch_id, out_refund_no).is_err();
+        let refund = self.refund(mch_id, out_trade_no, out_refund_no, refund, now)?;
+        if let Some(url) = notify_url.filter(|_| is_new) {
+            let told = Told::Refund(Box::new(refund.clone()));
+            self.happened.push(Notice { mch_id: mch_id.to_owned(), url: url.to_owned(), told });
+        }
+        Ok(refund)
     }
 
     /// Takes a refund, or the same one again. It is done at once.

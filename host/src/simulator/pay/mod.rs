@@ -1,14 +1,23 @@
 //! Plays the gateways of WeChat Pay, v2 and v3: `api.mch.weixin.qq.com` on a port of this machine, with keys of its own.
 //!
 //! [`PayGateway::start`] gives an address to be set as `pay.api_base`. Merchants are added with what they sign with.
-//! [`pay`](PayGateway::pay) is what a user does with a phone, [`notify`](PayGateway::notify) what WeChat does after it;
-//! tests may lose that, repeat it, or spoil what is [posted](PayGateway::notification).
+//! [`pay`](PayGateway::pay) is what a user does with a phone; a person does it at the [page](PayGateway::page) to which
+//! the QR code leads. [`notify`](PayGateway::notify) is what WeChat does after it, and does
+//! [by itself](PayGateway::set_notifying) when it is told to: on its schedule, several times at once, late, in another
+//! order or not at all. [Faults](PayGateway::fault) can be planned. The module `control` lets other programs do so.
 
 mod book;
+mod control;
+mod faults;
+mod notices;
+mod page;
 mod v2;
 mod v3;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::{
     Router,
@@ -28,7 +37,15 @@ use weft_wechat::pay::{
 use crate::clock::Clock;
 use book::{Account, Book};
 
+pub use control::MerchantFields;
+pub use faults::{PayFault, PlannedFault};
+pub use notices::{NoticeTry, Notifying, Release};
 pub use v3::{PLATFORM_KEY, PLATFORM_PUBLIC_KEY};
+
+/// A certificate for merchants of v3 that are simulated too, and its key. Both stand in the source for everybody to read.
+pub const MERCHANT_CERTIFICATE: &str = include_str!("merchant_certificate.pem");
+/// See [`MERCHANT_CERTIFICATE`].
+pub const MERCHANT_KEY: &str = include_str!("merchant_key.pem");
 
 /// The number of the key with which the simulated WeChat signs.
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092026010100000000000001";
@@ -48,6 +65,8 @@ struct Shared {
     clock: Clock,
     platform: PrivateKey,
     book: Mutex<Book>,
+    /// Ends what is told in the background.
+    stop: CancellationToken,
 }
 
 impl Shared {
@@ -82,12 +101,25 @@ impl PayGateway {
     /// # Errors
     /// When there is none, or the simulated key is broken.
     pub async fn start(clock: Clock) -> std::io::Result<Self> {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), clock).await
+    }
+
+    /// Starts at an address.
+    ///
+    /// # Errors
+    /// When it is taken, or the simulated key is broken.
+    pub async fn start_on(address: SocketAddr, clock: Clock) -> std::io::Result<Self> {
         let platform = PrivateKey::from_pem(PLATFORM_KEY).map_err(std::io::Error::other)?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(address).await?;
         let base = format!("http://{}", listener.local_addr()?);
-        let shared = Arc::new(Shared { clock, platform, book: Mutex::default() });
-        let routes = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let stop = CancellationToken::new();
+        let book = Mutex::new(Book::at(&base));
+        let shared = Arc::new(Shared { clock, platform, book, stop: stop.clone() });
+        let routes = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&shared))
+            .merge(page::routes(Arc::clone(&shared)))
+            .merge(control::routes(Arc::clone(&shared)));
         let stopped = stop.clone();
         tokio::spawn(
             async move { stopped.run_until_cancelled_owned(axum::serve(listener, routes).into_future()).await },
@@ -107,12 +139,24 @@ impl PayGateway {
         self.shared.book().accounts.insert(mch_id, Account::V3 { party, apiv3_key, public_key });
     }
 
+    /// Adds a merchant of either version.
+    ///
+    /// # Errors
+    /// What is wrong with its fields.
+    pub fn add(&self, merchant: &MerchantFields) -> Result<(), &'static str> {
+        let account = merchant.account()?;
+        self.shared.book().accounts.insert(merchant.mch_id.clone(), account);
+        Ok(())
+    }
+
+    /// The page at which a person pays an order: what its QR code says.
+    pub fn page(&self, mch_id: &str, out_trade_no: &str) -> String {
+        format!("{}{}", self.base, page::path(mch_id, out_trade_no))
+    }
+
     /// A user pays; none when there is no such order, or it is not to be paid.
     pub fn pay(&self, mch_id: &str, out_trade_no: &str) -> Option<Transaction> {
-        let now = self.shared.clock.now();
-        let mut book = self.shared.book();
-        book.pay(mch_id, out_trade_no, now)?;
-        book.told(mch_id, out_trade_no)
+        pay(&self.shared, mch_id, out_trade_no)
     }
 
     /// Sets where an order is, such as [`TradeState::Userpaying`], whatever it was.
@@ -134,19 +178,8 @@ impl PayGateway {
     /// # Errors
     /// When the simulated key is broken.
     pub fn notification(&self, mch_id: &str, out_trade_no: &str) -> Result<Option<Posted>, InvalidKey> {
-        let now = self.shared.clock.now();
-        let mut book = self.shared.book();
-        let Some(told) = book.told(mch_id, out_trade_no) else { return Ok(None) };
-        let Some(url) = book.order(mch_id, out_trade_no).map(|order| order.notify_url.clone()) else {
-            return Ok(None);
-        };
-        match book.accounts.get(mch_id) {
-            Some(Account::V2(merchant)) => Ok(Some(v2::notification(merchant, url, &told))),
-            Some(Account::V3 { apiv3_key, .. }) => {
-                v3::notification(&self.shared.platform, apiv3_key, url, &told, now).map(Some)
-            }
-            None => Ok(None),
-        }
+        let notice = self.shared.book().notice(mch_id, out_trade_no);
+        notice.map_or(Ok(None), |notice| notice.posted(&self.shared))
     }
 
     /// Posts what WeChat posts about an order, once; gives the status and the body of the answer.
@@ -159,9 +192,29 @@ impl PayGateway {
         posted.send().await
     }
 
+    /// How WeChat tells of payments and refunds from now on.
+    pub fn set_notifying(&self, how: Notifying) {
+        self.shared.book().notifying = how;
+    }
+
+    /// Tells what was kept back, each thing once; gives how many were taken.
+    pub async fn release(&self, order: Release) -> usize {
+        notices::release(&self.shared, order).await
+    }
+
+    /// Every try to tell something by itself so far.
+    pub fn tries(&self) -> Vec<NoticeTry> {
+        self.shared.book().tries.clone()
+    }
+
+    /// The next `times` calls whose path begins with `path` go wrong.
+    pub fn fault(&self, path: &str, fault: PayFault, times: u32) {
+        self.shared.book().faults.push(PlannedFault { path: path.to_owned(), fault, times });
+    }
+
     /// The next `times` calls are carried out, and answered with status 502.
     pub fn lose_answers(&self, times: u32) {
-        self.shared.book().lost = times;
+        self.fault("/", PayFault::LostAnswer, times);
     }
 
     /// Every call so far.
@@ -199,17 +252,37 @@ async fn answer(
     }
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let now = shared.clock.now();
-    let mut book = shared.book();
-    let text = String::from_utf8_lossy(&body).into_owned();
-    book.calls.push(PayCall { target: target.to_owned(), body: text.clone() });
-    let answered = if target.starts_with("/v3/") {
-        v3::answer(&mut book, &shared.platform, &method, target, &headers, &text, now)
-    } else {
-        v2::answer(&mut book, target, &body, now)
+    let (answered, fault, happened) = {
+        let mut book = shared.book();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        book.calls.push(PayCall { target: target.to_owned(), body: text.clone() });
+        let fault = faults::next(&mut book.faults, target);
+        let answered = if fault.is_some_and(|fault| !fault.lets_through()) {
+            ().into_response()
+        } else if target.starts_with("/v3/") {
+            v3::answer(&mut book, &shared.platform, &method, target, &headers, &text, now)
+        } else {
+            v2::answer(&mut book, target, &body, now)
+        };
+        (answered, fault, std::mem::take(&mut book.happened))
     };
-    if book.lost > 0 {
-        book.lost -= 1;
-        return StatusCode::BAD_GATEWAY.into_response();
+    for notice in happened {
+        notices::tell(&shared, notice);
     }
-    answered
+    match fault {
+        Some(fault) => fault.spoil(answered).await,
+        None => answered,
+    }
+}
+
+/// A user pays, and WeChat tells of it as it is set.
+fn pay(shared: &Arc<Shared>, mch_id: &str, out_trade_no: &str) -> Option<Transaction> {
+    let now = shared.clock.now();
+    let (told, notice) = {
+        let mut book = shared.book();
+        book.pay(mch_id, out_trade_no, now)?;
+        (book.told(mch_id, out_trade_no)?, book.notice(mch_id, out_trade_no)?)
+    };
+    notices::tell(shared, notice);
+    Some(told)
 }

@@ -1,11 +1,12 @@
 //! The gateway of v2: XML.
 
 use axum::response::{IntoResponse, Response};
-use weft_wechat::pay::v2::{Fields, Merchant, failure, verify};
-use weft_wechat::pay::{TradeState, TradeType, Transaction, time};
+use weft_wechat::pay::v2::{Fields, Merchant, failure, seal_refund, verify};
+use weft_wechat::pay::{Refund, TradeState, TradeType, Transaction, time};
 
 use super::Posted;
 use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order, USERPAYING};
+use super::page;
 
 pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Response {
     let Ok(fields) = Fields::read(body) else { return failure("XML格式错误").into_response() };
@@ -51,15 +52,13 @@ fn carry_out(book: &mut Book, merchant: &Merchant, path: &str, asked: &Fields, n
         "/pay/unifiedorder" => {
             let trade_type: TradeType = text("trade_type")?.parse().map_err(|_| INVALID)?;
             let prepay_id = book.prepay(text("out_trade_no")?, order(merchant, asked, trade_type)?)?;
+            let page = format!("{}{}", book.base, page::path(mch_id, text("out_trade_no")?));
             out.push("trade_type", trade_type.as_str());
             if trade_type == TradeType::Native {
-                out.push("code_url", format!("weixin://wxpay/bizpayurl?pr={prepay_id}"));
+                out.push("code_url", &page);
             }
             if trade_type == TradeType::Mweb {
-                out.push(
-                    "mweb_url",
-                    format!("https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={prepay_id}"),
-                );
+                out.push("mweb_url", page);
             }
             out.push("prepay_id", prepay_id);
         }
@@ -87,7 +86,8 @@ fn carry_out(book: &mut Book, merchant: &Merchant, path: &str, asked: &Fields, n
         }
         "/secapi/pay/refund" => {
             let fee = text("refund_fee")?.parse().map_err(|_| INVALID)?;
-            let refund = book.refund(mch_id, text("out_trade_no")?, text("out_refund_no")?, fee, now)?;
+            let numbers = (text("out_trade_no")?, text("out_refund_no")?);
+            let refund = book.refund_and_tell((mch_id, asked.get("notify_url")), numbers, fee, now)?;
             out.push("out_refund_no", &refund.out_refund_no);
             out.push_some("refund_id", refund.refund_id.as_deref());
             out.push("refund_fee", refund.refund.to_string());
@@ -133,4 +133,28 @@ pub(super) fn notification(merchant: &Merchant, url: String, told: &Transaction)
     fields.push("nonce_str", "simulated");
     let body = merchant.signed(fields, merchant.sign_type).to_xml("xml");
     Posted { url, headers: vec![("content-type", "text/xml".to_owned())], body }
+}
+
+/// It is sealed, and not signed.
+pub(super) fn refund_notification(merchant: &Merchant, url: String, told: &Refund) -> Posted {
+    let mut inside = Fields::default();
+    inside.push("out_refund_no", &told.out_refund_no);
+    inside.push_some("refund_id", told.refund_id.as_deref());
+    inside.push_some("out_trade_no", told.out_trade_no.as_deref());
+    inside.push_some("transaction_id", told.transaction_id.as_deref());
+    inside.push("refund_fee", told.refund.to_string());
+    inside.push("settlement_refund_fee", told.refund.to_string());
+    inside.push("total_fee", told.total.unwrap_or_default().to_string());
+    inside.push("refund_status", told.status.as_str());
+    inside.push("success_time", told.success_at.map(time::to_spaced).unwrap_or_default());
+    inside.push_some("refund_recv_accout", told.received_account.as_deref());
+    let mut fields = Fields::default();
+    fields.push("return_code", "SUCCESS");
+    fields.push("appid", &merchant.party.appid);
+    fields.push("mch_id", &merchant.party.mch_id);
+    fields.push_some("sub_appid", merchant.party.sub_appid.as_deref());
+    fields.push_some("sub_mch_id", merchant.party.sub_mch_id.as_deref());
+    fields.push("nonce_str", "simulated");
+    fields.push("req_info", seal_refund(&merchant.key, &inside.to_xml("root")));
+    Posted { url, headers: vec![("content-type", "text/xml".to_owned())], body: fields.to_xml("xml") }
 }

@@ -9,7 +9,7 @@ use weft_wechat::pay::v3::{self, Apiv3Key, InvalidKey, PrivateKey, Resource};
 use weft_wechat::pay::{Fen, Party, Refund, TradeState, Transaction, time};
 
 use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order};
-use super::{PUBLIC_KEY_ID, Posted};
+use super::{PUBLIC_KEY_ID, Posted, page};
 
 /// The key with which the simulated WeChat signs. It stands in the source for everybody to read: it proves nothing.
 pub const PLATFORM_KEY: &str = include_str!("platform_key.pem");
@@ -77,7 +77,8 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
             return book.find_refund(mch_id, &decoded(number)).map(|refund| refund_told(&refund));
         }
         let fee = Fen(asked["amount"]["refund"].as_u64().ok_or(INVALID)?);
-        let refund = book.refund(mch_id, text("out_trade_no")?, text("out_refund_no")?, fee, now)?;
+        let numbers = (text("out_trade_no")?, text("out_refund_no")?);
+        let refund = book.refund_and_tell((mch_id, asked["notify_url"].as_str()), numbers, fee, now)?;
         return Ok(refund_told(&refund));
     }
     let rest = path.strip_prefix(BASE).ok_or(NOT_FOUND)?;
@@ -87,11 +88,11 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
             _ => book.told(mch_id, &decoded(number)).map(|told| order_told(&told)).ok_or(NOT_FOUND),
         };
     }
-    let (trade_type, name, prefix) = match rest {
-        "jsapi" => ("JSAPI", "prepay_id", ""),
-        "app" => ("APP", "prepay_id", ""),
-        "native" => ("NATIVE", "code_url", "weixin://wxpay/bizpayurl?pr="),
-        "h5" => ("MWEB", "h5_url", "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id="),
+    let (trade_type, name) = match rest {
+        "jsapi" => ("JSAPI", "prepay_id"),
+        "app" => ("APP", "prepay_id"),
+        "native" => ("NATIVE", "code_url"),
+        "h5" => ("MWEB", "h5_url"),
         _ => return Err(NOT_FOUND),
     };
     let order = Order {
@@ -107,8 +108,10 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
         paid_at: None,
         refunds: Vec::new(),
     };
-    let prepay_id = book.prepay(text("out_trade_no")?, order)?;
-    Ok(json!({name: format!("{prefix}{prepay_id}")}))
+    let number = text("out_trade_no")?;
+    let prepay_id = book.prepay(number, order)?;
+    let value = if name == "prepay_id" { prepay_id } else { format!("{}{}", book.base, page::path(mch_id, number)) };
+    Ok(json!({name: value}))
 }
 
 /// What must be the same when an order is told again: not where the payment is called from.
@@ -171,12 +174,40 @@ pub(super) fn notification(
     told: &Transaction,
     now: u64,
 ) -> Result<Posted, InvalidKey> {
-    let text = order_told(told).to_string();
-    let resource = Resource::seal(key, "transaction", "simulated-12", "transaction", text.as_bytes());
+    let what = (format!("EV-{}", told.out_trade_no), "TRANSACTION.SUCCESS", "支付成功");
+    sealed(platform, (key, "transaction", &order_told(told)), what, url, now)
+}
+
+pub(super) fn refund_notification(
+    platform: &PrivateKey,
+    (key, mch_id): (&Apiv3Key, &str),
+    url: String,
+    told: &Refund,
+    now: u64,
+) -> Result<Posted, InvalidKey> {
+    let mut inside = refund_told(told);
+    inside["mchid"] = mch_id.into();
+    inside["refund_status"] = inside["status"].take();
+    if let Some(fields) = inside.as_object_mut() {
+        fields.remove("status");
+        fields.remove("channel");
+    }
+    let what = (format!("EV-{}", told.out_refund_no), "REFUND.SUCCESS", "退款成功");
+    sealed(platform, (key, "refund", &inside), what, url, now)
+}
+
+/// A notification: `text` is sealed with the merchant's key, and all of it signed.
+fn sealed(
+    platform: &PrivateKey,
+    (key, kind, text): (&Apiv3Key, &str, &Value),
+    (id, event_type, summary): (String, &str, &str),
+    url: String,
+    now: u64,
+) -> Result<Posted, InvalidKey> {
+    let resource = Resource::seal(key, kind, "simulated-12", kind, text.to_string().as_bytes());
     let body = json!({
-        "id": format!("EV-{}", told.out_trade_no), "create_time": time::to_rfc3339(now),
-        "resource_type": "encrypt-resource", "event_type": "TRANSACTION.SUCCESS", "summary": "支付成功",
-        "resource": resource.map_err(|_| InvalidKey::Rsa)?,
+        "id": id, "create_time": time::to_rfc3339(now), "resource_type": "encrypt-resource",
+        "event_type": event_type, "summary": summary, "resource": resource.map_err(|_| InvalidKey::Rsa)?,
     });
     let body = body.to_string();
     let headers = signed(platform, &body, now)?;

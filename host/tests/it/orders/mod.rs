@@ -7,6 +7,7 @@ mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
+mod notices;
 mod refund_events;
 mod transitions;
 mod webhooks;
