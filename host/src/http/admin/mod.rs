@@ -128,6 +128,7 @@ fn payments() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))
+        .routes(routes!(orders::qrcode::read))
         .routes(routes!(orders::actions::sync))
         .routes(routes!(orders::actions::close))
         .routes(routes!(orders::actions::reverse))

@@ -8,6 +8,7 @@ mod gateway;
 mod hooks;
 mod merchants;
 mod notices;
+mod qrcode;
 mod refund_events;
 mod transitions;
 mod webhooks;

@@ -3,6 +3,7 @@
 pub(super) mod actions;
 pub(super) mod events;
 mod new;
+pub(super) mod qrcode;
 pub(super) mod refunds;
 mod view;
 
