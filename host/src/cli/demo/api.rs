@@ -16,19 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How often to look whether it is done.
 const LOOK: Duration = Duration::from_millis(10);
 
-pub(super) struct Api<'a> {
+pub(super) struct Api {
     client: Client,
-    base: &'a str,
-    token: &'a str,
+    base: String,
+    token: String,
 }
 
-impl<'a> Api<'a> {
-    pub(super) fn new(base: &'a str, token: &'a str) -> anyhow::Result<Self> {
-        Ok(Self { client: http_client()?, base, token })
+impl Api {
+    pub(super) fn new(base: &str, token: &str) -> anyhow::Result<Self> {
+        Ok(Self { client: http_client()?, base: base.to_owned(), token: token.to_owned() })
     }
 
     pub(super) fn base(&self) -> &str {
-        self.base
+        &self.base
     }
 
     /// Creates an app that the greeter answers, and the account at the simulated WeChat that belongs to it.
@@ -53,15 +53,25 @@ impl<'a> Api<'a> {
 
     /// Calls the API; an answer that is not good is an error with all that it says.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let text = self.answer(method, path, body).await?;
+        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? })
+    }
+
+    /// Reads something that is no JSON.
+    pub(super) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        self.answer(Method::GET, path, None).await
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<String> {
         let mut request =
-            self.client.request(method.clone(), format!("{}/api/v1{path}", self.base)).bearer_auth(self.token);
+            self.client.request(method.clone(), format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
         let response = request.send().await?;
         let (status, text) = (response.status(), response.text().await?);
         ensure!(status.is_success(), "{method} {path} was answered {status}: {text}");
-        Ok(serde_json::from_str(&text)?)
+        Ok(text)
     }
 
     /// Reads `path` until `is` holds of what it answers.

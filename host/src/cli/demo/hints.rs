@@ -44,3 +44,26 @@ Try · 试一试 (in bash or zsh; the others use the first · 在 bash 或 zsh �
 "#
     )
 }
+
+/// The number of the order that the hints are about.
+pub(super) const NUMBER: &str = "PEAR-0001";
+
+/// What to try with money. `page` is where that order is paid.
+pub(super) fn payments(base: &str, shop: &str, page: &str) -> String {
+    let orders = format!("{base}/api/v1{}", super::shop::ORDERS);
+    format!(
+        r#"
+  # sell something: open this page, scan or open what it shows, and press Pay · 收款：打开商店页面，扫码并支付
+  {shop}
+
+  # the same by hand: an order, its QR code, a user who pays, and what became of it · 用命令行收款
+  api {orders} -d '{{"out_trade_no":"{NUMBER}","body":"a pear","total_fee":101,"trade_type":"NATIVE"}}'
+  api '{orders}/{NUMBER}/qrcode?format=png' -o pear.png
+  curl -X POST {page}
+  api {orders}/{NUMBER}/events
+
+  # give some of it back · 退款
+  api {orders}/{NUMBER}/refunds -d '{{"refund_fee":1,"reason":"too small"}}'
+"#
+    )
+}

@@ -1,11 +1,13 @@
 //! `weft demo`: everything at work with a simulated WeChat, on this machine alone.
 //!
-//! `scenes` is what is shown, `api` calls the admin API as a program would, `slow` is a server that takes its time, and
-//! `hints` is what to try afterwards.
+//! `scenes` is what is shown, `payment` the one with money, `api` calls the admin API as a program would, `slow` is a
+//! server that takes its time, `shop` one that sells something, and `hints` is what to try afterwards.
 
 mod api;
 mod hints;
+mod payment;
 mod scenes;
+mod shop;
 mod slow;
 
 use std::{
@@ -20,14 +22,15 @@ use tokio_util::sync::CancellationToken;
 use super::serve::stop_on_signal;
 use crate::{
     clock::Clock,
-    config::{Config, WebhookConfig, WechatConfig},
+    config::{Config, PayConfig, WebhookConfig, WechatConfig},
     plugins::build,
     server::Server,
-    simulator::wechat::Wechat,
+    simulator::{pay::PayGateway, wechat::Wechat},
 };
 
 use api::Api;
 use scenes::Stage;
+use shop::Shop;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
@@ -50,22 +53,27 @@ const OPENID: &str = "oDemoUser";
 const REPLY_DEADLINE_MS: u64 = 1000;
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
-    let source = greeter()?;
-    step("building the greeter plugin (the first time takes a minute) · 编译示例插件 greeter（首次约一分钟）");
+    let (source, fulfilment) = (example("greeter")?, example("order-fulfilment")?);
+    step("building the example plugins (the first time takes a minute) · 编译示例插件（首次约一分钟）");
     let component = build::build(&source, &[]).await?;
+    let fulfilment = build::build(&fulfilment, &[]).await?;
 
     let folder = tempfile::Builder::new().prefix("weft-demo-").tempdir()?;
     let wechat = Wechat::start().await.context("the simulated WeChat")?;
-    let (server, token) = prepare(folder.path(), args.listen, &wechat.base).await?;
+    let beside = SocketAddr::new(args.listen.ip(), 0);
+    let pay = PayGateway::start_on(beside, Clock::system()).await.context("the simulated WeChat Pay")?;
+    let (server, token) = prepare(folder.path(), args.listen, &wechat.base, &pay.base).await?;
     let base = format!("http://{}", server.address()?);
+    let shop = Shop::start(beside, &base, &token).await?;
     let plugins = server.state().plugins.folder().to_owned();
     let stop = if args.once { CancellationToken::new() } else { stop_on_signal()? };
     let serving = tokio::spawn(server.run(stop.clone()));
 
-    let stage = Stage { api: Api::new(&base, &token)?, wechat: &wechat, plugins: &plugins };
-    let result = stage.show(&component, &source).await;
+    let stage = Stage { api: Api::new(&base, &token)?, wechat: &wechat, pay: &pay, plugins: &plugins };
+    let result = stage.show(&component, &source, &fulfilment).await;
     if result.is_ok() && !args.once {
         print!("{}", hints::hints(&base, &token, &plugins));
+        print!("{}", hints::payments(&base, &shop.base, &pay.page(payment::MCH_ID, hints::NUMBER)));
         stop.cancelled().await;
     }
     stop.cancel();
@@ -74,21 +82,26 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 }
 
 /// A server on embedded SQLite in a folder that goes away with the demo, and a token for its API.
-async fn prepare(folder: &Path, listen: SocketAddr, api_base: &str) -> anyhow::Result<(Server, String)> {
+async fn prepare(
+    folder: &Path,
+    listen: SocketAddr,
+    api_base: &str,
+    pay_base: &str,
+) -> anyhow::Result<(Server, String)> {
     let config = |listen| Config {
         listen,
         data_dir: folder.join("data"),
         plugins_dir: folder.join("plugins"),
         public_url: format!("http://{listen}"),
         wechat: WechatConfig { api_base: api_base.to_owned(), ..WechatConfig::default() },
+        pay: PayConfig { api_base: pay_base.to_owned(), ..PayConfig::default() },
         webhook: WebhookConfig { reply_deadline_ms: REPLY_DEADLINE_MS, ..WebhookConfig::default() },
         ..Config::default()
     };
-    let free = SocketAddr::new(listen.ip(), 0);
-    let server = match Server::prepare(config(listen), Clock::system()).await {
-        Ok(server) => server,
-        Err(_) => Server::prepare(config(free), Clock::system()).await?,
-    };
+    let is_free = listen.port() != 0 && std::net::TcpListener::bind(listen).is_ok();
+    // WeChat Pay is told where to post, so the port has to be known before.
+    let address = if is_free { listen } else { std::net::TcpListener::bind((listen.ip(), 0))?.local_addr()? };
+    let server = Server::prepare(config(address), Clock::system()).await?;
     let (_, token) = server.state().store.tokens().create("demo", &["*".to_owned()], None).await?;
     Ok((server, token.expose().to_owned()))
 }
@@ -98,9 +111,10 @@ fn step(text: &str) {
     println!("\n● {text}");
 }
 
-/// The greeter's source: the demo runs in a checkout.
-fn greeter() -> anyhow::Result<PathBuf> {
+/// The source of an example: the demo runs in a checkout.
+fn example(name: &str) -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir()?;
-    let found = here.ancestors().map(|folder| folder.join("plugins-examples/greeter")).find(|source| source.is_dir());
-    found.context("the demo builds plugins-examples/greeter: run it in a checkout of Weft, with `cargo run -- demo`")
+    let mut sources = here.ancestors().map(|folder| folder.join("plugins-examples").join(name));
+    let advice = "the demo builds what is in plugins-examples: run it in a checkout of Weft, with `cargo run -- demo`";
+    sources.find(|source| source.is_dir()).context(advice)
 }

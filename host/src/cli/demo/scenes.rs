@@ -13,12 +13,13 @@ use weft_wechat::{
 use super::{
     APPSECRET, OPENID, REPLY_DEADLINE_MS,
     api::{Api, until},
+    payment,
     slow::SlowServer,
     step,
 };
 use crate::{
     plugins::build,
-    simulator::{Exchange, Incoming, Sender, wechat::Wechat},
+    simulator::{Exchange, Incoming, Sender, pay::PayGateway, wechat::Wechat},
 };
 
 /// The scene of the QR code by which the user comes.
@@ -26,16 +27,17 @@ const POSTER: &str = "poster-7";
 
 /// What the scenes have in common.
 pub(super) struct Stage<'a> {
-    pub(super) api: Api<'a>,
+    pub(super) api: Api,
     pub(super) wechat: &'a Wechat,
+    pub(super) pay: &'a PayGateway,
     pub(super) plugins: &'a Path,
 }
 
 impl Stage<'_> {
-    /// All scenes; `component` is the greeter, built from `source`.
-    pub(super) async fn show(&self, component: &Path, source: &Path) -> anyhow::Result<()> {
+    /// All scenes; `component` is the greeter, built from `source`, and `fulfilment` the plugin that hears of orders.
+    pub(super) async fn show(&self, component: &Path, source: &Path, fulfilment: &Path) -> anyhow::Result<()> {
         step(&format!("the server listens on {} · 服务已启动", self.api.base()));
-        let digest = self.drop_plugin(component).await?;
+        let digest = self.drop_plugin("greeter", component).await?;
         let (plain, safe) = self.create_accounts().await?;
         let hello = Incoming::text(OPENID, "weft");
         let before = self.messages(&plain, &safe, &hello).await?;
@@ -44,14 +46,15 @@ impl Stage<'_> {
         self.late_reply(&plain).await?;
         self.users().await?;
         self.message_log().await?;
+        payment::show(self, &plain, fulfilment).await?;
         self.change_plugin(source, &digest, &plain, (&hello, &before)).await
     }
 
-    async fn drop_plugin(&self, component: &Path) -> anyhow::Result<String> {
-        step("dropping greeter.wasm into the plugins folder · 放入 greeter.wasm");
+    pub(super) async fn drop_plugin(&self, name: &str, component: &Path) -> anyhow::Result<String> {
+        step(&format!("dropping {name}.wasm into the plugins folder · 放入 {name}.wasm"));
         let began = Instant::now();
         build::install(component, self.plugins).await?;
-        let plugin = self.api.until("/plugins/greeter", |plugin| plugin["digest"].is_string()).await?;
+        let plugin = self.api.until(&format!("/plugins/{name}"), |plugin| plugin["digest"].is_string()).await?;
         println!("  ready after {} ms", began.elapsed().as_millis());
         Ok(text(&plugin["digest"]))
     }
@@ -212,7 +215,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn create_handler(&self, handler: &Value) -> anyhow::Result<()> {
+    pub(super) async fn create_handler(&self, handler: &Value) -> anyhow::Result<()> {
         self.api.call(Method::POST, "/apps/demo/handlers", Some(handler)).await?;
         for (name, arrow) in [("rules", "when · 当"), ("replies", "then · 则")] {
             println!("  {arrow} {}", handler[name]);
@@ -235,7 +238,7 @@ fn follower() -> UserProfile {
 }
 
 /// Sends a message, prints both sides, and returns the reply's text.
-async fn exchange(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Result<String> {
+pub(super) async fn exchange(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Result<String> {
     let exchange = send(account, title, incoming).await?;
     exchange.text().with_context(|| format!("{title}: no text came back: {}", exchange.body))
 }
@@ -252,6 +255,6 @@ async fn send(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Res
 }
 
 /// A value for people.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
