@@ -7,6 +7,7 @@ mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
+mod notifications;
 mod transitions;
 
 use weft::model::{Order, OrderState, OrderTerms};
