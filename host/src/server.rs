@@ -75,11 +75,14 @@ impl Server {
         let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
         wechat.restore().await.context("the pauses of WeChat's calls")?;
         let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+        let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+        let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
         let services = Services {
             store: store.clone(),
             outbound: Outbound::new().context("requests of plugins")?,
             wechat: wechat.clone(),
             users: users.clone(),
+            pay: pay.clone(),
         };
         let plugins = Plugins::new(plugin_settings(&config, &key), services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
@@ -87,8 +90,6 @@ impl Server {
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
-        let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
-        let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
         let materials = Materials::new(store.clone(), wechat.clone());
         let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
         let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());

@@ -6,6 +6,7 @@ mod hooks;
 mod merchants;
 mod transitions;
 
+pub(crate) use merchants::{API_KEY, APIV3_KEY};
 use weft::model::{Order, OrderState, OrderTerms};
 use weft_wechat::pay::{Fen, Party, TradeState, TradeType, Transaction};
 
