@@ -20,11 +20,11 @@ use weft_wechat::pay::{
 
 use super::{
     NUMBER,
-    gateway::{MCH_ID, Till},
+    gateway::Till,
     merchants::{API_KEY, APIV3_KEY, MERCHANTS, v2},
     party, told,
 };
-use crate::support::{TestApp, database::on_postgres, guests};
+use crate::support::{TestApp, database::on_postgres, guests, till::MCH_ID};
 
 type Headers = Vec<(&'static str, String)>;
 
