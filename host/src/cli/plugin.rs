@@ -14,11 +14,12 @@ use crate::{
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
+    pay::Pay,
     plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher, build},
     secret::SecretKey,
     server,
     storage::Store,
-    upstream::{Outbound, Wechat},
+    upstream::{Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -120,8 +121,10 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
     };
     let clock = Clock::system();
     let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
-    let users = Users::new(store.clone(), wechat.clone(), clock);
-    let services = Services { store, outbound: Outbound::new()?, wechat, users };
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone())?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
     let plugins = Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)

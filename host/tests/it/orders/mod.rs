@@ -8,11 +8,13 @@ mod gateway;
 mod hooks;
 mod merchants;
 mod notices;
+mod notifications;
 mod qrcode;
 mod refund_events;
 mod transitions;
 mod webhooks;
 
+pub(crate) use merchants::{API_KEY, APIV3_KEY};
 use weft::model::{Order, OrderState, OrderTerms};
 use weft_wechat::pay::{Fen, Party, TradeState, TradeType, Transaction};
 

@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 use weft::simulator::pay::{Notifying, PayFault, Release};
 use weft_wechat::pay::TradeState;
 
-use super::{
-    NUMBER,
-    gateway::{MCH_ID, Till},
-};
-use crate::support::until;
+use super::{NUMBER, gateway::Till};
+use crate::support::{till::MCH_ID, until};
 
 /// A quarter of a minute, WeChat's first pause, is 10 ms.
 const FAST: Notifying = Notifying { by_itself: true, speed: 1500, at_once: 1, lost: 0, probe: false, held: false };

@@ -5,6 +5,7 @@ use serde_json::json;
 use weft::qr_code::{QrLevel, QrStyle, png, svg};
 
 use super::{NUMBER, gateway::Till, merchants::MERCHANTS};
+use crate::support::till::MCH_ID;
 
 const STYLE: QrStyle = QrStyle { size: 320, margin: 4, level: QrLevel::M };
 
@@ -26,7 +27,7 @@ async fn a_native_order_has_a_picture_that_says_where_it_is_paid() {
         let picture = picture.text().await.unwrap();
         let order = till.get("").await;
         assert_eq!(order["state"], "NOTPAY");
-        let code_url = till.pay.page(super::gateway::MCH_ID, NUMBER);
+        let code_url = till.pay.page(MCH_ID, NUMBER);
         assert_eq!(picture, svg(&code_url, STYLE).unwrap(), "{version}");
         for (query, accept) in [("?format=png", "*/*"), ("", "image/png,image/*;q=0.8"), ("", "text/html, image/png")] {
             let picture = get(&till, query, accept).await;
@@ -47,7 +48,7 @@ async fn a_native_order_has_a_picture_that_says_where_it_is_paid() {
             assert_eq!(problem["errors"][0]["field"], field, "{problem}");
         }
         assert_eq!(get(&till, "?level=X", "*/*").await.status(), 400);
-        till.pay.pay(super::gateway::MCH_ID, NUMBER).unwrap();
+        till.pay.pay(MCH_ID, NUMBER).unwrap();
         till.post("sync", json!({})).await;
         assert_eq!(get(&till, "", "*/*").await.status(), 409, "it is paid");
     }

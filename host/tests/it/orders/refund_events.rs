@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::{
     NUMBER,
-    gateway::{MCH_ID, Till},
+    gateway::Till,
     hooks::{all, events_become, heard},
 };
-use crate::support::guests;
+use crate::support::{guests, till::MCH_ID};
 
 /// A till whose app's hook is `hook` of the guest, with an order that is paid.
 async fn paid(version: &'static str, hook: &str) -> Till {
