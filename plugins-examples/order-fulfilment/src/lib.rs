@@ -1,7 +1,7 @@
 //! Hands out a voucher for every paid order, once however often it is told, and takes it back with the money. Who paid
 //! gets it by sending the number of the order.
 //!
-//! The operator grants `{"kv": true}`, and names it: `{"order_hook": "order-fulfilment"}`.
+//! The operator grants `{"kv": true}`, and names it: `{"order_hook": "order_fulfilment"}`.
 
 use std::time::Duration;
 

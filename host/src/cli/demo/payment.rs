@@ -18,17 +18,20 @@ use crate::simulator::{
 
 /// The demo's merchant; it exists nowhere else.
 pub(super) const MCH_ID: &str = "1900000109";
+/// The plugin that hears of orders, as its file is named.
+const PLUGIN: &str = "order_fulfilment";
+
 const APIV3_KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
 /// Who scans and pays, as the simulated WeChat Pay tells it.
 const PAYER: &str = "oSimulated";
 
 pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path) -> anyhow::Result<()> {
-    stage.drop_plugin("order-fulfilment", fulfilment).await?;
+    stage.drop_plugin(PLUGIN, fulfilment).await?;
     let api = &stage.api;
     step("an order, paid by QR code: WeChat Pay tells of it, and the plugin hands out a voucher · 扫码支付");
-    api.call(Method::PUT, "/apps/demo/plugins/order-fulfilment", Some(&json!({"kv": true}))).await?;
-    api.call(Method::PATCH, "/apps/demo", Some(&json!({"order_hook": "order-fulfilment"}))).await?;
+    api.call(Method::PUT, &format!("/apps/demo/plugins/{PLUGIN}"), Some(&json!({"kv": true}))).await?;
+    api.call(Method::PATCH, "/apps/demo", Some(&json!({"order_hook": PLUGIN}))).await?;
     open_merchant(stage).await?;
 
     let new = json!({"body": "A pear · 一个梨", "total_fee": 101, "trade_type": "NATIVE"});
@@ -68,7 +71,7 @@ pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path)
         .create_handler(&json!({
             "name": "vouchers",
             "rules": [{"type": "equal", "pattern": number}],
-            "replies": [{"type": "custom", "handler": "order-fulfilment/voucher"}],
+            "replies": [{"type": "custom", "handler": format!("{PLUGIN}/voucher")}],
         }))
         .await?;
     let voucher =
