@@ -176,9 +176,8 @@ impl Notice {
     fn note(&self, shared: &Shared, kind: &'static str, attempt: usize, answer: Option<(u16, String)>) -> bool {
         let mut book = shared.book();
         let is_v2 = matches!(book.accounts.get(&self.mch_id), Some(Account::V2(_)));
-        let taken = answer.as_ref().is_some_and(|(status, body)| match is_v2 {
-            true => body.as_str() == v2::success(),
-            false => matches!(status, 200 | 204),
+        let taken = answer.as_ref().is_some_and(|(status, body)| {
+            if is_v2 { body.as_str() == v2::success() } else { matches!(status, 200 | 204) }
         });
         let status = answer.map(|(status, _)| status);
         let out_trade_no = self.out_trade_no().to_owned();
