@@ -4,4 +4,5 @@ mod check;
 mod compile;
 mod components;
 mod files;
+mod first_version;
 mod flips;
