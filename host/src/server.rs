@@ -169,12 +169,13 @@ impl Server {
 }
 
 /// Where plugins are, and what they may use.
-fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
+pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
+        compiler: config.plugins.compiler.clone(),
     }
 }
 

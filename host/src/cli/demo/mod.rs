@@ -19,10 +19,10 @@ use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::stop_on_signal;
+use super::{serve::stop_on_signal, this_command};
 use crate::{
     clock::Clock,
-    config::{Config, PayConfig, WebhookConfig, WechatConfig},
+    config::{Config, PayConfig, PluginsConfig, WebhookConfig, WechatConfig},
     plugins::build,
     server::Server,
     simulator::{pay::PayGateway, wechat::Wechat},
@@ -95,6 +95,7 @@ async fn prepare(
         public_url: format!("http://{listen}"),
         wechat: WechatConfig { api_base: api_base.to_owned(), ..WechatConfig::default() },
         pay: PayConfig { api_base: pay_base.to_owned() },
+        plugins: PluginsConfig { compiler: this_command(), ..PluginsConfig::default() },
         webhook: WebhookConfig { reply_deadline_ms: REPLY_DEADLINE_MS, ..WebhookConfig::default() },
         ..Config::default()
     };

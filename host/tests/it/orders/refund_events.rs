@@ -42,13 +42,14 @@ async fn a_hook_hears_of_refunds_in_one_row_with_their_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hook_that_does_not_hear_of_refunds_is_left_out_and_one_may_hear_of_nothing_else() {
     let till = paid("v3", "ear/stumbles_not").await;
-    let change = json!({"order_hook": "ear/hangs"});
-    assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
-    till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
     let path = format!("/apps/shop/merchants/default/orders/{NUMBER}/events");
     let first = |events: &[serde_json::Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
     let events = events_become(&till.app, NUMBER, first).await;
     assert!(events[0]["deliveries"].to_string().contains("stumbles_not"), "{events:?}");
+    let change = json!({"order_hook": "ear/hangs"});
+    assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
+    till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+    let events = events_become(&till.app, NUMBER, |events| events.len() == 4).await;
     for event in &events {
         let redeliver = format!("{path}/{}/redeliver", event["id"].as_str().unwrap());
         assert_eq!(till.app.api(Method::POST, &redeliver, None).await.0, 202);
