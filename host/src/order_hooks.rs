@@ -118,7 +118,9 @@ impl OrderHooks {
 
     async fn tell_of(&self, event: DueEvent, account: &Account, target: &PluginTarget) {
         let orders = self.store.orders();
-        let may_take = self.plugins.limits().hook_timeout + MARGIN;
+        let set = account.plugins.get(&target.plugin).map(AsRef::as_ref);
+        let hook_timeout = self.plugins.limits_of(&target.plugin, set).hook_timeout_ms;
+        let may_take = Duration::from_millis(hook_timeout) + MARGIN;
         match orders.take_event(&event, self.after(may_take)).await {
             Ok(true) => {}
             Ok(false) => return,

@@ -83,6 +83,7 @@ impl Server {
         };
         let plugins = Plugins::new(plugin_settings(&config, &key), services)
             .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+        plugins.refresh_limits().await.context("the limits of plugins")?;
         let watcher = Watcher::new(plugins.clone())
             .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
         let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
@@ -178,6 +179,7 @@ impl Server {
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
+            state.plugins.clone().follow_limits().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),

@@ -123,6 +123,7 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
     let users = Users::new(store.clone(), wechat.clone(), clock);
     let services = Services { store, outbound: Outbound::new()?, wechat, users };
     let plugins = Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    plugins.refresh_limits().await?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
 }

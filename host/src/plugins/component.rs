@@ -14,10 +14,11 @@ use super::{
     cache::Cache,
     engine,
     error::{CallError, LoadError},
-    instance::{Sandbox, Services, State},
+    guard::{Breakers, Breaking},
+    instance::{Sandbox, Services, State, Terms},
     limits::{DESCRIBE_TIMEOUT, DESCRIPTION_BYTES, DESCRIPTION_ENTRIES, Limits},
 };
-use crate::model::Grants;
+use crate::{model::Grants, storage};
 
 pub use manifest::{Asks, Description, Entry};
 
@@ -33,6 +34,15 @@ pub struct Loaded {
     pub loaded_at: SystemTime,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    /// For what keeps failing in this version.
+    pub(super) breakers: Breakers,
+}
+
+impl Loaded {
+    /// What keeps failing in this version, and for which app: its calls are refused for a while.
+    pub fn breaking(&self) -> Vec<Breaking> {
+        self.breakers.open()
+    }
 }
 
 /// The interfaces that the component exports.
@@ -72,7 +82,7 @@ impl Loader {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub(super) fn new(cache: Cache, services: Services, limits: Limits) -> wasmtime::Result<Self> {
-        let engine = engine::engine(limits.memory)?;
+        let engine = engine::engine(&limits.ceilings)?;
         let linker = Arc::new(engine::linker(&engine)?);
         let sandbox = Arc::new(Sandbox::new(&engine, services, limits)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), sandbox })
@@ -81,6 +91,11 @@ impl Loader {
     /// Forgets compiled code that is old and not among `digests`.
     pub(super) fn sweep(&self, digests: &HashSet<String>) {
         self.cache.sweep(digests);
+    }
+
+    /// The database.
+    pub(super) fn database(&self) -> &storage::Store {
+        self.sandbox.database()
     }
 
     /// Where what is loaded runs.
@@ -104,6 +119,7 @@ impl Loader {
             loaded_at: SystemTime::now(),
             pre,
             exports,
+            breakers: Breakers::default(),
         };
         loaded.description = self.describe(&loaded).await.map_err(|error| LoadError::Describe {
             reason: error.to_string(),
@@ -141,7 +157,8 @@ impl Loader {
         let call = async |store: &mut Store<State>, instance: &Instance| {
             manifest.load(&mut *store, instance)?.call_describe(store).await
         };
-        self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await
+        let limits = self.sandbox.limits().defaults;
+        self.sandbox.run(loaded, None, Terms { limits, timeout: DESCRIBE_TIMEOUT, log: Arc::default() }, call).await
     }
 }
 

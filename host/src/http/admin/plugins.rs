@@ -23,7 +23,8 @@ use crate::{
         error::{Path, Problem, Query},
     },
     model::Grants,
-    plugins::{Entry, LoadError, Loaded, Plugin},
+    plugin_limits::{LimitChanges, PluginLimits},
+    plugins::{Breaking, Entry, LoadError, Loaded, Plugin},
     time,
 };
 
@@ -50,6 +51,12 @@ pub struct PluginView {
     /// RFC 3339.
     loaded_at: Option<String>,
     calls: Calls,
+    /// What keeps failing, and for which app: its calls are refused for a while.
+    breakers: Vec<BreakerView>,
+    /// What its calls may use, where that is not what the calls of other plugins may.
+    limits: LimitChanges,
+    /// What its calls may use, for every app for which nothing else is set.
+    effective_limits: PluginLimits,
 }
 
 /// What a plugin has, by kind.
@@ -86,9 +93,37 @@ pub(super) struct ErrorView {
 pub(super) struct Calls {
     total: u64,
     failed: u64,
+    /// That run now.
+    running: usize,
+    /// That wait for their turn now.
+    waiting: usize,
+    /// That were refused because as many waited as may.
+    shed: u64,
     /// Mean wall clock in microseconds.
     mean_us: u64,
     last_error: Option<String>,
+}
+
+/// A handler, rule or observer that keeps failing for an app.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BreakerView {
+    app: String,
+    /// handler, rule or observer.
+    kind: &'static str,
+    /// Its name.
+    entry: String,
+    /// Until a call is let through to see whether all is well again; 0 while one runs, or when the next one will be.
+    refused_for_ms: u64,
+    /// Why the last call failed.
+    error: String,
+}
+
+impl From<Breaking> for BreakerView {
+    fn from(breaking: Breaking) -> Self {
+        let Breaking { app, kind, entry, refused_for, error } = breaking;
+        let refused_for_ms = u64::try_from(refused_for.as_millis()).unwrap_or(u64::MAX);
+        Self { app, kind, entry, refused_for_ms, error }
+    }
 }
 
 impl From<&Entry> for EntryView {
@@ -120,6 +155,7 @@ impl From<&Loaded> for Exports {
 impl From<&Plugin> for PluginView {
     fn from(plugin: &Plugin) -> Self {
         let loaded = plugin.loaded.as_deref();
+        let crowd = plugin.crowd();
         let (total, micros) = (plugin.statistics.calls(), plugin.statistics.micros());
         Self {
             name: plugin.name.to_string(),
@@ -133,9 +169,15 @@ impl From<&Plugin> for PluginView {
             asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
             error: plugin.error.as_ref().map(ErrorView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
+            breakers: loaded.map(Loaded::breaking).unwrap_or_default().into_iter().map(BreakerView::from).collect(),
+            limits: plugin.own_limits(),
+            effective_limits: plugin.limits(),
             calls: Calls {
                 total,
                 failed: plugin.statistics.failures(),
+                running: crowd.running,
+                waiting: crowd.waiting,
+                shed: crowd.shed,
                 mean_us: micros.checked_div(total).unwrap_or_default(),
                 last_error: plugin.statistics.last_error(),
             },

@@ -21,6 +21,15 @@ pub struct OrderChange<'a> {
     pub attempt: u32,
 }
 
+const HOOK: Kind = Kind {
+    name: "hook",
+    entries: |plugin| &plugin.hooks,
+    timeout: |limits| limits.hook_timeout_ms,
+    setting: "plugins.hook_timeout_ms",
+    // An event is told again after pauses of its own; a breaker would only use its tries up.
+    has_breaker: false,
+};
+
 impl Plugins {
     /// Tells the hook that `target` names of an order, within the operator's limits. Once it has returned without an
     /// error it has heard of it.
@@ -33,13 +42,7 @@ impl Plugins {
         subject: Subject,
         change: OrderChange<'_>,
     ) -> Result<(), CallError> {
-        let kind = Kind {
-            name: "hook",
-            entries: |plugin| &plugin.hooks,
-            timeout: self.limits().hook_timeout,
-            setting: "plugins.hook_timeout_ms",
-        };
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, hook| {
+        let told = self.ask(&HOOK, target, subject, async |store, instance, exports, hook| {
             let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
             hooks.call_order_updated(store, hook, &convert_orders::event(change)).await
         });

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::SemaphorePermit;
 use wasmtime::{Store, component::Instance};
 
 use super::{
@@ -18,11 +17,12 @@ use super::{
     component::{Description, Entry, Exports, Loaded},
     convert,
     error::CallError,
+    guard::{Bounds, NoTurn, Turn, Whose},
     host::log::printable,
-    instance::{State, Subject},
+    instance::{State, Subject, Terms},
     registry::{Plugin, Plugins},
 };
-use crate::model::PluginTarget;
+use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
 pub use hooks::OrderChange;
 pub use observers::Observation;
@@ -33,10 +33,12 @@ struct Kind {
     name: &'static str,
     /// Where the plugin names what it has of the kind.
     entries: fn(&Description) -> &[Entry],
-    /// Wall clock of a call.
-    timeout: Duration,
+    /// Wall clock of a call, in milliseconds.
+    timeout: fn(&PluginLimits) -> u64,
     /// The setting that says so.
     setting: &'static str,
+    /// Whether calls of an entry that keeps failing are refused for a while.
+    has_breaker: bool,
 }
 
 impl Plugins {
@@ -51,18 +53,47 @@ impl Plugins {
         subject: Subject,
         call: impl AsyncFnOnce(&mut Store<State>, &Instance, &Exports, &str) -> wasmtime::Result<Result<T, types::Error>>,
     ) -> Result<T, CallError> {
-        let (plugin, loaded) = self.running(&target.plugin, kind.timeout).await?;
-        let entry = entry(kind, &loaded, target, &subject)?;
         let began = Instant::now();
+        let (plugin, loaded) = self.running(&target.plugin, kind).await?;
+        let entry = entry(kind, &loaded, target, &subject)?;
         let call = async |store: &mut Store<State>, instance: &Instance| {
             call(store, instance, &loaded.exports, &entry.name).await
         };
-        let result = match self.call(&plugin, &loaded, subject, kind, call).await {
+        let result = match self.guarded(&plugin, &loaded, entry, subject, kind, call).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
             Err(error) => Err(error),
         };
         plugin.statistics.count(began, &result);
+        result
+    }
+
+    /// Lets `call` run unless it keeps failing.
+    async fn guarded<T>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        entry: &Entry,
+        subject: Subject,
+        kind: &Kind,
+        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
+    ) -> Result<T, CallError> {
+        let (limits, bounds) = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
+        if !kind.has_breaker {
+            return self.call(plugin, loaded, subject, kind, (limits, bounds), call).await;
+        }
+        let app = Arc::clone(&subject.app);
+        let whose = Whose { plugin: &plugin.name, app: &app.name, kind: kind.name, entry: &entry.name };
+        let admission = loaded.breakers.admit(whose)?;
+        let result = self.call(plugin, loaded, subject, kind, (limits, bounds), call).await;
+        match &result {
+            Ok(_) => admission.ends(None, limits.breaker_failures, self.limits().pauses),
+            Err(fault) if fault.is_fault() => {
+                admission.ends(Some(fault), limits.breaker_failures, self.limits().pauses);
+            }
+            // It says nothing of the plugin.
+            Err(_) => {}
+        }
         result
     }
 
@@ -73,52 +104,41 @@ impl Plugins {
         loaded: &Loaded,
         subject: Subject,
         kind: &Kind,
+        (limits, bounds): (PluginLimits, Bounds),
         call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
     ) -> Result<T, CallError> {
         let began = Instant::now();
-        let (_own, _shared) = self.turn(plugin, kind.timeout).await?;
+        let timeout = Duration::from_millis((kind.timeout)(&limits));
+        let _turn = self.turn(plugin, &subject.app.name, bounds, timeout).await?;
         let waited = began.elapsed();
-        let left = kind.timeout.saturating_sub(waited);
-        let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
+        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log: Arc::clone(&plugin.guard.log) };
+        let result = self.0.loader.sandbox().run(loaded, Some(subject), terms, call).await;
         result.map_err(|error| match error {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(kind.setting) },
             error => error,
         })
     }
 
-    /// A turn of the plugin's own, and one of the pool's.
-    async fn turn<'a>(
-        &'a self,
-        plugin: &'a Plugin,
-        timeout: Duration,
-    ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
-        let busy = || CallError::Busy { plugin: plugin.name.to_string(), waited: timeout };
-        let began = Instant::now();
-        let own = match plugin.permits.try_acquire() {
-            Ok(own) => own,
-            Err(_) => match tokio::time::timeout(timeout, plugin.permits.acquire()).await {
-                Ok(Ok(own)) => own,
-                _ => return Err(busy()),
-            },
-        };
-        if let Ok(shared) = self.0.instances.try_acquire() {
-            return Ok((own, shared));
-        }
-        // The first call of a plugin may take what is kept for such, so that no number of busy
-        // plugins keeps another from answering.
-        let first = plugin.permits.available_permits() + 1 == self.concurrency();
-        if first && let Ok(reserved) = self.0.reserved.try_acquire() {
-            return Ok((own, reserved));
-        }
-        match tokio::time::timeout(timeout.saturating_sub(began.elapsed()), self.0.instances.acquire()).await {
-            Ok(Ok(shared)) => Ok((own, shared)),
-            _ => Err(CallError::PoolBusy { waited: timeout }),
-        }
+    /// The right to run one call of the plugin for the app.
+    async fn turn(&self, plugin: &Plugin, app: &str, bounds: Bounds, timeout: Duration) -> Result<Turn<'_>, CallError> {
+        let queue = &self.0.queue;
+        let lane = plugin.guard.lanes.of(app, queue);
+        let turn = queue.turn(lane, bounds, timeout).await;
+        turn.map_err(|reason| {
+            let (plugin, waited) = (plugin.name.to_string(), timeout);
+            match reason {
+                NoTurn::Shed(waiting) => CallError::Shed { plugin, waiting },
+                NoTurn::AppInPlugin => CallError::Busy { plugin, waited, setting: "limits.max_concurrency of the app" },
+                NoTurn::App => CallError::Busy { plugin, waited, setting: "plugins.max_app_concurrency" },
+                NoTurn::Plugin => CallError::Busy { plugin, waited, setting: "plugins.max_concurrency" },
+                NoTurn::Pool => CallError::PoolBusy { waited },
+            }
+        })
     }
 
     /// The version of a plugin that runs. While the folder is read for the first time it may be
     /// about to come, so a start loses no message.
-    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
+    async fn running(&self, name: &str, kind: &Kind) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
         let running = || {
             let plugin = self.find(name)?;
             let loaded = plugin.loaded.clone()?;
@@ -127,6 +147,7 @@ impl Plugins {
         if let Some(running) = running() {
             return Ok(running);
         }
+        let timeout = Duration::from_millis((kind.timeout)(&self.limits().defaults));
         // Time that runs out is time in which it did not come.
         drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
         running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))

@@ -19,6 +19,14 @@ pub enum Observation<'a> {
     Failed(&'a Message, &'a str),
 }
 
+const OBSERVER: Kind = Kind {
+    name: "observer",
+    entries: |plugin| &plugin.observers,
+    timeout: |limits| limits.observer_timeout_ms,
+    setting: "plugins.observer_timeout_ms",
+    has_breaker: true,
+};
+
 impl Plugins {
     /// Tells the observer that `target` names of a message, within the operator's limits. Nobody should wait for it.
     ///
@@ -30,13 +38,7 @@ impl Plugins {
         subject: Subject,
         observation: Observation<'_>,
     ) -> Result<(), CallError> {
-        let kind = Kind {
-            name: "observer",
-            entries: |plugin| &plugin.observers,
-            timeout: self.limits().call_timeout,
-            setting: "plugins.call_timeout_ms",
-        };
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, observer| {
+        let told = self.ask(&OBSERVER, target, subject, async |store, instance, exports, observer| {
             let observers = exported(exports.observers.as_ref())?.load(&mut *store, instance)?;
             observers.call_observe(store, observer, &convert::observation(observation)).await
         });

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use weft_plugin::{Context, Error, Message, Reply, kv, log, message_handler};
+use weft_plugin::{Context, Error, Message, Reply, http, kv, log, message_handler};
 
 /// Counts the calls of an instance, which is one.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -39,6 +39,13 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "config" => context.config::<Settings>()?.greeting,
         "kv-count" => count()?.to_string(),
         "kv-flood" => kv_flood(),
+        "kv-big" => told(kv::set("big", vec![b'x'; 5 << 10], None).map(|_| "kept")),
+        "kv-keys" => kv_keys(),
+        "http" => told(http::Request::get("https://example.com/").send().map(|_| "sent")),
+        "http-big" => {
+            told(http::Request::post("https://example.com/").body(vec![b'x'; 2 << 10]).send().map(|_| "sent"))
+        }
+        "big-reply" => "x".repeat(8 << 10),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other if other.starts_with("kv-count, sleep ") => {
             let number = count()?;
@@ -100,6 +107,22 @@ fn kv_flood() -> String {
             Err(error) => return format!("{written} written, then {error}"),
         }
     }
+}
+
+/// How many keys there can be, and what ended them.
+fn kv_keys() -> String {
+    let mut keys = 0;
+    loop {
+        match kv::set(&format!("key-{keys}"), "x", None) {
+            Ok(_) => keys += 1,
+            Err(error) => return format!("{keys} keys, then {error}"),
+        }
+    }
+}
+
+/// What came of asking the host.
+fn told(answer: Result<&str, Error>) -> String {
+    answer.map_or_else(|error| error.to_string(), str::to_owned)
 }
 
 fn busy_loop() -> String {
