@@ -157,8 +157,8 @@ impl Loader {
         let call = async |store: &mut Store<State>, instance: &Instance| {
             manifest.load(&mut *store, instance)?.call_describe(store).await
         };
-        let limits = self.sandbox.limits().defaults;
-        self.sandbox.run(loaded, None, Terms { limits, timeout: DESCRIBE_TIMEOUT, log: Arc::default() }, call).await
+        let terms = Terms { limits: self.sandbox.limits().defaults, timeout: DESCRIBE_TIMEOUT, log: Arc::default() };
+        self.sandbox.run(loaded, None, terms, call).await.result
     }
 }
 

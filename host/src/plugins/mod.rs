@@ -3,9 +3,10 @@
 //! - `watcher` sees that a file changed, `component` checks and compiles it, `registry` swaps it in;
 //!   `cache` keeps compiled code.
 //! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
-//!   `instance` runs one call in a fresh sandbox, within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
-//!   `convert_orders` stand between our types and the WIT's.
+//!   `instance` runs one call in a fresh sandbox, within [`limits`], while `epoch` ticks; `host` answers what it
+//!   asks. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_limits` reads what the operator has set for single plugins.
+//! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry.
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
@@ -17,6 +18,7 @@ mod component;
 mod convert;
 mod convert_orders;
 mod engine;
+mod entry_kind;
 mod epoch;
 mod error;
 mod folder;
@@ -33,10 +35,11 @@ mod watcher;
 
 pub use calls::{Observation, OrderChange};
 pub use component::{Asks, Description, Entry, Loaded, digest};
+pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash, LoadError};
 pub use guard::{Breaking, Crowd};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings, UploadError};
-pub use statistics::Statistics;
+pub use statistics::{EntryStatistics, Statistics, mean_us};
 pub use watcher::Watcher;

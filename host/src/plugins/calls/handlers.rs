@@ -1,20 +1,51 @@
 //! `handlers`: answer a message.
 
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
-use super::{Kind, exported};
+use super::{Call, exported};
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Plugins, Subject, convert, instance::ReplyTooLong, limits::kib},
+    plugin_limits::PluginLimits,
+    plugins::{
+        CallError, EntryKind, Plugins, Subject,
+        bindings::imported::{message as wit, reply as wit_reply, types},
+        component::Exports,
+        convert,
+        instance::{ReplyTooLong, State},
+        limits::kib,
+    },
 };
 
-const HANDLER: Kind = Kind {
-    name: "handler",
-    entries: |plugin| &plugin.handlers,
-    timeout: |limits| limits.call_timeout_ms,
-    setting: "plugins.call_timeout_ms",
-    has_breaker: true,
-};
+/// Lets a handler answer a message.
+pub(super) struct Handle {
+    message: wit::Message,
+}
+
+impl Call for Handle {
+    type Answer = Option<wit_reply::Reply>;
+    const KIND: EntryKind = EntryKind::Handler;
+    const SETTING: &'static str = "plugins.call_timeout_ms";
+
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.call_timeout_ms)
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
+        let answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
+        let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
+        if bytes > most { Err(ReplyTooLong { bytes, most }.into()) } else { Ok(answer) }
+    }
+}
 
 impl Plugins {
     /// Lets the handler that `target` names answer a message, within the operator's limits.
@@ -27,19 +58,14 @@ impl Plugins {
         subject: Subject,
         message: &Message,
     ) -> Result<Option<Reply>, CallError> {
-        let reply = self.ask(&HANDLER, target, subject, async |store, instance, exports, handler| {
-            let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
-            let answer = handlers.call_handle(&mut *store, handler, &convert::message(message)).await?;
-            let reply = answer.map(|reply| reply.map(convert::reply));
-            let (bytes, most) = (reply.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
-            if bytes > most { Err(ReplyTooLong { bytes, most }.into()) } else { Ok(reply) }
-        });
-        reply.await
+        let reply = self.ask(target, subject, Handle { message: convert::message(message) }).await?;
+        Ok(reply.map(convert::reply))
     }
 }
 
 /// Bytes of all texts of a reply.
-fn bytes(reply: &Reply) -> usize {
+fn bytes(reply: &wit_reply::Reply) -> usize {
+    use wit_reply::Reply;
     match reply {
         Reply::Text(text) | Reply::Image(text) | Reply::Voice(text) => text.len(),
         Reply::Video(video) => video.media_id.len() + video.title.len() + video.description.len(),

@@ -1,9 +1,20 @@
 //! `hooks`: hear of orders that changed.
 
-use super::{Kind, exported};
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
+
+use super::{Call, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget},
-    plugins::{CallError, Plugins, Subject, convert_orders},
+    plugin_limits::PluginLimits,
+    plugins::{
+        CallError, EntryKind, Plugins, Subject,
+        bindings::{exported::hooks as wit, imported::types},
+        component::Exports,
+        convert_orders,
+        instance::State,
+    },
 };
 
 /// An accepted change of an order.
@@ -21,14 +32,33 @@ pub struct OrderChange<'a> {
     pub attempt: u32,
 }
 
-const HOOK: Kind = Kind {
-    name: "hook",
-    entries: |plugin| &plugin.hooks,
-    timeout: |limits| limits.hook_timeout_ms,
-    setting: "plugins.hook_timeout_ms",
+/// Tells a hook of an order.
+pub(super) struct Tell {
+    event: wit::OrderEvent,
+}
+
+impl Call for Tell {
+    type Answer = ();
+    const KIND: EntryKind = EntryKind::Hook;
+    const SETTING: &'static str = "plugins.hook_timeout_ms";
     // An event is told again after pauses of its own; a breaker would only use its tries up.
-    has_breaker: false,
-};
+    const HAS_BREAKER: bool = false;
+
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.hook_timeout_ms)
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
+        hooks.call_order_updated(store, entry, &self.event).await
+    }
+}
 
 impl Plugins {
     /// Tells the hook that `target` names of an order, within the operator's limits. Once it has returned without an
@@ -42,10 +72,6 @@ impl Plugins {
         subject: Subject,
         change: OrderChange<'_>,
     ) -> Result<(), CallError> {
-        let told = self.ask(&HOOK, target, subject, async |store, instance, exports, hook| {
-            let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
-            hooks.call_order_updated(store, hook, &convert_orders::event(change)).await
-        });
-        told.await
+        self.ask(target, subject, Tell { event: convert_orders::event(change) }).await
     }
 }

@@ -10,16 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
 use super::{
     bindings::imported::types,
-    component::{Description, Entry, Exports, Loaded},
+    component::{Entry, Exports, Loaded},
     convert,
+    entry_kind::EntryKind,
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
     host::log::printable,
-    instance::{State, Subject, Terms},
+    instance::{Ran, State, Subject, Terms, Used},
     registry::{Plugin, Plugins},
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
@@ -27,66 +29,84 @@ use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 pub use hooks::OrderChange;
 pub use observers::Observation;
 
-/// What sets the calls of one kind of export apart.
-struct Kind {
-    /// handler, rule, hook or observer.
-    name: &'static str,
-    /// Where the plugin names what it has of the kind.
-    entries: fn(&Description) -> &[Entry],
-    /// Wall clock of a call, in milliseconds.
-    timeout: fn(&PluginLimits) -> u64,
-    /// The setting that says so.
-    setting: &'static str,
+/// One call of one kind: what it is given, and what it answers.
+trait Call {
+    /// What is answered, as the WIT has it.
+    type Answer;
+    /// Which of a plugin's entries are called so.
+    const KIND: EntryKind;
+    /// The setting that limits the wall clock of such calls.
+    const SETTING: &'static str;
     /// Whether calls of an entry that keeps failing are refused for a while.
-    has_breaker: bool,
+    const HAS_BREAKER: bool = true;
+
+    /// How long such a call may take, by the wall clock.
+    fn timeout(limits: &PluginLimits) -> Duration;
+
+    /// Calls `entry` in an instance.
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>>;
 }
 
 impl Plugins {
-    /// Lets the entry of that kind that `target` names do `call`, within the operator's limits, and counts it.
+    /// Makes a call of the entry that `target` names, within the operator's limits, and counts it.
     ///
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
-    async fn ask<T>(
-        &self,
-        kind: &Kind,
-        target: &PluginTarget,
-        subject: Subject,
-        call: impl AsyncFnOnce(&mut Store<State>, &Instance, &Exports, &str) -> wasmtime::Result<Result<T, types::Error>>,
-    ) -> Result<T, CallError> {
-        let began = Instant::now();
-        let (plugin, loaded) = self.running(&target.plugin, kind).await?;
-        let entry = entry(kind, &loaded, target, &subject)?;
-        let call = async |store: &mut Store<State>, instance: &Instance| {
-            call(store, instance, &loaded.exports, &entry.name).await
-        };
-        let result = match self.guarded(&plugin, &loaded, entry, subject, kind, call).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
-            Err(error) => Err(error),
-        };
-        plugin.statistics.count(began, &result);
-        result
+    async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
+        let (plugin, loaded) = self.running(&target.plugin, C::timeout(&self.limits().defaults)).await?;
+        let entry = entry(C::KIND, &loaded, target, &subject)?;
+        let span = tracing::debug_span!(
+            "plugin_call",
+            plugin = &*plugin.name,
+            kind = C::KIND.name(),
+            entry = entry.name,
+            app = subject.app.name,
+            delivery = &*subject.delivery_id,
+            outcome = tracing::field::Empty,
+        );
+        async {
+            let Ran { result, used } = self.guarded(&plugin, &loaded, subject, &entry.name, &call).await;
+            let result = match result {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
+                Err(error) => Err(error),
+            };
+            let error = result.as_ref().err();
+            plugin.statistics.count(C::KIND, &entry.name, &used, error);
+            tracing::Span::current().record("outcome", error.map_or("ok", CallError::code));
+            result
+        }
+        .instrument(span)
+        .await
     }
 
-    /// Lets `call` run unless it keeps failing.
-    async fn guarded<T>(
+    /// Makes the call unless what it calls keeps failing.
+    async fn guarded<C: Call>(
         &self,
         plugin: &Plugin,
         loaded: &Loaded,
-        entry: &Entry,
         subject: Subject,
-        kind: &Kind,
-        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+        entry: &str,
+        call: &C,
+    ) -> Ran<Result<C::Answer, types::Error>> {
         let (limits, bounds) = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
-        if !kind.has_breaker {
-            return self.call(plugin, loaded, subject, kind, (limits, bounds), call).await;
+        if !C::HAS_BREAKER {
+            return self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
         }
         let app = Arc::clone(&subject.app);
-        let whose = Whose { plugin: &plugin.name, app: &app.name, kind: kind.name, entry: &entry.name };
-        let admission = loaded.breakers.admit(whose)?;
-        let result = self.call(plugin, loaded, subject, kind, (limits, bounds), call).await;
-        match &result {
+        let whose = Whose { plugin: &plugin.name, app: &app.name, kind: C::KIND, entry };
+        let admission = match loaded.breakers.admit(whose) {
+            Ok(admission) => admission,
+            Err(error) => return Ran::not(error, Duration::ZERO),
+        };
+        let ran = self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
+        match &ran.result {
             Ok(_) => admission.ends(None, limits.breaker_failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => {
                 admission.ends(Some(fault), limits.breaker_failures, self.limits().pauses);
@@ -94,29 +114,36 @@ impl Plugins {
             // It says nothing of the plugin.
             Err(_) => {}
         }
-        result
+        ran
     }
 
-    /// Waits for a turn and runs `call`, both within the kind's time.
-    async fn call<T>(
+    /// Waits for a turn and makes the call, both within its time.
+    async fn run<C: Call>(
         &self,
         plugin: &Plugin,
         loaded: &Loaded,
         subject: Subject,
-        kind: &Kind,
+        entry: &str,
         (limits, bounds): (PluginLimits, Bounds),
-        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+        call: &C,
+    ) -> Ran<Result<C::Answer, types::Error>> {
         let began = Instant::now();
-        let timeout = Duration::from_millis((kind.timeout)(&limits));
-        let _turn = self.turn(plugin, &subject.app.name, bounds, timeout).await?;
+        let timeout = C::timeout(&limits);
+        let _turn = match self.turn(plugin, &subject.app.name, bounds, timeout).await {
+            Ok(turn) => turn,
+            Err(error) => return Ran::not(error, began.elapsed()),
+        };
         let waited = began.elapsed();
         let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log: Arc::clone(&plugin.guard.log) };
-        let result = self.0.loader.sandbox().run(loaded, Some(subject), terms, call).await;
-        result.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(kind.setting) },
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            call.call(store, instance, &loaded.exports, entry).await
+        };
+        let Ran { result, used } = self.0.loader.sandbox().run(loaded, Some(subject), terms, call).await;
+        let result = result.map_err(|error| match error {
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
             error => error,
-        })
+        });
+        Ran { result, used: Used { queued: waited, ..used } }
     }
 
     /// The right to run one call of the plugin for the app.
@@ -138,7 +165,7 @@ impl Plugins {
 
     /// The version of a plugin that runs. While the folder is read for the first time it may be
     /// about to come, so a start loses no message.
-    async fn running(&self, name: &str, kind: &Kind) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
+    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
         let running = || {
             let plugin = self.find(name)?;
             let loaded = plugin.loaded.clone()?;
@@ -147,7 +174,6 @@ impl Plugins {
         if let Some(running) = running() {
             return Ok(running);
         }
-        let timeout = Duration::from_millis((kind.timeout)(&self.limits().defaults));
         // Time that runs out is time in which it did not come.
         drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
         running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))
@@ -156,26 +182,26 @@ impl Plugins {
 
 /// The entry that a target names: by its name, or the plugin's first one.
 fn entry<'a>(
-    kind: &Kind,
+    kind: EntryKind,
     loaded: &'a Loaded,
     target: &PluginTarget,
     subject: &Subject,
 ) -> Result<&'a Entry, CallError> {
-    let entries = (kind.entries)(&loaded.description);
+    let entries = kind.entries(&loaded.description);
     let found = match &target.entry {
         Some(name) => entries.iter().find(|entry| entry.name == *name),
         None => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),
-        kind: kind.name,
+        kind: kind.name(),
         name: target.entry.clone().unwrap_or_default(),
         has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
     if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
         Ok(entry)
     } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name, name: entry.name.clone() })
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name(), name: entry.name.clone() })
     }
 }
 

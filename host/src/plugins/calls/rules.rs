@@ -1,20 +1,48 @@
 //! `rules`: say whether a message is meant.
 
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
 use weft_wechat::message::Message;
 
-use super::{Kind, exported};
+use super::{Call, exported};
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Plugins, Subject, convert},
+    plugin_limits::PluginLimits,
+    plugins::{
+        CallError, EntryKind, Plugins, Subject,
+        bindings::imported::{message as wit, types},
+        component::Exports,
+        convert,
+        instance::State,
+    },
 };
 
-const RULE: Kind = Kind {
-    name: "rule",
-    entries: |plugin| &plugin.rules,
-    timeout: |limits| limits.rule_timeout_ms,
-    setting: "plugins.rule_timeout_ms",
-    has_breaker: true,
-};
+/// Asks a rule about a message.
+pub(super) struct Match {
+    message: wit::Message,
+}
+
+impl Call for Match {
+    type Answer = bool;
+    const KIND: EntryKind = EntryKind::Rule;
+    const SETTING: &'static str = "plugins.rule_timeout_ms";
+
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.rule_timeout_ms)
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
+        rules.call_matches(store, entry, &self.message).await
+    }
+}
 
 impl Plugins {
     /// Asks the rule that `target` names whether a message is meant, within the operator's limits.
@@ -22,10 +50,6 @@ impl Plugins {
     /// # Errors
     /// When there is no such rule, or it fails: that is no match, and the caller logs it.
     pub async fn matches(&self, target: &PluginTarget, subject: Subject, message: &Message) -> Result<bool, CallError> {
-        let matches = self.ask(&RULE, target, subject, async |store, instance, exports, rule| {
-            let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
-            rules.call_matches(store, rule, &convert::message(message)).await
-        });
-        matches.await
+        self.ask(target, subject, Match { message: convert::message(message) }).await
     }
 }

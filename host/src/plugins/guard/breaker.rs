@@ -17,7 +17,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::plugins::error::CallError;
+use crate::plugins::{entry_kind::EntryKind, error::CallError};
 
 /// How long calls count together, and how long all must be well for a failure to be forgotten.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -40,8 +40,7 @@ pub(in crate::plugins) struct Breakers(ArcSwap<HashMap<Box<str>, Vec<Arc<Breaker
 pub(in crate::plugins) struct Whose<'a> {
     pub(in crate::plugins) plugin: &'a str,
     pub(in crate::plugins) app: &'a str,
-    /// handler, rule or observer.
-    pub(in crate::plugins) kind: &'static str,
+    pub(in crate::plugins) kind: EntryKind,
     pub(in crate::plugins) entry: &'a str,
 }
 
@@ -50,8 +49,8 @@ pub(in crate::plugins) struct Whose<'a> {
 pub struct Breaking {
     /// The app.
     pub app: String,
-    /// handler, rule or observer.
-    pub kind: &'static str,
+    /// Handler, rule or observer.
+    pub kind: EntryKind,
     /// Its name.
     pub entry: String,
     /// How long its calls are still refused; zero when the next one is let through to see.
@@ -61,7 +60,7 @@ pub struct Breaking {
 }
 
 struct Breaker {
-    kind: &'static str,
+    kind: EntryKind,
     entry: Box<str>,
     state: Mutex<State>,
 }
@@ -215,7 +214,7 @@ impl Breaker {
         };
         Err(CallError::KeepsFailing {
             plugin: whose.plugin.to_owned(),
-            kind: whose.kind,
+            kind: whose.kind.name(),
             name: whose.entry.to_owned(),
             refused_for: left,
             error: state.error.clone(),
@@ -231,6 +230,7 @@ impl Breaker {
             Phase::Probing { .. } => {
                 if is_probe {
                     let Whose { plugin, app, kind, entry } = whose;
+                    let kind = kind.name();
                     tracing::info!(plugin, app, kind, entry, "a call went well again: the breaker is closed");
                 }
                 is_probe
@@ -251,6 +251,7 @@ impl Breaker {
         state.phase = Phase::Open { until: Instant::now() + pause, pause };
         drop(state);
         let (Whose { plugin, app, kind, entry }, pause_ms) = (whose, pause.as_millis());
+        let kind = kind.name();
         tracing::error!(
             plugin, app, kind, entry, pause_ms, error = %failure,
             "the plugin keeps failing for this app: its calls are refused for a while, then one is tried"
@@ -300,7 +301,7 @@ impl Counts {
 mod tests {
     use super::*;
 
-    const WHOSE: Whose<'_> = Whose { plugin: "greeter", app: "shop", kind: "handler", entry: "vip" };
+    const WHOSE: Whose<'_> = Whose { plugin: "greeter", app: "shop", kind: EntryKind::Handler, entry: "vip" };
     const PAUSES: Pauses = Pauses { first: Duration::from_mins(1), longest: Duration::from_mins(3) };
 
     fn failure() -> CallError {
@@ -335,7 +336,8 @@ mod tests {
         assert_eq!(breakers.open(), []);
         call(&breakers, WHOSE, false);
         assert!(matches!(breakers.admit(WHOSE), Err(CallError::KeepsFailing { .. })));
-        for other in [Whose { app: "blog", ..WHOSE }, Whose { kind: "rule", ..WHOSE }, Whose { entry: "all", ..WHOSE }]
+        for other in
+            [Whose { app: "blog", ..WHOSE }, Whose { kind: EntryKind::Rule, ..WHOSE }, Whose { entry: "all", ..WHOSE }]
         {
             call(&breakers, other, true);
         }

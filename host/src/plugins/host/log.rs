@@ -13,8 +13,8 @@ impl log::Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.lines_logged = self.lines_logged.saturating_add(1);
         let most = self.limits.log_lines;
-        if self.lines_logged > most {
-            if self.lines_logged == most + 1 {
+        if u64::from(self.lines_logged) > most {
+            if u64::from(self.lines_logged) == most + 1 {
                 self.log_line(Level::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
             }
             return Ok(());

@@ -1,5 +1,7 @@
 //! `/plugins`: what is loaded, and uploads.
 
+mod calls;
+
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -11,6 +13,8 @@ use futures::TryStreamExt;
 use hyper::body::Body as _;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use calls::Calls;
 
 use super::{
     app_plugins::GrantsView,
@@ -88,22 +92,6 @@ pub(super) struct ErrorView {
     detail: String,
 }
 
-/// Counts since the process started.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Calls {
-    total: u64,
-    failed: u64,
-    /// That run now.
-    running: usize,
-    /// That wait for their turn now.
-    waiting: usize,
-    /// That were refused because as many waited as may.
-    shed: u64,
-    /// Mean wall clock in microseconds.
-    mean_us: u64,
-    last_error: Option<String>,
-}
-
 /// A handler, rule or observer that keeps failing for an app.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BreakerView {
@@ -122,7 +110,7 @@ impl From<Breaking> for BreakerView {
     fn from(breaking: Breaking) -> Self {
         let Breaking { app, kind, entry, refused_for, error } = breaking;
         let refused_for_ms = u64::try_from(refused_for.as_millis()).unwrap_or(u64::MAX);
-        Self { app, kind, entry, refused_for_ms, error }
+        Self { app, kind: kind.name(), entry, refused_for_ms, error }
     }
 }
 
@@ -155,8 +143,6 @@ impl From<&Loaded> for Exports {
 impl From<&Plugin> for PluginView {
     fn from(plugin: &Plugin) -> Self {
         let loaded = plugin.loaded.as_deref();
-        let crowd = plugin.crowd();
-        let (total, micros) = (plugin.statistics.calls(), plugin.statistics.micros());
         Self {
             name: plugin.name.to_string(),
             state: if loaded.is_some() { "ready" } else { "failed" },
@@ -172,15 +158,7 @@ impl From<&Plugin> for PluginView {
             breakers: loaded.map(Loaded::breaking).unwrap_or_default().into_iter().map(BreakerView::from).collect(),
             limits: plugin.own_limits(),
             effective_limits: plugin.limits(),
-            calls: Calls {
-                total,
-                failed: plugin.statistics.failures(),
-                running: crowd.running,
-                waiting: crowd.waiting,
-                shed: crowd.shed,
-                mean_us: micros.checked_div(total).unwrap_or_default(),
-                last_error: plugin.statistics.last_error(),
-            },
+            calls: Calls::from(plugin),
         }
     }
 }
