@@ -81,11 +81,7 @@ impl Server {
             wechat: wechat.clone(),
             users: users.clone(),
         };
-        let plugins = Plugins::new(plugin_settings(&config, &key), services)
-            .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-        plugins.refresh_limits().await.context("the limits of plugins")?;
-        let watcher = Watcher::new(plugins.clone())
-            .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+        let (plugins, watcher) = plugins(&config, &key, services).await?;
         let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
         let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
         let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
@@ -240,6 +236,16 @@ impl Server {
         background.wait().await;
         state.store.close().await;
     }
+}
+
+/// The plugin platform with the limits that are set, and what fills it.
+async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
+    let plugins = Plugins::new(plugin_settings(config, key), services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    plugins.refresh_limits().await.context("the limits of plugins")?;
+    let watcher = Watcher::new(plugins.clone())
+        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    Ok((plugins, watcher))
 }
 
 /// Where plugins are, and what they may use.

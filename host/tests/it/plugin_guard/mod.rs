@@ -1,6 +1,7 @@
 //! What plugins may use, whose turn it is, and what becomes of those that fail.
 
 mod breaker;
+mod failures;
 mod fairness;
 mod limits;
 

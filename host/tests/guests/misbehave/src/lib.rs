@@ -45,6 +45,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "http-big" => {
             told(http::Request::post("https://example.com/").body(vec![b'x'; 2 << 10]).send().map(|_| "sent"))
         }
+        "empty-reply" => String::new(),
         "big-reply" => "x".repeat(8 << 10),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other if other.starts_with("kv-count, sleep ") => {
