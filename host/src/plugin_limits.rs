@@ -125,9 +125,9 @@ limits! {
     kv_keys: 100_000, 1_000_000, 0..=10_000_000;
     /// MiB of keys and values in the key-value store of one app.
     kv_total_mib: 64, 1024, 0..=65_536;
-    /// How often one call may use the database, for the key-value store and users.
+    /// How often one call may use the database, for the key-value store, users and orders.
     database_calls: 256, 4096, 0..=10_000;
-    /// How often one call may ask other servers and WeChat.
+    /// How often one call may ask other servers, WeChat and WeChat Pay.
     outbound_calls: 16, 256, 0..=1000;
     /// KiB of the body of one request, to another server or to WeChat.
     request_kib: 1024, 8192, 0..=65_536;

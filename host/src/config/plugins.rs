@@ -1,6 +1,6 @@
 //! `[plugins]`: what a plugin may use up.
 
-use std::sync::LazyLock;
+use std::{path::PathBuf, sync::LazyLock};
 
 use serde::Deserialize;
 
@@ -24,6 +24,14 @@ pub struct PluginsConfig {
     pub breaker_pause_ms: u64,
     /// The same at most, after more failures.
     pub breaker_max_pause_ms: u64,
+    /// Wall clock of compiling one file, in milliseconds.
+    pub compile_timeout_ms: u64,
+    /// Memory of the process that compiles a file, in MiB.
+    pub compile_memory_mib: u32,
+    /// The weft command, which compiles plugins in a process of its own. No key: the command sets it to itself. Without
+    /// it, in programs that have the server built in, plugins are compiled in the process and nothing bounds that.
+    #[serde(skip)]
+    pub compiler: Option<PathBuf>,
 }
 
 /// `[plugins.ceilings]`: a value for every limit.
@@ -37,11 +45,13 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 4] = [
+const OWN_KEYS: [Key; 6] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
+    Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
+    Key::new("plugins.compile_memory_mib", Expects::Number(32, 65_536)),
 ];
 
 /// All keys of the section: each limit, what else there is, and each limit's ceiling.
@@ -64,6 +74,9 @@ impl Default for PluginsConfig {
             max_app_concurrency: 128,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,
+            compile_timeout_ms: 30_000,
+            compile_memory_mib: 1024,
+            compiler: None,
         }
     }
 }

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     model::{App, AppPlugin},
+    pay::Pay,
     plugin_limits::PluginLimits,
     storage,
     upstream::{CustomerService, Outbound, Wechat},
@@ -55,6 +56,8 @@ pub struct Services {
     pub wechat: Wechat,
     /// Who writes.
     pub users: Users,
+    /// Orders between here and WeChat Pay.
+    pub pay: Pay,
 }
 
 impl Services {

@@ -33,6 +33,20 @@ pub const LOADING: u32 = 16;
 /// Plugins that are compiled at once.
 pub const COMPILATIONS: usize = 2;
 
+/// What a component may have of each, so that reading it stays cheap. Interpreters of Python and JavaScript, the largest
+/// components that are known, have a tenth of it.
+pub const FUNCTIONS: u32 = 200_000;
+/// See [`FUNCTIONS`]. Core types and those of components.
+pub const TYPES: u32 = 200_000;
+/// See [`FUNCTIONS`]. Modules and components, itself counted.
+pub const PARTS: u32 = 1000;
+/// See [`FUNCTIONS`]. How deep modules and components may lie in each other.
+pub const NESTING: u32 = 20;
+/// See [`FUNCTIONS`]. Imports and exports of the component itself.
+pub const BORDER_NAMES: u32 = 1000;
+/// Bytes of code of one function: the time for compiling grows faster than they do.
+pub const FUNCTION_BYTES: u32 = 2 << 20;
+
 /// Resources (streams, pollables) that one call may hold at a time.
 pub const RESOURCES: usize = 256;
 
@@ -57,7 +71,7 @@ pub const OUTBOUND_MARGIN: Duration = Duration::from_millis(50);
 /// How long an HTTP request may take when the guest does not say.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a call of WeChat's API may take.
+/// How long a call of WeChat's API, or of WeChat Pay, may take.
 pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers of an HTTP request or answer, and bytes of their names and values together.
@@ -82,6 +96,10 @@ pub struct Limits {
     pub(super) pauses: Pauses,
     /// Bytes of a plugin file.
     pub file: u64,
+    /// Wall clock of compiling a file.
+    pub compile_timeout: Duration,
+    /// Bytes of memory of the process that compiles a file.
+    pub compile_memory: u64,
 }
 
 impl From<&PluginsConfig> for Limits {
@@ -95,6 +113,8 @@ impl From<&PluginsConfig> for Limits {
                 longest: Duration::from_millis(config.breaker_max_pause_ms),
             },
             file: u64::from(config.max_file_mib) << 20,
+            compile_timeout: Duration::from_millis(config.compile_timeout_ms),
+            compile_memory: u64::from(config.compile_memory_mib) << 20,
         }
     }
 }

@@ -138,14 +138,11 @@ async fn each_limit_ends_what_exceeds_it() {
         let grants = json!({"kv": true, "http_hosts": ["https://example.com"], "limits": limits});
         set(&app, "shop", grants).await;
         let answered = ask(&shop, text).await;
-        match answer {
-            Some(answer) => {
-                assert!(answered.as_deref().is_some_and(|text| text.contains(answer)), "{limits} {answered:?}")
-            }
-            None => {
-                assert_eq!(answered, None, "{limits}");
-                assert!(last_error(&app).await.contains(why), "{limits} {}", last_error(&app).await);
-            }
+        if let Some(answer) = answer {
+            assert!(answered.as_deref().is_some_and(|text| text.contains(answer)), "{limits} {answered:?}");
+        } else {
+            assert_eq!(answered, None, "{limits}");
+            assert!(last_error(&app).await.contains(why), "{limits} {}", last_error(&app).await);
         }
         set(&app, "shop", json!({})).await;
         assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));

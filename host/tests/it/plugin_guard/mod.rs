@@ -1,5 +1,6 @@
 //! What plugins may use, whose turn it is, and what becomes of those that fail.
 
+mod adversaries;
 mod breaker;
 mod failures;
 mod fairness;

@@ -5,17 +5,15 @@ use std::{fmt::Write, path::Path};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// Where the answer to a message stands in the guest's memory: 24 bytes of `result<option<reply>, error>`, all zero,
-/// which answers nothing.
-pub(crate) const ANSWER: u32 = 4096;
-
 /// Where a guest keeps what the host hands it; the host's arguments go to what lies behind, for 64 KiB.
 const HEAP: u32 = 65_536;
 
 /// A plugin whose parts are WebAssembly text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HandMade {
-    /// What the handler does; it leaves the address of the answer.
+    /// What the handler does; it leaves the address of the answer. At 4096 there are zeros, which answer nothing: of
+    /// `result<option<reply>, error>`, the three discriminants stand at 0, 8 and 12, and a text's address and length,
+    /// or a list's, at 16 and 20.
     pub handle: &'static str,
     /// What gives the host room for its arguments: the body of a function of four numbers.
     pub realloc: &'static str,
