@@ -1,7 +1,5 @@
 //! What users and operators see of a plugin that fails.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
@@ -10,8 +8,8 @@ use weft::{
 };
 use weft_wechat::{account::EncodingMode, message::Message};
 
-use super::{ask, plugin, send};
-use crate::support::{Inbox, TestApp, guests, until};
+use super::{ask, plugin};
+use crate::support::{FAN, Inbox, TestApp, guests, until};
 
 fn fallback() -> Value {
     json!({"fallback_reply": {"type": "text", "content": "请稍后再试"}})
@@ -95,14 +93,14 @@ async fn a_fallback_reply_that_is_late_is_not_sent_after_the_user() {
     let fields = json!({"message_handler": "guest", "late_reply": "customer_service"});
     let account = inbox.account("shop", fields).await;
     assert_eq!(patch(&inbox.app, fallback()).await.0, 200);
-    let exchange = send(&account, "sleep").await;
+    let send = async |text| account.send(&Incoming::text(FAN, text)).await.unwrap();
+    let exchange = send("sleep").await;
     assert_eq!((exchange.status, exchange.text()), (200, None));
     until("the call has failed", async || (plugin(&inbox.app, "guest").await["calls"]["failed"] == 1).then_some(()))
         .await;
     // What is late and is an answer does come.
-    assert_eq!(send(&account, "nap 900").await.text(), None);
+    assert_eq!(send("nap 900").await.text(), None);
     until("the late answer is sent", async || (!inbox.sent("shop").is_empty()).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let sent: Vec<_> = inbox.sent("shop").iter().map(|message| message["text"]["content"].clone()).collect();
     assert_eq!(sent, ["napped 900 ms"]);
 }
@@ -124,7 +122,7 @@ async fn a_crash_tells_the_panics_words_and_the_functions_by_their_names() {
     let CallError::Crashed(crash) = &failed else { panic!("{failed}") };
     assert!(crash.printed.contains("plugin bug: order 42 missing"), "{crash:?}");
     let functions: Vec<_> = crash.backtrace.lines().collect();
-    assert!(functions.contains(&"misbehave::misbehave"), "{functions:?}");
+    assert!(functions.iter().any(|name| name.starts_with("misbehave::")), "{functions:?}");
     let has_hash =
         |name: &&&str| name.rsplit("::").next().is_some_and(|last| last.len() == 17 && last.starts_with('h'));
     assert_eq!(functions.iter().find(has_hash), None, "{functions:?}");
