@@ -15,11 +15,12 @@ use crate::{
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
+    pay::Pay,
     plugins::{Plugin, Plugins, Services, Settings, Watcher, build},
     secret::SecretKey,
     server,
     storage::Store,
-    upstream::{Outbound, Wechat},
+    upstream::{Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -126,7 +127,9 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
 pub(super) fn platform(config: &Config, settings: Settings, store: Store) -> anyhow::Result<Plugins> {
     let clock = Clock::system();
     let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
-    let users = Users::new(store.clone(), wechat.clone(), clock);
-    let services = Services { store, outbound: Outbound::new()?, wechat, users };
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone())?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
     Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))
 }

@@ -88,11 +88,11 @@ pub const KV_KEYS: u64 = 100_000;
 /// See [`KV_VALUE_BYTES`].
 pub const KV_TOTAL_BYTES: u64 = 64 << 20;
 
-/// How often one call may use the database, for the key-value store and users: each write takes its lock, which all
+/// How often one call may use the database, for the key-value store, users and orders: each write takes its lock, which all
 /// share.
 pub const DATABASE_CALLS: u32 = 256;
 
-/// How often one call may ask something outside: other servers, and WeChat.
+/// How often one call may ask something outside: other servers, WeChat and WeChat Pay.
 pub const OUTBOUND_CALLS: u32 = 16;
 
 /// Time that is left of a call when it stops waiting for an answer from outside, so that it can still say something.
@@ -104,7 +104,7 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of the body of an HTTP request or a call of WeChat's API, and of an HTTP answer's.
 pub const OUTBOUND_BODY_BYTES: usize = 1 << 20;
 
-/// How long a call of WeChat's API may take.
+/// How long a call of WeChat's API, or of WeChat Pay, may take.
 pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer of WeChat's API.
