@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use weft::model::{AppPlugin, Grants};
+use weft::plugin_limits::LimitChanges;
 use weft::storage::StoreError;
 
 use super::add_app;
@@ -19,6 +20,7 @@ fn granted() -> AppPlugin {
             users: true,
             orders: vec!["read".to_owned()],
         },
+        limits: LimitChanges { cpu_ms: Some(50), ..LimitChanges::default() },
         ..AppPlugin::new("shop", "greeter")
     }
 }
