@@ -28,7 +28,7 @@ pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 pub(crate) const ORIGINAL_ID: &str = "gh_test";
 
 /// The same for all, so that compiled plugins can be shared.
-pub(super) const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+pub(crate) const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 /// A running server.
 pub(crate) struct TestApp {
@@ -54,6 +54,11 @@ impl TestApp {
 
     /// Starts with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(Clock::system(), change).await
+    }
+
+    /// Starts with a clock of the test's, and a changed configuration.
+    pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let plugins = folder.path().join("plugins");
@@ -66,7 +71,7 @@ impl TestApp {
             ..Config::default()
         };
         change(&mut config);
-        let server = Server::prepare(config, Clock::system()).await.unwrap();
+        let server = Server::prepare(config, clock).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
         let state = server.state().clone();
