@@ -6,6 +6,29 @@
 //! WeChat Pay's codes are words: a refusal is [`Error::Wechat`] with the number 0 and a message that begins with the
 //! code, as in `NOTENOUGH: …`. When it is not known whether WeChat Pay did what it was asked for, the error is
 //! [`Error::TimedOut`]: ask again with the same numbers.
+//!
+//! ```
+//! use weft_plugin::{orders::NewOrder, prelude::*, testing::Host};
+//!
+//! /// What a page hands to WeChat's payment call.
+//! fn buy(openid: &str, number: &str) -> Result<Vec<weft_plugin::Field>> {
+//!     let order = orders::create(&NewOrder {
+//!         merchant: None,
+//!         out_trade_no: number.into(),
+//!         body: "一壶龙井".into(),
+//!         total_fee: 990, // fen
+//!         trade_type: TradeType::Jsapi,
+//!         openid: Some(openid.into()),
+//!         attach: None,
+//!         expires_at: None,
+//!     })?;
+//!     Ok(orders::prepay(None, &order.out_trade_no)?)
+//! }
+//!
+//! assert!(matches!(buy("o1", "A1"), Err(Failure(Error::Denied(_)))));
+//! Host::new().grant_orders(&["create"]);
+//! assert_eq!(buy("o1", "A1").unwrap()[0].path, "package");
+//! ```
 
 pub use crate::bindings::imported::{
     orders::{NewOrder, NewRefund, Refund},

@@ -4,10 +4,14 @@ mod calls;
 mod certificates;
 mod check;
 mod client_certificate;
+mod crashes;
 mod create;
+mod durability;
+mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
+mod notifications;
 mod transitions;
 
 pub(crate) use merchants::{API_KEY, APIV3_KEY};

@@ -8,6 +8,7 @@ pub(crate) mod process;
 mod server;
 mod shop;
 pub(crate) mod till;
+pub(crate) mod tool;
 
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
