@@ -52,6 +52,9 @@ pub(super) struct Settings {
     users: bool,
     /// read, create, refund.
     orders: Vec<String>,
+    /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, by whole segments, such
+    /// as `/v3/profitsharing/`. These move money.
+    pay_apis: Vec<String>,
 }
 
 /// What can be granted to a plugin.
@@ -62,27 +65,28 @@ pub(super) struct GrantsView {
     wechat_apis: Vec<String>,
     users: bool,
     orders: Vec<String>,
+    pay_apis: Vec<String>,
 }
 
 impl From<Grants> for GrantsView {
     fn from(grants: Grants) -> Self {
-        let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
-        Self { kv, http_hosts, wechat_apis, users, orders }
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
     }
 }
 
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
     let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
-    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description.asks)).unwrap_or_default();
+    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
     let AppPlugin { app, plugin, config, grants, updated_at } = record;
     let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
+    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
     let config = config.as_object().cloned().unwrap_or_default();
     AppPluginView {
         app,
         plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders },
+        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis },
         asked: asked.into(),
         missing: lacking.into(),
         updated_at: time::rfc3339(updated_at),
@@ -132,10 +136,10 @@ pub(super) async fn put(
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders } = set;
+    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis } = set;
     let record = AppPlugin {
         config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders },
+        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis },
         ..AppPlugin::new(&app, plugin)
     };
     let errors = record.check();
