@@ -65,6 +65,14 @@ pub(super) fn engine(memory: usize) -> wasmtime::Result<Engine> {
     })
 }
 
+/// An engine that only compiles: its code runs on those of [`engine`], which differ in how instances are placed.
+///
+/// # Errors
+/// When wasmtime cannot compile for this machine.
+pub(super) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+}
+
 fn config() -> Config {
     let mut config = Config::new();
     config

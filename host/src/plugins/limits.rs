@@ -37,6 +37,20 @@ pub const LOADING: u32 = 16;
 /// Plugins that are compiled at once.
 pub const COMPILATIONS: usize = 2;
 
+/// What a component may have of each, so that reading it stays cheap. Interpreters of Python and JavaScript, the largest
+/// components that are known, have a tenth of it.
+pub const FUNCTIONS: u32 = 200_000;
+/// See [`FUNCTIONS`]. Core types and those of components.
+pub const TYPES: u32 = 200_000;
+/// See [`FUNCTIONS`]. Modules and components, itself counted.
+pub const PARTS: u32 = 1000;
+/// See [`FUNCTIONS`]. How deep modules and components may lie in each other.
+pub const NESTING: u32 = 20;
+/// See [`FUNCTIONS`]. Imports and exports of the component itself.
+pub const BORDER_NAMES: u32 = 1000;
+/// Bytes of code of one function: the time for compiling grows faster than they do.
+pub const FUNCTION_BYTES: u32 = 2 << 20;
+
 /// Resources (streams, pollables) that one call may hold at a time.
 pub const RESOURCES: usize = 256;
 
@@ -121,6 +135,10 @@ pub struct Limits {
     pub concurrency: usize,
     /// Bytes of a plugin file.
     pub file: u64,
+    /// Wall clock of compiling a file.
+    pub compile_timeout: Duration,
+    /// Bytes of memory of the process that compiles a file.
+    pub compile_memory: u64,
 }
 
 impl From<&PluginsConfig> for Limits {
@@ -133,6 +151,8 @@ impl From<&PluginsConfig> for Limits {
             memory: usize::try_from(config.memory_mib).unwrap_or(usize::MAX) << 20,
             concurrency: usize::try_from(config.max_concurrency).unwrap_or(usize::MAX),
             file: u64::from(config.max_file_mib) << 20,
+            compile_timeout: Duration::from_millis(config.compile_timeout_ms),
+            compile_memory: u64::from(config.compile_memory_mib) << 20,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::pay::{PayGateway, PlatformKey};
+use weft::{
+    clock::Clock,
+    simulator::pay::{PayGateway, PlatformKey},
+};
 
 use super::merchants::MERCHANTS;
 use crate::support::{
@@ -20,7 +23,7 @@ struct Calls {
 
 impl Calls {
     async fn open(version: &str) -> Self {
-        let pay = till::gateway(version, "wx1").await;
+        let pay = till::gateway(version, "wx1", Clock::system()).await;
         let app = TestApp::start_with(|config| config.pay.api_base.clone_from(&pay.base)).await;
         till::create(&app, till::merchant(version)).await;
         Self { app, pay }

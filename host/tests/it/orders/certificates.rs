@@ -29,7 +29,7 @@ struct Shop {
 impl Shop {
     async fn open(has_public_key: bool, signs: PlatformKey, listed: &[PlatformKey]) -> Self {
         let clock = Clock::manual(1_790_000_000);
-        let pay = till::gateway_at(clock.clone(), "v3", "wx1").await;
+        let pay = till::gateway("v3", "wx1", clock.clone()).await;
         pay.sign_with(signs, listed);
         let app = TestApp::start_at(clock.clone(), |config| config.pay.api_base.clone_from(&pay.base)).await;
         let mut merchant = till::merchant("v3");

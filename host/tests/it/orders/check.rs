@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     simulator::pay::{PayGateway, PlatformKey},
     storage::StoreError,
 };
@@ -48,7 +49,7 @@ fn v3(change: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merchant_with_the_public_key_is_proven_in_both_directions() {
-    let pay = till::gateway("v3", "wx1").await;
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     let app = open(&pay, till::merchant("v3")).await;
     let found = check(&app, "").await;
     let right = "keys ok, certificates skipped, request_signature ok, answer_signature ok, clock ok, appid skipped";
@@ -66,7 +67,7 @@ async fn a_merchant_with_the_public_key_is_proven_in_both_directions() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merchant_with_certificates_is_proven_by_them() {
-    let pay = till::gateway("v3", "wx1").await;
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     pay.sign_with(PlatformKey::FirstCertificate, &[PlatformKey::FirstCertificate]);
     let without = json!({"public_key": null, "public_key_id": null});
     let app = open(&pay, v3(&without)).await;
@@ -85,7 +86,7 @@ async fn a_merchant_with_certificates_is_proven_by_them() {
 async fn what_is_wrong_with_a_merchant_of_v3_is_told_with_what_to_do() {
     let serial = "453F8B3AAC8912264AE8CBCC14C4207AFFCECAB3";
     let other_key = json!({"private_key": OTHER_KEY, "client_cert": null, "serial_no": serial});
-    let pay = till::gateway("v3", "wx1").await;
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     let (outcomes, why) = check(&open(&pay, v3(&other_key)).await, "?with_order=true").await;
     assert!(outcomes.contains("request_signature failed") && outcomes.contains("appid skipped"), "{outcomes}");
     assert!(why.contains("SIGN_ERROR") && why.contains("private_key and serial_no"), "{why}");
@@ -97,7 +98,7 @@ async fn what_is_wrong_with_a_merchant_of_v3_is_told_with_what_to_do() {
     assert!(outcomes.contains("request_signature skipped, answer_signature failed"), "{outcomes}");
     assert!(why.contains("public_key and public_key_id"), "{why}");
 
-    let elsewhere = till::gateway("v3", "wxelsewhere").await;
+    let elsewhere = till::gateway("v3", "wxelsewhere", Clock::system()).await;
     let app = open(&elsewhere, till::merchant("v3")).await;
     assert!(check(&app, "").await.0.ends_with("appid skipped"));
     let (outcomes, why) = check(&app, "?with_order=true").await;
@@ -110,7 +111,7 @@ async fn what_is_wrong_with_a_merchant_of_v3_is_told_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merchant_of_v2_is_proven_with_its_certificate() {
-    let pay = till::gateway("v2", "wx1").await;
+    let pay = till::gateway("v2", "wx1", Clock::system()).await;
     let app = open(&pay, till::merchant("v2")).await;
     let right = "keys ok, request_signature ok, answer_signature ok, appid ok, client_certificate ok";
     for query in ["", "?with_order=true"] {
@@ -128,7 +129,7 @@ async fn a_merchant_of_v2_is_proven_with_its_certificate() {
         assert!(why.contains("签名失败") && why.contains("api_key"), "{field} {why}");
         bare = till::merchant("v2");
     }
-    let elsewhere = till::gateway("v2", "wxelsewhere").await;
+    let elsewhere = till::gateway("v2", "wxelsewhere", Clock::system()).await;
     let (outcomes, why) = check(&open(&elsewhere, till::merchant("v2")).await, "").await;
     assert!(outcomes.contains("answer_signature ") && outcomes.contains("appid "), "{outcomes}");
     assert!(why.contains("appid"), "{why}");
@@ -136,7 +137,7 @@ async fn a_merchant_of_v2_is_proven_with_its_certificate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_asked_without_keys_and_no_secret_is_told() {
-    let pay = till::gateway("v3", "wx1").await;
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     let app = open(&pay, till::merchant("v3")).await;
     let told = report(&app, "?with_order=true").await.to_string();
     for secret in [APIV3_KEY, "BEGIN"] {

@@ -11,6 +11,7 @@ use rustls::{
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use weft::clock::Clock;
 
 use super::{API_KEY, CERTIFICATE, PRIVATE_KEY, merchants::MERCHANTS};
 use crate::support::{
@@ -60,7 +61,7 @@ async fn api(process: &Process, token: &str, path: &str, body: Value) -> (u16, V
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn red_packets_go_only_to_a_server_that_has_seen_the_merchants_certificate() {
-    let pay = till::gateway("v2", "wx1").await;
+    let pay = till::gateway("v2", "wx1", Clock::system()).await;
     let gateway = pay.base.trim_start_matches("http://").parse().unwrap();
     let base = format!("https://localhost:{}", guard(gateway).await);
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ impl Till {
 
     /// With a clock that the test moves, for both.
     pub(super) async fn open_at(version: &'static str, clock: Clock) -> Self {
-        let pay = till::gateway_at(clock.clone(), version, "wx1").await;
+        let pay = till::gateway(version, "wx1", clock.clone()).await;
         let base = pay.base.clone();
         let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
         till::create(&app, till::merchant(version)).await;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::pay::PayGateway;
+use weft::{clock::Clock, simulator::pay::PayGateway};
 use weft_wechat::pay::TradeState;
 
 use super::Asking;
@@ -22,7 +22,7 @@ fn order(doing: &str, what: Value) -> Value {
 
 /// An app with one merchant, and the guest with these rights.
 async fn open(version: &str, rights: &[&str]) -> (Asking, PayGateway) {
-    let pay = till::gateway(version, "wxshop").await;
+    let pay = till::gateway(version, "wxshop", Clock::system()).await;
     let base = pay.base.clone();
     let asking = Asking::start_with(|config| config.pay.api_base = base).await;
     let path = "/apps/shop/merchants";

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::pay::PayGateway;
+use weft::{clock::Clock, simulator::pay::PayGateway};
 
 use super::Asking;
 use crate::support::till::{self, MCH_ID};
@@ -18,7 +18,7 @@ fn call(doing: &str, what: Value) -> Value {
 
 /// An app with one merchant, and the guest with these grants.
 async fn open(version: &str, grants: Value) -> (Asking, PayGateway) {
-    let pay = till::gateway(version, "wxshop").await;
+    let pay = till::gateway(version, "wxshop", Clock::system()).await;
     let base = pay.base.clone();
     let asking = Asking::start_with(|config| config.pay.api_base = base).await;
     let path = "/apps/shop/merchants";

@@ -19,12 +19,7 @@ use crate::orders::{API_KEY, APIV3_KEY, CERTIFICATE, PRIVATE_KEY};
 pub(crate) const MCH_ID: &str = "1900000109";
 
 /// A gateway where the merchant is known, with v2 or v3.
-pub(crate) async fn gateway(version: &str, appid: &str) -> PayGateway {
-    gateway_at(Clock::system(), version, appid).await
-}
-
-/// As [`gateway`], with a clock of the test's.
-pub(crate) async fn gateway_at(clock: Clock, version: &str, appid: &str) -> PayGateway {
+pub(crate) async fn gateway(version: &str, appid: &str, clock: Clock) -> PayGateway {
     let pay = PayGateway::start(clock).await.unwrap();
     let party = Party { appid: appid.to_owned(), mch_id: MCH_ID.to_owned(), sub_appid: None, sub_mch_id: None };
     if version == "v2" {
