@@ -36,7 +36,7 @@ impl Pay {
                 );
                 report.skipped("certificates", detail);
             }
-            Err(error) => report.failed("certificates", self.why_no_certificates(&error)),
+            Err(error) => report.failed("certificates", why_no_certificates(&error)),
         }
         let asked = self.0.gateway.raw_v3(merchant, &signer.party, &Query { out_trade_no: nobodys_number() }).await;
         let is_accepted = self.asked_v3(&mut report, asked);
@@ -49,18 +49,6 @@ impl Pay {
             report.skipped("appid", "the signature has to be accepted first");
         }
         Ok(report.0)
-    }
-
-    fn why_no_certificates(&self, error: &PayError) -> String {
-        match error {
-            PayError::Refused { code, .. } if code == "SIGN_ERROR" => format!("{error}: {OUR_SIGNATURE}"),
-            PayError::Refused { .. } => format!(
-                "{error}: a merchant that got the WeChat Pay public key needs public_key and public_key_id in place of \
-                 certificates"
-            ),
-            PayError::Unbelieved(_) => format!("{error}: apiv3_key must be the one that is set at WeChat Pay"),
-            error => error.to_string(),
-        }
     }
 
     /// What the answer about an order that cannot be there proves; whether our signature is accepted.
@@ -133,5 +121,17 @@ impl Pay {
         let detail = format!("WeChat Pay took the order {out_trade_no} of one fen, {after}; {}", names(shop));
         report.ok("appid", detail);
         Ok(())
+    }
+}
+
+fn why_no_certificates(error: &PayError) -> String {
+    match error {
+        PayError::Refused { code, .. } if code == "SIGN_ERROR" => format!("{error}: {OUR_SIGNATURE}"),
+        PayError::Refused { .. } => format!(
+            "{error}: a merchant that got the WeChat Pay public key needs public_key and public_key_id in place of \
+             certificates"
+        ),
+        PayError::Unbelieved(_) => format!("{error}: apiv3_key must be the one that is set at WeChat Pay"),
+        error => error.to_string(),
     }
 }

@@ -113,7 +113,8 @@ pub(super) fn send_red_packet(book: &mut Book, mch_id: &str, asked: &Fields) -> 
     }
     let (number, amount) = (text("mch_billno")?, text("total_amount")?);
     let own = |name: &&str| !["nonce_str", "sign"].contains(name);
-    let content = asked.iter().filter(|(name, _)| own(name)).map(|(name, value)| format!("{name}={value}\n")).collect();
+    let content = asked.iter().filter(|(name, _)| own(name)).map(|(name, value)| format!("{name}={value}\n"));
+    let content = content.collect::<Vec<_>>().concat();
     let new = Packet { asked: content, amount: amount.to_owned(), status: "SENT" };
     let packet = book.transfers.packets.entry((mch_id.to_owned(), number.to_owned()));
     let asked_now = new.asked.clone();

@@ -1,5 +1,7 @@
 //! Any call, as JSON, for what has no type of its own.
 
+use std::fmt;
+
 use bytes::Bytes;
 use jiff::fmt::rfc2822;
 use serde_json::Value;
@@ -10,7 +12,7 @@ use super::{Arrived, Gateway, PayError, nonce};
 use crate::model::{Merchant, UnusableMerchant};
 
 /// What WeChat answered to a call of v3: a yes, or a no that leaves nothing open.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PayAnswer {
     /// HTTP's, from 200 to 299 or from 400 to 499.
     pub status: u16,
@@ -20,6 +22,13 @@ pub struct PayAnswer {
     pub is_proven: bool,
     /// When WeChat sent it by its own clock, in seconds since 1970.
     pub sent_at: Option<u64>,
+}
+
+/// Bodies tell who pays what.
+impl fmt::Debug for PayAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PayAnswer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 impl PayAnswer {

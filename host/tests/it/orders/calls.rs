@@ -97,7 +97,7 @@ async fn money_goes_to_a_user_who_confirms_it() {
     // Sealed anew, it is the same transfer.
     assert_eq!(calls.post(TRANSFERS, bill("B1")).await.1, told);
     assert!(calls.pay.confirm_transfer(MCH_ID, "B1"));
-    for path in [format!("out-bill-no/B1"), format!("transfer-bill-no/{of_wechat}")] {
+    for path in ["out-bill-no/B1".to_owned(), format!("transfer-bill-no/{of_wechat}")] {
         assert_eq!(calls.get(&format!("{TRANSFERS}/{path}")).await.1["state"], "SUCCESS", "{path}");
     }
     assert_eq!(calls.post(&format!("{TRANSFERS}/out-bill-no/B1/cancel"), Value::Null).await.0, 400);
