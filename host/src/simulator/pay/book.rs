@@ -7,6 +7,7 @@ use weft_wechat::pay::{v2, v3};
 
 use super::PayCall;
 use super::combined::Combined;
+use super::coupons::Coupons;
 use super::sharing::Sharing;
 use super::transfers::Transfers;
 
@@ -17,6 +18,7 @@ pub(super) struct Book {
     pub(super) sharing: Sharing,
     pub(super) transfers: Transfers,
     pub(super) combined: Combined,
+    pub(super) coupons: Coupons,
     pub(super) calls: Vec<PayCall>,
     /// How many answers will be lost.
     pub(super) lost: u32,

@@ -6,6 +6,7 @@
 
 mod book;
 mod combined;
+mod coupons;
 mod platform;
 mod sharing;
 mod transfers;

@@ -10,7 +10,7 @@ use weft_wechat::pay::{Fen, Party, Refund, TradeState, Transaction, time};
 
 use super::book::{Account, Book, INVALID, NO_RESOURCE, NOT_BOUND, NOT_FOUND, No, Order};
 use super::platform::Platform;
-use super::{Posted, combined, sharing, transfers};
+use super::{Posted, combined, coupons, sharing, transfers};
 
 /// The key with which the simulated WeChat signs. It stands in the source for everybody to read: it proves nothing.
 pub const PLATFORM_KEY: &str = include_str!("platform_key.pem");
@@ -22,6 +22,7 @@ const BASE: &str = "/v3/pay/transactions/";
 const REFUNDS: &str = "/v3/refund/domestic/refunds";
 const SHARING: &str = "/v3/profitsharing/";
 const TRANSFERS: &str = "/v3/fund-app/mch-transfer/transfer-bills";
+const COUPONS: &str = "/v3/marketing/favor/";
 const COMBINED: &str = "/v3/combine-transactions/";
 
 pub(super) fn answer(
@@ -125,7 +126,7 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
     Ok(json!({name: format!("{prefix}{prepay_id}")}))
 }
 
-/// What is no order: certificates, parts of payments, money to users, orders that are paid together.
+/// What is no order: certificates, parts of payments, money and coupons to users, orders that are paid together.
 fn carry_out_more(
     book: &mut Book,
     platform: &Platform,
@@ -152,6 +153,9 @@ fn carry_out_more(
     }
     if let Some(rest) = path.strip_prefix(TRANSFERS) {
         return transfers::answer(book, mch_id, method, rest, &asked, now);
+    }
+    if let Some(rest) = path.strip_prefix(COUPONS) {
+        return coupons::answer(book, mch_id, method, rest, &asked);
     }
     match path.strip_prefix(COMBINED) {
         Some(rest) => combined::answer(book, mch_id, method, rest, &asked),

@@ -138,6 +138,28 @@ async fn orders_are_paid_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coupon_is_given_once_for_its_number() {
+    let calls = Calls::open("v3").await;
+    let give = async |openid: &str, number: &str| {
+        let coupon = json!({
+            "stock_id": "9856000", "stock_creator_mchid": MCH_ID, "out_request_no": number, "appid": "wx1",
+        });
+        calls.post(&format!("v3/marketing/favor/users/{openid}/coupons"), coupon).await
+    };
+    let (status, given) = give("oTEST", "N1").await;
+    assert_eq!(status, 200, "{given}");
+    assert_eq!(give("oTEST", "N1").await, (200, given.clone()));
+    assert_eq!(give("oOTHER", "N1").await.1["code"], "PARAM_ERROR", "the number is somebody else's");
+    let coupons = "v3/marketing/favor/users/oTEST/coupons";
+    let (_, page) = calls.get(&format!("{coupons}?appid=wx1&offset=0&limit=20")).await;
+    assert_eq!((&page["total_count"], &page["data"][0]["coupon_id"]), (&json!(1), &given["coupon_id"]));
+    let id = given["coupon_id"].as_str().unwrap();
+    assert_eq!(calls.get(&format!("{coupons}/{id}?appid=wx1")).await.1["status"], "SENDED");
+    let stock = calls.get(&format!("v3/marketing/favor/stocks/9856000?stock_creator_mchid={MCH_ID}")).await.1;
+    assert_eq!(stock["distributed_coupons"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn red_packets_are_sent_once_for_their_number() {
     let calls = Calls::open("v2").await;
     let packet = |amount: u64| {
