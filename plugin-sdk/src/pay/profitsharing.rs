@@ -1,5 +1,5 @@
 //! `/v3/profitsharing/…`: parts of a payment to others. The order has to be created for it, and the
-//! receivers be added first. In partner mode use [`post`](super::post) with the partner's numbers.
+//! receivers be added first. In partner mode use [`post`] with the partner's numbers.
 //!
 //! ```
 //! use weft_plugin::{pay::profitsharing::{self, Receiver, Share}, prelude::*, testing::Host};
