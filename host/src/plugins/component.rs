@@ -11,6 +11,7 @@ use wasmtime::{
 use super::{
     admission::Report,
     bindings::exported::{handlers, hooks, manifest, observers, pages, rules},
+    guard::{Breakers, Breaking},
     instance::State,
 };
 use crate::model::Grants;
@@ -31,6 +32,15 @@ pub struct Loaded {
     pub report: Report,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    /// For what keeps failing in this version.
+    pub(super) breakers: Breakers,
+}
+
+impl Loaded {
+    /// What keeps failing in this version, and for which app: its calls are refused for a while.
+    pub fn breaking(&self) -> Vec<Breaking> {
+        self.breakers.open()
+    }
 }
 
 /// The interfaces that the component exports.

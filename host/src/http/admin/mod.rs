@@ -19,6 +19,7 @@ mod migrate;
 mod one_time_subscriptions;
 mod orders;
 mod page;
+mod plugin_limits;
 mod plugins;
 mod quota;
 mod sends;
@@ -84,7 +85,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
-        .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugin_limits::patch))
         .routes(routes!(tags::list, tags::create))
         .routes(routes!(tags::read, tags::patch, tags::delete))
         .routes(routes!(tags::sync))

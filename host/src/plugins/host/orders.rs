@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use weft_wechat::pay::Fen;
 
-use super::{HostError, denied};
+use super::HostError;
 use crate::{
     model::{self, App},
     pay::{Pay, PayActionError, Shop},
@@ -79,10 +79,10 @@ impl orders::Host for State {
 }
 
 impl State {
-    fn require_orders(&self, right: &str) -> Result<(), HostError> {
+    fn require_orders(&mut self, right: &str) -> Result<(), HostError> {
         let granted = self.subject()?.granted.as_ref();
         let has = granted.is_some_and(|granted| granted.grants.orders.iter().any(|granted| granted == right));
-        if has { Ok(()) } else { Err(denied(&format!("orders: {right}"))) }
+        if has { Ok(()) } else { Err(self.denied(&format!("orders: {right}"))) }
     }
 
     /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay

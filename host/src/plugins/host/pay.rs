@@ -10,7 +10,7 @@ use weft_wechat::pay::{
 };
 
 use super::{
-    HostError, denied,
+    HostError,
     orders::{gateway_error, shop},
 };
 use crate::plugins::{
@@ -19,7 +19,7 @@ use crate::plugins::{
         types::{Error, WechatError},
     },
     instance::State,
-    limits::{OUTBOUND_BODY_BYTES, WECHAT_TIMEOUT},
+    limits::{WECHAT_TIMEOUT, kib},
 };
 
 impl pay::Host for State {
@@ -28,7 +28,7 @@ impl pay::Host for State {
         if !path.is_v3() {
             return Err(Error::Invalid("a path of v3 begins with /v3/".to_owned()).into());
         }
-        let (method, body) = v3_body(&request)?;
+        let (method, body) = v3_body(&request, kib(self.limits.request_kib))?;
         let call = AnyCall { method, path, query: request.query, body };
         let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
         let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path));
@@ -68,7 +68,7 @@ impl pay::Host for State {
 
 impl State {
     /// The path, when it may be called at all and is granted.
-    fn granted_pay_path(&self, path: &str) -> Result<PayPath, HostError> {
+    fn granted_pay_path(&mut self, path: &str) -> Result<PayPath, HostError> {
         let parsed = if path.starts_with('/') { path.parse() } else { Err(PayPathError::Malformed) };
         let path: PayPath = parsed.map_err(|error: PayPathError| match error {
             PayPathError::Malformed => Error::Invalid(format!("{error}; it begins with a slash")),
@@ -78,15 +78,16 @@ impl State {
         if granted.is_some_and(|granted| granted.grants.has_pay_api(path.as_str())) {
             Ok(path)
         } else {
-            Err(denied(&format!("pay_apis: {path}")))
+            Err(self.denied(&format!("pay_apis: {path}")))
         }
     }
 }
 
-fn v3_body(request: &V3Request) -> Result<(v3::Method, Value), Error> {
+/// The body may have `most` bytes.
+fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
     let body = request.body.as_deref().filter(|body| !body.is_empty());
-    if body.is_some_and(|body| body.len() > OUTBOUND_BODY_BYTES) {
-        return Err(Error::Limited(format!("the body of a call has at most {OUTBOUND_BODY_BYTES} bytes")));
+    if body.is_some_and(|body| body.len() > most) {
+        return Err(Error::Limited(format!("the body of a call has at most {most} bytes")));
     }
     let json =
         |body| serde_json::from_str(body).map_err(|error| Error::Invalid(format!("the body is no JSON: {error}")));
