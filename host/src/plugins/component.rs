@@ -58,10 +58,15 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-impl From<&Asks> for Grants {
-    fn from(asks: &Asks) -> Self {
-        let Asks { http_hosts, wechat_apis, kv, users, orders } = asks.clone();
-        Self { kv, http_hosts, wechat_apis, users, orders }
+/// The option of a description that asks for a beginning of `pay_apis`: the record of what is asked for does not grow.
+const ASKS_PAY_APIS: &str = "asks-pay-apis";
+
+impl From<&Description> for Grants {
+    fn from(description: &Description) -> Self {
+        let Asks { http_hosts, wechat_apis, kv, users, orders } = description.asks.clone();
+        let pay_apis = description.options.iter().filter(|(name, _)| name == ASKS_PAY_APIS);
+        let pay_apis = pay_apis.flat_map(|(_, paths)| paths.split_whitespace().map(str::to_owned)).collect();
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/messages",
     "weft:plugin/users",
     "weft:plugin/orders",
+    "weft:plugin/pay",
     "weft:plugin/types",
     "weft:plugin/message",
     "weft:plugin/reply",
@@ -122,6 +123,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::messages::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::users::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::orders::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::pay::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

@@ -16,7 +16,8 @@ pub struct AppPlugins<'a>(pub(super) &'a Store);
 impl AppPlugins<'_> {
     /// The records of every app, by app and plugin.
     pub async fn all(&self) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, limits, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins ORDER BY app, plugin";
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(AppPluginRow::open).collect()
@@ -24,7 +25,8 @@ impl AppPlugins<'_> {
 
     /// The records of one app, by plugin; none for an app that does not exist.
     pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, limits, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins WHERE app = $1 ORDER BY plugin";
         if !may_be_stored(&[app]) {
             return Ok(Vec::new());
@@ -35,7 +37,8 @@ impl AppPlugins<'_> {
 
     /// The record of one plugin in one app.
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, limits, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins WHERE app = $1 AND plugin = $2";
         if !may_be_stored(&[app, plugin]) {
             return Ok(None);
@@ -49,10 +52,11 @@ impl AppPlugins<'_> {
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
         const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
-             limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (app, plugin) DO UPDATE SET \
+             pay_apis, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             ON CONFLICT (app, plugin) DO UPDATE SET \
              config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
              wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
-             limits = excluded.limits, updated_at = excluded.updated_at";
+             pay_apis = excluded.pay_apis, limits = excluded.limits, updated_at = excluded.updated_at";
         let record = AppPlugin { updated_at: self.0.clock.now(), ..record.clone() };
         let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
         let missing = |error: sqlx::Error| {
@@ -73,6 +77,7 @@ impl AppPlugins<'_> {
                 .bind(json(&record.grants.wechat_apis))
                 .bind(record.grants.users)
                 .bind(json(&record.grants.orders))
+                .bind(json(&record.grants.pay_apis))
                 .bind(plugin_limits::to_json(&record.limits))
                 .bind(to_sql(record.updated_at))
                 .execute(&mut *connection)
@@ -111,6 +116,7 @@ struct AppPluginRow {
     wechat_apis: String,
     users: bool,
     orders: String,
+    pay_apis: String,
     limits: String,
     updated_at: i64,
 }
@@ -127,6 +133,7 @@ impl AppPluginRow {
                 wechat_apis: parse(&self.wechat_apis, "wechat_apis", &owner)?,
                 users: self.users,
                 orders: parse(&self.orders, "orders", &owner)?,
+                pay_apis: parse(&self.pay_apis, "pay_apis", &owner)?,
             },
             limits: plugin_limits::from_json(&self.limits)
                 .ok_or_else(|| StoreError::Corrupt { what: format!("app_plugins.limits/{owner}") })?,

@@ -56,6 +56,9 @@ pub(super) struct Settings {
     users: bool,
     /// read, create, refund.
     orders: Vec<String>,
+    /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, by whole segments, such
+    /// as `/v3/profitsharing/`. These move money.
+    pay_apis: Vec<String>,
     /// What its calls for this app may use, where that is not what they may use for other apps. More than that needs a
     /// token that manages all apps.
     limits: LimitChanges,
@@ -69,28 +72,29 @@ pub(super) struct GrantsView {
     wechat_apis: Vec<String>,
     users: bool,
     orders: Vec<String>,
+    pay_apis: Vec<String>,
 }
 
 impl From<Grants> for GrantsView {
     fn from(grants: Grants) -> Self {
-        let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
-        Self { kv, http_hosts, wechat_apis, users, orders }
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
     }
 }
 
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
     let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
-    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description.asks)).unwrap_or_default();
+    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
     let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
     let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
     let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
+    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
     let config = config.as_object().cloned().unwrap_or_default();
     AppPluginView {
         app,
         plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, limits },
+        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits },
         asked: asked.into(),
         missing: lacking.into(),
         effective_limits,
@@ -142,10 +146,10 @@ pub(super) async fn put(
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders, limits } = set;
+    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits } = set;
     let record = AppPlugin {
         config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders },
+        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis },
         limits,
         ..AppPlugin::new(&app, plugin)
     };

@@ -125,6 +125,8 @@ fn payments() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(merchants::list, merchants::create))
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(merchants::check::check))
+        .routes(routes!(merchants::wechat::get, merchants::wechat::post))
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))

@@ -130,7 +130,7 @@ impl Loader {
         };
         loaded.description = self.probe(&loaded, report).await?;
         report.step("grants", || Ok(()))?;
-        report.remark(asked(&Grants::from(&loaded.description.asks)));
+        report.remark(asked(&Grants::from(&loaded.description)));
         if fresh {
             self.keep(&loaded).await;
         }

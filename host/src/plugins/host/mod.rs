@@ -8,6 +8,7 @@ pub(super) mod log;
 mod messages;
 mod orders;
 mod outbound;
+mod pay;
 mod users;
 mod wechat;
 

@@ -105,7 +105,7 @@ impl State {
 }
 
 /// The merchant of that name in the app, or the one that is meant where none is named.
-async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
+pub(super) async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
     let found = match merchant {
         Some(name) => pay.shop(&app.name, name).await,
         None => pay.first_shop(&app.name).await,
@@ -147,13 +147,14 @@ fn error(error: &PayActionError) -> Error {
 }
 
 /// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
-fn gateway_error(error: &PayError) -> Error {
+pub(super) fn gateway_error(error: &PayError) -> Error {
     let text = error.to_string();
     match error {
         _ if error.outcome_is_unknown() => Error::TimedOut(text),
         PayError::Refused { code, message, .. } => {
             Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
         }
+        PayError::Unsealed => Error::Invalid(text),
         _ => Error::Unavailable(text),
     }
 }

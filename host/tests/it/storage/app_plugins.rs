@@ -19,6 +19,7 @@ fn granted() -> AppPlugin {
             wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
             users: true,
             orders: vec!["read".to_owned()],
+            pay_apis: vec!["/v3/profitsharing/".to_owned()],
         },
         limits: LimitChanges { cpu_ms: Some(50), ..LimitChanges::default() },
         ..AppPlugin::new("shop", "greeter")
