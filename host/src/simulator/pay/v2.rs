@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Response};
 use weft_wechat::pay::v2::{Fields, Merchant, failure, verify};
 use weft_wechat::pay::{TradeState, TradeType, Transaction, time};
 
-use super::Posted;
 use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order, USERPAYING};
+use super::{Posted, bills};
 
 pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Response {
     let Ok(fields) = Fields::read(body) else { return failure("XML格式错误").into_response() };
@@ -13,8 +13,12 @@ pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Resp
         Some(Account::V2(merchant)) => merchant.clone(),
         _ => return failure("商户号不存在").into_response(),
     };
-    if !verify(fields.iter(), &merchant.key, merchant.sign_type, fields.get("sign")) {
+    let of_bill = bills::sign_type_of(path, merchant.sign_type);
+    if !verify(fields.iter(), &merchant.key, of_bill.unwrap_or(merchant.sign_type), fields.get("sign")) {
         return failure("签名失败").into_response();
+    }
+    if of_bill.is_some() {
+        return bills::answer_v2(book, &merchant.party.mch_id, path, &fields, now);
     }
     let answered = carry_out(book, &merchant, path, &fields, now);
     let mut out = Fields::default();

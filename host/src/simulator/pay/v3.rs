@@ -9,7 +9,7 @@ use weft_wechat::pay::v3::{self, Apiv3Key, InvalidKey, PrivateKey, Resource};
 use weft_wechat::pay::{Fen, Party, Refund, TradeState, Transaction, time};
 
 use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order};
-use super::{PUBLIC_KEY_ID, Posted};
+use super::{PUBLIC_KEY_ID, Posted, bills};
 
 /// The key with which the simulated WeChat signs. It stands in the source for everybody to read: it proves nothing.
 pub const PLATFORM_KEY: &str = include_str!("platform_key.pem");
@@ -30,6 +30,12 @@ pub(super) fn answer(
     now: u64,
 ) -> Response {
     let answered = match caller(book, method, target, headers, body) {
+        Some(party) if target.starts_with(bills::DOWNLOAD) => {
+            return bills::download(book, &party.mch_id, target, now);
+        }
+        Some(party) if target.starts_with(bills::TRADE_BILL) || target.starts_with(bills::FUND_FLOW_BILL) => {
+            bills::told(book, &party.mch_id, target, now)
+        }
         Some(party) => carry_out(book, &party, method, target, body, now),
         None => Err(No { v2: "SIGNERROR", v3: "SIGN_ERROR", status: 401 }),
     };
