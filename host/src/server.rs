@@ -24,7 +24,7 @@ use crate::{
     migrate::Migration,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
-    pay::Pay,
+    pay::{Pay, ReconcileWork},
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
@@ -94,8 +94,9 @@ impl Server {
         let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
         let menus = Menus::new(store.clone(), wechat.clone());
         let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let jobs =
-            Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
+        let mut works = works(&store, &wechat, &clock, (&users, &materials, &articles));
+        works.push(Box::new(ReconcileWork::new(pay.clone(), clock.clone())));
+        let jobs = Jobs::new(store.clone(), clock.clone(), works);
         let outcomes = Outcomes::new(store.clone());
         let templates = Templates::new(store.clone(), wechat.clone());
         let sends = Sends::new(store.clone(), wechat.clone());
@@ -185,6 +186,7 @@ impl Server {
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
+            reconcile_daily(&state).boxed(),
             order_hooks.clone().tell().boxed(),
             state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
@@ -246,6 +248,17 @@ fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
+    }
+}
+
+/// Compares bills every day, unless that is switched off.
+fn reconcile_daily(state: &AppState) -> impl Future<Output = ()> + Send + use<> {
+    let (pay, jobs) = (state.pay.clone(), state.jobs.clone());
+    let is_wanted = state.config.pay.reconcile_daily;
+    async move {
+        if is_wanted {
+            pay.reconcile_daily(jobs).await;
+        }
     }
 }
 

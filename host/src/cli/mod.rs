@@ -4,6 +4,7 @@ mod app;
 mod check;
 mod demo;
 mod output;
+mod pay;
 mod plugin;
 mod serve;
 mod simulate;
@@ -80,6 +81,9 @@ enum Command {
     /// Plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// WeChat Pay
+    #[command(subcommand)]
+    Pay(pay::PayCommand),
     /// Print the OpenAPI document of the admin API
     Openapi,
 }
@@ -129,6 +133,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
         Command::Plugin(command) => plugin::run(&settings, command).await?,
+        Command::Pay(command) => return pay::run(&settings, command).await,
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
     }
     Ok(ExitCode::SUCCESS)

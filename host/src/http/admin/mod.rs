@@ -7,6 +7,7 @@ mod articles;
 mod audit_log;
 mod auth;
 mod change;
+mod differences;
 mod handlers;
 mod jobs;
 mod mass_messages;
@@ -21,6 +22,7 @@ mod orders;
 mod page;
 mod plugins;
 mod quota;
+mod reconciliations;
 mod sends;
 mod subscriptions;
 mod tags;
@@ -124,6 +126,10 @@ fn payments() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(merchants::list, merchants::create))
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(reconciliations::start))
+        .routes(routes!(reconciliations::list))
+        .routes(routes!(differences::list))
+        .routes(routes!(differences::resolve))
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))

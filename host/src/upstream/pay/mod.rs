@@ -3,6 +3,7 @@
 //! Nothing is sent again by itself: whoever calls knows whether the same request may be repeated. When there is no
 //! answer that can be believed, the outcome is unknown ([`PayError::outcome_is_unknown`]), and only a query tells more.
 
+mod bills;
 mod error;
 mod platform_keys;
 
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use weft_wechat::pay::v3::{self, PlatformKeys, SignatureError};
 use weft_wechat::pay::{Party, v2};
 
+pub use self::bills::{BillFile, BillKind, Fetched};
 pub use self::error::PayError;
 use self::platform_keys::Known;
 use super::TransportError;

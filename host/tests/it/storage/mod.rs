@@ -24,6 +24,7 @@ mod order_outbox;
 mod orders;
 mod plugin_kv;
 mod publications;
+mod reconciliations;
 mod sends;
 mod tags;
 mod tokens;
