@@ -29,6 +29,7 @@ mod message_log_batch;
 mod message_logs;
 mod orders;
 mod plugin_kv;
+mod pool_use;
 mod postgres;
 mod processes;
 mod publications;
@@ -75,6 +76,7 @@ pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
 pub use self::reconciliations::Reconciliations;
@@ -181,6 +183,14 @@ impl Store {
     /// Whether other processes may be at work with the same database. One process owns an SQLite file.
     pub fn is_shared(&self) -> bool {
         matches!(self.db, Db::Postgres(_))
+    }
+
+    /// How its connections are used now.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        match &self.db {
+            Db::Sqlite { writer, readers } => vec![PoolUse::of("writer", writer), PoolUse::of("readers", readers)],
+            Db::Postgres(pool) => vec![PoolUse::of("all", pool)],
+        }
     }
 
     /// Waits for running statements and closes every connection.

@@ -1,11 +1,14 @@
 //! Merchants and orders of WeChat Pay: how they change, and the admin API for them.
 
 mod bills;
+mod crashes;
 mod create;
+mod durability;
 mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
+mod notifications;
 mod transitions;
 
 use weft::model::{Order, OrderState, OrderTerms};
