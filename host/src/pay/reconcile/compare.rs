@@ -191,14 +191,12 @@ impl Day<'_> {
             _ => state != RefundState::New,
         };
         let is_asked = !fits(refund.state);
-        let now = match is_asked {
-            true => self.answered(self.pay.query_refund(self.shop, order, refund).await)?,
-            false => None,
-        };
+        let now = if is_asked { self.answered(self.pay.query_refund(self.shop, order, refund).await)? } else { None };
         let state = now.as_ref().unwrap_or(refund).state;
-        let outcome = match fits(state) {
-            true => Outcome { is_mended: is_asked, ..Outcome::default() },
-            false => Outcome::found(row, DifferenceKind::RefundState, state.as_str(), told),
+        let outcome = if fits(state) {
+            Outcome { is_mended: is_asked, ..Outcome::default() }
+        } else {
+            Outcome::found(row, DifferenceKind::RefundState, state.as_str(), told)
         };
         Ok(Outcome { is_asked, ..outcome })
     }

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
     clock::Clock,
+    config::Config,
     model::OrderState,
     simulator::pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway},
 };
@@ -38,6 +39,11 @@ impl Till {
 
     /// With a clock that the test moves, for both.
     pub(super) async fn open_at(version: &'static str, clock: Clock) -> Self {
+        Self::open_with(version, clock, |_| ()).await
+    }
+
+    /// With a changed configuration.
+    pub(super) async fn open_with(version: &'static str, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let pay = PayGateway::start(clock.clone()).await.unwrap();
         let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
         if version == "v2" {
@@ -48,7 +54,11 @@ impl Till {
             pay.add_v3(party, APIV3_KEY.parse().unwrap(), certificate.public_key);
         }
         let base = pay.base.clone();
-        let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
+        let app = TestApp::start_at(clock, |config| {
+            config.pay.api_base = base;
+            change(config);
+        })
+        .await;
         let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
         assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
         let merchant = json!({

@@ -135,9 +135,8 @@ impl<'a> Bill<'a> {
             let mut line = Vec::new();
             let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
             let read = self.lines.by_ref().take(limit).read_until(b'\n', &mut line);
-            let read = read.map_err(|error| match self.is_packed {
-                true => BillError::Packed,
-                false => BillError::Unreadable(error.to_string()),
+            let read = read.map_err(|error| {
+                if self.is_packed { BillError::Packed } else { BillError::Unreadable(error.to_string()) }
             })?;
             if read == 0 {
                 return Ok(None);

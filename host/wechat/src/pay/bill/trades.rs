@@ -58,7 +58,7 @@ impl Bill<'_> {
     /// When a column is missing, as in bills of another kind.
     pub fn trades(&mut self) -> Result<impl Iterator<Item = Result<TradeRow, BillError>>, BillError> {
         let columns = self.trade_columns()?;
-        let mut next = move || Ok(self.next_row()?.map(|row| self.trade(&columns, &row)).transpose()?);
+        let mut next = move || self.next_row()?.map(|row| self.trade(&columns, &row)).transpose();
         Ok(std::iter::from_fn(move || next().transpose()))
     }
 
