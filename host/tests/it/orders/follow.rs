@@ -11,13 +11,15 @@ use weft::secret::Secret;
 use weft::simulator::pay::PayGateway;
 use weft::storage::{Store, StoreError};
 use weft::upstream::Gateway;
-use weft_wechat::pay::v2::{self, SignType};
-use weft_wechat::pay::{Party, TradeState, TradeType};
+use weft_wechat::pay::v2::SignType;
+use weft_wechat::pay::{TradeState, TradeType};
 
-use super::gateway::MCH_ID;
 use super::merchants::API_KEY;
 use super::{NUMBER, order};
-use crate::support::database::{TestDatabase, on_every_database};
+use crate::support::{
+    database::{TestDatabase, on_every_database},
+    till::{self, MCH_ID},
+};
 
 /// What asks, without a server around it that asks by itself.
 struct Desk {
@@ -31,10 +33,7 @@ impl Desk {
     async fn open(database: &TestDatabase) -> Self {
         let (store, clock) = (database.open().await, database.clock.clone());
         store.apps().insert(&App::new("shop", AppType::Service, "wx1")).await.unwrap();
-        let wechat = PayGateway::start(clock.clone()).await.unwrap();
-        let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
-        let (key, sign_type) = (API_KEY.parse().unwrap(), SignType::HmacSha256);
-        wechat.add_v2(v2::Merchant { party, key, sign_type });
+        let wechat = till::gateway("v2", "wx1", clock.clone()).await;
         let config = PayConfig { api_base: wechat.base.clone(), ..PayConfig::default() };
         let gateway = Gateway::new(&config, clock.clone()).unwrap();
         let pay = Pay::new(store.clone(), gateway, clock.clone(), "https://example.com");

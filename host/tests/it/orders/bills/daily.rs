@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use weft_wechat::pay::Fen;
 
 use super::{DAY, HOUR, NOON, Shop, TEN};
-use crate::orders::gateway::MCH_ID;
-use crate::support::until;
+use crate::support::{till::MCH_ID, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_day_is_compared_once_and_days_that_were_missed_are_caught_up_with() {

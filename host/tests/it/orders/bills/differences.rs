@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weft_wechat::pay::Fen;
 
 use super::{DAY, Shop, TEN, is, party};
-use crate::orders::gateway::MCH_ID;
+use crate::support::till::MCH_ID;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_missed_is_put_right_and_what_differs_is_listed() {

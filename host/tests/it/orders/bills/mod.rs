@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use weft::{clock::Clock, config::Config};
 use weft_wechat::pay::Party;
 
-use super::gateway::{MCH_ID, Till};
+use super::gateway::Till;
 use super::merchants::MERCHANTS;
-use crate::support::until;
+use crate::support::{till::MCH_ID, until};
 
 /// Noon of the first day in China, and ten o'clock of the second.
 const NOON: u64 = 1_767_196_800 + 12 * HOUR;
