@@ -85,7 +85,7 @@ async fn reconcile(store: &Store, pay: &Pay, shop: Shop, date: BillDate) -> anyh
     super::record(store, "reconcile_merchant", entry).await?;
     let filter = DifferenceFilter { date: Some(date), is_resolved: Some(false), ..DifferenceFilter::default() };
     let open = store.bill_differences().list(app, merchant, &filter, None, PRINTED).await?;
-    Ok(Outcome { compared, open, shop })
+    Ok(Outcome { shop, compared, open })
 }
 
 fn view(outcome: &Outcome, date: BillDate) -> Value {

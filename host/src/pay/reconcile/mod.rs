@@ -103,12 +103,10 @@ impl Pay {
     ) -> Result<Figures, ReconcileError> {
         let (app, merchant) = (&shop.app.name, &shop.merchant.name);
         let reconciliations = self.0.store.reconciliations();
-        let place = match job.and_then(|job| job.checkpoint()) {
+        let again_at = BillDate::next_ready(self.0.clock.now());
+        let place = match job.and_then(Running::checkpoint) {
             Some(place) => place,
-            None => {
-                let again_at = BillDate::next_ready(self.0.clock.now());
-                Place { run: reconciliations.begin(app, merchant, date, again_at).await?, ..Place::default() }
-            }
+            None => Place { run: reconciliations.begin(app, merchant, date, again_at).await?, ..Place::default() },
         };
         let mut siblings = self.0.store.merchants().of_number(&shop.merchant.mch_id).await?;
         siblings.retain(|(own_app, own)| (own_app, own) != (app, merchant));
@@ -209,5 +207,5 @@ fn batches(mut file: BillFile) -> mpsc::Receiver<Result<Vec<TradeRow>, BillError
 fn fingerprint(number: &str) -> u128 {
     let digest: [u8; 32] = Sha256::digest(number.as_bytes()).into();
     let (beginning, _) = digest.split_at(16);
-    beginning.iter().fold(0, |print, byte| print << 8 | u128::from(*byte))
+    beginning.iter().fold(0, |print, byte| (print << 8) | u128::from(*byte))
 }

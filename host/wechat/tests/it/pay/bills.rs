@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use flate2::{Compression, write::GzEncoder};
 use sha1::{Digest, Sha1};
 use weft_wechat::pay::Fen;
-use weft_wechat::pay::bill::{Bill, BillError, MAX_BILL, TradeRow};
+use weft_wechat::pay::bill::{Bill, BillError, FundFlowRow, MAX_BILL, TradeRow};
 
 const HEAD: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,\
                     付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,\
@@ -106,8 +106,8 @@ fn what_moved_on_the_account_is_read() {
     let mut bill = Bill::open(FUND_FLOW.as_bytes()).unwrap();
     let rows: Vec<_> = bill.fund_flow().unwrap().map(Result::unwrap).collect();
     assert_eq!(rows.iter().map(|row| row.amount).collect::<Vec<_>>(), [Fen(101), Fen(1), Fen(50)]);
-    assert_eq!(rows.iter().map(|row| row.is_payment()).collect::<Vec<_>>(), [true, false, false]);
-    assert_eq!(rows.iter().map(|row| row.is_refund()).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(rows.iter().map(FundFlowRow::is_payment).collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(rows.iter().map(FundFlowRow::is_refund).collect::<Vec<_>>(), [false, false, true]);
     assert_eq!(rows[2].business_id, "503");
     assert_eq!(bill.totals()[4], ("支出金额".into(), "0.51".into()));
 }
@@ -137,9 +137,8 @@ impl Read for Endless {
 fn a_bill_of_any_length_is_read_line_by_line_up_to_a_limit() {
     let rows = |left| {
         let beginning = Endless { left, row: format!("{HEAD}\n").into_bytes(), at: 0 };
-        let read = Bill::open(beginning.chain(TOTALS.as_bytes()))
-            .and_then(|mut bill| bill.trades()?.try_fold(0, |count, row| row.map(|_| count + 1)));
-        read
+        let mut bill = Bill::open(beginning.chain(TOTALS.as_bytes()))?;
+        bill.trades()?.try_fold(0, |count, row| row.map(|_| count + 1))
     };
     assert_eq!(rows(120_000), Ok(120_000));
     assert_eq!(rows(MAX_BILL / PAID.len() + 1), Err(BillError::TooLarge));
