@@ -24,7 +24,7 @@ use crate::{
     migrate::Migration,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
-    pay::Pay,
+    pay::{Pay, ReconcileWork},
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
@@ -121,6 +121,7 @@ impl Server {
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
+            reconcile_daily(&state).boxed(),
             order_hooks.clone().tell().boxed(),
             state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
@@ -196,6 +197,17 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     }
 }
 
+/// Compares bills every day, unless that is switched off.
+fn reconcile_daily(state: &AppState) -> impl Future<Output = ()> + Send + use<> {
+    let (pay, jobs) = (state.pay.clone(), state.jobs.clone());
+    let is_wanted = state.config.pay.reconcile_daily;
+    async move {
+        if is_wanted {
+            pay.reconcile_daily(jobs).await;
+        }
+    }
+}
+
 /// All kinds of jobs.
 fn works(
     store: &Store,
@@ -237,7 +249,9 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
     let menus = Menus::new(store.clone(), wechat.clone());
     let audit_log = AuditLog::new(store.clone(), clock.clone());
-    let jobs = Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
+    let mut works = works(&store, &wechat, &clock, (&users, &materials, &articles));
+    works.push(Box::new(ReconcileWork::new(pay.clone(), clock.clone())));
+    let jobs = Jobs::new(store.clone(), clock.clone(), works);
     let outcomes = Outcomes::new(store.clone());
     let templates = Templates::new(store.clone(), wechat.clone());
     let sends = Sends::new(store.clone(), wechat.clone());

@@ -12,6 +12,7 @@ mod micropay;
 mod notified;
 mod orders;
 mod prepay;
+mod reconcile;
 mod refunds;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use create::Creation;
 pub use error::PayActionError;
 pub use notified::{Answer, Notified};
 pub use prepay::Prepaid;
+pub use reconcile::{RECONCILE, ReconcileError, ReconcileInput, ReconcileWork};
 
 /// Speaks with WeChat Pay about orders. Clones share connections.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod apps;
 mod articles;
 mod audit_log;
 mod batch;
+mod bill_differences;
 mod call_counts;
 mod call_pauses;
 mod credentials;
@@ -33,6 +34,7 @@ mod pool_use;
 mod postgres;
 mod processes;
 mod publications;
+mod reconciliations;
 mod refunds;
 mod secret_key_check;
 mod sends;
@@ -55,6 +57,7 @@ pub use self::apps::Apps;
 pub use self::articles::Articles;
 pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
+pub use self::bill_differences::{BillDifferences, DifferenceFilter};
 pub use self::call_counts::CallCounts;
 pub use self::call_pauses::CallPauses;
 pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
@@ -78,6 +81,7 @@ pub use self::plugin_limits::PluginLimits;
 pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
+pub use self::reconciliations::Reconciliations;
 pub use self::refunds::{RefundCreation, Refunds};
 pub use self::sends::{NewSend, OutcomeRow, Sends, SettledAs, ToldOutcome};
 pub use self::subscriptions::Subscriptions;
@@ -315,6 +319,16 @@ impl Store {
     /// The refunds of the orders.
     pub fn refunds(&self) -> Refunds<'_> {
         Refunds(self)
+    }
+
+    /// The comparisons of the merchants' bills.
+    pub fn reconciliations(&self) -> Reconciliations<'_> {
+        Reconciliations(self)
+    }
+
+    /// The differences between bills and what is here.
+    pub fn bill_differences(&self) -> BillDifferences<'_> {
+        BillDifferences(self)
     }
 
     /// The message log.

@@ -7,6 +7,7 @@ mod articles;
 mod audit_log;
 mod auth;
 mod change;
+mod differences;
 mod handlers;
 mod jobs;
 mod mass_messages;
@@ -22,6 +23,7 @@ mod page;
 mod plugin_limits;
 mod plugins;
 mod quota;
+mod reconciliations;
 mod sends;
 mod subscriptions;
 mod tags;
@@ -127,6 +129,10 @@ fn payments() -> OpenApiRouter<AppState> {
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
         .routes(routes!(merchants::check::check))
         .routes(routes!(merchants::wechat::get, merchants::wechat::post))
+        .routes(routes!(reconciliations::start))
+        .routes(routes!(reconciliations::list))
+        .routes(routes!(differences::list))
+        .routes(routes!(differences::resolve))
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))

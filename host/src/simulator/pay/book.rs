@@ -6,6 +6,7 @@ use weft_wechat::pay::{Fen, Party, Refund, RefundStatus, TradeState, Transaction
 use weft_wechat::pay::{v2, v3};
 
 use super::PayCall;
+use super::bills::Spoilt;
 use super::combined::Combined;
 use super::coupons::Coupons;
 use super::sharing::Sharing;
@@ -22,6 +23,7 @@ pub(super) struct Book {
     pub(super) calls: Vec<PayCall>,
     /// How many answers will be lost.
     pub(super) lost: u32,
+    pub(super) spoilt: Spoilt,
 }
 
 pub(super) enum Account {
@@ -46,6 +48,25 @@ pub(super) struct Order {
     pub(super) refunds: Vec<Refund>,
 }
 
+impl Order {
+    /// An order that nobody is told of.
+    pub(super) fn elsewhere(party: Party, total: Fen) -> Self {
+        Self {
+            party,
+            total,
+            content: String::new(),
+            trade_type: "NATIVE",
+            openid: Some("oSimulated".to_owned()),
+            attach: None,
+            notify_url: String::new(),
+            state: TradeState::Notpay,
+            transaction_id: None,
+            paid_at: None,
+            refunds: Vec::new(),
+        }
+    }
+}
+
 /// WeChat's no: the code as v2 and v3 write it.
 #[derive(Clone, Copy)]
 pub(super) struct No {
@@ -68,6 +89,14 @@ pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status
 impl Book {
     pub(super) fn order(&mut self, mch_id: &str, out_trade_no: &str) -> Option<&mut Order> {
         self.orders.get_mut(&(mch_id.to_owned(), out_trade_no.to_owned()))
+    }
+
+    /// The orders of a merchant, by number.
+    pub(super) fn orders_of(&self, mch_id: &str) -> Vec<(&str, &Order)> {
+        let own = self.orders.iter().filter(|((owner, _), _)| owner == mch_id);
+        let mut own: Vec<_> = own.map(|((_, number), order)| (&**number, order)).collect();
+        own.sort_unstable_by_key(|(number, _)| *number);
+        own
     }
 
     /// Takes an order, or the same one again.

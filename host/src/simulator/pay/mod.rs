@@ -4,6 +4,7 @@
 //! [`pay`](PayGateway::pay) is what a user does with a phone, [`notify`](PayGateway::notify) what WeChat does after it;
 //! tests may lose that, repeat it, or spoil what is [posted](PayGateway::notification).
 
+mod bills;
 mod book;
 mod combined;
 mod coupons;
@@ -25,7 +26,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_wechat::pay::{
-    Party, TradeState, Transaction,
+    Fen, Party, Refund, TradeState, Transaction,
     v2::Merchant,
     v3::{Apiv3Key, InvalidKey, PublicKey},
 };
@@ -200,6 +201,37 @@ impl PayGateway {
     /// The next `times` calls are carried out, and answered with status 502.
     pub fn lose_answers(&self, times: u32) {
         self.shared.book().lost = times;
+    }
+
+    /// A payment that another program than the host told WeChat Pay of: `party` says in whose name.
+    pub fn pay_elsewhere(&self, party: Party, out_trade_no: &str, total: Fen) {
+        let (now, mch_id) = (self.shared.clock.now(), party.mch_id.clone());
+        let mut book = self.shared.book();
+        // It is new, so that it can be paid.
+        drop(book.prepay(out_trade_no, book::Order::elsewhere(party, total)));
+        book.pay(&mch_id, out_trade_no, now);
+    }
+
+    /// Money is given back in WeChat Pay's console; none when the order does not allow it.
+    pub fn refund_elsewhere(
+        &self,
+        mch_id: &str,
+        out_trade_no: &str,
+        out_refund_no: &str,
+        refund: Fen,
+    ) -> Option<Refund> {
+        let now = self.shared.clock.now();
+        self.shared.book().refund(mch_id, out_trade_no, out_refund_no, refund, now).ok()
+    }
+
+    /// From now on the texts of bills are what `change` makes of them, before they are packed and signed for.
+    pub fn change_bills(&self, change: impl Fn(String) -> String + Send + 'static) {
+        self.shared.book().spoilt.change = Some(Box::new(change));
+    }
+
+    /// The next `times` files of bills end in their middle.
+    pub fn cut_bills(&self, times: u32) {
+        self.shared.book().spoilt.cut = times;
     }
 
     /// Every call so far.

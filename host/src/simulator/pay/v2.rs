@@ -5,7 +5,7 @@ use weft_wechat::pay::v2::{Fields, Merchant, SignType, failure, verify};
 use weft_wechat::pay::{TradeState, TradeType, Transaction, time};
 
 use super::book::{Account, Book, INVALID, NOT_BOUND, NOT_FOUND, No, Order, USERPAYING};
-use super::{Posted, transfers};
+use super::{Posted, bills, transfers};
 
 pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Response {
     let Ok(fields) = Fields::read(body) else { return failure("XML格式错误").into_response() };
@@ -15,9 +15,13 @@ pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Resp
     };
     // Calls for money that goes out are older than the other algorithm, and have answers without a signature.
     let goes_out = path.starts_with("/mmpaymkttransfers/");
-    let sign_type = if goes_out { SignType::Md5 } else { merchant.sign_type };
+    let of_bill = bills::sign_type_of(path, merchant.sign_type);
+    let sign_type = if goes_out { SignType::Md5 } else { of_bill.unwrap_or(merchant.sign_type) };
     if !verify(fields.iter(), &merchant.key, sign_type, fields.get("sign")) {
         return failure("签名失败").into_response();
+    }
+    if of_bill.is_some() {
+        return bills::answer_v2(book, &merchant.party.mch_id, path, &fields, now);
     }
     let answered = carry_out(book, &merchant, path, &fields, now);
     let mut out = Fields::default();

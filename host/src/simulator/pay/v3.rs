@@ -10,7 +10,7 @@ use weft_wechat::pay::{Fen, Party, Refund, TradeState, Transaction, time};
 
 use super::book::{Account, Book, INVALID, NO_RESOURCE, NOT_BOUND, NOT_FOUND, No, Order};
 use super::platform::Platform;
-use super::{Posted, combined, coupons, sharing, transfers};
+use super::{Posted, bills, combined, coupons, sharing, transfers};
 
 /// The key with which the simulated WeChat signs. It stands in the source for everybody to read: it proves nothing.
 pub const PLATFORM_KEY: &str = include_str!("platform_key.pem");
@@ -35,6 +35,12 @@ pub(super) fn answer(
     now: u64,
 ) -> Response {
     let answered = match caller(book, method, target, headers, body) {
+        Some(party) if target.starts_with(bills::DOWNLOAD) => {
+            return bills::download(book, &party.mch_id, target, now);
+        }
+        Some(party) if target.starts_with(bills::TRADE_BILL) || target.starts_with(bills::FUND_FLOW_BILL) => {
+            bills::told(book, &party.mch_id, target, now)
+        }
         Some(party) if target.starts_with(BASE) || target.starts_with(REFUNDS) => {
             carry_out(book, &party, method, target, body, now)
         }

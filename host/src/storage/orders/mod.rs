@@ -2,6 +2,7 @@
 
 mod apply;
 mod events;
+mod in_bills;
 mod open;
 mod outbox;
 

@@ -4,6 +4,7 @@
 //! answer that can be believed, the outcome is unknown ([`PayError::outcome_is_unknown`]), and only a query tells more.
 
 mod any_call;
+mod bills;
 mod error;
 mod platform_keys;
 
@@ -18,6 +19,7 @@ use weft_wechat::pay::v3::{self, PlatformKeys, SignatureError};
 use weft_wechat::pay::{Party, v2};
 
 pub use self::any_call::PayAnswer;
+pub use self::bills::{BillFile, BillKind, Fetched};
 pub use self::error::PayError;
 use self::platform_keys::Known;
 use super::TransportError;

@@ -1,5 +1,6 @@
 //! Merchants and orders of WeChat Pay: how they change, and the admin API for them.
 
+mod bills;
 mod calls;
 mod certificates;
 mod check;

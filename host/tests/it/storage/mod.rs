@@ -25,6 +25,7 @@ mod orders;
 mod plugin_kv;
 mod plugin_limits;
 mod publications;
+mod reconciliations;
 mod sends;
 mod tags;
 mod tokens;
