@@ -24,7 +24,7 @@ use crate::{
     migrate::Migration,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
-    pay::Pay,
+    pay::{Pay, ReconcileWork},
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
@@ -107,6 +107,7 @@ impl Server {
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
+            state.plugins.clone().follow_limits().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
@@ -114,6 +115,7 @@ impl Server {
             state.sends.clone().look_after().boxed(),
             state.audit_log.clone().prune().boxed(),
             state.pay.clone().follow().boxed(),
+            reconcile_daily(&state).boxed(),
             state.order_hooks.clone().tell().boxed(),
             state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
         ];
@@ -168,6 +170,16 @@ impl Server {
     }
 }
 
+/// The plugin platform with the limits that are set, and what fills it.
+async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
+    let plugins = Plugins::new(plugin_settings(config, key), services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    plugins.refresh_limits().await.context("the limits of plugins")?;
+    let watcher = Watcher::new(plugins.clone())
+        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    Ok((plugins, watcher))
+}
+
 /// Where plugins are, and what they may use.
 pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     Settings {
@@ -176,6 +188,17 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
         compiler: config.plugins.compiler.clone(),
+    }
+}
+
+/// Compares bills every day, unless that is switched off.
+fn reconcile_daily(state: &AppState) -> impl Future<Output = ()> + Send + use<> {
+    let (pay, jobs) = (state.pay.clone(), state.jobs.clone());
+    let is_wanted = state.config.pay.reconcile_daily;
+    async move {
+        if is_wanted {
+            pay.reconcile_daily(jobs).await;
+        }
     }
 }
 
@@ -212,10 +235,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         users: users.clone(),
         pay: pay.clone(),
     };
-    let plugins = Plugins::new(plugin_settings(&config, &key), services)
-        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-    let watcher = Watcher::new(plugins.clone())
-        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
         .context("calls of operators' servers")?;
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
@@ -224,7 +244,9 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
     let menus = Menus::new(store.clone(), wechat.clone());
     let audit_log = AuditLog::new(store.clone(), clock.clone());
-    let jobs = Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
+    let mut works = works(&store, &wechat, &clock, (&users, &materials, &articles));
+    works.push(Box::new(ReconcileWork::new(pay.clone(), clock.clone())));
+    let jobs = Jobs::new(store.clone(), clock.clone(), works);
     let outcomes = Outcomes::new(store.clone());
     let templates = Templates::new(store.clone(), wechat.clone());
     let sends = Sends::new(store.clone(), wechat.clone());

@@ -24,7 +24,9 @@ fuzz_target!(|body: &[u8]| {
         assert_eq!(Fields::read(again.to_xml("xml").as_bytes()).map(|read| read.text("sign")), Ok(again.text("sign")));
     }
     let _ = merchant.open_refund(body);
-    let _ = Bill::read(body).map(|bill| bill.trades());
+    if let Ok(mut bill) = Bill::open(body) {
+        let _ = bill.trades().map(|rows| rows.take_while(Result::is_ok).count());
+    }
     let text = String::from_utf8_lossy(body);
     assert_eq!(open_refund(&key, &seal_refund(&key, &text)).as_deref(), Some(&*text));
     if let Ok(headers) = SignatureHeaders::read([

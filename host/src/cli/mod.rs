@@ -4,6 +4,7 @@ mod app;
 mod check;
 mod demo;
 mod output;
+mod pay;
 mod plugin;
 mod plugin_check;
 mod serve;
@@ -85,6 +86,9 @@ enum Command {
     /// Plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// WeChat Pay
+    #[command(subcommand)]
+    Pay(pay::PayCommand),
     /// Print the OpenAPI document of the admin API
     Openapi,
     /// Compile a plugin from standard input to standard output: what the server starts for each file
@@ -145,6 +149,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
         Command::Plugin(command) => return plugin::run(&settings, command).await,
+        Command::Pay(command) => return pay::run(&settings, command).await,
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
         Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,
     }

@@ -87,6 +87,14 @@ enum TellError {
 }
 
 impl TellError {
+    /// Where a plugin failed.
+    fn backtrace(&self) -> &str {
+        match self {
+            Self::Hook(error) => error.backtrace(),
+            Self::Webhook(_) => "",
+        }
+    }
+
     /// Whether telling it again makes sense.
     fn may_pass(&self) -> bool {
         !matches!(self, Self::Webhook(WebhookError::Gone))
@@ -166,7 +174,10 @@ impl OrderHooks {
     async fn tell_of(&self, event: DueEvent, account: &Account, listener: &Listener) {
         let orders = self.store.orders();
         let may_take = match listener {
-            Listener::Hook(_) => self.plugins.limits().hook_timeout,
+            Listener::Hook(hook) => {
+                let set = account.plugins.get(&hook.plugin).map(AsRef::as_ref);
+                Duration::from_millis(self.plugins.limits_of(&hook.plugin, set).hook_timeout_ms)
+            }
             Listener::Webhook => Webhooks::TIMEOUT,
         };
         match orders.take_event(&event, self.after(may_take + MARGIN)).await {
@@ -180,12 +191,13 @@ impl OrderHooks {
         let failure = told.as_ref().err().map(|error| short(&error.to_string()));
         let again = usize::try_from(event.attempts).ok().and_then(|attempts| PAUSES.get(attempts));
         let again = again.filter(|_| told.as_ref().err().is_none_or(TellError::may_pass));
+        let backtrace = told.as_ref().err().map(TellError::backtrace).unwrap_or_default().to_owned();
         let outcome = match (&failure, told) {
             (Some(failure), _) => HookOutcome::Failed(failure, again.map(|pause| self.after(longer(*pause)))),
             (None, Ok(false)) => HookOutcome::Skipped,
             (None, _) => HookOutcome::Delivered,
         };
-        report(&event, &outcome);
+        report(&event, &outcome, &backtrace);
         if let Err(error) = orders.settle_event(&event, outcome).await {
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
         }
@@ -225,17 +237,17 @@ impl OrderHooks {
     }
 }
 
-fn report(event: &DueEvent, outcome: &HookOutcome<'_>) {
+fn report(event: &DueEvent, outcome: &HookOutcome<'_>, backtrace: &str) {
     let (order, target, attempt) = (&event.order, event.target, event.attempts + 1);
     let (app, merchant, number) = (&order.app, &order.merchant, &order.out_trade_no);
     match outcome {
         HookOutcome::Delivered | HookOutcome::Skipped => {}
         HookOutcome::Failed(error, Some(_)) => tracing::warn!(
-            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error,
+            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error, backtrace,
             "the event of an order was not taken and is delivered again later"
         ),
         HookOutcome::Failed(error, None) => tracing::error!(
-            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error,
+            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error, backtrace,
             "the event of an order was not taken for the last time and is parked; have it delivered again when the \
              other side is mended"
         ),

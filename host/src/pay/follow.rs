@@ -159,7 +159,7 @@ impl Pay {
 impl PayActionError {
     /// Whether the same is to be expected of any other question of the merchant: WeChat Pay is out of reach, or does
     /// not take, or does not sign, what is said in its name.
-    fn is_of_the_merchant(&self) -> bool {
+    pub(super) fn is_of_the_merchant(&self) -> bool {
         match self {
             Self::Gateway(PayError::Refused { code, unknown, .. }) => {
                 // `FAIL` stands where v2 did not look at the request.

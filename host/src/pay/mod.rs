@@ -3,6 +3,8 @@
 //! Whatever WeChat says goes through one function
 //! ([`transition`](crate::model::transition())), and is stored before anybody hears of it.
 
+mod calls;
+mod check;
 mod create;
 mod error;
 mod follow;
@@ -10,6 +12,7 @@ mod micropay;
 mod notified;
 mod orders;
 mod prepay;
+mod reconcile;
 mod refunds;
 
 use std::sync::Arc;
@@ -21,10 +24,12 @@ use crate::{
     upstream::Gateway,
 };
 
+pub use check::{CheckOutcome, CheckStep};
 pub use create::Creation;
 pub use error::PayActionError;
 pub use notified::{Answer, Notified};
 pub use prepay::Prepaid;
+pub use reconcile::{RECONCILE, ReconcileError, ReconcileInput, ReconcileWork};
 
 /// Speaks with WeChat Pay about orders. Clones share connections.
 #[derive(Debug, Clone)]

@@ -42,6 +42,19 @@ impl Merchants<'_> {
         rows.into_iter().map(|row| row.open(&self.0.key)).collect()
     }
 
+    /// The merchants of all apps: app, name, and when it was created, in seconds since 1970.
+    pub async fn names(&self) -> Result<Vec<(String, String, u64)>, StoreError> {
+        const SQL: &str = "SELECT app, name, created_at FROM merchants ORDER BY app, name";
+        let rows: Vec<(String, String, i64)> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(app, name, created_at)| (app, name, from_sql(created_at))).collect())
+    }
+
+    /// The merchants of all apps with this number (商户号): app and name.
+    pub async fn of_number(&self, mch_id: &str) -> Result<Vec<(String, String)>, StoreError> {
+        const SQL: &str = "SELECT app, name FROM merchants WHERE mch_id = $1 ORDER BY app, name";
+        Ok(on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(mch_id).fetch_all(pool).await)?)
+    }
+
     /// The merchant of that name in an app.
     pub async fn find(&self, app: &str, name: &str) -> Result<Option<Merchant>, StoreError> {
         if !may_be_stored(&[app, name]) {

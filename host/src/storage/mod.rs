@@ -8,6 +8,7 @@ mod apps;
 mod articles;
 mod audit_log;
 mod batch;
+mod bill_differences;
 mod call_counts;
 mod call_pauses;
 mod credentials;
@@ -28,10 +29,12 @@ mod message_log_batch;
 mod message_logs;
 mod orders;
 mod plugin_kv;
+mod plugin_limits;
 mod pool_use;
 mod postgres;
 mod processes;
 mod publications;
+mod reconciliations;
 mod refunds;
 mod secret_key_check;
 mod sends;
@@ -54,6 +57,7 @@ pub use self::apps::Apps;
 pub use self::articles::Articles;
 pub use self::audit_log::AuditLog;
 pub use self::batch::{BatchError, BatchRow, BatchWriter};
+pub use self::bill_differences::{BillDifferences, DifferenceFilter};
 pub use self::call_counts::CallCounts;
 pub use self::call_pauses::CallPauses;
 pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
@@ -75,9 +79,11 @@ pub use self::orders::{
     DeliveryAttempt, DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder,
 };
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_limits::PluginLimits;
 pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
+pub use self::reconciliations::Reconciliations;
 pub use self::refunds::{RefundCreation, Refunds};
 pub use self::sends::{NewSend, OutcomeRow, Sends, SettledAs, ToldOutcome};
 pub use self::subscriptions::Subscriptions;
@@ -207,6 +213,11 @@ impl Store {
         Apps(self)
     }
 
+    /// The limits of single plugins.
+    pub fn plugin_limits(&self) -> PluginLimits<'_> {
+        PluginLimits(self)
+    }
+
     /// What plugins may do for apps.
     pub fn app_plugins(&self) -> AppPlugins<'_> {
         AppPlugins(self)
@@ -310,6 +321,16 @@ impl Store {
     /// The refunds of the orders.
     pub fn refunds(&self) -> Refunds<'_> {
         Refunds(self)
+    }
+
+    /// The comparisons of the merchants' bills.
+    pub fn reconciliations(&self) -> Reconciliations<'_> {
+        Reconciliations(self)
+    }
+
+    /// The differences between bills and what is here.
+    pub fn bill_differences(&self) -> BillDifferences<'_> {
+        BillDifferences(self)
     }
 
     /// The message log.

@@ -1,9 +1,11 @@
 //! Table `refunds`.
 
+use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
 use weft_wechat::pay::{self, Fen};
 
+use super::json_rows::json_rows;
 use super::menus::to_json;
 use super::orders::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
 use super::orders::{self, OrderRow};
@@ -56,6 +58,50 @@ impl Refunds<'_> {
             sqlx::query_as(FIND).bind(app).bind(merchant).bind(out_refund_no).fetch_optional(pool).await
         })?;
         row.map(RefundRow::open).transpose()
+    }
+
+    /// Those of these numbers that are there.
+    pub async fn find_all(
+        &self,
+        app: &str,
+        merchant: &str,
+        out_refund_nos: &[&str],
+    ) -> Result<Vec<Refund>, StoreError> {
+        let sql = json_rows!(&self.0.db,
+            "SELECT f.* FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, out_refund_no TEXT),
+            "ON f.app = r.app AND f.merchant = r.merchant AND f.out_refund_no = r.out_refund_no");
+        let stored = out_refund_nos.iter().filter(|number| !number.contains('\0'));
+        let numbers: Value =
+            stored.map(|number| json!({"app": app, "merchant": merchant, "out_refund_no": number})).collect();
+        let numbers = numbers.to_string();
+        let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
+        rows.into_iter().map(RefundRow::open).collect()
+    }
+
+    /// At most `limit` refunds that were created from `from` on and before `to`, in seconds since 1970: by time and
+    /// number, from behind `after` on.
+    pub async fn created_between(
+        &self,
+        app: &str,
+        merchant: &str,
+        (from, to): (u64, u64),
+        after: Option<(u64, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Refund>, StoreError> {
+        const SQL: &str = "SELECT * FROM refunds WHERE app = $1 AND merchant = $2 AND created_at < $3 \
+             AND (created_at, out_refund_no) > ($4, $5) ORDER BY created_at, out_refund_no LIMIT $6";
+        // No refund has no number.
+        let (created_at, number) = after.map_or((to_sql(from), ""), |(at, number)| (to_sql(at), number));
+        let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL)
+            .bind(app)
+            .bind(merchant)
+            .bind(to_sql(to))
+            .bind(created_at)
+            .bind(number)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(pool)
+            .await)?;
+        rows.into_iter().map(RefundRow::open).collect()
     }
 
     /// Stores a new refund when the order allows it: those of an order never sum up to more than it was about, whoever

@@ -7,6 +7,7 @@ mod articles;
 mod audit_log;
 mod auth;
 mod change;
+mod differences;
 mod handlers;
 mod jobs;
 mod mass_messages;
@@ -20,8 +21,10 @@ mod one_time_subscriptions;
 mod order_webhook;
 mod orders;
 mod page;
+mod plugin_limits;
 mod plugins;
 mod quota;
+mod reconciliations;
 mod sends;
 mod subscriptions;
 mod tags;
@@ -85,7 +88,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
-        .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugin_limits::patch))
         .routes(routes!(tags::list, tags::create))
         .routes(routes!(tags::read, tags::patch, tags::delete))
         .routes(routes!(tags::sync))
@@ -125,6 +128,12 @@ fn payments() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(merchants::list, merchants::create))
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(merchants::check::check))
+        .routes(routes!(merchants::wechat::get, merchants::wechat::post))
+        .routes(routes!(reconciliations::start))
+        .routes(routes!(reconciliations::list))
+        .routes(routes!(differences::list))
+        .routes(routes!(differences::resolve))
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))

@@ -7,8 +7,9 @@ use wasmtime::{Store, component::Instance};
 use super::{Call, Entry, entry, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget, RefundStep},
+    plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Limits, Plugins, Subject,
+        CallError, EntryKind, Plugins, Subject,
         bindings::{
             exported::{hooks as wit, refund_hooks},
             imported::types,
@@ -58,9 +59,11 @@ impl Call for Tell {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Hook;
     const SETTING: &'static str = "plugins.hook_timeout_ms";
+    // An event is told again after pauses of its own; a breaker would only use its tries up.
+    const HAS_BREAKER: bool = false;
 
-    fn timeout(limits: &Limits) -> Duration {
-        limits.hook_timeout
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.hook_timeout_ms)
     }
 
     async fn call(
@@ -85,7 +88,7 @@ impl Call for TellOfRefund {
     const KIND: EntryKind = EntryKind::Hook;
     const SETTING: &'static str = Tell::SETTING;
 
-    fn timeout(limits: &Limits) -> Duration {
+    fn timeout(limits: &PluginLimits) -> Duration {
         Tell::timeout(limits)
     }
 
@@ -132,7 +135,8 @@ impl Plugins {
         subject: Subject,
         change: RefundChange<'_>,
     ) -> Result<bool, CallError> {
-        let (_, loaded) = self.running(&target.plugin, self.limits().hook_timeout).await?;
+        let limits = self.limits_of(&target.plugin, subject.granted.as_deref());
+        let (_, loaded) = self.running(&target.plugin, TellOfRefund::timeout(&limits)).await?;
         let hook = entry(EntryKind::Hook, &loaded, target, &subject)?;
         if loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
             return Ok(false);

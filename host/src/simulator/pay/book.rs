@@ -5,13 +5,22 @@ use std::collections::HashMap;
 use weft_wechat::pay::{Fen, Party, Refund, RefundStatus, TradeState, Transaction};
 use weft_wechat::pay::{v2, v3};
 
+use super::bills::Spoilt;
+use super::combined::Combined;
+use super::coupons::Coupons;
 use super::notices::{Notice, NoticeTry, Notifying, Told};
+use super::sharing::Sharing;
+use super::transfers::Transfers;
 use super::{PayCall, PlannedFault};
 
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) accounts: HashMap<String, Account>,
     orders: HashMap<(String, String), Order>,
+    pub(super) sharing: Sharing,
+    pub(super) transfers: Transfers,
+    pub(super) combined: Combined,
+    pub(super) coupons: Coupons,
     pub(super) calls: Vec<PayCall>,
     pub(super) faults: Vec<PlannedFault>,
     /// The gateway's own address.
@@ -23,6 +32,7 @@ pub(super) struct Book {
     /// What a call had happen, to be told after it.
     pub(super) happened: Vec<Notice>,
     pub(super) tries: Vec<NoticeTry>,
+    pub(super) spoilt: Spoilt,
 }
 
 pub(super) enum Account {
@@ -47,6 +57,25 @@ pub(super) struct Order {
     pub(super) refunds: Vec<Refund>,
 }
 
+impl Order {
+    /// An order that nobody is told of.
+    pub(super) fn elsewhere(party: Party, total: Fen) -> Self {
+        Self {
+            party,
+            total,
+            content: String::new(),
+            trade_type: "NATIVE",
+            openid: Some("oSimulated".to_owned()),
+            attach: None,
+            notify_url: String::new(),
+            state: TradeState::Notpay,
+            transaction_id: None,
+            paid_at: None,
+            refunds: Vec::new(),
+        }
+    }
+}
+
 /// WeChat's no: the code as v2 and v3 write it.
 #[derive(Clone, Copy)]
 pub(super) struct No {
@@ -60,6 +89,9 @@ pub(super) const PAID: No = No { v2: "ORDERPAID", v3: "ORDER_PAID", status: 400 
 pub(super) const CLOSED: No = No { v2: "ORDERCLOSED", v3: "ORDER_CLOSED", status: 400 };
 pub(super) const USED: No = No { v2: "OUT_TRADE_NO_USED", v3: "OUT_TRADE_NO_USED", status: 403 };
 pub(super) const NO_REFUND: No = No { v2: "REFUNDNOTEXIST", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const NO_RESOURCE: No = No { v2: "NOT_FOUND", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const NOT_ENOUGH: No = No { v2: "NOTENOUGH", v3: "NOT_ENOUGH", status: 403 };
+pub(super) const NOT_BOUND: No = No { v2: "APPID_MCHID_NOT_MATCH", v3: "APPID_MCHID_NOT_MATCH", status: 400 };
 pub(super) const USERPAYING: No = No { v2: "USERPAYING", v3: "USER_PAYING", status: 202 };
 pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
 
@@ -90,6 +122,14 @@ impl Book {
         self.orders.get_mut(&(mch_id.to_owned(), out_trade_no.to_owned()))
     }
 
+    /// The orders of a merchant, by number.
+    pub(super) fn orders_of(&self, mch_id: &str) -> Vec<(&str, &Order)> {
+        let own = self.orders.iter().filter(|((owner, _), _)| owner == mch_id);
+        let mut own: Vec<_> = own.map(|((_, number), order)| (&**number, order)).collect();
+        own.sort_unstable_by_key(|(number, _)| *number);
+        own
+    }
+
     /// Takes an order, or the same one again.
     pub(super) fn prepay(&mut self, out_trade_no: &str, order: Order) -> Result<String, No> {
         let key = (order.party.mch_id.clone(), out_trade_no.to_owned());
@@ -101,6 +141,12 @@ impl Book {
             TradeState::Closed | TradeState::Revoked => Err(CLOSED),
             _ => Ok(format!("wx{out_trade_no}")),
         }
+    }
+
+    /// How much was paid with WeChat's number of an order.
+    pub(super) fn paid_total(&self, mch_id: &str, transaction_id: &str) -> Option<u64> {
+        let mut own = self.orders.iter().filter(|((owner, _), _)| owner == mch_id).map(|(_, order)| order);
+        own.find(|order| order.transaction_id.as_deref() == Some(transaction_id)).map(|order| order.total.0)
     }
 
     pub(super) fn pay(&mut self, mch_id: &str, out_trade_no: &str, now: u64) -> Option<()> {

@@ -6,11 +6,17 @@
 //! [by itself](PayGateway::set_notifying) when it is told to: on its schedule, several times at once, late, in another
 //! order or not at all. [Faults](PayGateway::fault) can be planned. The module `control` lets other programs do so.
 
+mod bills;
 mod book;
+mod combined;
 mod control;
+mod coupons;
 mod faults;
 mod notices;
 mod page;
+mod platform;
+mod sharing;
+mod transfers;
 mod v2;
 mod v3;
 
@@ -29,17 +35,19 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_wechat::pay::{
-    Party, TradeState, Transaction,
+    Fen, Party, Refund, TradeState, Transaction,
     v2::Merchant,
-    v3::{Apiv3Key, InvalidKey, PrivateKey, PublicKey},
+    v3::{Apiv3Key, InvalidKey, PublicKey},
 };
 
 use crate::clock::Clock;
 use book::{Account, Book};
+use platform::Platform;
 
 pub use control::MerchantFields;
 pub use faults::{PayFault, PlannedFault};
 pub use notices::{NoticeTry, Notifying, Release};
+pub use platform::PlatformKey;
 pub use v3::{PLATFORM_KEY, PLATFORM_PUBLIC_KEY};
 
 /// A certificate for merchants of v3 that are simulated too, and its key. Both stand in the source for everybody to read.
@@ -63,7 +71,7 @@ pub struct PayGateway {
 
 struct Shared {
     clock: Clock,
-    platform: PrivateKey,
+    platform: Platform,
     book: Mutex<Book>,
     /// Ends what is told in the background.
     stop: CancellationToken,
@@ -109,7 +117,7 @@ impl PayGateway {
     /// # Errors
     /// When it is taken, or the simulated key is broken.
     pub async fn start_on(address: SocketAddr, clock: Clock) -> std::io::Result<Self> {
-        let platform = PrivateKey::from_pem(PLATFORM_KEY).map_err(std::io::Error::other)?;
+        let platform = Platform::new().map_err(std::io::Error::other)?;
         let listener = TcpListener::bind(address).await?;
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
@@ -125,6 +133,32 @@ impl PayGateway {
             async move { stopped.run_until_cancelled_owned(axum::serve(listener, routes).into_future()).await },
         );
         Ok(Self { base, shared, _stop: stop.drop_guard() })
+    }
+
+    /// Has WeChat sign with another key, and list these certificates from now on: none for merchants that have the
+    /// WeChat Pay public key alone.
+    pub fn sign_with(&self, key: PlatformKey, listed: &[PlatformKey]) {
+        self.shared.platform.set(key, listed);
+    }
+
+    /// A user confirms a transfer; whether there is one that waits for it.
+    pub fn confirm_transfer(&self, mch_id: &str, out_bill_no: &str) -> bool {
+        self.shared.book().transfers.confirm(mch_id, out_bill_no)
+    }
+
+    /// A user opens a red packet; whether there is one.
+    pub fn open_red_packet(&self, mch_id: &str, mch_billno: &str) -> bool {
+        self.shared.book().transfers.open(mch_id, mch_billno)
+    }
+
+    /// How many red packets a merchant sent.
+    pub fn red_packets(&self, mch_id: &str) -> usize {
+        self.shared.book().transfers.packets(mch_id)
+    }
+
+    /// A user pays for orders together; whether there is something to pay.
+    pub fn pay_combined(&self, mch_id: &str, combine_out_trade_no: &str) -> bool {
+        self.shared.book().combined.pay(mch_id, combine_out_trade_no)
     }
 
     /// Adds a merchant of v2.
@@ -164,6 +198,11 @@ impl PayGateway {
         if let Some(order) = self.shared.book().order(mch_id, out_trade_no) {
             order.state = state;
         }
+    }
+
+    /// Where an order is; none when there is none of that number.
+    pub fn state_of(&self, mch_id: &str, out_trade_no: &str) -> Option<TradeState> {
+        self.shared.book().order(mch_id, out_trade_no).map(|order| order.state)
     }
 
     /// The sum of what was given back of an order, in fen.
@@ -215,6 +254,37 @@ impl PayGateway {
     /// The next `times` calls are carried out, and answered with status 502.
     pub fn lose_answers(&self, times: u32) {
         self.fault("/", PayFault::LostAnswer, times);
+    }
+
+    /// A payment that another program than the host told WeChat Pay of: `party` says in whose name.
+    pub fn pay_elsewhere(&self, party: Party, out_trade_no: &str, total: Fen) {
+        let (now, mch_id) = (self.shared.clock.now(), party.mch_id.clone());
+        let mut book = self.shared.book();
+        // It is new, so that it can be paid.
+        drop(book.prepay(out_trade_no, book::Order::elsewhere(party, total)));
+        book.pay(&mch_id, out_trade_no, now);
+    }
+
+    /// Money is given back in WeChat Pay's console; none when the order does not allow it.
+    pub fn refund_elsewhere(
+        &self,
+        mch_id: &str,
+        out_trade_no: &str,
+        out_refund_no: &str,
+        refund: Fen,
+    ) -> Option<Refund> {
+        let now = self.shared.clock.now();
+        self.shared.book().refund(mch_id, out_trade_no, out_refund_no, refund, now).ok()
+    }
+
+    /// From now on the texts of bills are what `change` makes of them, before they are packed and signed for.
+    pub fn change_bills(&self, change: impl Fn(String) -> String + Send + 'static) {
+        self.shared.book().spoilt.change = Some(Box::new(change));
+    }
+
+    /// The next `times` files of bills end in their middle.
+    pub fn cut_bills(&self, times: u32) {
+        self.shared.book().spoilt.cut = times;
     }
 
     /// Every call so far.

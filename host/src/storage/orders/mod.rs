@@ -1,7 +1,9 @@
-//! Tables `orders`, `order_events`, `order_deliveries`, `order_delivery_attempts` and `order_alarms`. An order changes in `apply` alone.
+//! Tables `orders`, `order_events`, `order_deliveries`, `order_delivery_attempts` and `order_alarms`. An order changes in
+//! `apply` alone.
 
 mod apply;
 pub(super) mod events;
+mod in_bills;
 mod open;
 mod outbox;
 

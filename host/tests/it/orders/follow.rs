@@ -1,107 +1,178 @@
 //! Asking WeChat about open orders: when, of whom first, and whom not.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use weft::clock::Clock;
-use weft::model::{Merchant, Observation, ObservationSource, Order, OrderState, PayVersion};
+use weft::config::PayConfig;
+use weft::model::{App, AppType, Merchant, Observation, ObservationSource, Order, OrderState, PayVersion};
+use weft::pay::Pay;
 use weft::secret::Secret;
+use weft::simulator::pay::PayGateway;
+use weft::storage::{Store, StoreError};
+use weft::upstream::Gateway;
 use weft_wechat::pay::v2::SignType;
 use weft_wechat::pay::{TradeState, TradeType};
 
-use super::gateway::Till;
 use super::merchants::API_KEY;
 use super::{NUMBER, order};
-use crate::support::{database::START, till::MCH_ID};
+use crate::support::{
+    database::{TestDatabase, on_every_database},
+    till::{self, MCH_ID},
+};
 
-const SECOND: u64 = 1000;
-const MINUTE: u64 = 60 * SECOND;
-
-/// An open order of a merchant, which WeChat need not know.
-async fn open_order(till: &Till, merchant: &str, out_trade_no: &str) {
-    let orders = till.app.state.store.orders();
-    let new =
-        Order { merchant: merchant.to_owned(), out_trade_no: out_trade_no.to_owned(), ..order(TradeType::Native) };
-    orders.insert(&new).await.unwrap();
-    let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, new.created_at * 1000, "prepay");
-    orders.apply("shop", merchant, out_trade_no, &seen).await.unwrap().unwrap();
+/// What asks, without a server around it that asks by itself.
+struct Desk {
+    store: Store,
+    pay: Pay,
+    wechat: PayGateway,
+    clock: Clock,
 }
 
-/// How often WeChat was asked about orders.
-fn questions(till: &Till) -> usize {
-    till.pay.calls().iter().filter(|call| call.target == "/pay/orderquery").count()
+impl Desk {
+    async fn open(database: &TestDatabase) -> Self {
+        let (store, clock) = (database.open().await, database.clock.clone());
+        store.apps().insert(&App::new("shop", AppType::Service, "wx1")).await.unwrap();
+        let wechat = till::gateway("v2", "wx1", clock.clone()).await;
+        let config = PayConfig { api_base: wechat.base.clone(), ..PayConfig::default() };
+        let gateway = Gateway::new(&config, clock.clone()).unwrap();
+        let pay = Pay::new(store.clone(), gateway, clock.clone(), "https://example.com");
+        let desk = Self { store, pay, wechat, clock };
+        desk.merchant("default", API_KEY).await;
+        desk
+    }
+
+    async fn merchant(&self, name: &str, api_key: &str) {
+        let new = Merchant::new("shop", name, MCH_ID, PayVersion::V2);
+        let (api_key, sign_type) = (Some(Secret::new(api_key)), SignType::HmacSha256);
+        self.store.merchants().insert(&Merchant { api_key, sign_type, ..new }).await.unwrap();
+    }
+
+    /// An open order of a merchant, of which WeChat need not know.
+    async fn open_order(&self, merchant: &str, number: &str) {
+        let new = order(TradeType::Native);
+        let new = Order { merchant: merchant.to_owned(), out_trade_no: number.to_owned(), ..new };
+        self.store.orders().insert(&new).await.unwrap();
+        let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, 1, "prepay");
+        self.store.orders().apply("shop", merchant, number, &seen).await.unwrap().unwrap();
+    }
+
+    /// An order that WeChat knows.
+    async fn prepaid(&self) {
+        let new = order(TradeType::Native);
+        self.store.orders().insert(&new).await.unwrap();
+        let shop = self.pay.shop("shop", "default").await.unwrap().unwrap();
+        self.pay.prepay(&shop, &new, None).await.unwrap();
+    }
+
+    async fn state(&self, number: &str) -> OrderState {
+        self.store.orders().find("shop", "default", number).await.unwrap().unwrap().state
+    }
+
+    /// Asks when the clock is so many seconds on from `began`; gives how many questions WeChat got.
+    async fn ask(&self, began: u64, seconds: u64) -> usize {
+        self.clock.advance(Duration::from_secs(began + seconds - self.clock.now()));
+        let before = self.questions();
+        self.pay.ask_about_open(self.clock.now_ms()).await.unwrap();
+        self.questions() - before
+    }
+
+    fn questions(&self) -> usize {
+        self.wechat.calls().iter().filter(|call| call.target == "/pay/orderquery").count()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_asked_about_at_growing_intervals_and_when_its_time_is_over() {
-    let till = Till::open_at("v2", Clock::manual(START)).await;
-    till.order("JSAPI").await;
-    let now = till.app.state.clock.now_ms();
-    let mut asked_at = Vec::new();
-    for half_minutes in 0..300 {
-        let before = questions(&till);
-        till.app.state.pay.ask_about_open(now + half_minutes * MINUTE / 2 + SECOND).await.unwrap();
-        if questions(&till) > before {
-            asked_at.push(half_minutes * 30);
+    on_every_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.prepaid().await;
+        let began = desk.clock.now();
+        let mut asked_at = Vec::new();
+        for half_minutes in 0..300 {
+            if desk.ask(began, half_minutes * 30).await > 0 {
+                asked_at.push(half_minutes * 30);
+            }
         }
-    }
-    // Half a minute after the prepay, then 2 and 10 minutes and an hour later, and five minutes after the two hours.
-    assert_eq!(asked_at, [30, 150, 750, 4350, 7500]);
-    assert_eq!(till.state().await, "CLOSED");
+        // Half a minute after the prepay, then 2 and 10 minutes and an hour later, and when the two hours are over.
+        assert_eq!(asked_at, [30, 150, 750, 4350, 7530]);
+        assert_eq!(desk.state(NUMBER).await, OrderState::Closed);
+        desk.store.close().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merchant_without_an_answer_holds_up_nobody_else() {
-    let till = Till::open_at("v2", Clock::manual(START)).await;
-    let store = &till.app.state.store;
-    for number in 0..250 {
-        // Longer due than the good one.
-        let (name, number) = ("wrong", format!("W2026{number:06}"));
-        if number == "W2026000000" {
-            let wrong = Merchant::new("shop", name, MCH_ID, PayVersion::V2);
-            let key = Some(Secret::new("00000000000000000000000000000000"));
-            let sign_type = SignType::HmacSha256;
-            store.merchants().insert(&Merchant { api_key: key, sign_type, ..wrong }).await.unwrap();
+    on_every_database(async |database| {
+        let desk = Desk::open(&database).await;
+        desk.merchant("wrong", "00000000000000000000000000000000").await;
+        for number in 0..250 {
+            desk.open_order("wrong", &format!("W2026{number:06}")).await;
         }
-        open_order(&till, name, &number).await;
-    }
-    till.order("JSAPI").await;
-    till.pay.pay(MCH_ID, NUMBER).unwrap();
-    let now = till.app.state.clock.now_ms();
-    let ask = async |after: u64| {
-        let before = questions(&till);
-        till.app.state.pay.ask_about_open(now + after).await.unwrap();
-        questions(&till) - before
-    };
-    let asked = ask(MINUTE).await;
-    assert_eq!(till.state().await, "SUCCESS");
-    assert!(asked <= 5, "the wrong one is not asked about 250 times: {asked}");
-    assert_eq!(ask(MINUTE + 29 * SECOND).await, 0, "it is left alone for half a minute");
-    let again = ask(MINUTE + 31 * SECOND).await;
-    assert!((1..=4).contains(&again), "{again}");
-    assert_eq!(ask(MINUTE + 90 * SECOND).await, 0, "and then for a minute");
+        desk.clock.advance(Duration::from_secs(5));
+        // All of the others are longer due.
+        desk.prepaid().await;
+        desk.wechat.pay(MCH_ID, NUMBER).unwrap();
+        let began = desk.clock.now();
+        let asked = desk.ask(began, 60).await;
+        assert_eq!(desk.state(NUMBER).await, OrderState::Success);
+        assert!(asked <= 5, "the wrong one is not asked about 250 times: {asked}");
+        assert_eq!(desk.ask(began, 89).await, 0, "it is left alone for half a minute");
+        let again = desk.ask(began, 91).await;
+        assert!((1..=4).contains(&again), "{again}");
+        assert_eq!(desk.ask(began, 150).await, 0, "and then for a minute");
 
-    // With the right key it answers again, and every order has its turn.
-    let right = |merchant: &mut Merchant| -> Result<(), weft::storage::StoreError> {
-        merchant.api_key = Some(Secret::new(API_KEY));
-        Ok(())
-    };
-    store.merchants().change("shop", "wrong", right).await.unwrap();
-    let mut asked = 0;
-    for round in 0..8 {
-        asked += ask(5 * MINUTE + round * SECOND).await;
-    }
-    assert_eq!(asked, 250);
+        // With the right key it answers again, and every order has its turn.
+        let right = |merchant: &mut Merchant| -> Result<(), StoreError> {
+            merchant.api_key = Some(Secret::new(API_KEY));
+            Ok(())
+        };
+        desk.store.merchants().change("shop", "wrong", right).await.unwrap();
+        let mut asked = 0;
+        for round in 0..8 {
+            asked += desk.ask(began, 300 + round).await;
+        }
+        assert_eq!(asked, 250);
+        desk.store.close().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_that_ask_at_once_one_asks_about_an_order() {
-    let till = Till::open_at("v2", Clock::manual(START)).await;
-    for number in 0..40 {
-        open_order(&till, "default", &format!("T2026{number:06}")).await;
-    }
-    let later = till.app.state.clock.now_ms() + MINUTE;
-    join_all((0..4).map(|_| till.app.state.pay.ask_about_open(later))).await;
-    assert_eq!(questions(&till), 40);
-    // WeChat does not know them: that is no reason to think that they are paid.
-    let order = till.app.state.store.orders().find("shop", "default", "T2026000000").await.unwrap().unwrap();
-    assert_eq!(order.state, OrderState::Notpay);
+async fn of_several_that_ask_at_once_one_asks_about_an_order() {
+    on_every_database(async |database| {
+        let desk = Desk::open(&database).await;
+        for number in 0..40 {
+            desk.open_order("default", &format!("T2026{number:06}")).await;
+        }
+        desk.clock.advance(Duration::from_mins(1));
+        let now = desk.clock.now_ms();
+        join_all((0..4).map(|_| desk.pay.ask_about_open(now))).await;
+        assert_eq!(desk.questions(), 40);
+        // WeChat does not know them: that is no reason to think that they are paid.
+        assert_eq!(desk.state("T2026000000").await, OrderState::Notpay);
+        desk.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_ahead_and_back_makes_no_order_wait() {
+    on_every_database(async |database| {
+        const HOUR: u64 = 3_600_000;
+        let desk = Desk::open(&database).await;
+        desk.prepaid().await;
+        let now = desk.clock.now_ms();
+        let ask = async |at: u64| desk.pay.ask_about_open(at).await.unwrap();
+        // An hour ahead it is asked about, and would be again in two minutes of that clock.
+        assert_eq!(ask(now + HOUR).await, 1);
+        assert_eq!(desk.state(NUMBER).await, OrderState::Notpay, "its time is not over, and it is not closed");
+        desk.wechat.pay(MCH_ID, NUMBER).unwrap();
+        assert_eq!(ask(now + 40_000).await, 1, "the clock was set right");
+        assert_eq!(desk.state(NUMBER).await, OrderState::Success);
+        assert_eq!(ask(now - HOUR).await, 0, "nothing is open");
+        desk.store.close().await;
+    })
+    .await;
 }

@@ -2,15 +2,28 @@
 //!
 //! Values have a back-tick before them and no quotes, so a comma inside a value is told from one between two only by
 //! the back-tick behind it. Amounts are in yuan.
+//!
+//! A bill may have a million lines: it is read line by line, and whether it is whole is known at its end. Who acts on
+//! its lines reads it twice.
 
-use std::io::Read;
+mod fund_flow;
+mod trades;
 
-use flate2::read::MultiGzDecoder;
+use std::io::{BufRead, BufReader, Read};
 
-use super::{Fen, InvalidFen};
+use flate2::bufread::MultiGzDecoder;
+use sha1::{Digest, Sha1};
+
+pub use fund_flow::FundFlowRow;
+pub use trades::TradeRow;
+
+use super::Fen;
 
 /// The longest bill that is read, in bytes, unpacked.
 pub const MAX_BILL: usize = 256 << 20;
+
+/// The longest line, in bytes.
+const MAX_LINE: usize = 64 << 10;
 
 /// How many columns a bill may have. WeChat's have up to 27.
 const MAX_COLUMNS: usize = 64;
@@ -21,6 +34,9 @@ pub enum BillError {
     /// The gzip stream is broken.
     #[error("the bill cannot be unpacked: download it again")]
     Packed,
+    /// What it is read from fails.
+    #[error("the bill cannot be read: {0}")]
+    Unreadable(String),
     /// More than [`MAX_BILL`] bytes.
     #[error("the bill is longer than {} MiB", MAX_BILL >> 20)]
     TooLarge,
@@ -41,134 +57,147 @@ pub enum BillError {
     NoColumn(&'static str),
 }
 
-/// A bill as it was written: texts by column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bill {
+/// A bill while it is read.
+pub struct Bill<'a> {
+    lines: Box<dyn BufRead + Send + 'a>,
+    is_packed: bool,
+    columns: Vec<String>,
+    /// How many lines, and how many bytes, were read.
+    line: usize,
+    read: usize,
+    hash: Sha1,
+    totals: Vec<(String, String)>,
+}
+
+impl<'a> Bill<'a> {
+    /// Begins to read a bill, packed by gzip or not.
+    ///
+    /// # Errors
+    /// When it does not begin as a bill does.
+    pub fn open(bytes: impl Read + Send + 'a) -> Result<Self, BillError> {
+        let mut bytes = BufReader::new(bytes);
+        let beginning = bytes.fill_buf().map_err(|error| BillError::Unreadable(error.to_string()))?;
+        let is_packed = beginning.starts_with(&[0x1f, 0x8b]);
+        let lines: Box<dyn BufRead + Send + 'a> =
+            if is_packed { Box::new(BufReader::new(MultiGzDecoder::new(bytes))) } else { Box::new(bytes) };
+        let hash = Sha1::new();
+        let mut bill = Self { lines, is_packed, columns: Vec::new(), line: 0, read: 0, hash, totals: Vec::new() };
+        let names = bill.next_line()?.ok_or(BillError::Truncated)?;
+        bill.columns = bill.names(names.strip_prefix('\u{feff}').unwrap_or(&names))?;
+        Ok(bill)
+    }
+
     /// What the columns are called, such as `商户订单号`.
-    pub columns: Vec<String>,
-    /// The values of each line, as many as there are columns.
-    pub rows: Vec<Vec<String>>,
-    /// What the totals are called, and what they are.
-    pub totals: Vec<(String, String)>,
-}
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
 
-/// One line of a trade bill: a payment, or a refund.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TradeRow {
-    /// WeChat's number of the order.
-    pub transaction_id: String,
-    /// The merchant's number of the order.
-    pub out_trade_no: String,
-    /// `SUCCESS`, `REFUND` or `REVOKED`.
-    pub state: String,
-    /// What the order was about.
-    pub total: Fen,
-    /// The merchant's number of the refund, in lines about one.
-    pub out_refund_no: Option<String>,
-    /// WeChat's number of the refund.
-    pub refund_id: Option<String>,
-    /// What was given back.
-    pub refund: Option<Fen>,
-    /// `SUCCESS`, `PROCESSING`, `CHANGE`, …
-    pub refund_status: Option<String>,
-}
-
-impl Bill {
-    /// Reads a bill, packed by gzip or not.
+    /// The values of the next entry, as many as there are columns; none when there are no more, and the bill is whole.
     ///
     /// # Errors
     /// When it is no bill, or not a whole one.
-    pub fn read(bytes: &[u8]) -> Result<Self, BillError> {
-        let unpacked;
-        let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-            unpacked = unpack(bytes)?;
-            &unpacked
-        } else {
-            bytes
-        };
-        if bytes.len() > MAX_BILL {
-            return Err(BillError::TooLarge);
+    pub fn next_row(&mut self) -> Result<Option<Vec<String>>, BillError> {
+        if !self.totals.is_empty() {
+            return Ok(None);
         }
-        let text = str::from_utf8(bytes).map_err(|_| BillError::Encoding)?;
-        parse(text.strip_prefix('\u{feff}').unwrap_or(text))
+        let text = self.next_line()?.ok_or(BillError::Truncated)?;
+        if let Some(values) = values_of(&text) {
+            return if values.len() == self.columns.len() { Ok(Some(values)) } else { Err(self.at_line()) };
+        }
+        // What is no line of values names the totals, which follow as the last line.
+        let names = self.names(&text)?;
+        let text = self.next_line()?.ok_or(BillError::Truncated)?;
+        let totals = values_of(&text).filter(|totals| totals.len() == names.len()).ok_or_else(|| self.at_line())?;
+        if self.next_line()?.is_some() {
+            return Err(self.at_line());
+        }
+        self.totals = names.into_iter().zip(totals).collect();
+        Ok(None)
     }
 
-    /// The lines of a trade bill.
-    ///
-    /// # Errors
-    /// When a column is missing, as in bills of another kind, or an amount is none.
-    pub fn trades(&self) -> Result<Vec<TradeRow>, BillError> {
-        let column =
-            |name: &'static str| self.columns.iter().position(|column| column == name).ok_or(BillError::NoColumn(name));
-        let (transaction_id, out_trade_no) = (column("微信订单号")?, column("商户订单号")?);
-        let (state, total) = (column("交易状态")?, column("订单金额").or_else(|_| column("应结订单金额"))?);
-        // Bills of payments alone have nothing of refunds.
-        let [refund_id, out_refund_no, refund_status] =
-            ["微信退款单号", "商户退款单号", "退款状态"].map(|name| column(name).ok());
-        let refund = column("申请退款金额").or_else(|_| column("退款金额")).ok();
-        let read = |(index, row): (usize, &Vec<String>)| {
-            let text = |column: usize| row.get(column).cloned().unwrap_or_default();
-            let amount = |column| {
-                let amount: Result<Fen, InvalidFen> = Fen::from_yuan(&text(column));
-                amount.map_err(|InvalidFen| BillError::Line { line: index + 2 })
-            };
-            // A zero stands where there is none.
-            let number = |column: Option<usize>| {
-                column.map(text).filter(|number| !number.is_empty() && number.bytes().any(|byte| byte != b'0'))
-            };
-            let out_refund_no = number(out_refund_no);
-            Ok(TradeRow {
-                transaction_id: text(transaction_id),
-                out_trade_no: text(out_trade_no),
-                state: text(state),
-                total: amount(total)?,
-                refund: refund.filter(|_| out_refund_no.is_some()).map(amount).transpose()?,
-                out_refund_no,
-                refund_id: number(refund_id),
-                refund_status: refund_status.map(text).filter(|status| !status.is_empty()),
-            })
-        };
-        self.rows.iter().enumerate().map(read).collect()
+    /// What the totals are called, and what they are; empty before the end was read.
+    pub fn totals(&self) -> &[(String, String)] {
+        &self.totals
     }
-}
 
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, BillError> {
-    let mut unpacked = Vec::new();
-    let limit = u64::try_from(MAX_BILL + 1).unwrap_or(u64::MAX);
-    MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut unpacked).map_err(|_| BillError::Packed)?;
-    Ok(unpacked)
-}
+    /// SHA-1 of what was read, unpacked.
+    pub fn sha1(&self) -> [u8; 20] {
+        self.hash.clone().finalize().into()
+    }
 
-fn parse(text: &str) -> Result<Bill, BillError> {
-    let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    let names = |(line, text): (usize, &str)| -> Result<Vec<String>, BillError> {
+    fn column(&self, name: &'static str) -> Result<usize, BillError> {
+        self.columns.iter().position(|column| column == name).ok_or(BillError::NoColumn(name))
+    }
+
+    /// The next line that is not empty, without its end.
+    fn next_line(&mut self) -> Result<Option<String>, BillError> {
+        loop {
+            let mut line = Vec::new();
+            let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+            let read = self.lines.by_ref().take(limit).read_until(b'\n', &mut line);
+            let read = read.map_err(|error| {
+                if self.is_packed { BillError::Packed } else { BillError::Unreadable(error.to_string()) }
+            })?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            self.read += read;
+            self.hash.update(&line);
+            if self.read > MAX_BILL {
+                return Err(BillError::TooLarge);
+            }
+            if read == MAX_LINE {
+                return Err(self.at_line());
+            }
+            let line = String::from_utf8(line).map_err(|_| BillError::Encoding)?;
+            let line = line.trim_end_matches(['\r', '\n']);
+            if !line.trim().is_empty() {
+                return Ok(Some(line.to_owned()));
+            }
+        }
+    }
+
+    fn names(&self, text: &str) -> Result<Vec<String>, BillError> {
         let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        if names.len() > MAX_COLUMNS || text.starts_with('`') { Err(BillError::Line { line }) } else { Ok(names) }
-    };
-    let columns = names(lines.next().ok_or(BillError::Truncated)?)?;
-    let mut rows = Vec::new();
-    for (line, text) in lines.by_ref() {
-        let Some(values) = values_of(text) else {
-            // What is no line of values names the totals, which follow as the last line.
-            let names = names((line, text))?;
-            let (line, text) = lines.next().ok_or(BillError::Truncated)?;
-            let totals = values_of(text).filter(|totals| totals.len() == names.len());
-            let totals = totals.ok_or(BillError::Line { line })?;
-            return match lines.next() {
-                None => Ok(Bill { columns, rows, totals: names.into_iter().zip(totals).collect() }),
-                Some((line, _)) => Err(BillError::Line { line }),
-            };
-        };
-        if values.len() != columns.len() {
-            return Err(BillError::Line { line });
-        }
-        rows.push(values);
+        if names.len() > MAX_COLUMNS || text.starts_with('`') { Err(self.at_line()) } else { Ok(names) }
     }
-    Err(BillError::Truncated)
+
+    fn at_line(&self) -> BillError {
+        BillError::Line { line: self.line }
+    }
+
+    /// The amount in a column of the row that was read last.
+    fn amount(&self, row: &[String], column: usize) -> Result<Fen, BillError> {
+        Fen::from_yuan(&text(row, column)).map_err(|_| self.at_line())
+    }
+}
+
+/// SHA-1 of a file as it came.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha1(mut file: impl Read) -> std::io::Result<[u8; 20]> {
+    let (mut hash, mut chunk) = (Sha1::new(), vec![0; MAX_LINE]);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(chunk.get(..read).unwrap_or_default()),
+        }
+    }
 }
 
 /// The values of a line; none when it does not begin with a back-tick.
 fn values_of(line: &str) -> Option<Vec<String>> {
-    let line = line.trim_end_matches('\r').strip_prefix('`')?;
-    Some(line.split(",`").map(str::to_owned).collect())
+    Some(line.strip_prefix('`')?.split(",`").map(str::to_owned).collect())
+}
+
+/// What stands in a column.
+fn text(row: &[String], column: usize) -> String {
+    row.get(column).cloned().unwrap_or_default()
+}
+
+/// The number in a column that some bills do not have. A zero stands where there is none.
+fn number(row: &[String], column: Option<usize>) -> Option<String> {
+    column.map(|column| text(row, column)).filter(|number| number.bytes().any(|byte| byte != b'0'))
 }

@@ -4,7 +4,7 @@ use super::answer::CallError;
 use super::merchant::refusal_instead_of_file;
 use super::{Call, Fields};
 
-/// Asks for the trades of a day. The answer is a file without a signature: read it with [`read_file`].
+/// Asks for the trades of a day. The answer is a file without a signature: look at it with [`check_file`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadBill {
     /// `20260101`, in China's time.
@@ -28,10 +28,20 @@ impl Call for DownloadBill {
     }
 }
 
-/// The bytes of a bill as they came, for [`Bill::read`](crate::pay::bill::Bill::read).
+/// Whether what begins so may be a file: a refusal comes as XML, and is short.
 ///
 /// # Errors
-/// WeChat's refusal, which comes as XML: code `20002` says that there is no bill (yet).
-pub fn read_file(body: &[u8]) -> Result<&[u8], CallError> {
-    refusal_instead_of_file(body).map(|()| body)
+/// WeChat's refusal; [`is_no_bill`] and [`is_being_made`] tell two of them from the others.
+pub fn check_file(beginning: &[u8]) -> Result<(), CallError> {
+    refusal_instead_of_file(beginning)
+}
+
+/// Whether WeChat says that there was no trade on the day.
+pub fn is_no_bill(code: &str, message: &str) -> bool {
+    code == "20002" || message.eq_ignore_ascii_case("no bill exist")
+}
+
+/// Whether WeChat says that the bill is not ready yet.
+pub fn is_being_made(message: &str) -> bool {
+    message.eq_ignore_ascii_case("bill creating")
 }

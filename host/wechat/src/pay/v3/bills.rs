@@ -1,7 +1,8 @@
 //! GET /v3/bill/tradebill and /v3/bill/fundflowbill: where a day's bill can be fetched.
 
+use std::fmt;
+
 use serde::Deserialize;
-use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
 
 use super::answer::parse;
@@ -26,21 +27,34 @@ pub enum Bill {
 }
 
 /// Where the bill is. The file itself is not signed: its hash proves it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Download {
     /// `SHA1`
     pub hash_type: String,
-    /// Of the unpacked file, hexadecimal.
+    /// Of the file, unpacked, hexadecimal.
     pub hash_value: String,
     /// Good for some seconds. Fetched with a signature over its path and query.
     pub download_url: String,
 }
 
+/// The address has a token in it.
+impl fmt::Debug for Download {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Download({} {})", self.hash_type, self.hash_value)
+    }
+}
+
 impl Download {
-    /// Whether that is the file, unpacked or as it came.
-    pub fn is_hash_of(&self, file: &[u8]) -> bool {
-        let hash = hex::encode(Sha1::digest(file));
+    /// Whether that is the SHA-1 of the file.
+    pub fn is_hash(&self, sha1: [u8; 20]) -> bool {
+        let hash = hex::encode(sha1);
         self.hash_type == "SHA1" && bool::from(hash.as_bytes().ct_eq(self.hash_value.to_lowercase().as_bytes()))
+    }
+
+    /// Path and query of where the file is, as they are signed; none when the address is none.
+    pub fn target(&self) -> Option<&str> {
+        let (_, rest) = self.download_url.split_once("://")?;
+        rest.find('/').map(|path| &rest[path..])
     }
 }
 

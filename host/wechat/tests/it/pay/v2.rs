@@ -3,7 +3,7 @@
 use weft_wechat::message::ParseError;
 use weft_wechat::pay::v2::client::APP_PACKAGE;
 use weft_wechat::pay::v2::closeorder::CloseOrder;
-use weft_wechat::pay::v2::downloadbill::read_file;
+use weft_wechat::pay::v2::downloadbill::{check_file, is_no_bill};
 use weft_wechat::pay::v2::downloadfundflow::DownloadFundFlow;
 use weft_wechat::pay::v2::micropay::{Micropay, is_auth_code};
 use weft_wechat::pay::v2::orderquery::OrderQuery;
@@ -191,9 +191,10 @@ fn a_refusal_is_no_answer_and_only_a_signed_one_says_something() {
     assert_eq!(refused(&unsigned), ("FAIL".into(), false, false));
 
     let no_bill = "<xml><return_code>FAIL</return_code><return_msg>No Bill Exist</return_msg><error_code>20002</error_code></xml>";
-    let Err(CallError::Refused(refusal)) = read_file(no_bill.as_bytes()) else { panic!() };
+    let Err(CallError::Refused(refusal)) = check_file(no_bill.as_bytes()) else { panic!() };
     assert_eq!(refusal.code, "20002");
-    assert_eq!(read_file("交易时间,".as_bytes()), Ok("交易时间,".as_bytes()));
+    assert!(is_no_bill(&refusal.code, &refusal.message));
+    assert_eq!(check_file("交易时间,".as_bytes()), Ok(()));
 }
 
 #[test]

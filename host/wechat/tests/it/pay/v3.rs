@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Map, Value, json};
+use sha1::{Digest, Sha1};
 use weft_wechat::pay::v3::bills::{Bill, Download};
 use weft_wechat::pay::v3::certificates::Certificates;
 use weft_wechat::pay::v3::refunds;
@@ -261,9 +262,12 @@ fn refunds_and_bills_are_read() {
     let download = Download {
         hash_type: "SHA1".into(),
         hash_value: "A9993E364706816ABA3E25717850C26C9CD0D89D".into(),
-        download_url: String::new(),
+        download_url: "https://api.mch.weixin.qq.com/v3/billdownload/file?token=a%2Bb".into(),
     };
-    assert!(download.is_hash_of(b"abc") && !download.is_hash_of(b"abd"));
+    assert_eq!(download.target(), Some("/v3/billdownload/file?token=a%2Bb"));
+    assert!(!format!("{download:?}").contains("token"));
+    let hash = |file: &[u8]| Sha1::digest(file).into();
+    assert!(download.is_hash(hash(b"abc")) && !download.is_hash(hash(b"abd")));
 }
 
 #[test]

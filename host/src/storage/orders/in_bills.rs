@@ -1,0 +1,49 @@
+//! The orders that a bill is compared with.
+
+use serde_json::{Value, json};
+
+use super::{OrderRow, Orders};
+use crate::model::Order;
+use crate::storage::json_rows::json_rows;
+use crate::storage::{StoreError, on_db, to_sql};
+
+impl Orders<'_> {
+    /// Those of these numbers that are there.
+    pub async fn find_all(&self, app: &str, merchant: &str, out_trade_nos: &[&str]) -> Result<Vec<Order>, StoreError> {
+        let sql = json_rows!(&self.0.db,
+            "SELECT o.* FROM orders o JOIN", "$1" (app TEXT, merchant TEXT, out_trade_no TEXT),
+            "ON o.app = r.app AND o.merchant = r.merchant AND o.out_trade_no = r.out_trade_no");
+        let stored = out_trade_nos.iter().filter(|number| !number.contains('\0'));
+        let numbers: Value =
+            stored.map(|number| json!({"app": app, "merchant": merchant, "out_trade_no": number})).collect();
+        let numbers = numbers.to_string();
+        let rows: Vec<OrderRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
+        rows.into_iter().map(OrderRow::open).collect()
+    }
+
+    /// At most `limit` orders that were paid from `from` on and before `to`, in seconds since 1970: by time and number,
+    /// from behind `after` on.
+    pub async fn paid_between(
+        &self,
+        app: &str,
+        merchant: &str,
+        (from, to): (u64, u64),
+        after: Option<(u64, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Order>, StoreError> {
+        const SQL: &str = "SELECT * FROM orders WHERE app = $1 AND merchant = $2 AND paid_at IS NOT NULL \
+             AND paid_at < $3 AND (paid_at, out_trade_no) > ($4, $5) ORDER BY paid_at, out_trade_no LIMIT $6";
+        // No order has no number.
+        let (paid_at, number) = after.map_or((to_sql(from), ""), |(at, number)| (to_sql(at), number));
+        let rows: Vec<OrderRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL)
+            .bind(app)
+            .bind(merchant)
+            .bind(to_sql(to))
+            .bind(paid_at)
+            .bind(number)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(pool)
+            .await)?;
+        rows.into_iter().map(OrderRow::open).collect()
+    }
+}
