@@ -113,6 +113,7 @@ impl Server {
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
             state.accounts.clone().follow().boxed(),
+            state.plugins.clone().follow_limits().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
@@ -175,6 +176,16 @@ impl Server {
     }
 }
 
+/// The plugin platform with the limits that are set, and what fills it.
+async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
+    let plugins = Plugins::new(plugin_settings(config, key), services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    plugins.refresh_limits().await.context("the limits of plugins")?;
+    let watcher = Watcher::new(plugins.clone())
+        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    Ok((plugins, watcher))
+}
+
 /// Where plugins are, and what they may use.
 pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     Settings {
@@ -230,10 +241,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         users: users.clone(),
         pay: pay.clone(),
     };
-    let plugins = Plugins::new(plugin_settings(&config, &key), services)
-        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-    let watcher = Watcher::new(plugins.clone())
-        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let materials = Materials::new(store.clone(), wechat.clone());

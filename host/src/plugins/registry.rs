@@ -18,11 +18,12 @@ use super::{
     compiler::Compiler,
     component::Loaded,
     folder,
+    guard::{Guard, Queue},
     instance::Services,
-    limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
+    limits::{COMPILATIONS, Limits},
     statistics::Statistics,
 };
-use crate::model::is_plugin_name;
+use crate::{model::is_plugin_name, plugin_limits::LimitChanges};
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -56,10 +57,10 @@ pub(super) struct Inner {
     compiling: Semaphore,
     pub(super) loader: Loader,
     folder: PathBuf,
-    /// Turns in the pool, for whoever comes.
-    pub(super) instances: Semaphore,
-    /// Turns in the pool for plugins that have no other call.
-    pub(super) reserved: Semaphore,
+    /// Whose turn it is.
+    pub(super) queue: Queue,
+    /// The limits that are set for single plugins, whether they are there or not.
+    pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
 }
 
 /// What became of a file that was read.
@@ -81,7 +82,7 @@ pub struct Plugin {
     pub error: Option<Refused>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) guard: Arc<Guard>,
 }
 
 /// Why an upload is not taken.
@@ -105,6 +106,7 @@ impl Plugins {
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, limits, compiler } = settings;
+        let queue = Queue::new(limits.app_concurrency);
         let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
@@ -114,8 +116,8 @@ impl Plugins {
             compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
-            instances: Semaphore::new((INSTANCES - RESERVED - LOADING) as usize),
-            reserved: Semaphore::new(RESERVED as usize),
+            queue,
+            own_limits: ArcSwap::default(),
         })))
     }
 
@@ -310,24 +312,21 @@ impl Plugins {
                 loaded: None,
                 error: None,
                 statistics: Arc::default(),
-                permits: Arc::new(Semaphore::new(self.concurrency())),
+                guard: Arc::new(Guard::new(self.guard_limits(name))),
             },
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
                 loaded: plugin.loaded.clone(),
                 error: plugin.error.clone(),
                 statistics: Arc::clone(&plugin.statistics),
-                permits: Arc::clone(&plugin.permits),
+                guard: Arc::clone(&plugin.guard),
             },
         );
         let after = Arc::new(change(before));
         set.insert(Arc::clone(&after.name), Arc::clone(&after));
         self.0.set.store(Arc::new(set));
+        // They may have been set since its guard was made.
+        after.guard.set_limits(self.guard_limits(name));
         after
-    }
-
-    /// How many calls of one plugin may run at once; none may have more than half of the pool.
-    pub(super) fn concurrency(&self) -> usize {
-        self.limits().concurrency.min(INSTANCES as usize / 2)
     }
 }

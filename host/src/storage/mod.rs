@@ -29,6 +29,7 @@ mod message_log_batch;
 mod message_logs;
 mod orders;
 mod plugin_kv;
+mod plugin_limits;
 mod pool_use;
 mod postgres;
 mod processes;
@@ -76,6 +77,7 @@ pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_limits::PluginLimits;
 pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
@@ -207,6 +209,11 @@ impl Store {
     /// The apps.
     pub fn apps(&self) -> Apps<'_> {
         Apps(self)
+    }
+
+    /// The limits of single plugins.
+    pub fn plugin_limits(&self) -> PluginLimits<'_> {
+        PluginLimits(self)
     }
 
     /// What plugins may do for apps.

@@ -20,6 +20,7 @@ mod migrate;
 mod one_time_subscriptions;
 mod orders;
 mod page;
+mod plugin_limits;
 mod plugins;
 mod quota;
 mod reconciliations;
@@ -86,7 +87,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
-        .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugin_limits::patch))
         .routes(routes!(tags::list, tags::create))
         .routes(routes!(tags::read, tags::patch, tags::delete))
         .routes(routes!(tags::sync))
@@ -126,6 +127,8 @@ fn payments() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(merchants::list, merchants::create))
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(merchants::check::check))
+        .routes(routes!(merchants::wechat::get, merchants::wechat::post))
         .routes(routes!(reconciliations::start))
         .routes(routes!(reconciliations::list))
         .routes(routes!(differences::list))

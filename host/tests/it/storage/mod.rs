@@ -23,6 +23,7 @@ mod open_orders;
 mod order_outbox;
 mod orders;
 mod plugin_kv;
+mod plugin_limits;
 mod publications;
 mod reconciliations;
 mod sends;
