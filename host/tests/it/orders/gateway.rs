@@ -228,7 +228,7 @@ async fn payments_are_found_although_every_notification_is_lost() {
         // One that nobody pays is closed when its time has run out.
         let till = Till::open_at(version, clock.clone()).await;
         till.order("JSAPI").await;
-        clock.advance(Duration::from_mins(60));
+        clock.advance(Duration::from_hours(1));
         till.app.state.pay.ask_about_open(clock.now_ms()).await.unwrap();
         assert_eq!(till.state().await, "NOTPAY");
         clock.advance(Duration::from_mins(70));

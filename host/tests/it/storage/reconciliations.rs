@@ -78,13 +78,13 @@ async fn a_difference_is_one_however_often_it_is_found() {
             async |run: u64, found: &[Found]| differences.keep("shop", "default", date, run, found).await.unwrap();
         let (first, second) = (found(DifferenceKind::OrderState, "T1"), found(DifferenceKind::UnknownOrder, "T2"));
         assert_eq!(keep(1, &[first.clone(), second.clone()]).await, 0);
-        keep(1, &[first.clone()]).await;
+        keep(1, std::slice::from_ref(&first)).await;
         differences.resolve_unfound("shop", "default", date, 1).await.unwrap();
         assert_eq!(numbers(&store, false).await, ["T1", "T2"]);
 
         // The next run does not find the second, the one after it does.
         database.clock.advance(Duration::from_secs(5));
-        keep(2, &[first.clone()]).await;
+        keep(2, std::slice::from_ref(&first)).await;
         differences.resolve_unfound("shop", "default", date, 2).await.unwrap();
         assert_eq!((numbers(&store, false).await, numbers(&store, true).await), (vec!["T1".into()], vec!["T2".into()]));
         keep(3, &[first.clone(), second.clone()]).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use weft_wechat::pay::Fen;
 
 use super::{DAY, HOUR, NOON, Shop, TEN};
@@ -99,7 +99,6 @@ async fn without_a_single_notification_every_order_comes_to_its_right_state() {
         for number in paid.iter().chain(&refunded) {
             shop.till.pay.pay(MCH_ID, number).unwrap();
         }
-        let ask = async || shop.ask_about_open().await;
         // Within one interval, the first of which is half a minute.
         shop.clock.advance(Duration::from_secs(31));
         shop.ask_about_open().await;
