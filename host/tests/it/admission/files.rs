@@ -63,7 +63,7 @@ fn other_shapes() -> Vec<Case> {
     let wrong_import = r#"(import "weft:plugin/log@1.0.0" (instance (export "shout" (func))))
         (instance $nothing) (export "weft:plugin/manifest@1.0.0" (instance $nothing))"#;
     let loops = describing("(func $l (loop (br 0))) (start $l)");
-    let hoards = describing("(memory 2000)");
+    let hoards = describing("(memory 5000)");
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),

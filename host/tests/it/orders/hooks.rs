@@ -160,6 +160,20 @@ async fn an_order_whose_hook_hangs_or_traps_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_keeps_failing_is_told_of_every_change_all_the_same() {
+    let app = shop("ear/falls", |config| config.plugins.limits.breaker_failures = 1).await;
+    for number in ["T000021", "T000022", "T000023"] {
+        create(&app, number, 101).await;
+        see(&app, number, TradeState::Success, 1).await;
+        let tried = |events: &[Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+        let events = events_become(&app, number, tried).await;
+        assert!(events[0]["deliveries"][0]["error"].as_str().unwrap().contains("hook bug"), "{events:?}");
+    }
+    let (_, plugin) = app.api(Method::GET, "/plugins/ear", None).await;
+    assert_eq!(plugin["breakers"], json!([]), "its events have pauses of their own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_is_to_be_told_events_are_left_out_until_an_operator_asks() {
     let app = shop("ear/fulfil", |_| ()).await;
     assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(json!({"order_hook": null}))).await.0, 200);
