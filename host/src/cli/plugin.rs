@@ -1,6 +1,6 @@
-//! `weft plugin list|build`
+//! `weft plugin list`, and the way to the other commands about plugins.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,13 +8,15 @@ use serde::Serialize;
 use super::{
     SettingsArgs,
     output::{OutputArgs, table},
+    plugin_build,
+    plugin_new::{self, Sdk},
 };
 use crate::{
     clock::Clock,
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
-    plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher, build},
+    plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     server,
     storage::Store,
@@ -26,30 +28,18 @@ use crate::{
 pub(super) enum PluginCommand {
     /// Check and list the plugins in the folder
     List(OutputArgs),
+    /// Make a crate for a new plugin, which builds as it is
+    New(plugin_new::NewArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
-    Build {
-        /// The folder with its Cargo.toml
-        #[arg(default_value = ".")]
-        source: PathBuf,
-        /// Copy the .wasm into the plugins folder, where a running server takes it up
-        #[arg(long)]
-        install: bool,
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    Build(plugin_build::BuildArgs),
 }
 
-pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<()> {
-    let config = settings.load(Overrides::default())?;
+pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &Sdk) -> anyhow::Result<()> {
+    let config = || settings.load(Overrides::default());
     match command {
-        PluginCommand::List(output) => list(&config, output).await,
-        PluginCommand::Build { source, install, output } => {
-            let mut component = build::build(&source, &[]).await?;
-            if install {
-                component = build::install(&component, &config.plugins_dir).await?;
-            }
-            output.print(&serde_json::json!({ "component": component }), || component.display().to_string())
-        }
+        PluginCommand::List(output) => list(&config()?, output).await,
+        PluginCommand::New(args) => plugin_new::run(&args, sdk),
+        PluginCommand::Build(args) => plugin_build::run(&config()?, args).await,
     }
 }
 
