@@ -1,6 +1,6 @@
 //! `weft plugin list`, and the way to the other commands about plugins.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     SettingsArgs,
     output::{OutputArgs, table},
-    plugin_build,
+    plugin_build, plugin_check,
     plugin_new::{self, Sdk},
 };
 use crate::{
@@ -16,11 +16,12 @@ use crate::{
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
-    plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher},
+    pay::Pay,
+    plugins::{Plugin, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     server,
     storage::Store,
-    upstream::{Outbound, Wechat},
+    upstream::{Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -30,17 +31,21 @@ pub(super) enum PluginCommand {
     List(OutputArgs),
     /// Make a crate for a new plugin, which builds as it is
     New(plugin_new::NewArgs),
+    /// Take a .wasm file through every check that the server makes, and show what it is and asks for
+    Check(plugin_check::CheckArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
     Build(plugin_build::BuildArgs),
 }
 
-pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &Sdk) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &Sdk) -> anyhow::Result<ExitCode> {
     let config = || settings.load(Overrides::default());
     match command {
-        PluginCommand::List(output) => list(&config()?, output).await,
-        PluginCommand::New(args) => plugin_new::run(&args, sdk),
-        PluginCommand::Build(args) => plugin_build::run(&config()?, args).await,
+        PluginCommand::List(output) => list(&config()?, output).await?,
+        PluginCommand::Check(args) => return plugin_check::run(&config()?, args).await,
+        PluginCommand::New(args) => plugin_new::run(&args, sdk)?,
+        PluginCommand::Build(args) => plugin_build::run(&config()?, args).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A plugin, and by app what it asks for and is not granted.
@@ -102,17 +107,18 @@ fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<Str
 
 /// The plugins of the folder, each taken through every check.
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
-    let settings = Settings {
-        folder: config.plugins_dir.clone(),
-        cache: config.data_dir.join("plugin-cache"),
-        cache_key: key.derive("plugin-cache"),
-        limits: Limits::from(&config.plugins),
-    };
-    let clock = Clock::system();
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
-    let users = Users::new(store.clone(), wechat.clone(), clock);
-    let services = Services { store, outbound: Outbound::new()?, wechat, users };
-    let plugins = Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let plugins = platform(config, server::plugin_settings(config, key), store)?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
+}
+
+/// The plugin platform without any plugin.
+pub(super) fn platform(config: &Config, settings: Settings, store: Store) -> anyhow::Result<Plugins> {
+    let clock = Clock::system();
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone())?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
+    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))
 }

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, Semaphore, SetOnce};
 
 use super::{
+    admission::{LoadError, Loader, Refused},
     cache::Cache,
-    component::{Loaded, Loader},
-    error::LoadError,
+    compiler::Compiler,
+    component::Loaded,
     folder,
     instance::Services,
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
@@ -34,6 +35,8 @@ pub struct Settings {
     pub cache_key: [u8; 32],
     /// The operator's limits.
     pub limits: Limits,
+    /// The weft command, which compiles plugins in a process of its own; in this process without.
+    pub compiler: Option<PathBuf>,
 }
 
 /// The plugin platform. Clones share it.
@@ -75,7 +78,7 @@ pub struct Plugin {
     /// What runs: the last version that passed every check.
     pub loaded: Option<Arc<Loaded>>,
     /// Why the file that lies there now does not run.
-    pub error: Option<LoadError>,
+    pub error: Option<Refused>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
     pub(super) permits: Arc<Semaphore>,
@@ -88,8 +91,8 @@ pub enum UploadError {
     #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
     Name,
     /// The file fails a check.
-    #[error(transparent)]
-    Refused(#[from] LoadError),
+    #[error("{0}")]
+    Refused(Box<Refused>),
     /// The folder cannot be written.
     #[error("the plugins folder cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -101,8 +104,8 @@ impl Plugins {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, limits } = settings;
-        let loader = Loader::new(Cache::new(cache, cache_key), services, limits)?;
+        let Settings { folder, cache, cache_key, limits, compiler } = settings;
+        let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
@@ -151,23 +154,38 @@ impl Plugins {
         drop(self.0.first_pass.set(()));
     }
 
-    /// Takes a file's bytes through every check without letting it in.
+    /// Takes a file's bytes through every step of admission without letting it in.
     ///
     /// # Errors
-    /// The first check that it fails.
-    pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, LoadError> {
+    /// The first step that it fails.
+    pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
         self.0.loader.load(name, bytes).await
+    }
+
+    /// As [`check`](Self::check), for a file anywhere.
+    ///
+    /// # Errors
+    /// The first step that it fails.
+    pub async fn check_file(&self, name: &str, file: &Path) -> Result<Loaded, Refused> {
+        match self.read(file.to_owned()).await {
+            Ok(bytes) => self.check(name, bytes).await,
+            Err(error) => Err(Refused::unread(error)),
+        }
+    }
+
+    async fn read(&self, file: PathBuf) -> Result<Bytes, LoadError> {
+        let limit = self.limits().file;
+        let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
+        read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))).map(Bytes::from)
     }
 
     /// Loads what lies in a plugin's file now, and swaps it in if it is good.
     pub(super) async fn take_file(&self, name: &str) -> Taken {
         let _changing = self.changing(name).await;
         let Ok(_turn) = self.0.compiling.acquire().await else { return Taken::TryAgain };
-        let (file, limit) = (self.file(name), self.limits().file);
-        let bytes = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
-        match bytes.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))) {
-            Ok(bytes) => self.load(name, bytes.into()).await,
-            Err(error) => self.refuse(name, error),
+        match self.read(self.file(name)).await {
+            Ok(bytes) => self.load(name, bytes).await,
+            Err(error) => self.refuse(name, Refused::unread(error)),
         }
     }
 
@@ -184,27 +202,31 @@ impl Plugins {
             Ok(loaded) => {
                 let version = loaded.description.version.clone();
                 let digest = loaded.digest.get(..12).unwrap_or_default().to_owned();
-                tracing::info!(plugin = name, version, digest, took_ms = began.elapsed().as_millis(), "plugin loaded");
+                let (took_ms, steps) = (began.elapsed().as_millis(), &loaded.report);
+                tracing::info!(plugin = name, version, digest, took_ms, %steps, "plugin loaded");
                 self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin });
                 Taken::Done
             }
-            Err(error) => self.refuse(name, error),
+            Err(refused) => self.refuse(name, refused),
         }
     }
 
     /// Shows why a file does not run, beside the version that does.
-    fn refuse(&self, name: &str, error: LoadError) -> Taken {
+    fn refuse(&self, name: &str, refused: Refused) -> Taken {
         let before = self.find(name);
-        let again = if error.may_pass() { Taken::TryAgain } else { Taken::Done };
-        if before.as_ref().is_none_or(|plugin| plugin.error.as_ref() != Some(&error)) {
+        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
+        let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
+        if known.is_none_or(|known| known.error != refused.error) {
             let kept = before.is_some_and(|plugin| plugin.loaded.is_some());
             tracing::error!(
                 plugin = name,
-                %error,
+                code = refused.error.code(),
+                error = %refused,
+                steps = %refused.report,
                 "{name}.wasm is refused{}",
                 if kept { "; the last good version keeps running" } else { "" }
             );
-            self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
+            self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
         again
     }
@@ -234,7 +256,8 @@ impl Plugins {
             return Err(UploadError::Name);
         }
         let _changing = self.changing(name).await;
-        let loaded = self.check(name, bytes.clone()).await?;
+        let loaded =
+            self.check(name, bytes.clone()).await.map_err(|refused| UploadError::Refused(Box::new(refused)))?;
         let (folder, file) = (self.0.folder.clone(), self.file(name));
         tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes))
             .await
