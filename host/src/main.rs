@@ -1,5 +1,7 @@
 //! The weft command.
 
+mod sdk;
+
 use std::process::ExitCode;
 
 /// Every message allocates some hundred small pieces, often on one thread and freed on another: the system's allocator
@@ -9,5 +11,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    weft::cli::main().await
+    weft::cli::main(&sdk::SDK).await
 }

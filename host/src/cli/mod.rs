@@ -6,7 +6,9 @@ mod demo;
 mod output;
 mod pay;
 mod plugin;
+mod plugin_build;
 mod plugin_check;
+mod plugin_new;
 mod serve;
 mod simulate;
 mod token;
@@ -27,6 +29,8 @@ use crate::{
     server,
     storage::Store,
 };
+
+pub use plugin_new::Sdk;
 
 /// Under which the flags stand that every command takes.
 const SETTINGS: &str = "Settings";
@@ -121,12 +125,12 @@ fn this_command() -> Option<PathBuf> {
 }
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
-pub async fn main() -> ExitCode {
+pub async fn main(sdk: &Sdk) -> ExitCode {
     let cli = Cli::parse();
     // A server tells what it does; a command tells what it was asked.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
-    match run(cli).await {
+    match run(cli, sdk).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("weft: {error:#}");
@@ -135,7 +139,7 @@ pub async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
     let settings = cli.settings;
     match cli.command {
         Command::Serve(args) => serve::run(&settings, args).await?,
@@ -148,7 +152,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::run(&settings, args).await,
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
-        Command::Plugin(command) => return plugin::run(&settings, command).await,
+        Command::Plugin(command) => return plugin::run(&settings, command, sdk).await,
         Command::Pay(command) => return pay::run(&settings, command).await,
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
         Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,

@@ -1,6 +1,6 @@
-//! `weft plugin list|build|check`
+//! `weft plugin list`, and the way to the other commands about plugins.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::{
     SettingsArgs,
     output::{OutputArgs, table},
-    plugin_check,
+    plugin_build, plugin_check,
+    plugin_new::{self, Sdk},
 };
 use crate::{
     clock::Clock,
@@ -16,7 +17,7 @@ use crate::{
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
     pay::Pay,
-    plugins::{Plugin, Plugins, Services, Settings, Watcher, build},
+    plugins::{Plugin, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     server,
     storage::Store,
@@ -28,33 +29,21 @@ use crate::{
 pub(super) enum PluginCommand {
     /// Check and list the plugins in the folder
     List(OutputArgs),
+    /// Make a crate for a new plugin, which builds as it is
+    New(plugin_new::NewArgs),
     /// Take a .wasm file through every check that the server makes, and show what it is and asks for
     Check(plugin_check::CheckArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
-    Build {
-        /// The folder with its Cargo.toml
-        #[arg(default_value = ".")]
-        source: PathBuf,
-        /// Copy the .wasm into the plugins folder, where a running server takes it up
-        #[arg(long)]
-        install: bool,
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    Build(plugin_build::BuildArgs),
 }
 
-pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<ExitCode> {
-    let config = settings.load(Overrides::default())?;
+pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &Sdk) -> anyhow::Result<ExitCode> {
+    let config = || settings.load(Overrides::default());
     match command {
-        PluginCommand::List(output) => list(&config, output).await?,
-        PluginCommand::Check(args) => return plugin_check::run(&config, args).await,
-        PluginCommand::Build { source, install, output } => {
-            let mut component = build::build(&source, &[]).await?;
-            if install {
-                component = build::install(&component, &config.plugins_dir).await?;
-            }
-            output.print(&serde_json::json!({ "component": component }), || component.display().to_string())?;
-        }
+        PluginCommand::List(output) => list(&config()?, output).await?,
+        PluginCommand::Check(args) => return plugin_check::run(&config()?, args).await,
+        PluginCommand::New(args) => plugin_new::run(&args, sdk)?,
+        PluginCommand::Build(args) => plugin_build::run(&config()?, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -64,12 +64,10 @@ pub async fn build(folder: &Path, features: &[&str]) -> Result<PathBuf, BuildErr
     for variable in NOT_INHERITED {
         cargo.env_remove(variable);
     }
-    let output = cargo
-        .stderr(Stdio::inherit())
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .map_err(|source| BuildError::NoRust { program: "cargo", source })?;
+    let no_cargo = |source| BuildError::NoRust { program: "cargo", source };
+    // `output()` would take standard error away from who waits, and with it what the compiler says.
+    let cargo = cargo.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().map_err(no_cargo)?;
+    let output = cargo.wait_with_output().await.map_err(no_cargo)?;
     if !output.status.success() {
         return Err(BuildError::Failed(folder.to_owned()));
     }

@@ -20,9 +20,11 @@ pub const WASM_STACK: usize = 512 << 10;
 pub const CALL_STACK: usize = 1 << 20;
 
 /// Tables and memories of one component. The pool has as many for every instance, so that no component takes another's.
+/// A memory costs 4 GiB of address space in every slot. Rust has two tables and one memory; JavaScript by `QuickJS` three
+/// of each, Python two and one.
 pub const TABLES: u32 = 4;
 /// See [`TABLES`].
-pub const MEMORIES: u32 = 2;
+pub const MEMORIES: u32 = 4;
 
 /// Instances kept for plugins that have no call running.
 pub const RESERVED: u32 = 64;

@@ -29,7 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["http"],
     &["server", "simulator"],
     &["cli", "telemetry"],
-    &["main", "lib"],
+    &["main", "lib", "sdk"],
 ];
 
 #[test]

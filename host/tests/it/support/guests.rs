@@ -47,6 +47,24 @@ pub(crate) async fn qr_attribution() -> &'static [u8] {
     BYTES.get_or_init(|| built("plugins-examples/qr-attribution", &[])).await
 }
 
+/// plugins-examples/keyword-menu.
+pub(crate) async fn keyword_menu() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/keyword-menu", &[])).await
+}
+
+/// plugins-examples/slow-assistant.
+pub(crate) async fn slow_assistant() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/slow-assistant", &[])).await
+}
+
+/// plugins-examples/office-hours.
+pub(crate) async fn office_hours() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/office-hours", &[])).await
+}
+
 async fn built(source: &str, features: &[&str]) -> Vec<u8> {
     // Two builds of one package write the same file.
     static BUILDING: Mutex<()> = Mutex::const_new(());

@@ -1,0 +1,163 @@
+//! `weft plugin new`: a crate for a plugin, with all that it needs to be built.
+//!
+//! The SDK comes out of this binary and goes into the crate, so that one who has only the binary can begin, and a crate
+//! keeps building whatever happens to Weft around it. With it come the versions of its dependencies: where they are in
+//! cargo's cache, no network is needed.
+
+mod sdk;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::output::OutputArgs;
+
+pub use sdk::Sdk;
+
+/// What a crate begins with. `NAME` stands for its name.
+const TEMPLATE: &[(&str, &str)] = &[
+    (".gitignore", "/target\n"),
+    ("Cargo.toml", include_str!("template/Cargo.toml.txt")),
+    ("README.md", include_str!("template/README.md")),
+    ("src/lib.rs", include_str!("template/lib.rs.txt")),
+];
+
+/// Where the SDK is in the crate, as in Weft's own source.
+const VENDORED: &str = "vendor/weft";
+
+/// Names that Rust or the SDK's own packages have.
+const TAKEN: &[&str] = &[
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// The plugin's name: a-z, 0-9, `_` and `-`, a letter first
+    name: String,
+    /// The folder in which the crate's folder is made
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &NewArgs, sdk: &Sdk) -> anyhow::Result<()> {
+    check(&args.name)?;
+    let folder = args.dir.join(&args.name);
+    make(&folder, &args.name, sdk)?;
+    // cargo names files so, and a plugin is named by its file.
+    let plugin = args.name.replace('-', "_");
+    args.output.print(&serde_json::json!({ "folder": folder, "plugin": plugin }), || hints(&folder, &plugin))
+}
+
+fn check(name: &str) -> anyhow::Result<()> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    anyhow::ensure!(
+        begins && name.len() <= 64 && name.bytes().all(fits),
+        "`{name}` cannot be a plugin's name: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first"
+    );
+    let is_taken = TAKEN.contains(&name) || name.starts_with("weft-plugin");
+    anyhow::ensure!(!is_taken, "`{name}` is a name that Rust or Weft has already: choose another");
+    Ok(())
+}
+
+/// Writes the crate beside its place and renames it there: it is there whole, or not at all.
+fn make(folder: &Path, name: &str, sdk: &Sdk) -> anyhow::Result<()> {
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    let there = || format!("{} is there already and stays as it is", folder.display());
+    anyhow::ensure!(fs::symlink_metadata(folder).is_err(), there());
+    let unwritable = || format!("cannot write to {}", parent.display());
+    fs::create_dir_all(parent).with_context(unwritable)?;
+    let beside = tempfile::Builder::new().prefix(".weft-new-").tempdir_in(parent).with_context(unwritable)?;
+    // What is temporary may be read by nobody else; a crate is an ordinary folder.
+    let whole = beside.path().join(name);
+    for (path, text) in TEMPLATE {
+        write(&whole.join(path), text.replace("NAME", name).as_bytes()).with_context(unwritable)?;
+    }
+    for (path, bytes) in sdk.files().context("the SDK in this binary")? {
+        write(&whole.join(VENDORED).join(path), &bytes).with_context(unwritable)?;
+    }
+    write(&whole.join("Cargo.lock"), sdk.lock.as_bytes()).with_context(unwritable)?;
+    fs::rename(&whole, folder).with_context(there)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes)
+}
+
+fn hints(folder: &Path, plugin: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "made {folder}: the plugin is src/lib.rs · 已创建，插件代码在 src/lib.rs
+
+  cargo test --manifest-path {folder}/Cargo.toml
+      try it without a server · 不需要服务器，先跑测试
+  weft plugin build {folder} --install --watch
+      build it into the plugins folder, now and after every change · 编译并放入插件目录，修改后自动重来
+  weft app add shop --type service --appid wx… --token … --message-handler {plugin}
+      let it answer an account's messages · 让它回复公众号的消息"
+    )
+}

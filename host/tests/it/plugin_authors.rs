@@ -1,0 +1,167 @@
+//! What plugin authors do with the command: a new crate, its test, and a build at every change.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+use serde_json::Value;
+use weft::simulator::{Incoming, Sender};
+use weft_wechat::account::EncodingMode;
+
+use crate::support::TestApp;
+
+/// A build compiles the SDK, on a machine that may be busy.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// A command that builds without a network, into the folder in which the dependencies lie compiled.
+fn offline(program: &str, folder: &Path) -> Command {
+    let needed = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"];
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .envs(needed.into_iter().filter_map(|name| Some((name, env::var_os(name)?))))
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap())
+        .env("CARGO_NET_OFFLINE", "true");
+    command
+}
+
+fn weft(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = offline(env!("CARGO_BIN_EXE_weft"), folder);
+    command.args(arguments);
+    command
+}
+
+/// `weft plugin build --watch`; killed when it is dropped.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn start(source: &Path, plugins: &Path) -> Self {
+        let arguments = ["plugin", "build", "--install", "--watch", "--plugins-dir"];
+        let mut child =
+            weft(source, &arguments).arg(plugins).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    /// Everything that is said until it waits for a change.
+    fn built(&self) -> String {
+        let mut said = String::new();
+        while !said.contains("waiting for a change") {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error} after {said}"));
+            said = said + &line + "\n";
+        }
+        said
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // It may have ended before.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+async fn answer(account: &Sender) -> Option<String> {
+    account.send(&Incoming::text("oUser", "hi")).await.unwrap().text()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = weft(folder.path(), &["plugin", "new", "tea-shop", "--json"]).output().unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!((&made["folder"], &made["plugin"]), (&"./tea-shop".into(), &"tea_shop".into()));
+    let source = folder.path().join("tea-shop");
+    let tested = offline("cargo", &source).arg("test").output().unwrap();
+    let said = String::from_utf8_lossy(&tested.stdout);
+    assert!(said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&tested.stderr));
+
+    let app = TestApp::start().await;
+    let account = app.account("shop", EncodingMode::Plain, "tea_shop").await;
+    let watching = Watching::start(&source, &app.plugins);
+    let said = watching.built();
+    assert!(said.contains(" KiB in "), "{said}");
+    let first = app.plugin_becomes("tea_shop", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(answer(&account).await.as_deref(), Some("你好 / Hello: hi"));
+
+    let program = source.join("src/lib.rs");
+    let text = fs::read_to_string(&program).unwrap();
+    fs::write(&program, format!("{text}\nfn broken(")).unwrap();
+    let said = watching.built();
+    assert!(said.contains("unclosed delimiter") && said.contains("cargo could not build"), "{said}");
+    assert_eq!(answer(&account).await.as_deref(), Some("你好 / Hello: hi"));
+
+    fs::write(&program, text.replace("你好 / Hello", "Good day")).unwrap();
+    let said = watching.built();
+    assert!(said.contains(" KiB in "), "{said}");
+    app.plugin_becomes("tea_shop", |plugin| plugin["state"] == "ready" && plugin["digest"] != first["digest"]).await;
+    assert_eq!(answer(&account).await.as_deref(), Some("Good day: hi"));
+}
+
+#[test]
+fn a_new_plugin_has_the_whole_sdk() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = weft(folder.path(), &["plugin", "new", "hello", "--dir", "mine"]).output().unwrap();
+    let hints = String::from_utf8(made.stdout).unwrap();
+    assert!(hints.contains("weft plugin build mine/hello") && hints.contains("已创建"), "{hints}");
+    let made = folder.path().join("mine/hello");
+    assert_eq!(fs::read_to_string(made.join(".gitignore")).unwrap(), "/target\n");
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["plugin-sdk/src", "plugin-sdk/macros/src", "wit"] {
+        collect(&root.join(folder), &mut files);
+    }
+    assert!(files.len() > 50, "{files:?}");
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let copied = fs::read(made.join("vendor/weft").join(path)).unwrap_or_default();
+        assert!(copied == fs::read(&file).unwrap(), "{}", path.display());
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
+
+#[test]
+fn a_name_that_is_none_or_taken_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x".repeat(65);
+    for name in ["", "9lives", "Shop", "a b", "../x", "a/b", "fn", "test", "weft-plugin", &long] {
+        let refused = weft(folder.path(), &["plugin", "new", name]).output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!((refused.status.code(), said.contains(&format!("`{name}`"))), (Some(1), true), "{said}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_there_already_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("shop")).unwrap();
+    fs::write(folder.path().join("shop/notes"), "mine").unwrap();
+    fs::write(folder.path().join("tea"), "mine").unwrap();
+    for name in ["shop", "tea"] {
+        let refused = weft(folder.path(), &["plugin", "new", name]).output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(1) && said.contains("is there already"), "{said}");
+    }
+    let names = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!((names(folder.path()).len(), names(&folder.path().join("shop")).len()), (2, 1));
+}
