@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
 
 use super::{Call, exported};
@@ -33,8 +34,10 @@ pub struct OrderChange<'a> {
 }
 
 /// Tells a hook of an order.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Tell {
-    event: wit::OrderEvent,
+    pub(super) event: wit::OrderEvent,
 }
 
 impl Call for Tell {
