@@ -1,4 +1,4 @@
-//! `weft plugin list|build|check`
+//! `weft plugin list|build|check|replay|test`
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     SettingsArgs,
     output::{OutputArgs, table},
-    plugin_check,
+    plugin_check, plugin_replay, plugin_test,
 };
 use crate::{
     clock::Clock,
@@ -41,6 +41,10 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Let a .wasm file answer a message, as a server would, without one
+    Test(plugin_test::TestArgs),
+    /// Make a recorded call again, on the same version or another one, with the answers that were recorded
+    Replay(plugin_replay::ReplayArgs),
 }
 
 pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<ExitCode> {
@@ -55,6 +59,8 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyh
             }
             output.print(&serde_json::json!({ "component": component }), || component.display().to_string())?;
         }
+        PluginCommand::Test(args) => return plugin_test::run(&config, args).await,
+        PluginCommand::Replay(args) => return plugin_replay::run(&config, args).await,
     }
     Ok(ExitCode::SUCCESS)
 }

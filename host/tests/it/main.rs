@@ -29,6 +29,7 @@ mod plugin_guard;
 mod plugin_imports;
 mod plugin_limits;
 mod plugin_outside;
+mod plugin_trials;
 mod receipts;
 mod reload;
 mod replicas;
