@@ -123,6 +123,11 @@ impl Server {
             let stop = stop.clone();
             background.spawn(async move { stop.run_until_cancelled_owned(task).await });
         }
+        let (stopped, stopping) = (stop.clone(), state.stopping.clone());
+        background.spawn(async move {
+            stopped.cancelled().await;
+            stopping.cancel();
+        });
         let working = tokio::spawn(state.jobs.clone().run(stop.clone()));
         // Not ended by `stop`: what handlers leave that end after it is written too.
         let writing = futures::future::join3(
@@ -187,6 +192,7 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
         limits: Limits::from(&config.plugins),
+        counts_fuel: false,
         compiler: config.plugins.compiler.clone(),
     }
 }
@@ -288,6 +294,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Arc::new(Semaphore::new(http::UPLOADS)),
         spools: Arc::new(Semaphore::new(http::SPOOLS)),
+        stopping: CancellationToken::new(),
     });
     Ok((state, watcher))
 }

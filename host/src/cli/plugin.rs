@@ -10,6 +10,7 @@ use super::{
     output::{OutputArgs, table},
     plugin_build, plugin_check,
     plugin_new::{self, Sdk},
+    plugin_replay, plugin_test,
 };
 use crate::{
     clock::Clock,
@@ -35,6 +36,10 @@ pub(super) enum PluginCommand {
     Check(plugin_check::CheckArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
     Build(plugin_build::BuildArgs),
+    /// Let a .wasm file answer a message, as a server would, without one
+    Test(plugin_test::TestArgs),
+    /// Make a recorded call again, on the same version or another one, with the answers that were recorded
+    Replay(plugin_replay::ReplayArgs),
 }
 
 pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &Sdk) -> anyhow::Result<ExitCode> {
@@ -44,6 +49,8 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &S
         PluginCommand::Check(args) => return plugin_check::run(&config()?, args).await,
         PluginCommand::New(args) => plugin_new::run(&args, sdk)?,
         PluginCommand::Build(args) => plugin_build::run(&config()?, args).await?,
+        PluginCommand::Test(args) => return plugin_test::run(&config()?, args).await,
+        PluginCommand::Replay(args) => return plugin_replay::run(&config()?, args).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -18,8 +18,9 @@ pub(super) struct Layer {
     table: Table,
 }
 
-/// `WEFT_` variables that are no settings: the path of the file, and what the logging reads.
-const NOT_SETTINGS: [&str; 3] = ["WEFT_CONFIG", "WEFT_LOG", "WEFT_LOG_FORMAT"];
+/// `WEFT_` variables that are no settings: the path of the file, what the logging reads, and with what commands call the
+/// admin API of a server.
+const NOT_SETTINGS: [&str; 4] = ["WEFT_CONFIG", "WEFT_LOG", "WEFT_LOG_FORMAT", "WEFT_TOKEN"];
 
 impl Layer {
     pub(super) fn of_file(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, ConfigError> {

@@ -21,6 +21,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -93,6 +94,8 @@ pub struct Parts {
     pub order_hooks: OrderHooks,
     /// Finds answers.
     pub dispatcher: Dispatcher,
+    /// Cancelled when the process is asked to end: what would be told for ever ends.
+    pub stopping: CancellationToken,
 }
 
 impl From<Parts> for AppState {

@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     world: "plugin",
     imports: { default: async | trappable },
     exports: { default: async },
+    additional_derives: [serde::Serialize, serde::Deserialize],
     trappable_error_type: { "weft:plugin/types.error" => super::host::HostError },
 });
 

@@ -12,7 +12,12 @@ use wasmtime_wasi::{
     random::WasiRandom,
 };
 
-use super::{bindings::imported, instance::State, limits};
+use super::{
+    bindings::imported,
+    host::{Recording, recorded},
+    instance::State,
+    limits,
+};
 use crate::plugin_limits::PluginLimits;
 
 /// Interfaces that guests may import, without their versions. What is not here is refused when a
@@ -57,13 +62,13 @@ pub(super) const OFFERED: &[&str] = &[
 ///
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
-pub(super) fn engine(ceilings: &PluginLimits) -> wasmtime::Result<Engine> {
-    Engine::new(config().allocation_strategy(pool(ceilings))).or_else(|error| {
+pub(super) fn engine(ceilings: &PluginLimits, counts_fuel: bool) -> wasmtime::Result<Engine> {
+    Engine::new(config(counts_fuel).allocation_strategy(pool(ceilings))).or_else(|error| {
         tracing::warn!(
             %error,
             "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
         );
-        Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+        Engine::new(config(counts_fuel).allocation_strategy(InstanceAllocationStrategy::OnDemand))
     })
 }
 
@@ -71,13 +76,14 @@ pub(super) fn engine(ceilings: &PluginLimits) -> wasmtime::Result<Engine> {
 ///
 /// # Errors
 /// When wasmtime cannot compile for this machine.
-pub(super) fn compiling() -> wasmtime::Result<Engine> {
-    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+pub(super) fn compiling(counts_fuel: bool) -> wasmtime::Result<Engine> {
+    Engine::new(config(counts_fuel).allocation_strategy(InstanceAllocationStrategy::OnDemand))
 }
 
-fn config() -> Config {
+fn config(counts_fuel: bool) -> Config {
     let mut config = Config::new();
     config
+        .consume_fuel(counts_fuel)
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_memory64(false)
@@ -117,13 +123,13 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::context::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::config::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::log::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::kv::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::wechat::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::messages::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::users::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::orders::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::pay::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::kv::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::http::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::wechat::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::messages::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::users::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::orders::add_to_linker::<State, Recording>(l, recorded)?;
+    imported::pay::add_to_linker::<State, Recording>(l, recorded)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

@@ -14,14 +14,16 @@ use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, component::
 use wasmtime_wasi::{I32Exit, ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::{
-    bindings::imported::log::Level,
     component::Loaded,
     epoch::EpochClock,
     error::{CallError, Crash},
     guard::Allowance,
     host::log::{printable, printable_up_to},
-    limits::{Limits, RANDOM_BYTES, RESOURCES, count, kib, mib},
+    limits::{Limits, RESOURCES, count, kib, mib},
+    live_log::LogPlace,
     output::Output,
+    receipts::{HostCall, LineLevel},
+    trace::{Circumstances, Trace},
 };
 use crate::{
     model::{App, AppPlugin},
@@ -74,6 +76,10 @@ pub(super) struct State {
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
     pub(super) services: Arc<Services>,
+    /// Where lines go that it logs.
+    pub(super) log_place: Option<LogPlace>,
+    /// What it asks for and logs.
+    pub(super) trace: Trace,
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
@@ -145,6 +151,28 @@ pub(super) struct Terms {
 pub(super) struct Ran<T> {
     pub(super) result: Result<T, CallError>,
     pub(super) used: Used,
+    /// What it was about.
+    pub(super) subject: Option<Subject>,
+    pub(super) trace: Trace,
+    pub(super) circumstances: Circumstances,
+}
+
+/// A call that is to be made.
+pub(super) struct Task {
+    /// None while the plugin describes itself.
+    pub(super) subject: Option<Subject>,
+    /// Where lines go that it logs.
+    pub(super) log_place: Option<LogPlace>,
+    pub(super) circumstances: Circumstances,
+    /// What it asked the host for the other time, when it is made again.
+    pub(super) played: Option<Vec<HostCall>>,
+}
+
+impl Task {
+    /// A call that is made for the first time, about this.
+    pub(super) fn new(subject: Option<Subject>, log_place: Option<LogPlace>) -> Self {
+        Self { subject, log_place, circumstances: Circumstances::new(), played: None }
+    }
 }
 
 /// What a call used up.
@@ -160,12 +188,20 @@ pub(super) struct Used {
     pub(super) memory: u64,
     /// Lines that it logged.
     pub(super) lines: u32,
+    /// Instructions, where they are counted.
+    pub(super) fuel: Option<u64>,
 }
 
 impl<T> Ran<T> {
     /// It waited so long for its turn, in vain.
-    pub(super) fn not(error: CallError, queued: Duration) -> Self {
-        Self { result: Err(error), used: Used { queued, ..Used::default() } }
+    pub(super) fn not(task: Task, error: CallError, queued: Duration) -> Self {
+        Self {
+            result: Err(error),
+            used: Used { queued, ..Used::default() },
+            subject: task.subject,
+            trace: Trace::new(None),
+            circumstances: task.circumstances,
+        }
     }
 }
 
@@ -174,11 +210,17 @@ pub(super) struct Sandbox {
     clock: EpochClock,
     services: Arc<Services>,
     limits: Limits,
+    counts_fuel: bool,
 }
 
 impl Sandbox {
-    pub(super) fn new(engine: &Engine, services: Services, limits: Limits) -> wasmtime::Result<Self> {
-        Ok(Self { clock: EpochClock::start(engine)?, services: Arc::new(services), limits })
+    pub(super) fn new(
+        engine: &Engine,
+        services: Services,
+        limits: Limits,
+        counts_fuel: bool,
+    ) -> wasmtime::Result<Self> {
+        Ok(Self { clock: EpochClock::start(engine)?, services: Arc::new(services), limits, counts_fuel })
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -194,7 +236,7 @@ impl Sandbox {
     pub(super) async fn run<T>(
         &self,
         loaded: &Loaded,
-        subject: Option<Subject>,
+        task: Task,
         terms: Terms,
         call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
     ) -> Ran<T> {
@@ -203,7 +245,8 @@ impl Sandbox {
         let began = Instant::now();
         let output = Output::new(kib(limits.output_kib));
         let meter = Arc::new(CpuMeter::default());
-        let mut store = self.store(loaded, subject, Terms { limits, timeout, log }, &output, &meter);
+        let circumstances = task.circumstances;
+        let mut store = self.store(loaded, task, Terms { limits, timeout, log }, &output, &meter);
         let attempt = meter.measure(async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             call(&mut store, &instance).await
@@ -213,8 +256,9 @@ impl Sandbox {
             Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
         };
         // What a guest that crashed printed is in the error.
-        log_output(&store, &output.take());
-        let state = store.data();
+        log_output(store.data_mut(), &output.take());
+        let fuel = store.get_fuel().ok().map(|left| u64::MAX - left);
+        let state = store.into_data();
         let used = Used {
             queued: Duration::ZERO,
             took: began.elapsed(),
@@ -222,14 +266,15 @@ impl Sandbox {
             // Memories never shrink: what they hold at the end is the most they held.
             memory: state.memory.bytes as u64,
             lines: state.lines_logged,
+            fuel,
         };
-        Ran { result, used }
+        Ran { result, used, subject: state.subject, trace: state.trace, circumstances }
     }
 
     fn store(
         &self,
         loaded: &Loaded,
-        subject: Option<Subject>,
+        task: Task,
         Terms { limits, timeout, log }: Terms,
         output: &Output,
         meter: &Arc<CpuMeter>,
@@ -238,7 +283,9 @@ impl Sandbox {
         resources.set_max_capacity(RESOURCES);
         let state = State {
             plugin: Arc::clone(&loaded.name),
-            subject,
+            subject: task.subject,
+            log_place: task.log_place,
+            trace: Trace::new(task.played),
             services: Arc::clone(&self.services),
             ends: Instant::now() + timeout,
             limits,
@@ -254,16 +301,16 @@ impl Sandbox {
                 most_elements: count(limits.table_elements),
                 most_instances: count(limits.core_instances),
             },
-            wasi: WasiCtx::builder()
-                .stdout(output.clone())
-                .stderr(output.clone())
-                .max_random_size(RANDOM_BYTES)
-                .build(),
+            wasi: task.circumstances.wasi().stdout(output.clone()).stderr(output.clone()).build(),
             resources,
         };
         let mut store = Store::new(loaded.pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(kib(limits.host_call_kib));
+        if self.counts_fuel {
+            // Counted, and never used up: fails only where it is not counted.
+            drop(store.set_fuel(u64::MAX));
+        }
         store.set_epoch_deadline(1);
         let (meter, cpu) = (Arc::clone(meter), Duration::from_millis(limits.cpu_ms));
         store.epoch_deadline_callback(move |_| {
@@ -366,9 +413,8 @@ fn backtrace(trace: &wasmtime::WasmBacktrace) -> String {
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.
-fn log_output(store: &Store<State>, printed: &str) {
-    let state = store.data();
+fn log_output(state: &mut State, printed: &str) {
     for line in printed.lines().filter(|line| !line.trim().is_empty()).take(count(state.limits.log_lines)) {
-        state.log_line(Level::Info, line);
+        state.log_line(LineLevel::Info, line);
     }
 }

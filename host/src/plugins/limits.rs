@@ -55,6 +55,16 @@ pub const RESOURCES: usize = 256;
 /// Bytes of one request for randomness.
 pub const RANDOM_BYTES: u64 = 64 << 10;
 
+/// Things asked of the host that are kept of one call for its receipt, and bytes of arguments, answers together.
+pub const RECORDED_CALLS: usize = 512;
+/// See [`RECORDED_CALLS`].
+pub const RECORDED_BYTES: usize = 256 << 10;
+
+/// Lines of each plugin's log that are kept in memory, and their bytes together.
+pub const RECENT_LINES: usize = 500;
+/// See [`RECENT_LINES`].
+pub const RECENT_BYTES: usize = 256 << 10;
+
 /// Bytes of each text, and entries of each list, in what a plugin says of itself.
 pub const DESCRIPTION_BYTES: usize = 1 << 10;
 /// See [`DESCRIPTION_BYTES`].

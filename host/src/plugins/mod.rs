@@ -6,7 +6,8 @@
 //!   `instance` runs one call in a fresh sandbox, within [`limits`], while `epoch` ticks; `host` answers what it
 //!   asks. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_limits` reads what the operator has set for single plugins.
-//! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry.
+//! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
+//!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
@@ -28,22 +29,28 @@ mod guard;
 mod host;
 mod instance;
 pub mod limits;
+mod live_log;
 mod named;
 mod output;
 mod own_limits;
+mod receipts;
 mod registry;
 mod statistics;
+mod trace;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
-pub use calls::{Observation, OrderChange, RefundChange};
+pub use calls::{Observation, OrderChange, RefundChange, ReplayError};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
 pub use guard::{Breaking, Crowd};
+pub use host::Function;
 pub use instance::{Services, Subject};
 pub use limits::Limits;
+pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
+pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
 pub use registry::{Plugin, Plugins, Settings, UploadError};
-pub use statistics::{EntryStatistics, Statistics, mean_us};
+pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};
 pub use watcher::Watcher;

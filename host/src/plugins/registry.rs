@@ -21,6 +21,8 @@ use super::{
     guard::{Guard, Queue},
     instance::Services,
     limits::{COMPILATIONS, Limits},
+    live_log::LiveLog,
+    receipts::Receipts,
     statistics::Statistics,
 };
 use crate::{model::is_plugin_name, plugin_limits::LimitChanges};
@@ -36,6 +38,8 @@ pub struct Settings {
     pub cache_key: [u8; 32],
     /// The operator's limits.
     pub limits: Limits,
+    /// Whether instructions are counted. That costs about as much as the calls themselves.
+    pub counts_fuel: bool,
     /// The weft command, which compiles plugins in a process of its own; in this process without.
     pub compiler: Option<PathBuf>,
 }
@@ -82,6 +86,10 @@ pub struct Plugin {
     pub error: Option<Refused>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
+    /// What became of the last calls.
+    pub receipts: Arc<Receipts>,
+    /// What it logs.
+    pub log: Arc<LiveLog>,
     pub(super) guard: Arc<Guard>,
 }
 
@@ -105,9 +113,10 @@ impl Plugins {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, limits, compiler } = settings;
+        let Settings { folder, cache, cache_key, limits, counts_fuel, compiler } = settings;
         let queue = Queue::new(limits.app_concurrency);
-        let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
+        let compiler = Compiler::new(compiler, &limits, counts_fuel);
+        let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
@@ -312,6 +321,8 @@ impl Plugins {
                 loaded: None,
                 error: None,
                 statistics: Arc::default(),
+                receipts: Arc::default(),
+                log: Arc::default(),
                 guard: Arc::new(Guard::new(self.guard_limits(name))),
             },
             |plugin| Plugin {
@@ -319,6 +330,8 @@ impl Plugins {
                 loaded: plugin.loaded.clone(),
                 error: plugin.error.clone(),
                 statistics: Arc::clone(&plugin.statistics),
+                receipts: Arc::clone(&plugin.receipts),
+                log: Arc::clone(&plugin.log),
                 guard: Arc::clone(&plugin.guard),
             },
         );

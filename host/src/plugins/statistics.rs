@@ -4,6 +4,7 @@
 //! its entry, or fails.
 
 use std::{
+    array,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,7 +15,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{entry_kind::EntryKind, error::CallError, instance::Used};
+use super::{entry_kind::EntryKind, error::CallError, host::Function, instance::Used, trace::Trace};
 use crate::histogram::{Durations, Histogram, micros};
 
 /// How many entries of one kind are counted each by itself. Versions come and go with other names, and what is counted
@@ -25,21 +26,42 @@ const ENTRIES: usize = 256;
 const OTHERS: &str = "(others)";
 
 /// What became of a plugin's calls.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Statistics {
     entries: [ArcSwap<BTreeMap<Arc<str>, Arc<Counts>>>; EntryKind::ALL.len()],
+    host_calls: [HostCounts; Function::ALL.len()],
     last_error: Mutex<Option<String>>,
 }
 
 /// What became of the calls of one entry.
-#[derive(Debug, Default)]
-struct Counts {
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub(super) kind: EntryKind,
+    pub(super) name: Arc<str>,
     took: Histogram,
     queued: Histogram,
     cpu_nanos: AtomicU64,
     memory: AtomicU64,
     lines: AtomicU64,
     errors: [AtomicU64; CallError::CODES.len()],
+}
+
+/// What became of what was asked of the host by one function.
+#[derive(Debug, Default)]
+struct HostCounts {
+    took: Histogram,
+    failures: AtomicU64,
+}
+
+/// What became of what was asked of the host by one function, until a moment.
+#[derive(Debug, Clone)]
+pub struct HostCallStatistics {
+    /// What was asked for.
+    pub function: Function,
+    /// How long it took.
+    pub took: Durations,
+    /// How often the plugin did not get it.
+    pub failures: u64,
 }
 
 /// What became of the calls of one entry until a moment.
@@ -75,15 +97,35 @@ impl EntryStatistics {
     }
 }
 
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            entries: array::from_fn(|_| ArcSwap::default()),
+            host_calls: array::from_fn(|_| HostCounts::default()),
+            last_error: Mutex::default(),
+        }
+    }
+}
+
 impl Statistics {
     /// What was counted until now, by kind and name. Entries that were never called are not in it.
     pub fn entries(&self) -> Vec<EntryStatistics> {
         let kinds = EntryKind::ALL.into_iter().zip(&self.entries);
         let entries = kinds.flat_map(|(kind, entries)| {
             let entries = entries.load();
-            entries.iter().map(|(name, counts)| counts.until_now(kind, name)).collect::<Vec<_>>()
+            entries.values().map(|counts| counts.until_now(kind)).collect::<Vec<_>>()
         });
         entries.collect()
+    }
+
+    /// What was asked of the host until now. What was never asked for is not in it.
+    pub fn host_calls(&self) -> Vec<HostCallStatistics> {
+        let all = Function::ALL.iter().zip(&self.host_calls).map(|(function, counts)| HostCallStatistics {
+            function: *function,
+            took: counts.took.durations(),
+            failures: counts.failures.load(Relaxed),
+        });
+        all.filter(|calls| calls.took.count() > 0).collect()
     }
 
     /// Why the last call that failed did.
@@ -92,8 +134,7 @@ impl Statistics {
     }
 
     /// Counts a call that has ended.
-    pub(super) fn count(&self, kind: EntryKind, entry: &str, used: &Used, error: Option<&CallError>) {
-        let counts = self.counts(kind, entry);
+    pub(super) fn count(&self, counts: &Counts, used: &Used, trace: &Trace, error: Option<&CallError>) {
         counts.took.record(used.took);
         counts.queued.record(used.queued);
         counts.cpu_nanos.fetch_add(u64::try_from(used.cpu.as_nanos()).unwrap_or_default(), Relaxed);
@@ -106,20 +147,31 @@ impl Statistics {
             }
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         }
+        for asked in &trace.asked {
+            let counts = &self.host_calls[asked.function as usize];
+            counts.took.record(asked.took);
+            if !asked.is_ok() {
+                counts.failures.fetch_add(1, Relaxed);
+            }
+        }
     }
 
-    fn counts(&self, kind: EntryKind, entry: &str) -> Arc<Counts> {
+    /// Where the calls of an entry are counted.
+    pub(super) fn counts(&self, kind: EntryKind, entry: &str) -> Arc<Counts> {
         // `ALL` and the array have the same order and length.
         let entries = &self.entries[kind as usize];
         if let Some(counts) = entries.load().get(entry) {
             return Arc::clone(counts);
         }
-        let new = Arc::new(Counts::default());
+        let new = Arc::new(Counts::new(kind, entry));
         let mut counted = Arc::clone(&new);
         entries.rcu(|entries| {
             let mut entries = BTreeMap::clone(entries);
-            let name = if entries.len() < ENTRIES { entry } else { OTHERS };
-            counted = Arc::clone(entries.entry(name.into()).or_insert_with(|| Arc::clone(&new)));
+            counted = if entries.len() < ENTRIES {
+                Arc::clone(entries.entry(entry.into()).or_insert_with(|| Arc::clone(&new)))
+            } else {
+                Arc::clone(entries.entry(OTHERS.into()).or_insert_with(|| Arc::new(Counts::new(kind, OTHERS))))
+            };
             entries
         });
         counted
@@ -127,11 +179,24 @@ impl Statistics {
 }
 
 impl Counts {
-    fn until_now(&self, kind: EntryKind, name: &Arc<str>) -> EntryStatistics {
+    fn new(kind: EntryKind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            took: Histogram::default(),
+            queued: Histogram::default(),
+            cpu_nanos: AtomicU64::default(),
+            memory: AtomicU64::default(),
+            lines: AtomicU64::default(),
+            errors: array::from_fn(|_| AtomicU64::default()),
+        }
+    }
+
+    fn until_now(&self, kind: EntryKind) -> EntryStatistics {
         let errors = CallError::CODES.iter().zip(&self.errors).map(|(code, count)| (*code, count.load(Relaxed)));
         EntryStatistics {
             kind,
-            name: Arc::clone(name),
+            name: Arc::clone(&self.name),
             took: self.took.durations(),
             queued: self.queued.durations(),
             cpu: Duration::from_nanos(self.cpu_nanos.load(Relaxed)),

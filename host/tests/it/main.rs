@@ -31,6 +31,8 @@ mod plugin_guard;
 mod plugin_imports;
 mod plugin_limits;
 mod plugin_outside;
+mod plugin_trials;
+mod receipts;
 mod reload;
 mod replicas;
 mod replies;

@@ -1,5 +1,7 @@
 //! What plugins do, by plugin, kind and entry.
 
+use std::time::Duration;
+
 use super::families::{Families, Labels, labels};
 use crate::plugins::{EntryStatistics, Plugins};
 
@@ -55,6 +57,30 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
         "weft_plugin_log_lines",
         "Lines that plugins logged",
         entries.iter().map(|(labels, entry)| (labels.clone(), entry.lines)),
+    );
+    let host_calls: Vec<_> = plugins
+        .iter()
+        .flat_map(|plugin| plugin.statistics.host_calls().into_iter().map(|calls| (&plugin.name, calls)))
+        .map(|(plugin, calls)| (labels([("plugin", &**plugin), ("function", calls.function.name())]), calls))
+        .collect();
+    families.counter(
+        "weft_plugin_host_calls",
+        "What plugins asked of the host, by whether they got it",
+        host_calls.iter().flat_map(|(labels, calls)| {
+            let ok = calls.took.count().saturating_sub(calls.failures);
+            [("ok", ok), ("failed", calls.failures)].map(|(outcome, count)| {
+                let mut labels = labels.clone();
+                labels.push(("outcome", outcome.to_owned()));
+                (labels, count)
+            })
+        }),
+    );
+    families.seconds(
+        "weft_plugin_host_call_seconds",
+        "How long plugins waited for what they asked of the host",
+        host_calls
+            .iter()
+            .map(|(labels, calls)| (labels.clone(), Duration::from_micros(calls.took.micros).as_secs_f64())),
     );
 }
 

@@ -30,7 +30,7 @@ use super::{
     error::CallError,
     guard::Breakers,
     host::log::printable,
-    instance::{Sandbox, Services, State, Terms},
+    instance::{Sandbox, Services, State, Task, Terms},
     limits::{DESCRIBE_TIMEOUT, Limits},
 };
 use crate::{model::Grants, storage};
@@ -54,10 +54,16 @@ impl Loader {
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
-    pub(super) fn new(cache: Cache, compiler: Compiler, services: Services, limits: Limits) -> wasmtime::Result<Self> {
-        let engine = engine::engine(&limits.ceilings)?;
+    pub(super) fn new(
+        cache: Cache,
+        compiler: Compiler,
+        services: Services,
+        limits: Limits,
+        counts_fuel: bool,
+    ) -> wasmtime::Result<Self> {
+        let engine = engine::engine(&limits.ceilings, counts_fuel)?;
         let linker = Arc::new(engine::linker(&engine)?);
-        let sandbox = Arc::new(Sandbox::new(&engine, services, limits)?);
+        let sandbox = Arc::new(Sandbox::new(&engine, services, limits, counts_fuel)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
     }
 
@@ -176,7 +182,7 @@ impl Loader {
             }
             loaded.exports.manifest.load(&mut *store, instance)?.call_describe(store).await
         };
-        let answer = self.sandbox.run(loaded, None, terms, call).await.result;
+        let answer = self.sandbox.run(loaded, Task::new(None, None), terms, call).await.result;
         let took = began.elapsed();
         let busy = matches!(answer, Err(CallError::TimedOut { .. }));
         let Some(started) = started else {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
@@ -20,8 +21,10 @@ use crate::{
 };
 
 /// Lets a handler answer a message.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Handle {
-    message: wit::Message,
+    pub(super) message: wit::Message,
 }
 
 impl Call for Handle {

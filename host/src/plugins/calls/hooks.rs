@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
 
 use super::{Call, Entry, entry, exported};
@@ -51,8 +52,10 @@ pub struct RefundChange<'a> {
 }
 
 /// Tells a hook of an order.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Tell {
-    event: wit::OrderEvent,
+    pub(super) event: wit::OrderEvent,
 }
 
 impl Call for Tell {
@@ -79,7 +82,9 @@ impl Call for Tell {
 }
 
 /// Tells a hook of a refund.
-struct TellOfRefund {
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct TellOfRefund {
     event: refund_hooks::RefundEvent,
 }
 
@@ -87,6 +92,7 @@ impl Call for TellOfRefund {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Hook;
     const SETTING: &'static str = Tell::SETTING;
+    const HAS_BREAKER: bool = Tell::HAS_BREAKER;
 
     fn timeout(limits: &PluginLimits) -> Duration {
         Tell::timeout(limits)

@@ -1,5 +1,7 @@
 //! A call of a plugin: who is meant, when it is its turn, what it answers. One file for each kind of call.
 
+mod again;
+mod done;
 mod handlers;
 mod hooks;
 mod observers;
@@ -10,29 +12,32 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
 use super::{
     bindings::imported::types,
     component::{Entry, Exports, Loaded},
-    convert,
     entry_kind::EntryKind,
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
-    host::log::printable,
-    instance::{Ran, State, Subject, Terms, Used},
+    instance::{Ran, State, Subject, Task, Terms},
+    live_log::LogPlace,
     registry::{Plugin, Plugins},
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
+use done::Done;
+
+pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 
 /// One call of one kind: what it is given, and what it answers.
-trait Call {
+trait Call: Serialize + DeserializeOwned {
     /// What is answered, as the WIT has it.
-    type Answer;
+    type Answer: Serialize;
     /// Which of a plugin's entries are called so.
     const KIND: EntryKind;
     /// The setting that limits the wall clock of such calls.
@@ -53,6 +58,15 @@ trait Call {
     ) -> wasmtime::Result<Result<Self::Answer, types::Error>>;
 }
 
+/// What is called, and for whom.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    plugin: &'a Plugin,
+    loaded: &'a Loaded,
+    app: &'a str,
+    entry: &'a str,
+}
+
 impl Plugins {
     /// Makes a call of the entry that `target` names, within the operator's limits, and counts it.
     ///
@@ -71,16 +85,24 @@ impl Plugins {
             outcome = tracing::field::Empty,
         );
         async {
-            let Ran { result, used } = self.guarded(&plugin, &loaded, subject, &entry.name, &call).await;
-            let result = match result {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
-                Err(error) => Err(error),
-            };
-            let error = result.as_ref().err();
-            plugin.statistics.count(C::KIND, &entry.name, &used, error);
+            let counts = plugin.statistics.counts(C::KIND, &entry.name);
+            let log_place = LogPlace { log: Arc::clone(&plugin.log), counts: Arc::clone(&counts) };
+            let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
+            let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
+            let place = Place { plugin: &plugin, loaded: &loaded, app: &app.name, entry: &entry.name };
+            let done = Done::of(self.guarded(place, task, granted, &call).await);
+            let error = done.error();
+            plugin.statistics.count(&counts, &done.used, &done.trace, error);
             tracing::Span::current().record("outcome", error.map_or("ok", CallError::code));
-            result
+            // What never ran has nothing to tell.
+            let ran = !done.used.took.is_zero();
+            if let Some(subject) = &done.subject
+                && ran
+                && (error.is_some() || plugin.receipts.wants(done.circumstances.at))
+            {
+                plugin.receipts.keep(done.receipt(subject, &loaded, &entry.name, &call));
+            }
+            done.result
         }
         .instrument(span)
         .await
@@ -89,28 +111,24 @@ impl Plugins {
     /// Makes the call unless what it calls keeps failing.
     async fn guarded<C: Call>(
         &self,
-        plugin: &Plugin,
-        loaded: &Loaded,
-        subject: Subject,
-        entry: &str,
+        place: Place<'_>,
+        task: Task,
+        granted: (PluginLimits, Bounds),
         call: &C,
     ) -> Ran<Result<C::Answer, types::Error>> {
-        let (limits, bounds) = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
         if !C::HAS_BREAKER {
-            return self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
+            return self.run(place, task, granted, call).await;
         }
-        let app = Arc::clone(&subject.app);
-        let whose = Whose { plugin: &plugin.name, app: &app.name, kind: C::KIND, entry };
-        let admission = match loaded.breakers.admit(whose) {
+        let whose = Whose { plugin: &place.plugin.name, app: place.app, kind: C::KIND, entry: place.entry };
+        let admission = match place.loaded.breakers.admit(whose) {
             Ok(admission) => admission,
-            Err(error) => return Ran::not(error, Duration::ZERO),
+            Err(error) => return Ran::not(task, error, Duration::ZERO),
         };
-        let ran = self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
+        let failures = granted.0.breaker_failures;
+        let ran = self.run(place, task, granted, call).await;
         match &ran.result {
-            Ok(_) => admission.ends(None, limits.breaker_failures, self.limits().pauses),
-            Err(fault) if fault.is_fault() => {
-                admission.ends(Some(fault), limits.breaker_failures, self.limits().pauses);
-            }
+            Ok(_) => admission.ends(None, failures, self.limits().pauses),
+            Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
             // It says nothing of the plugin.
             Err(_) => {}
         }
@@ -120,30 +138,42 @@ impl Plugins {
     /// Waits for a turn and makes the call, both within its time.
     async fn run<C: Call>(
         &self,
-        plugin: &Plugin,
-        loaded: &Loaded,
-        subject: Subject,
-        entry: &str,
+        place: Place<'_>,
+        task: Task,
         (limits, bounds): (PluginLimits, Bounds),
         call: &C,
     ) -> Ran<Result<C::Answer, types::Error>> {
         let began = Instant::now();
         let timeout = C::timeout(&limits);
-        let _turn = match self.turn(plugin, &subject.app.name, bounds, timeout).await {
+        let _turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
             Ok(turn) => turn,
-            Err(error) => return Ran::not(error, began.elapsed()),
+            Err(error) => return Ran::not(task, error, began.elapsed()),
         };
         let waited = began.elapsed();
-        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log: Arc::clone(&plugin.guard.log) };
-        let call = async |store: &mut Store<State>, instance: &Instance| {
-            call.call(store, instance, &loaded.exports, entry).await
-        };
-        let Ran { result, used } = self.0.loader.sandbox().run(loaded, Some(subject), terms, call).await;
-        let result = result.map_err(|error| match error {
+        let log = Arc::clone(&place.plugin.guard.log);
+        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log };
+        let mut ran = self.call(place.loaded, task, terms, place.entry, call).await;
+        ran.used.queued = waited;
+        ran.result = ran.result.map_err(|error| match error {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
             error => error,
         });
-        Ran { result, used: Used { queued: waited, ..used } }
+        ran
+    }
+
+    /// Makes a call in a fresh sandbox.
+    async fn call<C: Call>(
+        &self,
+        loaded: &Loaded,
+        task: Task,
+        terms: Terms,
+        entry: &str,
+        call: &C,
+    ) -> Ran<Result<C::Answer, types::Error>> {
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            call.call(store, instance, &loaded.exports, entry).await
+        };
+        self.0.loader.sandbox().run(loaded, task, terms, call).await
     }
 
     /// The right to run one call of the plugin for the app.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
@@ -30,8 +31,10 @@ pub enum Observation<'a> {
 }
 
 /// Tells an observer of a message.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Observe {
-    observation: wit::Observation,
+    pub(super) observation: wit::Observation,
 }
 
 impl Call for Observe {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
 use weft_wechat::message::Message;
 
@@ -19,8 +20,10 @@ use crate::{
 };
 
 /// Asks a rule about a message.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Match {
-    message: wit::Message,
+    pub(super) message: wit::Message,
 }
 
 impl Call for Match {

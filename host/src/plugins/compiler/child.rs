@@ -18,6 +18,9 @@ pub struct Bounds {
     /// Seconds of CPU time, over all cores
     #[arg(long)]
     pub seconds: u64,
+    /// Compile for an engine that counts instructions
+    #[arg(long)]
+    pub counts_fuel: bool,
 }
 
 /// Compiles the component on standard input within `bounds`, and says on standard output how it went. Blocks.
@@ -29,7 +32,7 @@ pub fn compile_plugin(bounds: Bounds) -> anyhow::Result<()> {
     bind(bounds).context("the limits of the compiler")?;
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
-    let (answer, code) = compile(&bytes)?;
+    let (answer, code) = compile(&bytes, bounds.counts_fuel)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &answer)?;
     out.write_all(b"\n")?;
@@ -38,12 +41,12 @@ pub fn compile_plugin(bounds: Bounds) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compiles a component for any engine of this program.
+/// Compiles a component for any engine of this program that counts instructions, or for any that does not.
 ///
 /// # Errors
 /// When there is no engine.
-pub(super) fn compile(bytes: &[u8]) -> anyhow::Result<(Answer, Vec<u8>)> {
-    let engine = engine::compiling().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+pub(super) fn compile(bytes: &[u8], counts_fuel: bool) -> anyhow::Result<(Answer, Vec<u8>)> {
+    let engine = engine::compiling(counts_fuel).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     // All of it is checked before any of it is compiled. What of the standard the engine does not take, it says itself.
     if let Err(error) = Validator::new().validate_all(bytes) {
         return Ok((Answer::Invalid(error.to_string()), Vec::new()));

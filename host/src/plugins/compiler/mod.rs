@@ -33,6 +33,7 @@ pub(super) struct Compiler {
     command: Option<PathBuf>,
     timeout: Duration,
     memory: u64,
+    counts_fuel: bool,
     turns: Semaphore,
 }
 
@@ -54,9 +55,9 @@ enum Answer {
 }
 
 impl Compiler {
-    pub(super) fn new(command: Option<PathBuf>, limits: &Limits) -> Self {
+    pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool) -> Self {
         let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
-        Self { command, timeout, memory, turns: Semaphore::new(COMPILATIONS) }
+        Self { command, timeout, memory, counts_fuel, turns: Semaphore::new(COMPILATIONS) }
     }
 
     /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
@@ -68,8 +69,14 @@ impl Compiler {
             return Err(LoadError::CompilerUnavailable("it is stopped".to_owned()));
         };
         let (answer, code) = match &self.command {
-            Some(command) => process::run(command, &bytes, self.timeout, self.memory).await?,
-            None => here(bytes).await?,
+            Some(command) => {
+                // As much CPU time for each core as there is wall clock.
+                let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+                let seconds = self.timeout.as_secs().max(1).saturating_mul(cores);
+                let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
+                process::run(command, &bytes, self.timeout, bounds).await?
+            }
+            None => here(bytes, self.counts_fuel).await?,
         };
         match answer {
             Answer::Compiled { settings, memory } if settings == cache::settings(engine) => {
@@ -86,8 +93,8 @@ impl Compiler {
 }
 
 /// Compiles in this process.
-async fn here(bytes: Bytes) -> Result<(Answer, Vec<u8>), LoadError> {
-    match tokio::task::spawn_blocking(move || child::compile(&bytes)).await {
+async fn here(bytes: Bytes, counts_fuel: bool) -> Result<(Answer, Vec<u8>), LoadError> {
+    match tokio::task::spawn_blocking(move || child::compile(&bytes, counts_fuel)).await {
         Ok(Ok(compiled)) => Ok(compiled),
         Ok(Err(error)) => Err(LoadError::CompilerUnavailable(format!("{error:#}"))),
         Err(panic) => Err(LoadError::Compile(panic.to_string())),

@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{Answer, LoadError};
+use super::{Answer, Bounds, LoadError};
 use crate::plugins::host::log::printable;
 
 /// Bytes kept of what the process complains about.
@@ -25,20 +25,19 @@ struct Ended {
     status: ExitStatus,
 }
 
-/// Has `command` compile a component within `timeout` of wall clock, as much CPU time for each core, and so many bytes
-/// of memory.
+/// Has `command` compile a component within `timeout` of wall clock, and within `bounds`.
 pub(super) async fn run(
     command: &Path,
     bytes: &[u8],
     timeout: Duration,
-    memory: u64,
+    bounds: Bounds,
 ) -> Result<(Answer, Vec<u8>), LoadError> {
     let unavailable = |error: io::Error| LoadError::CompilerUnavailable(error.to_string());
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    let seconds = timeout.as_secs().max(1).saturating_mul(cores);
+    let Bounds { memory, seconds, counts_fuel } = bounds;
     let mut child = Command::new(command)
         .arg("compile-plugin")
         .args(["--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
+        .args(counts_fuel.then_some("--counts-fuel"))
         .env_clear()
         // The allocator takes no memory in advance, which would be beside the limit.
         .env("MIMALLOC_ARENA_RESERVE", "0")

@@ -7,6 +7,7 @@ use crate::plugins::{
     guard::Verdict,
     instance::State,
     limits::count,
+    receipts::{Line, LineLevel},
 };
 
 impl log::Host for State {
@@ -15,7 +16,7 @@ impl log::Host for State {
         let most = self.limits.log_lines;
         if u64::from(self.lines_logged) > most {
             if u64::from(self.lines_logged) == most + 1 {
-                self.log_line(Level::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
+                self.log_line(LineLevel::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
             }
             return Ok(());
         }
@@ -26,14 +27,21 @@ impl log::Host for State {
             line.push('=');
             line.push_str(&value);
         }
+        let level = match level {
+            Level::Debug => LineLevel::Debug,
+            Level::Info => LineLevel::Info,
+            Level::Warn => LineLevel::Warn,
+            Level::Error => LineLevel::Error,
+        };
         self.log_line(level, &line);
         Ok(())
     }
 }
 
 impl State {
-    /// Logs a line of the plugin, as far as it may log.
-    pub(in crate::plugins) fn log_line(&self, level: Level, line: &str) {
+    /// Takes a line to all who want to hear of it, as far as the plugin may log: the log of the process, the plugin's
+    /// own, and the call's receipt.
+    pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
         let plugin = &*self.plugin;
         let per_second = self.limits.log_lines_per_second;
         match self.log.take(per_second) {
@@ -56,13 +64,18 @@ impl State {
             Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
             None => ("", ""),
         };
-        let line = printable_up_to(line, count(self.limits.log_line_bytes));
+        let text = printable_up_to(text, count(self.limits.log_line_bytes));
         match level {
-            Level::Debug => tracing::debug!(plugin, app, delivery, "{line}"),
-            Level::Info => tracing::info!(plugin, app, delivery, "{line}"),
-            Level::Warn => tracing::warn!(plugin, app, delivery, "{line}"),
-            Level::Error => tracing::error!(plugin, app, delivery, "{line}"),
+            LineLevel::Debug => tracing::debug!(plugin, app, delivery, "{text}"),
+            LineLevel::Info => tracing::info!(plugin, app, delivery, "{text}"),
+            LineLevel::Warn => tracing::warn!(plugin, app, delivery, "{text}"),
+            LineLevel::Error => tracing::error!(plugin, app, delivery, "{text}"),
         }
+        let line = Line { level, text: text.into_owned() };
+        if let Some(place) = &self.log_place {
+            place.write(self.subject.as_ref(), &line);
+        }
+        self.trace.lines.push(line);
     }
 }
 

@@ -9,12 +9,17 @@ mod messages;
 mod orders;
 mod outbound;
 mod pay;
+mod recorded;
 mod users;
 mod wechat;
 
+pub use recorded::Function;
+pub(super) use recorded::{Recording, recorded};
+
 use super::{
-    bindings::imported::{log::Level, message, order, reply, types},
+    bindings::imported::{message, order, reply, types},
     instance::{State, Subject},
+    receipts::LineLevel,
 };
 
 /// Why a host function does not do what it was asked for.
@@ -56,7 +61,7 @@ impl State {
         let text = format!("the operator has not granted `{grant}` to this plugin for this app");
         if !self.told_of_denial {
             self.told_of_denial = true;
-            self.log_line(Level::Warn, &text);
+            self.log_line(LineLevel::Warn, &text);
         }
         HostError::Told(types::Error::Denied(text))
     }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     histogram::{BOUNDS, Durations},
-    plugins::{EntryStatistics, Plugin, mean_us},
+    plugins::{EntryStatistics, HostCallStatistics, Plugin, mean_us},
 };
 
 /// Counts since the process started.
@@ -26,6 +26,19 @@ pub(super) struct Calls {
     last_error: Option<String>,
     /// Of those that were called, by kind and name.
     entries: Vec<EntryCalls>,
+    /// What was asked of the host.
+    #[serde(rename = "host_calls")]
+    asked: Vec<HostCalls>,
+}
+
+/// What became of what was asked of the host by one function.
+#[derive(Debug, Serialize, ToSchema)]
+struct HostCalls {
+    /// Interface and function, as in the WIT.
+    function: &'static str,
+    total: u64,
+    failed: u64,
+    duration: DurationView,
 }
 
 /// What became of the calls of one handler, rule, hook, observer or page.
@@ -85,6 +98,18 @@ impl From<&Plugin> for Calls {
             mean_us: micros.checked_div(total).unwrap_or_default(),
             last_error: statistics.last_error(),
             entries: entries.iter().map(EntryCalls::from).collect(),
+            asked: statistics.host_calls().iter().map(HostCalls::from).collect(),
+        }
+    }
+}
+
+impl From<&HostCallStatistics> for HostCalls {
+    fn from(calls: &HostCallStatistics) -> Self {
+        Self {
+            function: calls.function.name(),
+            total: calls.took.count(),
+            failed: calls.failures,
+            duration: DurationView::from(&calls.took),
         }
     }
 }

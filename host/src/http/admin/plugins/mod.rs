@@ -2,6 +2,8 @@
 
 mod calls;
 mod check;
+pub(super) mod logs;
+pub(super) mod receipts;
 
 use axum::{
     Json,

@@ -1,0 +1,171 @@
+//! `weft plugin replay`: a recorded call made again, on the version that it ran on or on another one, with the recorded
+//! answers of the host.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use serde::Serialize;
+
+use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime};
+use crate::{
+    config::Config,
+    plugins::{Receipt, digest},
+    simulator::http_client,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// A file with a receipt, or PLUGIN/ID of one that a server has (GET /api/v1/plugins/PLUGIN/receipts lists them)
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// The .wasm to run; without, the one of the plugins folder, if it is the version that ran
+    #[arg(long, value_name = "NEW.wasm")]
+    file: Option<PathBuf>,
+    /// The server's admin address; the one of the configuration without
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// A token for the admin API
+    #[arg(long, env = "WEFT_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What came of it both times.
+#[derive(Serialize)]
+struct Replayed {
+    before: Receipt,
+    after: Receipt,
+    /// What is not the same.
+    differences: Vec<String>,
+}
+
+pub(super) async fn run(config: &Config, args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let before = receipt(config, &args).await?;
+    let file = match &args.file {
+        Some(file) => file.clone(),
+        None => same_version(config, &before)?,
+    };
+    let runtime = Runtime::load(config, &before.plugin, &file, false).await?;
+    let after = runtime.plugins.replay(&runtime.loaded, &before).await?;
+    runtime.close().await?;
+    let differences = differences(&before, &after);
+    let replayed = Replayed { before, after, differences };
+    args.output.print(&replayed, || text(&replayed))?;
+    Ok(if replayed.after.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// From a file, or from the server.
+async fn receipt(config: &Config, args: &ReplayArgs) -> anyhow::Result<Receipt> {
+    let named = args.receipt.as_str();
+    let text = if Path::new(named).is_file() {
+        std::fs::read_to_string(named).with_context(|| named.to_owned())?
+    } else if let Some((plugin, id)) = named.split_once('/').filter(|(_, id)| !id.contains(['/', '.'])) {
+        fetch(config, args, plugin, id).await?
+    } else {
+        bail!("{named}: no file is there, and it is not PLUGIN/ID");
+    };
+    serde_json::from_str(&text).with_context(|| format!("{named} is not a receipt of this version of Weft"))
+}
+
+async fn fetch(config: &Config, args: &ReplayArgs, plugin: &str, id: &str) -> anyhow::Result<String> {
+    let token = args.token.as_ref().context("a receipt of a server needs --token or WEFT_TOKEN")?;
+    let base = match &args.server {
+        Some(server) => server.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", reachable(config.admin_listen.unwrap_or(config.listen))),
+    };
+    let url = format!("{base}/api/v1/plugins/{plugin}/receipts/{id}");
+    let response = http_client()?.get(&url).bearer_auth(token).send().await.context("the server does not answer")?;
+    let (status, text) = (response.status(), response.text().await?);
+    ensure!(status.is_success(), "{url} was answered {status}: {text}");
+    Ok(text)
+}
+
+/// An address to connect to, of one to listen on.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
+fn same_version(config: &Config, receipt: &Receipt) -> anyhow::Result<PathBuf> {
+    let file = config.plugins_dir.join(format!("{}.wasm", receipt.plugin));
+    let bytes = std::fs::read(&file).with_context(|| format!("{}: name the .wasm with --file", file.display()))?;
+    ensure!(
+        digest(&bytes) == receipt.digest,
+        "{} is another version than the one that ran: name one with --file",
+        file.display()
+    );
+    Ok(file)
+}
+
+/// What of the two came out differently, in words.
+fn differences(before: &Receipt, after: &Receipt) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, before: String, after: String| {
+        if before != after {
+            differences.push(format!("{what}: {before} → {after}"));
+        }
+    };
+    compare("outcome", before.outcome.clone(), after.outcome.clone());
+    compare("error", error(before), error(after));
+    compare("answer", report::answer(before), report::answer(after));
+    let asked = |receipt: &Receipt| {
+        let calls = receipt.host_calls.iter().map(|call| match &call.arguments {
+            Some(arguments) => format!("{} {arguments}", call.function),
+            None => call.function.clone(),
+        });
+        calls.collect::<Vec<_>>()
+    };
+    differences.extend(changed("host", &asked(before), &asked(after)));
+    let logged = |receipt: &Receipt| {
+        let lines = receipt.logs.iter().map(|line| format!("{} {}", line.level.name(), line.text));
+        lines.collect::<Vec<_>>()
+    };
+    differences.extend(changed("log", &logged(before), &logged(after)));
+    differences
+}
+
+fn error(receipt: &Receipt) -> String {
+    receipt.error.clone().unwrap_or_else(|| "none".to_owned())
+}
+
+/// What is in one list and not in the other.
+fn changed(what: &str, before: &[String], after: &[String]) -> Vec<String> {
+    let only = |these: &[String], those: &[String], sign: char| {
+        let only = these.iter().filter(|text| !those.contains(text));
+        only.map(|text| format!("{what}: {sign} {text}")).collect::<Vec<_>>()
+    };
+    [only(before, after, '-'), only(after, before, '+')].concat()
+}
+
+fn text(replayed: &Replayed) -> String {
+    let Replayed { before, after, differences } = replayed;
+    let mut lines = vec![report::line("receipt", &format!("{}/{} of {}", before.plugin, before.id, before.at))];
+    let versions = if before.digest == after.digest {
+        format!("{} ({:.12}), the one that ran", after.version, after.digest)
+    } else {
+        format!("{} ({:.12}), before {} ({:.12})", after.version, after.digest, before.version, before.digest)
+    };
+    lines.push(report::line("version", &versions));
+    for (when, receipt) in [("before", before), ("after", after)] {
+        lines.push(format!("\n{when}"));
+        lines.extend(report::outcome(receipt));
+        let (took, cpu) = (report::milliseconds(receipt.used.took_us), report::milliseconds(receipt.used.cpu_us));
+        lines.push(report::line("time", &format!("{took} ({cpu} of CPU)")));
+        lines.extend(report::used(receipt));
+        lines.extend(report::events(receipt));
+    }
+    lines.push(String::new());
+    if differences.is_empty() {
+        lines.push("no differences".to_owned());
+    }
+    lines.extend(differences.iter().map(|difference| report::line("differs", difference)));
+    lines.join("\n")
+}

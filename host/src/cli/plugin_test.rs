@@ -1,0 +1,190 @@
+//! `weft plugin test`: a plugin's answer to a message, in the runtime and within the limits that servers have.
+
+use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+
+use anyhow::{Context, bail};
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+use weft_wechat::message::Message;
+
+use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime, refuse};
+use crate::{
+    clock::Clock,
+    config::Config,
+    histogram::micros,
+    model::{App, AppPlugin, AppType, Grants, is_openid},
+    plugins::{Receipt, Subject},
+    simulator::Incoming,
+};
+
+/// The account's original id in what is sent.
+const ORIGINAL_ID: &str = "gh_simulated";
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true))]
+pub(super) struct TestArgs {
+    /// The .wasm
+    file: PathBuf,
+    /// A text that somebody writes
+    #[arg(long, value_name = "TEXT", group = "what")]
+    message: Option<String>,
+    /// An event, such as subscribe or CLICK
+    #[arg(long, group = "what")]
+    event: Option<String>,
+    /// The event's key
+    #[arg(long, value_name = "KEY", requires = "event")]
+    event_key: Option<String>,
+    /// A file with a message as WeChat sends it, decrypted; - reads standard input
+    #[arg(long, value_name = "FILE", group = "what")]
+    xml: Option<PathBuf>,
+    /// The handler; the plugin's first one without
+    #[arg(long, value_name = "NAME")]
+    handler: Option<String>,
+    /// What the operator would set, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    plugin_config: String,
+    /// What the plugin may do: kv, users, `orders=read`, `http_hosts=https://api.example.com`,
+    /// `wechat_apis=/cgi-bin/user/`, or asked for all that it asks for; may be given more than once
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<String>,
+    /// Who writes
+    #[arg(long, default_value = "oSimulated")]
+    openid: String,
+    /// The app's name
+    #[arg(long, value_name = "NAME", default_value = "test")]
+    app: String,
+    /// Show the reply as WeChat reads it, too
+    #[arg(long)]
+    reply_xml: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Tested {
+    #[serde(flatten)]
+    receipt: Receipt,
+    /// The reply as WeChat reads it.
+    reply_xml: Option<String>,
+    /// How long the file took to be checked and compiled.
+    load_us: u64,
+    /// How long the same call takes when it is made again, with the answers that the host gave the first time.
+    warm_us: Option<u64>,
+}
+
+pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitCode> {
+    let name = args.file.file_stem().and_then(|name| name.to_str()).unwrap_or("plugin").to_owned();
+    let began = Instant::now();
+    let runtime = Runtime::load(config, &name, &args.file, false).await?;
+    let load_us = micros(began.elapsed());
+    let (raw, message) = message(&args)?;
+    let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
+    let asked = Grants::from(&runtime.loaded.description);
+    let granted = AppPlugin {
+        config: serde_json::from_str(&args.plugin_config).context("--plugin-config is not JSON")?,
+        grants: grants(&args.grants, &asked)?,
+        ..AppPlugin::new(&args.app, &name)
+    };
+    refuse(granted.check())?;
+    runtime.add(&mut app, &granted, &message.sender).await?;
+    let subject = Subject {
+        app: Arc::new(app),
+        granted: Some(Arc::new(granted)),
+        delivery_id: format!("{}/test", args.app).into(),
+        raw: raw.into(),
+    };
+    let mut receipt = runtime.plugins.try_handler(&runtime.loaded, args.handler.as_deref(), subject, &message).await?;
+    let warm_us = warm(&runtime, &receipt).await;
+    receipt.used.fuel = fuel(config, &name, &args, &receipt).await;
+    let now = Clock::system().now();
+    let reply_xml = receipt.reply().map(|reply| reply.to_xml(&message.sender, &message.receiver, now));
+    let tested = Tested { receipt, reply_xml, load_us, warm_us };
+    args.output.print(&tested, || text(&tested, args.reply_xml, &asked))?;
+    runtime.close().await?;
+    Ok(if tested.receipt.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The message as it would come.
+fn message(args: &TestArgs) -> anyhow::Result<(String, Message)> {
+    if !is_openid(&args.openid) {
+        bail!("--openid: this is no openid");
+    }
+    let (clock, key) = (Clock::system(), args.event_key.as_deref().unwrap_or_default());
+    let incoming = |incoming: Incoming| incoming.xml(ORIGINAL_ID, clock.now(), clock.now_ms());
+    let raw = match (&args.message, &args.event, &args.xml) {
+        (Some(text), _, _) => incoming(Incoming::text(&args.openid, text)),
+        (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
+        (_, _, Some(file)) => read(file)?,
+        _ => bail!("say what comes: --message, --event or --xml"),
+    };
+    let message = Message::parse(&raw).context("the message cannot be read")?;
+    Ok((raw, message))
+}
+
+fn read(file: &PathBuf) -> anyhow::Result<String> {
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+/// Grants as they are written: a word, or a list's name and an entry of it.
+fn grants(texts: &[String], asked: &Grants) -> anyhow::Result<Grants> {
+    let mut grants = Grants::default();
+    for text in texts {
+        match text.split_once('=').unwrap_or((text, "")) {
+            ("asked", "") => {
+                let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = asked.clone();
+                grants.kv |= kv;
+                grants.users |= users;
+                grants.http_hosts.extend(http_hosts);
+                grants.wechat_apis.extend(wechat_apis);
+                grants.orders.extend(orders);
+                grants.pay_apis.extend(pay_apis);
+            }
+            ("kv", "") => grants.kv = true,
+            ("users", "") => grants.users = true,
+            ("http_hosts", host) => grants.http_hosts.push(host.to_owned()),
+            ("wechat_apis", path) => grants.wechat_apis.push(path.to_owned()),
+            ("orders", right) => grants.orders.push(right.to_owned()),
+            ("pay_apis", path) => grants.pay_apis.push(path.to_owned()),
+            _ => bail!("--grant {text}: write kv, users, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked"),
+        }
+    }
+    Ok(grants)
+}
+
+/// How long the same call takes when the sandbox is warm; nothing is asked of anybody again.
+async fn warm(runtime: &Runtime, receipt: &Receipt) -> Option<u64> {
+    let again = runtime.plugins.replay(&runtime.loaded, receipt).await.ok()?;
+    (again.outcome == receipt.outcome).then_some(again.used.took_us)
+}
+
+/// How many instructions the same call takes; none where they cannot be told, as of one that ran out of time.
+async fn fuel(config: &Config, name: &str, args: &TestArgs, receipt: &Receipt) -> Option<u64> {
+    let runtime = Runtime::load(config, name, &args.file, true).await.ok()?;
+    let again = runtime.plugins.replay(&runtime.loaded, receipt).await;
+    drop(runtime.close().await);
+    again.ok().filter(|again| again.outcome == receipt.outcome)?.used.fuel
+}
+
+fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
+    let receipt = &tested.receipt;
+    let mut lines = report::outcome(receipt);
+    if let Some(xml) = tested.reply_xml.as_ref().filter(|_| with_xml) {
+        lines.push(report::line("as XML", xml));
+    }
+    let warm = tested.warm_us.map(|warm| format!(", {} again", report::milliseconds(warm))).unwrap_or_default();
+    let (took, cpu) = (report::milliseconds(receipt.used.took_us), report::milliseconds(receipt.used.cpu_us));
+    let load = report::milliseconds(tested.load_us);
+    lines.push(report::line("time", &format!("{took} ({cpu} of CPU){warm}; checked and compiled in {load}")));
+    lines.extend(report::used(receipt));
+    lines.extend(report::events(receipt));
+    if receipt.host_calls.iter().any(|call| call.outcome == "denied") && !asked.each().is_empty() {
+        lines.push(report::line("hint", &format!("it asks for {}: --grant asked", asked.each().join(", "))));
+    }
+    lines.join("\n")
+}

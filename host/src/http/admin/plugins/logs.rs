@@ -1,0 +1,110 @@
+//! `/plugins/{plugin}/logs`: what a plugin logs, as it comes.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures::{Stream, StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        AppState,
+        admin::auth::Caller,
+        error::{Path, Problem, Query},
+    },
+    plugins::{LoggedLine, Missed, Reader},
+};
+
+/// How long somebody reads before the token has to be shown again.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// Which lines.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http::admin) struct LogQuery {
+    /// Only of calls for this app.
+    app: Option<String>,
+    /// Whether to wait for lines that come; true without.
+    follow: Option<bool>,
+}
+
+/// A line.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http::admin) struct LineView {
+    /// RFC 3339.
+    at: String,
+    /// debug, info, warn or error.
+    level: &'static str,
+    text: String,
+    /// Whom the call was for.
+    app: String,
+    /// Which message or event it was about.
+    delivery_id: String,
+    /// handler, rule, hook, observer or page.
+    kind: &'static str,
+    entry: String,
+}
+
+/// Tells what a plugin logs, as server-sent events: the last lines first, then those that come. Each is an event `line`
+/// with a JSON object. Who reads more slowly than the plugin logs gets the event `missed`, with how many lines, and the
+/// end; the header `Last-Event-ID` goes on behind a line. Callers see the lines of the apps that they manage.
+#[utoipa::path(get, operation_id = "follow_plugin_logs", path = "/plugins/{plugin}/logs", tag = "plugins",
+    params(("plugin" = String, Path), LogQuery, ("Last-Event-ID" = Option<u64>, Header)),
+    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(in crate::http::admin) async fn follow(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(plugin): Path<String>,
+    Query(query): Query<LogQuery>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    if let Some(app) = &query.app {
+        caller.require(Some(app), "manage")?;
+    }
+    let found = state.plugins.find(&plugin).ok_or_else(|| Problem::not_found("plugin", &plugin))?;
+    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let reader = found.log.read(after);
+    let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };
+    let is_meant = move |line: &LoggedLine| {
+        let app = &line.app.name;
+        caller.sees(app) && query.app.as_ref().is_none_or(|meant| meant == app)
+    };
+    let events = stream::unfold(Some(reader), next).filter_map(move |line| {
+        let event = match line {
+            Ok(line) => is_meant(&line).then(|| event(&line)),
+            Err(Missed(lines)) => Some(Event::default().event("missed").data(lines.to_string())),
+        };
+        async { event.map(Ok) }
+    });
+    let ends = tokio::time::timeout(LONGEST, state.stopping.clone().cancelled_owned());
+    Ok(Sse::new(events.take_until(ends)).keep_alive(KeepAlive::default()))
+}
+
+/// The next line, and who reads on: nobody, behind a gap.
+async fn next(reader: Option<Reader>) -> Option<(Result<Arc<LoggedLine>, Missed>, Option<Reader>)> {
+    let mut reader = reader?;
+    match reader.next().await {
+        Ok(line) => Some((Ok(line?), Some(reader))),
+        Err(missed) => Some((Err(missed), None)),
+    }
+}
+
+fn event(line: &LoggedLine) -> Event {
+    let view = LineView {
+        at: line.at.to_string(),
+        level: line.line.level.name(),
+        text: line.line.text.clone(),
+        app: line.app.name.clone(),
+        delivery_id: line.delivery_id.to_string(),
+        kind: line.kind.name(),
+        entry: line.entry.to_string(),
+    };
+    let event = Event::default().id(line.number.to_string()).event("line");
+    // A view has no keys but texts, so it is always JSON.
+    event.json_data(view).unwrap_or_default()
+}

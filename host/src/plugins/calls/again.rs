@@ -1,0 +1,120 @@
+//! Calls beside those of messages: one that is made again from its receipt, and one that an author tries.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use weft_wechat::message::Message;
+
+use super::{
+    Call, Done, entry,
+    handlers::Handle,
+    hooks::{Tell, TellOfRefund},
+    observers::Observe,
+    rules::Match,
+};
+use crate::{
+    model::{App, AppPlugin, PluginTarget},
+    plugins::{
+        CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert,
+        instance::{Task, Terms},
+        receipts::json,
+        trace::Circumstances,
+    },
+};
+
+/// Why a call cannot be made again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The receipt was changed, or is of another version of the host.
+    #[error("the receipt's `{field}` cannot be used: {reason}")]
+    Unusable {
+        /// Where.
+        field: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The version has no such entry.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Plugins {
+    /// Makes the call of a receipt again, in `loaded`: what it asks the host for is answered as the other time, and
+    /// nothing is asked of anybody. What was not asked for then ends the call with a text that says so. Its randomness
+    /// is the same, and its time of day begins as it did.
+    ///
+    /// # Errors
+    /// When the receipt is none of a call of this plugin. A call that fails is a receipt that says so.
+    pub async fn replay(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
+        match receipt.kind {
+            EntryKind::Handler => self.again::<Handle>(loaded, receipt).await,
+            EntryKind::Rule => self.again::<Match>(loaded, receipt).await,
+            EntryKind::Hook if receipt.input.get("refund").is_some() => {
+                self.again::<TellOfRefund>(loaded, receipt).await
+            }
+            EntryKind::Hook => self.again::<Tell>(loaded, receipt).await,
+            EntryKind::Observer => self.again::<Observe>(loaded, receipt).await,
+            EntryKind::Page => Err(ReplayError::Unusable { field: "kind", reason: "pages are not called".to_owned() }),
+        }
+    }
+
+    /// Lets a handler of `loaded`, which need not be in the set, answer a message: the one of that name, or the first.
+    ///
+    /// # Errors
+    /// When there is no such handler. A call that fails is a receipt that says so.
+    pub async fn try_handler(
+        &self,
+        loaded: &Loaded,
+        handler: Option<&str>,
+        subject: Subject,
+        message: &Message,
+    ) -> Result<Receipt, CallError> {
+        let call = Handle { message: convert::message(message) };
+        let task = Task::new(Some(subject.clone()), None);
+        self.examine(loaded, handler, &subject, task, &call).await
+    }
+
+    async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
+        let call: C = read("input", receipt.input.clone())?;
+        let mut seed = [0; 48];
+        hex::decode_to_slice(&receipt.seed, &mut seed)
+            .map_err(|error| ReplayError::Unusable { field: "seed", reason: error.to_string() })?;
+        let mut app = App::new(&receipt.app.name, receipt.app.app_type, &receipt.app.appid);
+        app.title.clone_from(&receipt.app.title);
+        let config = receipt.config.clone();
+        let granted = AppPlugin { config, ..AppPlugin::new(&receipt.app.name, &receipt.plugin) };
+        let subject = Subject {
+            app: Arc::new(app),
+            granted: Some(Arc::new(granted)),
+            delivery_id: receipt.delivery_id.as_str().into(),
+            raw: receipt.raw.as_str().into(),
+        };
+        let task = Task {
+            circumstances: Circumstances::again(seed, receipt.at),
+            played: Some(receipt.host_calls.clone()),
+            ..Task::new(Some(subject.clone()), None)
+        };
+        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, &call).await?)
+    }
+
+    /// Makes a call that is counted nowhere and waits for no turn.
+    async fn examine<C: Call>(
+        &self,
+        loaded: &Loaded,
+        name: Option<&str>,
+        subject: &Subject,
+        task: Task,
+        call: &C,
+    ) -> Result<Receipt, CallError> {
+        let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
+        let entry = entry(C::KIND, loaded, &target, subject)?;
+        let limits = self.limits().defaults;
+        let terms = Terms { limits, timeout: C::timeout(&limits), log: Arc::default() };
+        let done = Done::of(self.call(loaded, task, terms, &entry.name, call).await);
+        Ok(done.receipt(subject, loaded, &entry.name, call))
+    }
+}
+
+fn read<T: DeserializeOwned>(field: &'static str, json: serde_json::Value) -> Result<T, ReplayError> {
+    json::read(json).map_err(|error| ReplayError::Unusable { field, reason: error.to_string() })
+}

@@ -1,0 +1,97 @@
+//! A call that is over, and its receipt.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Call;
+use crate::{
+    histogram::micros,
+    plugins::{
+        CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
+        bindings::imported::types,
+        convert,
+        host::log::printable,
+        instance::{Ran, Used},
+        receipts::{json, redacted},
+        trace::{Circumstances, Trace},
+    },
+};
+
+/// A call that is over.
+pub(super) struct Done<T> {
+    pub(super) result: Result<T, CallError>,
+    pub(super) used: Used,
+    pub(super) trace: Trace,
+    pub(super) circumstances: Circumstances,
+    /// What it was about.
+    pub(super) subject: Option<Subject>,
+}
+
+impl<T> Done<T> {
+    /// What came of it: the plugin's own error is one, too.
+    pub(super) fn of(ran: Ran<Result<T, types::Error>>) -> Self {
+        let Ran { result, used, subject, trace, circumstances } = ran;
+        let result = match result {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
+            Err(error) => Err(error),
+        };
+        Self { result, used, trace, circumstances, subject }
+    }
+
+    /// Why it failed.
+    pub(super) fn error(&self) -> Option<&CallError> {
+        self.result.as_ref().err()
+    }
+
+    /// All that is to be known of it.
+    pub(super) fn receipt<C: Call<Answer = T>>(
+        &self,
+        subject: &Subject,
+        loaded: &Loaded,
+        entry: &str,
+        call: &C,
+    ) -> Receipt
+    where
+        T: Serialize,
+    {
+        let Self { result, used, trace, circumstances, .. } = self;
+        let error = self.error();
+        let config = subject.granted.as_ref().map(|granted| granted.config.clone());
+        let mut config = config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        redacted::redact(&mut config);
+        Receipt {
+            id: Uuid::now_v7().to_string(),
+            at: circumstances.at,
+            plugin: loaded.name.to_string(),
+            version: loaded.description.version.clone(),
+            digest: loaded.digest.clone(),
+            kind: C::KIND,
+            entry: entry.to_owned(),
+            app: ReceiptApp::from(&*subject.app),
+            delivery_id: subject.delivery_id.to_string(),
+            raw: subject.raw.to_string(),
+            input: json::value(call),
+            config,
+            seed: hex::encode(circumstances.seed),
+            outcome: error.map_or("ok", CallError::code).to_owned(),
+            error: error.map(ToString::to_string),
+            backtrace: match error {
+                Some(CallError::Crashed(crash)) => crash.backtrace.clone(),
+                _ => String::new(),
+            },
+            answer: result.as_ref().ok().map(json::value),
+            used: ReceiptUse {
+                queued_us: micros(used.queued),
+                took_us: micros(used.took),
+                cpu_us: micros(used.cpu),
+                memory_bytes: used.memory,
+                fuel: used.fuel,
+            },
+            logs: trace.lines.clone(),
+            host_calls: trace.host_calls(),
+            host_calls_more: trace.asked_more,
+        }
+    }
+}

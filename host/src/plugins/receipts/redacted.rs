@@ -1,0 +1,105 @@
+//! Takes secrets out of what is kept: a receipt is read by people and copied into files.
+//!
+//! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL. The same is taken out
+//! of what a replayed call asks for, so that it is found again.
+
+use serde_json::Value;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "***";
+
+/// Parts of names that secrets have, in lower case.
+const SECRET: [&str; 8] = ["secret", "token", "password", "passwd", "credential", "authorization", "cookie", "ticket"];
+
+/// Takes secrets out of a value, however deep they are, also of JSON and URLs in its texts.
+pub(in crate::plugins) fn redact(json: &mut Value) {
+    match json {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                hide(name, value);
+            }
+        }
+        Value::Array(values) => match values.as_mut_slice() {
+            // A header, a parameter.
+            [Value::String(name), value] if is_secret(name) && value.is_string() => *value = HIDDEN.into(),
+            values => values.iter_mut().for_each(redact),
+        },
+        Value::String(text) => {
+            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)) {
+                *text = redacted;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn hide(name: &str, value: &mut Value) {
+    if is_secret(name) && value.is_string() {
+        *value = HIDDEN.into();
+    } else {
+        redact(value);
+    }
+}
+
+/// `key` at the end alone: the keys of menus and of the key-value store are none.
+fn is_secret(name: &str) -> bool {
+    // What only WeChat Pay may read is handed to the host so.
+    if name == "$encrypt" {
+        return true;
+    }
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|part| name.contains(part))
+        || ["_key", "-key", "apikey", "appkey"].iter().any(|end| name.ends_with(end))
+}
+
+fn redacted_json(text: &str) -> Option<String> {
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    let before: Value = serde_json::from_str(text).ok()?;
+    let mut after = before.clone();
+    redact(&mut after);
+    // Its own spelling is kept where there is nothing to hide.
+    (after != before).then(|| after.to_string())
+}
+
+fn redacted_url(text: &str) -> Option<String> {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return None;
+    }
+    let (before, query) = text.split_once('?')?;
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_secret(name) || name == "key" => format!("{name}={HIDDEN}"),
+        _ => parameter.to_owned(),
+    });
+    Some(format!("{before}?{}", parameters.collect::<Vec<_>>().join("&")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_stand_and_nothing_else_is() {
+        let mut value = json!({
+            "headers": [["Authorization", "Bearer abc"], ["accept", "*/*"], ["X-Api-Key", "abc"]],
+            "url": "https://a.example/x?key=abc&page=2&access_token=abc",
+            "body": {"$text": "{\"session_key\":\"abc\",\"openid\":\"o1\",\"nested\":{\"client_secret\":\"abc\"}}"},
+            "greeting": "你好", "key": "menu-1", "api_key": "abc", "max_tokens": 5, "user_name": {"$encrypt": "张三"},
+            "json": "{ \"spelled\":   \"so\" }",
+        });
+        redact(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "headers": [["Authorization", "***"], ["accept", "*/*"], ["X-Api-Key", "***"]],
+                "url": "https://a.example/x?key=***&page=2&access_token=***",
+                "body": {"$text": "{\"nested\":{\"client_secret\":\"***\"},\"openid\":\"o1\",\"session_key\":\"***\"}"},
+                "greeting": "你好", "key": "menu-1", "api_key": "***", "max_tokens": 5, "user_name": {"$encrypt": "***"},
+                "json": "{ \"spelled\":   \"so\" }",
+            })
+        );
+    }
+}

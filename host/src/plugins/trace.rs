@@ -1,0 +1,238 @@
+//! What a call does while it runs: what it asks the host for, and what it logs. Kept within limits, whatever it does.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rand::{SeedableRng as _, rngs::StdRng};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use wasmtime_wasi::{WasiCtxBuilder, clocks::HostWallClock};
+
+use super::{
+    bindings::imported::types,
+    host::{Function, HostError},
+    limits::{RANDOM_BYTES, RECORDED_BYTES, RECORDED_CALLS},
+    receipts::{HostCall, Line, json, redacted},
+};
+
+/// The trace of one call.
+#[derive(Debug)]
+pub(super) struct Trace {
+    /// What was asked for, in this order.
+    pub(super) asked: Vec<Asked>,
+    /// What was asked for beyond [`RECORDED_CALLS`].
+    pub(super) asked_more: u64,
+    /// What was logged.
+    pub(super) lines: Vec<Line>,
+    /// Bytes that may still be kept of arguments and answers.
+    room: usize,
+    /// The answers of another time, for a call that is made again.
+    played: Option<Vec<Option<HostCall>>>,
+}
+
+/// One thing that was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) function: Function,
+    /// JSON; none when it is too long to be kept.
+    arguments: Option<String>,
+    /// JSON; none when it is too long to be kept, or has not come.
+    answer: Option<String>,
+    /// None when it did not end.
+    outcome: Option<&'static str>,
+    began: Instant,
+    pub(super) took: Duration,
+}
+
+/// An answer as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer<T> {
+    Ok(T),
+    Error(types::Error),
+}
+
+impl Asked {
+    /// Whether the plugin got what it asked for.
+    pub(super) fn is_ok(&self) -> bool {
+        self.outcome == Some("ok")
+    }
+}
+
+impl Trace {
+    /// Of a call whose questions are answered by these, when there are any.
+    pub(super) fn new(played: Option<Vec<HostCall>>) -> Self {
+        Self {
+            asked: Vec::new(),
+            asked_more: 0,
+            lines: Vec::new(),
+            room: RECORDED_BYTES,
+            played: played.map(|calls| calls.into_iter().map(Some).collect()),
+        }
+    }
+
+    /// Keeps what is asked for; returns its place.
+    pub(super) fn asks(&mut self, function: Function, arguments: &impl Serialize) -> Option<usize> {
+        if self.asked.len() >= RECORDED_CALLS {
+            self.asked_more += 1;
+            return None;
+        }
+        let arguments = self.kept(arguments);
+        let (answer, outcome) = (None, None);
+        self.asked.push(Asked { function, arguments, answer, outcome, began: Instant::now(), took: Duration::ZERO });
+        Some(self.asked.len() - 1)
+    }
+
+    /// Keeps what was answered to the question at that place.
+    pub(super) fn answered<T: Serialize>(&mut self, place: Option<usize>, answer: &Result<T, HostError>) {
+        let kept = match answer {
+            Ok(value) => self.kept(&Answer::Ok(value)),
+            Err(HostError::Told(error)) => self.kept(&Answer::<()>::Error(error.clone())),
+            Err(HostError::Trap(_)) => None,
+        };
+        if let Some(asked) = place.and_then(|place| self.asked.get_mut(place)) {
+            asked.answer = kept;
+            asked.outcome = Some(outcome(answer));
+            asked.took = asked.began.elapsed();
+        }
+    }
+
+    /// The answer of the other time; none in a call that is made for the first time.
+    pub(super) fn played<T: DeserializeOwned>(&mut self, place: Option<usize>) -> Option<Result<T, HostError>> {
+        let played = self.played.as_mut()?;
+        let answer = match place.and_then(|place| self.asked.get(place)) {
+            Some(asked) => find(played, asked),
+            None => Err(format!("more than {RECORDED_CALLS} calls of the host are not recorded")),
+        };
+        Some(match answer {
+            Ok(Answer::Ok(value)) => Ok(value),
+            Ok(Answer::Error(error)) => Err(error.into()),
+            Err(why) => Err(HostError::Trap(wasmtime::Error::msg(why))),
+        })
+    }
+
+    /// What was asked for, as it stands in a receipt.
+    pub(super) fn host_calls(&self) -> Vec<HostCall> {
+        self.asked.iter().map(HostCall::from).collect()
+    }
+
+    fn kept(&mut self, value: &impl Serialize) -> Option<String> {
+        let text = json::text(value, self.room)?;
+        self.room -= text.len();
+        Some(text)
+    }
+}
+
+/// The first answer that no other question got, to the same one.
+fn find<T: DeserializeOwned>(played: &mut [Option<HostCall>], asked: &Asked) -> Result<Answer<T>, String> {
+    let question = HostCall::from(asked);
+    let (function, arguments) = (&question.function, &question.arguments);
+    let is_it = |call: &Option<HostCall>| {
+        call.as_ref().is_some_and(|call| call.function == *function && call.arguments == *arguments)
+    };
+    let Some(call) = played.iter_mut().find(|call| is_it(call)).and_then(Option::take) else {
+        let arguments = arguments.as_ref().map(ToString::to_string).unwrap_or_default();
+        return Err(format!("it asks for {function} {arguments}, which was not recorded"));
+    };
+    if arguments.is_none() {
+        return Err(format!("what it asks of {function} is too long to be recorded"));
+    }
+    let answer = call.answer.ok_or_else(|| format!("the answer of {function} was not recorded ({})", call.outcome))?;
+    json::read(answer).map_err(|error| format!("the recorded answer of {function} is none of this version: {error}"))
+}
+
+impl From<&Asked> for HostCall {
+    fn from(asked: &Asked) -> Self {
+        let value = |text: &Option<String>| {
+            let mut value = serde_json::from_str(text.as_deref()?).ok()?;
+            redacted::redact(&mut value);
+            Some(value)
+        };
+        Self {
+            function: asked.function.name().to_owned(),
+            outcome: asked.outcome.unwrap_or("unfinished").to_owned(),
+            took_us: crate::histogram::micros(asked.took),
+            arguments: value(&asked.arguments),
+            answer: value(&asked.answer),
+        }
+    }
+}
+
+fn outcome<T>(answer: &Result<T, HostError>) -> &'static str {
+    match answer {
+        Ok(_) => "ok",
+        Err(HostError::Trap(_)) => "trap",
+        Err(HostError::Told(error)) => match error {
+            types::Error::Denied(_) => "denied",
+            types::Error::Invalid(_) => "invalid",
+            types::Error::NotFound(_) => "not_found",
+            types::Error::Conflict(_) => "conflict",
+            types::Error::Limited(_) => "limited",
+            types::Error::TimedOut(_) => "timed_out",
+            types::Error::Unavailable(_) => "unavailable",
+            types::Error::Wechat(_) => "wechat",
+            types::Error::Other(_) => "other",
+        },
+    }
+}
+
+/// What makes a call come out as it did, besides the answers of the host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    /// What its randomness comes from: secure in the first 32 bytes, insecure in the others.
+    pub(super) seed: [u8; 48],
+    /// When it began.
+    pub(super) at: Timestamp,
+    /// The time of day that its clock begins with, since 1970, when it is made again.
+    again: Option<Duration>,
+}
+
+/// The time of day of a call that is made again: as the other time.
+struct Then {
+    began: Instant,
+    at: Duration,
+}
+
+impl HostWallClock for Then {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.at + self.began.elapsed()
+    }
+}
+
+impl Circumstances {
+    /// What gives a call its randomness and its time of day.
+    pub(super) fn wasi(&self) -> WasiCtxBuilder {
+        let (secure, insecure) = self.seed.split_at(32);
+        let mut seed = [0; 32];
+        seed.copy_from_slice(secure);
+        let mut number = [0; 16];
+        number.copy_from_slice(insecure);
+        let number = u128::from_le_bytes(number);
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.max_random_size(RANDOM_BYTES)
+            .secure_random(StdRng::from_seed(seed))
+            .insecure_random(StdRng::seed_from_u64(u64::try_from(number >> 64).unwrap_or_default()))
+            .insecure_random_seed(number);
+        if let Some(at) = self.again {
+            wasi.wall_clock(Then { began: Instant::now(), at });
+        }
+        wasi
+    }
+
+    /// Of a call that is made for the first time, now.
+    pub(super) fn new() -> Self {
+        let mut seed = [0; 48];
+        rand::fill(&mut seed);
+        Self { seed, at: Timestamp::now(), again: None }
+    }
+
+    /// Those of a call that is made again.
+    pub(super) fn again(seed: [u8; 48], at: Timestamp) -> Self {
+        let again = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
+        Self { seed, at: Timestamp::now(), again }
+    }
+}

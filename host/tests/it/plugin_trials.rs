@@ -1,0 +1,177 @@
+//! `weft plugin test` and `weft plugin replay`, as an author runs them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use weft::simulator::Incoming;
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{TestApp, guests};
+
+/// A folder with a plugin's file in it.
+fn placed(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(format!("{name}.wasm"));
+    std::fs::write(&file, bytes).unwrap();
+    (folder, file)
+}
+
+/// Runs `weft plugin …` beside a file, and away from the settings of this process.
+fn run(command: &str, file: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(["plugin", command])
+        .args(arguments)
+        .current_dir(file.parent().unwrap())
+        .env_clear()
+        .output()
+        .unwrap();
+    let [out, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code(), format!("{out}{error}"))
+}
+
+fn test(file: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    run("test", file, &[&[file.to_str().unwrap()], arguments].concat())
+}
+
+fn tested(file: &Path, arguments: &[&str]) -> Value {
+    let (code, text) = test(file, &[arguments, &["--json"]].concat());
+    assert_eq!(code, Some(0), "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn a_plugin_answers_without_a_server() {
+    let (_folder, file) = placed("greeter", guests::greeter().await);
+    let first = tested(&file, &["--message", "hi"]);
+    assert_eq!((&first["outcome"], &first["answer"]), (&json!("ok"), &json!({"Text": "Hello / 你好: hi"})));
+    let xml = first["reply_xml"].as_str().unwrap();
+    assert!(
+        xml.contains("<ToUserName><![CDATA[oSimulated]]></ToUserName>") && xml.contains("Hello / 你好: hi"),
+        "{xml}"
+    );
+    let fuel = |of: &Value| of["used"]["fuel"].as_u64().unwrap();
+    assert!(fuel(&first) > 1000, "{first}");
+    assert_eq!(fuel(&tested(&file, &["--message", "hi"])), fuel(&first), "the same call takes as many instructions");
+    assert!(first["warm_us"].as_u64().unwrap() > 0 && first["load_us"].as_u64().unwrap() > 0, "{first}");
+
+    let vip = tested(&file, &["--message", "hi", "--handler", "vip", "--openid", "oImportant"]);
+    assert_eq!(vip["answer"], json!({"Text": "At your service / 为您服务: oImportant"}));
+    assert_eq!(vip["logs"][0]["level"], "info", "{vip}");
+    let welcome = tested(&file, &["--event", "subscribe", "--app", "shop"]);
+    assert_eq!(welcome["answer"], json!({"Text": "Welcome to shop! / 欢迎关注 shop!"}));
+    let message = file.with_extension("xml");
+    std::fs::write(&message, welcome["raw"].as_str().unwrap()).unwrap();
+    assert_eq!(tested(&file, &["--xml", message.to_str().unwrap(), "--app", "shop"])["answer"], welcome["answer"]);
+
+    let (code, text) = test(&file, &["--message", "hi", "--reply-xml"]);
+    assert_eq!(code, Some(0), "{text}");
+    for shown in ["answer    Hello / 你好: hi", "handler   greet of greeter", "<Content>", "time", "memory", "fuel"] {
+        assert!(text.contains(shown), "`{shown}` in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_shown_and_is_the_exit_code() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let (code, text) = test(&file, &["--message", "panic"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("FAILED    crashed: ") && text.contains("order 42 missing"), "{text}");
+    let (code, text) = test(&file, &["--message", "loop"]);
+    assert!(code == Some(1) && text.contains("cpu_exhausted: "), "the limits of servers: {text}");
+    for (arguments, wrong) in [
+        (&["--message", "ok", "--handler", "nobody"][..], "has no handler `nobody`"),
+        (&["--message", "ok", "--plugin-config", "{"], "--plugin-config is not JSON"),
+        (&["--message", "ok", "--grant", "everything"], "--grant everything: write kv"),
+        (&["--message", "ok", "--grant", "http_hosts=nowhere"], "http_hosts: entry 1"),
+    ] {
+        let (code, text) = test(&file, arguments);
+        assert!(code == Some(1) && text.contains(wrong), "{arguments:?}: {text}");
+    }
+    assert_eq!(test(&file, &[]).0, Some(2), "no message");
+    let (code, text) = test(&file.with_file_name("absent.wasm"), &["--message", "ok"]);
+    assert!(code == Some(1) && text.contains("absent.wasm"), "{text}");
+}
+
+#[tokio::test]
+async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let (code, text) = test(&file, &["--message", "kv-count"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(r#"host      kv.get ["count"] → {"error":{"Denied":"#), "{text}");
+    let counted = tested(&file, &["--message", "kv-count", "--grant", "kv"]);
+    assert_eq!(counted["answer"], json!({"Text": "1"}));
+    let config = tested(&file, &["--message", "config", "--plugin-config", r#"{"greeting":"多谢"}"#]);
+    assert_eq!(config["answer"], json!({"Text": "多谢"}));
+
+    let (_folder, file) = placed("asker", guests::asker().await);
+    let find = r#"{"ask":"user","openid":"oSimulated","find":true}"#;
+    let found = tested(&file, &["--message", find, "--grant", "asked"]);
+    assert!(found["answer"]["Text"].as_str().unwrap().starts_with("oSimulated true"), "{found}");
+    let say = r#"{"ask":"say","openid":"oSimulated","text":"hello"}"#;
+    let said = tested(&file, &["--message", say, "--grant", "wechat_apis=/cgi-bin/message/"]);
+    assert_eq!(said["host_calls"][0]["function"], "messages.send-customer-service", "{said}");
+    assert_eq!(said["answer"], json!({"Text": "sent"}));
+}
+
+/// The receipt of what a plugin of a server did last.
+async fn last(app: &TestApp, plugin: &str) -> String {
+    let (_, page) = app.api(Method::GET, &format!("/plugins/{plugin}/receipts"), None).await;
+    format!("{plugin}/{}", page["items"][0]["id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_a_server_is_made_again_with_the_recorded_answers() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "guest").await;
+    app.api(Method::PUT, "/apps/shop/plugins/guest", Some(json!({"kv": true}))).await;
+    sender.send(&Incoming::text("oReplayed", "kv-count")).await.unwrap();
+    let receipt = last(&app, "guest").await;
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let path = file.to_str().unwrap();
+    let replay = |arguments: &[&str]| run("replay", &file, &[arguments, &["--json"]].concat());
+    let server = ["--server", &app.base, "--token", &app.token];
+
+    let (code, text) = replay(&[&[receipt.as_str(), "--file", path][..], &server].concat());
+    assert_eq!(code, Some(0), "{text}");
+    let replayed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(replayed["after"]["answer"], json!({"Text": "1"}), "as the other time: {text}");
+    assert_eq!(replayed["differences"], json!([]), "{text}");
+    let kept = app.state.store.plugin_kv().get("shop", "guest", "count").await.unwrap().unwrap();
+    assert_eq!(kept.value, b"1", "nothing was done again");
+
+    // From a file, without an answer that it needs.
+    let mut before = replayed["before"].clone();
+    before["host_calls"].as_array_mut().unwrap().remove(0);
+    let saved = file.with_file_name("receipt.json");
+    std::fs::write(&saved, before.to_string()).unwrap();
+    let (code, text) = run("replay", &file, &[saved.to_str().unwrap(), "--file", path]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(r#"it asks for kv.get ["count"], which was not recorded"#), "{text}");
+
+    let (code, text) = replay(&[&[receipt.as_str()][..], &server].concat());
+    assert!(code == Some(1) && text.contains("name the .wasm with --file"), "no plugins folder: {text}");
+    let (code, text) = replay(&["guest/nothing", "--file", path, "--server", &app.base, "--token", &app.token]);
+    assert!(code == Some(1) && text.contains("there is no receipt `nothing`"), "{text}");
+    assert_eq!(replay(&[&receipt, "--file", path]).0, Some(1), "no token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_version_is_compared_with_what_was() {
+    let app = TestApp::start().await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "greeter").await;
+    sender.send(&Incoming::text("oReplayed", "hi")).await.unwrap();
+    let receipt = last(&app, "greeter").await;
+    let (_folder, file) = placed("new", guests::formal_greeter().await);
+    let arguments = [&receipt, "--file", "new.wasm", "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &file, &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    let differs = "differs   answer: Hello / 你好: hi → Good day / 您好: hi";
+    assert!(text.contains(differs) && text.matches("differs").count() == 1, "{text}");
+}

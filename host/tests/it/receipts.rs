@@ -1,0 +1,183 @@
+//! Receipts of plugins' calls, and what they log.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::{
+    plugins::Function,
+    simulator::{Incoming, Sender},
+};
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{TestApp, guests};
+
+/// A server with the guest, which answers the app `shop` and may keep things for it.
+async fn server() -> (TestApp, Sender) {
+    let app = TestApp::start_with(|config| config.plugins.cpu_ms = 200).await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Safe, "guest").await;
+    let set = json!({"kv": true, "config": {"greeting": "多谢", "api_key": "sk-1234"}});
+    let (status, answer) = app.api(Method::PUT, "/apps/shop/plugins/guest", Some(set)).await;
+    assert_eq!(status, 200, "{answer}");
+    (app, sender)
+}
+
+async fn say(sender: &Sender, text: &str) {
+    sender.send(&Incoming::text("oReceipt", text)).await.unwrap();
+}
+
+async fn list(app: &TestApp, query: &str) -> Vec<Value> {
+    let (status, page) = app.api(Method::GET, &format!("/plugins/guest/receipts{query}"), None).await;
+    assert_eq!(status, 200, "{page}");
+    page["items"].as_array().unwrap().clone()
+}
+
+/// The receipt of the last call.
+async fn last(app: &TestApp) -> Value {
+    let id = list(app, "").await[0]["id"].as_str().unwrap().to_owned();
+    let (status, receipt) = app.api(Method::GET, &format!("/plugins/guest/receipts/{id}"), None).await;
+    assert_eq!(status, 200, "{receipt}");
+    receipt
+}
+
+/// A token that may manage an app and nothing else.
+async fn token_of(app: &TestApp, name: &str) -> String {
+    let (_, token) = app.state.store.tokens().create(name, &[name.to_owned()], None).await.unwrap();
+    token.expose().to_owned()
+}
+
+/// The functions of the interfaces that the world imports, as `kv.get`.
+fn imported_functions() -> Vec<String> {
+    let read = |name: &str| {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit").join(format!("{name}.wit"));
+        std::fs::read_to_string(file).unwrap()
+    };
+    let world = read("world");
+    let imports = world.lines().filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'));
+    let functions = imports.flat_map(|interface| {
+        let functions: Vec<_> = read(interface)
+            .lines()
+            .filter_map(|line| line.trim().split_once(": func(").map(|(name, _)| format!("{interface}.{name}")))
+            .collect();
+        functions
+    });
+    functions.collect()
+}
+
+#[test]
+fn whatever_a_plugin_can_ask_for_is_recorded() {
+    let told = ["context.", "config.", "log."];
+    let mut missing = imported_functions();
+    assert!(missing.len() > 20, "{missing:?}");
+    missing.retain(|name| !told.iter().any(|told| name.starts_with(told)));
+    missing.retain(|name| !Function::ALL.iter().any(|function| function.name() == name));
+    assert!(missing.is_empty(), "calls that ask for these cannot be made again: {missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_leaves_a_receipt_with_all_that_happened() {
+    let (app, sender) = server().await;
+    say(&sender, "kv-count").await;
+    let receipt = last(&app).await;
+    for (field, value) in [
+        ("plugin", json!("guest")),
+        ("kind", json!("handler")),
+        ("entry", json!("misbehave")),
+        ("outcome", json!("ok")),
+        ("error", Value::Null),
+        ("answer", json!({"Text": "1"})),
+        ("config", json!({"greeting": "多谢", "api_key": "***"})),
+    ] {
+        assert_eq!(receipt[field], value, "{field}: {receipt}");
+    }
+    assert_eq!(receipt["app"], json!({"name": "shop", "title": "shop", "type": "service", "appid": "wxshop"}));
+    assert_eq!(receipt["input"]["content"]["Text"]["content"], "kv-count");
+    assert!(receipt["raw"].as_str().unwrap().contains("<![CDATA[kv-count]]>"), "{receipt}");
+    assert!(receipt["used"]["memory_bytes"].as_u64().unwrap() > 1 << 20, "{receipt}");
+    let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
+    assert_eq!(receipt["digest"], plugin["digest"]);
+
+    let [get, set] = receipt["host_calls"].as_array().unwrap().as_slice() else { panic!("{receipt}") };
+    assert_eq!((&get["function"], &get["arguments"]), (&json!("kv.get"), &json!(["count"])));
+    assert_eq!((&get["outcome"], &get["answer"]), (&json!("ok"), &json!({"ok": null})));
+    assert_eq!((&set["function"], &set["outcome"]), (&json!("kv.compare-and-set"), &json!("ok")));
+    assert_eq!(set["arguments"], json!(["count", null, {"$text": "1"}, null]), "bytes can be read");
+    let functions: Vec<_> =
+        plugin["calls"]["host_calls"].as_array().unwrap().iter().map(|of| &of["function"]).collect();
+    assert_eq!(functions, ["kv.get", "kv.compare-and-set"]);
+    let metrics = app.get("/metrics").await.text().await.unwrap();
+    let counted = r#"weft_plugin_host_calls_total{plugin="guest",function="kv.get",outcome="ok"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_fail_leave_receipts_however_fast_they_come() {
+    let (app, sender) = server().await;
+    for text in ["panic", "error", "ok", "loop", "log-flood", "panic"] {
+        say(&sender, text).await;
+    }
+    let failed = list(&app, "?outcome=failed").await;
+    let outcomes: Vec<_> = failed.iter().map(|receipt| receipt["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["crashed", "cpu_exhausted", "failed", "crashed"], "newest first");
+    assert!(failed[3]["error"].as_str().unwrap().contains("order 42 missing"), "{}", failed[3]);
+    let flood = list(&app, "?outcome=ok").await;
+    assert_eq!(flood[0]["logs"], 65, "what a call may log, and that there was more: {flood:?}");
+    let page = app.api(Method::GET, "/plugins/guest/receipts?limit=2&outcome=failed", None).await.1;
+    let rest = list(&app, &format!("?outcome=failed&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    assert_eq!(rest, failed[2..]);
+    let delivery = failed[1]["delivery_id"].as_str().unwrap();
+    assert_eq!(list(&app, &format!("?delivery={delivery}")).await, failed[1..2]);
+    let (status, problem) = app.api(Method::GET, "/plugins/guest/receipts?outcome=bad", None).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("outcome")), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_one_app_sees_its_calls_and_no_others() {
+    let (app, sender) = server().await;
+    let other = app.account("other", EncodingMode::Plain, "guest").await;
+    say(&sender, "log-flood").await;
+    say(&other, "log-flood").await;
+    say(&other, "panic").await;
+    let token = token_of(&app, "shop").await;
+    let (status, page) = app.api_as(&token, Method::GET, "/plugins/guest/receipts", None).await;
+    assert_eq!(status, 200, "{page}");
+    let seen: Vec<_> = page["items"].as_array().unwrap().iter().map(|receipt| &receipt["app"]).collect();
+    assert_eq!(seen, ["shop"]);
+    let (status, _) = app.api_as(&token, Method::GET, "/plugins/guest/receipts?app=other", None).await;
+    assert_eq!(status, 403);
+    let hidden = list(&app, "?app=other").await[0]["id"].as_str().unwrap().to_owned();
+    let (status, _) = app.api_as(&token, Method::GET, &format!("/plugins/guest/receipts/{hidden}"), None).await;
+    assert_eq!(status, 404);
+    let (status, lines) = app.api_as(&token, Method::GET, "/plugins/guest/logs?follow=false", None).await;
+    let lines = lines.as_str().unwrap();
+    assert_eq!((status, lines.matches("event: line").count()), (200, 65), "{lines}");
+    assert!(!lines.contains(r#""app":"other""#), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
+    let (app, sender) = server().await;
+    say(&sender, "log-flood").await;
+    let url = format!("{}/api/v1/plugins/guest/logs", app.base);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.get(url).bearer_auth(&app.token).header("last-event-id", "62").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    say(&sender, "log-flood").await;
+    let mut body = response.bytes_stream();
+    let mut text = String::new();
+    let read = async {
+        while !text.contains("id: 127\n") {
+            text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+    assert!(text.starts_with("id: 63\nevent: line\ndata: {"), "{text}");
+    let data: Value = serde_json::from_str(text.lines().nth(2).unwrap().trim_start_matches("data: ")).unwrap();
+    assert_eq!((&data["level"], &data["app"], &data["entry"]), (&json!("info"), &json!("shop"), &json!("misbehave")));
+
+    // The end of the process ends it.
+    app.stop().await;
+    while let Some(Ok(_)) = body.next().await {}
+}
