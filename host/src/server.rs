@@ -177,6 +177,7 @@ impl Server {
         let background = TaskTracker::new();
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
+            state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
@@ -245,6 +246,8 @@ fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
+        versions: config.data_dir.join("plugin-versions"),
+        decides: true,
         limits: Limits::from(&config.plugins),
     }
 }

@@ -116,6 +116,8 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
+        versions: config.data_dir.join("plugin-versions"),
+        decides: false,
         limits: Limits::from(&config.plugins),
     };
     let clock = Clock::system();

@@ -23,6 +23,7 @@ mod message_log;
 mod message_summary;
 mod order;
 mod plugin_target;
+mod plugin_version;
 mod publication;
 mod refund;
 mod reply_template;
@@ -64,6 +65,7 @@ pub use order::{
     UnknownOrderState, transition,
 };
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
 pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};

@@ -8,6 +8,9 @@ pub enum LoadError {
     /// It could not be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(String),
+    /// It was there and is gone.
+    #[error("the file is gone: the plugin ends when it does not come back within two seconds")]
+    Missing,
     /// It is larger than `plugins.max_file_mib`.
     #[error("the file has {actual} bytes and may have {limit}: make it smaller, or raise plugins.max_file_mib")]
     TooLarge {
@@ -64,6 +67,7 @@ impl LoadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::Missing => "file_missing",
             Self::TooLarge { .. } => "too_large",
             Self::NotWebAssembly => "not_webassembly",
             Self::CoreModule => "core_module",

@@ -1,7 +1,7 @@
 //! The plugin platform: files in a folder become sandboxed code that answers messages.
 //!
-//! - `watcher` sees that a file changed, `component` checks and compiles it, `registry` swaps it in;
-//!   `cache` keeps compiled code.
+//! - `watcher` sees that a file changed, `versions` knows whether it counts, `component` checks and compiles
+//!   it, `registry` swaps it in; `cache` keeps compiled code.
 //! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
 //!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
 //!   `convert_orders` stand between our types and the WIT's.
@@ -26,6 +26,7 @@ mod named;
 mod output;
 mod registry;
 mod statistics;
+mod versions;
 mod watcher;
 
 pub use calls::{Observation, OrderChange};
@@ -33,6 +34,7 @@ pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use error::{CallError, Crash, LoadError};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
-pub use registry::{Plugin, Plugins, Settings, UploadError};
+pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::Statistics;
+pub use versions::{ChangeError, History};
 pub use watcher::Watcher;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -16,12 +15,11 @@ use super::{
     cache::Cache,
     component::{Loaded, Loader},
     error::LoadError,
-    folder,
     instance::Services,
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
     statistics::Statistics,
+    versions::Versions,
 };
-use crate::model::is_plugin_name;
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -32,6 +30,10 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Authenticates the compiled code.
     pub cache_key: [u8; 32],
+    /// Where the last good versions are kept.
+    pub versions: PathBuf,
+    /// Whether what changes here is decided for all processes of the database; who only looks decides nothing.
+    pub decides: bool,
     /// The operator's limits.
     pub limits: Limits,
 }
@@ -53,19 +55,11 @@ pub(super) struct Inner {
     compiling: Semaphore,
     pub(super) loader: Loader,
     folder: PathBuf,
+    versions: Versions,
     /// Turns in the pool, for whoever comes.
     pub(super) instances: Semaphore,
     /// Turns in the pool for plugins that have no other call.
     pub(super) reserved: Semaphore,
-}
-
-/// What became of a file that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// It runs, or is refused for what it is.
-    Done,
-    /// It may pass later as it is.
-    TryAgain,
 }
 
 /// One file of the folder.
@@ -81,27 +75,14 @@ pub struct Plugin {
     pub(super) permits: Arc<Semaphore>,
 }
 
-/// Why an upload is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The name cannot be a plugin's.
-    #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
-    Name,
-    /// The file fails a check.
-    #[error(transparent)]
-    Refused(#[from] LoadError),
-    /// The folder cannot be written.
-    #[error("the plugins folder cannot be written: {0}")]
-    Write(#[from] io::Error),
-}
-
 impl Plugins {
     /// Makes the engine; the set is empty until a [`Watcher`](super::Watcher) fills it.
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, limits } = settings;
+        let Settings { folder, cache, cache_key, versions, decides, limits } = settings;
+        let versions = Versions::new(services.store.clone(), decides, versions, &folder);
         let loader = Loader::new(Cache::new(cache, cache_key), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
@@ -111,6 +92,7 @@ impl Plugins {
             compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
+            versions,
             instances: Semaphore::new((INSTANCES - RESERVED - LOADING) as usize),
             reserved: Semaphore::new(RESERVED as usize),
         })))
@@ -159,54 +141,23 @@ impl Plugins {
         self.0.loader.load(name, bytes).await
     }
 
-    /// Loads what lies in a plugin's file now, and swaps it in if it is good.
-    pub(super) async fn take_file(&self, name: &str) -> Taken {
-        let _changing = self.changing(name).await;
-        let Ok(_turn) = self.0.compiling.acquire().await else { return Taken::TryAgain };
-        let (file, limit) = (self.file(name), self.limits().file);
-        let bytes = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
-        match bytes.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))) {
-            Ok(bytes) => self.load(name, bytes.into()).await,
-            Err(error) => self.refuse(name, error),
-        }
-    }
-
-    /// Checks a file and swaps it in; a version that fails leaves the running one in place.
-    async fn load(&self, name: &str, bytes: Bytes) -> Taken {
+    /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
+    pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, LoadError> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
-        if running.is_some_and(|running| running.digest == super::component::digest(&bytes)) {
-            // The file that runs: nothing to do but forget what failed in between.
-            self.replace(name, |plugin| Plugin { error: None, ..plugin });
-            return Taken::Done;
+        if let Some(running) = running.filter(|running| running.digest == super::component::digest(&bytes)) {
+            return Ok(running);
         }
+        let turn = self.0.compiling.acquire().await;
+        let _turn = turn.map_err(|_| LoadError::Unreadable("Weft is being stopped".to_owned()))?;
         let began = Instant::now();
-        match self.check(name, bytes).await {
-            Ok(loaded) => {
-                let version = loaded.description.version.clone();
-                let digest = loaded.digest.get(..12).unwrap_or_default().to_owned();
-                tracing::info!(plugin = name, version, digest, took_ms = began.elapsed().as_millis(), "plugin loaded");
-                self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin });
-                Taken::Done
-            }
-            Err(error) => self.refuse(name, error),
-        }
+        let loaded = self.check(name, bytes).await?;
+        tracing::debug!(plugin = name, took_ms = began.elapsed().as_millis(), "checked");
+        Ok(Arc::new(loaded))
     }
 
-    /// Shows why a file does not run, beside the version that does.
-    fn refuse(&self, name: &str, error: LoadError) -> Taken {
-        let before = self.find(name);
-        let again = if error.may_pass() { Taken::TryAgain } else { Taken::Done };
-        if before.as_ref().is_none_or(|plugin| plugin.error.as_ref() != Some(&error)) {
-            let kept = before.is_some_and(|plugin| plugin.loaded.is_some());
-            tracing::error!(
-                plugin = name,
-                %error,
-                "{name}.wasm is refused{}",
-                if kept { "; the last good version keeps running" } else { "" }
-            );
-            self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
-        }
-        again
+    /// Which version runs, and how it comes here.
+    pub(super) fn versions(&self) -> &Versions {
+        &self.0.versions
     }
 
     /// Forgets compiled code that nothing has needed for long.
@@ -217,59 +168,28 @@ impl Plugins {
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }
 
-    async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locks.entry(name.to_owned()).or_default())
-        };
-        lock.lock_owned().await
+    /// Waits until nobody else changes the plugin.
+    pub(super) async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
+        self.changing_lock(name).lock_owned().await
     }
 
-    /// Checks an uploaded file, places it in the folder in one step and swaps it in.
-    ///
-    /// # Errors
-    /// When the name or the file is refused, or the folder cannot be written: then nothing changes.
-    pub async fn upload(&self, name: &str, bytes: Bytes) -> Result<Arc<Plugin>, UploadError> {
-        if !is_plugin_name(name) {
-            return Err(UploadError::Name);
-        }
-        let _changing = self.changing(name).await;
-        let loaded = self.check(name, bytes.clone()).await?;
-        let (folder, file) = (self.0.folder.clone(), self.file(name));
-        tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes))
-            .await
-            .unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
-        tracing::info!(plugin = name, version = loaded.description.version, "plugin uploaded");
-        Ok(self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin }))
+    /// None while something else changes the plugin: the next look comes soon.
+    pub(super) fn unless_changing(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
+        self.changing_lock(name).try_lock_owned().ok()
     }
 
-    /// Removes a plugin's file and takes it out.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub async fn delete(&self, name: &str) -> io::Result<()> {
-        let _changing = self.changing(name).await;
-        match tokio::fs::remove_file(self.file(name)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => self.remove(name),
-        }
-        Ok(())
+    fn changing_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(name.to_owned()).or_default())
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    /// Where a plugin's file is.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.0.folder.join(format!("{name}.wasm"))
     }
 
-    /// Takes a plugin out whose file is no longer there.
-    pub(super) async fn remove_if_gone(&self, name: &str) {
-        let _changing = self.changing(name).await;
-        if tokio::fs::try_exists(self.file(name)).await.is_ok_and(|exists| !exists) {
-            self.remove(name);
-        }
-    }
-
     /// Takes a plugin out. Calls in flight finish.
-    fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         if set.remove(name).is_some() {
@@ -278,7 +198,8 @@ impl Plugins {
         }
     }
 
-    fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
+    /// Puts what `change` makes of a plugin in its place.
+    pub(super) fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         let before = set.get(name).map_or_else(

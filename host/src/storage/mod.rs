@@ -26,7 +26,10 @@ mod merchants;
 mod message_log_batch;
 mod message_logs;
 mod orders;
+mod plugin_decisions;
 mod plugin_kv;
+mod plugin_replicas;
+mod plugin_versions;
 mod postgres;
 mod processes;
 mod publications;
@@ -69,7 +72,10 @@ pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders};
+pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
+pub use self::plugin_versions::PluginVersions;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
 pub use self::refunds::{RefundCreation, Refunds};
@@ -326,6 +332,21 @@ impl Store {
     /// What apps may do only so often.
     pub fn limited_actions(&self) -> LimitedActions<'_> {
         LimitedActions(self)
+    }
+
+    /// What the plugins are to run.
+    pub fn plugin_decisions(&self) -> PluginDecisions<'_> {
+        PluginDecisions(self)
+    }
+
+    /// The last good versions of the plugins.
+    pub fn plugin_versions(&self) -> PluginVersions<'_> {
+        PluginVersions(self)
+    }
+
+    /// What plugins run in which process.
+    pub fn plugin_replicas(&self) -> PluginReplicas<'_> {
+        PluginReplicas(self)
     }
 
     /// The key-value stores of the plugins.

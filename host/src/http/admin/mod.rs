@@ -85,6 +85,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(plugins::roll_back))
         .routes(routes!(tags::list, tags::create))
         .routes(routes!(tags::read, tags::patch, tags::delete))
         .routes(routes!(tags::sync))

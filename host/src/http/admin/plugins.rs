@@ -9,7 +9,7 @@ use axum::{
 use bytes::BytesMut;
 use futures::TryStreamExt;
 use hyper::body::Body as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -20,10 +20,10 @@ use super::{
 use crate::{
     http::{
         AppState,
-        error::{Path, Problem, Query},
+        error::{Body as JsonBody, Path, Problem, Query},
     },
-    model::Grants,
-    plugins::{Entry, LoadError, Loaded, Plugin},
+    model::{Grants, PluginSource},
+    plugins::{ChangeError, Entry, History, LoadError, Loaded, Plugin},
     time,
 };
 
@@ -143,6 +143,87 @@ impl From<&Plugin> for PluginView {
     }
 }
 
+/// A plugin with where its version comes from and what there is to go back to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PluginDetail {
+    #[serde(flatten)]
+    plugin: PluginView,
+    /// What changed it last: folder, upload, rollback, canary or delete. Null while the database does not know it yet.
+    source: Option<PluginSource>,
+    /// RFC 3339.
+    changed_at: Option<String>,
+    /// SHA-256 of the version that is to run in all processes; `digest` differs where it does not run yet.
+    decided: Option<String>,
+    /// The version that a rollback took back. A file of this version in the plugins folder stays there and does not
+    /// run; the next other file does.
+    rolled_back: Option<String>,
+    /// SHA-256 of the file in this process's plugins folder that was last taken note of; null when there is none.
+    in_folder: Option<String>,
+    /// The versions that are kept, newest first.
+    versions: Vec<VersionView>,
+    /// What runs in each of the processes that share the database; empty where one process has it for itself.
+    replicas: Vec<ReplicaView>,
+}
+
+/// A version that is kept.
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionView {
+    /// SHA-256 of the file.
+    digest: String,
+    /// As the plugin says.
+    version: String,
+    /// Bytes of the file.
+    size: u64,
+    /// When it came first; RFC 3339.
+    first_at: String,
+    /// Whether it is the one that is to run.
+    current: bool,
+}
+
+/// A process.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplicaView {
+    /// Another one after a restart.
+    process: String,
+    /// SHA-256 of what runs there; null when the plugin does not.
+    digest: Option<String>,
+    /// RFC 3339.
+    seen_at: String,
+}
+
+impl PluginDetail {
+    fn new(plugin: &Plugin, history: History) -> Self {
+        let History { decision, versions, in_folder, replicas } = history;
+        let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
+        let versions = versions.into_iter().map(|version| VersionView {
+            current: decided.as_ref() == Some(&version.digest),
+            digest: version.digest,
+            version: version.version,
+            size: version.size,
+            first_at: time::rfc3339(version.first_at),
+        });
+        let replicas = replicas.into_iter().map(|mut replica| ReplicaView {
+            digest: replica.running.remove(&*plugin.name),
+            process: replica.process,
+            seen_at: time::rfc3339(replica.seen_at),
+        });
+        Self {
+            plugin: PluginView::from(plugin),
+            versions: versions.collect(),
+            replicas: replicas.collect(),
+            source: decision.as_ref().map(|decision| decision.source),
+            changed_at: decision.as_ref().map(|decision| time::rfc3339(decision.decided_at)),
+            rolled_back: decision.and_then(|decision| decision.rolled_back),
+            decided,
+            in_folder,
+        }
+    }
+
+    async fn read(state: &AppState, plugin: &Plugin) -> Result<Self, Problem> {
+        Ok(Self::new(plugin, state.plugins.history(&plugin.name).await?))
+    }
+}
+
 /// Lists the plugins.
 #[utoipa::path(get, operation_id = "list_plugins", path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, description = "Done", body = Page<PluginView>)))]
 pub(super) async fn list(
@@ -157,28 +238,29 @@ pub(super) async fn list(
 
 /// Reads a plugin.
 #[utoipa::path(get, operation_id = "read_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
-) -> Result<Json<PluginView>, Problem> {
+) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
     let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
-    Ok(Json(PluginView::from(&*plugin)))
+    Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
-/// Uploads a .wasm: it is checked first, then placed in the plugins folder and swapped in.
+/// Uploads a .wasm: it is checked first, then swapped in and placed in the plugins folder, here and in every process that
+/// shares the database.
 #[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, description = "Done", body = PluginView), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
         (status = 503, description = "Other uploads are being checked", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
     body: Body,
-) -> Result<Json<PluginView>, Problem> {
+) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
@@ -187,18 +269,54 @@ pub(super) async fn put(
         caller.notes.before(&PluginView::from(&*before));
     }
     let bytes = received(body, state.plugins.max_file_bytes()).await?;
-    match state.plugins.upload(&name, bytes).await {
-        Ok(plugin) => {
-            let view = PluginView::from(&*plugin);
-            caller.notes.after(&view);
-            Ok(Json(view))
+    let plugin = state.plugins.upload(&name, bytes).await?;
+    caller.notes.after(&PluginView::from(&*plugin));
+    Ok(Json(PluginDetail::read(&state, &plugin).await?))
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Name => {
+                Self::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())])
+            }
+            ChangeError::Refused(error) => Self::refused(error.code(), error.to_string()),
+            ChangeError::NoPlugin(name) => Self::not_found("plugin", &name),
+            error @ ChangeError::NoVersion(_) => Self::invalid(vec![("digest".to_owned(), error.to_string())]),
+            error @ ChangeError::NoEarlier => Self::conflict(error.to_string()),
+            ChangeError::Store(error) => error.into(),
         }
-        Err(crate::plugins::UploadError::Name) => {
-            Err(Problem::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())]))
-        }
-        Err(crate::plugins::UploadError::Refused(error)) => Err(Problem::refused(error.code(), error.to_string())),
-        Err(crate::plugins::UploadError::Write(error)) => Err(Problem::internal(&error)),
     }
+}
+
+/// Which version to go back to.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Rollback {
+    /// SHA-256 of one of `versions`; without, the one before the version that runs.
+    digest: Option<String>,
+}
+
+/// Goes back to an earlier version, in every process that shares the database and over restarts, until another file or
+/// upload comes. The file in the plugins folder stays and does not run. A plugin that was removed comes back.
+#[utoipa::path(post, operation_id = "roll_back_plugin", path = "/plugins/{plugin}/rollback", tag = "plugins", params(("plugin" = String, Path)),
+    request_body = Option<Rollback>,
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 409, description = "There is no earlier version", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn roll_back(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: Option<JsonBody<Rollback>>,
+) -> Result<Json<PluginDetail>, Problem> {
+    caller.require(None, "manage")?;
+    if let Some(before) = state.plugins.find(&name) {
+        caller.notes.before(&PluginView::from(&*before));
+    }
+    let wanted = body.and_then(|JsonBody(rollback)| rollback.digest);
+    let plugin = state.plugins.roll_back(&name, wanted.as_deref()).await?;
+    caller.notes.after(&PluginView::from(&*plugin));
+    Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
 /// The whole of a body. One that says that it is too large is not read at all.
@@ -231,6 +349,6 @@ pub(super) async fn delete(
     caller.require(None, "manage")?;
     let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
     caller.notes.before(&PluginView::from(&*plugin));
-    state.plugins.delete(&name).await.map_err(|error| Problem::internal(&error))?;
+    state.plugins.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,6 +22,7 @@ mod migrations;
 mod order_outbox;
 mod orders;
 mod plugin_kv;
+mod plugin_versions;
 mod publications;
 mod sends;
 mod tags;

@@ -10,5 +10,5 @@ mod shop;
 
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
-pub(crate) use server::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, sender_to};
+pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to};
 pub(crate) use shop::Shop;

@@ -28,7 +28,7 @@ pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 pub(crate) const ORIGINAL_ID: &str = "gh_test";
 
 /// The same for all, so that compiled plugins can be shared.
-pub(super) const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+pub(crate) const SECRET_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 /// A running server.
 pub(crate) struct TestApp {

@@ -1,5 +1,10 @@
 //! The plugins folder, changed while messages flow.
 
+mod files;
+mod load;
+mod replicas;
+mod versions;
+
 use std::{fs, io::Write, time::Duration};
 
 use reqwest::Method;
