@@ -14,7 +14,7 @@
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`clock`], [`time`], [`secret`], [`turns`] |
+//! | 1 | [`clock`], [`histogram`], [`time`], [`secret`], [`turns`] |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod dispatch;
 pub mod handler_sync;
+pub mod histogram;
 pub mod http;
 pub mod jobs;
 pub mod mass_messages;

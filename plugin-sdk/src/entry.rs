@@ -4,7 +4,16 @@
 
 use std::fmt;
 
-use crate::{bindings::exported::manifest, context::Context, error::Error};
+use crate::{
+    bindings::exported::manifest,
+    context::{self, Context},
+    error::Error,
+    hooks::OrderEvent,
+    message::Message,
+    observers::Observation,
+    pages::{Request, Response},
+    reply::Reply,
+};
 
 /// The author's package.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +66,12 @@ impl Entry {
     }
 }
 
+/// What a call is about.
+pub(crate) trait Subject {
+    /// The user whom it is about, if there is one.
+    fn openid(&self) -> Option<&str>;
+}
+
 /// Every function of a kind.
 pub(crate) fn entries<Input, Output>() -> Vec<&'static Entry>
 where
@@ -68,16 +83,45 @@ where
     entries
 }
 
+/// Every function of every kind.
+pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
+    [
+        entries::<Message, Option<Reply>>(),
+        entries::<Message, bool>(),
+        entries::<OrderEvent, ()>(),
+        entries::<Observation, ()>(),
+        entries::<Request, Response>(),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Whether a module is the plugin's own: of a crate that has annotated functions.
+pub(crate) fn is_in_plugin(module: &str) -> bool {
+    let package = |module: &str| module.split("::").next().map(str::to_owned);
+    all().any(|entry| package(entry.place.0) == package(module))
+}
+
 /// Calls the function of that kind and name.
 pub(crate) fn call<Input, Output>(kind: &str, name: &str, input: Input) -> Result<Output, Error>
 where
+    Input: Subject,
     Export<Input, Output>: inventory::Collect,
 {
+    prepare();
     let export = inventory::iter::<Export<Input, Output>>
         .into_iter()
         .find(|export| export.entry.name == name)
         .ok_or_else(|| Error::NotFound(format!("this plugin has no {kind} `{name}`")))?;
+    context::is_about(input.openid());
     (export.run)(input, Context::of_this_call())
+}
+
+/// What has to be there before anything of the author's runs: each call is a new instance.
+pub(crate) fn prepare() {
+    #[cfg(target_family = "wasm")]
+    crate::panic::install();
+    crate::logger::install();
 }
 
 /// What a function other than a message handler may return: `T`, or a `Result` of it.

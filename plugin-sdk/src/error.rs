@@ -1,11 +1,11 @@
-//! Why a call did not do what it was asked for.
+//! What goes wrong: a call to the host, or a plugin's own function.
 
 use std::{error::Error as StdError, fmt};
 
 /// Why a call did not do what it was asked for. What fits no other case is `Other`.
 ///
-/// Texts, and the errors that the standard library and `serde_json` give, turn into it with `?`;
-/// for those of other crates there is [`Error::other`].
+/// Texts, and the errors that the standard library and `serde_json` give, turn into it with `?`. In
+/// functions that return [`Result<T>`](crate::Result) every error does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The operator has not granted this to the plugin for this app. The text names the grant.
@@ -26,6 +26,47 @@ pub enum Error {
     Wechat(WechatError),
     /// Anything else.
     Other(String),
+}
+
+/// Why a function of the plugin failed: every error turns into it with `?`, and so do texts.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing};
+///
+/// #[message_handler]
+/// fn half(message: Message) -> Result<String> {
+///     let text = message.text().ok_or("please send a number")?;
+///     let number: u32 = text.trim().parse()?;
+///     let before = kv::get("last")?;
+///     log::info!("{} came before", if before.is_some() { "another" } else { "none" });
+///     Ok((number / 2).to_string())
+/// }
+///
+/// let failed = half(testing::text("o1", "four")).unwrap_err();
+/// assert_eq!(failed.to_string(), "invalid digit found in string");
+/// ```
+///
+/// An [`Error`] in it stays what it is. Any other error becomes [`Error::Other`], with the texts of
+/// what caused it. So that every error turns into it, it is none itself, as `anyhow::Error` is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(pub Error);
+
+impl<E: Into<Box<dyn StdError>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Error::from(error.into()))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// What WeChat's API answered instead of a result.
@@ -87,8 +128,29 @@ impl From<WechatError> for Error {
 impl From<Box<dyn StdError>> for Error {
     /// An [`Error`] that was boxed comes out as it went in.
     fn from(error: Box<dyn StdError>) -> Self {
-        error.downcast::<Self>().map_or_else(Self::other, |error| *error)
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        match error.downcast::<WechatError>() {
+            Ok(error) => Self::Wechat(*error),
+            Err(error) => Self::Other(with_causes(&*error)),
+        }
     }
+}
+
+/// An error's text, and those of what caused it where it does not tell them itself.
+fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl From<Box<dyn StdError + Send + Sync>> for Error {

@@ -1,12 +1,21 @@
 //! HTTP calls to the outside. Needs the grant `http_hosts`, which lists scheme, host and port.
 //!
 //! ```
-//! use weft_plugin::{http, Error};
+//! use weft_plugin::{prelude::*, testing::Host};
 //!
-//! fn weather(city: &str) -> Result<String, Error> {
+//! fn weather(city: &str) -> Result<String> {
 //!     let answer = http::Request::get(format!("https://weather.example.com/{city}")).send()?;
+//!     if answer.status != 200 {
+//!         Err(format!("the weather answered {}", answer.status))?;
+//!     }
 //!     Ok(answer.text()?.to_owned())
 //! }
+//!
+//! Host::new().on_http(|request| {
+//!     assert_eq!(request.url, "https://weather.example.com/hangzhou");
+//!     Ok(http::Response { status: 200, headers: Vec::new(), body: "晴".into() })
+//! });
+//! assert_eq!(weather("hangzhou").unwrap(), "晴");
 //! ```
 
 use std::time::Duration;

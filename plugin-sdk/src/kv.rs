@@ -2,6 +2,24 @@
 //!
 //! Calls run at the same time as others: what is read, changed and written back goes through
 //! [`compare_and_set`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use weft_plugin::{prelude::*, testing::Host};
+//!
+//! fn visits(openid: &str) -> Result<u32> {
+//!     let key = format!("visits/{openid}");
+//!     let before = kv::get(&key)?;
+//!     let visits = before.as_ref().map_or(Ok(0), kv::Entry::json)? + 1;
+//!     kv::compare_and_set(&key, before.map(|entry| entry.version), visits.to_string(), Duration::from_hours(24))?;
+//!     Ok(visits)
+//! }
+//!
+//! let host = Host::new().grant_kv();
+//! assert_eq!((visits("o1"), visits("o1")), (Ok(1), Ok(2)));
+//! host.advance(Duration::from_hours(24));
+//! assert_eq!(visits("o1"), Ok(1));
+//! ```
 
 use std::time::Duration;
 

@@ -3,6 +3,9 @@
 mod bindings;
 mod entry;
 mod imports;
+mod logger;
+#[cfg(target_family = "wasm")]
+mod panic;
 
 mod config;
 pub mod context;
@@ -11,7 +14,6 @@ mod handlers;
 pub mod hooks;
 pub mod http;
 pub mod kv;
-pub mod log;
 pub mod manifest;
 pub mod message;
 pub mod messages;
@@ -28,7 +30,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, WechatError},
+    error::{Error, Failure, WechatError},
     hooks::OrderEvent,
     message::{Content, Event, Message},
     observers::Observation,
@@ -36,7 +38,97 @@ pub use self::{
     pages::{Request, Response},
     reply::{Article, IntoReply, Reply},
 };
-pub use weft_plugin_macros::{message_handler, message_observer, message_rule, order_hook, page};
+/// The crate `log`, whose lines go to the operator.
+#[doc(no_inline)]
+pub use log;
+/// Makes a function answer messages.
+///
+/// It takes `(Message, Context)`, `(Message)` or nothing, and returns what is [`IntoReply`]:
+/// `String`, `&str`, [`Reply`], `()`, or an `Option` or `Result` of these.
+///
+/// ```
+/// use weft_plugin::prelude::*;
+///
+/// /// Greets whoever writes.
+/// #[message_handler(name = "vip", apps("shop", "media"))]
+/// fn greet_vip(message: Message, context: Context) -> String {
+///     format!("您好 {}, 欢迎光临{}", message.sender, context.app().title)
+/// }
+/// ```
+///
+/// What cannot be an answer does not compile, and the compiler says what can:
+///
+/// ```compile_fail,E0277
+/// # use weft_plugin::prelude::*;
+/// #[message_handler]
+/// fn count(message: Message) -> usize {
+///     message.text().map_or(0, str::len)
+/// }
+/// ```
+///
+/// Nor does what the host cannot call, or an option that there is not:
+///
+/// ```compile_fail
+/// # use weft_plugin::prelude::*;
+/// #[message_handler]
+/// async fn greet(message: Message) -> &'static str {
+///     "hi"
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use weft_plugin::prelude::*;
+/// #[message_handler(app = "shop")]
+/// fn greet(message: Message) -> &'static str {
+///     "hi"
+/// }
+/// ```
+pub use weft_plugin_macros::message_handler;
+/// Makes a function hear of messages without answering them.
+///
+/// It takes `(Observation, Context)`, `(Observation)` or nothing, and returns `()` or a `Result`
+/// of it. There is an example in [`observers`].
+pub use weft_plugin_macros::message_observer;
+/// Makes a function say whether a message is meant.
+///
+/// It takes `(Message, Context)`, `(Message)` or nothing, and returns `bool` or a `Result` of it.
+/// Rules of an app name it: `{"type": "custom", "handler": "my_plugin/is_long"}`.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing};
+///
+/// #[message_rule]
+/// fn is_long(message: Message) -> bool {
+///     message.text().is_some_and(|text| text.chars().count() > 100)
+/// }
+///
+/// assert!(!is_long(testing::text("o1", "short")));
+/// ```
+pub use weft_plugin_macros::message_rule;
+/// Makes a function hear of orders that changed.
+///
+/// It takes `(OrderEvent, Context)`, `(OrderEvent)` or nothing, and returns `()` or a `Result` of
+/// it. `Ok` takes the event off the list; after an error it comes again later. There is an example
+/// in [`hooks`].
+pub use weft_plugin_macros::order_hook;
+/// Makes a function answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
+///
+/// It takes `(Request, Context)`, `(Request)` or nothing, and returns [`Response`] or a `Result` of
+/// it. There is an example in [`pages`].
+pub use weft_plugin_macros::page;
+
+/// What a plugin's functions return when they may fail: `?` takes every error, and texts.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// All that most plugins need: `use weft_plugin::prelude::*;`.
+pub mod prelude {
+    #[doc(no_inline)]
+    pub use crate::{
+        AppType, Article, Content, Context, Error, Event, Failure, Message, Observation, Order, OrderEvent, OrderState,
+        Reply, Request, Response, Result, TradeType, WechatError, asks, http, kv, log, message_handler,
+        message_observer, message_rule, messages, order_hook, orders, page, users, wechat,
+    };
+}
 
 /// For the code that the macros write.
 #[doc(hidden)]

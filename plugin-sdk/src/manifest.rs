@@ -134,14 +134,14 @@ impl Asks {
 
 impl Guest for Component {
     fn describe() -> Description {
+        entry::prepare();
         let asks = asks();
         let handlers = entry::entries::<Message, Option<Reply>>();
         let rules = entry::entries::<Message, bool>();
         let hooks = entry::entries::<OrderEvent, ()>();
         let observers = entry::entries::<Observation, ()>();
         let pages = entry::entries::<Request, Response>();
-        let mut all = [&handlers, &rules, &hooks, &observers, &pages].into_iter().flatten();
-        let package = all.next().map(|entry| entry.package);
+        let package = entry::all().next().map(|entry| entry.package);
         Description {
             name: package.map_or("", |package| package.name).to_owned(),
             version: package.map_or("", |package| package.version).to_owned(),

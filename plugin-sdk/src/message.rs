@@ -1,4 +1,21 @@
 //! What WeChat sends to an account: messages and events.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing};
+//!
+//! fn kind(message: &Message) -> String {
+//!     match &message.content {
+//!         Content::Text(text) => format!("a text of {} bytes", text.content.len()),
+//!         Content::Location(place) => format!("a place: {}", place.label),
+//!         Content::Event(Event::Click(click)) => format!("a tap on {}", click.key),
+//!         Content::Event(_) => "another event".into(),
+//!         _ => "something else".into(),
+//!     }
+//! }
+//!
+//! assert_eq!(kind(&testing::text("o1", "hello")), "a text of 5 bytes");
+//! assert_eq!(kind(&testing::click("o1", "price")), "a tap on price");
+//! ```
 
 pub use crate::bindings::imported::{
     message::{
@@ -9,6 +26,13 @@ pub use crate::bindings::imported::{
     },
     types::Field,
 };
+use crate::entry::Subject;
+
+impl Subject for Message {
+    fn openid(&self) -> Option<&str> {
+        Some(&self.sender)
+    }
+}
 
 impl Message {
     /// What the user wrote, if this is a text.

@@ -1,5 +1,18 @@
 //! Messages outside the answer to one. Needs the grant `wechat_apis` for the path that each function
 //! names.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::{Host, Sent}};
+//!
+//! fn remind(openid: &str) -> Result<()> {
+//!     messages::send_customer_service(openid, "您的订单已发货")?;
+//!     Ok(())
+//! }
+//!
+//! let host = Host::new().grant_messages();
+//! remind("o1").unwrap();
+//! assert_eq!(host.sent(), [Sent::CustomerService { openid: "o1".into(), content: "您的订单已发货".into() }]);
+//! ```
 
 pub use crate::bindings::imported::messages::{MiniProgram, SubscribeMessage, TemplateMessage};
 use crate::{error::Error, imports, reply::Reply};

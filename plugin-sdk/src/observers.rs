@@ -1,8 +1,23 @@
 //! Message observers: hear of messages without answering them.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//!
+//! #[message_observer]
+//! fn complain(observation: Observation) {
+//!     if let Observation::Failed(failed) = observation {
+//!         log::error!(openid = failed.message.sender; "somebody got no answer: {}", failed.reason);
+//!     }
+//! }
+//!
+//! let host = Host::new();
+//! host.observe("complain", Observation::Received(testing::text("o1", "hi"))).unwrap();
+//! assert!(host.logs().is_empty());
+//! ```
 
 use crate::{
     bindings::{Component, exported::observers::Guest},
-    entry::{self, Export},
+    entry::{self, Export, Subject},
     error::Error,
     message::Message,
 };
@@ -13,6 +28,12 @@ pub use crate::bindings::exported::observers::{Failed, Handled, Observation};
 pub type Observer = Export<Observation, ()>;
 
 inventory::collect!(Observer);
+
+impl Subject for Observation {
+    fn openid(&self) -> Option<&str> {
+        Some(&self.message().sender)
+    }
+}
 
 impl Guest for Component {
     fn observe(observer: String, observation: Observation) -> Result<(), Error> {

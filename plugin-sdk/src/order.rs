@@ -1,4 +1,12 @@
 //! Orders of WeChat Pay, the same for v2 and v3.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing};
+//!
+//! let order = testing::order("A1", 990);
+//! assert!(!order.is_paid());
+//! assert!(Order { state: OrderState::Refund, ..order }.is_paid());
+//! ```
 
 pub use crate::bindings::imported::order::{Order, State, TradeType};
 

@@ -2,6 +2,29 @@
 //! `refund`.
 //!
 //! `merchant` is the merchant's name in Weft; `None` means the first one of the app.
+//!
+//! ```
+//! use weft_plugin::{orders::NewOrder, prelude::*, testing::Host};
+//!
+//! /// What a page hands to WeChat's payment call.
+//! fn buy(openid: &str, number: &str) -> Result<Vec<weft_plugin::Field>> {
+//!     let order = orders::create(&NewOrder {
+//!         merchant: None,
+//!         out_trade_no: number.into(),
+//!         body: "一壶龙井".into(),
+//!         total_fee: 990, // fen
+//!         trade_type: TradeType::Jsapi,
+//!         openid: Some(openid.into()),
+//!         attach: None,
+//!         expires_at: None,
+//!     })?;
+//!     Ok(orders::prepay(None, &order.out_trade_no)?)
+//! }
+//!
+//! assert!(matches!(buy("o1", "A1"), Err(Failure(Error::Denied(_)))));
+//! Host::new().grant_orders(&["create"]);
+//! assert_eq!(buy("o1", "A1").unwrap()[0].path, "package");
+//! ```
 
 pub use crate::bindings::imported::{
     orders::{NewOrder, NewRefund, Refund},

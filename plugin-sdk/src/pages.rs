@@ -1,10 +1,27 @@
 //! Pages: answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
+//!
+//! ```
+//! use weft_plugin::{pages::User, prelude::*, testing::{self, Host}};
+//!
+//! #[page]
+//! fn points(request: Request) -> Result<Response> {
+//!     let Some(user) = request.user else { return Ok(Response::status(401)) };
+//!     let points = kv::get(&format!("points/{}", user.openid))?.map_or(Ok(0_u32), |entry| entry.json())?;
+//!     Ok(Response::json(&points)?)
+//! }
+//!
+//! let host = Host::new().grant_kv();
+//! let asked = || testing::request("GET", "/");
+//! assert_eq!(host.serve("points", asked()).unwrap().status, 401);
+//! let user = Some(User { openid: "o1".into(), unionid: None });
+//! assert_eq!(host.serve("points", Request { user, ..asked() }).unwrap().body, b"0");
+//! ```
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     bindings::{Component, exported::pages::Guest},
-    entry::{self, Export, Returns},
+    entry::{self, Export, Returns, Subject},
     error::Error,
     http::header,
 };
@@ -15,6 +32,12 @@ pub use crate::bindings::exported::pages::{Request, Response, User};
 pub type Page = Export<Request, Response>;
 
 inventory::collect!(Page);
+
+impl Subject for Request {
+    fn openid(&self) -> Option<&str> {
+        self.user.as_ref().map(|user| user.openid.as_str())
+    }
+}
 
 impl Guest for Component {
     fn serve(page: String, request: Request) -> Result<Response, Error> {

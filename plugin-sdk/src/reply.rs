@@ -1,4 +1,24 @@
 //! What an account may answer to a message, and send to a user who wrote within 48 hours.
+//!
+//! ```
+//! use weft_plugin::prelude::*;
+//!
+//! #[message_handler]
+//! fn answer(message: Message) -> Option<Reply> {
+//!     match message.text()? {
+//!         "hi" => Some("hello".into()),
+//!         "map" => Some(Reply::image("MEDIA_ID")),
+//!         "news" => Some(Reply::news([Article {
+//!             title: "新茶上市".into(),
+//!             description: "今年的龙井到了".into(),
+//!             pic_url: "https://shop.example.com/tea.jpg".into(),
+//!             url: "https://shop.example.com/tea".into(),
+//!         }])),
+//!         "help" => Some(Reply::transfer()),
+//!         _ => None,
+//!     }
+//! }
+//! ```
 
 pub use crate::bindings::imported::reply::{Article, Music, Reply, Video};
 use crate::error::Error;

@@ -1,4 +1,18 @@
 //! The app's users. Needs the grant `users`.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//!
+//! fn is_member(openid: &str) -> Result<bool> {
+//!     let user = users::find(openid)?;
+//!     Ok(user.is_some_and(|user| user.tags.iter().any(|tag| tag.name == "member")))
+//! }
+//!
+//! Host::new().grant_users().user(testing::user("o1"));
+//! assert_eq!(is_member("o1"), Ok(false));
+//! users::add_tag("o1", "member").unwrap();
+//! assert_eq!(is_member("o1"), Ok(true));
+//! ```
 
 pub use crate::bindings::imported::users::{Tag, User};
 use crate::{error::Error, imports};

@@ -4,6 +4,7 @@ pub mod admin;
 mod error;
 mod health;
 mod listener;
+mod metrics;
 mod pay_notify;
 mod upload;
 mod webhook;
@@ -35,6 +36,7 @@ use crate::{
 };
 
 pub use listener::{ConnectionLimits, serve};
+pub use metrics::Measures;
 
 /// What handlers ask for. Clones share it, and cost as little for every request.
 #[derive(Clone)]
@@ -56,6 +58,8 @@ pub struct Parts {
     pub uploads: Arc<Semaphore>,
     /// Turns for what is on its way to WeChat: each may hold a file on the disk.
     pub spools: Arc<Semaphore>,
+    /// Counts what WeChat sends.
+    pub measures: Measures,
     /// Takes what is logged of messages.
     pub message_log: MessageLog,
     /// Who writes.
@@ -165,7 +169,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn documented() -> OpenApiRouter<AppState> {
-    admin::routes().merge(health())
+    admin::routes().merge(health()).routes(routes!(metrics::metrics))
 }
 
 fn health() -> OpenApiRouter<AppState> {

@@ -54,6 +54,7 @@ async fn answered(state: &AppState, place: Place, headers: &HeaderMap, body: Bod
             Answer::Failed
         }
     };
+    state.measures.notified(&answer);
     if posted.is_v2() { xml(answer) } else { json(answer) }
 }
 

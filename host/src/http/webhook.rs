@@ -3,7 +3,10 @@
 //! Whatever is wrong with a request is answered 400 with an empty body, so that an attacker learns
 //! nothing from it; the log says more at debug level.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -13,7 +16,7 @@ use axum::{
 };
 use weft_wechat::account::{Query, Refusal};
 
-use super::AppState;
+use super::{AppState, metrics::Delivered};
 use crate::{
     accounts::Account,
     dispatch::{Outcome, Replayed},
@@ -73,18 +76,30 @@ pub(super) async fn deliver(
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Response {
+    let began = Instant::now();
+    let (outcome, response) = delivered(&state, app, query.as_deref(), body).await;
+    state.measures.delivered(outcome, began.elapsed());
+    response
+}
+
+async fn delivered(
+    state: &AppState,
+    app: Result<Path<String>, PathRejection>,
+    query: Option<&str>,
+    body: Body,
+) -> (Delivered, Response) {
+    let no_app = || (Delivered::NoApp, StatusCode::NOT_FOUND.into_response());
     // A name that is not even text names no app.
-    let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
-    let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    match answer(&state, account, &parameters, body).await {
+    let Ok(Path(app)) = app else { return no_app() };
+    let Some((account, parameters)) = find(state, &app, query) else { return no_app() };
+    match answer(state, account, &parameters, body).await {
         Ok(Outcome::Answered(Some(xml))) => {
-            ([(header::CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"))], xml).into_response()
+            let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
+            (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())
         }
-        Ok(Outcome::Answered(None)) => StatusCode::OK.into_response(),
-        Ok(Outcome::Late) => "success".into_response(),
-        Err(rejected) => reject(&app, &rejected),
+        Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
+        Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
+        Err(rejected) => (Delivered::Refused, reject(&app, &rejected)),
     }
 }
 

@@ -141,7 +141,7 @@ impl Loader {
         let call = async |store: &mut Store<State>, instance: &Instance| {
             manifest.load(&mut *store, instance)?.call_describe(store).await
         };
-        self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await
+        self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await.result
     }
 }
 

@@ -153,6 +153,38 @@ pub enum CallError {
     BadReply(String),
 }
 
+impl CallError {
+    /// Every [`code`](Self::code).
+    pub const CODES: [&str; 10] = [
+        "not_loaded",
+        "no_such_entry",
+        "not_for_app",
+        "busy",
+        "pool_busy",
+        "timed_out",
+        "cpu_exhausted",
+        "crashed",
+        "failed",
+        "bad_reply",
+    ];
+
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotLoaded(_) => "not_loaded",
+            Self::NoSuchEntry { .. } => "no_such_entry",
+            Self::NotForApp { .. } => "not_for_app",
+            Self::Busy { .. } => "busy",
+            Self::PoolBusy { .. } => "pool_busy",
+            Self::TimedOut { .. } => "timed_out",
+            Self::CpuExhausted { .. } => "cpu_exhausted",
+            Self::Crashed(_) => "crashed",
+            Self::Failed(_) => "failed",
+            Self::BadReply(_) => "bad_reply",
+        }
+    }
+}
+
 /// How a guest died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {

@@ -116,6 +116,34 @@ fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool 
     allowed
 }
 
+/// A call that has ended.
+pub(super) struct Ran<T> {
+    pub(super) result: Result<T, CallError>,
+    pub(super) used: Used,
+}
+
+/// What a call used up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Used {
+    /// How long it waited for its turn.
+    pub(super) queued: Duration,
+    /// How long it ran, by the wall clock.
+    pub(super) took: Duration,
+    /// How long it held a thread.
+    pub(super) cpu: Duration,
+    /// The most linear memory that it had at a time, in bytes.
+    pub(super) memory: u64,
+    /// Lines that it logged.
+    pub(super) lines: u32,
+}
+
+impl<T> Ran<T> {
+    /// It waited so long for its turn, in vain.
+    pub(super) fn not(error: CallError, queued: Duration) -> Self {
+        Self { result: Err(error), used: Used { queued, ..Used::default() } }
+    }
+}
+
 /// Where instances run: with a clock that interrupts them, and the operator's limits.
 pub(super) struct Sandbox {
     clock: EpochClock,
@@ -133,18 +161,17 @@ impl Sandbox {
     }
 
     /// Runs `call` in a fresh instance of `loaded`, for at most `timeout` of wall clock and the CPU
-    /// time and memory of the limits.
-    ///
-    /// # Errors
-    /// When the guest traps, exits, or exceeds a limit; never because of another call.
+    /// time and memory of the limits. It fails when the guest traps, exits, or exceeds a limit; never
+    /// because of another call.
     pub(super) async fn run<T>(
         &self,
         loaded: &Loaded,
         subject: Option<Subject>,
         timeout: Duration,
         call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+    ) -> Ran<T> {
         let _running = self.clock.running();
+        let began = Instant::now();
         let output = Output::default();
         let meter = Arc::new(CpuMeter::default());
         let mut store = self.store(loaded, subject, timeout, &output, &meter);
@@ -158,7 +185,16 @@ impl Sandbox {
         };
         // What a guest that crashed printed is in the error.
         log_output(&store, &output.take());
-        result
+        let state = store.data();
+        let used = Used {
+            queued: Duration::ZERO,
+            took: began.elapsed(),
+            cpu: meter.ended(),
+            // Memories never shrink: what they hold at the end is the most they held.
+            memory: state.memory.bytes as u64,
+            lines: state.lines_logged,
+        };
+        Ran { result, used }
     }
 
     fn store(
@@ -227,6 +263,11 @@ impl CpuMeter {
     /// Asked from within a poll.
     fn spent(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Relaxed) + self.now().saturating_sub(self.began.load(Relaxed)))
+    }
+
+    /// Of all polls; asked when none runs.
+    fn ended(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Relaxed))
     }
 
     async fn measure<F: Future>(&self, future: F) -> F::Output {

@@ -5,6 +5,7 @@
 //! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
 //!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
 //!   `convert_orders` stand between our types and the WIT's.
+//! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry.
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
@@ -16,6 +17,7 @@ mod component;
 mod convert;
 mod convert_orders;
 mod engine;
+mod entry_kind;
 mod epoch;
 mod error;
 mod folder;
@@ -31,10 +33,11 @@ mod watcher;
 
 pub use calls::{Observation, OrderChange};
 pub use component::{Asks, Description, Entry, Loaded, digest};
+pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash, LoadError};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings};
-pub use statistics::Statistics;
+pub use statistics::{EntryStatistics, Statistics, mean_us};
 pub use versions::{ChangeError, History};
 pub use watcher::Watcher;

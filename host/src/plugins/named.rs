@@ -1,53 +1,49 @@
 //! What apps and their handlers name in plugins, and whether it is there: it may be named before its file is dropped,
 //! and calls fail softly until then.
 
-use super::{Description, Entry, Plugins};
+use super::{EntryKind, Plugins};
 use crate::model::{App, Condition, Handler, PluginTarget, ReplyContent};
-
-/// What is meant inside a plugin.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Handler,
-    Rule,
-    Hook,
-    Observer,
-}
 
 impl Plugins {
     /// Why what the app's settings name would not be called; each begins with the field.
     pub fn lacking_in_app(&self, app: &App) -> Vec<String> {
         let observers = app.settings.message_observers.iter().enumerate();
         let observers =
-            observers.map(|(index, target)| (format!("message_observers[{index}]"), Kind::Observer, target));
-        let handler = app.message_handler.iter().map(|target| ("message_handler".to_owned(), Kind::Handler, target));
-        let hook = app.order_hook.iter().map(|target| ("order_hook".to_owned(), Kind::Hook, target));
+            observers.map(|(index, target)| (format!("message_observers[{index}]"), EntryKind::Observer, target));
+        let handler =
+            app.message_handler.iter().map(|target| ("message_handler".to_owned(), EntryKind::Handler, target));
+        let hook = app.order_hook.iter().map(|target| ("order_hook".to_owned(), EntryKind::Hook, target));
         self.lacking(&app.name, handler.chain(hook).chain(observers))
     }
 
     /// Why what a handler's rules and replies name would not be called; each begins with the field.
     pub fn lacking_in_handler(&self, handler: &Handler) -> Vec<String> {
         let rules = handler.rules.iter().enumerate().filter_map(|(index, rule)| match &rule.condition {
-            Condition::Custom(target) => Some((format!("rules[{index}].handler"), Kind::Rule, target)),
+            Condition::Custom(target) => Some((format!("rules[{index}].handler"), EntryKind::Rule, target)),
             _ => None,
         });
         let replies = handler.replies.iter().enumerate().filter_map(|(index, reply)| match &reply.content {
-            ReplyContent::Custom(target) => Some((format!("replies[{index}].handler"), Kind::Handler, target)),
+            ReplyContent::Custom(target) => Some((format!("replies[{index}].handler"), EntryKind::Handler, target)),
             _ => None,
         });
         self.lacking(&handler.app, rules.chain(replies))
     }
 
-    fn lacking<'a>(&self, app: &str, named: impl Iterator<Item = (String, Kind, &'a PluginTarget)>) -> Vec<String> {
+    fn lacking<'a>(
+        &self,
+        app: &str,
+        named: impl Iterator<Item = (String, EntryKind, &'a PluginTarget)>,
+    ) -> Vec<String> {
         named.filter_map(|(field, kind, target)| Some(format!("{field}: {}", self.lacks(app, kind, target)?))).collect()
     }
 
     /// Why calls of what `target` names fail.
-    fn lacks(&self, app: &str, kind: Kind, target: &PluginTarget) -> Option<String> {
+    fn lacks(&self, app: &str, kind: EntryKind, target: &PluginTarget) -> Option<String> {
         let plugin = &target.plugin;
         let Some(loaded) = self.find(plugin).and_then(|plugin| plugin.loaded.clone()) else {
             return Some(format!("plugin `{plugin}` is not loaded; drop {plugin}.wasm into the plugins folder"));
         };
-        let (kind, entries) = kind.of(&loaded.description);
+        let (kind, entries) = (kind.name(), kind.entries(&loaded.description));
         let entry = match &target.entry {
             Some(name) => entries.iter().find(|entry| entry.name == *name),
             None => entries.first(),
@@ -58,17 +54,5 @@ impl Plugins {
         };
         let serves = entry.apps.is_empty() || entry.apps.iter().any(|served| served == app);
         (!serves).then(|| format!("{kind} `{}` of plugin `{plugin}` is not meant for this app", entry.name))
-    }
-}
-
-impl Kind {
-    /// What it is called, and all of the kind that a plugin has.
-    fn of(self, plugin: &Description) -> (&'static str, &[Entry]) {
-        match self {
-            Self::Handler => ("handler", &plugin.handlers),
-            Self::Rule => ("rule", &plugin.rules),
-            Self::Hook => ("hook", &plugin.hooks),
-            Self::Observer => ("observer", &plugin.observers),
-        }
     }
 }

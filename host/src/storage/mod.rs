@@ -22,6 +22,7 @@ mod limited_actions;
 mod mass_messages;
 mod materials;
 mod menus;
+mod merchant_pauses;
 mod merchants;
 mod message_log_batch;
 mod message_logs;
@@ -30,6 +31,7 @@ mod plugin_decisions;
 mod plugin_kv;
 mod plugin_replicas;
 mod plugin_versions;
+mod pool_use;
 mod postgres;
 mod processes;
 mod publications;
@@ -68,14 +70,16 @@ pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::materials::{ListedMaterial, Materials, UploadedMaterial};
 pub use self::menus::{MenuDraft, MenuVersion, Menus, digest_of};
+pub use self::merchant_pauses::MerchantPauses;
 pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
-pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders};
+pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder};
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
 pub use self::plugin_versions::PluginVersions;
+pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
 pub use self::refunds::{RefundCreation, Refunds};
@@ -183,6 +187,14 @@ impl Store {
         matches!(self.db, Db::Postgres(_))
     }
 
+    /// How its connections are used now.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        match &self.db {
+            Db::Sqlite { writer, readers } => vec![PoolUse::of("writer", writer), PoolUse::of("readers", readers)],
+            Db::Postgres(pool) => vec![PoolUse::of("all", pool)],
+        }
+    }
+
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
         match &self.db {
@@ -287,6 +299,11 @@ impl Store {
     /// The merchants of the apps.
     pub fn merchants(&self) -> Merchants<'_> {
         Merchants(self)
+    }
+
+    /// The merchants for which WeChat Pay does not answer.
+    pub fn merchant_pauses(&self) -> MerchantPauses<'_> {
+        MerchantPauses(self)
     }
 
     /// The orders of the merchants.

@@ -1,6 +1,7 @@
 //! How often WeChat's API is called: counted in memory, and written together every few seconds.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Clock;
@@ -21,18 +22,34 @@ pub(super) struct Counts {
     store: Store,
     clock: Clock,
     waiting: Mutex<HashMap<CallKind, u64>>,
+    /// Since the start, of all apps.
+    made: [AtomicU64; OUTCOMES.len()],
 }
+
+/// What comes of calls, in short.
+const OUTCOMES: [&str; 3] = ["ok", "refused", "unanswered"];
 
 impl Counts {
     pub(super) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, waiting: Mutex::default() }
+        Self { store, clock, waiting: Mutex::default(), made: Default::default() }
     }
 
     /// Counts one call of `path`; of one that WeChat does not know when there is none.
     pub(super) fn note(&self, app: &str, path: Option<&str>, outcome: CallOutcome) {
+        let made = match outcome {
+            CallOutcome::Done => 0,
+            CallOutcome::Refused(_) => 1,
+            CallOutcome::Unanswered => 2,
+        };
+        self.made[made].fetch_add(1, Relaxed);
         let day = china_day(self.clock.now());
         let path = path.unwrap_or(UNKNOWN).to_owned();
         self.put(vec![(CallKind { app: app.to_owned(), day, path, outcome }, 1)]);
+    }
+
+    /// How many there were since the start, by what came of them.
+    pub(super) fn made(&self) -> [(&'static str, u64); OUTCOMES.len()] {
+        std::array::from_fn(|outcome| (OUTCOMES[outcome], self.made[outcome].load(Relaxed)))
     }
 
     /// Writes what waits. What cannot be written waits on.

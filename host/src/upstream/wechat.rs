@@ -145,6 +145,11 @@ impl Wechat {
         self.0.calls.pauses.read().await
     }
 
+    /// How often WeChat was called since the start, every try, by what came of it: ok, refused or unanswered.
+    pub fn calls_made(&self) -> [(&'static str, u64); 3] {
+        self.0.calls.sender.counts.made()
+    }
+
     /// Writes down how often what was called.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::{
 
 /// Bottom to top. Modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "time", "secret", "turns"],
+    &["clock", "histogram", "time", "secret", "turns"],
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],

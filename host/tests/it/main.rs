@@ -16,6 +16,7 @@ mod jobs;
 mod late_replies;
 mod mass_messages;
 mod materials;
+mod measures;
 mod menus;
 mod message_log;
 mod message_logs;

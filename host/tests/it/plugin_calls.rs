@@ -82,7 +82,7 @@ async fn a_rule_that_fails_is_an_error_that_says_why_and_is_counted() {
     let app = server().await;
     for (rule, why) in [
         ("gives_up", "the rule gave up"),
-        ("traps", "rule bug"),
+        ("traps", "panicked at host/tests/guests/listener/src/lib.rs:"),
         ("loops", "200 ms of CPU time"),
         ("sleeps", "(plugins.rule_timeout_ms)"),
     ] {

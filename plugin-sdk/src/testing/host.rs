@@ -1,7 +1,12 @@
 //! The host in memory.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use log::Level;
 use serde::Serialize;
 
 use super::{kv, orders, users};
@@ -10,16 +15,17 @@ use crate::{
         Component,
         exported::{handlers, hooks, manifest, observers, pages, rules},
     },
-    context::{App, AppType, Context, Field},
+    context::{self, App, AppType, Context, Field},
+    entry::{self, Entry},
     error::Error,
     hooks::OrderEvent,
     http,
-    log::Level,
     manifest::Description,
     message::Message,
     messages::{SubscribeMessage, TemplateMessage},
     observers::Observation,
     order::Order,
+    orders::Refund,
     pages::{Request, Response},
     reply::Reply,
     users::User,
@@ -63,6 +69,19 @@ pub enum Sent {
     Subscribe(SubscribeMessage),
 }
 
+/// A part of the host that a test can have fail, by [`Host::failing`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The interface [`kv`](crate::kv).
+    Kv,
+    /// The interface [`messages`](crate::messages).
+    Messages,
+    /// The interface [`orders`](crate::orders).
+    Orders,
+    /// The interface [`users`](crate::users).
+    Users,
+}
+
 pub(super) struct State {
     pub(super) app: App,
     pub(super) delivery_id: String,
@@ -79,7 +98,10 @@ pub(super) struct State {
     pub(super) messages_granted: bool,
     pub(super) sent: Vec<Sent>,
     pub(super) http: Option<Script<http::Request, http::Response>>,
+    pub(super) http_requests: Vec<http::Request>,
     pub(super) wechat: Option<Script<wechat::Request, wechat::Response>>,
+    pub(super) wechat_requests: Vec<wechat::Request>,
+    failing: HashMap<Part, Error>,
 }
 
 thread_local! {
@@ -117,9 +139,22 @@ impl State {
             messages_granted: false,
             sent: Vec::new(),
             http: None,
+            http_requests: Vec::new(),
             wechat: None,
+            wechat_requests: Vec::new(),
+            failing: HashMap::new(),
         }
     }
+
+    /// The error with which the test has this part fail.
+    pub(super) fn meets(&self, part: Part) -> Result<(), Error> {
+        self.failing.get(&part).map_or(Ok(()), |error| Err(error.clone()))
+    }
+}
+
+/// The time of this thread's host.
+pub(crate) fn now() -> SystemTime {
+    UNIX_EPOCH + with(|state| state.now)
 }
 
 impl Default for Host {
@@ -133,6 +168,8 @@ impl Default for Host {
 impl Host {
     /// A new host for this thread: what the one before knew is gone.
     pub fn new() -> Self {
+        entry::prepare();
+        context::is_about(None);
         with(|state| *state = State::new());
         Self(())
     }
@@ -151,6 +188,13 @@ impl Host {
     /// Sets the type of the app; it is a service account otherwise.
     pub fn app_type(self, kind: AppType) -> Self {
         with(|state| state.app.kind = kind);
+        self
+    }
+
+    /// Sets what [`Context::openid`] says to functions that the test calls itself. The calls by name
+    /// say it of themselves.
+    pub fn openid(self, openid: &str) -> Self {
+        context::is_about(Some(openid));
         self
     }
 
@@ -239,6 +283,24 @@ impl Host {
         self
     }
 
+    /// Has every call of that part end with this error: what does the plugin do without it?
+    pub fn failing(self, part: Part, error: Error) -> Self {
+        with(|state| state.failing.insert(part, error));
+        self
+    }
+
+    /// Sets what [`Context::now`] says; it is 2025-10-09T08:53:20Z otherwise, when the messages of
+    /// [`testing`](crate::testing) were sent.
+    ///
+    /// # Panics
+    /// When `time` is before 1970.
+    #[expect(clippy::expect_used, reason = "a test that cannot say what it means has to fail")]
+    pub fn at(self, time: SystemTime) -> Self {
+        let now = time.duration_since(UNIX_EPOCH).expect("the time is after 1970");
+        with(|state| state.now = now);
+        self
+    }
+
     /// Lets time pass: keys expire and the call's time runs out.
     pub fn advance(self, time: Duration) -> Self {
         with(|state| {
@@ -260,9 +322,25 @@ impl Host {
     pub fn sent(self) -> Vec<Sent> {
         with(|state| state.sent.clone())
     }
+
+    /// The HTTP requests that were sent, also those that were not granted.
+    pub fn http_requests(self) -> Vec<http::Request> {
+        with(|state| state.http_requests.clone())
+    }
+
+    /// The calls of WeChat's API, also those that were not granted.
+    pub fn wechat_requests(self) -> Vec<wechat::Request> {
+        with(|state| state.wechat_requests.clone())
+    }
+
+    /// The refunds that were asked for.
+    pub fn refunds(self) -> Vec<Refund> {
+        with(|state| state.orders.refunds.iter().map(|(_, refund)| refund.clone()).collect())
+    }
 }
 
-/// Calls as the real host makes them, by name.
+/// Calls as the real host makes them, by name, and refused as there for other apps than the function
+/// is restricted to.
 impl Host {
     /// What the plugin says of itself.
     pub fn describe(self) -> Description {
@@ -271,26 +349,42 @@ impl Host {
 
     /// Runs a message handler.
     pub fn handle(self, handler: &str, message: Message) -> Result<Option<Reply>, Error> {
+        allowed(&entry::entries::<Message, Option<Reply>>(), handler)?;
         <Component as handlers::Guest>::handle(handler.to_owned(), message)
     }
 
     /// Asks a message rule.
     pub fn matches(self, rule: &str, message: Message) -> Result<bool, Error> {
+        allowed(&entry::entries::<Message, bool>(), rule)?;
         <Component as rules::Guest>::matches(rule.to_owned(), message)
     }
 
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
+        allowed(&entry::entries::<OrderEvent, ()>(), hook)?;
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
     }
 
     /// Tells a message observer.
     pub fn observe(self, observer: &str, observation: Observation) -> Result<(), Error> {
+        allowed(&entry::entries::<Observation, ()>(), observer)?;
         <Component as observers::Guest>::observe(observer.to_owned(), observation)
     }
 
     /// Asks for a page.
     pub fn serve(self, page: &str, request: Request) -> Result<Response, Error> {
+        allowed(&entry::entries::<Request, Response>(), page)?;
         <Component as pages::Guest>::serve(page.to_owned(), request)
+    }
+}
+
+/// Whether the function may run for the host's app; one that is not there is refused elsewhere.
+fn allowed(entries: &[&'static Entry], name: &str) -> Result<(), Error> {
+    let app = with(|state| state.app.name.clone());
+    match entries.iter().find(|entry| entry.name == name) {
+        Some(entry) if !entry.apps.is_empty() && !entry.apps.contains(&app.as_str()) => {
+            Err(Error::Denied(format!("`{name}` is only for the apps {}", entry.apps.join(", "))))
+        }
+        _ => Ok(()),
     }
 }

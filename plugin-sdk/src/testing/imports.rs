@@ -40,9 +40,16 @@ pub(crate) mod config {
 
 pub(crate) mod log {
     use super::with;
-    use crate::{log::Level, testing::LogLine};
+    use crate::{bindings::imported::log::Level as Written, testing::LogLine};
+    use log::Level;
 
-    pub(crate) fn write(level: Level, message: &str, fields: &[(String, String)]) {
+    pub(crate) fn write(level: Written, message: &str, fields: &[(String, String)]) {
+        let level = match level {
+            Written::Debug => Level::Debug,
+            Written::Info => Level::Info,
+            Written::Warn => Level::Warn,
+            Written::Error => Level::Error,
+        };
         let line = LogLine { level, message: message.to_owned(), fields: fields.to_vec() };
         with(|state| state.logs.push(line));
     }
@@ -57,7 +64,11 @@ pub(crate) mod http {
 
     pub(crate) fn send(request: &Request) -> Result<Response, Error> {
         // Taken out while it runs: it may log or read keys.
-        let mut script = with(|state| state.http.take()).ok_or_else(|| denied("http_hosts"))?;
+        let mut script = with(|state| {
+            let script = state.http.take().ok_or_else(|| denied("http_hosts"));
+            state.http_requests.push(request.clone());
+            script
+        })?;
         let answer = script(request);
         with(|state| _ = state.http.get_or_insert(script));
         answer
@@ -72,7 +83,11 @@ pub(crate) mod wechat {
     };
 
     pub(crate) fn call(request: &Request) -> Result<Response, Error> {
-        let mut script = with(|state| state.wechat.take()).ok_or_else(|| denied("wechat_apis"))?;
+        let mut script = with(|state| {
+            let script = state.wechat.take().ok_or_else(|| denied("wechat_apis"));
+            state.wechat_requests.push(request.clone());
+            script
+        })?;
         let answer = script(request);
         with(|state| _ = state.wechat.get_or_insert(script));
         answer
@@ -85,7 +100,7 @@ pub(crate) mod messages {
         error::Error,
         messages::{SubscribeMessage, TemplateMessage},
         reply::Reply,
-        testing::Sent,
+        testing::{Part, Sent},
     };
 
     /// Returns how many were sent by now.
@@ -94,6 +109,7 @@ pub(crate) mod messages {
             if !state.messages_granted {
                 return Err(denied("wechat_apis"));
             }
+            state.meets(Part::Messages)?;
             state.sent.push(message);
             Ok(state.sent.len() as u64)
         })

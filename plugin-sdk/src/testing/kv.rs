@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::host::{State, denied, with};
+use super::host::{Part, State, denied, with};
 use crate::{error::Error, kv::Entry};
 
 #[derive(Default)]
@@ -16,10 +16,12 @@ pub(super) struct Store {
 
 /// Looks into the store when it is granted and `key` is one.
 fn store<T>(key: Option<&str>, look: impl FnOnce(&mut Store, Duration) -> Result<T, Error>) -> Result<T, Error> {
-    with(|State { kv, now, .. }| {
-        if !kv.granted {
+    with(|state| {
+        if !state.kv.granted {
             return Err(denied("kv"));
         }
+        state.meets(Part::Kv)?;
+        let State { kv, now, .. } = state;
         if key.is_some_and(|key| !(1..=512).contains(&key.len())) {
             return Err(Error::Invalid("a key has 1 to 512 bytes".to_owned()));
         }

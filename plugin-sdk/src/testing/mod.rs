@@ -1,10 +1,10 @@
 //! Runs handlers in `cargo test`: a host in memory, and messages to try.
 //!
 //! ```
-//! use weft_plugin::{testing::Host, *};
+//! use weft_plugin::{prelude::*, testing::{self, Host, Part}};
 //!
 //! #[message_handler]
-//! fn count(message: Message, _: Context) -> Result<String, Error> {
+//! fn count(message: Message) -> Result<String> {
 //!     let key = format!("visits/{}", message.sender);
 //!     let seen = kv::get(&key)?;
 //!     let visits = seen.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
@@ -13,12 +13,19 @@
 //! }
 //!
 //! let host = Host::new();
-//! assert!(matches!(count(testing::text("o1", "hi"), host.context()), Err(Error::Denied(_))));
+//! assert!(matches!(count(testing::text("o1", "hi")), Err(Failure(Error::Denied(_)))));
 //!
 //! host.grant_kv();
-//! assert_eq!(count(testing::text("o1", "hi"), host.context()).unwrap(), "visit 1");
-//! assert_eq!(count(testing::text("o1", "hi"), host.context()).unwrap(), "visit 2");
+//! assert_eq!(count(testing::text("o1", "hi")).unwrap(), "visit 1");
+//! assert_eq!(count(testing::text("o1", "hi")).unwrap(), "visit 2");
+//!
+//! host.failing(Part::Kv, Error::Unavailable("the database is away".into()));
+//! assert!(count(testing::text("o1", "hi")).is_err());
 //! ```
+//!
+//! Handlers are called as the functions that they are, or by name, as the real host does it:
+//! `host.handle("count", testing::text("o1", "hi"))`. Afterwards the host tells what was logged, sent
+//! and asked for.
 
 mod host;
 pub(crate) mod imports;
@@ -28,6 +35,8 @@ mod samples;
 pub(crate) mod users;
 
 pub use self::{
-    host::{Host, LogLine, Sent},
-    samples::{event, image, message, order, order_event, request, subscribe, text, user},
+    host::{Host, LogLine, Part, Sent},
+    samples::{click, event, image, message, order, order_event, request, scan, subscribe, text, user},
 };
+
+pub(crate) use self::host::now;

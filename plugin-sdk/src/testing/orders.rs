@@ -1,6 +1,6 @@
 //! Orders in memory. Their state changes when the test says so, with `Host::order`.
 
-use super::host::{State, denied, with};
+use super::host::{Part, State, denied, with};
 use crate::{
     context::Field,
     error::Error,
@@ -12,7 +12,8 @@ use crate::{
 pub(super) struct Orders {
     pub(super) granted: Vec<String>,
     all: Vec<Order>,
-    refunds: Vec<(String, Refund)>,
+    /// Each with its order, as `merchant/out_trade_no`.
+    pub(super) refunds: Vec<(String, Refund)>,
 }
 
 /// The app has this merchant, and those of the orders that a test adds.
@@ -36,11 +37,11 @@ impl Orders {
 
 fn orders<T>(right: &str, look: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
     with(|state| {
-        if state.orders.granted.iter().any(|granted| granted == right) {
-            look(state)
-        } else {
-            Err(denied(&format!("orders: {right}")))
+        if !state.orders.granted.iter().any(|granted| granted == right) {
+            return Err(denied(&format!("orders: {right}")));
         }
+        state.meets(Part::Orders)?;
+        look(state)
     })
 }
 

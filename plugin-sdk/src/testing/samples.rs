@@ -3,7 +3,7 @@
 
 use crate::{
     hooks::{OrderEvent, Source},
-    message::{Content, Event, Image, Message, Subscribe, Text},
+    message::{Click, Content, Event, Image, Message, Scan, Subscribe, Text},
     order::{Order, State, TradeType},
     pages::Request,
     users::User,
@@ -40,6 +40,16 @@ pub fn event(openid: &str, event: Event) -> Message {
 /// The event of a user who follows the account, without a QR code.
 pub fn subscribe(openid: &str) -> Message {
     event(openid, Event::Subscribe(Subscribe { key: String::new(), scene: None, ticket: None }))
+}
+
+/// The event of a follower who scans a QR code with that scene.
+pub fn scan(openid: &str, scene: &str) -> Message {
+    event(openid, Event::Scan(Scan { scene: scene.to_owned(), ticket: "ticket".to_owned() }))
+}
+
+/// The event of a user who taps a button of the menu with that key.
+pub fn click(openid: &str, key: &str) -> Message {
+    event(openid, Event::Click(Click { key: key.to_owned() }))
 }
 
 /// A follower without names and tags.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{denied, with};
+use super::host::{Part, denied, with};
 use crate::{
     error::{Error, WechatError},
     users::{Tag, User},
@@ -15,7 +15,13 @@ pub(super) struct Users {
 }
 
 fn users<T>(look: impl FnOnce(&mut BTreeMap<String, User>) -> Result<T, Error>) -> Result<T, Error> {
-    with(|state| if state.users.granted { look(&mut state.users.all) } else { Err(denied("users")) })
+    with(|state| {
+        if !state.users.granted {
+            return Err(denied("users"));
+        }
+        state.meets(Part::Users)?;
+        look(&mut state.users.all)
+    })
 }
 
 fn user<'a>(all: &'a mut BTreeMap<String, User>, openid: &str) -> Result<&'a mut User, Error> {

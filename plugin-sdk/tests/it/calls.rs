@@ -4,7 +4,7 @@ use weft_plugin::{
     log::Level,
     manifest::Description,
     pages::User,
-    testing::{Host, event, order, order_event, request, text},
+    testing::{Host, event, order, order_event, request, text, user},
     *,
 };
 
@@ -74,7 +74,7 @@ fn errors_of_the_standard_library_become_errors_of_the_call() {
 
 #[test]
 fn a_rule_matches_or_not() {
-    let host = Host::new();
+    let host = Host::new().app("shop");
     assert_eq!(host.matches("is_order_number", text("o1", "42")), Ok(true));
     assert_eq!(host.matches("is_order_number", text("o1", "no")), Ok(false));
     assert_eq!(host.matches("is_order_number", event("o1", Event::Unsubscribe)), Err(Error::from("no text")));
@@ -82,7 +82,7 @@ fn a_rule_matches_or_not() {
 
 #[test]
 fn hooks_and_observers_are_told() {
-    let host = Host::new();
+    let host = Host::new().app("shop");
     host.order_updated("paid", order_event(order("A1", 100), OrderState::Notpay)).unwrap();
     host.observe("watch", Observation::Received(text("o1", "hi"))).unwrap();
     let [paid, seen] = &host.logs()[..] else { panic!("two lines") };
@@ -104,4 +104,53 @@ fn a_page_answers_its_user() {
 fn a_boxed_error_comes_out_as_it_went_in() {
     let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::Limited("enough".to_owned()));
     assert_eq!(Error::from(boxed), Error::Limited("enough".to_owned()));
+}
+
+#[test]
+fn a_function_that_is_for_other_apps_is_refused() {
+    let refused = Host::new().app("media").order_updated("paid", order_event(order("A1", 100), OrderState::Notpay));
+    assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
+}
+
+#[test]
+fn the_context_knows_whom_the_call_is_about() {
+    let host = Host::new().app("shop");
+    assert_eq!(host.context().openid(), None);
+    assert!(matches!(host.context().user(), Err(Error::NotFound(_))));
+    host.handle("echo", text("o2", "hi")).unwrap();
+    assert_eq!(host.context().openid().as_deref(), Some("o2"));
+    host.openid("o3");
+    assert!(matches!(host.context().user(), Err(Error::Denied(_))));
+    host.grant_users();
+    assert!(matches!(host.context().user(), Err(Error::NotFound(text)) if text.contains("o3")));
+    host.user(user("o3"));
+    assert_eq!(host.context().user().unwrap().openid, "o3");
+    assert_eq!(Host::new().context().openid(), None, "a new host is about nobody");
+}
+
+#[test]
+fn the_lines_of_dependencies_arrive_from_info_on_with_where_they_come_from() {
+    let host = Host::new();
+    let logger = ::log::logger();
+    for (module, level) in [("it::shop", Level::Debug), ("other::deep", Level::Debug), ("other::deep", Level::Info)] {
+        let line = format_args!("hello");
+        let record = ::log::Record::builder().module_path(Some(module)).target("net").level(level).args(line).build();
+        logger.log(&record);
+    }
+    let [own, other] = &host.logs()[..] else { panic!("{:?}", host.logs()) };
+    assert_eq!((own.level, own.fields.len()), (Level::Debug, 0));
+    assert_eq!((other.level, &other.fields[..]), (Level::Info, &[("target".to_owned(), "net".to_owned())][..]));
+}
+
+#[test]
+fn every_error_ends_a_function_with_its_own_words() {
+    fn fail(error: impl Into<Failure>) -> Failure {
+        error.into()
+    }
+    assert_eq!(fail("no text").to_string(), "no text");
+    assert_eq!(fail(Error::Limited("enough".to_owned())), Failure(Error::Limited("enough".to_owned())));
+    let refused = WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() };
+    assert_eq!(Error::from(fail(refused.clone())), Error::Wechat(refused));
+    let anybodys: Box<dyn std::error::Error> = std::fmt::Error.into();
+    assert_eq!(fail(anybodys).to_string(), std::fmt::Error.to_string());
 }

@@ -1,10 +1,10 @@
 //! What a host in a test grants, refuses and remembers.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use weft_plugin::{
     orders::{NewOrder, NewRefund},
-    testing::{Host, Sent, order, user},
+    testing::{Host, Part, Sent, order, user},
     *,
 };
 
@@ -159,4 +159,41 @@ fn no_more_is_refunded_than_was_paid() {
     assert_eq!(orders::create_refund(&refund("R1", 60)), Ok(first));
     assert!(matches!(orders::create_refund(&refund("R2", 41)), Err(Error::Invalid(_))));
     assert!(orders::create_refund(&refund("R2", 40)).is_ok());
+    let refunded: Vec<_> = host.refunds().iter().map(|refund| refund.refund_fee).collect();
+    assert_eq!(refunded, [60, 40]);
+}
+
+#[test]
+fn a_part_that_does_not_work_is_met_by_who_may_use_it() {
+    let broken = Error::Unavailable("the database is away".to_owned());
+    let parts = [Part::Kv, Part::Users, Part::Orders, Part::Messages];
+    let host = parts.iter().fold(Host::new(), |host, &part| host.failing(part, broken.clone()));
+    denied(&kv::get("a"), "kv");
+    host.grant_kv().grant_users().grant_orders(&["read"]).grant_messages();
+    assert_eq!(kv::get("a"), Err(broken.clone()));
+    assert_eq!(users::find("o1"), Err(broken.clone()));
+    assert_eq!(orders::find(None, "A1"), Err(broken.clone()));
+    assert_eq!(messages::send_customer_service("o1", "hi"), Err(broken));
+    assert!(host.sent().is_empty());
+}
+
+#[test]
+fn what_was_asked_outside_is_remembered_also_when_it_was_refused() {
+    let host = Host::new();
+    denied(&http::Request::get("https://example.com/a").send(), "http_hosts");
+    host.on_http(|_| Ok(http::Response { status: 204, headers: Vec::new(), body: Vec::new() }));
+    http::Request::get("https://example.com/b").send().unwrap();
+    let urls: Vec<_> = host.http_requests().into_iter().map(|request| request.url).collect();
+    assert_eq!(urls, ["https://example.com/a", "https://example.com/b"]);
+    denied(&wechat::get::<serde_json::Value>("/cgi-bin/user/info", &[]), "wechat_apis");
+    assert_eq!(host.wechat_requests()[0].path, "/cgi-bin/user/info");
+}
+
+#[test]
+fn time_is_what_the_test_says() {
+    let host = Host::new();
+    assert_eq!(host.context().now(), UNIX_EPOCH + Duration::from_secs(1_760_000_000));
+    let later = UNIX_EPOCH + Duration::from_secs(1_800_000_001);
+    host.at(later).advance(Duration::from_secs(1));
+    assert_eq!(host.context().now(), later + Duration::from_secs(1));
 }

@@ -1,6 +1,6 @@
 //! A first plugin: it greets whoever writes.
 
-use weft_plugin::{Content, Context, Event, Message, log, message_handler};
+use weft_plugin::prelude::*;
 
 /// Chinese and English greetings. The feature `formal` shows a changed plugin taking over.
 const GREETING: (&str, &str) = if cfg!(feature = "formal") { ("您好", "Good day") } else { ("你好", "Hello") };

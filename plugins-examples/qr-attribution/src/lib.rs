@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use weft_plugin::{Content, Context, Error, Event, Message, asks, log, message_handler, users};
+use weft_plugin::prelude::*;
 
 asks! {
     users: true,
@@ -29,7 +29,7 @@ struct Scene {
 
 /// Tags and welcomes who comes through a QR code.
 #[message_handler]
-fn attribute(message: Message, context: Context) -> Result<Option<String>, Error> {
+fn attribute(message: Message, context: Context) -> Result<Option<String>> {
     let scene = match &message.content {
         Content::Event(Event::Subscribe(subscribe)) => subscribe.scene.as_deref(),
         Content::Event(Event::Scan(scan)) => Some(scan.scene.as_str()),
@@ -47,8 +47,8 @@ fn attribute(message: Message, context: Context) -> Result<Option<String>, Error
 #[cfg(test)]
 mod tests {
     use weft_plugin::{
-        message::{Scan, Subscribe},
-        testing::{Host, event, text, user},
+        message::Subscribe,
+        testing::{Host, event, scan, text, user},
     };
 
     use super::*;
@@ -63,13 +63,9 @@ mod tests {
         event("o1", Event::Subscribe(Subscribe { key, scene: scene.map(Into::into), ticket: None }))
     }
 
-    fn scans(scene: &str) -> Message {
-        event("o1", Event::Scan(Scan { scene: scene.into(), ticket: "t".into() }))
-    }
-
     #[test]
     fn who_follows_or_scans_is_tagged_and_welcome() {
-        for message in [follows(Some("shop-1")), scans("shop-1")] {
+        for message in [follows(Some("shop-1")), scan("o1", "shop-1")] {
             let host = host().grant_users();
             assert_eq!(attribute(message, host.context()), Ok(Some("欢迎光临一号店".into())));
             assert_eq!(users::find("o1").unwrap().unwrap().tags[0].name, "一号店");
@@ -78,7 +74,7 @@ mod tests {
 
     #[test]
     fn others_are_left_alone() {
-        for message in [follows(None), follows(Some("shop-2")), scans("shop-2"), text("o1", "shop-1")] {
+        for message in [follows(None), follows(Some("shop-2")), scan("o1", "shop-2"), text("o1", "shop-1")] {
             assert_eq!(attribute(message, host().context()), Ok(None));
         }
     }
@@ -86,7 +82,7 @@ mod tests {
     #[test]
     fn without_the_grant_the_welcome_stays_and_the_log_says_why() {
         let host = host();
-        assert!(attribute(scans("shop-1"), host.context()).unwrap().is_some());
+        assert!(attribute(scan("o1", "shop-1"), host.context()).unwrap().is_some());
         assert!(host.logs()[0].message.contains("denied"), "{:?}", host.logs());
     }
 }

@@ -1,12 +1,47 @@
 //! `handlers`: answer a message.
 
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
-use super::{Kind, exported};
+use super::{Call, exported};
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Plugins, Subject, convert},
+    plugins::{
+        CallError, EntryKind, Limits, Plugins, Subject,
+        bindings::imported::{message as wit, reply as wit_reply, types},
+        component::Exports,
+        convert,
+        instance::State,
+    },
 };
+
+/// Lets a handler answer a message.
+pub(super) struct Handle {
+    message: wit::Message,
+}
+
+impl Call for Handle {
+    type Answer = Option<wit_reply::Reply>;
+    const KIND: EntryKind = EntryKind::Handler;
+    const SETTING: &'static str = "plugins.call_timeout_ms";
+
+    fn timeout(limits: &Limits) -> Duration {
+        limits.call_timeout
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
+        handlers.call_handle(store, entry, &self.message).await
+    }
+}
 
 impl Plugins {
     /// Lets the handler that `target` names answer a message, within the operator's limits.
@@ -19,16 +54,7 @@ impl Plugins {
         subject: Subject,
         message: &Message,
     ) -> Result<Option<Reply>, CallError> {
-        let kind = Kind {
-            name: "handler",
-            entries: |plugin| &plugin.handlers,
-            timeout: self.limits().call_timeout,
-            setting: "plugins.call_timeout_ms",
-        };
-        let reply = self.ask(&kind, target, subject, async |store, instance, exports, handler| {
-            let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
-            handlers.call_handle(store, handler, &convert::message(message)).await
-        });
-        Ok(reply.await?.map(convert::reply))
+        let reply = self.ask(target, subject, Handle { message: convert::message(message) }).await?;
+        Ok(reply.map(convert::reply))
     }
 }

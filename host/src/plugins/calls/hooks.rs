@@ -1,9 +1,19 @@
 //! `hooks`: hear of orders that changed.
 
-use super::{Kind, exported};
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
+
+use super::{Call, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget},
-    plugins::{CallError, Plugins, Subject, convert_orders},
+    plugins::{
+        CallError, EntryKind, Limits, Plugins, Subject,
+        bindings::{exported::hooks as wit, imported::types},
+        component::Exports,
+        convert_orders,
+        instance::State,
+    },
 };
 
 /// An accepted change of an order.
@@ -21,6 +31,32 @@ pub struct OrderChange<'a> {
     pub attempt: u32,
 }
 
+/// Tells a hook of an order.
+pub(super) struct Tell {
+    event: wit::OrderEvent,
+}
+
+impl Call for Tell {
+    type Answer = ();
+    const KIND: EntryKind = EntryKind::Hook;
+    const SETTING: &'static str = "plugins.hook_timeout_ms";
+
+    fn timeout(limits: &Limits) -> Duration {
+        limits.hook_timeout
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
+        hooks.call_order_updated(store, entry, &self.event).await
+    }
+}
+
 impl Plugins {
     /// Tells the hook that `target` names of an order, within the operator's limits. Once it has returned without an
     /// error it has heard of it.
@@ -33,16 +69,6 @@ impl Plugins {
         subject: Subject,
         change: OrderChange<'_>,
     ) -> Result<(), CallError> {
-        let kind = Kind {
-            name: "hook",
-            entries: |plugin| &plugin.hooks,
-            timeout: self.limits().hook_timeout,
-            setting: "plugins.hook_timeout_ms",
-        };
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, hook| {
-            let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
-            hooks.call_order_updated(store, hook, &convert_orders::event(change)).await
-        });
-        told.await
+        self.ask(target, subject, Tell { event: convert_orders::event(change) }).await
     }
 }

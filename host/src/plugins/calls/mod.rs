@@ -11,15 +11,18 @@ use std::{
 };
 
 use tokio::sync::SemaphorePermit;
+use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
 use super::{
     bindings::imported::types,
-    component::{Description, Entry, Exports, Loaded},
+    component::{Entry, Exports, Loaded},
     convert,
+    entry_kind::EntryKind,
     error::CallError,
     host::log::printable,
-    instance::{State, Subject},
+    instance::{Ran, State, Subject, Used},
+    limits::Limits,
     registry::{Plugin, Plugins},
 };
 use crate::model::PluginTarget;
@@ -27,63 +30,88 @@ use crate::model::PluginTarget;
 pub use hooks::OrderChange;
 pub use observers::Observation;
 
-/// What sets the calls of one kind of export apart.
-struct Kind {
-    /// handler, rule, hook or observer.
-    name: &'static str,
-    /// Where the plugin names what it has of the kind.
-    entries: fn(&Description) -> &[Entry],
-    /// Wall clock of a call.
-    timeout: Duration,
-    /// The setting that says so.
-    setting: &'static str,
+/// One call of one kind: what it is given, and what it answers.
+trait Call {
+    /// What is answered, as the WIT has it.
+    type Answer;
+    /// Which of a plugin's entries are called so.
+    const KIND: EntryKind;
+    /// The setting that limits the wall clock of such calls.
+    const SETTING: &'static str;
+
+    /// How long such a call may take, by the wall clock.
+    fn timeout(limits: &Limits) -> Duration;
+
+    /// Calls `entry` in an instance.
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>>;
 }
 
 impl Plugins {
-    /// Lets the entry of that kind that `target` names do `call`, within the operator's limits, and counts it.
+    /// Makes a call of the entry that `target` names, within the operator's limits, and counts it.
     ///
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
-    async fn ask<T>(
-        &self,
-        kind: &Kind,
-        target: &PluginTarget,
-        subject: Subject,
-        call: impl AsyncFnOnce(&mut Store<State>, &Instance, &Exports, &str) -> wasmtime::Result<Result<T, types::Error>>,
-    ) -> Result<T, CallError> {
-        let (plugin, loaded) = self.running(&target.plugin, kind.timeout).await?;
-        let entry = entry(kind, &loaded, target, &subject)?;
-        let began = Instant::now();
-        let call = async |store: &mut Store<State>, instance: &Instance| {
-            call(store, instance, &loaded.exports, &entry.name).await
-        };
-        let result = match self.call(&plugin, &loaded, subject, kind, call).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
-            Err(error) => Err(error),
-        };
-        plugin.statistics.count(began, &result);
-        result
+    async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
+        let timeout = C::timeout(self.limits());
+        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
+        let entry = entry(C::KIND, &loaded, target, &subject)?;
+        let span = tracing::debug_span!(
+            "plugin_call",
+            plugin = &*plugin.name,
+            kind = C::KIND.name(),
+            entry = entry.name,
+            app = subject.app.name,
+            delivery = &*subject.delivery_id,
+            outcome = tracing::field::Empty,
+        );
+        async {
+            let Ran { result, used } = self.run(&plugin, &loaded, subject, timeout, &entry.name, &call).await;
+            let result = match result {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
+                Err(error) => Err(error),
+            };
+            let error = result.as_ref().err();
+            plugin.statistics.count(C::KIND, &entry.name, &used, error);
+            tracing::Span::current().record("outcome", error.map_or("ok", CallError::code));
+            result
+        }
+        .instrument(span)
+        .await
     }
 
-    /// Waits for a turn and runs `call`, both within the kind's time.
-    async fn call<T>(
+    /// Waits for a turn and makes the call, both within its time.
+    async fn run<C: Call>(
         &self,
         plugin: &Plugin,
         loaded: &Loaded,
         subject: Subject,
-        kind: &Kind,
-        call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
-    ) -> Result<T, CallError> {
+        timeout: Duration,
+        entry: &str,
+        call: &C,
+    ) -> Ran<Result<C::Answer, types::Error>> {
         let began = Instant::now();
-        let (_own, _shared) = self.turn(plugin, kind.timeout).await?;
+        let (_own, _shared) = match self.turn(plugin, timeout).await {
+            Ok(turns) => turns,
+            Err(error) => return Ran::not(error, began.elapsed()),
+        };
         let waited = began.elapsed();
-        let left = kind.timeout.saturating_sub(waited);
-        let result = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
-        result.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(kind.setting) },
+        let left = timeout.saturating_sub(waited);
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            call.call(store, instance, &loaded.exports, entry).await
+        };
+        let Ran { result, used } = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
+        let result = result.map_err(|error| match error {
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
             error => error,
-        })
+        });
+        Ran { result, used: Used { queued: waited, ..used } }
     }
 
     /// A turn of the plugin's own, and one of the pool's.
@@ -135,26 +163,26 @@ impl Plugins {
 
 /// The entry that a target names: by its name, or the plugin's first one.
 fn entry<'a>(
-    kind: &Kind,
+    kind: EntryKind,
     loaded: &'a Loaded,
     target: &PluginTarget,
     subject: &Subject,
 ) -> Result<&'a Entry, CallError> {
-    let entries = (kind.entries)(&loaded.description);
+    let entries = kind.entries(&loaded.description);
     let found = match &target.entry {
         Some(name) => entries.iter().find(|entry| entry.name == *name),
         None => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),
-        kind: kind.name,
+        kind: kind.name(),
         name: target.entry.clone().unwrap_or_default(),
         has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
     if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
         Ok(entry)
     } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name, name: entry.name.clone() })
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name(), name: entry.name.clone() })
     }
 }
 

@@ -1,11 +1,20 @@
 //! `observers`: hear of messages without answering them.
 
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
-use super::{Kind, exported};
+use super::{Call, exported};
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Plugins, Subject, convert},
+    plugins::{
+        CallError, EntryKind, Limits, Plugins, Subject,
+        bindings::{exported::observers as wit, imported::types},
+        component::Exports,
+        convert,
+        instance::State,
+    },
 };
 
 /// What there is to hear of a message.
@@ -19,6 +28,32 @@ pub enum Observation<'a> {
     Failed(&'a Message, &'a str),
 }
 
+/// Tells an observer of a message.
+pub(super) struct Observe {
+    observation: wit::Observation,
+}
+
+impl Call for Observe {
+    type Answer = ();
+    const KIND: EntryKind = EntryKind::Observer;
+    const SETTING: &'static str = "plugins.call_timeout_ms";
+
+    fn timeout(limits: &Limits) -> Duration {
+        limits.call_timeout
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let observers = exported(exports.observers.as_ref())?.load(&mut *store, instance)?;
+        observers.call_observe(store, entry, &self.observation).await
+    }
+}
+
 impl Plugins {
     /// Tells the observer that `target` names of a message, within the operator's limits. Nobody should wait for it.
     ///
@@ -30,16 +65,6 @@ impl Plugins {
         subject: Subject,
         observation: Observation<'_>,
     ) -> Result<(), CallError> {
-        let kind = Kind {
-            name: "observer",
-            entries: |plugin| &plugin.observers,
-            timeout: self.limits().call_timeout,
-            setting: "plugins.call_timeout_ms",
-        };
-        let told = self.ask(&kind, target, subject, async |store, instance, exports, observer| {
-            let observers = exported(exports.observers.as_ref())?.load(&mut *store, instance)?;
-            observers.call_observe(store, observer, &convert::observation(observation)).await
-        });
-        told.await
+        self.ask(target, subject, Observe { observation: convert::observation(observation) }).await
     }
 }

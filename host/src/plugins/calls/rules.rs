@@ -1,12 +1,47 @@
 //! `rules`: say whether a message is meant.
 
+use std::time::Duration;
+
+use wasmtime::{Store, component::Instance};
 use weft_wechat::message::Message;
 
-use super::{Kind, exported};
+use super::{Call, exported};
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Plugins, Subject, convert},
+    plugins::{
+        CallError, EntryKind, Limits, Plugins, Subject,
+        bindings::imported::{message as wit, types},
+        component::Exports,
+        convert,
+        instance::State,
+    },
 };
+
+/// Asks a rule about a message.
+pub(super) struct Match {
+    message: wit::Message,
+}
+
+impl Call for Match {
+    type Answer = bool;
+    const KIND: EntryKind = EntryKind::Rule;
+    const SETTING: &'static str = "plugins.rule_timeout_ms";
+
+    fn timeout(limits: &Limits) -> Duration {
+        limits.rule_timeout
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
+        rules.call_matches(store, entry, &self.message).await
+    }
+}
 
 impl Plugins {
     /// Asks the rule that `target` names whether a message is meant, within the operator's limits.
@@ -14,16 +49,6 @@ impl Plugins {
     /// # Errors
     /// When there is no such rule, or it fails: that is no match, and the caller logs it.
     pub async fn matches(&self, target: &PluginTarget, subject: Subject, message: &Message) -> Result<bool, CallError> {
-        let kind = Kind {
-            name: "rule",
-            entries: |plugin| &plugin.rules,
-            timeout: self.limits().rule_timeout,
-            setting: "plugins.rule_timeout_ms",
-        };
-        let matches = self.ask(&kind, target, subject, async |store, instance, exports, rule| {
-            let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
-            rules.call_matches(store, rule, &convert::message(message)).await
-        });
-        matches.await
+        self.ask(target, subject, Match { message: convert::message(message) }).await
     }
 }

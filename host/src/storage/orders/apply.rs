@@ -6,6 +6,7 @@
 use uuid::Uuid;
 
 use super::events::{Known, PENDING};
+use super::open::FIRST_QUESTION;
 use super::{OrderRow, Orders};
 use crate::model::{Observation, Order, Transition, transition};
 use crate::storage::menus::to_json;
@@ -47,8 +48,10 @@ impl Orders<'_> {
     async fn write(&self, before: &Order, seen: &Observation, outcome: &Transition) -> Result<bool, StoreError> {
         const ORDER: &str = "UPDATE orders SET state = $6, close_confirmed = $7, seen_at_ms = $8, \
              transaction_id = $9, openid = $10, sub_openid = $11, paid_at = $12, result = $13, version = $14, \
-             updated_at = $15 WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND version = $4 \
-             AND seen_at_ms = $5";
+             updated_at = $15, asks = CASE WHEN $16 THEN 0 ELSE asks END, \
+             ask_at_ms = CASE WHEN $16 THEN $17 ELSE ask_at_ms END, \
+             asked_at_ms = CASE WHEN $16 THEN $18 ELSE asked_at_ms END \
+             WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 AND version = $4 AND seen_at_ms = $5";
         const EVENT: &str = "INSERT INTO order_events (id, app, merchant, out_trade_no, version, previous_state, \
              state, source, reference, known, created_at_ms, delivery, attempts, due_at_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $11)";
@@ -74,6 +77,9 @@ impl Orders<'_> {
                 .bind(&row.result)
                 .bind(row.version)
                 .bind(row.updated_at)
+                .bind(!outcome.steps.is_empty())
+                .bind(now_ms.saturating_add(to_sql(FIRST_QUESTION)))
+                .bind(now_ms)
                 .execute(&mut *connection)
                 .await?
                 .rows_affected();

@@ -9,6 +9,7 @@ use sqlx::FromRow;
 use weft_wechat::pay::Party;
 
 pub use self::events::{EventDelivery, OrderAlarm, OrderEvent};
+pub use self::open::TakenOrder;
 pub use self::outbox::{DueEvent, HookOutcome};
 use super::error::{is_duplicate, is_missing_parent};
 use super::menus::to_json;

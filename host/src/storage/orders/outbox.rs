@@ -56,6 +56,13 @@ impl Orders<'_> {
         rows.into_iter().map(DueRow::open).collect()
     }
 
+    /// How many changes hooks have still to hear of, whether they are due or not.
+    pub async fn waiting_events(&self) -> Result<u64, StoreError> {
+        const SQL: &str = "SELECT COUNT(*) FROM order_events WHERE delivery = 'pending'";
+        let waiting = on_db!(&self.0.db, pool => sqlx::query_scalar::<_, i64>(SQL).fetch_one(pool).await)?;
+        Ok(from_sql(waiting))
+    }
+
     /// Takes an event on: until `until`, in milliseconds since 1970, nobody else tells the hook of it. False when
     /// somebody else has taken it on, or it is not due any more.
     pub async fn take_event(&self, event: &DueEvent, until: u64) -> Result<bool, StoreError> {

@@ -20,18 +20,23 @@ use super::{
 };
 use crate::support::{TestApp, until};
 
-const MCH_ID: &str = "1900000109";
+pub(super) const MCH_ID: &str = "1900000109";
 
 /// A server with one merchant, and the WeChat Pay that it calls.
-struct Till {
-    app: TestApp,
-    pay: PayGateway,
-    version: &'static str,
+pub(super) struct Till {
+    pub(super) app: TestApp,
+    pub(super) pay: PayGateway,
+    pub(super) version: &'static str,
 }
 
 impl Till {
-    async fn open(version: &'static str) -> Self {
-        let pay = PayGateway::start(Clock::system()).await.unwrap();
+    pub(super) async fn open(version: &'static str) -> Self {
+        Self::open_at(version, Clock::system()).await
+    }
+
+    /// With a clock that the test moves, for both.
+    pub(super) async fn open_at(version: &'static str, clock: Clock) -> Self {
+        let pay = PayGateway::start(clock.clone()).await.unwrap();
         let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
         if version == "v2" {
             let key = API_KEY.parse().unwrap();
@@ -41,7 +46,7 @@ impl Till {
             pay.add_v3(party, APIV3_KEY.parse().unwrap(), certificate.public_key);
         }
         let base = pay.base.clone();
-        let app = TestApp::start_with(|config| config.pay.api_base = base).await;
+        let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
         let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
         assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
         let merchant = json!({
@@ -55,7 +60,7 @@ impl Till {
     }
 
     /// Creates an order and tells WeChat of it.
-    async fn order(&self, trade_type: &str) -> Value {
+    pub(super) async fn order(&self, trade_type: &str) -> Value {
         let new = json!({
             "out_trade_no": NUMBER, "body": "一个梨", "total_fee": 101, "openid": "oTEST", "trade_type": trade_type,
         });
@@ -66,21 +71,21 @@ impl Till {
         prepaid
     }
 
-    async fn post(&self, action: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn post(&self, action: &str, body: Value) -> (u16, Value) {
         let path = format!("{MERCHANTS}/default/orders/{NUMBER}/{action}");
         self.app.api(Method::POST, &path, Some(body)).await
     }
 
-    async fn get(&self, what: &str) -> Value {
+    pub(super) async fn get(&self, what: &str) -> Value {
         self.app.api(Method::GET, &format!("{MERCHANTS}/default/orders/{NUMBER}{what}"), None).await.1
     }
 
-    async fn state(&self) -> Value {
+    pub(super) async fn state(&self) -> Value {
         self.get("").await["state"].clone()
     }
 
     /// Has WeChat tell of the order, at the address of this very server.
-    async fn notify(&self) -> (u16, String) {
+    pub(super) async fn notify(&self) -> (u16, String) {
         let mut posted = self.pay.notification(MCH_ID, NUMBER).unwrap().expect("it is paid");
         posted.url = format!("{}/wechat/shop/pay/default/notify/", self.app.base);
         posted.send().await.unwrap()
@@ -209,7 +214,8 @@ async fn payments_are_found_although_every_notification_is_lost() {
         assert_eq!(ask(2).await, 1);
         assert_eq!(till.state().await, "NOTPAY");
         till.pay.pay(MCH_ID, NUMBER).unwrap();
-        assert_eq!(ask(2).await, 1);
+        assert_eq!(ask(3).await, 0, "WeChat Pay did not answer a minute ago");
+        assert_eq!(ask(5).await, 1);
         assert_eq!(till.state().await, "SUCCESS", "{version}");
         assert_eq!(ask(1000).await, 0, "nothing is open");
 

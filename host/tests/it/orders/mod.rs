@@ -1,6 +1,9 @@
 //! Merchants and orders of WeChat Pay: how they change, and the admin API for them.
 
+mod crashes;
 mod create;
+mod durability;
+mod follow;
 mod gateway;
 mod hooks;
 mod merchants;

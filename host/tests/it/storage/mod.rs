@@ -19,6 +19,7 @@ mod menus;
 mod merchants;
 mod message_logs;
 mod migrations;
+mod open_orders;
 mod order_outbox;
 mod orders;
 mod plugin_kv;

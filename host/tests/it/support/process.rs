@@ -43,6 +43,11 @@ impl Process {
         Self { base, child }
     }
 
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it has had so far, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.status("VmHWM:")

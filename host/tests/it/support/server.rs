@@ -54,6 +54,11 @@ impl TestApp {
 
     /// Starts with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at(Clock::system(), change).await
+    }
+
+    /// Starts with a clock that the test moves.
+    pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let plugins = folder.path().join("plugins");
@@ -66,7 +71,7 @@ impl TestApp {
             ..Config::default()
         };
         change(&mut config);
-        let server = Server::prepare(config, Clock::system()).await.unwrap();
+        let server = Server::prepare(config, clock).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
         let state = server.state().clone();

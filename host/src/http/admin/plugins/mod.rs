@@ -1,5 +1,7 @@
 //! `/plugins`: what is loaded, and uploads.
 
+mod calls;
+
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -11,6 +13,8 @@ use futures::TryStreamExt;
 use hyper::body::Body as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use calls::Calls;
 
 use super::{
     app_plugins::GrantsView,
@@ -81,16 +85,6 @@ pub(super) struct ErrorView {
     detail: String,
 }
 
-/// Counts since the process started.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Calls {
-    total: u64,
-    failed: u64,
-    /// Mean wall clock in microseconds.
-    mean_us: u64,
-    last_error: Option<String>,
-}
-
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
         Self { name: entry.name.clone(), description: entry.description.clone(), apps: entry.apps.clone() }
@@ -120,7 +114,6 @@ impl From<&Loaded> for Exports {
 impl From<&Plugin> for PluginView {
     fn from(plugin: &Plugin) -> Self {
         let loaded = plugin.loaded.as_deref();
-        let (total, micros) = (plugin.statistics.calls(), plugin.statistics.micros());
         Self {
             name: plugin.name.to_string(),
             state: if loaded.is_some() { "ready" } else { "failed" },
@@ -133,12 +126,7 @@ impl From<&Plugin> for PluginView {
             asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
             error: plugin.error.as_ref().map(ErrorView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
-            calls: Calls {
-                total,
-                failed: plugin.statistics.failures(),
-                mean_us: micros.checked_div(total).unwrap_or_default(),
-                last_error: plugin.statistics.last_error(),
-            },
+            calls: Calls::from(&*plugin.statistics),
         }
     }
 }

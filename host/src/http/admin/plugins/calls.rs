@@ -1,0 +1,110 @@
+//! What became of a plugin's calls.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    histogram::{BOUNDS, Durations},
+    plugins::{EntryStatistics, Statistics, mean_us},
+};
+
+/// Counts since the process started.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Calls {
+    total: u64,
+    failed: u64,
+    /// Mean wall clock in microseconds, without the time that calls waited for their turn.
+    mean_us: u64,
+    last_error: Option<String>,
+    /// Of those that were called, by kind and name.
+    entries: Vec<EntryCalls>,
+}
+
+/// What became of the calls of one handler, rule, hook, observer or page.
+#[derive(Debug, Serialize, ToSchema)]
+struct EntryCalls {
+    /// handler, rule, hook, observer or page.
+    kind: &'static str,
+    name: String,
+    total: u64,
+    failed: u64,
+    /// How many failed, by the kind of error: `busy`, `pool_busy`, `timed_out`, `cpu_exhausted`, `crashed`, `failed`, …
+    errors: BTreeMap<&'static str, u64>,
+    /// Wall clock.
+    duration: DurationView,
+    /// Time that calls waited for their turn.
+    queued: DurationView,
+    /// Mean time on a core, in microseconds.
+    cpu_mean_us: u64,
+    /// The most memory that a call had, in bytes.
+    memory_max_bytes: u64,
+    /// Lines that were logged.
+    log_lines: u64,
+}
+
+/// Durations in microseconds.
+#[derive(Debug, Serialize, ToSchema)]
+struct DurationView {
+    mean_us: u64,
+    /// Half of the calls took no longer; the bound of a bucket.
+    p50_us: Option<u64>,
+    /// 99 of 100 calls took no longer; the bound of a bucket.
+    p99_us: Option<u64>,
+    /// Those that hold a call.
+    buckets: Vec<Bucket>,
+}
+
+/// How many were longer than the bucket before, and not longer than this one.
+#[derive(Debug, Serialize, ToSchema)]
+struct Bucket {
+    /// Null for what is longer than all bounds.
+    up_to_us: Option<u64>,
+    calls: u64,
+}
+
+impl From<&Statistics> for Calls {
+    fn from(statistics: &Statistics) -> Self {
+        let entries = statistics.entries();
+        let total = entries.iter().map(EntryStatistics::calls).sum();
+        let micros: u64 = entries.iter().map(|entry| entry.took.micros).sum();
+        Self {
+            total,
+            failed: entries.iter().map(EntryStatistics::failures).sum(),
+            mean_us: micros.checked_div(total).unwrap_or_default(),
+            last_error: statistics.last_error(),
+            entries: entries.iter().map(EntryCalls::from).collect(),
+        }
+    }
+}
+
+impl From<&EntryStatistics> for EntryCalls {
+    fn from(entry: &EntryStatistics) -> Self {
+        Self {
+            kind: entry.kind.name(),
+            name: entry.name.to_string(),
+            total: entry.calls(),
+            failed: entry.failures(),
+            errors: entry.errors.iter().copied().collect(),
+            duration: DurationView::from(&entry.took),
+            queued: DurationView::from(&entry.queued),
+            cpu_mean_us: mean_us(entry.cpu, entry.calls()),
+            memory_max_bytes: entry.memory,
+            log_lines: entry.lines,
+        }
+    }
+}
+
+impl From<&Durations> for DurationView {
+    fn from(durations: &Durations) -> Self {
+        let bounds = BOUNDS.into_iter().map(Some).chain([None]);
+        let buckets = bounds.zip(durations.counts).map(|(up_to_us, calls)| Bucket { up_to_us, calls });
+        Self {
+            mean_us: durations.mean_us(),
+            p50_us: durations.percentile_us(50),
+            p99_us: durations.percentile_us(99),
+            buckets: buckets.filter(|bucket| bucket.calls > 0).collect(),
+        }
+    }
+}

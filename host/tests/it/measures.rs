@@ -1,0 +1,82 @@
+//! What is counted of plugins and of the server, in the admin API and at `/metrics`.
+
+use reqwest::Method;
+use serde_json::Value;
+use weft::simulator::Incoming;
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{TestApp, guests};
+
+/// A server whose app `shop` is answered by the guest.
+async fn server() -> (TestApp, weft::simulator::Sender) {
+    let app = TestApp::start_with(|config| config.plugins.cpu_ms = 200).await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Safe, "guest").await;
+    (app, sender)
+}
+
+async fn say(sender: &weft::simulator::Sender, texts: &[&str]) {
+    for text in texts {
+        sender.send(&Incoming::text("oCounted", text)).await.unwrap();
+    }
+}
+
+/// The value of a sample, by the beginning of its line.
+fn sample(text: &str, of: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(of))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_counted_by_entry_and_by_what_came_of_them() {
+    let (app, sender) = server().await;
+    say(&sender, &["ok", "nap 30", "error", "panic", "loop"]).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
+    let calls = &plugin["calls"];
+    assert_eq!((&calls["total"], &calls["failed"]), (&5.into(), &3.into()), "{calls}");
+    let [entry] = calls["entries"].as_array().unwrap().as_slice() else { panic!("{calls}") };
+    assert_eq!((&entry["kind"], &entry["name"]), (&"handler".into(), &"misbehave".into()));
+    assert_eq!(entry["errors"], serde_json::json!({"cpu_exhausted": 1, "crashed": 1, "failed": 1}));
+    let in_buckets =
+        |of: &Value| of["buckets"].as_array().unwrap().iter().map(|b| b["calls"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((in_buckets(&entry["duration"]), in_buckets(&entry["queued"])), (5, 5), "{entry}");
+    assert!(entry["duration"]["p99_us"].as_u64().unwrap() >= 200_000, "the loop ran for its 200 ms: {entry}");
+    let cpu = entry["cpu_mean_us"].as_u64().unwrap();
+    assert!(cpu >= 40_000, "the loop used 200 ms of a core, a fifth of all calls: {entry}");
+    assert!(cpu < entry["duration"]["mean_us"].as_u64().unwrap(), "the nap used none: {entry}");
+    let memory = entry["memory_max_bytes"].as_u64().unwrap();
+    assert!((1 << 20..64 << 20).contains(&memory), "{entry}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_reads_what_was_counted() {
+    let (app, sender) = server().await;
+    say(&sender, &["ok", "ok", "panic"]).await;
+    app.request(Method::POST, "/wechat/shop/?signature=wrong", Some(b"<xml/>".to_vec())).await;
+    app.request(Method::POST, "/wechat/nobody/", None).await;
+    let response = app.get("/metrics").await;
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.text().await.unwrap();
+    let of = r#"plugin="guest",kind="handler",entry="misbehave""#;
+    for (name, value) in [
+        (format!(r#"weft_plugin_calls_total{{{of},outcome="ok"}}"#), 2.0),
+        (format!(r#"weft_plugin_calls_total{{{of},outcome="crashed"}}"#), 1.0),
+        (format!("weft_plugin_call_duration_seconds_count{{{of}}}"), 3.0),
+        (format!(r#"weft_plugin_call_duration_seconds_bucket{{{of},le="+Inf"}}"#), 3.0),
+        (r#"weft_plugin_ready{plugin="guest"}"#.to_owned(), 1.0),
+        (r#"weft_webhook_duration_seconds_count{outcome="answered"}"#.to_owned(), 2.0),
+        (r#"weft_webhook_duration_seconds_count{outcome="empty"}"#.to_owned(), 1.0),
+        (r#"weft_webhook_duration_seconds_count{outcome="refused"}"#.to_owned(), 1.0),
+        (r#"weft_webhook_duration_seconds_count{outcome="no_app"}"#.to_owned(), 1.0),
+        ("weft_database_up".to_owned(), 1.0),
+        ("weft_order_events_waiting".to_owned(), 0.0),
+    ] {
+        assert_eq!(sample(&text, &name), Some(value), "{name} in\n{text}");
+    }
+    if cfg!(target_os = "linux") {
+        assert!(sample(&text, "process_resident_memory_bytes").unwrap() > 1e6, "{text}");
+    }
+    for secret in ["oCounted", "shop", crate::support::TOKEN] {
+        assert!(!text.contains(secret), "`{secret}` stands in\n{text}");
+    }
+}
