@@ -34,7 +34,7 @@ async fn the_newest_decision_counts_and_old_versions_are_forgotten() {
         assert!(versions.bytes("greeter", "d3").await.unwrap().is_some());
         assert!(versions.bytes("greeter", "d4").await.unwrap().is_none());
         assert_eq!(decisions.find("greeter").await.unwrap().as_ref(), Some(&decision));
-        assert_eq!(decisions.since(decision.revision - 1).await.unwrap(), [decision.clone()]);
+        assert_eq!(decisions.since(decision.revision - 1).await.unwrap(), std::slice::from_ref(&decision));
 
         let other = decisions.decide("other", None, PluginSource::Delete, None).await.unwrap();
         assert!(other.revision > decision.revision);
