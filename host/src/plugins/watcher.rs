@@ -207,8 +207,12 @@ impl Watcher {
 
     /// Takes out the plugins whose files have been gone for [`GRACE`].
     async fn let_go(&mut self, present: &BTreeSet<String>) {
-        self.missing.retain(|name, _| !present.contains(name));
-        for plugin in self.plugins.list().into_iter().filter(|plugin| !present.contains(&*plugin.name)) {
+        let plugins = &self.plugins;
+        self.missing.retain(|name, _| !present.contains(name) && plugins.find(name).is_some());
+        for plugin in self.plugins.list() {
+            if present.contains(&*plugin.name) || !self.plugins.expects_file(&plugin) {
+                continue;
+            }
             let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
             if since.elapsed() < GRACE && plugin.loaded.is_some() {
                 self.plugins.show_missing(&plugin.name).await;

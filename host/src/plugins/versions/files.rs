@@ -37,7 +37,8 @@ impl Plugins {
             Err(error) => return self.refuse(name, error).await,
         };
         let digest = digest(&bytes);
-        if self.has_taken_effect(name, &digest).await {
+        let is_old = self.has_taken_effect(name, &digest).await;
+        if is_old {
             match self.obey(name, Some(&bytes), None).await {
                 Ok(()) => {
                     self.versions().see(name, Some(&digest)).await;
@@ -52,7 +53,9 @@ impl Plugins {
         match self.checked(name, bytes.clone()).await {
             Ok(loaded) => {
                 self.put_in(name, loaded, None);
-                self.say(name, bytes).await;
+                if !is_old {
+                    self.say(name, bytes).await;
+                }
                 Taken::Done
             }
             Err(error) => self.refuse(name, error).await,
@@ -146,6 +149,12 @@ impl Plugins {
         if !shown && self.versions().seen.of(name).is_some() && self.is_gone(name).await {
             self.replace(name, |plugin| Plugin { error: Some(LoadError::Missing), ..plugin });
         }
+    }
+
+    /// Whether a file of the plugin should lie in the folder. One that was uploaded where the folder cannot be written
+    /// runs without.
+    pub(in crate::plugins) fn expects_file(&self, plugin: &Plugin) -> bool {
+        plugin.loaded.is_none() || plugin.error.is_some() || self.versions().seen.of(&plugin.name).is_some()
     }
 
     /// Takes a plugin out whose file is no longer there. One that never had a file in the folder runs on.

@@ -28,6 +28,9 @@ const ASK: u32 = 3;
 impl Plugins {
     /// Asks what was decided, before the folder is read.
     pub(in crate::plugins) async fn ask_decisions(&self) {
+        if !self.versions().decides {
+            return;
+        }
         for _ in 0..ASK {
             match self.read_decisions(0).await {
                 Ok(decisions) => {
@@ -53,6 +56,9 @@ impl Plugins {
 
     /// Lets run what was decided and does not lie in the folder, after the folder was read for the first time.
     pub(in crate::plugins) async fn restore(&self) {
+        if !self.versions().decides {
+            return;
+        }
         let decided: Vec<_> = lock(&self.versions().decided).keys().cloned().collect();
         let restoring = decided.into_iter().map(async |name| {
             let _changing = self.changing(&name).await;
