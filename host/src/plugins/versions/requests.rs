@@ -88,7 +88,9 @@ impl Plugins {
     pub async fn roll_back(&self, name: &str, digest: Option<&str>) -> Result<Arc<Plugin>, ChangeError> {
         let _changing = self.changing(name).await;
         let versions = self.versions();
-        let decision = versions.decision(name).ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))?;
+        // Another process may have decided just now.
+        let decision = versions.store.plugin_decisions().find(name).await?;
+        let decision = decision.ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))?;
         let kept = versions.store.plugin_versions().list(name).await?;
         let wanted = match digest {
             Some(digest) => kept
@@ -113,7 +115,7 @@ impl Plugins {
     pub async fn history(&self, name: &str) -> Result<History, StoreError> {
         let versions = self.versions();
         Ok(History {
-            decision: versions.decision(name),
+            decision: versions.store.plugin_decisions().find(name).await?,
             versions: versions.store.plugin_versions().list(name).await?,
             in_folder: versions.seen.of(name),
             replicas: self.replicas().await?,
