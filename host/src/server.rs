@@ -70,73 +70,7 @@ impl Server {
             Some(admin) => Some(bind(admin).await?),
             None => None,
         };
-        let (store, key) = open_store(&config, clock.clone()).await?;
-        let accounts = Accounts::load(store.clone()).await.context("the apps")?;
-        let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
-        wechat.restore().await.context("the pauses of WeChat's calls")?;
-        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-        let services = Services {
-            store: store.clone(),
-            outbound: Outbound::new().context("requests of plugins")?,
-            wechat: wechat.clone(),
-            users: users.clone(),
-        };
-        let plugins = Plugins::new(plugin_settings(&config, &key), services)
-            .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-        let watcher = Watcher::new(plugins.clone())
-            .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
-        let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
-        let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
-        let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
-        let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
-        let materials = Materials::new(store.clone(), wechat.clone());
-        let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
-        let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
-        let menus = Menus::new(store.clone(), wechat.clone());
-        let audit_log = AuditLog::new(store.clone(), clock.clone());
-        let jobs =
-            Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
-        let outcomes = Outcomes::new(store.clone());
-        let templates = Templates::new(store.clone(), wechat.clone());
-        let sends = Sends::new(store.clone(), wechat.clone());
-        let mass_messages = MassMessages::new(store.clone(), wechat.clone());
-        let surroundings = Surroundings {
-            plugins: plugins.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            users: users.clone(),
-            outcomes: outcomes.clone(),
-            message_log: message_log.clone(),
-            wechat: wechat.clone(),
-            forward: Forward::new().context("calls of operators' servers")?,
-        };
-        let dispatcher = Dispatcher::new(surroundings, &config.webhook);
-        dispatcher.restore().await.context("the deliveries")?;
-        let state = AppState::from(Parts {
-            config: Arc::new(config),
-            clock,
-            store,
-            accounts,
-            articles,
-            materials,
-            menus,
-            audit_log,
-            jobs,
-            measures: Measures::default(),
-            message_log,
-            users,
-            wechat,
-            pay,
-            handler_sync,
-            outcomes,
-            templates,
-            sends,
-            mass_messages,
-            dispatcher,
-            plugins,
-            uploads: Arc::new(Semaphore::new(http::UPLOADS)),
-            spools: Arc::new(Semaphore::new(http::SPOOLS)),
-        });
+        let (state, watcher, order_hooks) = compose(config, clock).await?;
         let listeners = match admin_listener {
             Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
             None => vec![(listener, http::everything(&state))],
@@ -242,7 +176,7 @@ impl Server {
 }
 
 /// Where plugins are, and what they may use.
-fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
+pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
@@ -250,6 +184,7 @@ fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         versions: config.data_dir.join("plugin-versions"),
         decides: true,
         limits: Limits::from(&config.plugins),
+        compiler: config.plugins.compiler.clone(),
     }
 }
 
@@ -268,6 +203,78 @@ fn works(
     }
     works.push(Box::new(CleanUp::new(materials.clone(), clock.clone())));
     works
+}
+
+/// Puts the parts together; each takes what stands before it.
+async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watcher, OrderHooks)> {
+    let (store, key) = open_store(&config, clock.clone()).await?;
+    let accounts = Accounts::load(store.clone()).await.context("the apps")?;
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    wechat.restore().await.context("the pauses of WeChat's calls")?;
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+    let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
+    let services = Services {
+        store: store.clone(),
+        outbound: Outbound::new().context("requests of plugins")?,
+        wechat: wechat.clone(),
+        users: users.clone(),
+        pay: pay.clone(),
+    };
+    let plugins = Plugins::new(plugin_settings(&config, &key), services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    let watcher = Watcher::new(plugins.clone())
+        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
+    let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
+    let materials = Materials::new(store.clone(), wechat.clone());
+    let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
+    let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());
+    let menus = Menus::new(store.clone(), wechat.clone());
+    let audit_log = AuditLog::new(store.clone(), clock.clone());
+    let jobs = Jobs::new(store.clone(), clock.clone(), works(&store, &wechat, &clock, (&users, &materials, &articles)));
+    let outcomes = Outcomes::new(store.clone());
+    let templates = Templates::new(store.clone(), wechat.clone());
+    let sends = Sends::new(store.clone(), wechat.clone());
+    let mass_messages = MassMessages::new(store.clone(), wechat.clone());
+    let surroundings = Surroundings {
+        plugins: plugins.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        users: users.clone(),
+        outcomes: outcomes.clone(),
+        message_log: message_log.clone(),
+        wechat: wechat.clone(),
+        forward: Forward::new().context("calls of operators' servers")?,
+    };
+    let dispatcher = Dispatcher::new(surroundings, &config.webhook);
+    dispatcher.restore().await.context("the deliveries")?;
+    let state = AppState::from(Parts {
+        config: Arc::new(config),
+        clock,
+        store,
+        accounts,
+        articles,
+        materials,
+        menus,
+        audit_log,
+        jobs,
+        measures: Measures::default(),
+        message_log,
+        users,
+        wechat,
+        pay,
+        handler_sync,
+        outcomes,
+        templates,
+        sends,
+        mass_messages,
+        dispatcher,
+        plugins,
+        uploads: Arc::new(Semaphore::new(http::UPLOADS)),
+        spools: Arc::new(Semaphore::new(http::SPOOLS)),
+    });
+    Ok((state, watcher, order_hooks))
 }
 
 /// Loads what lies in the plugins folder, says so, and follows the folder.

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, Overrides},
     model::App,
-    plugins::Plugins,
+    plugins::{Plugins, Report},
     secret::SecretKey,
     server,
     storage::{Store, StoreError},
@@ -21,15 +21,22 @@ struct Finding {
     part: String,
     ok: bool,
     detail: String,
+    /// The steps that a plugin's file took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admission: Option<String>,
 }
 
 impl Finding {
     fn good(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), ok: true, detail: detail.into() }
+        Self { part: part.into(), ok: true, detail: detail.into(), admission: None }
     }
 
     fn bad(part: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { part: part.into(), ok: false, detail: detail.into() }
+        Self { part: part.into(), ok: false, detail: detail.into(), admission: None }
+    }
+
+    fn of(self, report: &Report) -> Self {
+        Self { admission: Some(report.to_string()), ..self }
     }
 }
 
@@ -91,8 +98,10 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
     for plugin in list {
         let part = format!("plugin {}", plugin.name);
         findings.push(match (&plugin.error, &plugin.loaded) {
-            (Some(error), _) => Finding::bad(part, error.to_string()),
-            (None, Some(loaded)) => Finding::good(part, loaded.description.version.clone()),
+            (Some(refused), _) => {
+                Finding::bad(part, format!("{} ({})", refused, refused.error.code())).of(&refused.report)
+            }
+            (None, Some(loaded)) => Finding::good(part, loaded.description.version.clone()).of(&loaded.report),
             (None, None) => Finding::bad(part, "not loaded"),
         });
     }

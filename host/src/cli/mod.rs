@@ -5,11 +5,15 @@ mod check;
 mod demo;
 mod output;
 mod plugin;
+mod plugin_check;
 mod serve;
 mod simulate;
 mod token;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -18,6 +22,7 @@ use crate::{
     config::{Config, Overrides},
     http,
     model::AuditEntry,
+    plugins::{Bounds, compile_plugin},
     server,
     storage::Store,
 };
@@ -82,6 +87,9 @@ enum Command {
     Plugin(plugin::PluginCommand),
     /// Print the OpenAPI document of the admin API
     Openapi,
+    /// Compile a plugin from standard input to standard output: what the server starts for each file
+    #[command(hide = true)]
+    CompilePlugin(Bounds),
 }
 
 impl SettingsArgs {
@@ -90,7 +98,9 @@ impl SettingsArgs {
         overrides.set("data_dir", self.data_dir.as_ref().map(text));
         overrides.set("database_url", self.database_url.as_ref());
         overrides.set("plugins_dir", self.plugins_dir.as_ref().map(text));
-        Ok(Config::load(self.config.as_deref(), overrides)?)
+        let mut config = Config::load(self.config.as_deref(), overrides)?;
+        config.plugins.compiler = this_command();
+        Ok(config)
     }
 
     /// The database that the configuration names, up to date.
@@ -98,6 +108,12 @@ impl SettingsArgs {
         let config = self.load(Overrides::default())?;
         Ok(server::open_store(&config, Clock::system()).await?.0)
     }
+}
+
+/// Where this program is, to be started again. On Linux also when its file was replaced or removed since.
+fn this_command() -> Option<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Some(running.to_owned()) } else { std::env::current_exe().ok() }
 }
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
@@ -128,8 +144,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::run(&settings, args).await,
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
-        Command::Plugin(command) => plugin::run(&settings, command).await?,
+        Command::Plugin(command) => return plugin::run(&settings, command).await,
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
+        Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,
     }
     Ok(ExitCode::SUCCESS)
 }

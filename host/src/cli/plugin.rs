@@ -1,6 +1,6 @@
-//! `weft plugin list|build`
+//! `weft plugin list|build|check`
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -8,17 +8,19 @@ use serde::Serialize;
 use super::{
     SettingsArgs,
     output::{OutputArgs, table},
+    plugin_check,
 };
 use crate::{
     clock::Clock,
     config::{Config, Overrides},
     http::admin::PluginView,
     model::{App, AppPlugin, Grants},
-    plugins::{Limits, Plugin, Plugins, Services, Settings, Watcher, build},
+    pay::Pay,
+    plugins::{Plugin, Plugins, Services, Settings, Watcher, build},
     secret::SecretKey,
     server,
     storage::Store,
-    upstream::{Outbound, Wechat},
+    upstream::{Gateway, Outbound, Wechat},
     users::Users,
 };
 
@@ -26,6 +28,8 @@ use crate::{
 pub(super) enum PluginCommand {
     /// Check and list the plugins in the folder
     List(OutputArgs),
+    /// Take a .wasm file through every check that the server makes, and show what it is and asks for
+    Check(plugin_check::CheckArgs),
     /// Build a plugin's source with cargo and print where its .wasm is
     Build {
         /// The folder with its Cargo.toml
@@ -39,18 +43,20 @@ pub(super) enum PluginCommand {
     },
 }
 
-pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<()> {
+pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand) -> anyhow::Result<ExitCode> {
     let config = settings.load(Overrides::default())?;
     match command {
-        PluginCommand::List(output) => list(&config, output).await,
+        PluginCommand::List(output) => list(&config, output).await?,
+        PluginCommand::Check(args) => return plugin_check::run(&config, args).await,
         PluginCommand::Build { source, install, output } => {
             let mut component = build::build(&source, &[]).await?;
             if install {
                 component = build::install(&component, &config.plugins_dir).await?;
             }
-            output.print(&serde_json::json!({ "component": component }), || component.display().to_string())
+            output.print(&serde_json::json!({ "component": component }), || component.display().to_string())?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A plugin, and by app what it asks for and is not granted.
@@ -112,19 +118,19 @@ fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<Str
 
 /// The plugins of the folder, each taken through every check.
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
-    let settings = Settings {
-        folder: config.plugins_dir.clone(),
-        cache: config.data_dir.join("plugin-cache"),
-        cache_key: key.derive("plugin-cache"),
-        versions: config.data_dir.join("plugin-versions"),
-        decides: false,
-        limits: Limits::from(&config.plugins),
-    };
-    let clock = Clock::system();
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
-    let users = Users::new(store.clone(), wechat.clone(), clock);
-    let services = Services { store, outbound: Outbound::new()?, wechat, users };
-    let plugins = Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
+    let plugins = platform(config, settings, store)?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
+}
+
+/// The plugin platform without any plugin.
+pub(super) fn platform(config: &Config, settings: Settings, store: Store) -> anyhow::Result<Plugins> {
+    let clock = Clock::system();
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone())?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
+    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))
 }

@@ -1,5 +1,7 @@
 //! `[plugins]`: what a plugin may use up.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::key::{Expects, Key};
@@ -22,6 +24,14 @@ pub struct PluginsConfig {
     pub max_concurrency: u32,
     /// Largest .wasm file, in MiB.
     pub max_file_mib: u32,
+    /// Wall clock of compiling one file, in milliseconds.
+    pub compile_timeout_ms: u64,
+    /// Memory of the process that compiles a file, in MiB.
+    pub compile_memory_mib: u32,
+    /// The weft command, which compiles plugins in a process of its own. No key: the command sets it to itself. Without
+    /// it, in programs that have the server built in, plugins are compiled in the process and nothing bounds that.
+    #[serde(skip)]
+    pub compiler: Option<PathBuf>,
 }
 
 pub(super) const KEYS: &[Key] = &[
@@ -33,6 +43,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("plugins.memory_mib", Expects::Number(2, 4096)),
     Key::new("plugins.max_concurrency", Expects::Number(1, 256)),
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
+    Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
+    Key::new("plugins.compile_memory_mib", Expects::Number(32, 65_536)),
 ];
 
 impl Default for PluginsConfig {
@@ -45,6 +57,9 @@ impl Default for PluginsConfig {
             memory_mib: 64,
             max_concurrency: 64,
             max_file_mib: 32,
+            compile_timeout_ms: 30_000,
+            compile_memory_mib: 1024,
+            compiler: None,
         }
     }
 }

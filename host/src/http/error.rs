@@ -15,7 +15,9 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
+use super::admission::AdmissionView;
 use crate::{
+    plugins::Refused,
     storage::StoreError,
     upstream::{CallError, PayError},
 };
@@ -44,8 +46,13 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u32>,
     /// What is wrong with single fields.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldProblem>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldProblem>)]
+    errors: Box<[FieldProblem]>,
+    /// How far a plugin's file came that is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<AdmissionView>)]
+    admission: Option<Box<AdmissionView>>,
 }
 
 /// What is wrong with one field of a request.
@@ -67,7 +74,8 @@ impl Problem {
             errcode: None,
             rid: None,
             retry_after: None,
-            errors: Vec::new(),
+            errors: Box::default(),
+            admission: None,
         }
     }
 
@@ -111,7 +119,7 @@ impl Problem {
         let cause = cause.and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
         if let Some(cause) = cause.filter(|cause| cause.path().iter().next().is_some()) {
             let (field, detail) = (cause.path().to_string(), cause.inner().to_string());
-            problem.errors.push(FieldProblem { field, detail });
+            problem.errors = Box::new([FieldProblem { field, detail }]);
         }
         problem
     }
@@ -119,6 +127,12 @@ impl Problem {
     /// 422 with a `type` of its own.
     pub(super) fn refused(kind: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
+    }
+
+    /// 422 for a plugin's file.
+    pub(super) fn not_admitted(refused: &Refused) -> Self {
+        let admission = Some(Box::new(AdmissionView::from(&refused.report)));
+        Self { admission, ..Self::refused(refused.error.code(), refused.to_string()) }
     }
 
     /// 413.

@@ -1,6 +1,7 @@
 //! The URL map of the server.
 
 pub mod admin;
+mod admission;
 mod error;
 mod health;
 mod listener;

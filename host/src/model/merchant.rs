@@ -148,6 +148,13 @@ impl Merchant {
         }
     }
 
+    /// How an order says that a user of the app pays: as openid of the merchant's account, and of the sub-merchant's.
+    /// Where a partner acts for an app of the sub-merchant's, the app's users are known by the second.
+    pub fn payer(&self, user: Option<String>) -> (Option<String>, Option<String>) {
+        let is_sub = self.sub_mch_id.is_some() && self.mch_app_id.is_some();
+        if is_sub { (None, user) } else { (user, None) }
+    }
+
     /// What signs and verifies for v2.
     pub fn v2(&self, party: Party) -> Result<v2::Merchant, UnusableMerchant> {
         let key = self.api_key.as_ref().and_then(|key| key.expose().parse::<ApiKey>().ok());

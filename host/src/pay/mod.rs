@@ -3,6 +3,7 @@
 //! Whatever WeChat says goes through one function
 //! ([`transition`](crate::model::transition())), and is stored before anybody hears of it.
 
+mod create;
 mod error;
 mod follow;
 mod micropay;
@@ -20,6 +21,7 @@ use crate::{
     upstream::Gateway,
 };
 
+pub use create::Creation;
 pub use error::PayActionError;
 pub use notified::{Answer, Notified};
 pub use prepay::Prepaid;
@@ -58,6 +60,19 @@ impl Pay {
     /// When the database fails.
     pub async fn shop(&self, app: &str, merchant: &str) -> Result<Option<Shop>, PayActionError> {
         let found = self.0.store.merchants().find(app, merchant).await?;
+        self.of(app, found).await
+    }
+
+    /// The merchant of an app that is meant where none is named; none when the app has none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_shop(&self, app: &str) -> Result<Option<Shop>, PayActionError> {
+        let found = self.0.store.merchants().first(app).await?;
+        self.of(app, found).await
+    }
+
+    async fn of(&self, app: &str, found: Option<Merchant>) -> Result<Option<Shop>, PayActionError> {
         let app = self.0.store.apps().find(app).await?;
         Ok(app.zip(found).map(|(app, merchant)| Shop { app, merchant }))
     }

@@ -5,7 +5,7 @@ use weft_wechat::pay::v3::{self, Event, NotificationError, SignatureError};
 use weft_wechat::pay::{Refund, Transaction};
 
 use super::{Pay, PayActionError, Shop};
-use crate::model::{Observation, ObservationSource, Order, Transition};
+use crate::model::{Observation, ObservationSource, Transition};
 
 /// Something that was posted, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ impl Pay {
     }
 
     async fn ask_about_refund(&self, shop: &Shop, hint: &v2::RefundNotification) -> Result<Answer, PayActionError> {
-        let Some(order) = self.order(shop, &hint.out_trade_no).await? else { return Ok(unknown_order(shop)) };
+        let Some(order) = self.find(shop, &hint.out_trade_no).await? else { return Ok(unknown_order(shop)) };
         let refunds = self.0.store.refunds();
         let refund = refunds.find(&shop.app.name, &shop.merchant.name, &hint.out_refund_no).await?;
         match refund.filter(|refund| refund.out_trade_no == order.out_trade_no) {
@@ -158,7 +158,7 @@ impl Pay {
     }
 
     async fn paid(&self, shop: &Shop, told: Transaction, reference: &str) -> Result<Answer, PayActionError> {
-        let Some(order) = self.order(shop, &told.out_trade_no).await? else { return Ok(unknown_order(shop)) };
+        let Some(order) = self.find(shop, &told.out_trade_no).await? else { return Ok(unknown_order(shop)) };
         let now = self.0.clock.now_ms();
         let seen = Observation::told(ObservationSource::Notify, told, now, reference);
         let Transition { refused, ask, .. } = self.apply(&order, &seen).await?;
@@ -173,7 +173,7 @@ impl Pay {
 
     async fn refunded(&self, shop: &Shop, told: &Refund) -> Result<Answer, PayActionError> {
         let out_trade_no = told.out_trade_no.as_deref().unwrap_or_default();
-        let Some(order) = self.order(shop, out_trade_no).await? else { return Ok(unknown_order(shop)) };
+        let Some(order) = self.find(shop, out_trade_no).await? else { return Ok(unknown_order(shop)) };
         match self.refund_told(shop, &order, told).await? {
             Some(refund) if !refund.is_told_by(told) => Ok(Answer::Refused("it does not fit the refund")),
             Some(_) => Ok(Answer::Taken),
@@ -183,10 +183,6 @@ impl Pay {
                 Ok(Answer::Taken)
             }
         }
-    }
-
-    async fn order(&self, shop: &Shop, out_trade_no: &str) -> Result<Option<Order>, PayActionError> {
-        Ok(self.0.store.orders().find(&shop.app.name, &shop.merchant.name, out_trade_no).await?)
     }
 }
 

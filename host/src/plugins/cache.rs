@@ -96,14 +96,21 @@ impl Cache {
 
 /// Code for another version of wasmtime, or other settings, has another name.
 fn file_name(engine: &Engine, digest: &str) -> String {
-    let mut settings = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    format!("{digest}-{:016x}.cwasm", settings.finish())
+    format!("{digest}-{:016x}.cwasm", settings(engine))
 }
 
-#[expect(unsafe_code, reason = "the one way to load compiled code; `read` has verified its MAC")]
-fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes are what `Component::serialize` made in this program: their MAC, with a
-    // key that only the operator's secret key gives, has just been verified.
+/// What code must have been compiled with to run on `engine`: the version of wasmtime, and all settings.
+pub(super) fn settings(engine: &Engine) -> u64 {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    settings.finish()
+}
+
+/// Loads compiled code: what `read` has verified, or what the compiler has just made.
+#[expect(unsafe_code, reason = "the one way to load compiled code")]
+pub(super) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what this program has made of a component: their MAC, with a key that only the operator's
+    // secret key gives, has just been verified, or they come from `compiler`, which has them from a process that it
+    // started itself from the program's own file. wasmtime refuses code of other versions and settings.
     unsafe { Component::deserialize(engine, code) }
 }

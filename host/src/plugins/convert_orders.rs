@@ -1,15 +1,16 @@
-//! From our orders to the WIT's.
+//! Between our orders and the WIT's.
 
-use weft_wechat::pay::TradeType;
+use weft_wechat::pay::{Fen, TradeType};
 
 use super::{
     bindings::{
         exported::hooks,
-        imported::{order as wit, types},
+        imported::{order as wit, orders, types},
     },
     calls::OrderChange,
 };
-use crate::model::{ObservationSource, Order, OrderState};
+use crate::model::{Merchant, ObservationSource, Order, OrderState, OrderTerms, Refund};
+use crate::pay::Prepaid;
 
 /// What a hook hears of an order.
 pub(super) fn event(change: OrderChange<'_>) -> hooks::OrderEvent {
@@ -57,6 +58,44 @@ pub(super) fn order(order: &Order) -> wit::Order {
             .iter()
             .map(|(path, value)| types::Field { path: path.clone(), value: value.clone() })
             .collect(),
+    }
+}
+
+/// What a plugin wants to be agreed on with a merchant. `now` is in seconds since 1970.
+pub(super) fn terms(new: orders::NewOrder, merchant: &Merchant, now: u64) -> OrderTerms {
+    let trade_type = match new.trade_type {
+        wit::TradeType::Jsapi => TradeType::Jsapi,
+        wit::TradeType::Native => TradeType::Native,
+        wit::TradeType::App => TradeType::App,
+        wit::TradeType::Mweb => TradeType::Mweb,
+        wit::TradeType::Micropay => TradeType::Micropay,
+    };
+    let (openid, sub_openid) = merchant.payer(new.openid);
+    let terms = OrderTerms::new(new.body, Fen(new.total_fee), trade_type, now);
+    OrderTerms {
+        openid,
+        sub_openid,
+        attach: new.attach,
+        time_expire: new.expires_at.unwrap_or(terms.time_expire),
+        ..terms
+    }
+}
+
+/// What the page, app or mini program hands to WeChat, and for NATIVE and MWEB where the user goes.
+pub(super) fn prepaid(prepaid: Prepaid) -> Vec<types::Field> {
+    let Prepaid { prepay_id: _, code_url, mweb_url, parameters } = prepaid;
+    let urls = [("code_url", code_url), ("mweb_url", mweb_url)];
+    let urls = urls.into_iter().filter_map(|(path, url)| Some((path, url?)));
+    parameters.into_iter().chain(urls).map(|(path, value)| types::Field { path: path.to_owned(), value }).collect()
+}
+
+/// A refund as plugins see it.
+pub(super) fn refund(refund: Refund) -> orders::Refund {
+    orders::Refund {
+        out_refund_no: refund.out_refund_no,
+        refund_id: refund.refund_id,
+        refund_fee: refund.refund_fee.0,
+        status: refund.state.to_string(),
     }
 }
 

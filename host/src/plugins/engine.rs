@@ -25,6 +25,7 @@ pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/wechat",
     "weft:plugin/messages",
     "weft:plugin/users",
+    "weft:plugin/orders",
     "weft:plugin/types",
     "weft:plugin/message",
     "weft:plugin/reply",
@@ -61,6 +62,14 @@ pub(super) fn engine(memory: usize) -> wasmtime::Result<Engine> {
         );
         Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
     })
+}
+
+/// An engine that only compiles: its code runs on those of [`engine`], which differ in how instances are placed.
+///
+/// # Errors
+/// When wasmtime cannot compile for this machine.
+pub(super) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
 }
 
 fn config() -> Config {
@@ -109,6 +118,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::wechat::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::messages::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::users::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::orders::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

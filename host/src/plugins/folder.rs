@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::error::LoadError;
+use super::admission::LoadError;
 
 /// What tells one version of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +127,8 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LoadError
 fn read_still(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let before = fs::metadata(path)?;
     if !before.is_file() {
-        // Opening a pipe would wait for its writer.
-        return Ok(None);
+        // A pipe would keep whoever reads it waiting.
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;

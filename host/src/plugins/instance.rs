@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     model::{App, AppPlugin},
+    pay::Pay,
     storage,
     upstream::{CustomerService, Outbound, Wechat},
     users::Users,
@@ -52,6 +53,8 @@ pub struct Services {
     pub wechat: Wechat,
     /// Who writes.
     pub users: Users,
+    /// Orders between here and WeChat Pay.
+    pub pay: Pay,
 }
 
 impl Services {

@@ -37,6 +37,20 @@ pub const LOADING: u32 = 16;
 /// Plugins that are compiled at once.
 pub const COMPILATIONS: usize = 2;
 
+/// What a component may have of each, so that reading it stays cheap. Interpreters of Python and JavaScript, the largest
+/// components that are known, have a tenth of it.
+pub const FUNCTIONS: u32 = 200_000;
+/// See [`FUNCTIONS`]. Core types and those of components.
+pub const TYPES: u32 = 200_000;
+/// See [`FUNCTIONS`]. Modules and components, itself counted.
+pub const PARTS: u32 = 1000;
+/// See [`FUNCTIONS`]. How deep modules and components may lie in each other.
+pub const NESTING: u32 = 20;
+/// See [`FUNCTIONS`]. Imports and exports of the component itself.
+pub const BORDER_NAMES: u32 = 1000;
+/// Bytes of code of one function: the time for compiling grows faster than they do.
+pub const FUNCTION_BYTES: u32 = 2 << 20;
+
 /// Resources (streams, pollables) that one call may hold at a time.
 pub const RESOURCES: usize = 256;
 
@@ -74,11 +88,11 @@ pub const KV_KEYS: u64 = 100_000;
 /// See [`KV_VALUE_BYTES`].
 pub const KV_TOTAL_BYTES: u64 = 64 << 20;
 
-/// How often one call may use the database, for the key-value store and users: each write takes its lock, which all
+/// How often one call may use the database, for the key-value store, users and orders: each write takes its lock, which all
 /// share.
 pub const DATABASE_CALLS: u32 = 256;
 
-/// How often one call may ask something outside: other servers, and WeChat.
+/// How often one call may ask something outside: other servers, WeChat and WeChat Pay.
 pub const OUTBOUND_CALLS: u32 = 16;
 
 /// Time that is left of a call when it stops waiting for an answer from outside, so that it can still say something.
@@ -90,7 +104,7 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of the body of an HTTP request or a call of WeChat's API, and of an HTTP answer's.
 pub const OUTBOUND_BODY_BYTES: usize = 1 << 20;
 
-/// How long a call of WeChat's API may take.
+/// How long a call of WeChat's API, or of WeChat Pay, may take.
 pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer of WeChat's API.
@@ -121,6 +135,10 @@ pub struct Limits {
     pub concurrency: usize,
     /// Bytes of a plugin file.
     pub file: u64,
+    /// Wall clock of compiling a file.
+    pub compile_timeout: Duration,
+    /// Bytes of memory of the process that compiles a file.
+    pub compile_memory: u64,
 }
 
 impl From<&PluginsConfig> for Limits {
@@ -133,6 +151,8 @@ impl From<&PluginsConfig> for Limits {
             memory: usize::try_from(config.memory_mib).unwrap_or(usize::MAX) << 20,
             concurrency: usize::try_from(config.max_concurrency).unwrap_or(usize::MAX),
             file: u64::from(config.max_file_mib) << 20,
+            compile_timeout: Duration::from_millis(config.compile_timeout_ms),
+            compile_memory: u64::from(config.compile_memory_mib) << 20,
         }
     }
 }

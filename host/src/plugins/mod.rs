@@ -1,7 +1,7 @@
 //! The plugin platform: files in a folder become sandboxed code that answers messages.
 //!
-//! - `watcher` sees that a file changed, `versions` knows whether it counts, `component` checks and compiles
-//!   it, `registry` swaps it in; `cache` keeps compiled code.
+//! - `watcher` sees that a file changed, `versions` knows whether it counts, `admission` checks it, `compiler`
+//!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
 //! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
 //!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
 //!   `convert_orders` stand between our types and the WIT's.
@@ -9,10 +9,12 @@
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
+mod admission;
 mod bindings;
 pub mod build;
 mod cache;
 mod calls;
+mod compiler;
 mod component;
 mod convert;
 mod convert_orders;
@@ -31,10 +33,12 @@ mod statistics;
 mod versions;
 mod watcher;
 
+pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
 pub use calls::{Observation, OrderChange};
+pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
-pub use error::{CallError, Crash, LoadError};
+pub use error::{CallError, Crash};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings};

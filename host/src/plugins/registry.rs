@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -12,9 +11,11 @@ use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, Semaphore, SetOnce};
 
 use super::{
+    admission::{LoadError, Loader, Refused},
     cache::Cache,
-    component::{Loaded, Loader},
-    error::LoadError,
+    compiler::Compiler,
+    component::Loaded,
+    folder,
     instance::Services,
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
     statistics::Statistics,
@@ -36,6 +37,8 @@ pub struct Settings {
     pub decides: bool,
     /// The operator's limits.
     pub limits: Limits,
+    /// The weft command, which compiles plugins in a process of its own; in this process without.
+    pub compiler: Option<PathBuf>,
 }
 
 /// The plugin platform. Clones share it.
@@ -69,7 +72,7 @@ pub struct Plugin {
     /// What runs: the last version that passed every check.
     pub loaded: Option<Arc<Loaded>>,
     /// Why the file that lies there now does not run.
-    pub error: Option<LoadError>,
+    pub error: Option<Refused>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
     pub(super) permits: Arc<Semaphore>,
@@ -81,9 +84,9 @@ impl Plugins {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, versions, decides, limits } = settings;
+        let Settings { folder, cache, cache_key, versions, decides, limits, compiler } = settings;
         let versions = Versions::new(services.store.clone(), decides, versions, &folder);
-        let loader = Loader::new(Cache::new(cache, cache_key), services, limits)?;
+        let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
@@ -133,26 +136,47 @@ impl Plugins {
         drop(self.0.first_pass.set(()));
     }
 
-    /// Takes a file's bytes through every check without letting it in.
+    /// Takes a file's bytes through every step of admission without letting it in.
     ///
     /// # Errors
-    /// The first check that it fails.
-    pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, LoadError> {
+    /// The first step that it fails.
+    pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
         self.0.loader.load(name, bytes).await
     }
 
+    /// As [`check`](Self::check), for a file anywhere.
+    ///
+    /// # Errors
+    /// The first step that it fails.
+    pub async fn check_file(&self, name: &str, file: &Path) -> Result<Loaded, Refused> {
+        match self.read(file.to_owned()).await {
+            Ok(Some(bytes)) => self.check(name, bytes).await,
+            Ok(None) => {
+                let reason = tokio::fs::metadata(file).await.err().map(|error| error.to_string());
+                let reason = reason.unwrap_or_else(|| "it is being written".to_owned());
+                Err(Refused::unread(LoadError::Unreadable(reason)))
+            }
+            Err(error) => Err(Refused::unread(error)),
+        }
+    }
+
     /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
-    pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, LoadError> {
+    pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, Refused> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         if let Some(running) = running.filter(|running| running.digest == super::component::digest(&bytes)) {
             return Ok(running);
         }
-        let turn = self.0.compiling.acquire().await;
-        let _turn = turn.map_err(|_| LoadError::Unreadable("Weft is being stopped".to_owned()))?;
-        let began = Instant::now();
-        let loaded = self.check(name, bytes).await?;
-        tracing::debug!(plugin = name, took_ms = began.elapsed().as_millis(), "checked");
-        Ok(Arc::new(loaded))
+        let stopped = |_| Refused::unread(LoadError::Unreadable("Weft is being stopped".to_owned()));
+        let _turn = self.0.compiling.acquire().await.map_err(stopped)?;
+        self.check(name, bytes).await.map(Arc::new)
+    }
+
+    /// The bytes of a file; None while somebody writes, replaces or removes it.
+    pub(super) async fn read(&self, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
+        let limit = self.limits().file;
+        let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
+        let read = read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string())))?;
+        Ok(read.map(Bytes::from))
     }
 
     /// Which version runs, and how it comes here.

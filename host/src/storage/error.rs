@@ -79,6 +79,13 @@ pub(super) fn is_missing_parent(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
+/// Whether the database refused a transaction because of another one that ran beside it: made again, it may pass.
+pub(super) fn has_met_another(error: &StoreError) -> bool {
+    let StoreError::Database(sqlx::Error::Database(error)) = error else { return false };
+    // PostgreSQL: serialization_failure and deadlock_detected.
+    matches!(error.code().as_deref(), Some("40001" | "40P01"))
+}
+
 /// [`StoreError::NotFound`] when `error` says that the app which a record belongs to does not exist.
 pub(super) fn missing_app(error: sqlx::Error, app: &str) -> StoreError {
     if is_missing_parent(&error) { StoreError::NotFound { kind: "app", name: app.to_owned() } } else { error.into() }

@@ -52,6 +52,19 @@ impl Merchants<'_> {
         row.map(|row| row.open(&self.0.key)).transpose()
     }
 
+    /// The merchant of an app that is meant where none is named: the one with the greatest weight.
+    pub async fn first(&self, app: &str) -> Result<Option<Merchant>, StoreError> {
+        const SQL: &str = "SELECT app, name, title, weight, mch_id, api_version, sign_type, api_key, apiv3_key, \
+             private_key, serial_no, public_key_id, public_key, client_cert, client_key, sub_mch_id, mch_app_id, \
+             created_at, updated_at FROM merchants WHERE app = $1 ORDER BY weight DESC, name LIMIT 1";
+        if !may_be_stored(&[app]) {
+            return Ok(None);
+        }
+        let row: Option<MerchantRow> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).fetch_optional(pool).await)?;
+        row.map(|row| row.open(&self.0.key)).transpose()
+    }
+
     /// Stores a new merchant and gives it back with its times; [`StoreError::AlreadyExists`] when the name is taken,
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn insert(&self, merchant: &Merchant) -> Result<Merchant, StoreError> {

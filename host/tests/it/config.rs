@@ -57,6 +57,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!((plugins.call_timeout_ms, plugins.rule_timeout_ms, plugins.hook_timeout_ms), (14_000, 1000, 30_000));
     assert_eq!((plugins.cpu_ms, plugins.memory_mib, plugins.max_concurrency), (1000, 64, 64));
     assert_eq!(plugins.max_file_mib, 32);
+    assert_eq!((plugins.compile_timeout_ms, plugins.compile_memory_mib), (30_000, 1024));
     assert_eq!(config.wechat.api_base, "https://api.weixin.qq.com");
     assert_eq!(config.wechat.open_base, "https://open.weixin.qq.com");
     assert_eq!((config.wechat.mp_base.as_str(), config.wechat.proxy), ("https://mp.weixin.qq.com", None));

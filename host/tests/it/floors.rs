@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],
-    &["materials", "users"],
+    &["materials", "pay", "users"],
     &[
         "accounts",
         "articles",
@@ -21,7 +21,6 @@ const FLOORS: &[&[&str]] = &[
         "menus",
         "message_log",
         "outcomes",
-        "pay",
         "plugins",
         "sends",
         "templates",

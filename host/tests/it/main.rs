@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod admission;
 mod articles;
 mod audit_log;
 mod command;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 use crate::message::{Field, MAX_BODY, ParseError};
@@ -135,10 +136,31 @@ impl<'d> Element<'d> {
 
     /// The names and texts of the children; none when one of them has children itself.
     pub(crate) fn leaves(self) -> Option<Vec<(&'d str, &'d str)>> {
-        let leaf = |(name, child): (&'d str, Self)| {
-            child.node().filter(|node| node.end == child.index + 1).map(|node| (name, &*node.text))
-        };
-        self.children().map(leaf).collect()
+        self.children().map(|(name, child)| Some((name, child.leaf()?))).collect()
+    }
+
+    /// The text of an element that has no children.
+    fn leaf(self) -> Option<&'d str> {
+        self.node().filter(|node| node.end == self.index + 1).map(|node| &*node.text)
+    }
+
+    /// The names and texts of those children that have none themselves.
+    pub(crate) fn only_leaves(self) -> Vec<(&'d str, &'d str)> {
+        self.children().filter_map(|(name, child)| Some((name, child.leaf()?))).collect()
+    }
+
+    /// An object of the children, with an array where a name repeats; the text where there are none.
+    pub(crate) fn to_json(self) -> Value {
+        let mut members = Map::new();
+        for (name, child) in self.children() {
+            let value = child.to_json();
+            match members.get_mut(name) {
+                None => drop(members.insert(name.to_owned(), value)),
+                Some(Value::Array(items)) => items.push(value),
+                Some(first) => *first = Value::Array(vec![first.take(), value]),
+            }
+        }
+        if members.is_empty() { self.value().into() } else { members.into() }
     }
 
     /// The first child of that name.

@@ -17,10 +17,10 @@ use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::stop_on_signal;
+use super::{serve::stop_on_signal, this_command};
 use crate::{
     clock::Clock,
-    config::{Config, WebhookConfig, WechatConfig},
+    config::{Config, PluginsConfig, WebhookConfig, WechatConfig},
     plugins::build,
     server::Server,
     simulator::wechat::Wechat,
@@ -81,6 +81,7 @@ async fn prepare(folder: &Path, listen: SocketAddr, api_base: &str) -> anyhow::R
         plugins_dir: folder.join("plugins"),
         public_url: format!("http://{listen}"),
         wechat: WechatConfig { api_base: api_base.to_owned(), ..WechatConfig::default() },
+        plugins: PluginsConfig { compiler: this_command(), ..PluginsConfig::default() },
         webhook: WebhookConfig { reply_deadline_ms: REPLY_DEADLINE_MS, ..WebhookConfig::default() },
         ..Config::default()
     };

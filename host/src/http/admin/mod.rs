@@ -33,7 +33,7 @@ mod users;
 mod wechat;
 
 pub(super) use audit_log::{Recorder, record};
-pub use plugins::PluginView;
+pub use plugins::{CheckView, PluginView};
 
 use axum::{
     extract::DefaultBodyLimit,

@@ -55,6 +55,31 @@ pub struct OrderTerms {
 }
 
 impl OrderTerms {
+    /// What is agreed on where nothing else is said: it may be paid for two hours from `time_start` on, which is in
+    /// seconds since 1970.
+    pub fn new(body: String, total_fee: Fen, trade_type: TradeType, time_start: u64) -> Self {
+        Self {
+            body,
+            total_fee,
+            fee_type: "CNY".to_owned(),
+            trade_type,
+            openid: None,
+            sub_openid: None,
+            attach: None,
+            time_start,
+            time_expire: time_start.saturating_add(DEFAULT_TIME_LIMIT),
+            client_ip: None,
+            detail: None,
+            goods_tag: None,
+            product_id: None,
+            limit_pay: None,
+            receipt: false,
+            scene_info: None,
+            device_info: None,
+            comment: String::new(),
+        }
+    }
+
     /// The fields that break their rules, with those of the number; empty when the order may be created.
     pub fn check(&self, out_trade_no: &str) -> Vec<FieldError> {
         let mut errors = Vec::new();

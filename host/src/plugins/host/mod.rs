@@ -6,6 +6,7 @@ mod http;
 mod kv;
 pub(super) mod log;
 mod messages;
+mod orders;
 mod outbound;
 mod users;
 mod wechat;

@@ -83,4 +83,17 @@ impl OutboundCall {
         }
         Ok(answer?)
     }
+
+    /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to
+    /// its end although nobody waits for it any more.
+    pub(super) async fn goes_on<T: Send + 'static>(
+        self,
+        to: &str,
+        asking: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let asking = tokio::spawn(asking);
+        let answer =
+            async move { asking.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}")))) };
+        self.ends(to, answer).await
+    }
 }

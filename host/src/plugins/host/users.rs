@@ -96,15 +96,8 @@ impl State {
     {
         self.require_users()?;
         let call = self.outbound_call(WECHAT_TIMEOUT)?;
-        // It goes on when the guest's time is over: what WeChat was told has to be written down here, too.
-        let asking = tokio::spawn(ask(Arc::clone(&self.services), call.app()));
-        let answer = async move {
-            match asking.await {
-                Ok(answer) => answer.map_err(|failure| error(&failure)),
-                Err(panic) => Err(Error::Other(format!("the host failed: {panic}"))),
-            }
-        };
-        call.ends(to, answer).await
+        let asking = ask(Arc::clone(&self.services), call.app());
+        call.goes_on(to, async move { asking.await.map_err(|failure| error(&failure)) }).await
     }
 }
 

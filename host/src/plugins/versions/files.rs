@@ -6,8 +6,8 @@ use super::{lock, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
+        admission::{LoadError, Refused},
         component::digest,
-        error::LoadError,
         folder,
         registry::{Plugin, Plugins},
     },
@@ -29,12 +29,10 @@ impl Plugins {
     /// Lets what lies in a plugin's file now take effect, if it is good and new.
     pub(in crate::plugins) async fn take_file(&self, name: &str) -> Taken {
         let _changing = self.changing(name).await;
-        let (file, limit) = (self.file(name), self.max_file_bytes());
-        let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
-        let bytes = match read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))) {
-            Ok(Some(bytes)) => Bytes::from(bytes),
+        let bytes = match self.read(self.file(name)).await {
+            Ok(Some(bytes)) => bytes,
             Ok(None) => return Taken::Changing,
-            Err(error) => return self.refuse(name, error).await,
+            Err(error) => return self.refuse(name, Refused::unread(error)).await,
         };
         let digest = digest(&bytes);
         let is_old = self.has_taken_effect(name, &digest).await;
@@ -58,7 +56,7 @@ impl Plugins {
                 }
                 Taken::Done
             }
-            Err(error) => self.refuse(name, error).await,
+            Err(refused) => self.refuse(name, refused).await,
         }
     }
 
@@ -122,22 +120,25 @@ impl Plugins {
     }
 
     /// Shows why a file does not run, beside the version that does. Where none runs, the last good one is called back.
-    async fn refuse(&self, name: &str, error: LoadError) -> Taken {
-        let again = if error.may_pass() { Taken::TryAgain } else { Taken::Done };
+    async fn refuse(&self, name: &str, refused: Refused) -> Taken {
+        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
         let before = self.find(name);
-        if before.as_ref().is_none_or(|plugin| plugin.error.as_ref() != Some(&error)) {
+        let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
+        if known.is_none_or(|known| known.error != refused.error) {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
             if !runs {
-                let called_back = self.obey(name, None, Some(error.clone())).await;
+                let called_back = self.obey(name, None, Some(refused.clone())).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }
             tracing::error!(
                 plugin = name,
-                %error,
+                code = refused.error.code(),
+                error = %refused,
+                steps = %refused.report,
                 "{name}.wasm is refused{}",
                 if runs { "; the last good version keeps running" } else { "" }
             );
-            self.replace(name, |plugin| Plugin { error: Some(error), ..plugin });
+            self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
         again
     }
@@ -145,9 +146,10 @@ impl Plugins {
     /// Shows that a plugin's file is gone, while it may come back.
     pub(in crate::plugins) async fn show_missing(&self, name: &str) {
         let Some(_changing) = self.unless_changing(name) else { return };
-        let shown = self.find(name).is_none_or(|plugin| plugin.error.as_ref() == Some(&LoadError::Missing));
+        let missing = |refused: &Refused| refused.error == LoadError::Missing;
+        let shown = self.find(name).is_none_or(|plugin| plugin.error.as_ref().is_some_and(missing));
         if !shown && self.versions().seen.of(name).is_some() && self.is_gone(name).await {
-            self.replace(name, |plugin| Plugin { error: Some(LoadError::Missing), ..plugin });
+            self.replace(name, |plugin| Plugin { error: Some(Refused::unread(LoadError::Missing)), ..plugin });
         }
     }
 

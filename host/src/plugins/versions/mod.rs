@@ -26,8 +26,8 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    admission::Refused,
     component::{Loaded, digest},
-    error::LoadError,
     folder,
     registry::{Plugin, Plugins},
 };
@@ -151,13 +151,19 @@ enum Behind {
     Lost,
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Refused(#[from] LoadError),
+    #[error("{0}")]
+    Refused(Box<Refused>),
+}
+
+impl From<Refused> for Behind {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }
 
 impl Plugins {
     /// Lets what was decided take effect here. `at_hand` is the file of the folder, `error` what is wrong with it.
-    async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<LoadError>) -> Result<(), Behind> {
+    async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<Refused>) -> Result<(), Behind> {
         let versions = self.versions();
         let decision = versions.decision(name).ok_or(Behind::Undecided)?;
         lock(&versions.behind).remove(name);
@@ -169,7 +175,7 @@ impl Plugins {
         if let Err(reason) = &outcome {
             tracing::error!(plugin = name, error = %reason, "the version {wanted:.12} that was decided does not run here");
             // The same file is refused again.
-            if !matches!(reason, Behind::Refused(error) if !error.may_pass()) {
+            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
                 lock(&versions.behind).insert(name.to_owned());
             }
         }
@@ -181,7 +187,7 @@ impl Plugins {
         name: &str,
         wanted: &str,
         at_hand: Option<&Bytes>,
-        error: Option<LoadError>,
+        error: Option<Refused>,
     ) -> Result<(), Behind> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
@@ -198,11 +204,11 @@ impl Plugins {
     }
 
     /// Swaps a version in, and shows what is wrong with the folder's file.
-    fn put_in(&self, name: &str, loaded: Arc<Loaded>, error: Option<LoadError>) -> Arc<Plugin> {
+    fn put_in(&self, name: &str, loaded: Arc<Loaded>, error: Option<Refused>) -> Arc<Plugin> {
         self.replace(name, |plugin| {
             if plugin.loaded.as_ref().is_none_or(|running| running.digest != loaded.digest) {
-                let version = &loaded.description.version;
-                tracing::info!(plugin = name, version, digest = format!("{:.12}", loaded.digest), "plugin loaded");
+                let (version, steps) = (&loaded.description.version, &loaded.report);
+                tracing::info!(plugin = name, version, digest = format!("{:.12}", loaded.digest), %steps, "plugin loaded");
             }
             Plugin { loaded: Some(loaded), error, ..plugin }
         })

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     model::{PluginDecision, PluginSource, PluginVersion, is_plugin_name},
     plugins::{
-        error::LoadError,
+        admission::Refused,
         registry::{Plugin, Plugins},
     },
     storage::{PluginReplica, StoreError},
@@ -20,8 +20,8 @@ pub enum ChangeError {
     #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
     Name,
     /// The file fails a check.
-    #[error(transparent)]
-    Refused(#[from] LoadError),
+    #[error("{0}")]
+    Refused(Box<Refused>),
     /// Nothing is known of the plugin.
     #[error("there is no plugin `{0}`")]
     NoPlugin(String),
@@ -34,6 +34,12 @@ pub enum ChangeError {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Refused> for ChangeError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }
 
 /// Where a plugin's version comes from, and what else there is.

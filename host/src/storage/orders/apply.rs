@@ -9,6 +9,7 @@ use super::events::{Known, PENDING};
 use super::open::FIRST_QUESTION;
 use super::{OrderRow, Orders};
 use crate::model::{Observation, Order, Transition, transition};
+use crate::storage::error::has_met_another;
 use crate::storage::menus::to_json;
 use crate::storage::{StoreError, in_transaction, to_sql};
 
@@ -37,8 +38,11 @@ impl Orders<'_> {
             if as_before != before {
                 outcome.order.updated_at = now;
             }
-            if self.write(&before, seen, &outcome).await? {
-                return Ok(Some(outcome));
+            match self.write(&before, seen, &outcome).await {
+                Ok(true) => return Ok(Some(outcome)),
+                Ok(false) => {}
+                Err(error) if has_met_another(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(StoreError::Contended { what: format!("order {out_trade_no}") })

@@ -32,7 +32,7 @@ use super::{
     CERTIFICATE, PRIVATE_KEY,
     merchants::{API_KEY, APIV3_KEY, MERCHANTS},
 };
-use crate::support::{TestApp, database::on_every_database, guests, process::Process, until};
+use crate::support::{TestApp, database::on_every_database, guests, process::Process};
 
 /// How often it is killed on each database, unless the environment says more.
 const CRASHES: usize = 4;
@@ -201,6 +201,20 @@ async fn tell_until_it_dies(
     taken.into_inner().unwrap()
 }
 
+/// The events of an order, when the hook has heard of all. What a process was telling when it died is told again when a
+/// call could have ended: after 40 seconds.
+async fn heard(world: &World, process: &Process, number: &Number) -> Vec<Value> {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    loop {
+        let events = world.events(process, number).await;
+        if events.iter().all(|event| event["delivery"] == "delivered") {
+            return events;
+        }
+        assert!(Instant::now() < deadline, "the hook has not heard of {number:?}: {events:#?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// Nothing that was taken is lost, nothing changed twice, and the hook has heard of every change.
 async fn check(world: &World, process: &Process, numbers: &[Number]) -> usize {
     let mut repeated = 0;
@@ -208,11 +222,7 @@ async fn check(world: &World, process: &Process, numbers: &[Number]) -> usize {
         let order = world.order(process, number).await;
         assert_eq!((&order["state"], &order["version"]), (&json!("SUCCESS"), &json!(2)), "{order}");
         assert_eq!(order["alarms"], json!([]), "{order}");
-        let events = until("the hook has heard of it", async || {
-            let events = world.events(process, number).await;
-            events.iter().all(|event| event["delivery"] == "delivered").then_some(events)
-        })
-        .await;
+        let events = heard(world, process, number).await;
         let became: Vec<_> = events.iter().map(|event| (event["version"].clone(), event["state"].clone())).collect();
         assert_eq!(became, [(json!(1), json!("NOTPAY")), (json!(2), json!("SUCCESS"))], "{events:#?}");
         for event in &events {

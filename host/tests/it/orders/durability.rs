@@ -8,25 +8,20 @@ use std::{
 
 use reqwest::Method;
 use serde_json::json;
-use weft::{
-    clock::Clock,
-    simulator::pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway},
-};
-use weft_wechat::pay::{Party, v3::Certificate};
+use weft::{clock::Clock, simulator::pay::PayGateway};
 
-use super::{
-    CERTIFICATE, PRIVATE_KEY,
-    merchants::{APIV3_KEY, MERCHANTS},
+use super::merchants::MERCHANTS;
+use crate::support::{
+    TestApp,
+    process::Process,
+    till::{self, MCH_ID},
+    tool, until,
 };
-use crate::support::{TestApp, process::Process, tool, until};
 
-const MCH_ID: &str = "1900000110";
 const NOTIFICATIONS: usize = 40;
 
 /// A process with orders that are paid, of which it has not heard.
 async fn paid(folder: &Path, pay: &PayGateway) -> (Process, Vec<String>) {
-    let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
-    pay.add_v3(party, APIV3_KEY.parse().unwrap(), Certificate::from_pem(CERTIFICATE).unwrap().public_key);
     let (data, plugins) = (folder.join("data"), folder.join("plugins"));
     let app = TestApp::start_with(|config| {
         config.data_dir.clone_from(&data);
@@ -36,11 +31,7 @@ async fn paid(folder: &Path, pay: &PayGateway) -> (Process, Vec<String>) {
     .await;
     let shop = json!({"name": "shop", "type": "service", "appid": "wx1"});
     assert_eq!(app.api(Method::POST, "/apps", Some(shop)).await.0, 201);
-    let merchant = json!({
-        "mch_id": MCH_ID, "api_version": "v3", "apiv3_key": APIV3_KEY, "private_key": PRIVATE_KEY,
-        "client_cert": CERTIFICATE, "public_key": PLATFORM_PUBLIC_KEY, "public_key_id": PUBLIC_KEY_ID,
-    });
-    assert_eq!(app.api(Method::POST, MERCHANTS, Some(merchant)).await.0, 201);
+    assert_eq!(app.api(Method::POST, MERCHANTS, Some(till::merchant("v3"))).await.0, 201);
     let numbers: Vec<_> = (0..NOTIFICATIONS).map(|number| format!("T{number:06}")).collect();
     for number in &numbers {
         let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": 101, "openid": "oTEST"});
@@ -94,7 +85,7 @@ async fn the_answer_to_a_notification_leaves_after_the_disk_has_it() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let pay = PayGateway::start(Clock::system()).await.unwrap();
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     let (process, numbers) = paid(folder.path(), &pay).await;
     let trace = folder.path().join("trace");
     let strace = Strace::attach(&process, &trace, &["-e", "trace=fdatasync,fsync,sendto,write,writev,recvfrom,read"]);
@@ -124,7 +115,7 @@ async fn a_notification_that_the_disk_does_not_take_is_told_again_by_wechat() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let pay = PayGateway::start(Clock::system()).await.unwrap();
+    let pay = till::gateway("v3", "wx1", Clock::system()).await;
     let (process, numbers) = paid(folder.path(), &pay).await;
     assert_eq!(notify(&process, &pay, &numbers[0]).await, 200);
     let trace = folder.path().join("trace");

@@ -7,10 +7,10 @@ use weft::secret::Secret;
 use weft_wechat::pay::v2::SignType;
 use weft_wechat::pay::{TradeState, TradeType};
 
-use super::gateway::{MCH_ID, Till};
+use super::gateway::Till;
 use super::merchants::API_KEY;
 use super::{NUMBER, order};
-use crate::support::database::START;
+use crate::support::{database::START, till::MCH_ID};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;

@@ -3,24 +3,21 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{
-    clock::Clock,
-    model::OrderState,
-    simulator::pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway},
-};
+use weft::{clock::Clock, model::OrderState, simulator::pay::PayGateway};
 use weft_wechat::pay::{
-    Party, TradeState,
-    v2::{Fields, Merchant, SignType, seal_refund, success},
-    v3::Certificate,
+    TradeState,
+    v2::{Fields, seal_refund, success},
 };
 
 use super::{
-    CERTIFICATE, NUMBER, PRIVATE_KEY,
-    merchants::{API_KEY, APIV3_KEY, MERCHANTS},
+    NUMBER,
+    merchants::{API_KEY, MERCHANTS},
 };
-use crate::support::{TestApp, until};
-
-pub(super) const MCH_ID: &str = "1900000109";
+use crate::support::{
+    TestApp,
+    till::{self, MCH_ID},
+    until,
+};
 
 /// A server with one merchant, and the WeChat Pay that it calls.
 pub(super) struct Till {
@@ -36,25 +33,12 @@ impl Till {
 
     /// With a clock that the test moves, for both.
     pub(super) async fn open_at(version: &'static str, clock: Clock) -> Self {
-        let pay = PayGateway::start(clock.clone()).await.unwrap();
-        let party = Party { appid: "wx1".into(), mch_id: MCH_ID.into(), sub_appid: None, sub_mch_id: None };
-        if version == "v2" {
-            let key = API_KEY.parse().unwrap();
-            pay.add_v2(Merchant { party, key, sign_type: SignType::HmacSha256 });
-        } else {
-            let certificate = Certificate::from_pem(CERTIFICATE).unwrap();
-            pay.add_v3(party, APIV3_KEY.parse().unwrap(), certificate.public_key);
-        }
+        let pay = till::gateway(version, "wx1", clock.clone()).await;
         let base = pay.base.clone();
         let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
         let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
         assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
-        let merchant = json!({
-            "mch_id": MCH_ID, "api_version": version, "sign_type": "HMAC-SHA256",
-            "api_key": API_KEY, "apiv3_key": APIV3_KEY, "private_key": PRIVATE_KEY, "client_cert": CERTIFICATE,
-            "public_key": PLATFORM_PUBLIC_KEY, "public_key_id": PUBLIC_KEY_ID,
-        });
-        let (status, created) = app.api(Method::POST, MERCHANTS, Some(merchant)).await;
+        let (status, created) = app.api(Method::POST, MERCHANTS, Some(till::merchant(version))).await;
         assert_eq!(status, 201, "{created}");
         Self { app, pay, version }
     }

@@ -8,8 +8,8 @@ use crate::support::TestApp;
 
 pub(super) const MERCHANTS: &str = "/apps/shop/merchants";
 
-pub(super) const API_KEY: &str = "192006250b4c09247ec02edce69f6a2d";
-pub(super) const APIV3_KEY: &str = "0123456789abcdefghijABCDEFGHIJ!@";
+pub(crate) const API_KEY: &str = "192006250b4c09247ec02edce69f6a2d";
+pub(crate) const APIV3_KEY: &str = "0123456789abcdefghijABCDEFGHIJ!@";
 
 /// A server with one app.
 pub(super) async fn shop() -> TestApp {

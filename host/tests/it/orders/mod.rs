@@ -7,8 +7,10 @@ mod follow;
 mod gateway;
 mod hooks;
 mod merchants;
+mod notifications;
 mod transitions;
 
+pub(crate) use merchants::{API_KEY, APIV3_KEY};
 use weft::model::{Order, OrderState, OrderTerms};
 use weft_wechat::pay::{Fen, Party, TradeState, TradeType, Transaction};
 

@@ -4,6 +4,7 @@ mod attribution;
 mod grants;
 mod http;
 mod messages;
+mod orders;
 mod users;
 mod wechat;
 

@@ -74,8 +74,8 @@ async fn a_broken_file_leaves_the_last_good_version_running() {
     let good = guests::greeter().await;
     let core_module = b"\0asm\x01\0\0\0".to_vec();
     let broken = [
-        ("truncated at the header, a valid empty component", good[..8].to_vec(), "no_manifest"),
-        ("truncated", good[..good.len() / 2].to_vec(), "invalid_component"),
+        ("truncated at the header, a valid empty component", good[..8].to_vec(), "empty_component"),
+        ("truncated", good[..good.len() / 2].to_vec(), "truncated"),
         ("a text", b"hello".to_vec(), "not_webassembly"),
         ("empty", Vec::new(), "not_webassembly"),
         ("a core module", core_module, "core_module"),

@@ -105,3 +105,26 @@ async fn no_key_is_stored_in_clear() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_merchant_with_the_greatest_weight_comes_first_and_then_the_name() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        for app in ["shop", "other"] {
+            add_app(&store, app).await;
+        }
+        let merchants = store.merchants();
+        assert_eq!(merchants.first("shop").await.unwrap(), None);
+        let add = async |app: &str, name: &str, weight: i64| {
+            let merchant = Merchant { weight, ..Merchant::new(app, name, "1900000109", PayVersion::V2) };
+            merchants.insert(&merchant).await.unwrap();
+        };
+        add("other", "theirs", 9).await;
+        for (name, weight, first) in [("b", -1, "b"), ("c", 0, "c"), ("a", 0, "a"), ("d", 1, "d")] {
+            add("shop", name, weight).await;
+            let found = merchants.first("shop").await.unwrap();
+            assert_eq!(found.map(|merchant| merchant.name).as_deref(), Some(first));
+        }
+    })
+    .await;
+}

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{StreamExt, stream};
+use weft::config::DatabaseUrl;
 use weft::model::{Merchant, Observation, ObservationSource, Order, OrderState, PayVersion, Refund, RefundState};
 use weft::storage::{OrderFilter, RefundCreation, Store, StoreError};
 use weft_wechat::pay::{self, Fen, RefundStatus, TradeState, TradeType};
 
 use super::add_app;
 use crate::orders::{NUMBER, order, told};
-use crate::support::database::{START, on_every_database};
+use crate::support::database::{START, on_every_database, on_postgres};
 
 pub(super) async fn open(store: &Store) {
     add_app(store, "shop").await;
@@ -147,6 +148,29 @@ async fn ten_thousand_observations_in_two_processes_make_each_version_once() {
         for store in stores {
             store.close().await;
         }
+    })
+    .await;
+}
+
+/// A database may be set to serialize all transactions: then it refuses those that meet.
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_that_the_database_refuses_are_made_again() {
+    on_postgres(async |mut database| {
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("no PostgreSQL") };
+        let serialized = format!("{}%20-cdefault_transaction_isolation%3Dserializable", url.expose());
+        database.url = serialized.parse().unwrap();
+        let store = database.open().await;
+        open(&store).await;
+        store.orders().insert(&order(TradeType::Jsapi)).await.unwrap();
+        let observing = (0..100).map(async |number| {
+            let state = if number % 2 == 0 { TradeState::Success } else { TradeState::Notpay };
+            let seen = seen(ObservationSource::Notify, state, number);
+            store.orders().apply("shop", "default", NUMBER, &seen).await.unwrap().unwrap().steps.len()
+        });
+        let steps: usize = join_all(observing).await.into_iter().sum();
+        let order = store.orders().find("shop", "default", NUMBER).await.unwrap().unwrap();
+        assert_eq!((order.state, order.version), (OrderState::Success, u64::try_from(steps).unwrap()));
+        store.close().await;
     })
     .await;
 }

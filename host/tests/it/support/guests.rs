@@ -35,6 +35,12 @@ pub(crate) async fn asker() -> &'static [u8] {
     BYTES.get_or_init(|| built("host/tests/guests/asker", &[])).await
 }
 
+/// host/tests/guests/first: always of the first released contract.
+pub(crate) async fn first() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("host/tests/guests/first", &[])).await
+}
+
 /// plugins-examples/qr-attribution.
 pub(crate) async fn qr_attribution() -> &'static [u8] {
     static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();

@@ -7,6 +7,7 @@ mod no_plugins;
 pub(crate) mod process;
 mod server;
 mod shop;
+pub(crate) mod till;
 pub(crate) mod tool;
 
 pub(crate) use inbox::{FAN, Inbox, said, until};

@@ -70,6 +70,7 @@ impl TestApp {
             secret_key: Some(Secret::new(SECRET_KEY)),
             ..Config::default()
         };
+        config.plugins.compiler = Some(env!("CARGO_BIN_EXE_weft").into());
         change(&mut config);
         let server = Server::prepare(config, clock).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
@@ -124,7 +125,9 @@ impl TestApp {
     /// Uploads a plugin.
     pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
         let url = format!("{}/api/v1/plugins/{name}", self.base);
-        let response = self.client.put(url).bearer_auth(&self.token).body(bytes).send().await.unwrap();
+        // Longer than WeChat would wait: the file may have to be compiled.
+        let request = self.client.put(url).bearer_auth(&self.token).timeout(Duration::from_mins(2));
+        let response = request.body(bytes).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -204,7 +207,7 @@ pub(crate) fn sender_to(base: &str, name: &str, mode: EncodingMode) -> Sender {
     .unwrap()
 }
 
-/// In a debug build compiling a plugin takes half a second, so the tests share what they compile.
+/// In a debug build compiling a plugin takes a second, so the tests share what they compile.
 fn share_compiled_plugins(data: &Path) {
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
     std::fs::create_dir_all(&shared).unwrap();

@@ -5,6 +5,7 @@
 
 mod fen;
 mod out_trade_no;
+mod path;
 mod refund;
 mod trade_type;
 mod transaction;
@@ -16,6 +17,7 @@ pub mod v3;
 
 pub use fen::{Fen, InvalidFen};
 pub use out_trade_no::{InvalidNumber, OutRefundNo, OutTradeNo};
+pub use path::{PayPath, PayPathError};
 pub use refund::{Refund, RefundStatus, UnknownRefundStatus};
 pub use trade_type::{TradeType, UnknownTradeType};
 pub use transaction::{TradeState, Transaction, UnknownTradeState};

@@ -20,7 +20,8 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     model::{Order, OrderState},
-    storage::{OrderFilter, StoreError},
+    pay::Creation,
+    storage::OrderFilter,
 };
 
 use new::NewOrder;
@@ -75,31 +76,16 @@ pub(super) async fn create(
     Body(new): Body<NewOrder>,
 ) -> Result<(StatusCode, Json<OrderView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let merchant = merchants::find(&state, &app, &merchant).await?;
-    let of = state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
-    let now = state.clock.now();
+    let shop = state.pay.shop(&app, &merchant).await?.ok_or_else(|| Problem::not_found("merchant", &merchant))?;
     let expires = new.expires();
-    let (out_trade_no, terms) = new.terms(&merchant, now);
-    let errors = terms.check(&out_trade_no);
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let order = Order::new(&app, &merchant.name, &out_trade_no, merchant.party(&of), terms, now);
-    match state.store.orders().insert(&order).await {
-        Ok(()) => {
+    let (out_trade_no, terms) = new.terms(&shop.merchant, state.clock.now());
+    match state.pay.create(&shop, &out_trade_no, terms, expires).await? {
+        Creation::Created(order) => {
             let order = OrderView::from(order);
             caller.notes.after(&order);
             Ok((StatusCode::CREATED, Json(order)))
         }
-        Err(StoreError::AlreadyExists { .. }) => {
-            let known = find(&state, &app, &merchant.name, &out_trade_no).await?;
-            if known.terms.is_same(&order.terms, expires) {
-                return Ok((StatusCode::OK, Json(known.into())));
-            }
-            let detail = format!("there is another order {out_trade_no} with another content: take another number");
-            Err(Problem::conflict(detail))
-        }
-        Err(error) => Err(error.into()),
+        Creation::Known(order) => Ok((StatusCode::OK, Json(order.into()))),
     }
 }
 

@@ -74,8 +74,7 @@ impl NewOrder {
         // A time before 1970 is none, and breaks the rule about the end.
         let seconds = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or_default();
         let time_start = self.time_start.map_or(now, seconds);
-        let is_sub = merchant.sub_mch_id.is_some() && merchant.mch_app_id.is_some();
-        let (user, sub_user) = if is_sub { (None, self.user) } else { (self.user, None) };
+        let (user, sub_user) = merchant.payer(self.user);
         let terms = OrderTerms {
             body: self.body,
             total_fee: self.total_fee,

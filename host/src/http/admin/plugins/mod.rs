@@ -1,6 +1,7 @@
 //! `/plugins`: what is loaded, and uploads.
 
 mod calls;
+mod check;
 
 use axum::{
     Json,
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use calls::Calls;
+pub use check::CheckView;
 
 use super::{
     app_plugins::GrantsView,
@@ -24,10 +26,11 @@ use super::{
 use crate::{
     http::{
         AppState,
+        admission::{AdmissionView, RefusedView},
         error::{Body as JsonBody, Path, Problem, Query},
     },
     model::{Grants, PluginSource},
-    plugins::{ChangeError, Entry, History, LoadError, Loaded, Plugin},
+    plugins::{ChangeError, Entry, History, Loaded, Plugin},
     time,
 };
 
@@ -50,7 +53,9 @@ pub struct PluginView {
     exports: Exports,
     /// What it would like to be granted.
     asks: GrantsView,
-    error: Option<ErrorView>,
+    /// How the file that runs was let in.
+    admission: Option<AdmissionView>,
+    error: Option<RefusedView>,
     /// RFC 3339.
     loaded_at: Option<String>,
     calls: Calls,
@@ -77,23 +82,9 @@ pub(super) struct EntryView {
     apps: Vec<String>,
 }
 
-/// Why a file is refused.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ErrorView {
-    /// Stable, for programs.
-    code: &'static str,
-    detail: String,
-}
-
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
         Self { name: entry.name.clone(), description: entry.description.clone(), apps: entry.apps.clone() }
-    }
-}
-
-impl From<&LoadError> for ErrorView {
-    fn from(error: &LoadError) -> Self {
-        Self { code: error.code(), detail: error.to_string() }
     }
 }
 
@@ -124,7 +115,8 @@ impl From<&Plugin> for PluginView {
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
-            error: plugin.error.as_ref().map(ErrorView::from),
+            admission: loaded.map(|loaded| (&loaded.report).into()),
+            error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
             calls: Calls::from(&*plugin.statistics),
         }
@@ -268,7 +260,7 @@ impl From<ChangeError> for Problem {
             ChangeError::Name => {
                 Self::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())])
             }
-            ChangeError::Refused(error) => Self::refused(error.code(), error.to_string()),
+            ChangeError::Refused(refused) => Self::not_admitted(&refused),
             ChangeError::NoPlugin(name) => Self::not_found("plugin", &name),
             error @ ChangeError::NoVersion(_) => Self::invalid(vec![("digest".to_owned(), error.to_string())]),
             error @ ChangeError::NoEarlier => Self::conflict(error.to_string()),

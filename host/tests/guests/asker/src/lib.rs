@@ -1,5 +1,7 @@
 //! A guest that asks outside: the text of the message is JSON that says what.
 
+mod order;
+
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -54,6 +56,10 @@ enum Ask {
     },
     /// Looks a user up until there is an error.
     FindFlood { openid: String },
+    /// Does something with an order.
+    Order(order::Ask),
+    /// Does it until there is an error.
+    OrderFlood(order::Ask),
 }
 
 #[derive(Deserialize)]
@@ -136,6 +142,8 @@ fn answer(text: &str) -> Result<String, Error> {
             let found = if find.is_some() { users::find(&openid)? } else { None };
             Ok(found.as_ref().map_or_else(|| "nobody".to_owned(), known))
         }
+        Ask::Order(ask) => order::answer(&ask),
+        Ask::OrderFlood(ask) => Ok(flood(|| order::answer(&ask))),
         Ask::FindFlood { openid } => Ok(flood(|| users::find(&openid).map(|_| String::new()))),
     }
 }

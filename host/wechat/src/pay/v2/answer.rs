@@ -27,7 +27,7 @@ impl Refusal {
 
     /// Whether the same request may be sent again, unchanged, and the outcome is not known until then.
     pub fn is_unknown(&self) -> bool {
-        matches!(&*self.code, "SYSTEMERROR" | "BANKERROR" | "USERPAYING" | "BIZERR_NEED_RETRY")
+        matches!(&*self.code, "SYSTEMERROR" | "BANKERROR" | "USERPAYING" | "BIZERR_NEED_RETRY" | "PROCESSING")
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::document::Document;
 use crate::message::{MAX_BODY, ParseError};
 use crate::pay::{Fen, InvalidFen};
 use crate::xml;
@@ -38,25 +41,32 @@ impl Fields {
     }
 
     pub(super) fn read_below(root: &str, body: &[u8]) -> Result<Self, FieldsError> {
-        if body.len() > MAX_BODY {
-            return Err(ParseError::TooLarge.into());
-        }
-        let text = str::from_utf8(body).map_err(|_| FieldsError::Encoding)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.contains('\0') {
-            return Err(ParseError::Malformed.into());
-        }
-        let document = xml::read(text)?;
-        if document.root_name() != root {
-            return Err(ParseError::Malformed.into());
-        }
-        let leaves = document.root().leaves().ok_or(FieldsError::Nested)?;
+        Self::of(&read(root, body)?.root().leaves().ok_or(FieldsError::Nested)?)
+    }
+
+    /// As [`read`](Self::read), without the fields that have elements inside: for what nobody signed.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn read_leaves(body: &[u8]) -> Result<Self, FieldsError> {
+        Self::of(&read("xml", body)?.root().only_leaves())
+    }
+
+    /// The body as JSON: an object of texts, with objects and arrays where there are elements inside of others.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn to_json(body: &[u8]) -> Result<Value, FieldsError> {
+        Ok(read("xml", body)?.root().to_json())
+    }
+
+    fn of(leaves: &[(&str, &str)]) -> Result<Self, FieldsError> {
         let mut names: Vec<_> = leaves.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(FieldsError::Twice);
         }
-        Ok(Self(leaves.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+        Ok(Self(leaves.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()))
     }
 
     /// Adds a field, unless it is empty.
@@ -106,6 +116,19 @@ impl Fields {
         out.push('>');
         out
     }
+}
+
+fn read<'a>(root: &str, body: &'a [u8]) -> Result<Document<'a>, FieldsError> {
+    if body.len() > MAX_BODY {
+        return Err(ParseError::TooLarge.into());
+    }
+    let text = str::from_utf8(body).map_err(|_| FieldsError::Encoding)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.contains('\0') {
+        return Err(ParseError::Malformed.into());
+    }
+    let document = xml::read(text)?;
+    if document.root_name() == root { Ok(document) } else { Err(ParseError::Malformed.into()) }
 }
 
 impl fmt::Debug for Fields {

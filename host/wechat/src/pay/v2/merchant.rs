@@ -1,6 +1,7 @@
 //! Who calls, and how a call is written and its answer read.
 
 use super::answer::{CallError, Refusal};
+use super::convention::Convention;
 use super::sign::{self, ApiKey, SignType};
 use super::{Fields, FieldsError};
 use crate::pay::Party;
@@ -13,6 +14,8 @@ pub trait Call {
     const NEEDS_CERTIFICATE: bool = false;
     /// The algorithm, where the call takes only one.
     const SIGN_TYPE: Option<SignType> = None;
+    /// How the fields are called that every call has.
+    const CONVENTION: Convention = Convention::ORDINARY;
     /// What comes back.
     type Answer;
 
@@ -40,18 +43,28 @@ pub struct Merchant {
 impl Merchant {
     /// The body of a call. `nonce` is at most 32 characters, fresh for every call.
     pub fn write<C: Call>(&self, call: &C, nonce: &str) -> String {
-        let sign_type = C::SIGN_TYPE.unwrap_or(self.sign_type);
+        self.written(C::CONVENTION, C::SIGN_TYPE, &call.fields(), nonce)
+    }
+
+    pub(super) fn written(
+        &self,
+        convention: Convention,
+        sign_type: Option<SignType>,
+        own: &Fields,
+        nonce: &str,
+    ) -> String {
+        let sign_type = sign_type.unwrap_or(self.sign_type);
         let mut fields = Fields::default();
-        fields.push("appid", &self.party.appid);
-        fields.push("mch_id", &self.party.mch_id);
-        fields.push_some("sub_appid", self.party.sub_appid.as_deref());
+        fields.push(convention.appid, &self.party.appid);
+        fields.push(convention.mch_id, &self.party.mch_id);
+        fields.push_some(convention.sub_appid, self.party.sub_appid.as_deref());
         fields.push_some("sub_mch_id", self.party.sub_mch_id.as_deref());
         fields.push("nonce_str", nonce);
         // What is left out means MD5.
         if sign_type != SignType::Md5 {
             fields.push("sign_type", sign_type.as_str());
         }
-        for (name, value) in call.fields().iter() {
+        for (name, value) in own.iter() {
             fields.push(name, value);
         }
         self.signed(fields, sign_type).to_xml("xml")
@@ -62,12 +75,28 @@ impl Merchant {
     /// # Errors
     /// When WeChat refused, or the answer cannot be believed.
     pub fn read<C: Call>(&self, call: &C, body: &[u8]) -> Result<C::Answer, CallError> {
-        let fields = Fields::read(body)?;
-        self.check(&fields, C::SIGN_TYPE.unwrap_or(self.sign_type))?;
+        let fields = if C::CONVENTION.is_signed { Fields::read(body) } else { Fields::read_leaves(body) }?;
+        self.check_answer(&fields, C::CONVENTION, C::SIGN_TYPE.unwrap_or(self.sign_type))?;
         if fields.get("result_code") != Some("SUCCESS") {
             return Err(Refusal::new(fields.get("err_code"), fields.get("err_code_des"), true).into());
         }
         call.read(&fields)
+    }
+
+    /// Whether an answer is signed, where answers of its kind are, and about this merchant.
+    pub(super) fn check_answer(
+        &self,
+        fields: &Fields,
+        convention: Convention,
+        sign_type: SignType,
+    ) -> Result<(), CallError> {
+        if convention.is_signed || fields.get("sign").is_some() || fields.get("return_code") != Some("SUCCESS") {
+            return self.check(fields, sign_type);
+        }
+        // These do not always say it.
+        let names = [(convention.mch_id, &self.party.mch_id), (convention.appid, &self.party.appid)];
+        let other = names.into_iter().find(|(name, own)| fields.get(name).is_some_and(|named| named != **own));
+        other.map_or(Ok(()), |(name, _)| Err(CallError::Other(name)))
     }
 
     /// Whether fields are signed by this merchant and about it.

@@ -94,13 +94,24 @@ impl Merchant {
     /// # Errors
     /// When the private key does not fit together.
     pub fn write<C: Call>(&self, call: &C, nonce: &str, now: u64) -> Result<Request, InvalidKey> {
-        let body = match call.body(&self.party) {
-            Value::Null => String::new(),
-            body => body.to_string(),
-        };
-        let target = call.target(&self.party);
-        let authorization = self.authorization(C::METHOD, &target, &body, nonce, now)?;
-        Ok(Request { method: C::METHOD, target, body, authorization })
+        self.request(C::METHOD, call.target(&self.party), &call.body(&self.party), nonce, now)
+    }
+
+    /// The signed request of any call: path and query, and the body, null for none.
+    ///
+    /// # Errors
+    /// When the private key does not fit together.
+    pub fn request(
+        &self,
+        method: Method,
+        target: String,
+        body: &Value,
+        nonce: &str,
+        now: u64,
+    ) -> Result<Request, InvalidKey> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let authorization = self.authorization(method, &target, &body, nonce, now)?;
+        Ok(Request { method, target, body, authorization })
     }
 
     /// The header `Authorization` of any request.

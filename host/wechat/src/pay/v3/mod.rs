@@ -5,26 +5,31 @@
 //! certificates and the WeChat Pay public key may be in use together.
 
 mod answer;
+mod any_call;
 mod call;
 mod headers;
 mod key;
 mod notification;
 mod platform_keys;
 mod resource;
+mod sensitive;
 
 pub mod bills;
 pub mod certificates;
 pub mod client;
 pub mod combine;
+pub mod favor;
 pub mod profitsharing;
 pub mod refunds;
 pub mod transactions;
 pub mod transfer_bills;
 
 pub use answer::{CallError, Refusal};
+pub use any_call::{AnyCall, is_proven};
 pub use call::{Call, Merchant, Method, Request, canonical_message, encode_path};
 pub use headers::SignatureHeaders;
 pub use key::{Certificate, InvalidKey, PrivateKey, PublicKey, SensitiveError};
 pub use notification::{Event, Notification, NotificationError};
 pub use platform_keys::{PlatformKeys, SignatureError, WINDOW};
 pub use resource::{Apiv3Key, InvalidApiv3Key, Resource, ResourceError};
+pub use sensitive::{MARK, seal_marked, without_marked};

@@ -23,8 +23,12 @@ pub struct Receiver {
 pub struct AddReceiver {
     /// Who.
     pub receiver: Receiver,
+    /// Their name, [sealed](super::PublicKey::seal_sensitive): WeChat wants that of a merchant, and looks at that of a person.
+    pub name: Option<String>,
     /// What they are to the merchant: `STORE`, `STAFF`, `PARTNER`, `SUPPLIER`, …
     pub relation_type: String,
+    /// In own words, where the type is `CUSTOM`.
+    pub custom_relation: Option<String>,
 }
 
 /// Allows it no more.
@@ -56,6 +60,22 @@ pub struct Split {
     pub shares: Vec<Share>,
     /// Whether what is left is the merchant's now.
     pub unfreeze_unsplit: bool,
+}
+
+/// Asks how much of a payment is not given to anybody yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryAmounts {
+    /// WeChat's number of the order.
+    pub transaction_id: String,
+}
+
+/// How much of a payment is left.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Amounts {
+    /// WeChat's number of the order.
+    pub transaction_id: String,
+    /// What can still be given to others.
+    pub unsplit_amount: Fen,
 }
 
 /// Asks what became of a split.
@@ -93,6 +113,28 @@ pub struct Return {
     pub description: String,
 }
 
+/// Asks what became of a part that was to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryReturn {
+    /// The merchant's number of the split.
+    pub out_order_no: String,
+    /// The merchant's number of this.
+    pub out_return_no: String,
+}
+
+/// A part of a split as WeChat tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ShareTold {
+    /// The merchant number, or the openid.
+    pub account: String,
+    /// How much.
+    pub amount: Fen,
+    /// `PENDING`, `SUCCESS` or `CLOSED`.
+    pub result: String,
+    /// Why it came to nothing.
+    pub fail_reason: Option<String>,
+}
+
 /// A split as WeChat tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SplitTold {
@@ -102,6 +144,9 @@ pub struct SplitTold {
     pub order_id: Option<String>,
     /// `PROCESSING` or `FINISHED`.
     pub state: String,
+    /// What became of each part.
+    #[serde(default)]
+    pub receivers: Vec<ShareTold>,
 }
 
 /// A part that was taken back, as WeChat tells it.
@@ -125,7 +170,13 @@ impl Call for AddReceiver {
 
     fn body(&self, party: &Party) -> Value {
         let Receiver { kind, account } = &self.receiver;
-        of(party, json!({"type": kind, "account": account, "relation_type": self.relation_type}))
+        let mut body = json!({"type": kind, "account": account, "relation_type": self.relation_type});
+        for (name, value) in [("name", &self.name), ("custom_relation", &self.custom_relation)] {
+            if let Some(value) = value {
+                body[name] = (&**value).into();
+            }
+        }
+        of(party, body)
     }
 
     fn read(&self, _: &Party, _: &[u8]) -> Result<(), CallError> {
@@ -184,15 +235,25 @@ impl Call for QuerySplit {
 
     fn target(&self, party: &Party) -> String {
         let (number, transaction) = (encode_path(&self.out_order_no), encode_path(&self.transaction_id));
-        let target = format!("{BASE}/orders/{number}?transaction_id={transaction}");
-        match &party.sub_mch_id {
-            Some(sub_mch_id) => format!("{target}&sub_mchid={}", encode_path(sub_mch_id)),
-            None => target,
-        }
+        with_sub_merchant(format!("{BASE}/orders/{number}?transaction_id={transaction}"), party)
     }
 
     fn read(&self, _: &Party, body: &[u8]) -> Result<SplitTold, CallError> {
         split_of(body, &self.out_order_no)
+    }
+}
+
+impl Call for QueryAmounts {
+    const METHOD: Method = Method::Get;
+    type Answer = Amounts;
+
+    fn target(&self, _: &Party) -> String {
+        format!("{BASE}/transactions/{}/amounts", encode_path(&self.transaction_id))
+    }
+
+    fn read(&self, _: &Party, body: &[u8]) -> Result<Amounts, CallError> {
+        let told: Amounts = parse(body)?;
+        if told.transaction_id == self.transaction_id { Ok(told) } else { Err(CallError::Other("transaction_id")) }
     }
 }
 
@@ -244,8 +305,21 @@ impl Call for Return {
     }
 
     fn read(&self, _: &Party, body: &[u8]) -> Result<ReturnTold, CallError> {
-        let told: ReturnTold = parse(body)?;
-        if told.out_return_no == self.out_return_no { Ok(told) } else { Err(CallError::Other("out_return_no")) }
+        return_of(body, &self.out_return_no)
+    }
+}
+
+impl Call for QueryReturn {
+    const METHOD: Method = Method::Get;
+    type Answer = ReturnTold;
+
+    fn target(&self, party: &Party) -> String {
+        let (number, order) = (encode_path(&self.out_return_no), encode_path(&self.out_order_no));
+        with_sub_merchant(format!("{BASE}/return-orders/{number}?out_order_no={order}"), party)
+    }
+
+    fn read(&self, _: &Party, body: &[u8]) -> Result<ReturnTold, CallError> {
+        return_of(body, &self.out_return_no)
     }
 }
 
@@ -258,6 +332,19 @@ fn of(party: &Party, mut body: Value) -> Value {
         }
     }
     body
+}
+
+/// A question, with whose the answer is to be in partner mode.
+fn with_sub_merchant(target: String, party: &Party) -> String {
+    match &party.sub_mch_id {
+        Some(sub_mch_id) => format!("{target}&sub_mchid={}", encode_path(sub_mch_id)),
+        None => target,
+    }
+}
+
+fn return_of(body: &[u8], out_return_no: &str) -> Result<ReturnTold, CallError> {
+    let told: ReturnTold = parse(body)?;
+    if told.out_return_no == out_return_no { Ok(told) } else { Err(CallError::Other("out_return_no")) }
 }
 
 fn split_of(body: &[u8], out_order_no: &str) -> Result<SplitTold, CallError> {

@@ -111,6 +111,50 @@ impl Call for Query {
     }
 }
 
+/// Asks where a transfer is, by WeChat's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryByBillNo {
+    /// WeChat's number.
+    pub transfer_bill_no: String,
+}
+
+impl Call for QueryByBillNo {
+    const METHOD: Method = Method::Get;
+    type Answer = TransferBill;
+
+    fn target(&self, _: &Party) -> String {
+        format!("{BASE}/transfer-bill-no/{}", encode_path(&self.transfer_bill_no))
+    }
+
+    fn read(&self, _: &Party, body: &[u8]) -> Result<TransferBill, CallError> {
+        let bill: TransferBill = parse(body)?;
+        if bill.transfer_bill_no.as_ref() == Some(&self.transfer_bill_no) {
+            Ok(bill)
+        } else {
+            Err(CallError::Other("transfer_bill_no"))
+        }
+    }
+}
+
+/// What a page or a mini program hands to WeChat's `requestMerchantTransfer`, so that the user can confirm a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmParameters {
+    /// `mchId`
+    pub mch_id: String,
+    /// `appId`
+    pub app_id: String,
+    /// `package`
+    pub package: String,
+}
+
+impl TransferBill {
+    /// What the user's page needs; none when the transfer does not wait for the user.
+    pub fn confirm_parameters(&self, party: &Party) -> Option<ConfirmParameters> {
+        let package = self.package_info.clone().filter(|_| self.state == "WAIT_USER_CONFIRM")?;
+        Some(ConfirmParameters { mch_id: party.mch_id.clone(), app_id: party.appid.clone(), package })
+    }
+}
+
 /// Takes a transfer back that the user has not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {

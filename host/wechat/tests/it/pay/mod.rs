@@ -1,5 +1,6 @@
 //! WeChat Pay: what is signed and what is believed.
 
+mod any_calls;
 mod bills;
 mod hostile;
 mod keys;

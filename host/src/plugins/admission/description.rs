@@ -1,0 +1,70 @@
+//! What a plugin says of itself: names must be addressable, texts have bounds.
+
+use std::collections::HashSet;
+
+use super::LoadError;
+use crate::plugins::{
+    component::{Description, Exports},
+    host::log::printable,
+    limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
+};
+
+/// What a component says is shown to people and kept in memory: it has bounds.
+fn check_texts(description: &Description) -> Result<(), LoadError> {
+    let Description { name, version, description: about, sdk, config_schema, asks, .. } = description;
+    let entries =
+        [&description.handlers, &description.rules, &description.hooks, &description.observers, &description.pages];
+    let lists = [&asks.http_hosts, &asks.wechat_apis, &asks.orders];
+    let too_many = entries.iter().any(|entries| entries.len() > DESCRIPTION_ENTRIES)
+        || entries.iter().copied().flatten().any(|entry| entry.apps.len() > DESCRIPTION_ENTRIES)
+        || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES);
+    if too_many {
+        return Err(LoadError::Description(format!("a list in it has more than {DESCRIPTION_ENTRIES} entries")));
+    }
+    let of_entries = entries.into_iter().flatten().flat_map(|entry| entry.apps.iter().chain([&entry.description]));
+    let texts = [name, version, about, sdk].into_iter().chain(lists.into_iter().flatten()).chain(of_entries);
+    let schema = config_schema.as_ref().map_or(0, String::len);
+    if texts.into_iter().any(|text| text.len() > DESCRIPTION_BYTES) || schema > 64 * DESCRIPTION_BYTES {
+        return Err(LoadError::Description(format!("a text in it has more than {DESCRIPTION_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+/// What a component says must be addressable: names are checked, and each kind that has entries
+/// must be exported.
+pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), LoadError> {
+    check_texts(description)?;
+    let kinds = [
+        ("handlers", &description.handlers, exports.handlers.is_some()),
+        ("rules", &description.rules, exports.rules.is_some()),
+        ("hooks", &description.hooks, exports.hooks.is_some()),
+        ("observers", &description.observers, exports.observers.is_some()),
+        ("pages", &description.pages, exports.pages.is_some()),
+    ];
+    for (kind, entries, exported) in kinds {
+        if !entries.is_empty() && !exported {
+            return Err(LoadError::Description(format!("it names {kind} and does not export weft:plugin/{kind}")));
+        }
+        let mut seen = HashSet::new();
+        for entry in entries {
+            if !is_name(&entry.name) {
+                let name = printable(&entry.name);
+                return Err(LoadError::Description(format!("`{name}` in {kind} is not a name of [a-z0-9_-], 1 to 64")));
+            }
+            if !seen.insert(&entry.name) {
+                return Err(LoadError::Description(format!("`{}` stands twice in {kind}", entry.name)));
+            }
+        }
+    }
+    if kinds.iter().all(|(_, entries, _)| entries.is_empty()) {
+        return Err(LoadError::Description(
+            "it has no handler, rule, hook, observer or page: annotate a function with #[message_handler]".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+}

@@ -1,0 +1,238 @@
+//! From the bytes of a file to a plugin that can be called: every file takes the same steps, and leaves a report.
+//!
+//! - `anatomy` reads the file without running any of it, `world` compares its border with what this host has.
+//! - `compiler` compiles it, in a process that can be killed; code that was kept from before is taken from the cache.
+//! - The first instance is made and asked what it is; `description` looks at the answer.
+
+mod anatomy;
+mod description;
+mod error;
+mod report;
+mod world;
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use wasmtime::{
+    Engine, Store,
+    component::{Component, Instance, InstancePre, Linker},
+};
+
+use super::{
+    cache::{self, Cache},
+    compiler::Compiler,
+    component::{Asks, Description, Exports, Loaded, digest},
+    engine,
+    error::CallError,
+    host::log::printable,
+    instance::{Sandbox, Services, State},
+    limits::{DESCRIBE_TIMEOUT, Limits},
+};
+use crate::model::Grants;
+
+pub use error::LoadError;
+pub use report::{Outcome, Refused, Report, STEPS, Step};
+pub use world::INTERFACE_VERSION;
+
+/// What loading needs, the same for every file.
+#[derive(Clone)]
+pub(super) struct Loader {
+    engine: Engine,
+    linker: Arc<Linker<State>>,
+    cache: Arc<Cache>,
+    compiler: Arc<Compiler>,
+    sandbox: Arc<Sandbox>,
+}
+
+impl Loader {
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run on this machine.
+    pub(super) fn new(cache: Cache, compiler: Compiler, services: Services, limits: Limits) -> wasmtime::Result<Self> {
+        let engine = engine::engine(limits.memory)?;
+        let linker = Arc::new(engine::linker(&engine)?);
+        let sandbox = Arc::new(Sandbox::new(&engine, services, limits)?);
+        Ok(Self { engine, linker, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
+    }
+
+    /// Forgets compiled code that is old and not among `digests`.
+    pub(super) fn sweep(&self, digests: &HashSet<String>) {
+        self.cache.sweep(digests);
+    }
+
+    /// Where what is loaded runs.
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Takes a file through every step. A file that passes can be called.
+    ///
+    /// # Errors
+    /// The first step that it fails.
+    pub(super) async fn load(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
+        let limit = self.sandbox.limits().file;
+        let read = bytes.clone();
+        let (mut report, read) = match tokio::task::spawn_blocking(move || read_file(&read, limit)).await {
+            Ok(read) => read,
+            Err(panic) => return Err(Refused::unread(LoadError::Unreadable(panic.to_string()))),
+        };
+        let admitted = match read {
+            Ok(()) => self.admit(name, bytes, &mut report).await,
+            Err(error) => Err(error),
+        };
+        match admitted {
+            Ok(loaded) => Ok(Loaded { report, ..loaded }),
+            Err(error) => Err(Refused { error, report: report.ended() }),
+        }
+    }
+
+    /// The steps behind those that only look.
+    async fn admit(&self, name: &str, bytes: Bytes, report: &mut Report) -> Result<Loaded, LoadError> {
+        let digest = report.digest.clone();
+        let began = Instant::now();
+        let kept = self.kept(&digest).await;
+        let fresh = kept.is_none();
+        let compiled = match kept {
+            Some(component) => Ok((Code::Kept(component), None)),
+            None => self.compiler.compile(&self.engine, bytes).await.map(|(code, memory)| (Code::Made(code), memory)),
+        };
+        let (code, memory) = report.record("compile", began.elapsed(), compiled)?;
+        report.compile_memory = memory;
+        match memory {
+            _ if !fresh => report.remark("compiled before".to_owned()),
+            Some(memory) => report.remark(format!("at most {} MiB of memory", memory >> 20)),
+            None => {}
+        }
+        let (this, began) = (self.clone(), Instant::now());
+        let linked = tokio::task::spawn_blocking(move || this.link(code)).await;
+        let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
+        let (pre, exports) = report.record("link", began.elapsed(), linked)?;
+        let mut loaded = Loaded {
+            name: name.into(),
+            digest,
+            description: nothing_said(),
+            loaded_at: SystemTime::now(),
+            report: report.clone(),
+            pre,
+            exports,
+        };
+        loaded.description = self.probe(&loaded, report).await?;
+        report.step("grants", || Ok(()))?;
+        report.remark(asked(&Grants::from(&loaded.description.asks)));
+        if fresh {
+            self.keep(&loaded).await;
+        }
+        Ok(loaded)
+    }
+
+    /// Connects what the component imports with the host, and finds what it exports.
+    fn link(&self, code: Code) -> Result<(InstancePre<State>, Exports), LoadError> {
+        let text = |error: wasmtime::Error| printable(&format!("{error:#}")).into_owned();
+        let component = match code {
+            Code::Kept(component) => component,
+            Code::Made(code) => {
+                cache::load(&self.engine, &code).map_err(|error| LoadError::BeyondLimits(text(error)))?
+            }
+        };
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(text(error)))?;
+        let exports = Exports::of(&pre).map_err(|error| LoadError::Mismatch(text(error)))?;
+        Ok((pre, exports))
+    }
+
+    async fn kept(&self, digest: &str) -> Option<Component> {
+        let (this, digest) = (self.clone(), digest.to_owned());
+        tokio::task::spawn_blocking(move || this.cache.find(&this.engine, &digest)).await.ok().flatten()
+    }
+
+    async fn keep(&self, loaded: &Loaded) {
+        let (this, digest, pre): (_, _, InstancePre<State>) = (self.clone(), loaded.digest.clone(), loaded.pre.clone());
+        let kept = tokio::task::spawn_blocking(move || this.cache.keep(&this.engine, &digest, pre.component()));
+        // What cannot be kept is compiled again at the next start; `keep` has logged why.
+        drop(kept.await);
+    }
+
+    /// Makes an instance and asks it what it is, in the same sandbox that messages get.
+    async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
+        let began = Instant::now();
+        let (mut started, mut mismatch) = (None, None);
+        let call = async |store: &mut Store<State>, instance: &Instance| {
+            started = Some(began.elapsed());
+            if let Err(differs) = loaded.exports.check_types(store, instance) {
+                mismatch = Some(LoadError::Mismatch(printable(&differs).into_owned()));
+                return Err(wasmtime::Error::msg("not called"));
+            }
+            loaded.exports.manifest.load(&mut *store, instance)?.call_describe(store).await
+        };
+        let answer = self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await.result;
+        let took = began.elapsed();
+        let busy = matches!(answer, Err(CallError::TimedOut { .. }));
+        let Some(started) = started else {
+            let reason = answer.err().map(|error| error.to_string()).unwrap_or_default();
+            return report.record("instantiate", took, Err(LoadError::Instantiate { reason, busy }));
+        };
+        report.record("instantiate", started, mismatch.map_or(Ok(()), Err))?;
+        let described = answer
+            .map_err(|error| LoadError::Describe { reason: error.to_string(), busy })
+            .and_then(|said| description::check(&said, &loaded.exports).map(|()| said));
+        report.record("describe", took.saturating_sub(started), described)
+    }
+}
+
+/// Compiled code.
+enum Code {
+    /// From before.
+    Kept(Component),
+    /// Just now.
+    Made(Vec<u8>),
+}
+
+/// The steps that only look.
+fn read_file(bytes: &[u8], limit: u64) -> (Report, Result<(), LoadError>) {
+    let actual = bytes.len() as u64;
+    let mut report = Report::new(actual, digest(bytes));
+    let read = (|| {
+        report.step("size", || if actual > limit { Err(LoadError::TooLarge { actual, limit }) } else { Ok(()) })?;
+        report.step("header", || anatomy::check_header(bytes))?;
+        let anatomy = report.step("parse", || anatomy::read(bytes))?;
+        report.imports.clone_from(&anatomy.imports);
+        report.exports.clone_from(&anatomy.exports);
+        let version = report.step("world", || world::check(&anatomy))?;
+        report.version = Some(version.to_string());
+        report.step("imports", || world::check_imports(&anatomy))
+    })();
+    (report, read)
+}
+
+/// What a plugin asks for, and what of it nobody can grant. What is granted is up to each app, and changes.
+fn asked(asks: &Grants) -> String {
+    let each = asks.each();
+    if each.is_empty() {
+        return "asks for nothing".to_owned();
+    }
+    let wrong = asks.check();
+    let wrong = wrong.iter().map(|error| format!("; {} cannot be granted: {}", error.field, error.message));
+    let text = format!("asks for {}{}", each.join(", "), wrong.collect::<String>());
+    printable(&text).into_owned()
+}
+
+fn nothing_said() -> Description {
+    Description {
+        name: String::new(),
+        version: String::new(),
+        description: String::new(),
+        handlers: Vec::new(),
+        rules: Vec::new(),
+        hooks: Vec::new(),
+        observers: Vec::new(),
+        pages: Vec::new(),
+        asks: Asks { http_hosts: Vec::new(), wechat_apis: Vec::new(), kv: false, users: false, orders: Vec::new() },
+        config_schema: None,
+        sdk: String::new(),
+        options: Vec::new(),
+    }
+}

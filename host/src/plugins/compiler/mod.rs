@@ -1,0 +1,95 @@
+//! Compiles components, in a process that can be killed: a small file can be made so that it takes hours, or more
+//! memory than there is, and no crash of the compiler may end the server.
+//!
+//! - `process` starts the program again as `weft compile-plugin`, and ends it when its time is over.
+//! - `child` is what runs there: it takes limits upon itself before it reads anything.
+//!
+//! Both have the engine's settings from `engine::config`. What the child writes is compiled code: it comes through a
+//! pipe that nobody else has, and is authenticated when it is kept. This bounds what compiling costs; it is no wall
+//! against a component that takes over the compiler.
+
+mod child;
+mod process;
+
+use std::{path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+use super::{
+    admission::LoadError,
+    cache,
+    host::log::printable,
+    limits::{COMPILATIONS, Limits},
+};
+
+pub use child::{Bounds, compile_plugin};
+
+/// Compiles components, so many at once.
+pub(super) struct Compiler {
+    /// The weft command; without it components are compiled in this process, and nothing bounds that.
+    command: Option<PathBuf>,
+    timeout: Duration,
+    memory: u64,
+    turns: Semaphore,
+}
+
+/// How compiling went: what the child says before the code, as one line of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    /// The code follows.
+    Compiled {
+        /// For which engines: see [`cache::settings`].
+        settings: u64,
+        /// The most memory that the process took, in bytes, where the system tells.
+        memory: Option<u64>,
+    },
+    /// The component breaks a rule of WebAssembly.
+    Invalid(String),
+    /// The compiler does not take it.
+    Failed(String),
+}
+
+impl Compiler {
+    pub(super) fn new(command: Option<PathBuf>, limits: &Limits) -> Self {
+        let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
+        Self { command, timeout, memory, turns: Semaphore::new(COMPILATIONS) }
+    }
+
+    /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
+    ///
+    /// # Errors
+    /// When it is none, or takes more time or memory than it may.
+    pub(super) async fn compile(&self, engine: &Engine, bytes: Bytes) -> Result<(Vec<u8>, Option<u64>), LoadError> {
+        let Ok(_turn) = self.turns.acquire().await else {
+            return Err(LoadError::CompilerUnavailable("it is stopped".to_owned()));
+        };
+        let (answer, code) = match &self.command {
+            Some(command) => process::run(command, &bytes, self.timeout, self.memory).await?,
+            None => here(bytes).await?,
+        };
+        match answer {
+            Answer::Compiled { settings, memory } if settings == cache::settings(engine) => {
+                Ok((code, memory.filter(|_| self.command.is_some())))
+            }
+            // Where the command's file can be replaced while it runs.
+            Answer::Compiled { .. } => Err(LoadError::CompilerUnavailable(
+                "the weft command was replaced by another version since this process started".to_owned(),
+            )),
+            Answer::Invalid(why) => Err(LoadError::Invalid(printable(&why).into_owned())),
+            Answer::Failed(why) => Err(LoadError::Compile(printable(&why).into_owned())),
+        }
+    }
+}
+
+/// Compiles in this process.
+async fn here(bytes: Bytes) -> Result<(Answer, Vec<u8>), LoadError> {
+    match tokio::task::spawn_blocking(move || child::compile(&bytes)).await {
+        Ok(Ok(compiled)) => Ok(compiled),
+        Ok(Err(error)) => Err(LoadError::CompilerUnavailable(format!("{error:#}"))),
+        Err(panic) => Err(LoadError::Compile(panic.to_string())),
+    }
+}

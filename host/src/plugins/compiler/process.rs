@@ -1,0 +1,129 @@
+//! The compiler's process, seen from the server: its input, its output, and its end.
+
+use std::{
+    io,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, Command},
+};
+
+use super::{Answer, LoadError};
+use crate::plugins::host::log::printable;
+
+/// Bytes kept of what the process complains about.
+const COMPLAINT_BYTES: u64 = 4 << 10;
+
+/// How a process came to its end.
+struct Ended {
+    output: Vec<u8>,
+    complaint: String,
+    status: ExitStatus,
+}
+
+/// Has `command` compile a component within `timeout` of wall clock, as much CPU time for each core, and so many bytes
+/// of memory.
+pub(super) async fn run(
+    command: &Path,
+    bytes: &[u8],
+    timeout: Duration,
+    memory: u64,
+) -> Result<(Answer, Vec<u8>), LoadError> {
+    let unavailable = |error: io::Error| LoadError::CompilerUnavailable(error.to_string());
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let seconds = timeout.as_secs().max(1).saturating_mul(cores);
+    let mut child = Command::new(command)
+        .arg("compile-plugin")
+        .args(["--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
+        .env_clear()
+        // The allocator takes no memory in advance, which would be beside the limit.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(unavailable)?;
+    let Ok(ended) = tokio::time::timeout(timeout, talk(&mut child, bytes, memory)).await else {
+        // An error means that it has ended by itself.
+        drop(child.kill().await);
+        return Err(LoadError::CompileTimedOut { limit: timeout });
+    };
+    let Ended { mut output, complaint, status } = ended.map_err(unavailable)?;
+    if !status.success() {
+        return Err(explain(status, &complaint, timeout, memory));
+    }
+    let line_ends = output.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let code = output.split_off(line_ends);
+    match serde_json::from_slice(&output) {
+        Ok(answer) => Ok((answer, code)),
+        Err(_) => Err(LoadError::CompilerUnavailable(format!("{} is not the weft command", command.display()))),
+    }
+}
+
+/// Hands the component over and takes what comes back, both at once: neither side can wait for the other.
+async fn talk(child: &mut Child, bytes: &[u8], memory: u64) -> io::Result<Ended> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let writing = async {
+        if let Some(mut stdin) = stdin {
+            // A process that has ended does not read: its status says why.
+            drop(stdin.write_all(bytes).await);
+        }
+    };
+    // It has not more to say than it has memory.
+    let ((), output, complaint) = tokio::join!(writing, read(stdout, memory), read(stderr, COMPLAINT_BYTES));
+    let complaint = String::from_utf8_lossy(&complaint?).into_owned();
+    Ok(Ended { output: output?, complaint, status: child.wait().await? })
+}
+
+/// The first `limit` bytes; the rest is dropped, so that nobody waits with it.
+async fn read(from: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut from) = from {
+        (&mut from).take(limit).read_to_end(&mut bytes).await?;
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    }
+    Ok(bytes)
+}
+
+/// Why a process has ended that has not said so itself.
+fn explain(status: ExitStatus, complaint: &str, timeout: Duration, memory: u64) -> LoadError {
+    let out_of_memory = complaint.contains("memory allocation of") || complaint.contains("Cannot allocate memory");
+    match ending(status) {
+        Some(Ending::OutOfTime) => LoadError::CompileTimedOut { limit: timeout },
+        Some(Ending::Killed) => LoadError::CompileOutOfMemory { limit: memory },
+        None if out_of_memory => LoadError::CompileOutOfMemory { limit: memory },
+        None => {
+            let text = format!("the compiler ended with {status}: {}", complaint.trim());
+            LoadError::Compile(printable(&text).into_owned())
+        }
+    }
+}
+
+/// What the system ends a process for.
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells"))]
+enum Ending {
+    /// Its CPU time is up.
+    OutOfTime,
+    /// There is no memory left on the machine, and it had most.
+    Killed,
+}
+
+#[cfg(unix)]
+fn ending(status: ExitStatus) -> Option<Ending> {
+    use rustix::process::Signal;
+
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status)?;
+    [(Signal::XCPU, Ending::OutOfTime), (Signal::KILL, Ending::Killed)]
+        .into_iter()
+        .find_map(|(ends, ending)| (ends.as_raw() == signal).then_some(ending))
+}
+
+#[cfg(not(unix))]
+fn ending(_: ExitStatus) -> Option<Ending> {
+    None
+}

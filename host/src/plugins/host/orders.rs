@@ -1,0 +1,159 @@
+//! `orders`: orders of the app's own merchants, here and at WeChat Pay.
+
+use std::{future::Future, sync::Arc};
+
+use weft_wechat::pay::Fen;
+
+use super::{HostError, denied};
+use crate::{
+    model::{self, App},
+    pay::{Pay, PayActionError, Shop},
+    plugins::{
+        bindings::imported::{
+            order::Order,
+            orders::{self, NewOrder, NewRefund, Refund},
+            types::{Error, Field, WechatError},
+        },
+        convert_orders,
+        instance::State,
+        limits::WECHAT_TIMEOUT,
+    },
+    upstream::PayError,
+};
+
+/// What the grant lists.
+const READ: &str = "read";
+/// See [`READ`].
+const CREATE: &str = "create";
+/// See [`READ`].
+const REFUND: &str = "refund";
+
+impl orders::Host for State {
+    async fn find(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Option<Order>, HostError> {
+        self.require_orders(READ)?;
+        self.count_database_call()?;
+        let (pay, app) = (&self.services.pay, &self.subject()?.app);
+        let shop = shop(pay, app, merchant.as_deref()).await?;
+        let found = pay.find(&shop, &out_trade_no).await.map_err(|failure| error(&failure))?;
+        Ok(found.as_ref().map(convert_orders::order))
+    }
+
+    async fn create(&mut self, order: NewOrder) -> Result<Order, HostError> {
+        self.require_orders(CREATE)?;
+        self.count_database_call()?;
+        let (pay, app) = (&self.services.pay, &self.subject()?.app);
+        let shop = shop(pay, app, order.merchant.as_deref()).await?;
+        let (number, expires) = (order.out_trade_no.clone(), order.expires_at.is_some());
+        let terms = convert_orders::terms(order, &shop.merchant, pay.now());
+        let created = pay.create(&shop, &number, terms, expires).await.map_err(|failure| error(&failure))?;
+        Ok(convert_orders::order(&created.into_order()))
+    }
+
+    async fn prepay(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Vec<Field>, HostError> {
+        self.ask_pay(CREATE, "prepay", async move |pay, app| {
+            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
+            let prepaid = pay.prepay(&shop, &order, None).await.map_err(|failure| error(&failure))?;
+            Ok(convert_orders::prepaid(prepaid))
+        })
+        .await
+    }
+
+    async fn query(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Order, HostError> {
+        self.ask_pay(READ, "query", async move |pay, app| {
+            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
+            let order = pay.query(&shop, &order).await.map_err(|failure| error(&failure))?;
+            Ok(convert_orders::order(&order))
+        })
+        .await
+    }
+
+    async fn create_refund(&mut self, refund: NewRefund) -> Result<Refund, HostError> {
+        self.ask_pay(REFUND, "refund", async move |pay, app| {
+            let NewRefund { merchant, out_trade_no, out_refund_no, refund_fee, reason } = refund;
+            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
+            let refund = pay.refund(&shop, &order, &out_refund_no, Fen(refund_fee), reason).await;
+            Ok(convert_orders::refund(refund.map_err(|failure| error(&failure))?))
+        })
+        .await
+    }
+}
+
+impl State {
+    fn require_orders(&self, right: &str) -> Result<(), HostError> {
+        let granted = self.subject()?.granted.as_ref();
+        let has = granted.is_some_and(|granted| granted.grants.orders.iter().any(|granted| granted == right));
+        if has { Ok(()) } else { Err(denied(&format!("orders: {right}"))) }
+    }
+
+    /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay
+    /// says has to be written down here.
+    async fn ask_pay<T, Asking>(
+        &mut self,
+        right: &str,
+        what: &str,
+        ask: impl FnOnce(Pay, Arc<App>) -> Asking,
+    ) -> Result<T, HostError>
+    where
+        T: Send + 'static,
+        Asking: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.require_orders(right)?;
+        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let asking = ask(self.services.pay.clone(), call.app());
+        call.goes_on(&format!("WeChat Pay: {what}"), asking).await
+    }
+}
+
+/// The merchant of that name in the app, or the one that is meant where none is named.
+async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
+    let found = match merchant {
+        Some(name) => pay.shop(&app.name, name).await,
+        None => pay.first_shop(&app.name).await,
+    };
+    found.map_err(|failure| error(&failure))?.ok_or_else(|| {
+        Error::NotFound(match merchant {
+            Some(name) => format!("the app has no merchant `{name}`"),
+            None => "the app has no merchant".to_owned(),
+        })
+    })
+}
+
+async fn existing(
+    pay: &Pay,
+    app: &App,
+    merchant: Option<&str>,
+    out_trade_no: &str,
+) -> Result<(Shop, model::Order), Error> {
+    let shop = shop(pay, app, merchant).await?;
+    let found = pay.find(&shop, out_trade_no).await.map_err(|failure| error(&failure))?;
+    let order = found.ok_or_else(|| Error::NotFound(format!("there is no order `{out_trade_no}`")))?;
+    Ok((shop, order))
+}
+
+fn error(error: &PayActionError) -> Error {
+    let text = error.to_string();
+    match error {
+        PayActionError::State(_) | PayActionError::Conflict(_) => Error::Conflict(text),
+        PayActionError::Invalid(wrong) => {
+            let wrong: Vec<_> = wrong.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
+            Error::Invalid(wrong.join("; "))
+        }
+        PayActionError::Gateway(error) => gateway_error(error),
+        PayActionError::Store(error) => {
+            tracing::error!(error = error as &dyn std::error::Error, "a plugin's question about orders failed");
+            Error::Unavailable("the database does not answer".to_owned())
+        }
+    }
+}
+
+/// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
+fn gateway_error(error: &PayError) -> Error {
+    let text = error.to_string();
+    match error {
+        _ if error.outcome_is_unknown() => Error::TimedOut(text),
+        PayError::Refused { code, message, .. } => {
+            Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
+        }
+        _ => Error::Unavailable(text),
+    }
+}

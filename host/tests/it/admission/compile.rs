@@ -1,0 +1,83 @@
+//! Compiling happens in a process of its own: it can be ended, and costs the server nothing.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::components::{bomb_body, busy_body, functions, holding};
+use crate::support::{guests, process::Process};
+
+/// `weft compile-plugin`, as the server starts it; returns its exit code, and what it wrote to both its outputs.
+fn compile(bytes: &[u8], memory: u64, seconds: u64) -> (std::process::ExitStatus, Vec<u8>, String) {
+    let mut input = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut input, bytes).unwrap();
+    std::io::Seek::rewind(&mut input).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(["compile-plugin", "--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
+        .env_clear()
+        .env("MIMALLOC_ARENA_RESERVE", "0")
+        .stdin(Stdio::from(input))
+        .output()
+        .unwrap();
+    (output.status, output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_comes_back_compiled_with_what_it_took() {
+    let (status, output, complaint) = compile(guests::greeter().await, 1 << 30, 60);
+    assert!(status.success(), "{status}: {complaint}");
+    let line_ends = output.iter().position(|byte| *byte == b'\n').unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output[..line_ends]).unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(answer["compiled"]["memory"].as_u64().unwrap() > 1 << 20, "{answer}");
+    }
+    assert!(output[line_ends + 1..].starts_with(b"\x7fELF"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_compiler_that_wants_more_than_its_limits_is_ended_by_the_system() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let bomb = holding(&functions(1, &bomb_body(20_000)));
+    let (status, _, complaint) = compile(&bomb, 256 << 20, 600);
+    assert!(!status.success() && complaint.contains("memory allocation of"), "{status}: {complaint}");
+    let (status, _, complaint) = compile(&holding(&functions(40_000, &busy_body())), 8 << 30, 1);
+    // SIGXCPU.
+    assert_eq!(status.signal(), Some(24), "{status}: {complaint}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bomb_is_a_refused_file_and_the_server_is_none_the_larger() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugins = folder.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
+    let start = |plugins: &Path| {
+        let settings = [("WEFT_PLUGINS__COMPILE_MEMORY_MIB", "256"), ("WEFT_PLUGINS__COMPILE_TIMEOUT_MS", "60000")];
+        Process::serve_with(&folder.path().join("data"), plugins, &settings)
+    };
+    let server = start(&plugins);
+    let before = server.peak_memory();
+    drop(server);
+    for name in ["bomb1", "bomb2"] {
+        std::fs::write(plugins.join(format!("{name}.wasm")), holding(&functions(1, &bomb_body(20_000)))).unwrap();
+    }
+    let server = start(&plugins);
+    let after = server.peak_memory();
+    assert!(after < before + (64 << 10), "{before} KiB without, {after} KiB with");
+    let list = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(["plugin", "list", "--json"])
+        .env_clear()
+        .env("WEFT_DATA_DIR", folder.path().join("data"))
+        .env("WEFT_PLUGINS_DIR", &plugins)
+        .env("WEFT_PLUGINS__COMPILE_MEMORY_MIB", "256")
+        .env("WEFT_SECRET_KEY", "0707070707070707070707070707070707070707070707070707070707070707")
+        .output()
+        .unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    let codes: Vec<_> = list.as_array().unwrap().iter().map(|plugin| plugin["error"]["code"].as_str()).collect();
+    assert_eq!(codes, [Some("compile_out_of_memory"), Some("compile_out_of_memory"), None]);
+}
