@@ -22,6 +22,7 @@ use crate::{
     menus::Menus,
     message_log::MessageLog,
     migrate::Migration,
+    model::CanaryRule,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::Pay,
@@ -183,6 +184,7 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         cache_key: key.derive("plugin-cache"),
         versions: config.data_dir.join("plugin-versions"),
         decides: true,
+        canary: CanaryRule::from(&config.plugins),
         limits: Limits::from(&config.plugins),
         compiler: config.plugins.compiler.clone(),
     }

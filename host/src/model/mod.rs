@@ -22,6 +22,7 @@ mod merchant;
 mod message_log;
 mod message_summary;
 mod order;
+mod plugin_canary;
 mod plugin_target;
 mod plugin_version;
 mod publication;
@@ -66,6 +67,7 @@ pub use order::{
 };
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
+pub use plugins::canary::{CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, PluginCanary, UnknownCanaryState};
 pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};

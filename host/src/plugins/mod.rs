@@ -43,5 +43,5 @@ pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, Statistics, mean_us};
-pub use versions::{ChangeError, History};
+pub use versions::{Canary, ChangeError, History};
 pub use watcher::Watcher;

@@ -19,8 +19,9 @@ use super::{
     instance::Services,
     limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
     statistics::Statistics,
-    versions::Versions,
+    versions::{Canary, Versions},
 };
+use crate::model::CanaryRule;
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub versions: PathBuf,
     /// Whether what changes here is decided for all processes of the database; who only looks decides nothing.
     pub decides: bool,
+    /// When canaries are taken back.
+    pub canary: CanaryRule,
     /// The operator's limits.
     pub limits: Limits,
     /// The weft command, which compiles plugins in a process of its own; in this process without.
@@ -71,6 +74,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// What runs: the last version that passed every check.
     pub loaded: Option<Arc<Loaded>>,
+    /// A version that some users get instead.
+    pub canary: Option<Arc<Canary>>,
     /// Why the file that lies there now does not run.
     pub error: Option<Refused>,
     /// Counts over all versions since the start.
@@ -84,8 +89,8 @@ impl Plugins {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, versions, decides, limits, compiler } = settings;
-        let versions = Versions::new(services.store.clone(), decides, versions, &folder);
+        let Settings { folder, cache, cache_key, versions, decides, canary, limits, compiler } = settings;
+        let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
         let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
@@ -230,6 +235,7 @@ impl Plugins {
             || Plugin {
                 name: name.into(),
                 loaded: None,
+                canary: None,
                 error: None,
                 statistics: Arc::default(),
                 permits: Arc::new(Semaphore::new(self.concurrency())),
@@ -237,6 +243,7 @@ impl Plugins {
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
                 loaded: plugin.loaded.clone(),
+                canary: plugin.canary.clone(),
                 error: plugin.error.clone(),
                 statistics: Arc::clone(&plugin.statistics),
                 permits: Arc::clone(&plugin.permits),

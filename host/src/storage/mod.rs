@@ -27,6 +27,7 @@ mod merchants;
 mod message_log_batch;
 mod message_logs;
 mod orders;
+mod plugin_canaries;
 mod plugin_decisions;
 mod plugin_kv;
 mod plugin_replicas;
@@ -75,6 +76,7 @@ pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder};
+pub use self::plugin_canaries::PluginCanaries;
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
@@ -354,6 +356,11 @@ impl Store {
     /// What the plugins are to run.
     pub fn plugin_decisions(&self) -> PluginDecisions<'_> {
         PluginDecisions(self)
+    }
+
+    /// The versions of plugins that only some users get.
+    pub fn plugin_canaries(&self) -> PluginCanaries<'_> {
+        PluginCanaries(self)
     }
 
     /// The last good versions of the plugins.

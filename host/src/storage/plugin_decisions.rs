@@ -8,6 +8,12 @@ use crate::model::{PluginDecision, PluginSource};
 /// How many versions of a plugin are kept besides those in use.
 pub const KEPT_VERSIONS: u32 = 5;
 
+/// Forgets the versions that are neither among the newest nor in use.
+pub(super) const FORGET_VERSIONS: &str = "DELETE FROM plugin_versions WHERE plugin = $1 AND digest NOT IN \
+     (SELECT digest FROM plugin_versions WHERE plugin = $1 ORDER BY number DESC LIMIT $2) AND digest NOT IN \
+     (SELECT digest FROM plugin_decisions WHERE plugin = $1 AND digest IS NOT NULL) AND digest NOT IN \
+     (SELECT digest FROM plugin_canaries WHERE plugin = $1 AND state = 'running')";
+
 /// What the plugins are to run.
 #[derive(Debug, Clone, Copy)]
 pub struct PluginDecisions<'a>(pub(super) &'a Store);
@@ -23,7 +29,7 @@ impl PluginDecisions<'_> {
     }
 
     /// Decides that `plugin` runs the version `digest`, or none, and forgets its oldest versions. A version that is
-    /// gone back to keeps its place among the others.
+    /// gone back to keeps its place among the others. A canary ends: it is what runs now, or taken back.
     pub async fn decide(
         &self,
         plugin: &str,
@@ -36,9 +42,9 @@ impl PluginDecisions<'_> {
              digest = excluded.digest, source = excluded.source, rolled_back = excluded.rolled_back, \
              decided_at = excluded.decided_at";
         const RENUMBER: &str = "UPDATE plugin_versions SET number = $3 WHERE plugin = $1 AND digest = $2";
-        const FORGET: &str = "DELETE FROM plugin_versions WHERE plugin = $1 AND digest NOT IN \
-             (SELECT digest FROM plugin_versions WHERE plugin = $1 ORDER BY number DESC LIMIT $2) AND digest NOT IN \
-             (SELECT digest FROM plugin_decisions WHERE plugin = $1 AND digest IS NOT NULL)";
+        const END_CANARY: &str = "UPDATE plugin_canaries SET state = CASE WHEN digest = $2 THEN 'promoted' \
+             ELSE 'taken_back' END, reason = CASE WHEN digest = $2 THEN NULL ELSE 'another version came' END, \
+             ended_at = $3 WHERE plugin = $1 AND state = 'running'";
         let decided_at = self.0.clock.now();
         let revision = in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
@@ -55,7 +61,9 @@ impl PluginDecisions<'_> {
             if source != PluginSource::Rollback {
                 sqlx::query(RENUMBER).bind(plugin).bind(digest).bind(revision).execute(&mut *connection).await?;
             }
-            sqlx::query(FORGET).bind(plugin).bind(i64::from(KEPT_VERSIONS)).execute(&mut *connection).await?;
+            let end_canary = sqlx::query(END_CANARY).bind(plugin).bind(digest).bind(to_sql(decided_at));
+            end_canary.execute(&mut *connection).await?;
+            sqlx::query(FORGET_VERSIONS).bind(plugin).bind(i64::from(KEPT_VERSIONS)).execute(&mut *connection).await?;
             revision
         });
         Ok(PluginDecision {

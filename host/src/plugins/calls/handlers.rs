@@ -31,6 +31,10 @@ impl Call for Handle {
         limits.call_timeout
     }
 
+    fn openid(&self) -> Option<&str> {
+        Some(&self.message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

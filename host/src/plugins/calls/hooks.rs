@@ -45,6 +45,10 @@ impl Call for Tell {
         limits.hook_timeout
     }
 
+    fn openid(&self) -> Option<&str> {
+        self.event.order.openid.as_deref()
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

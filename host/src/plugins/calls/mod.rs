@@ -42,6 +42,9 @@ trait Call {
     /// How long such a call may take, by the wall clock.
     fn timeout(limits: &Limits) -> Duration;
 
+    /// The user that it is about.
+    fn openid(&self) -> Option<&str>;
+
     /// Calls `entry` in an instance.
     async fn call(
         &self,
@@ -53,14 +56,33 @@ trait Call {
 }
 
 impl Plugins {
-    /// Makes a call of the entry that `target` names, within the operator's limits, and counts it.
+    /// Makes a call of the entry that `target` names, of the version that the user gets.
     ///
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
+        let (plugin, running) = self.running(&target.plugin, C::timeout(self.limits())).await?;
+        let Some(canary) = &plugin.canary else {
+            return self.ask_version(&plugin, &running, target, subject, call).await;
+        };
+        let gets_canary = call.openid().is_some_and(|openid| canary.is_for(openid));
+        let version = if gets_canary { &canary.loaded } else { &running };
+        let result = self.ask_version(&plugin, version, target, subject, call).await;
+        canary.count(gets_canary, &result);
+        result
+    }
+
+    /// Makes a call of one version, within the operator's limits, and counts it.
+    async fn ask_version<C: Call>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        target: &PluginTarget,
+        subject: Subject,
+        call: C,
+    ) -> Result<C::Answer, CallError> {
         let timeout = C::timeout(self.limits());
-        let (plugin, loaded) = self.running(&target.plugin, timeout).await?;
-        let entry = entry(C::KIND, &loaded, target, &subject)?;
+        let entry = entry(C::KIND, loaded, target, &subject)?;
         let span = tracing::debug_span!(
             "plugin_call",
             plugin = &*plugin.name,
@@ -71,7 +93,7 @@ impl Plugins {
             outcome = tracing::field::Empty,
         );
         async {
-            let Ran { result, used } = self.run(&plugin, &loaded, subject, timeout, &entry.name, &call).await;
+            let Ran { result, used } = self.run(plugin, loaded, subject, timeout, &entry.name, &call).await;
             let result = match result {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),

@@ -42,6 +42,13 @@ impl Call for Observe {
         limits.call_timeout
     }
 
+    fn openid(&self) -> Option<&str> {
+        let (wit::Observation::Received(message)
+        | wit::Observation::Handled(wit::Handled { message, .. })
+        | wit::Observation::Failed(wit::Failed { message, .. })) = &self.observation;
+        Some(&message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

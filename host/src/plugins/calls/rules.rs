@@ -31,6 +31,10 @@ impl Call for Match {
         limits.rule_timeout
     }
 
+    fn openid(&self) -> Option<&str> {
+        Some(&self.message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

@@ -113,7 +113,7 @@ impl Plugins {
         let decided = versions.decision(name);
         if !decided.is_some_and(|known| known.digest.as_ref() == Some(&loaded.digest) && known.rolled_back.is_none()) {
             versions.keep(name, &loaded, bytes).await?;
-            versions.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
+            self.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
         }
         versions.see(name, Some(&loaded.digest)).await;
         Ok(())
@@ -183,7 +183,7 @@ impl Plugins {
         if versions.decision(name).is_none_or(|known| known.digest.is_none()) {
             return;
         }
-        if let Err(error) = versions.decide(name, None, PluginSource::Folder, None).await {
+        if let Err(error) = self.decide(name, None, PluginSource::Folder, None).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, plugin = name, "the other processes could not be told yet that the plugin is gone");
             lock(&versions.unsaid).insert(name.to_owned());

@@ -75,6 +75,19 @@ impl Plugins {
             }
         });
         futures::future::join_all(restoring).await;
+        match self.versions().store.plugin_canaries().running().await {
+            Ok(running) => {
+                for name in running {
+                    let _changing = self.changing(&name).await;
+                    // What goes wrong is logged, and tried again.
+                    drop(self.obey_canary(&name).await);
+                }
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the canaries of plugins are not known");
+            }
+        }
     }
 
     /// Does what other processes decide, and says what runs here, for as long as it is polled.
@@ -88,6 +101,7 @@ impl Plugins {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "the database does not say which versions of plugins are to run");
             }
+            self.watch_canaries().await;
             self.report(&mut reported).await;
         }
     }
@@ -112,15 +126,21 @@ impl Plugins {
             return;
         }
         versions.note(decision);
-        if self.obey(&name, None, None).await.is_ok() {
-            self.place_decided(&name).await;
-        }
+        self.do_now(&name).await;
     }
 
     async fn catch_up(&self, name: &str) {
         let _changing = self.changing(name).await;
-        if lock(&self.versions().behind).contains(name) && self.obey(name, None, None).await.is_ok() {
+        if lock(&self.versions().behind).contains(name) {
+            self.do_now(name).await;
+        }
+    }
+
+    /// Does what is decided. What goes wrong is logged, and tried again.
+    async fn do_now(&self, name: &str) {
+        if self.obey(name, None, None).await.is_ok() {
             self.place_decided(name).await;
+            drop(self.obey_canary(name).await);
         }
     }
 

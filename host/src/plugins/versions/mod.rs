@@ -2,12 +2,14 @@
 //!
 //! Whatever changes a plugin, a file or a request, is checked and then decided in the database. The
 //! newest decision counts in every process that shares it. `files` makes decisions of files,
-//! `requests` of what the admin API asks for, and `follow` does what was decided elsewhere.
+//! `requests` of what the admin API asks for, and `follow` does what was decided elsewhere. Beside the
+//! version that runs there may be one that only some users get (`canary`).
 //!
 //! A decision also reaches the folder, where it can be written, so that the folder shows what runs.
 //! Only a rollback leaves the folder alone: the file that was taken back stays, and has no effect
 //! until another one takes its place.
 
+mod canary;
 mod files;
 mod follow;
 mod kept;
@@ -32,12 +34,13 @@ use super::{
     registry::{Plugin, Plugins},
 };
 use crate::{
-    model::{PluginDecision, PluginSource},
+    model::{CanaryRule, PluginDecision, PluginSource},
     storage::{Store, StoreError},
 };
 use kept::Kept;
 use seen::Seen;
 
+pub use canary::Canary;
 pub(super) use files::Taken;
 pub use requests::{ChangeError, History};
 
@@ -46,6 +49,7 @@ pub(super) struct Versions {
     store: Store,
     /// Whether changes are decided; who only looks at the folder decides nothing.
     decides: bool,
+    canary: CanaryRule,
     kept: Arc<Kept>,
     seen: Arc<Seen>,
     decided: Mutex<HashMap<String, PluginDecision>>,
@@ -58,12 +62,13 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Keeps versions in the folder `kept`, and what is known of the plugins folder beside them.
-    pub(super) fn new(store: Store, decides: bool, kept: PathBuf, plugins: &Path) -> Self {
+    /// Keeps versions in the folder `kept`, and what is known of the folder `plugins` beside them.
+    pub(super) fn new(store: Store, decides: bool, canary: CanaryRule, (kept, plugins): (PathBuf, &Path)) -> Self {
         let seen = Seen::read(kept.join("folder.json"), plugins);
         Self {
             store,
             decides,
+            canary,
             kept: Arc::new(Kept::new(kept)),
             seen: Arc::new(seen),
             decided: Mutex::default(),
@@ -162,6 +167,19 @@ impl From<Refused> for Behind {
 }
 
 impl Plugins {
+    /// Decides for all processes. That ends a canary.
+    async fn decide(
+        &self,
+        name: &str,
+        digest: Option<&str>,
+        source: PluginSource,
+        rolled_back: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.versions().decide(name, digest, source, rolled_back).await?;
+        self.end_canary(name);
+        Ok(())
+    }
+
     /// Lets what was decided take effect here. `at_hand` is the file of the folder, `error` what is wrong with it.
     async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<Refused>) -> Result<(), Behind> {
         let versions = self.versions();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    model::{PluginDecision, PluginSource, PluginVersion, is_plugin_name},
+    model::{PluginCanary, PluginDecision, PluginSource, PluginVersion, is_plugin_name},
     plugins::{
         admission::Refused,
         registry::{Plugin, Plugins},
@@ -28,6 +28,15 @@ pub enum ChangeError {
     /// The version is not among those that are kept.
     #[error("there is no version {0} among those that are kept: `versions` of the plugin lists them")]
     NoVersion(String),
+    /// There is no canary.
+    #[error("no canary of plugin `{0}` runs")]
+    NoCanary(String),
+    /// A canary needs a version beside it.
+    #[error("no version of plugin `{0}` runs beside which a canary could: upload it without one")]
+    NothingRuns(String),
+    /// The canary is what runs.
+    #[error("all users get this version already")]
+    RunsAlready,
     /// It is the oldest that is kept.
     #[error("there is no earlier version to go back to")]
     NoEarlier,
@@ -51,6 +60,8 @@ pub struct History {
     pub versions: Vec<PluginVersion>,
     /// The digest of the file in this process's folder, as it took effect or was taken back.
     pub in_folder: Option<String>,
+    /// The last canary, whatever became of it.
+    pub canary: Option<PluginCanary>,
     /// What runs in the processes that share the database; none of them where it is shared with nobody.
     pub replicas: Vec<PluginReplica>,
 }
@@ -68,7 +79,7 @@ impl Plugins {
         let loaded = self.checked(name, bytes.clone()).await?;
         let (versions, digest) = (self.versions(), loaded.digest.clone());
         versions.keep(name, &loaded, &bytes).await?;
-        versions.decide(name, Some(&digest), PluginSource::Upload, None).await?;
+        self.decide(name, Some(&digest), PluginSource::Upload, None).await?;
         let plugin = self.put_in(name, loaded, None);
         self.place(name, &digest, bytes).await;
         Ok(plugin)
@@ -80,7 +91,7 @@ impl Plugins {
     /// When the database does not take it.
     pub async fn delete(&self, name: &str) -> Result<(), ChangeError> {
         let _changing = self.changing(name).await;
-        self.versions().decide(name, None, PluginSource::Delete, None).await?;
+        self.decide(name, None, PluginSource::Delete, None).await?;
         self.remove(name);
         self.remove_file(name).await;
         Ok(())
@@ -110,7 +121,7 @@ impl Plugins {
         let loaded = self.checked(name, bytes).await?;
         // Who goes back further goes back from the same version; who comes back to it has rolled nothing back.
         let rolled_back = decision.rolled_back.or(decision.digest).filter(|from| *from != wanted.digest);
-        versions.decide(name, Some(&wanted.digest), PluginSource::Rollback, rolled_back.as_deref()).await?;
+        self.decide(name, Some(&wanted.digest), PluginSource::Rollback, rolled_back.as_deref()).await?;
         Ok(self.put_in(name, loaded, None))
     }
 
@@ -123,6 +134,7 @@ impl Plugins {
         Ok(History {
             decision: versions.store.plugin_decisions().find(name).await?,
             versions: versions.store.plugin_versions().list(name).await?,
+            canary: versions.store.plugin_canaries().find(name).await?,
             in_folder: versions.seen.of(name),
             replicas: self.replicas().await?,
         })

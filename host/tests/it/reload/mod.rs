@@ -1,5 +1,6 @@
 //! The plugins folder, changed while messages flow.
 
+mod canary;
 mod files;
 mod load;
 mod replicas;

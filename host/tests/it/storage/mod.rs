@@ -22,6 +22,7 @@ mod migrations;
 mod open_orders;
 mod order_outbox;
 mod orders;
+mod plugin_canaries;
 mod plugin_kv;
 mod plugin_versions;
 mod publications;

@@ -1,7 +1,9 @@
 //! `/plugins`: what is loaded, and uploads.
 
 mod calls;
+pub(super) mod canary;
 mod check;
+pub(super) mod versions;
 
 use axum::{
     Json,
@@ -13,10 +15,11 @@ use bytes::BytesMut;
 use futures::TryStreamExt;
 use hyper::body::Body as _;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use calls::Calls;
 pub use check::CheckView;
+use versions::PluginDetail;
 
 use super::{
     app_plugins::GrantsView,
@@ -27,10 +30,10 @@ use crate::{
     http::{
         AppState,
         admission::{AdmissionView, RefusedView},
-        error::{Body as JsonBody, Path, Problem, Query},
+        error::{Path, Problem, Query},
     },
-    model::{Grants, PluginSource},
-    plugins::{ChangeError, Entry, History, Loaded, Plugin},
+    model::Grants,
+    plugins::{ChangeError, Entry, Loaded, Plugin},
     time,
 };
 
@@ -123,87 +126,6 @@ impl From<&Plugin> for PluginView {
     }
 }
 
-/// A plugin with where its version comes from and what there is to go back to.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PluginDetail {
-    #[serde(flatten)]
-    plugin: PluginView,
-    /// What changed it last: folder, upload, rollback, canary or delete. Null while the database does not know it yet.
-    source: Option<PluginSource>,
-    /// RFC 3339.
-    changed_at: Option<String>,
-    /// SHA-256 of the version that is to run in all processes; `digest` differs where it does not run yet.
-    decided: Option<String>,
-    /// The version that a rollback took back. A file of this version in the plugins folder stays there and does not
-    /// run; the next other file does.
-    rolled_back: Option<String>,
-    /// SHA-256 of the file in this process's plugins folder that was last taken note of; null when there is none.
-    in_folder: Option<String>,
-    /// The versions that are kept, newest first.
-    versions: Vec<VersionView>,
-    /// What runs in each of the processes that share the database; empty where one process has it for itself.
-    replicas: Vec<ReplicaView>,
-}
-
-/// A version that is kept.
-#[derive(Debug, Serialize, ToSchema)]
-struct VersionView {
-    /// SHA-256 of the file.
-    digest: String,
-    /// As the plugin says.
-    version: String,
-    /// Bytes of the file.
-    size: u64,
-    /// When it came first; RFC 3339.
-    first_at: String,
-    /// Whether it is the one that is to run.
-    current: bool,
-}
-
-/// A process.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReplicaView {
-    /// Another one after a restart.
-    process: String,
-    /// SHA-256 of what runs there; null when the plugin does not.
-    digest: Option<String>,
-    /// RFC 3339.
-    seen_at: String,
-}
-
-impl PluginDetail {
-    fn new(plugin: &Plugin, history: History) -> Self {
-        let History { decision, versions, in_folder, replicas } = history;
-        let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
-        let versions = versions.into_iter().map(|version| VersionView {
-            current: decided.as_ref() == Some(&version.digest),
-            digest: version.digest,
-            version: version.version,
-            size: version.size,
-            first_at: time::rfc3339(version.first_at),
-        });
-        let replicas = replicas.into_iter().map(|mut replica| ReplicaView {
-            digest: replica.running.remove(&*plugin.name),
-            process: replica.process,
-            seen_at: time::rfc3339(replica.seen_at),
-        });
-        Self {
-            plugin: PluginView::from(plugin),
-            versions: versions.collect(),
-            replicas: replicas.collect(),
-            source: decision.as_ref().map(|decision| decision.source),
-            changed_at: decision.as_ref().map(|decision| time::rfc3339(decision.decided_at)),
-            rolled_back: decision.and_then(|decision| decision.rolled_back),
-            decided,
-            in_folder,
-        }
-    }
-
-    async fn read(state: &AppState, plugin: &Plugin) -> Result<Self, Problem> {
-        Ok(Self::new(plugin, state.plugins.history(&plugin.name).await?))
-    }
-}
-
 /// Lists the plugins.
 #[utoipa::path(get, operation_id = "list_plugins", path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, description = "Done", body = Page<PluginView>)))]
 pub(super) async fn list(
@@ -229,9 +151,18 @@ pub(super) async fn read(
     Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
+/// How an upload is taken.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UploadQuery {
+    /// Make it a canary that so many of a hundred users get, 0 to 100: what runs, and the folder, stay as they are.
+    canary: Option<u8>,
+}
+
 /// Uploads a .wasm: it is checked first, then swapped in and placed in the plugins folder, here and in every process that
 /// shares the database.
-#[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+#[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 200, description = "Done", body = PluginDetail), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
         (status = 503, description = "Other uploads are being checked", body = Problem)))]
@@ -239,9 +170,11 @@ pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(query): Query<UploadQuery>,
     body: Body,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
+    check_percent(query.canary)?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
     };
@@ -249,9 +182,20 @@ pub(super) async fn put(
         caller.notes.before(&PluginView::from(&*before));
     }
     let bytes = received(body, state.plugins.max_file_bytes()).await?;
-    let plugin = state.plugins.upload(&name, bytes).await?;
-    caller.notes.after(&PluginView::from(&*plugin));
-    Ok(Json(PluginDetail::read(&state, &plugin).await?))
+    let plugin = match query.canary {
+        Some(percent) => state.plugins.upload_canary(&name, bytes, percent).await?,
+        None => state.plugins.upload(&name, bytes).await?,
+    };
+    let detail = PluginDetail::read(&state, &plugin).await?;
+    caller.notes.after(&detail);
+    Ok(Json(detail))
+}
+
+fn check_percent(percent: Option<u8>) -> Result<(), Problem> {
+    match percent {
+        Some(101..) => Err(Problem::invalid(vec![("percent".to_owned(), "0 to 100".to_owned())])),
+        _ => Ok(()),
+    }
 }
 
 impl From<ChangeError> for Problem {
@@ -263,40 +207,13 @@ impl From<ChangeError> for Problem {
             ChangeError::Refused(refused) => Self::not_admitted(&refused),
             ChangeError::NoPlugin(name) => Self::not_found("plugin", &name),
             error @ ChangeError::NoVersion(_) => Self::invalid(vec![("digest".to_owned(), error.to_string())]),
-            error @ ChangeError::NoEarlier => Self::conflict(error.to_string()),
+            error @ (ChangeError::NoEarlier
+            | ChangeError::NoCanary(_)
+            | ChangeError::NothingRuns(_)
+            | ChangeError::RunsAlready) => Self::conflict(error.to_string()),
             ChangeError::Store(error) => error.into(),
         }
     }
-}
-
-/// Which version to go back to.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Rollback {
-    /// SHA-256 of one of `versions`; without, the one before the version that runs.
-    digest: Option<String>,
-}
-
-/// Goes back to an earlier version, in every process that shares the database and over restarts, until another file or
-/// upload comes. The file in the plugins folder stays and does not run. A plugin that was removed comes back.
-#[utoipa::path(post, operation_id = "roll_back_plugin", path = "/plugins/{plugin}/rollback", tag = "plugins", params(("plugin" = String, Path)),
-    request_body = Option<Rollback>,
-    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "There is no earlier version", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
-pub(super) async fn roll_back(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(name): Path<String>,
-    body: Option<JsonBody<Rollback>>,
-) -> Result<Json<PluginDetail>, Problem> {
-    caller.require(None, "manage")?;
-    if let Some(before) = state.plugins.find(&name) {
-        caller.notes.before(&PluginView::from(&*before));
-    }
-    let wanted = body.and_then(|JsonBody(rollback)| rollback.digest);
-    let plugin = state.plugins.roll_back(&name, wanted.as_deref()).await?;
-    caller.notes.after(&PluginView::from(&*plugin));
-    Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
 /// The whole of a body. One that says that it is too large is not read at all.
