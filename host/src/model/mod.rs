@@ -65,9 +65,9 @@ pub use order::{
     Alarm, DEFAULT_TIME_LIMIT, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms, Transition,
     UnknownOrderState, transition,
 };
+pub use plugin_canary::{CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, PluginCanary, UnknownCanaryState};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
-pub use plugins::canary::{CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, PluginCanary, UnknownCanaryState};
 pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use refund::{Refund, RefundState, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};

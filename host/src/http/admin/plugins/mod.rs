@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use futures::TryStreamExt;
 use hyper::body::Body as _;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use calls::Calls;
 pub use check::CheckView;
@@ -152,7 +152,7 @@ pub(super) async fn read(
 }
 
 /// How an upload is taken.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UploadQuery {
