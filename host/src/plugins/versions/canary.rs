@@ -209,12 +209,11 @@ impl Plugins {
         };
         let Some(plugin) = self.find(name).filter(|plugin| plugin.loaded.is_some()) else { return Ok(()) };
         let before = plugin.canary.as_ref().filter(|before| before.loaded.digest == stored.digest);
-        let loaded = match before {
-            Some(before) => Arc::clone(&before.loaded),
-            None => {
-                let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(Behind::Lost)?;
-                self.checked(name, bytes).await?
-            }
+        let loaded = if let Some(before) = before {
+            Arc::clone(&before.loaded)
+        } else {
+            let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(Behind::Lost)?;
+            self.checked(name, bytes).await?
         };
         let counts = before.filter(|before| before.began == stored.began).map(|before| Arc::clone(&before.counts));
         let canary = Canary {

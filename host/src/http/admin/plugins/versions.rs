@@ -66,7 +66,7 @@ struct CanaryView {
     percent: u8,
     /// Who gets it in any case.
     openids: Vec<String>,
-    /// running, promoted or taken_back.
+    /// `running`, `promoted` or `taken_back`.
     state: CanaryState,
     /// Why it was taken back.
     reason: Option<String>,
