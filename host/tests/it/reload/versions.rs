@@ -49,8 +49,8 @@ async fn a_version_is_taken_back_until_another_file_comes() {
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("digest")), "{problem}");
 
     app.drop_plugin("greeter", &other).await;
-    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
-    assert_eq!((&plugin["rolled_back"], &plugin["source"]), (&Value::Null, &json!("folder")), "{plugin}");
+    let plugin = app.plugin_becomes("greeter", |plugin| plugin["source"] == "folder").await;
+    assert_eq!(plugin["rolled_back"], Value::Null, "{plugin}");
     assert_eq!(digests(&plugin), [&digest(&other), &digest(second), &digest(first)]);
     assert_eq!(answer(&account).await, Some(formal));
 
