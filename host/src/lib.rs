@@ -14,7 +14,7 @@
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`clock`], [`histogram`], [`time`], [`secret`], [`turns`] |
+//! | 1 | [`clock`], [`histogram`], [`time`], [`secret`], [`turns`]; [`plugin_limits`]: every limit of plugins |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
@@ -37,6 +37,7 @@ pub mod model;
 pub mod order_hooks;
 pub mod outcomes;
 pub mod pay;
+pub mod plugin_limits;
 pub mod plugins;
 pub mod rules;
 pub mod secret;

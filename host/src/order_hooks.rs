@@ -118,7 +118,9 @@ impl OrderHooks {
 
     async fn tell_of(&self, event: DueEvent, account: &Account, target: &PluginTarget) {
         let orders = self.store.orders();
-        let may_take = self.plugins.limits().hook_timeout + MARGIN;
+        let set = account.plugins.get(&target.plugin).map(AsRef::as_ref);
+        let hook_timeout = self.plugins.limits_of(&target.plugin, set).hook_timeout_ms;
+        let may_take = Duration::from_millis(hook_timeout) + MARGIN;
         match orders.take_event(&event, self.after(may_take)).await {
             Ok(true) => {}
             Ok(false) => return,
@@ -133,7 +135,8 @@ impl OrderHooks {
             None => HookOutcome::Delivered,
             Some(failure) => HookOutcome::Failed(failure, again.map(|pause| self.after(longer(*pause)))),
         };
-        Self::report(&event, target, &outcome);
+        let backtrace = told.as_ref().err().map(CallError::backtrace).unwrap_or_default();
+        Self::report(&event, target, &outcome, backtrace);
         if let Err(error) = orders.settle_event(&event, outcome).await {
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
         }
@@ -156,17 +159,17 @@ impl OrderHooks {
         self.plugins.order_updated(target, subject, change).await
     }
 
-    fn report(event: &DueEvent, target: &PluginTarget, outcome: &HookOutcome<'_>) {
+    fn report(event: &DueEvent, target: &PluginTarget, outcome: &HookOutcome<'_>, backtrace: &str) {
         let order = &event.order;
         let (app, merchant, number, attempt) = (&order.app, &order.merchant, &order.out_trade_no, event.attempts + 1);
         match outcome {
             HookOutcome::Delivered => {}
             HookOutcome::Failed(error, Some(_)) => tracing::warn!(
-                app, merchant, out_trade_no = number, event = event.id, hook = %target, attempt, error,
+                app, merchant, out_trade_no = number, event = event.id, hook = %target, attempt, error, backtrace,
                 "an order hook failed and is called again later"
             ),
             HookOutcome::Failed(error, None) => tracing::error!(
-                app, merchant, out_trade_no = number, event = event.id, hook = %target, attempt, error,
+                app, merchant, out_trade_no = number, event = event.id, hook = %target, attempt, error, backtrace,
                 "an order hook failed for the last time: the event is parked; have it delivered again when the hook is mended"
             ),
         }

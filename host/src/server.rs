@@ -115,6 +115,7 @@ impl Server {
             follow_folder(watcher, state.clone()).boxed(),
             state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
+            state.plugins.clone().follow_limits().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
@@ -176,6 +177,16 @@ impl Server {
     }
 }
 
+/// The plugin platform with the limits that are set, and what fills it.
+async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
+    let plugins = Plugins::new(plugin_settings(config, key), services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    plugins.refresh_limits().await.context("the limits of plugins")?;
+    let watcher = Watcher::new(plugins.clone())
+        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    Ok((plugins, watcher))
+}
+
 /// Where plugins are, and what they may use.
 pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
     Settings {
@@ -223,10 +234,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         users: users.clone(),
         pay: pay.clone(),
     };
-    let plugins = Plugins::new(plugin_settings(&config, &key), services)
-        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
-    let watcher = Watcher::new(plugins.clone())
-        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+    let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone());
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let materials = Materials::new(store.clone(), wechat.clone());

@@ -2,6 +2,6 @@
 //! tests of plugins.
 
 #[cfg(target_family = "wasm")]
-pub(crate) use crate::bindings::imported::{config, context, http, kv, log, messages, orders, users, wechat};
+pub(crate) use crate::bindings::imported::{config, context, http, kv, log, messages, orders, pay, users, wechat};
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use crate::testing::imports::{config, context, http, kv, log, messages, orders, users, wechat};
+pub(crate) use crate::testing::imports::{config, context, http, kv, log, messages, orders, pay, users, wechat};

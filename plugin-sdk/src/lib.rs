@@ -21,6 +21,7 @@ pub mod observers;
 pub mod order;
 pub mod orders;
 pub mod pages;
+pub mod pay;
 pub mod reply;
 mod rules;
 #[cfg(not(target_family = "wasm"))]
@@ -126,7 +127,7 @@ pub mod prelude {
     pub use crate::{
         AppType, Article, Content, Context, Error, Event, Failure, Message, Observation, Order, OrderEvent, OrderState,
         Reply, Request, Response, Result, TradeType, WechatError, asks, http, kv, log, message_handler,
-        message_observer, message_rule, messages, order_hook, orders, page, users, wechat,
+        message_observer, message_rule, messages, order_hook, orders, page, pay, users, wechat,
     };
 }
 

@@ -23,6 +23,7 @@ pub struct Asks {
     kv: bool,
     users: bool,
     orders: &'static [&'static str],
+    pay_apis: &'static [&'static str],
     config_schema: Option<&'static str>,
 }
 
@@ -38,6 +39,7 @@ inventory::collect!(Asks);
 ///     kv: true,
 ///     users: true,
 ///     orders: ["read", "create", "refund"],
+///     pay_apis: ["/v3/profitsharing/"],
 ///     config_schema: r#"{"type": "object", "properties": {"greeting": {"type": "string"}}}"#,
 /// }
 /// ```
@@ -58,8 +60,15 @@ macro_rules! asks {
 
 #[expect(missing_docs, reason = "called by `asks!`, which explains the keys")]
 impl Asks {
-    pub const NOTHING: Self =
-        Self { http_hosts: &[], wechat_apis: &[], kv: false, users: false, orders: &[], config_schema: None };
+    pub const NOTHING: Self = Self {
+        http_hosts: &[],
+        wechat_apis: &[],
+        kv: false,
+        users: false,
+        orders: &[],
+        pay_apis: &[],
+        config_schema: None,
+    };
 
     #[must_use]
     pub const fn http_hosts(mut self, hosts: &'static [&'static str]) -> Self {
@@ -116,9 +125,28 @@ impl Asks {
     }
 
     #[must_use]
+    pub const fn pay_apis(mut self, paths: &'static [&'static str]) -> Self {
+        let mut rest = paths;
+        while let [path, others @ ..] = rest {
+            assert!(
+                matches!(path.as_bytes(), [b'/', ..]),
+                "pay_apis lists beginnings of paths, such as /v3/profitsharing/"
+            );
+            rest = others;
+        }
+        self.pay_apis = paths;
+        self
+    }
+
+    #[must_use]
     pub const fn config_schema(mut self, json_schema: &&'static str) -> Self {
         self.config_schema = Some(*json_schema);
         self
+    }
+
+    /// What the record of what is asked for has no room for.
+    fn options(&self) -> Vec<(String, String)> {
+        self.pay_apis.iter().map(|&path| ("asks-pay-apis".to_owned(), path.to_owned())).collect()
     }
 
     fn describe(&self) -> manifest::Asks {
@@ -154,7 +182,7 @@ impl Guest for Component {
             asks: asks.describe(),
             config_schema: asks.config_schema.map(str::to_owned),
             sdk: concat!("weft-plugin ", env!("CARGO_PKG_VERSION")).to_owned(),
-            options: Vec::new(),
+            options: asks.options(),
         }
     }
 }

@@ -225,7 +225,7 @@ impl Bare {
             .total_tables(limits::INSTANCES)
             .total_stacks(limits::INSTANCES)
             .max_memory_size(64 << 20)
-            .table_elements(limits::TABLE_ELEMENTS)
+            .table_elements(20_000)
             .max_unused_warm_slots(limits::INSTANCES)
             .linear_memory_keep_resident(limits::KEEP_RESIDENT)
             .table_keep_resident(limits::KEEP_RESIDENT)

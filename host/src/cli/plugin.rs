@@ -103,7 +103,7 @@ fn row(plugin: &Plugin, missing: &BTreeMap<String, Vec<String>>) -> [String; 5] 
 /// What the plugin asks for and is not granted, in the apps that name it or have something set for it.
 fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<String, Vec<String>> {
     let Some(loaded) = &plugin.loaded else { return BTreeMap::new() };
-    let asked = Grants::from(&loaded.description.asks);
+    let asked = Grants::from(&loaded.description);
     let missing = apps.iter().filter_map(|app| {
         let mut named = app.message_handler.iter().chain(&app.order_hook).chain(&app.settings.message_observers);
         let record = records.iter().find(|record| record.app == app.name && record.plugin == *plugin.name);
@@ -120,6 +120,7 @@ fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<Str
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
     let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
     let plugins = platform(config, settings, store)?;
+    plugins.refresh_limits().await?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
 }

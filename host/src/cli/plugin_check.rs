@@ -48,8 +48,8 @@ pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<Exit
 }
 
 fn accepted(loaded: &Loaded) -> String {
-    let Description { name, version, description, sdk, asks, .. } = &loaded.description;
-    let asks = Grants::from(asks).each();
+    let Description { name, version, description, sdk, .. } = &loaded.description;
+    let asks = Grants::from(&loaded.description).each();
     let asks = if asks.is_empty() { "nothing".to_owned() } else { asks.join("\n") };
     let mut lines = vec![
         ("plugin", loaded.name.to_string()),

@@ -115,14 +115,15 @@ impl Problem {
     }
 }
 
-/// The key that was probably meant. One in the wrong section is nearly as near as one with a wrong letter.
+/// The key that was probably meant, the first of those as near. One in the wrong section is nearly as near as one with
+/// a wrong letter.
 fn nearest(key: &str) -> Option<&'static Key> {
     let likeness = |known: &Key| {
         let whole = normalized_damerau_levenshtein(key, known.name);
         let name = normalized_damerau_levenshtein(last_part(key), last_part(known.name));
         whole.max(name * 0.95)
     };
-    let (key, likeness) = keys().map(|known| (known, likeness(known))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (key, likeness) = keys().map(|known| (known, likeness(known))).min_by(|a, b| b.1.total_cmp(&a.1))?;
     (likeness > 0.6).then_some(key)
 }
 

@@ -32,9 +32,7 @@ impl Layer {
         for (key, value) in &table {
             match value {
                 Value::Table(section) if sections.contains(&key.as_str()) => {
-                    for (inner, value) in section {
-                        check(&name, &format!("{key}.{inner}"), value, problems);
-                    }
+                    check_section(&name, key, section, problems);
                 }
                 _ if sections.contains(&key.as_str()) => problems.push(Problem::not_a_section(&name, key)),
                 Value::Table(_) if !keys().any(|known| known.name == key) => {
@@ -92,6 +90,25 @@ impl Provider for Layer {
     }
 }
 
+/// Each key of a section, and of a section in it.
+fn check_section(origin: &str, section: &str, table: &Table, problems: &mut Vec<Problem>) {
+    for (key, value) in table {
+        let name = format!("{section}.{key}");
+        match value {
+            Value::Table(inner) if keys().any(|known| is_inside(known, &name)) => {
+                check_section(origin, &name, inner, problems);
+            }
+            _ if keys().any(|known| is_inside(known, &name)) => problems.push(Problem::not_a_section(origin, &name)),
+            _ => check(origin, &name, value, problems),
+        }
+    }
+}
+
+/// Whether a key stands in the section of that name.
+fn is_inside(key: &Key, section: &str) -> bool {
+    key.name.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
+}
+
 fn check(origin: &str, name: &str, value: &Value, problems: &mut Vec<Problem>) {
     match keys().find(|key| key.name == name) {
         Some(key) if key.expects.accepts(value) => {}
@@ -106,17 +123,15 @@ fn set(table: &mut Table, key: &Key, text: &str, origin: &str, problems: &mut Ve
         problems.push(Problem::bad_value(origin, key, &value));
         return;
     }
-    match key.name.split_once('.') {
-        Some((section, name)) => {
-            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(section) = section {
-                section.insert(name.to_owned(), value);
-            }
-        }
-        None => {
-            table.insert(key.name.to_owned(), value);
-        }
+    let mut sections: Vec<&str> = key.name.split('.').collect();
+    let Some(name) = sections.pop() else { return };
+    let mut table = table;
+    for section in sections {
+        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else { return };
+        table = section;
     }
+    table.insert(name.to_owned(), value);
 }
 
 /// `SERVICE_HOST`, `PORT_8000_TCP_ADDR`, `ADMIN_SERVICE_PORT_HTTP` …

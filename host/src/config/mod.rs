@@ -25,7 +25,7 @@ pub use self::error::{ConfigError, Problem};
 use self::key::{Expects, Key};
 use self::layer::Layer;
 pub use self::pay::PayConfig;
-pub use self::plugins::PluginsConfig;
+pub use self::plugins::{PluginCeilings, PluginsConfig};
 pub use self::webhook::{LogDurability, WebhookConfig};
 pub use self::wechat::WechatConfig;
 use crate::secret::{Secret, SecretKey, SecretKeyError};
@@ -179,5 +179,5 @@ pub fn key_names() -> impl Iterator<Item = &'static str> {
 }
 
 fn keys() -> impl Iterator<Item = &'static Key> {
-    [KEYS, webhook::KEYS, plugins::KEYS, wechat::KEYS, pay::KEYS, admin::KEYS].into_iter().flatten()
+    [KEYS, webhook::KEYS, &plugins::KEYS, wechat::KEYS, pay::KEYS, admin::KEYS].into_iter().flatten()
 }

@@ -1,29 +1,29 @@
 //! `[plugins]`: what a plugin may use up.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::LazyLock};
 
 use serde::Deserialize;
 
 use super::key::{Expects, Key};
+use crate::plugin_limits::{LIMITS, Limit, LimitChanges, PluginLimits};
 
 /// Limits of plugins and their calls.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct PluginsConfig {
-    /// Wall clock of one call of a message handler, host calls included, in milliseconds.
-    pub call_timeout_ms: u64,
-    /// The same for a message rule.
-    pub rule_timeout_ms: u64,
-    /// The same for an order-updated hook.
-    pub hook_timeout_ms: u64,
-    /// CPU time of one call, in milliseconds.
-    pub cpu_ms: u64,
-    /// Memory of one instance, in MiB.
-    pub memory_mib: u32,
-    /// Instances of one plugin at once.
-    pub max_concurrency: u32,
+    /// What holds for a plugin where nothing else is set for it.
+    #[serde(flatten)]
+    pub limits: PluginLimits,
+    /// How far the limits of one plugin may be raised.
+    pub ceilings: PluginCeilings,
     /// Largest .wasm file, in MiB.
     pub max_file_mib: u32,
+    /// Calls of one app at once, over all plugins.
+    pub max_app_concurrency: u32,
+    /// How long calls are refused when a plugin keeps failing, at first, in milliseconds.
+    pub breaker_pause_ms: u64,
+    /// The same at most, after more failures.
+    pub breaker_max_pause_ms: u64,
     /// Wall clock of compiling one file, in milliseconds.
     pub compile_timeout_ms: u64,
     /// Memory of the process that compiles a file, in MiB.
@@ -38,31 +38,48 @@ pub struct PluginsConfig {
     pub canary_error_rise: u32,
 }
 
-pub(super) const KEYS: &[Key] = &[
-    Key::new("plugins.call_timeout_ms", Expects::Number(10, 60_000)),
-    Key::new("plugins.rule_timeout_ms", Expects::Number(10, 60_000)),
-    Key::new("plugins.hook_timeout_ms", Expects::Number(10, 600_000)),
-    Key::new("plugins.cpu_ms", Expects::Number(1, 60_000)),
-    // A Rust plugin does not start with less than about 1.1 MiB; no memory of 32-bit wasm is larger than 4 GiB.
-    Key::new("plugins.memory_mib", Expects::Number(2, 4096)),
-    Key::new("plugins.max_concurrency", Expects::Number(1, 256)),
+/// `[plugins.ceilings]`: a value for every limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "LimitChanges")]
+pub struct PluginCeilings(pub PluginLimits);
+
+impl From<LimitChanges> for PluginCeilings {
+    fn from(changes: LimitChanges) -> Self {
+        Self(PluginLimits::CEILINGS.replaced(&changes))
+    }
+}
+
+const OWN_KEYS: [Key; 6] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
+    Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
+    Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
+    Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
     Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
     Key::new("plugins.compile_memory_mib", Expects::Number(32, 65_536)),
     Key::new("plugins.canary_min_calls", Expects::Number(1, 5000)),
     Key::new("plugins.canary_error_rise", Expects::Number(1, 99)),
 ];
 
+/// All keys of the section: each limit, what else there is, and each limit's ceiling.
+pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let expects = |limit: &Limit| {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        Expects::Number(number(limit.least), number(limit.most))
+    };
+    let defaults = LIMITS.iter().map(|limit| Key::new(limit.key, expects(limit)));
+    let ceilings = LIMITS.iter().map(|limit| Key::new(limit.ceiling_key, expects(limit)));
+    defaults.chain(OWN_KEYS).chain(ceilings).collect()
+});
+
 impl Default for PluginsConfig {
     fn default() -> Self {
         Self {
-            call_timeout_ms: 14_000,
-            rule_timeout_ms: 1000,
-            hook_timeout_ms: 30_000,
-            cpu_ms: 1000,
-            memory_mib: 64,
-            max_concurrency: 64,
+            limits: PluginLimits::default(),
+            ceilings: PluginCeilings(PluginLimits::CEILINGS),
             max_file_mib: 32,
+            max_app_concurrency: 128,
+            breaker_pause_ms: 1000,
+            breaker_max_pause_ms: 60_000,
             compile_timeout_ms: 30_000,
             compile_memory_mib: 1024,
             compiler: None,

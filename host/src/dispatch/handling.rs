@@ -13,7 +13,7 @@ use super::{
     Parts,
     deliveries::{Fate, Handle},
     observers::Ending,
-    replies::{Asking, via},
+    replies::{Asking, Replies, via},
     subject,
 };
 use crate::{
@@ -73,7 +73,7 @@ enum Answerer {
 struct Answered {
     reply: Option<Reply>,
     via: Via,
-    /// Why there is no reply, when there should be one.
+    /// Why it is not the reply that it should be: there is none, or the app's fallback.
     failure: Option<Failure>,
 }
 
@@ -147,6 +147,9 @@ impl Handling {
             Answerer::Plugin(target) => Answered::of(parts.replies.of_plugin(target, &asking).await, Via::Passive),
             Answerer::Handler(handler) => self.ask_handler(answerer, handler, &asking, entries).await,
         };
+        if let Some(Failure::Plugin { .. }) = made.failure {
+            made.reply = Replies::fallback(&asking);
+        }
         if let Some(reply) = &mut made.reply {
             reply.fit(&message.content);
         }
@@ -217,7 +220,8 @@ impl Handling {
         if fate.answer(body, record).await {
             return;
         }
-        if let Some(reply) = &made.reply {
+        // A fallback is for who waits.
+        if let Some(reply) = made.reply.as_ref().filter(|_| made.failure.is_none()) {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }
@@ -280,23 +284,19 @@ impl Handling {
 
     fn report(&self, failure: &Failure) {
         let message = &self.delivery.message;
-        let (target, backtrace) = match failure {
-            Failure::Plugin { target, error } => {
-                let backtrace = if let CallError::Crashed(crash) = &**error { crash.backtrace.as_str() } else { "" };
-                (Some(target), backtrace)
-            }
-            _ => (None, ""),
+        let (app, delivery) = (&self.account.app.name, &*self.id);
+        let (kind, event) = (message.msg_type(), message.event_name().unwrap_or_default());
+        let Failure::Plugin { target, error } = failure else {
+            return tracing::error!(app, delivery, kind, event, "no answer: {failure}");
         };
-        tracing::error!(
-            app = self.account.app.name,
-            plugin = target.map(|target| target.plugin.as_str()).unwrap_or_default(),
-            handler = target.and_then(|target| target.entry.as_deref()).unwrap_or_default(),
-            delivery = &*self.id,
-            kind = message.msg_type(),
-            event = message.event_name().unwrap_or_default(),
-            backtrace,
-            "no answer: {failure}"
-        );
+        let plugin = &target.plugin;
+        let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
+        if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. }) {
+            // Why is in the log already, or a matter of numbers.
+            return tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: {failure}");
+        }
+        let backtrace = error.backtrace();
+        tracing::error!(app, plugin, handler, delivery, kind, event, backtrace, "no answer: {failure}");
     }
 }
 
@@ -313,7 +313,8 @@ impl Ask for PluginRules<'_> {
         let asked = parts.plugins.matches(target, subject, &delivery.message);
         let asked = asked.map_err(move |error| {
             let app = &account.app.name;
-            tracing::warn!(app, rule = %target, delivery = &**id, "a plugin's rule failed and does not match: {error}");
+            let (delivery, backtrace) = (&**id, error.backtrace());
+            tracing::warn!(app, rule = %target, delivery, backtrace, "a plugin's rule failed and does not match: {error}");
             error.to_string()
         });
         asked.boxed()

@@ -120,6 +120,7 @@ async fn tell(plugins: &Plugins, subjects: &Subjects, target: &PluginTarget, obs
     let Subjects { account, delivery_id, raw, .. } = subjects;
     let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
     if let Err(error) = plugins.observe(target, subject, observation).await {
-        tracing::warn!(app = account.app.name, observer = %target, delivery = &**delivery_id, %error, "an observer failed");
+        let (app, delivery, backtrace) = (&account.app.name, &**delivery_id, error.backtrace());
+        tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
     }
 }

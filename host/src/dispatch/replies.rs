@@ -17,7 +17,7 @@ use super::{handling::Failure, subject};
 use crate::{
     accounts::Account,
     model::{PluginTarget, ReplyContent, Via},
-    plugins::Plugins,
+    plugins::{CallError, Plugins},
     rules,
     storage::Store,
     upstream::{Forward, Wechat},
@@ -77,8 +77,20 @@ impl Replies {
     pub(super) async fn of_plugin(&self, target: &PluginTarget, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
         let Asking { account, message, delivery_id, raw, .. } = asking;
         let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
-        let reply = self.plugins.handle(target, subject, message).await;
-        checked(reply.map_err(|error| Failure::Plugin { target: target.clone(), error: Box::new(error) })?, message)
+        let failed = |error| Failure::Plugin { target: target.clone(), error: Box::new(error) };
+        let reply = self.plugins.handle(target, subject, message).await.map_err(failed)?;
+        checked(reply, message).map_err(|error| match error {
+            Failure::Reply(error) => failed(CallError::BadReply(error.to_string())),
+            error => error,
+        })
+    }
+
+    /// What the app answers when a plugin fails; none where that cannot be an answer to this message.
+    pub(super) fn fallback(asking: &Asking<'_>) -> Option<Reply> {
+        match &asking.account.app.settings.fallback_reply.as_ref()?.content {
+            ReplyContent::Static(reply) => checked(Some(reply.clone()), asking.message).ok().flatten(),
+            _ => None,
+        }
     }
 
     async fn of_server(&self, url: &str, pass_query: bool, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {

@@ -224,19 +224,16 @@ impl From<StoreError> for Problem {
 }
 
 impl Problem {
-    /// 502: WeChat Pay refused, or does not answer.
+    /// 502: WeChat Pay refused, or was not reached; 504: nobody knows whether it did what was asked.
     pub(super) fn gateway(error: &PayError) -> Self {
         match error {
-            PayError::Unusable(_) => Self::refused("unable", error.to_string()),
-            PayError::Refused { .. } => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-refused", error.to_string()),
-            PayError::Transport(_) | PayError::Unbelieved(_) => {
-                let detail = if error.outcome_is_unknown() {
-                    format!("{error}; WeChat Pay may have done it: sync the order, or repeat exactly the same")
-                } else {
-                    error.to_string()
-                };
-                Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-unreachable", detail)
+            PayError::Unusable(_) | PayError::Unsealed => Self::refused("unable", error.to_string()),
+            _ if error.outcome_is_unknown() => {
+                let detail = format!("{error}; WeChat Pay may have done it: ask about it, or repeat exactly the same");
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "wechat-pay-outcome-unknown", detail)
             }
+            PayError::Refused { .. } => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-refused", error.to_string()),
+            _ => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-unreachable", error.to_string()),
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::FieldError;
 use super::grants::Grants;
 use super::plugin_target::is_plugin_name;
+use crate::plugin_limits::LimitChanges;
 
 /// The longest configuration, in bytes of JSON.
 const CONFIG_BYTES: usize = 64 << 10;
 
-/// The operator's word on a plugin in an app: its configuration and its grants.
+/// The operator's word on a plugin in an app: its configuration, its grants and its limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppPlugin {
     /// The app's name.
@@ -18,18 +19,21 @@ pub struct AppPlugin {
     pub config: serde_json::Value,
     /// What it may do.
     pub grants: Grants,
+    /// What its calls for this app may use, where that is not what they may use elsewhere.
+    pub limits: LimitChanges,
     /// Seconds since 1970.
     pub updated_at: u64,
 }
 
 impl AppPlugin {
-    /// No configuration and no grants; the storage fills in the time.
+    /// No configuration, no grants and no limits of its own; the storage fills in the time.
     pub fn new(app: impl Into<String>, plugin: impl Into<String>) -> Self {
         Self {
             app: app.into(),
             plugin: plugin.into(),
             config: serde_json::Value::Object(serde_json::Map::new()),
             grants: Grants::default(),
+            limits: LimitChanges::default(),
             updated_at: 0,
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FieldError, PluginTarget};
+use super::{FieldError, PluginTarget, ReplyContent, ReplyTemplate};
 
 /// Hosts that one app may list.
 const HOSTS: usize = 100;
@@ -25,6 +25,8 @@ pub struct AppSettings {
     pub log_raw: bool,
     /// The plugins that hear of every message without answering it.
     pub message_observers: Vec<PluginTarget>,
+    /// What is answered when the plugin that should answer fails.
+    pub fallback_reply: Option<ReplyTemplate>,
     /// Hosts that replies of type `forward` may reach although their addresses are not public:
     /// `host` or `host:port`.
     pub forward_hosts: Vec<String>,
@@ -42,6 +44,7 @@ impl Default for AppSettings {
             log_replies: false,
             log_raw: false,
             message_observers: Vec::new(),
+            fallback_reply: None,
             forward_hosts: Vec::new(),
             access_token_source: AccessTokenSource::Stable,
             access_token_url: None,
@@ -104,9 +107,25 @@ pub enum AccessTokenSource {
 impl AppSettings {
     /// The fields that break their rules.
     pub(super) fn check(&self) -> impl Iterator<Item = FieldError> {
-        [self.check_message_observers(), self.check_forward_hosts(), self.check_access_token_url()]
-            .into_iter()
-            .flatten()
+        [
+            self.check_message_observers(),
+            self.check_fallback_reply(),
+            self.check_forward_hosts(),
+            self.check_access_token_url(),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Nothing is asked for it: who asks may fail, too.
+    fn check_fallback_reply(&self) -> Option<FieldError> {
+        let reply = &self.fallback_reply.as_ref()?.content;
+        if !matches!(reply, ReplyContent::Static(_)) {
+            let text = "a reply that stands as it is: not custom, forward, or news of a media_id";
+            return Some(FieldError::new("fallback_reply", text));
+        }
+        let wrong = reply.check().into_iter().next();
+        wrong.map(|(field, text)| FieldError::new(format!("fallback_reply.{field}"), text))
     }
 
     fn check_message_observers(&self) -> Option<FieldError> {

@@ -25,6 +25,9 @@ pub struct Grants {
     pub users: bool,
     /// What it may do with orders: read, create, refund.
     pub orders: Vec<String>,
+    /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, such as
+    /// `/v3/profitsharing/`.
+    pub pay_apis: Vec<String>,
 }
 
 impl Grants {
@@ -40,10 +43,16 @@ impl Grants {
             check_list(
                 "wechat_apis",
                 &self.wechat_apis,
-                is_wechat_api,
+                is_path,
                 "the beginning of a path, such as /cgi-bin/message/, without `..` or `?`",
             ),
             check_list("orders", &self.orders, |order| ORDERS.contains(&order), "read, create or refund"),
+            check_list(
+                "pay_apis",
+                &self.pay_apis,
+                is_path,
+                "the beginning of a path, such as /v3/profitsharing/, without `..` or `?`",
+            ),
         ];
         lists.into_iter().flatten().collect()
     }
@@ -56,6 +65,11 @@ impl Grants {
     /// Whether WeChat's API at `path` may be called.
     pub fn has_wechat_api(&self, path: &str) -> bool {
         self.wechat_apis.iter().any(|beginning| begins(path, beginning))
+    }
+
+    /// Whether WeChat Pay at `path` may be called.
+    pub fn has_pay_api(&self, path: &str) -> bool {
+        self.pay_apis.iter().any(|beginning| begins(path, beginning))
     }
 
     /// What of these is not within `granted`.
@@ -73,6 +87,7 @@ impl Grants {
             wechat_apis: without(&self.wechat_apis, &|path| granted.has_wechat_api(path)),
             users: self.users && !granted.users,
             orders: without(&self.orders, &|right| granted.orders.iter().any(|granted| granted == right)),
+            pay_apis: without(&self.pay_apis, &|path| granted.has_pay_api(path)),
         }
     }
 
@@ -80,7 +95,12 @@ impl Grants {
     pub fn each(&self) -> Vec<String> {
         let flags = [("kv", self.kv), ("users", self.users)];
         let flags = flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned());
-        let lists = [("http_hosts", &self.http_hosts), ("wechat_apis", &self.wechat_apis), ("orders", &self.orders)];
+        let lists = [
+            ("http_hosts", &self.http_hosts),
+            ("wechat_apis", &self.wechat_apis),
+            ("orders", &self.orders),
+            ("pay_apis", &self.pay_apis),
+        ];
         let lists = lists.into_iter().flat_map(|(name, texts)| texts.iter().map(move |text| format!("{name} {text}")));
         flags.chain(lists).collect()
     }
@@ -95,7 +115,7 @@ fn check_list(field: &'static str, texts: &[String], is_right: fn(&str) -> bool,
     Some(FieldError::new(field, format!("entry {}: {rule}; at most {TEXT_LENGTH} characters", index + 1)))
 }
 
-fn is_wechat_api(text: &str) -> bool {
+fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.contains("..") && !text.contains('?') && !text.chars().any(char::is_control)
 }
 
@@ -170,6 +190,11 @@ mod tests {
             assert_eq!(grants.has_wechat_api(path), has, "{granted} {path}");
         }
         assert!(!Grants::default().has_wechat_api("/cgi-bin/user/info"));
+        // Neither brings the other along.
+        let wechat = Grants { wechat_apis: texts(&["/"]), ..Grants::default() };
+        let pay = Grants { pay_apis: texts(&["/v3/profitsharing"]), ..Grants::default() };
+        assert!(!wechat.has_pay_api("/v3/profitsharing/orders") && pay.has_pay_api("/v3/profitsharing/orders"));
+        assert!(!pay.has_wechat_api("/v3/profitsharing/orders") && !pay.has_pay_api("/v3/profitsharingx"));
     }
 
     #[test]
@@ -180,6 +205,7 @@ mod tests {
             wechat_apis: texts(&["/cgi-bin/message/", "/cgi-bin/user/info"]),
             users: true,
             orders: texts(&["read", "refund"]),
+            pay_apis: texts(&["/v3/profitsharing/orders", "/v3/fund-app/"]),
         };
         assert_eq!(asked.beyond(&asked.clone()).each(), ["http_hosts nonsense"]);
         assert_eq!(asked.beyond(&Grants::default()), asked);
@@ -189,6 +215,7 @@ mod tests {
             wechat_apis: texts(&["/cgi-bin/message/custom/send", "/cgi-bin/user"]),
             users: false,
             orders: texts(&["read", "create"]),
+            pay_apis: texts(&["/v3/profitsharing/"]),
         };
         assert_eq!(
             asked.beyond(&granted).each(),
@@ -197,7 +224,8 @@ mod tests {
                 "http_hosts https://*.example.org",
                 "http_hosts nonsense",
                 "wechat_apis /cgi-bin/message/",
-                "orders refund"
+                "orders refund",
+                "pay_apis /v3/fund-app/"
             ]
         );
     }

@@ -26,6 +26,8 @@ pub const PERMISSIONS: &[&str] = &[
     "pay_full",
     "pay_manage",
     "pay_order",
+    // Any call of WeChat Pay with a merchant's keys, but those that orders are made of.
+    "pay_api",
     // Calls of any WeChat API with the app's access token.
     "wechat_api",
     // Hands the access token itself out.
@@ -33,7 +35,8 @@ pub const PERMISSIONS: &[&str] = &[
 ];
 
 /// Permissions that bring others along.
-const IMPLIED: &[(&str, &[&str])] = &[("material", &["article"]), ("pay_full", &["pay_manage", "pay_order"])];
+const IMPLIED: &[(&str, &[&str])] =
+    &[("material", &["article"]), ("pay_full", &["pay_manage", "pay_order", "pay_api"])];
 
 /// A token without its text: that is shown once and kept as a digest only.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Whatever WeChat says goes through one function
 //! ([`transition`](crate::model::transition())), and is stored before anybody hears of it.
 
+mod calls;
+mod check;
 mod create;
 mod error;
 mod follow;
@@ -21,6 +23,7 @@ use crate::{
     upstream::Gateway,
 };
 
+pub use check::{CheckOutcome, CheckStep};
 pub use create::Creation;
 pub use error::PayActionError;
 pub use notified::{Answer, Notified};

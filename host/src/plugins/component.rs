@@ -11,6 +11,7 @@ use wasmtime::{
 use super::{
     admission::Report,
     bindings::exported::{handlers, hooks, manifest, observers, pages, rules},
+    guard::{Breakers, Breaking},
     instance::State,
 };
 use crate::model::Grants;
@@ -31,6 +32,15 @@ pub struct Loaded {
     pub report: Report,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    /// For what keeps failing in this version.
+    pub(super) breakers: Breakers,
+}
+
+impl Loaded {
+    /// What keeps failing in this version, and for which app: its calls are refused for a while.
+    pub fn breaking(&self) -> Vec<Breaking> {
+        self.breakers.open()
+    }
 }
 
 /// The interfaces that the component exports.
@@ -48,10 +58,15 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-impl From<&Asks> for Grants {
-    fn from(asks: &Asks) -> Self {
-        let Asks { http_hosts, wechat_apis, kv, users, orders } = asks.clone();
-        Self { kv, http_hosts, wechat_apis, users, orders }
+/// The option of a description that asks for a beginning of `pay_apis`: the record of what is asked for does not grow.
+const ASKS_PAY_APIS: &str = "asks-pay-apis";
+
+impl From<&Description> for Grants {
+    fn from(description: &Description) -> Self {
+        let Asks { http_hosts, wechat_apis, kv, users, orders } = description.asks.clone();
+        let pay_apis = description.options.iter().filter(|(name, _)| name == ASKS_PAY_APIS);
+        let pay_apis = pay_apis.flat_map(|(_, paths)| paths.split_whitespace().map(str::to_owned)).collect();
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
     }
 }
 

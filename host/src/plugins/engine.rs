@@ -13,6 +13,7 @@ use wasmtime_wasi::{
 };
 
 use super::{bindings::imported, instance::State, limits};
+use crate::plugin_limits::PluginLimits;
 
 /// Interfaces that guests may import, without their versions. What is not here is refused when a
 /// file is loaded, with its name.
@@ -26,6 +27,7 @@ pub(super) const OFFERED: &[&str] = &[
     "weft:plugin/messages",
     "weft:plugin/users",
     "weft:plugin/orders",
+    "weft:plugin/pay",
     "weft:plugin/types",
     "weft:plugin/message",
     "weft:plugin/reply",
@@ -50,12 +52,13 @@ pub(super) const OFFERED: &[&str] = &[
     "wasi:cli/terminal-stderr",
 ];
 
-/// Makes the engine, with a pool of instances where the system has the address space for one.
+/// Makes the engine, with a pool of instances where the system has the address space for one. None can grow beyond
+/// `ceilings`.
 ///
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
-pub(super) fn engine(memory: usize) -> wasmtime::Result<Engine> {
-    Engine::new(config().allocation_strategy(pool(memory))).or_else(|error| {
+pub(super) fn engine(ceilings: &PluginLimits) -> wasmtime::Result<Engine> {
+    Engine::new(config().allocation_strategy(pool(ceilings))).or_else(|error| {
         tracing::warn!(
             %error,
             "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
@@ -84,18 +87,19 @@ fn config() -> Config {
     config
 }
 
-fn pool(memory: usize) -> InstanceAllocationStrategy {
+fn pool(ceilings: &PluginLimits) -> InstanceAllocationStrategy {
+    let core_instances = u32::try_from(ceilings.core_instances).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits::INSTANCES)
-        .total_core_instances(limits::CORE_INSTANCES * limits::INSTANCES)
+        .total_core_instances(core_instances.saturating_mul(limits::INSTANCES))
         .total_memories(limits::MEMORIES * limits::INSTANCES)
         .total_tables(limits::TABLES * limits::INSTANCES)
         .total_stacks(limits::INSTANCES)
-        .max_core_instances_per_component(limits::CORE_INSTANCES)
+        .max_core_instances_per_component(core_instances)
         .max_memories_per_component(limits::MEMORIES)
         .max_tables_per_component(limits::TABLES)
-        .max_memory_size(memory)
-        .table_elements(limits::TABLE_ELEMENTS)
+        .max_memory_size(limits::mib(ceilings.memory_mib))
+        .table_elements(limits::count(ceilings.table_elements))
         .max_unused_warm_slots(limits::INSTANCES)
         .linear_memory_keep_resident(limits::KEEP_RESIDENT)
         .table_keep_resident(limits::KEEP_RESIDENT)
@@ -119,6 +123,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     imported::messages::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::users::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     imported::orders::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    imported::pay::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
 
     wasmtime_wasi_io::add_to_linker_async(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;

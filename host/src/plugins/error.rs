@@ -30,13 +30,40 @@ pub enum CallError {
         /// Its name.
         name: String,
     },
-    /// The plugin ran as many calls as it may for too long.
-    #[error("plugin `{plugin}` ran as many calls as it may for {} ms (plugins.max_concurrency)", waited.as_millis())]
+    /// The plugin ran as many calls as it may for too long, or ran as many of this app, or the app of all plugins.
+    #[error("plugin `{plugin}` had no turn for the call for {} ms ({setting})", waited.as_millis())]
     Busy {
         /// The plugin.
         plugin: String,
         /// How long the call waited.
         waited: Duration,
+        /// What the operator could raise.
+        setting: &'static str,
+    },
+    /// More calls wait than may.
+    #[error("{waiting} calls of this app wait for plugin `{plugin}` already (plugins.max_queue)")]
+    Shed {
+        /// The plugin.
+        plugin: String,
+        /// How many.
+        waiting: usize,
+    },
+    /// What is called keeps failing for this app.
+    #[error(
+        "{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {} ms; last: {error}",
+        refused_for.as_millis()
+    )]
+    KeepsFailing {
+        /// The plugin.
+        plugin: String,
+        /// handler, rule or observer.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Until one call is let through to see; zero while one runs.
+        refused_for: Duration,
+        /// Why its last call failed.
+        error: String,
     },
     /// All plugins together took every sandbox.
     #[error("the plugins together took every sandbox for {} ms", waited.as_millis())]
@@ -75,13 +102,30 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The guest's functions, where it crashed; empty otherwise.
+    pub fn backtrace(&self) -> &str {
+        if let Self::Crashed(crash) = self { &crash.backtrace } else { "" }
+    }
+
+    /// Whether it is a fault of the plugin, so that the next call would end the same way. What it answers is none, and
+    /// neither is a machine that is busy.
+    pub(super) fn is_fault(&self) -> bool {
+        match self {
+            Self::Crashed(_) | Self::CpuExhausted { .. } => true,
+            Self::TimedOut { after, waited, .. } => waited < after,
+            _ => false,
+        }
+    }
+
     /// Every [`code`](Self::code).
-    pub const CODES: [&str; 10] = [
+    pub const CODES: [&str; 12] = [
         "not_loaded",
         "no_such_entry",
         "not_for_app",
         "busy",
         "pool_busy",
+        "shed",
+        "keeps_failing",
         "timed_out",
         "cpu_exhausted",
         "crashed",
@@ -95,6 +139,7 @@ impl CallError {
         matches!(
             self,
             Self::NoSuchEntry { .. }
+                | Self::KeepsFailing { .. }
                 | Self::TimedOut { .. }
                 | Self::CpuExhausted { .. }
                 | Self::Crashed(_)
@@ -111,6 +156,8 @@ impl CallError {
             Self::NotForApp { .. } => "not_for_app",
             Self::Busy { .. } => "busy",
             Self::PoolBusy { .. } => "pool_busy",
+            Self::Shed { .. } => "shed",
+            Self::KeepsFailing { .. } => "keeps_failing",
             Self::TimedOut { .. } => "timed_out",
             Self::CpuExhausted { .. } => "cpu_exhausted",
             Self::Crashed(_) => "crashed",
@@ -127,7 +174,7 @@ pub struct Crash {
     pub cause: String,
     /// What the guest printed before, where a panic's text stands.
     pub printed: String,
-    /// The guest's functions, innermost first; empty when it keeps no names.
+    /// The guest's functions, innermost first, one in a line.
     pub backtrace: String,
 }
 

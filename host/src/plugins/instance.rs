@@ -14,16 +14,19 @@ use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, component::
 use wasmtime_wasi::{I32Exit, ResourceTable, WasiCtx, WasiCtxView, WasiView};
 
 use super::{
+    bindings::imported::log::Level,
     component::Loaded,
     epoch::EpochClock,
     error::{CallError, Crash},
-    host::log::printable,
-    limits::{self, Limits},
+    guard::Allowance,
+    host::log::{printable, printable_up_to},
+    limits::{Limits, RANDOM_BYTES, RESOURCES, count, kib, mib},
     output::Output,
 };
 use crate::{
     model::{App, AppPlugin},
     pay::Pay,
+    plugin_limits::PluginLimits,
     storage,
     upstream::{CustomerService, Outbound, Wechat},
     users::Users,
@@ -73,9 +76,13 @@ pub(super) struct State {
     pub(super) services: Arc<Services>,
     /// When the host ends the call.
     pub(super) ends: Instant,
+    pub(super) limits: PluginLimits,
+    pub(super) log: Arc<Allowance>,
+    /// The operator has been told of a grant that is missing.
+    pub(super) told_of_denial: bool,
     pub(super) lines_logged: u32,
-    pub(super) database_calls: u32,
-    pub(super) outbound_calls: u32,
+    pub(super) database_calls: u64,
+    pub(super) outbound_calls: u64,
     memory: Memory,
     wasi: WasiCtx,
     resources: ResourceTable,
@@ -96,17 +103,23 @@ impl wasmtime_wasi_io::IoView for State {
 /// Counts what an instance holds, over all its memories and tables.
 struct Memory {
     bytes: usize,
-    limit: usize,
+    most_bytes: usize,
     elements: usize,
+    most_elements: usize,
+    most_instances: usize,
 }
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.bytes, current, desired, self.limit))
+        Ok(grow(&mut self.bytes, current, desired, self.most_bytes))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.elements, current, desired, limits::TABLE_ELEMENTS))
+        Ok(grow(&mut self.elements, current, desired, self.most_elements))
+    }
+
+    fn instances(&self) -> usize {
+        self.most_instances
     }
 }
 
@@ -117,6 +130,15 @@ fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool 
         *held = after;
     }
     allowed
+}
+
+/// What one call may use.
+pub(super) struct Terms {
+    pub(super) limits: PluginLimits,
+    /// Wall clock.
+    pub(super) timeout: Duration,
+    /// How much the plugin may log.
+    pub(super) log: Arc<Allowance>,
 }
 
 /// A call that has ended.
@@ -163,27 +185,31 @@ impl Sandbox {
         &self.limits
     }
 
-    /// Runs `call` in a fresh instance of `loaded`, for at most `timeout` of wall clock and the CPU
-    /// time and memory of the limits. It fails when the guest traps, exits, or exceeds a limit; never
-    /// because of another call.
+    pub(super) fn database(&self) -> &storage::Store {
+        &self.services.store
+    }
+
+    /// Runs `call` in a fresh instance of `loaded`, within `terms`. It fails when the guest traps, exits, or exceeds a
+    /// limit; never because of another call.
     pub(super) async fn run<T>(
         &self,
         loaded: &Loaded,
         subject: Option<Subject>,
-        timeout: Duration,
+        terms: Terms,
         call: impl AsyncFnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<T>,
     ) -> Ran<T> {
+        let Terms { limits, timeout, log } = terms;
         let _running = self.clock.running();
         let began = Instant::now();
-        let output = Output::default();
+        let output = Output::new(kib(limits.output_kib));
         let meter = Arc::new(CpuMeter::default());
-        let mut store = self.store(loaded, subject, timeout, &output, &meter);
+        let mut store = self.store(loaded, subject, Terms { limits, timeout, log }, &output, &meter);
         let attempt = meter.measure(async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             call(&mut store, &instance).await
         });
         let result = match tokio::time::timeout(timeout, attempt).await {
-            Ok(result) => result.map_err(|error| explain(&error, &self.limits, &output.take())),
+            Ok(result) => result.map_err(|error| explain(&error, &limits, &output.take())),
             Err(_) => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
         };
         // What a guest that crashed printed is in the error.
@@ -204,33 +230,42 @@ impl Sandbox {
         &self,
         loaded: &Loaded,
         subject: Option<Subject>,
-        timeout: Duration,
+        Terms { limits, timeout, log }: Terms,
         output: &Output,
         meter: &Arc<CpuMeter>,
     ) -> Store<State> {
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(limits::RESOURCES);
+        resources.set_max_capacity(RESOURCES);
         let state = State {
             plugin: Arc::clone(&loaded.name),
             subject,
             services: Arc::clone(&self.services),
             ends: Instant::now() + timeout,
+            limits,
+            log,
+            told_of_denial: false,
             lines_logged: 0,
             database_calls: 0,
             outbound_calls: 0,
-            memory: Memory { bytes: 0, limit: self.limits.memory, elements: 0 },
+            memory: Memory {
+                bytes: 0,
+                most_bytes: mib(limits.memory_mib),
+                elements: 0,
+                most_elements: count(limits.table_elements),
+                most_instances: count(limits.core_instances),
+            },
             wasi: WasiCtx::builder()
                 .stdout(output.clone())
                 .stderr(output.clone())
-                .max_random_size(limits::RANDOM_BYTES)
+                .max_random_size(RANDOM_BYTES)
                 .build(),
             resources,
         };
         let mut store = Store::new(loaded.pre.engine(), state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(limits::BYTES_FROM_GUEST);
+        store.set_hostcall_fuel(kib(limits.host_call_kib));
         store.set_epoch_deadline(1);
-        let (meter, cpu) = (Arc::clone(meter), self.limits.cpu);
+        let (meter, cpu) = (Arc::clone(meter), Duration::from_millis(limits.cpu_ms));
         store.epoch_deadline_callback(move |_| {
             Ok(if meter.spent() >= cpu {
                 UpdateDeadline::Interrupt
@@ -286,10 +321,26 @@ impl CpuMeter {
     }
 }
 
+/// Functions in a backtrace, and bytes of the name of each: names of generic functions can fill pages.
+const BACKTRACE_LINES: usize = 32;
+/// See [`BACKTRACE_LINES`].
+const BACKTRACE_LINE_BYTES: usize = 256;
+
+/// A plugin answered more than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("it has {bytes} bytes and may have {most} (plugins.reply_kib)")]
+pub(super) struct ReplyTooLong {
+    pub(super) bytes: usize,
+    pub(super) most: usize,
+}
+
 /// Whose fault it was and what the guest said last.
-fn explain(error: &wasmtime::Error, limits: &Limits, printed: &str) -> CallError {
+fn explain(error: &wasmtime::Error, limits: &PluginLimits, printed: &str) -> CallError {
     if let Some(Trap::Interrupt) = error.downcast_ref() {
-        return CallError::CpuExhausted { after: limits.cpu };
+        return CallError::CpuExhausted { after: Duration::from_millis(limits.cpu_ms) };
+    }
+    if let Some(error @ ReplyTooLong { .. }) = error.downcast_ref() {
+        return CallError::BadReply(error.to_string());
     }
     let cause = if let Some(I32Exit(status)) = error.downcast_ref() {
         format!("the plugin called exit({status})")
@@ -298,17 +349,26 @@ fn explain(error: &wasmtime::Error, limits: &Limits, printed: &str) -> CallError
     } else {
         format!("{:#}", error.root_cause())
     };
-    let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string).unwrap_or_default();
-    let [cause, printed, backtrace] =
-        [cause.as_str(), printed.trim(), &backtrace].map(|text| printable(text).into_owned());
+    let backtrace = error.downcast_ref().map(backtrace).unwrap_or_default();
+    let [cause, printed] = [cause.as_str(), printed.trim()].map(|text| printable(text).into_owned());
     CallError::Crashed(Crash { cause, printed, backtrace })
+}
+
+/// The guest's functions by the names that their authors gave them, innermost first.
+fn backtrace(trace: &wasmtime::WasmBacktrace) -> String {
+    let names = trace.frames().iter().map(|frame| match frame.func_name() {
+        // Without the hash at its end.
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        None => format!("function {}", frame.func_index()),
+    });
+    let lines = names.take(BACKTRACE_LINES).map(|name| printable_up_to(&name, BACKTRACE_LINE_BYTES).into_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.
 fn log_output(store: &Store<State>, printed: &str) {
     let state = store.data();
-    let app = state.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
-    for line in printed.lines().filter(|line| !line.trim().is_empty()).take(limits::LOG_LINES as usize) {
-        tracing::info!(plugin = %state.plugin, app, "{}", printable(line));
+    for line in printed.lines().filter(|line| !line.trim().is_empty()).take(count(state.limits.log_lines)) {
+        state.log_line(Level::Info, line);
     }
 }

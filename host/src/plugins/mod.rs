@@ -2,9 +2,10 @@
 //!
 //! - `watcher` sees that a file changed, `versions` knows whether it counts, `admission` checks it, `compiler`
 //!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
-//! - `calls` finds who is meant and waits for a turn; `instance` runs one call in a fresh sandbox,
-//!   within [`limits`], while `epoch` ticks; `host` answers what it asks. `convert` and
-//!   `convert_orders` stand between our types and the WIT's.
+//! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
+//!   `instance` runs one call in a fresh sandbox, within [`limits`], while `epoch` ticks; `host` answers what it
+//!   asks. `convert` and `convert_orders` stand between our types and the WIT's.
+//! - `own_limits` reads what the operator has set for single plugins.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry.
 //! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
@@ -23,11 +24,13 @@ mod entry_kind;
 mod epoch;
 mod error;
 mod folder;
+mod guard;
 mod host;
 mod instance;
 pub mod limits;
 mod named;
 mod output;
+mod own_limits;
 mod registry;
 mod statistics;
 mod versions;
@@ -39,6 +42,7 @@ pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
+pub use guard::{Breaking, Crowd};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use registry::{Plugin, Plugins, Settings};

@@ -29,6 +29,12 @@ impl Plugins {
         self.lacking(&handler.app, rules.chain(replies))
     }
 
+    /// The name of the handler that `target` means: its own, or that of the plugin's first one.
+    pub fn handler_name(&self, target: &PluginTarget) -> Option<String> {
+        let first = || Some(self.find(&target.plugin)?.loaded.as_ref()?.description.handlers.first()?.name.clone());
+        target.entry.clone().or_else(first)
+    }
+
     fn lacking<'a>(
         &self,
         app: &str,

@@ -13,22 +13,29 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use super::limits::OUTPUT_BYTES;
-
 /// The shared end of standard output and standard error of one call.
-#[derive(Clone, Default)]
-pub(super) struct Output(Arc<Mutex<Vec<u8>>>);
+#[derive(Clone)]
+pub(super) struct Output {
+    kept: Arc<Mutex<Vec<u8>>>,
+    /// Bytes.
+    most: usize,
+}
 
 impl Output {
+    /// Keeps so many bytes and drops the rest.
+    pub(super) fn new(most: usize) -> Self {
+        Self { kept: Arc::default(), most }
+    }
+
     /// Takes what was printed so far, as text.
     pub(super) fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let bytes = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     fn keep(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = OUTPUT_BYTES.saturating_sub(kept.len());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.most.saturating_sub(kept.len());
         kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 }

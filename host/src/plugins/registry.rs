@@ -16,12 +16,13 @@ use super::{
     compiler::Compiler,
     component::Loaded,
     folder,
+    guard::{Guard, Queue},
     instance::Services,
-    limits::{COMPILATIONS, INSTANCES, LOADING, Limits, RESERVED},
+    limits::{COMPILATIONS, Limits},
     statistics::Statistics,
     versions::{Canary, Versions},
 };
-use crate::model::CanaryRule;
+use crate::{model::CanaryRule, plugin_limits::LimitChanges};
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -62,10 +63,10 @@ pub(super) struct Inner {
     pub(super) loader: Loader,
     folder: PathBuf,
     versions: Versions,
-    /// Turns in the pool, for whoever comes.
-    pub(super) instances: Semaphore,
-    /// Turns in the pool for plugins that have no other call.
-    pub(super) reserved: Semaphore,
+    /// Whose turn it is.
+    pub(super) queue: Queue,
+    /// The limits that are set for single plugins, whether they are there or not.
+    pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
 }
 
 /// One file of the folder.
@@ -80,7 +81,7 @@ pub struct Plugin {
     pub error: Option<Refused>,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) guard: Arc<Guard>,
 }
 
 impl Plugins {
@@ -91,6 +92,7 @@ impl Plugins {
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, versions, decides, canary, limits, compiler } = settings;
         let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
+        let queue = Queue::new(limits.app_concurrency);
         let loader = Loader::new(Cache::new(cache, cache_key), Compiler::new(compiler, &limits), services, limits)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
@@ -101,8 +103,8 @@ impl Plugins {
             loader,
             folder,
             versions,
-            instances: Semaphore::new((INSTANCES - RESERVED - LOADING) as usize),
-            reserved: Semaphore::new(RESERVED as usize),
+            queue,
+            own_limits: ArcSwap::default(),
         })))
     }
 
@@ -238,7 +240,7 @@ impl Plugins {
                 canary: None,
                 error: None,
                 statistics: Arc::default(),
-                permits: Arc::new(Semaphore::new(self.concurrency())),
+                guard: Arc::new(Guard::new(self.guard_limits(name))),
             },
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
@@ -246,17 +248,14 @@ impl Plugins {
                 canary: plugin.canary.clone(),
                 error: plugin.error.clone(),
                 statistics: Arc::clone(&plugin.statistics),
-                permits: Arc::clone(&plugin.permits),
+                guard: Arc::clone(&plugin.guard),
             },
         );
         let after = Arc::new(change(before));
         set.insert(Arc::clone(&after.name), Arc::clone(&after));
         self.0.set.store(Arc::new(set));
+        // They may have been set since its guard was made.
+        after.guard.set_limits(self.guard_limits(name));
         after
-    }
-
-    /// How many calls of one plugin may run at once; none may have more than half of the pool.
-    pub(super) fn concurrency(&self) -> usize {
-        self.limits().concurrency.min(INSTANCES as usize / 2)
     }
 }

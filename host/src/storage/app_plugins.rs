@@ -4,17 +4,20 @@ use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use super::error::is_missing_parent;
-use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
+use super::{
+    Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, plugin_limits, settings_revision, to_sql,
+};
 use crate::model::{AppPlugin, Grants};
 
-/// What plugins may do for apps: configuration and grants.
+/// What plugins may do for apps: configuration, grants and limits.
 #[derive(Debug, Clone, Copy)]
 pub struct AppPlugins<'a>(pub(super) &'a Store);
 
 impl AppPlugins<'_> {
     /// The records of every app, by app and plugin.
     pub async fn all(&self) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins ORDER BY app, plugin";
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(AppPluginRow::open).collect()
@@ -22,7 +25,8 @@ impl AppPlugins<'_> {
 
     /// The records of one app, by plugin; none for an app that does not exist.
     pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins WHERE app = $1 ORDER BY plugin";
         if !may_be_stored(&[app]) {
             return Ok(Vec::new());
@@ -33,7 +37,8 @@ impl AppPlugins<'_> {
 
     /// The record of one plugin in one app.
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, updated_at \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+             limits, updated_at \
              FROM app_plugins WHERE app = $1 AND plugin = $2";
         if !may_be_stored(&[app, plugin]) {
             return Ok(None);
@@ -47,10 +52,11 @@ impl AppPlugins<'_> {
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
         const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
-             updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (app, plugin) DO UPDATE SET \
+             pay_apis, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             ON CONFLICT (app, plugin) DO UPDATE SET \
              config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
              wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
-             updated_at = excluded.updated_at";
+             pay_apis = excluded.pay_apis, limits = excluded.limits, updated_at = excluded.updated_at";
         let record = AppPlugin { updated_at: self.0.clock.now(), ..record.clone() };
         let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
         let missing = |error: sqlx::Error| {
@@ -71,6 +77,8 @@ impl AppPlugins<'_> {
                 .bind(json(&record.grants.wechat_apis))
                 .bind(record.grants.users)
                 .bind(json(&record.grants.orders))
+                .bind(json(&record.grants.pay_apis))
+                .bind(plugin_limits::to_json(&record.limits))
                 .bind(to_sql(record.updated_at))
                 .execute(&mut *connection)
                 .await
@@ -79,7 +87,7 @@ impl AppPlugins<'_> {
         Ok(record)
     }
 
-    /// Takes configuration and grants away; false when there were none. What the plugin keeps in its key-value store
+    /// Takes configuration, grants and limits away; false when there were none. What the plugin keeps in its key-value store
     /// stays, for the day it is granted again.
     pub async fn delete(&self, app: &str, plugin: &str) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM app_plugins WHERE app = $1 AND plugin = $2";
@@ -108,6 +116,8 @@ struct AppPluginRow {
     wechat_apis: String,
     users: bool,
     orders: String,
+    pay_apis: String,
+    limits: String,
     updated_at: i64,
 }
 
@@ -123,7 +133,10 @@ impl AppPluginRow {
                 wechat_apis: parse(&self.wechat_apis, "wechat_apis", &owner)?,
                 users: self.users,
                 orders: parse(&self.orders, "orders", &owner)?,
+                pay_apis: parse(&self.pay_apis, "pay_apis", &owner)?,
             },
+            limits: plugin_limits::from_json(&self.limits)
+                .ok_or_else(|| StoreError::Corrupt { what: format!("app_plugins.limits/{owner}") })?,
             updated_at: from_sql(self.updated_at),
             app,
             plugin,

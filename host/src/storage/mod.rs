@@ -30,6 +30,7 @@ mod orders;
 mod plugin_canaries;
 mod plugin_decisions;
 mod plugin_kv;
+mod plugin_limits;
 mod plugin_replicas;
 mod plugin_versions;
 mod pool_use;
@@ -79,6 +80,7 @@ pub use self::orders::{DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEv
 pub use self::plugin_canaries::PluginCanaries;
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_limits::PluginLimits;
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
 pub use self::plugin_versions::PluginVersions;
 pub use self::pool_use::PoolUse;
@@ -211,6 +213,11 @@ impl Store {
     /// The apps.
     pub fn apps(&self) -> Apps<'_> {
         Apps(self)
+    }
+
+    /// The limits of single plugins.
+    pub fn plugin_limits(&self) -> PluginLimits<'_> {
+        PluginLimits(self)
     }
 
     /// What plugins may do for apps.

@@ -29,6 +29,6 @@ pub use self::customer_service::{CustomerService, SendError};
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
-pub use self::pay::{Gateway, PayError};
+pub use self::pay::{Gateway, PayAnswer, PayError};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};
 pub use self::wechat::Wechat;

@@ -54,8 +54,9 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!((webhook.message_time_offset, webhook.reject_replays, webhook.reply_deadline_ms), (180, true, 4500));
     assert_eq!((webhook.log_durability, webhook.log_retention_days), (LogDurability::Behind, 180));
     let plugins = config.plugins;
-    assert_eq!((plugins.call_timeout_ms, plugins.rule_timeout_ms, plugins.hook_timeout_ms), (14_000, 1000, 30_000));
-    assert_eq!((plugins.cpu_ms, plugins.memory_mib, plugins.max_concurrency), (1000, 64, 64));
+    let limits = plugins.limits;
+    assert_eq!((limits.call_timeout_ms, limits.rule_timeout_ms, limits.hook_timeout_ms), (14_000, 1000, 30_000));
+    assert_eq!((limits.cpu_ms, limits.memory_mib, limits.max_concurrency), (1000, 64, 64));
     assert_eq!(plugins.max_file_mib, 32);
     assert_eq!((plugins.compile_timeout_ms, plugins.compile_memory_mib), (30_000, 1024));
     assert_eq!(config.wechat.api_base, "https://api.weixin.qq.com");
@@ -102,11 +103,11 @@ fn flags_override_the_environment_which_overrides_the_file() {
         [("WEFT_LISTEN", "127.0.0.1:2"), ("WEFT_PLUGINS__CPU_MS", "2"), ("WEFT_WEBHOOK__REJECT_REPLAYS", "false")];
     let config = load(file, &environment, &[("listen", "127.0.0.1:3")]).unwrap();
     assert_eq!(config.listen.port(), 3);
-    assert_eq!(config.plugins.cpu_ms, 2);
-    assert_eq!(config.plugins.memory_mib, 11);
+    assert_eq!(config.plugins.limits.cpu_ms, 2);
+    assert_eq!(config.plugins.limits.memory_mib, 11);
     assert_eq!(config.public_url, "http://file");
     assert!(!config.webhook.reject_replays);
-    assert_eq!(config.plugins.call_timeout_ms, 14_000);
+    assert_eq!(config.plugins.limits.call_timeout_ms, 14_000);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 /// Bottom to top. Modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "histogram", "time", "secret", "turns"],
+    &["clock", "histogram", "plugin_limits", "time", "secret", "turns"],
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],

@@ -53,7 +53,7 @@ async fn cut(account: &Sender, message: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seven_seconds_wait_for_the_second_try_and_twenty_for_customer_service_or_the_log() {
-    let inbox = inbox(|config| config.plugins.call_timeout_ms = 25_000).await;
+    let inbox = inbox(|config| config.plugins.limits.call_timeout_ms = 25_000).await;
     let seven = inbox.account("seven", json!({"message_handler": "guest", "encoding_mode": "safe"})).await;
     let twenty = inbox.account("twenty", json!({"message_handler": "guest", "encoding_mode": "safe"})).await;
     let unable = inbox.account("unable", json!({"message_handler": "guest", "verified": false})).await;

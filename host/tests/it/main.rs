@@ -25,6 +25,7 @@ mod migrate;
 mod order;
 mod orders;
 mod plugin_calls;
+mod plugin_guard;
 mod plugin_imports;
 mod plugin_limits;
 mod plugin_outside;

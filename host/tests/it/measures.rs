@@ -9,7 +9,7 @@ use crate::support::{TestApp, guests};
 
 /// A server whose app `shop` is answered by the guest.
 async fn server() -> (TestApp, weft::simulator::Sender) {
-    let app = TestApp::start_with(|config| config.plugins.cpu_ms = 200).await;
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 200).await;
     app.drop_plugin("guest", guests::misbehave().await).await;
     let sender = app.account("shop", EncodingMode::Safe, "guest").await;
     (app, sender)

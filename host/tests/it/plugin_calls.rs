@@ -16,8 +16,8 @@ use crate::support::{TestApp, guests};
 /// A server with the guest, and the app `shop` that lets it keep counts.
 async fn server() -> TestApp {
     let app = TestApp::start_with(|config| {
-        config.plugins.cpu_ms = 200;
-        config.plugins.rule_timeout_ms = 600;
+        config.plugins.limits.cpu_ms = 200;
+        config.plugins.limits.rule_timeout_ms = 600;
     })
     .await;
     app.drop_plugin("guest", guests::listener().await).await;

@@ -18,9 +18,11 @@ async fn server() -> (TestApp, Sender, Sender) {
 
 async fn server_with_cpu(cpu_ms: u64) -> (TestApp, Sender, Sender) {
     let app = TestApp::start_with(|config| {
-        config.plugins.cpu_ms = cpu_ms;
-        config.plugins.memory_mib = 32;
-        config.plugins.call_timeout_ms = if cpu_ms > 1000 { 10_000 } else { 1500 };
+        config.plugins.limits.cpu_ms = cpu_ms;
+        config.plugins.limits.memory_mib = 32;
+        // The same app fails again and again here.
+        config.plugins.limits.breaker_failures = 1_000_000;
+        config.plugins.limits.call_timeout_ms = if cpu_ms > 1000 { 10_000 } else { 1500 };
     })
     .await;
     app.drop_plugin("misbehave", guests::misbehave().await).await;
@@ -144,7 +146,11 @@ async fn what_a_plugin_says_is_one_short_line_to_the_operator() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plugins_that_take_every_sandbox_leave_a_turn_for_another() {
-    let app = TestApp::start_with(|config| config.plugins.max_concurrency = 256).await;
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.max_concurrency = 256;
+        config.plugins.max_app_concurrency = 256;
+    })
+    .await;
     let mut hogs = Vec::new();
     for name in ["hog1", "hog2"] {
         app.drop_plugin(name, guests::misbehave().await).await;

@@ -82,6 +82,21 @@ pub enum Part {
     Users,
 }
 
+/// A call of WeChat Pay that the plugin made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PayCall {
+    /// The merchant's name in Weft; none for the app's first one.
+    pub merchant: Option<String>,
+    /// GET or POST.
+    pub method: String,
+    /// Such as `/v3/profitsharing/orders`.
+    pub path: String,
+    /// Names and values.
+    pub query: Vec<(String, String)>,
+    /// What was sent; of v2 an object of its fields. What only WeChat may read is still readable.
+    pub body: serde_json::Value,
+}
+
 pub(super) struct State {
     pub(super) app: App,
     pub(super) delivery_id: String,
@@ -101,6 +116,8 @@ pub(super) struct State {
     pub(super) http_requests: Vec<http::Request>,
     pub(super) wechat: Option<Script<wechat::Request, wechat::Response>>,
     pub(super) wechat_requests: Vec<wechat::Request>,
+    pub(super) pay: Option<Script<PayCall, serde_json::Value>>,
+    pub(super) pay_calls: Vec<PayCall>,
     failing: HashMap<Part, Error>,
 }
 
@@ -142,6 +159,8 @@ impl State {
             http_requests: Vec::new(),
             wechat: None,
             wechat_requests: Vec::new(),
+            pay: None,
+            pay_calls: Vec::new(),
             failing: HashMap::new(),
         }
     }
@@ -274,6 +293,13 @@ impl Host {
         })
     }
 
+    /// Grants every path of WeChat Pay, and answers calls with the JSON that `answer` returns; null where WeChat says
+    /// nothing but that it is done.
+    pub fn on_pay(self, answer: impl FnMut(&PayCall) -> Result<serde_json::Value, Error> + 'static) -> Self {
+        with(|state| state.pay = Some(Box::new(answer)));
+        self
+    }
+
     /// As [`on_wechat`](Self::on_wechat), where the answer may be a picture, too.
     pub fn on_wechat_call(
         self,
@@ -326,6 +352,11 @@ impl Host {
     /// The HTTP requests that were sent, also those that were not granted.
     pub fn http_requests(self) -> Vec<http::Request> {
         with(|state| state.http_requests.clone())
+    }
+
+    /// The calls of WeChat Pay, also those that were denied.
+    pub fn pay_calls(self) -> Vec<PayCall> {
+        with(|state| state.pay_calls.clone())
     }
 
     /// The calls of WeChat's API, also those that were not granted.

@@ -94,6 +94,42 @@ pub(crate) mod wechat {
     }
 }
 
+pub(crate) mod pay {
+    use serde_json::Value;
+
+    use super::{denied, with};
+    use crate::{
+        error::Error,
+        pay::{V2Request, V3Request},
+        testing::PayCall,
+    };
+
+    fn call(call: &PayCall) -> Result<Value, Error> {
+        let mut script = with(|state| {
+            let script = state.pay.take().ok_or_else(|| denied("pay_apis"));
+            state.pay_calls.push(call.clone());
+            script
+        })?;
+        let answer = script(call);
+        with(|state| _ = state.pay.get_or_insert(script));
+        answer
+    }
+
+    pub(crate) fn call_v3(request: &V3Request) -> Result<String, Error> {
+        let V3Request { merchant, method, path, query, body } = request.clone();
+        let body = body.as_deref().map_or(Ok(Value::Null), serde_json::from_str)?;
+        let answer = call(&PayCall { merchant, method, path, query, body })?;
+        Ok(if answer.is_null() { String::new() } else { answer.to_string() })
+    }
+
+    pub(crate) fn call_v2(request: &V2Request) -> Result<String, Error> {
+        let V2Request { merchant, path, fields } = request.clone();
+        let body = fields.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+        let (method, query) = ("POST".to_owned(), Vec::new());
+        call(&PayCall { merchant, method, path, query, body: Value::Object(body) }).map(|answer| answer.to_string())
+    }
+}
+
 pub(crate) mod messages {
     use super::{denied, with};
     use crate::{

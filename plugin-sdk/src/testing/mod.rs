@@ -35,7 +35,7 @@ mod samples;
 pub(crate) mod users;
 
 pub use self::{
-    host::{Host, LogLine, Part, Sent},
+    host::{Host, LogLine, Part, PayCall, Sent},
     samples::{click, event, image, message, order, order_event, request, scan, subscribe, text, user},
 };
 

@@ -49,6 +49,8 @@ fn the_manifest_tells_what_the_plugin_asks_for() {
     let plugin = Host::new().describe();
     assert_eq!(plugin.asks.wechat_apis, ["/cgi-bin/message/"]);
     assert_eq!(plugin.asks.orders, ["read", "refund"]);
+    let asks = |path: &str| ("asks-pay-apis".to_owned(), path.to_owned());
+    assert_eq!(plugin.options, [asks("/v3/profitsharing/"), asks("/mmpaymkttransfers/sendredpack")]);
     assert!(plugin.asks.kv && !plugin.asks.users && plugin.asks.http_hosts.is_empty());
     assert_eq!(plugin.config_schema.as_deref(), Some(r#"{"type": "object"}"#));
 }

@@ -27,6 +27,7 @@ fn nothing_is_granted_but_log_context_and_configuration() {
     denied(&messages::send_customer_service("o1", "hi"), "wechat_apis");
     denied(&users::find("o1"), "users");
     denied(&orders::find(None, "A1"), "orders");
+    denied(&pay::profitsharing::unsplit_amount(None, "42"), "pay_apis");
 }
 
 #[test]

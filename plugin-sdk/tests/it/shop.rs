@@ -6,6 +6,7 @@ asks! {
     wechat_apis: ["/cgi-bin/message/"],
     kv: true,
     orders: ["read", "refund"],
+    pay_apis: ["/v3/profitsharing/", "/mmpaymkttransfers/sendredpack"],
     config_schema: r#"{"type": "object"}"#,
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     page::{Page, PageQuery},
+    plugin_limits::out_of_range,
 };
 use crate::{
     http::{
@@ -14,6 +15,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     model::{AppPlugin, Grants},
+    plugin_limits::{LimitChanges, PluginLimits},
     time,
 };
 
@@ -28,13 +30,15 @@ pub(super) struct AppPluginView {
     asked: GrantsView,
     /// What of it is not granted: calls that need it are refused.
     missing: GrantsView,
+    /// What its calls for this app may use.
+    effective_limits: PluginLimits,
     /// RFC 3339.
     updated_at: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
 
-/// Configuration and grants. What is left out is not granted.
+/// Configuration, grants and limits. What is left out is not granted.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
@@ -52,6 +56,12 @@ pub(super) struct Settings {
     users: bool,
     /// read, create, refund.
     orders: Vec<String>,
+    /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, by whole segments, such
+    /// as `/v3/profitsharing/`. These move money.
+    pay_apis: Vec<String>,
+    /// What its calls for this app may use, where that is not what they may use for other apps. More than that needs a
+    /// token that manages all apps.
+    limits: LimitChanges,
 }
 
 /// What can be granted to a plugin.
@@ -62,29 +72,32 @@ pub(super) struct GrantsView {
     wechat_apis: Vec<String>,
     users: bool,
     orders: Vec<String>,
+    pay_apis: Vec<String>,
 }
 
 impl From<Grants> for GrantsView {
     fn from(grants: Grants) -> Self {
-        let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
-        Self { kv, http_hosts, wechat_apis, users, orders }
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
     }
 }
 
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
     let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
-    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description.asks)).unwrap_or_default();
-    let AppPlugin { app, plugin, config, grants, updated_at } = record;
+    let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
+    let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
+    let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
     let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders } = grants;
+    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
     let config = config.as_object().cloned().unwrap_or_default();
     AppPluginView {
         app,
         plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders },
+        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits },
         asked: asked.into(),
         missing: lacking.into(),
+        effective_limits,
         updated_at: time::rfc3339(updated_at),
         warnings: if loaded.is_some() { Vec::new() } else { vec![missing] },
     }
@@ -121,10 +134,11 @@ pub(super) async fn read(
     Ok(Json(view(&state, granted)))
 }
 
-/// Sets what a plugin may do for this app; what was set before is replaced.
+/// Sets what a plugin may do for this app; what was set before is replaced. Limits above those of the other apps need a
+/// token that manages all apps.
 #[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -132,15 +146,20 @@ pub(super) async fn put(
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders } = set;
+    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits } = set;
     let record = AppPlugin {
         config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders },
+        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis },
+        limits,
         ..AppPlugin::new(&app, plugin)
     };
-    let errors = record.check();
+    let mut errors = record.check();
+    errors.extend(out_of_range(&state, &limits));
     if !errors.is_empty() {
         return Err(super::invalid(errors));
+    }
+    if limits.exceed(&state.plugins.limits_of_all_apps(&record.plugin)) {
+        caller.require(None, "manage")?;
     }
     note_before(&state, &caller, &app, &record.plugin).await?;
     let stored = state.store.app_plugins().put(&record).await?;
@@ -150,7 +169,7 @@ pub(super) async fn put(
     Ok(Json(view))
 }
 
-/// Takes configuration and grants away.
+/// Takes configuration, grants and limits away.
 #[utoipa::path(delete, operation_id = "delete_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
     responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]

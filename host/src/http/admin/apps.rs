@@ -14,7 +14,9 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply, PluginTarget},
+    model::{
+        AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply, PluginTarget, ReplyFields, ReplyTemplate,
+    },
     secret::Secret,
     time,
 };
@@ -62,6 +64,9 @@ pub(super) struct AppView {
     /// The plugins that hear of every message without answering it.
     #[schema(value_type = Vec<String>)]
     message_observers: Vec<PluginTarget>,
+    /// What is answered when the plugin that should answer fails in time; WeChat shows nothing without.
+    #[schema(value_type = Option<ReplyFields>)]
+    fallback_reply: Option<ReplyTemplate>,
     /// Hosts that replies of type `forward` may reach although their addresses are not public.
     forward_hosts: Vec<String>,
     /// Where the access token comes from: `stable`, `classic` or `url`.
@@ -140,6 +145,9 @@ pub struct NewApp {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     message_observers: Vec<PluginTarget>,
+    /// What is answered when the plugin that should answer fails: a text, or another reply that stands as it is.
+    #[schema(value_type = Option<ReplyFields>)]
+    fallback_reply: Option<ReplyTemplate>,
     #[serde(default)]
     forward_hosts: Vec<String>,
     /// `stable`, `classic` or `url`.
@@ -187,6 +195,9 @@ pub(super) struct AppPatch {
     log_raw: Option<bool>,
     #[schema(value_type = Option<Vec<String>>)]
     message_observers: Option<Vec<PluginTarget>>,
+    #[serde(default)]
+    #[schema(value_type = Option<ReplyFields>)]
+    fallback_reply: Change<ReplyTemplate>,
     forward_hosts: Option<Vec<String>>,
     #[schema(value_type = Option<String>)]
     access_token_source: Option<AccessTokenSource>,
@@ -216,6 +227,7 @@ impl From<NewApp> for App {
             log_replies: new.log_replies,
             log_raw: new.log_raw,
             message_observers: new.message_observers,
+            fallback_reply: new.fallback_reply,
             forward_hosts: new.forward_hosts,
             access_token_source: new.access_token_source,
             access_token_url: new.access_token_url,
@@ -252,6 +264,7 @@ impl AppPatch {
         set(&mut settings.log_replies, self.log_replies);
         set(&mut settings.log_raw, self.log_raw);
         set(&mut settings.message_observers, self.message_observers);
+        self.fallback_reply.apply(&mut settings.fallback_reply);
         set(&mut settings.forward_hosts, self.forward_hosts);
         set(&mut settings.access_token_source, self.access_token_source);
         self.access_token_url.apply(&mut settings.access_token_url);
@@ -278,6 +291,7 @@ fn view(state: &AppState, app: &App) -> AppView {
         log_replies: app.settings.log_replies,
         log_raw: app.settings.log_raw,
         message_observers: app.settings.message_observers.clone(),
+        fallback_reply: app.settings.fallback_reply.clone(),
         forward_hosts: app.settings.forward_hosts.clone(),
         access_token_source: app.settings.access_token_source,
         access_token_url: app.settings.access_token_url.clone(),

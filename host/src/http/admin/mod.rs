@@ -19,6 +19,7 @@ mod migrate;
 mod one_time_subscriptions;
 mod orders;
 mod page;
+mod plugin_limits;
 mod plugins;
 mod quota;
 mod sends;
@@ -84,7 +85,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
-        .routes(routes!(plugins::read, plugins::put, plugins::delete))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugin_limits::patch))
         .routes(routes!(plugins::versions::roll_back))
         .routes(routes!(plugins::canary::post, plugins::canary::delete))
         .routes(routes!(plugins::canary::promote))
@@ -127,6 +128,8 @@ fn payments() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(merchants::list, merchants::create))
         .routes(routes!(merchants::read, merchants::patch, merchants::delete))
+        .routes(routes!(merchants::check::check))
+        .routes(routes!(merchants::wechat::get, merchants::wechat::post))
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::read))
         .routes(routes!(orders::actions::prepay))

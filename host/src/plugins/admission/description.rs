@@ -11,18 +11,20 @@ use crate::plugins::{
 
 /// What a component says is shown to people and kept in memory: it has bounds.
 fn check_texts(description: &Description) -> Result<(), LoadError> {
-    let Description { name, version, description: about, sdk, config_schema, asks, .. } = description;
+    let Description { name, version, description: about, sdk, config_schema, asks, options, .. } = description;
     let entries =
         [&description.handlers, &description.rules, &description.hooks, &description.observers, &description.pages];
     let lists = [&asks.http_hosts, &asks.wechat_apis, &asks.orders];
     let too_many = entries.iter().any(|entries| entries.len() > DESCRIPTION_ENTRIES)
         || entries.iter().copied().flatten().any(|entry| entry.apps.len() > DESCRIPTION_ENTRIES)
-        || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES);
+        || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES)
+        || options.len() > DESCRIPTION_ENTRIES;
     if too_many {
         return Err(LoadError::Description(format!("a list in it has more than {DESCRIPTION_ENTRIES} entries")));
     }
     let of_entries = entries.into_iter().flatten().flat_map(|entry| entry.apps.iter().chain([&entry.description]));
     let texts = [name, version, about, sdk].into_iter().chain(lists.into_iter().flatten()).chain(of_entries);
+    let texts = texts.chain(options.iter().flat_map(|(name, value)| [name, value]));
     let schema = config_schema.as_ref().map_or(0, String::len);
     if texts.into_iter().any(|text| text.len() > DESCRIPTION_BYTES) || schema > 64 * DESCRIPTION_BYTES {
         return Err(LoadError::Description(format!("a text in it has more than {DESCRIPTION_BYTES} bytes")));

@@ -28,11 +28,12 @@ use super::{
     component::{Asks, Description, Exports, Loaded, digest},
     engine,
     error::CallError,
+    guard::Breakers,
     host::log::printable,
-    instance::{Sandbox, Services, State},
+    instance::{Sandbox, Services, State, Terms},
     limits::{DESCRIBE_TIMEOUT, Limits},
 };
-use crate::model::Grants;
+use crate::{model::Grants, storage};
 
 pub use error::LoadError;
 pub use report::{Outcome, Refused, Report, STEPS, Step};
@@ -54,7 +55,7 @@ impl Loader {
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub(super) fn new(cache: Cache, compiler: Compiler, services: Services, limits: Limits) -> wasmtime::Result<Self> {
-        let engine = engine::engine(limits.memory)?;
+        let engine = engine::engine(&limits.ceilings)?;
         let linker = Arc::new(engine::linker(&engine)?);
         let sandbox = Arc::new(Sandbox::new(&engine, services, limits)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
@@ -63,6 +64,11 @@ impl Loader {
     /// Forgets compiled code that is old and not among `digests`.
     pub(super) fn sweep(&self, digests: &HashSet<String>) {
         self.cache.sweep(digests);
+    }
+
+    /// The database.
+    pub(super) fn database(&self) -> &storage::Store {
+        self.sandbox.database()
     }
 
     /// Where what is loaded runs.
@@ -120,10 +126,11 @@ impl Loader {
             report: report.clone(),
             pre,
             exports,
+            breakers: Breakers::default(),
         };
         loaded.description = self.probe(&loaded, report).await?;
         report.step("grants", || Ok(()))?;
-        report.remark(asked(&Grants::from(&loaded.description.asks)));
+        report.remark(asked(&Grants::from(&loaded.description)));
         if fresh {
             self.keep(&loaded).await;
         }
@@ -158,6 +165,7 @@ impl Loader {
 
     /// Makes an instance and asks it what it is, in the same sandbox that messages get.
     async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
+        let terms = Terms { limits: self.sandbox.limits().defaults, timeout: DESCRIBE_TIMEOUT, log: Arc::default() };
         let began = Instant::now();
         let (mut started, mut mismatch) = (None, None);
         let call = async |store: &mut Store<State>, instance: &Instance| {
@@ -168,7 +176,7 @@ impl Loader {
             }
             loaded.exports.manifest.load(&mut *store, instance)?.call_describe(store).await
         };
-        let answer = self.sandbox.run(loaded, None, DESCRIBE_TIMEOUT, call).await.result;
+        let answer = self.sandbox.run(loaded, None, terms, call).await.result;
         let took = began.elapsed();
         let busy = matches!(answer, Err(CallError::TimedOut { .. }));
         let Some(started) = started else {

@@ -8,12 +8,14 @@ use weft_wechat::{message::Message, reply::Reply};
 use super::{Call, exported};
 use crate::{
     model::PluginTarget,
+    plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Limits, Plugins, Subject,
+        CallError, EntryKind, Plugins, Subject,
         bindings::imported::{message as wit, reply as wit_reply, types},
         component::Exports,
         convert,
-        instance::State,
+        instance::{ReplyTooLong, State},
+        limits::kib,
     },
 };
 
@@ -27,8 +29,8 @@ impl Call for Handle {
     const KIND: EntryKind = EntryKind::Handler;
     const SETTING: &'static str = "plugins.call_timeout_ms";
 
-    fn timeout(limits: &Limits) -> Duration {
-        limits.call_timeout
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.call_timeout_ms)
     }
 
     fn openid(&self) -> Option<&str> {
@@ -43,7 +45,9 @@ impl Call for Handle {
         entry: &str,
     ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
         let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
-        handlers.call_handle(store, entry, &self.message).await
+        let answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
+        let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
+        if bytes > most { Err(ReplyTooLong { bytes, most }.into()) } else { Ok(answer) }
     }
 }
 
@@ -60,5 +64,25 @@ impl Plugins {
     ) -> Result<Option<Reply>, CallError> {
         let reply = self.ask(target, subject, Handle { message: convert::message(message) }).await?;
         Ok(reply.map(convert::reply))
+    }
+}
+
+/// Bytes of all texts of a reply.
+fn bytes(reply: &wit_reply::Reply) -> usize {
+    use wit_reply::Reply;
+    match reply {
+        Reply::Text(text) | Reply::Image(text) | Reply::Voice(text) => text.len(),
+        Reply::Video(video) => video.media_id.len() + video.title.len() + video.description.len(),
+        Reply::Music(music) => {
+            let urls = music.music_url.len() + music.hq_music_url.len();
+            music.title.len() + music.description.len() + urls + music.thumb_media_id.len()
+        }
+        Reply::News(articles) => {
+            let bytes = articles.iter().map(|article| {
+                article.title.len() + article.description.len() + article.pic_url.len() + article.url.len()
+            });
+            bytes.sum()
+        }
+        Reply::TransferCustomerService(account) => account.as_ref().map_or(0, String::len),
     }
 }

@@ -7,8 +7,9 @@ use wasmtime::{Store, component::Instance};
 use super::{Call, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget},
+    plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Limits, Plugins, Subject,
+        CallError, EntryKind, Plugins, Subject,
         bindings::{exported::hooks as wit, imported::types},
         component::Exports,
         convert_orders,
@@ -40,9 +41,11 @@ impl Call for Tell {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Hook;
     const SETTING: &'static str = "plugins.hook_timeout_ms";
+    // An event is told again after pauses of its own; a breaker would only use its tries up.
+    const HAS_BREAKER: bool = false;
 
-    fn timeout(limits: &Limits) -> Duration {
-        limits.hook_timeout
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.hook_timeout_ms)
     }
 
     fn openid(&self) -> Option<&str> {

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::SemaphorePermit;
 use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
@@ -20,12 +19,12 @@ use super::{
     convert,
     entry_kind::EntryKind,
     error::CallError,
+    guard::{Bounds, NoTurn, Turn, Whose},
     host::log::printable,
-    instance::{Ran, State, Subject, Used},
-    limits::Limits,
+    instance::{Ran, State, Subject, Terms, Used},
     registry::{Plugin, Plugins},
 };
-use crate::model::PluginTarget;
+use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
 pub use hooks::OrderChange;
 pub use observers::Observation;
@@ -38,9 +37,11 @@ trait Call {
     const KIND: EntryKind;
     /// The setting that limits the wall clock of such calls.
     const SETTING: &'static str;
+    /// Whether calls of an entry that keeps failing are refused for a while.
+    const HAS_BREAKER: bool = true;
 
     /// How long such a call may take, by the wall clock.
-    fn timeout(limits: &Limits) -> Duration;
+    fn timeout(limits: &PluginLimits) -> Duration;
 
     /// The user that it is about.
     fn openid(&self) -> Option<&str>;
@@ -61,7 +62,7 @@ impl Plugins {
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let (plugin, running) = self.running(&target.plugin, C::timeout(self.limits())).await?;
+        let (plugin, running) = self.running(&target.plugin, C::timeout(&self.limits().defaults)).await?;
         let Some(canary) = &plugin.canary else {
             return self.ask_version(&plugin, &running, target, subject, call).await;
         };
@@ -81,7 +82,6 @@ impl Plugins {
         subject: Subject,
         call: C,
     ) -> Result<C::Answer, CallError> {
-        let timeout = C::timeout(self.limits());
         let entry = entry(C::KIND, loaded, target, &subject)?;
         let span = tracing::debug_span!(
             "plugin_call",
@@ -93,7 +93,7 @@ impl Plugins {
             outcome = tracing::field::Empty,
         );
         async {
-            let Ran { result, used } = self.run(plugin, loaded, subject, timeout, &entry.name, &call).await;
+            let Ran { result, used } = self.guarded(plugin, loaded, subject, &entry.name, &call).await;
             let result = match result {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
@@ -108,27 +108,59 @@ impl Plugins {
         .await
     }
 
+    /// Makes the call unless what it calls keeps failing.
+    async fn guarded<C: Call>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        subject: Subject,
+        entry: &str,
+        call: &C,
+    ) -> Ran<Result<C::Answer, types::Error>> {
+        let (limits, bounds) = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
+        if !C::HAS_BREAKER {
+            return self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
+        }
+        let app = Arc::clone(&subject.app);
+        let whose = Whose { plugin: &plugin.name, app: &app.name, kind: C::KIND, entry };
+        let admission = match loaded.breakers.admit(whose) {
+            Ok(admission) => admission,
+            Err(error) => return Ran::not(error, Duration::ZERO),
+        };
+        let ran = self.run(plugin, loaded, subject, entry, (limits, bounds), call).await;
+        match &ran.result {
+            Ok(_) => admission.ends(None, limits.breaker_failures, self.limits().pauses),
+            Err(fault) if fault.is_fault() => {
+                admission.ends(Some(fault), limits.breaker_failures, self.limits().pauses);
+            }
+            // It says nothing of the plugin.
+            Err(_) => {}
+        }
+        ran
+    }
+
     /// Waits for a turn and makes the call, both within its time.
     async fn run<C: Call>(
         &self,
         plugin: &Plugin,
         loaded: &Loaded,
         subject: Subject,
-        timeout: Duration,
         entry: &str,
+        (limits, bounds): (PluginLimits, Bounds),
         call: &C,
     ) -> Ran<Result<C::Answer, types::Error>> {
         let began = Instant::now();
-        let (_own, _shared) = match self.turn(plugin, timeout).await {
-            Ok(turns) => turns,
+        let timeout = C::timeout(&limits);
+        let _turn = match self.turn(plugin, &subject.app.name, bounds, timeout).await {
+            Ok(turn) => turn,
             Err(error) => return Ran::not(error, began.elapsed()),
         };
         let waited = began.elapsed();
-        let left = timeout.saturating_sub(waited);
+        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log: Arc::clone(&plugin.guard.log) };
         let call = async |store: &mut Store<State>, instance: &Instance| {
             call.call(store, instance, &loaded.exports, entry).await
         };
-        let Ran { result, used } = self.0.loader.sandbox().run(loaded, Some(subject), left, call).await;
+        let Ran { result, used } = self.0.loader.sandbox().run(loaded, Some(subject), terms, call).await;
         let result = result.map_err(|error| match error {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
             error => error,
@@ -136,34 +168,21 @@ impl Plugins {
         Ran { result, used: Used { queued: waited, ..used } }
     }
 
-    /// A turn of the plugin's own, and one of the pool's.
-    async fn turn<'a>(
-        &'a self,
-        plugin: &'a Plugin,
-        timeout: Duration,
-    ) -> Result<(SemaphorePermit<'a>, SemaphorePermit<'a>), CallError> {
-        let busy = || CallError::Busy { plugin: plugin.name.to_string(), waited: timeout };
-        let began = Instant::now();
-        let own = match plugin.permits.try_acquire() {
-            Ok(own) => own,
-            Err(_) => match tokio::time::timeout(timeout, plugin.permits.acquire()).await {
-                Ok(Ok(own)) => own,
-                _ => return Err(busy()),
-            },
-        };
-        if let Ok(shared) = self.0.instances.try_acquire() {
-            return Ok((own, shared));
-        }
-        // The first call of a plugin may take what is kept for such, so that no number of busy
-        // plugins keeps another from answering.
-        let first = plugin.permits.available_permits() + 1 == self.concurrency();
-        if first && let Ok(reserved) = self.0.reserved.try_acquire() {
-            return Ok((own, reserved));
-        }
-        match tokio::time::timeout(timeout.saturating_sub(began.elapsed()), self.0.instances.acquire()).await {
-            Ok(Ok(shared)) => Ok((own, shared)),
-            _ => Err(CallError::PoolBusy { waited: timeout }),
-        }
+    /// The right to run one call of the plugin for the app.
+    async fn turn(&self, plugin: &Plugin, app: &str, bounds: Bounds, timeout: Duration) -> Result<Turn<'_>, CallError> {
+        let queue = &self.0.queue;
+        let lane = plugin.guard.lanes.of(app, queue);
+        let turn = queue.turn(lane, bounds, timeout).await;
+        turn.map_err(|reason| {
+            let (plugin, waited) = (plugin.name.to_string(), timeout);
+            match reason {
+                NoTurn::Shed(waiting) => CallError::Shed { plugin, waiting },
+                NoTurn::AppInPlugin => CallError::Busy { plugin, waited, setting: "limits.max_concurrency of the app" },
+                NoTurn::App => CallError::Busy { plugin, waited, setting: "plugins.max_app_concurrency" },
+                NoTurn::Plugin => CallError::Busy { plugin, waited, setting: "plugins.max_concurrency" },
+                NoTurn::Pool => CallError::PoolBusy { waited },
+            }
+        })
     }
 
     /// The version of a plugin that runs. While the folder is read for the first time it may be

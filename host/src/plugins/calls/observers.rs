@@ -8,8 +8,9 @@ use weft_wechat::{message::Message, reply::Reply};
 use super::{Call, exported};
 use crate::{
     model::PluginTarget,
+    plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Limits, Plugins, Subject,
+        CallError, EntryKind, Plugins, Subject,
         bindings::{exported::observers as wit, imported::types},
         component::Exports,
         convert,
@@ -36,10 +37,10 @@ pub(super) struct Observe {
 impl Call for Observe {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Observer;
-    const SETTING: &'static str = "plugins.call_timeout_ms";
+    const SETTING: &'static str = "plugins.observer_timeout_ms";
 
-    fn timeout(limits: &Limits) -> Duration {
-        limits.call_timeout
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.observer_timeout_ms)
     }
 
     fn openid(&self) -> Option<&str> {

@@ -8,8 +8,9 @@ use weft_wechat::message::Message;
 use super::{Call, exported};
 use crate::{
     model::PluginTarget,
+    plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Limits, Plugins, Subject,
+        CallError, EntryKind, Plugins, Subject,
         bindings::imported::{message as wit, types},
         component::Exports,
         convert,
@@ -27,8 +28,8 @@ impl Call for Match {
     const KIND: EntryKind = EntryKind::Rule;
     const SETTING: &'static str = "plugins.rule_timeout_ms";
 
-    fn timeout(limits: &Limits) -> Duration {
-        limits.rule_timeout
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.rule_timeout_ms)
     }
 
     fn openid(&self) -> Option<&str> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::{HostError, denied};
+use super::HostError;
 use crate::{
     model::HttpHost,
     plugins::{
@@ -13,7 +13,7 @@ use crate::{
             types::Error,
         },
         instance::State,
-        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES, OUTBOUND_BODY_BYTES},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES, kib},
     },
     upstream::{OutboundAnswer, OutboundError, OutboundRequest, TransportError},
 };
@@ -21,7 +21,7 @@ use crate::{
 impl http::Host for State {
     async fn send(&mut self, request: Request) -> Result<Response, HostError> {
         let (url, granted) = self.granted_url(&request.url)?;
-        check(&request)?;
+        check(&request, kib(self.limits.request_kib))?;
         let wanted = request.timeout_ms.map_or(HTTP_TIMEOUT, |timeout| Duration::from_millis(timeout.into()));
         let call = self.outbound_call(wanted)?;
         let to = format!("{} {}", request.method, origin(&url));
@@ -31,7 +31,7 @@ impl http::Host for State {
             headers: request.headers,
             body: request.body.into(),
             timeout: call.timeout,
-            max_answer: OUTBOUND_BODY_BYTES,
+            max_answer: kib(self.limits.response_kib),
             is_meant: granted.is_address(),
         };
         let outbound = self.services.outbound.clone();
@@ -42,15 +42,15 @@ impl http::Host for State {
 
 impl State {
     /// The URL, and what of the grants it is within.
-    fn granted_url(&self, url: &str) -> Result<(Url, HttpHost), HostError> {
-        let granted = &self.subject()?.granted;
+    fn granted_url(&mut self, url: &str) -> Result<(Url, HttpHost), HostError> {
+        let granted = self.subject()?.granted.clone();
         if url.len() > HTTP_URL_BYTES {
             return Err(Error::Limited(format!("a URL has at most {HTTP_URL_BYTES} bytes")).into());
         }
         let absolute = "the URL is not an absolute one, such as https://example.com/";
         let url: Url = url.parse().map_err(|_| Error::Invalid(absolute.to_owned()))?;
         let found = granted.as_ref().and_then(|granted| granted.grants.http_host(&url));
-        let granted = found.ok_or_else(|| denied(&format!("http_hosts: {}", origin(&url))))?;
+        let granted = found.ok_or_else(|| self.denied(&format!("http_hosts: {}", origin(&url))))?;
         Ok((url, granted))
     }
 }
@@ -61,9 +61,9 @@ fn origin(url: &Url) -> String {
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
-fn check(request: &Request) -> Result<(), Error> {
-    if request.body.len() > OUTBOUND_BODY_BYTES {
-        return Err(Error::Limited(format!("the body of a request has at most {OUTBOUND_BODY_BYTES} bytes")));
+fn check(request: &Request, most: usize) -> Result<(), Error> {
+    if request.body.len() > most {
+        return Err(Error::Limited(format!("the body of a request has at most {most} bytes")));
     }
     check_head(&request.headers)
 }

@@ -9,20 +9,18 @@ use crate::{
             kv::{self, Entry},
             types::Error,
         },
-        host::{HostError, denied},
+        host::HostError,
         instance::State,
-        limits::{KV_KEYS, KV_TOTAL_BYTES, KV_VALUE_BYTES},
     },
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
 };
-
-const QUOTA: KvQuota = KvQuota { max_value_bytes: KV_VALUE_BYTES, max_keys: KV_KEYS, max_total_bytes: KV_TOTAL_BYTES };
 
 /// A store that the operator has granted, with whose it is.
 struct Granted {
     database: Store,
     app: Arc<App>,
     plugin: Arc<str>,
+    quota: KvQuota,
 }
 
 impl Granted {
@@ -37,10 +35,15 @@ impl State {
         let subject = self.subject()?;
         let app = Arc::clone(&subject.app);
         if !subject.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
-            return Err(denied("kv"));
+            return Err(self.denied("kv"));
         }
         self.count_database_call()?;
-        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(&self.plugin) })
+        let quota = KvQuota {
+            max_value_bytes: self.limits.kv_value_kib << 10,
+            max_keys: self.limits.kv_keys,
+            max_total_bytes: self.limits.kv_total_mib << 20,
+        };
+        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(&self.plugin), quota })
     }
 }
 
@@ -70,7 +73,7 @@ impl kv::Host for State {
     async fn set(&mut self, key: String, value: Vec<u8>, ttl_seconds: Option<u32>) -> Result<u64, HostError> {
         let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        granted.kv().set(&granted.app.name, &granted.plugin, write, &QUOTA).await.map_err(error)
+        granted.kv().set(&granted.app.name, &granted.plugin, write, &granted.quota).await.map_err(error)
     }
 
     async fn compare_and_set(
@@ -82,7 +85,8 @@ impl kv::Host for State {
     ) -> Result<u64, HostError> {
         let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        let version = granted.kv().compare_and_set(&granted.app.name, &granted.plugin, expected, write, &QUOTA).await;
+        let version =
+            granted.kv().compare_and_set(&granted.app.name, &granted.plugin, expected, write, &granted.quota).await;
         version.map_err(error)
     }
 

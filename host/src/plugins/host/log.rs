@@ -4,22 +4,18 @@ use std::borrow::Cow;
 
 use crate::plugins::{
     bindings::imported::log::{self, Level},
+    guard::Verdict,
     instance::State,
-    limits::{LOG_LINE_BYTES, LOG_LINES},
+    limits::count,
 };
 
 impl log::Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.lines_logged = self.lines_logged.saturating_add(1);
-        let plugin = &*self.plugin;
-        let app = self.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
-        if self.lines_logged > LOG_LINES {
-            if self.lines_logged == LOG_LINES + 1 {
-                tracing::warn!(
-                    plugin,
-                    app,
-                    "the plugin logs more than {LOG_LINES} lines in one call: the rest is dropped"
-                );
+        let most = self.limits.log_lines;
+        if u64::from(self.lines_logged) > most {
+            if u64::from(self.lines_logged) == most + 1 {
+                self.log_line(Level::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
             }
             return Ok(());
         }
@@ -30,21 +26,57 @@ impl log::Host for State {
             line.push('=');
             line.push_str(&value);
         }
-        let line = printable(&line);
-        match level {
-            Level::Debug => tracing::debug!(plugin, app, "{line}"),
-            Level::Info => tracing::info!(plugin, app, "{line}"),
-            Level::Warn => tracing::warn!(plugin, app, "{line}"),
-            Level::Error => tracing::error!(plugin, app, "{line}"),
-        }
+        self.log_line(level, &line);
         Ok(())
     }
 }
 
-/// A guest's text as one line of bounded length, which cannot move a terminal's cursor or pass for
-/// another line.
+impl State {
+    /// Logs a line of the plugin, as far as it may log.
+    pub(in crate::plugins) fn log_line(&self, level: Level, line: &str) {
+        let plugin = &*self.plugin;
+        let per_second = self.limits.log_lines_per_second;
+        match self.log.take(per_second) {
+            Verdict::Allowed(0) => {}
+            Verdict::Allowed(dropped) => {
+                tracing::warn!(
+                    plugin,
+                    dropped,
+                    "lines of the plugin were dropped: it logged more than {per_second} a second"
+                );
+            }
+            Verdict::Dropped(is_first) => {
+                if is_first {
+                    tracing::warn!(plugin, "the plugin logs more than {per_second} lines a second: lines are dropped");
+                }
+                return;
+            }
+        }
+        let (app, delivery) = match &self.subject {
+            Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
+            None => ("", ""),
+        };
+        let line = printable_up_to(line, count(self.limits.log_line_bytes));
+        match level {
+            Level::Debug => tracing::debug!(plugin, app, delivery, "{line}"),
+            Level::Info => tracing::info!(plugin, app, delivery, "{line}"),
+            Level::Warn => tracing::warn!(plugin, app, delivery, "{line}"),
+            Level::Error => tracing::error!(plugin, app, delivery, "{line}"),
+        }
+    }
+}
+
+/// Bytes of a text of a guest where nothing else is said.
+const TEXT_BYTES: usize = 4 << 10;
+
+/// A guest's text as one line of bounded length, which cannot move a terminal's cursor or pass for another line.
 pub(in crate::plugins) fn printable(text: &str) -> Cow<'_, str> {
-    let end = text.floor_char_boundary(LOG_LINE_BYTES);
+    printable_up_to(text, TEXT_BYTES)
+}
+
+/// [`printable`], of at most so many bytes.
+pub(in crate::plugins) fn printable_up_to(text: &str, bytes: usize) -> Cow<'_, str> {
+    let end = text.floor_char_boundary(bytes);
     let cut = text.get(..end).unwrap_or_default();
     if cut.chars().any(char::is_control) { Cow::Owned(cut.chars().map(visible).collect()) } else { Cow::Borrowed(cut) }
 }

@@ -8,13 +8,13 @@ pub(super) mod log;
 mod messages;
 mod orders;
 mod outbound;
+mod pay;
 mod users;
 mod wechat;
 
 use super::{
-    bindings::imported::{message, order, reply, types},
+    bindings::imported::{log::Level, message, order, reply, types},
     instance::{State, Subject},
-    limits::DATABASE_CALLS,
 };
 
 /// Why a host function does not do what it was asked for.
@@ -50,22 +50,28 @@ impl message::Host for State {}
 impl reply::Host for State {}
 impl order::Host for State {}
 
-/// The operator could allow it: `grant` says by what.
-fn denied(grant: &str) -> HostError {
-    let text = format!("the operator has not granted `{grant}` to this plugin for this app");
-    HostError::Told(types::Error::Denied(text))
-}
-
 impl State {
+    /// The operator could allow it: `grant` says by what. The log says so too, as the guest may keep it to itself.
+    fn denied(&mut self, grant: &str) -> HostError {
+        let text = format!("the operator has not granted `{grant}` to this plugin for this app");
+        if !self.told_of_denial {
+            self.told_of_denial = true;
+            self.log_line(Level::Warn, &text);
+        }
+        HostError::Told(types::Error::Denied(text))
+    }
+
     /// What the call is about. While a plugin describes itself it is about nothing, and asking is
     /// the plugin's mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
     }
+
     /// Counts a use of the database.
     fn count_database_call(&mut self) -> Result<(), HostError> {
-        if self.database_calls >= DATABASE_CALLS {
-            let text = format!("one call of a plugin may use the database {DATABASE_CALLS} times");
+        let most = self.limits.database_calls;
+        if self.database_calls >= most {
+            let text = format!("one call of a plugin may use the database {most} times");
             return Err(types::Error::Limited(text).into());
         }
         self.database_calls += 1;

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use weft_wechat::pay::Fen;
 
-use super::{HostError, denied};
+use super::HostError;
 use crate::{
     model::{self, App},
     pay::{Pay, PayActionError, Shop},
@@ -79,10 +79,10 @@ impl orders::Host for State {
 }
 
 impl State {
-    fn require_orders(&self, right: &str) -> Result<(), HostError> {
+    fn require_orders(&mut self, right: &str) -> Result<(), HostError> {
         let granted = self.subject()?.granted.as_ref();
         let has = granted.is_some_and(|granted| granted.grants.orders.iter().any(|granted| granted == right));
-        if has { Ok(()) } else { Err(denied(&format!("orders: {right}"))) }
+        if has { Ok(()) } else { Err(self.denied(&format!("orders: {right}"))) }
     }
 
     /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay
@@ -105,7 +105,7 @@ impl State {
 }
 
 /// The merchant of that name in the app, or the one that is meant where none is named.
-async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
+pub(super) async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
     let found = match merchant {
         Some(name) => pay.shop(&app.name, name).await,
         None => pay.first_shop(&app.name).await,
@@ -147,13 +147,14 @@ fn error(error: &PayActionError) -> Error {
 }
 
 /// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
-fn gateway_error(error: &PayError) -> Error {
+pub(super) fn gateway_error(error: &PayError) -> Error {
     let text = error.to_string();
     match error {
         _ if error.outcome_is_unknown() => Error::TimedOut(text),
         PayError::Refused { code, message, .. } => {
             Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
         }
+        PayError::Unsealed => Error::Invalid(text),
         _ => Error::Unavailable(text),
     }
 }

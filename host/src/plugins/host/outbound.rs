@@ -11,13 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     model::App,
-    plugins::{
-        bindings::imported::types::Error,
-        convert,
-        host::HostError,
-        instance::State,
-        limits::{OUTBOUND_CALLS, OUTBOUND_MARGIN},
-    },
+    plugins::{bindings::imported::types::Error, convert, host::HostError, instance::State, limits::OUTBOUND_MARGIN},
 };
 
 /// A call to the outside that the limits allow.
@@ -35,8 +29,9 @@ impl State {
     pub(super) fn outbound_call(&mut self, wanted: Duration) -> Result<OutboundCall, HostError> {
         let subject = self.subject()?;
         let (app, delivery) = (Arc::clone(&subject.app), Arc::clone(&subject.delivery_id));
-        if self.outbound_calls >= OUTBOUND_CALLS {
-            let text = format!("one call of a plugin may ask {OUTBOUND_CALLS} times outside");
+        let most = self.limits.outbound_calls;
+        if self.outbound_calls >= most {
+            let text = format!("one call of a plugin may ask {most} times outside");
             return Err(Error::Limited(text).into());
         }
         let left = self.ends.saturating_duration_since(Instant::now()).saturating_sub(OUTBOUND_MARGIN);

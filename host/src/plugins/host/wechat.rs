@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use weft_wechat::api::{self, AnyCall, ApiPath, FormPart, Method, PathError};
 
-use super::{HostError, denied};
+use super::HostError;
 use crate::{
     plugins::{
         bindings::imported::{
@@ -11,7 +11,7 @@ use crate::{
             wechat::{self, Body, Request, Response},
         },
         instance::State,
-        limits::{OUTBOUND_BODY_BYTES, WECHAT_ANSWER_BYTES, WECHAT_TIMEOUT},
+        limits::{WECHAT_TIMEOUT, kib},
     },
     upstream::{CallError, TransportError},
 };
@@ -20,11 +20,11 @@ impl wechat::Host for State {
     async fn call(&mut self, request: Request) -> Result<Response, HostError> {
         let path = self.granted_path(&request.path)?;
         let (method, query) = (method(&request)?, request.query);
-        let call = AnyCall { method, path, query, body: body(request.body)? };
+        let call = AnyCall { method, path, query, body: body(request.body, kib(self.limits.request_kib))? };
         let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
         let mut request = call.request();
         request.timeout = outbound.timeout;
-        request.max_answer = WECHAT_ANSWER_BYTES;
+        request.max_answer = kib(self.limits.wechat_response_kib);
         let (to, app) = (request.path.clone(), outbound.app());
         let wechat = self.services.wechat.clone();
         let asking = async move {
@@ -37,7 +37,7 @@ impl wechat::Host for State {
 
 impl State {
     /// The path, when it may be called at all and is granted.
-    fn granted_path(&self, path: &str) -> Result<ApiPath, HostError> {
+    fn granted_path(&mut self, path: &str) -> Result<ApiPath, HostError> {
         let parsed = if path.starts_with('/') { path.parse() } else { Err(PathError::Malformed) };
         let path: ApiPath = parsed.map_err(|error: PathError| match error {
             PathError::Malformed => Error::Invalid(format!("{error}; it begins with a slash")),
@@ -48,12 +48,12 @@ impl State {
     }
 
     /// Refuses what the operator has not granted.
-    pub(super) fn require_wechat_api(&self, path: &str) -> Result<(), HostError> {
+    pub(super) fn require_wechat_api(&mut self, path: &str) -> Result<(), HostError> {
         let granted = self.subject()?.granted.as_ref();
         if granted.is_some_and(|granted| granted.grants.has_wechat_api(path)) {
             Ok(())
         } else {
-            Err(denied(&format!("wechat_apis: {path}")))
+            Err(self.denied(&format!("wechat_apis: {path}")))
         }
     }
 }
@@ -67,14 +67,14 @@ fn method(request: &Request) -> Result<Method, Error> {
     }
 }
 
-fn body(body: Body) -> Result<api::Body, Error> {
+fn body(body: Body, most: usize) -> Result<api::Body, Error> {
     let length = match &body {
         Body::Empty => 0,
         Body::Json(json) => json.len(),
         Body::Multipart(parts) => parts.iter().map(|part| part.data.len()).sum(),
     };
-    if length > OUTBOUND_BODY_BYTES {
-        return Err(Error::Limited(format!("the body of a call has at most {OUTBOUND_BODY_BYTES} bytes")));
+    if length > most {
+        return Err(Error::Limited(format!("the body of a call has at most {most} bytes")));
     }
     match body {
         Body::Empty => Ok(api::Body::Empty),

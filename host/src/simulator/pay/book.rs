@@ -6,11 +6,19 @@ use weft_wechat::pay::{Fen, Party, Refund, RefundStatus, TradeState, Transaction
 use weft_wechat::pay::{v2, v3};
 
 use super::PayCall;
+use super::combined::Combined;
+use super::coupons::Coupons;
+use super::sharing::Sharing;
+use super::transfers::Transfers;
 
 #[derive(Default)]
 pub(super) struct Book {
     pub(super) accounts: HashMap<String, Account>,
     orders: HashMap<(String, String), Order>,
+    pub(super) sharing: Sharing,
+    pub(super) transfers: Transfers,
+    pub(super) combined: Combined,
+    pub(super) coupons: Coupons,
     pub(super) calls: Vec<PayCall>,
     /// How many answers will be lost.
     pub(super) lost: u32,
@@ -51,6 +59,9 @@ pub(super) const PAID: No = No { v2: "ORDERPAID", v3: "ORDER_PAID", status: 400 
 pub(super) const CLOSED: No = No { v2: "ORDERCLOSED", v3: "ORDER_CLOSED", status: 400 };
 pub(super) const USED: No = No { v2: "OUT_TRADE_NO_USED", v3: "OUT_TRADE_NO_USED", status: 403 };
 pub(super) const NO_REFUND: No = No { v2: "REFUNDNOTEXIST", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const NO_RESOURCE: No = No { v2: "NOT_FOUND", v3: "RESOURCE_NOT_EXISTS", status: 404 };
+pub(super) const NOT_ENOUGH: No = No { v2: "NOTENOUGH", v3: "NOT_ENOUGH", status: 403 };
+pub(super) const NOT_BOUND: No = No { v2: "APPID_MCHID_NOT_MATCH", v3: "APPID_MCHID_NOT_MATCH", status: 400 };
 pub(super) const USERPAYING: No = No { v2: "USERPAYING", v3: "USER_PAYING", status: 202 };
 pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
 
@@ -70,6 +81,12 @@ impl Book {
             TradeState::Closed | TradeState::Revoked => Err(CLOSED),
             _ => Ok(format!("wx{out_trade_no}")),
         }
+    }
+
+    /// How much was paid with WeChat's number of an order.
+    pub(super) fn paid_total(&self, mch_id: &str, transaction_id: &str) -> Option<u64> {
+        let mut own = self.orders.iter().filter(|((owner, _), _)| owner == mch_id).map(|(_, order)| order);
+        own.find(|order| order.transaction_id.as_deref() == Some(transaction_id)).map(|order| order.total.0)
     }
 
     pub(super) fn pay(&mut self, mch_id: &str, out_trade_no: &str, now: u64) -> Option<()> {

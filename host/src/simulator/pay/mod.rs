@@ -5,6 +5,11 @@
 //! tests may lose that, repeat it, or spoil what is [posted](PayGateway::notification).
 
 mod book;
+mod combined;
+mod coupons;
+mod platform;
+mod sharing;
+mod transfers;
 mod v2;
 mod v3;
 
@@ -22,12 +27,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_wechat::pay::{
     Party, TradeState, Transaction,
     v2::Merchant,
-    v3::{Apiv3Key, InvalidKey, PrivateKey, PublicKey},
+    v3::{Apiv3Key, InvalidKey, PublicKey},
 };
 
 use crate::clock::Clock;
 use book::{Account, Book};
+use platform::Platform;
 
+pub use platform::PlatformKey;
 pub use v3::{PLATFORM_KEY, PLATFORM_PUBLIC_KEY};
 
 /// The number of the key with which the simulated WeChat signs.
@@ -46,7 +53,7 @@ pub struct PayGateway {
 
 struct Shared {
     clock: Clock,
-    platform: PrivateKey,
+    platform: Platform,
     book: Mutex<Book>,
 }
 
@@ -82,7 +89,7 @@ impl PayGateway {
     /// # Errors
     /// When there is none, or the simulated key is broken.
     pub async fn start(clock: Clock) -> std::io::Result<Self> {
-        let platform = PrivateKey::from_pem(PLATFORM_KEY).map_err(std::io::Error::other)?;
+        let platform = Platform::new().map_err(std::io::Error::other)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared { clock, platform, book: Mutex::default() });
@@ -93,6 +100,32 @@ impl PayGateway {
             async move { stopped.run_until_cancelled_owned(axum::serve(listener, routes).into_future()).await },
         );
         Ok(Self { base, shared, _stop: stop.drop_guard() })
+    }
+
+    /// Has WeChat sign with another key, and list these certificates from now on: none for merchants that have the
+    /// WeChat Pay public key alone.
+    pub fn sign_with(&self, key: PlatformKey, listed: &[PlatformKey]) {
+        self.shared.platform.set(key, listed);
+    }
+
+    /// A user confirms a transfer; whether there is one that waits for it.
+    pub fn confirm_transfer(&self, mch_id: &str, out_bill_no: &str) -> bool {
+        self.shared.book().transfers.confirm(mch_id, out_bill_no)
+    }
+
+    /// A user opens a red packet; whether there is one.
+    pub fn open_red_packet(&self, mch_id: &str, mch_billno: &str) -> bool {
+        self.shared.book().transfers.open(mch_id, mch_billno)
+    }
+
+    /// How many red packets a merchant sent.
+    pub fn red_packets(&self, mch_id: &str) -> usize {
+        self.shared.book().transfers.packets(mch_id)
+    }
+
+    /// A user pays for orders together; whether there is something to pay.
+    pub fn pay_combined(&self, mch_id: &str, combine_out_trade_no: &str) -> bool {
+        self.shared.book().combined.pay(mch_id, combine_out_trade_no)
     }
 
     /// Adds a merchant of v2.
@@ -120,6 +153,11 @@ impl PayGateway {
         if let Some(order) = self.shared.book().order(mch_id, out_trade_no) {
             order.state = state;
         }
+    }
+
+    /// Where an order is; none when there is none of that number.
+    pub fn state_of(&self, mch_id: &str, out_trade_no: &str) -> Option<TradeState> {
+        self.shared.book().order(mch_id, out_trade_no).map(|order| order.state)
     }
 
     /// The sum of what was given back of an order, in fen.

@@ -1,11 +1,11 @@
 //! The gateway of v2: XML.
 
 use axum::response::{IntoResponse, Response};
-use weft_wechat::pay::v2::{Fields, Merchant, failure, verify};
+use weft_wechat::pay::v2::{Fields, Merchant, SignType, failure, verify};
 use weft_wechat::pay::{TradeState, TradeType, Transaction, time};
 
-use super::Posted;
-use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order, USERPAYING};
+use super::book::{Account, Book, INVALID, NOT_BOUND, NOT_FOUND, No, Order, USERPAYING};
+use super::{Posted, transfers};
 
 pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Response {
     let Ok(fields) = Fields::read(body) else { return failure("XML格式错误").into_response() };
@@ -13,14 +13,17 @@ pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Resp
         Some(Account::V2(merchant)) => merchant.clone(),
         _ => return failure("商户号不存在").into_response(),
     };
-    if !verify(fields.iter(), &merchant.key, merchant.sign_type, fields.get("sign")) {
+    // Calls for money that goes out are older than the other algorithm, and have answers without a signature.
+    let goes_out = path.starts_with("/mmpaymkttransfers/");
+    let sign_type = if goes_out { SignType::Md5 } else { merchant.sign_type };
+    if !verify(fields.iter(), &merchant.key, sign_type, fields.get("sign")) {
         return failure("签名失败").into_response();
     }
     let answered = carry_out(book, &merchant, path, &fields, now);
     let mut out = Fields::default();
     out.push("return_code", "SUCCESS");
     out.push("return_msg", "OK");
-    out.push("appid", &merchant.party.appid);
+    out.push(if goes_out { "wxappid" } else { "appid" }, &merchant.party.appid);
     out.push("mch_id", &merchant.party.mch_id);
     out.push_some("sub_appid", merchant.party.sub_appid.as_deref());
     out.push_some("sub_mch_id", merchant.party.sub_mch_id.as_deref());
@@ -40,14 +43,21 @@ pub(super) fn answer(book: &mut Book, path: &str, body: &[u8], now: u64) -> Resp
             out.push("err_code_des", no.v2);
         }
     }
-    merchant.signed(out, merchant.sign_type).to_xml("xml").into_response()
+    let out = if goes_out { out } else { merchant.signed(out, sign_type) };
+    out.to_xml("xml").into_response()
 }
 
 fn carry_out(book: &mut Book, merchant: &Merchant, path: &str, asked: &Fields, now: u64) -> Result<Fields, No> {
     let mch_id = &merchant.party.mch_id;
     let text = |name| asked.get(name).ok_or(INVALID);
     let mut out = Fields::default();
+    // One that is bound to no merchant.
+    if asked.get("appid").is_some_and(|appid| appid != merchant.party.appid) {
+        return Err(NOT_BOUND);
+    }
     match path {
+        "/mmpaymkttransfers/sendredpack" => return transfers::send_red_packet(book, mch_id, asked),
+        "/mmpaymkttransfers/gethbinfo" => return transfers::red_packet(book, mch_id, asked),
         "/pay/unifiedorder" => {
             let trade_type: TradeType = text("trade_type")?.parse().map_err(|_| INVALID)?;
             let prepay_id = book.prepay(text("out_trade_no")?, order(merchant, asked, trade_type)?)?;

@@ -5,11 +5,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use weft_wechat::pay::v3::{self, Apiv3Key, InvalidKey, PrivateKey, Resource};
+use weft_wechat::pay::v3::{self, Apiv3Key, InvalidKey, Resource};
 use weft_wechat::pay::{Fen, Party, Refund, TradeState, Transaction, time};
 
-use super::book::{Account, Book, INVALID, NOT_FOUND, No, Order};
-use super::{PUBLIC_KEY_ID, Posted};
+use super::book::{Account, Book, INVALID, NO_RESOURCE, NOT_BOUND, NOT_FOUND, No, Order};
+use super::platform::Platform;
+use super::{Posted, combined, coupons, sharing, transfers};
 
 /// The key with which the simulated WeChat signs. It stands in the source for everybody to read: it proves nothing.
 pub const PLATFORM_KEY: &str = include_str!("platform_key.pem");
@@ -19,10 +20,14 @@ pub const PLATFORM_PUBLIC_KEY: &str = include_str!("platform_public_key.pem");
 
 const BASE: &str = "/v3/pay/transactions/";
 const REFUNDS: &str = "/v3/refund/domestic/refunds";
+const SHARING: &str = "/v3/profitsharing/";
+const TRANSFERS: &str = "/v3/fund-app/mch-transfer/transfer-bills";
+const COUPONS: &str = "/v3/marketing/favor/";
+const COMBINED: &str = "/v3/combine-transactions/";
 
 pub(super) fn answer(
     book: &mut Book,
-    platform: &PrivateKey,
+    platform: &Platform,
     method: &Method,
     target: &str,
     headers: &HeaderMap,
@@ -30,7 +35,13 @@ pub(super) fn answer(
     now: u64,
 ) -> Response {
     let answered = match caller(book, method, target, headers, body) {
-        Some(party) => carry_out(book, &party, method, target, body, now),
+        Some(party) if target.starts_with(BASE) || target.starts_with(REFUNDS) => {
+            carry_out(book, &party, method, target, body, now)
+        }
+        Some(party) => {
+            let serial = headers.get("wechatpay-serial").and_then(|serial| serial.to_str().ok()).unwrap_or_default();
+            carry_out_more(book, platform, &party, (method, target, body), serial, now)
+        }
         None => Err(No { v2: "SIGNERROR", v3: "SIGN_ERROR", status: 401 }),
     };
     let (status, body) = match answered {
@@ -87,6 +98,10 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
             _ => book.told(mch_id, &decoded(number)).map(|told| order_told(&told)).ok_or(NOT_FOUND),
         };
     }
+    // One that is bound to no merchant.
+    if asked["appid"].as_str().is_some_and(|appid| appid != party.appid) {
+        return Err(NOT_BOUND);
+    }
     let (trade_type, name, prefix) = match rest {
         "jsapi" => ("JSAPI", "prepay_id", ""),
         "app" => ("APP", "prepay_id", ""),
@@ -109,6 +124,43 @@ fn carry_out(book: &mut Book, party: &Party, method: &Method, target: &str, body
     };
     let prepay_id = book.prepay(text("out_trade_no")?, order)?;
     Ok(json!({name: format!("{prefix}{prepay_id}")}))
+}
+
+/// What is no order: certificates, parts of payments, money and coupons to users, orders that are paid together.
+fn carry_out_more(
+    book: &mut Book,
+    platform: &Platform,
+    party: &Party,
+    (method, target, body): (&Method, &str, &str),
+    serial: &str,
+    now: u64,
+) -> Result<Value, No> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let mut asked: Value = serde_json::from_str(body).unwrap_or_default();
+    let mch_id = &party.mch_id;
+    if path == "/v3/certificates" {
+        let Some(Account::V3 { apiv3_key, .. }) = book.accounts.get(mch_id) else { return Err(INVALID) };
+        return platform.certificates(apiv3_key).ok_or(NO_RESOURCE);
+    }
+    for name in ["user_name", "name"] {
+        if let Some(sealed) = asked[name].as_str() {
+            asked[name] = platform.open(serial, sealed).ok_or(INVALID)?.into();
+        }
+    }
+    if let Some(rest) = path.strip_prefix(SHARING) {
+        return sharing::answer(book, mch_id, method, (rest, &query), &asked);
+    }
+    if let Some(rest) = path.strip_prefix(TRANSFERS) {
+        return transfers::answer(book, mch_id, method, rest, &asked, now);
+    }
+    if let Some(rest) = path.strip_prefix(COUPONS) {
+        return coupons::answer(book, mch_id, method, rest, &asked);
+    }
+    match path.strip_prefix(COMBINED) {
+        Some(rest) => combined::answer(book, mch_id, method, rest, &asked),
+        None => Err(NOT_FOUND),
+    }
 }
 
 /// What must be the same when an order is told again: not where the payment is called from.
@@ -152,12 +204,12 @@ fn refund_told(refund: &Refund) -> Value {
     })
 }
 
-fn signed(platform: &PrivateKey, body: &str, now: u64) -> Result<Vec<(&'static str, String)>, InvalidKey> {
-    let signature = platform.sign(format!("{now}\nsimulated\n{body}\n").as_bytes())?;
+fn signed(platform: &Platform, body: &str, now: u64) -> Result<Vec<(&'static str, String)>, InvalidKey> {
+    let (serial, signature) = platform.sign(format!("{now}\nsimulated\n{body}\n").as_bytes())?;
     Ok(vec![
         ("wechatpay-timestamp", now.to_string()),
         ("wechatpay-nonce", "simulated".to_owned()),
-        ("wechatpay-serial", PUBLIC_KEY_ID.to_owned()),
+        ("wechatpay-serial", serial),
         ("wechatpay-signature", signature),
         ("wechatpay-signature-type", "WECHATPAY2-SHA256-RSA2048".to_owned()),
         ("content-type", "application/json".to_owned()),
@@ -165,7 +217,7 @@ fn signed(platform: &PrivateKey, body: &str, now: u64) -> Result<Vec<(&'static s
 }
 
 pub(super) fn notification(
-    platform: &PrivateKey,
+    platform: &Platform,
     key: &Apiv3Key,
     url: String,
     told: &Transaction,

@@ -11,6 +11,9 @@ pub enum PayError {
     /// The merchant lacks what the call is signed with; nothing was sent.
     #[error(transparent)]
     Unusable(#[from] UnusableMerchant),
+    /// Something that only WeChat may read cannot be sealed; nothing was sent.
+    #[error("a text that is to be encrypted is too long for WeChat's key")]
+    Unsealed,
     /// The call did not get through.
     #[error("WeChat Pay: {0}")]
     Transport(#[from] TransportError),
@@ -23,6 +26,8 @@ pub enum PayError {
         message: String,
         /// Whether WeChat may have done what was asked nevertheless.
         unknown: bool,
+        /// Whether it is proven to be WeChat's.
+        is_proven: bool,
     },
     /// What came back is not proven to be WeChat's, or makes no sense.
     #[error("WeChat Pay's answer cannot be believed: {0}")]
@@ -33,7 +38,7 @@ impl PayError {
     /// Whether WeChat may have done what was asked.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Unusable(_) => false,
+            Self::Unusable(_) | Self::Unsealed => false,
             Self::Transport(error) => !error.was_not_sent(),
             Self::Refused { unknown, .. } => *unknown,
             Self::Unbelieved(_) => true,
@@ -51,7 +56,7 @@ impl From<v2::CallError> for PayError {
         match error {
             v2::CallError::Refused(refusal) => {
                 let unknown = refusal.is_unknown();
-                Self::Refused { code: refusal.code, message: refusal.message, unknown }
+                Self::Refused { code: refusal.code, message: refusal.message, unknown, is_proven: refusal.signed }
             }
             error => Self::Unbelieved(error.to_string()),
         }
@@ -64,7 +69,7 @@ impl From<v3::CallError> for PayError {
             v3::CallError::Refused(refusal) => {
                 let unknown = refusal.is_unknown();
                 let code = if refusal.code.is_empty() { refusal.status.to_string() } else { refusal.code };
-                Self::Refused { code, message: refusal.message, unknown }
+                Self::Refused { code, message: refusal.message, unknown, is_proven: false }
             }
             error => Self::Unbelieved(error.to_string()),
         }

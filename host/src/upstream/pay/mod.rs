@@ -3,6 +3,7 @@
 //! Nothing is sent again by itself: whoever calls knows whether the same request may be repeated. When there is no
 //! answer that can be believed, the outcome is unknown ([`PayError::outcome_is_unknown`]), and only a query tells more.
 
+mod any_call;
 mod error;
 mod platform_keys;
 
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use weft_wechat::pay::v3::{self, PlatformKeys, SignatureError};
 use weft_wechat::pay::{Party, v2};
 
+pub use self::any_call::PayAnswer;
 pub use self::error::PayError;
 use self::platform_keys::Known;
 use super::TransportError;
@@ -49,6 +51,12 @@ struct Arrived {
     body: Bytes,
 }
 
+impl Arrived {
+    fn header_pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}
+
 impl Gateway {
     /// The gateway at `config.api_base`.
     ///
@@ -66,12 +74,7 @@ impl Gateway {
     pub async fn v2<C: v2::Call>(&self, merchant: &Merchant, party: &Party, call: &C) -> Result<C::Answer, PayError> {
         let signer = merchant.v2(party.clone())?;
         let body = signer.write(call, &nonce());
-        let client = if C::NEEDS_CERTIFICATE { certified(merchant)? } else { self.0.client.clone() };
-        let request = client.post(format!("{}{}", self.0.base, C::PATH)).header("content-type", "text/xml").body(body);
-        let arrived = send(request).await?;
-        if !(200..300).contains(&arrived.status) {
-            return Err(TransportError::Status(arrived.status).into());
-        }
+        let arrived = self.send_v2(merchant, C::PATH, C::NEEDS_CERTIFICATE, body).await?;
         Ok(signer.read(call, &arrived.body)?)
     }
 
@@ -82,27 +85,42 @@ impl Gateway {
     pub async fn v3<C: v3::Call>(&self, merchant: &Merchant, party: &Party, call: &C) -> Result<C::Answer, PayError> {
         let signer = merchant.v3(party.clone())?;
         let mut keys = self.platform_keys(merchant, &signer, None).await?;
-        let arrived = self.send_v3(&signer, call, &keys).await?;
+        let arrived = self.send_v3(self.signed(&signer, call)?, &keys).await?;
         let read = |keys: &PlatformKeys| {
-            let headers = arrived.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-            signer.read(call, keys, arrived.status, headers, &arrived.body, self.0.clock.now())
+            signer.read(call, keys, arrived.status, arrived.header_pairs(), &arrived.body, self.0.clock.now())
         };
         match read(&keys) {
             Err(v3::CallError::Signature(SignatureError::UnknownSerial(serial))) => {
-                keys = self.platform_keys(merchant, &signer, Some(&serial)).await?;
+                keys = self.newer_keys(merchant, &signer, &serial).await?;
                 Ok(read(&keys)?)
             }
             answer => Ok(answer?),
         }
     }
 
-    async fn send_v3<C: v3::Call>(
+    async fn send_v2(
         &self,
-        signer: &v3::Merchant,
-        call: &C,
-        keys: &PlatformKeys,
+        merchant: &Merchant,
+        path: &str,
+        needs_certificate: bool,
+        body: String,
     ) -> Result<Arrived, PayError> {
-        let request = signer.write(call, &nonce(), self.0.clock.now()).map_err(|_| UnusableMerchant("private_key"))?;
+        let client = if needs_certificate { certified(merchant)? } else { self.0.client.clone() };
+        let request = client.post(format!("{}{path}", self.0.base)).header("content-type", "text/xml").body(body);
+        let arrived = send(request).await?;
+        if (200..300).contains(&arrived.status) {
+            Ok(arrived)
+        } else {
+            Err(TransportError::Status(arrived.status).into())
+        }
+    }
+
+    fn signed<C: v3::Call>(&self, signer: &v3::Merchant, call: &C) -> Result<v3::Request, PayError> {
+        let request = signer.write(call, &nonce(), self.0.clock.now());
+        Ok(request.map_err(|_| UnusableMerchant("private_key"))?)
+    }
+
+    async fn send_v3(&self, request: v3::Request, keys: &PlatformKeys) -> Result<Arrived, PayError> {
         let url = format!("{}{}", self.0.base, request.target);
         let mut building = match request.method {
             v3::Method::Get => self.0.client.get(url),

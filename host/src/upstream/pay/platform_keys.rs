@@ -54,13 +54,41 @@ impl Gateway {
         if let Some(known) = known.filter(|known| now.saturating_sub(known.at) < kept) {
             return Ok(together(merchant, known.keys));
         }
-        let arrived = self.send_v3(signer, &Certificates, &own).await?;
-        let headers = arrived.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let keys = signer.read_certificates(arrived.status, headers, &arrived.body, now)?;
+        Ok(together(merchant, self.fetch_certificates(merchant, signer, &own).await?))
+    }
+
+    /// The keys with one that is not known yet, for an answer that has arrived. That they cannot be had says nothing of
+    /// what became of the call.
+    pub(super) async fn newer_keys(
+        &self,
+        merchant: &Merchant,
+        signer: &v3::Merchant,
+        serial: &str,
+    ) -> Result<PlatformKeys, PayError> {
+        let fetched = self.platform_keys(merchant, signer, Some(serial)).await;
+        fetched.map_err(|error| {
+            PayError::Unbelieved(format!(
+                "it is signed with the key {serial}, which is not known, and certificates cannot be fetched: {error}"
+            ))
+        })
+    }
+
+    /// Asks WeChat for its certificates, whatever is known of them. `own` are the keys that are in the settings.
+    ///
+    /// # Errors
+    /// When there is no answer that can be believed.
+    pub async fn fetch_certificates(
+        &self,
+        merchant: &Merchant,
+        signer: &v3::Merchant,
+        own: &PlatformKeys,
+    ) -> Result<PlatformKeys, PayError> {
+        let arrived = self.send_v3(self.signed(signer, &Certificates)?, own).await?;
+        let now = self.0.clock.now();
+        let keys = signer.read_certificates(arrived.status, arrived.header_pairs(), &arrived.body, now)?;
         let mut known = self.0.known.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(merchant.mch_id.clone(), Fetched { keys: keys.clone(), at: now });
-        drop(known);
-        Ok(together(merchant, keys))
+        Ok(keys)
     }
 }
 

@@ -101,7 +101,7 @@ fn bombs() -> Vec<Case> {
 
 async fn server() -> (TestApp, Sender) {
     let app = TestApp::start_with(|config| {
-        config.plugins.cpu_ms = 500;
+        config.plugins.limits.cpu_ms = 500;
         config.plugins.compile_timeout_ms = 4000;
         config.plugins.compile_memory_mib = 256;
     })

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     model::{Observation, ObservationSource},
     simulator::{Incoming, Sender},
 };
@@ -10,16 +11,20 @@ use weft_wechat::pay::TradeState;
 
 use crate::{
     orders::{NUMBER, told},
-    support::{FAN, Inbox, guests, said, until},
+    support::{FAN, Inbox, guests, said, till, until},
 };
 
 async fn inbox(fields: Value) -> (Inbox, Sender) {
-    let inbox = Inbox::start_with(|_| ()).await;
+    inbox_of(Inbox::start_with(|_| ()).await, fields).await
+}
+
+/// A server with the guest, and an account for it.
+async fn inbox_of(inbox: Inbox, fields: Value) -> (Inbox, Sender) {
     inbox.app.drop_plugin("first", guests::first().await).await;
     let account = inbox.account("shop", fields).await;
     let settings = json!({
         "config": {"greeting": "hi"}, "kv": true, "users": true, "wechat_apis": ["/cgi-bin/"],
-        "http_hosts": [inbox.app.base],
+        "http_hosts": [inbox.app.base], "orders": ["read", "create", "refund"],
     });
     let (status, set) = inbox.app.api(Method::PUT, "/apps/shop/plugins/first", Some(settings)).await;
     assert_eq!(status, 200, "{set}");
@@ -49,7 +54,7 @@ async fn it_is_let_in_as_what_it_was_built_for() {
         let name = format!("weft:plugin/{interface}@1.0.0");
         assert!(exports.iter().any(|export| *export == name.as_str()), "{name} in {exports:?}");
     }
-    assert_eq!(plugin["asks"]["orders"], json!(["read"]));
+    assert_eq!(plugin["asks"]["orders"], json!(["read", "create", "refund"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,6 +76,19 @@ async fn every_import_of_then_answers_as_it_did() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(inbox.sent("shop").iter().map(said).collect::<Vec<_>>(), ["from the first guest"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_made_and_asked_for_as_then() {
+    let pay = till::gateway("v3", "wxshop", Clock::system()).await;
+    let inbox = Inbox::start_with(|config| config.pay.api_base.clone_from(&pay.base)).await;
+    let (inbox, account) = inbox_of(inbox, json!({"message_handler": "first/orders"})).await;
+    let (status, created) = inbox.app.api(Method::POST, "/apps/shop/merchants", Some(till::merchant("v3"))).await;
+    assert_eq!(status, 201, "{created}");
+    let answer = account.send(&Incoming::text(FAN, NUMBER)).await.unwrap().text();
+    let (_, plugin) = inbox.app.api(Method::GET, "/plugins/first", None).await;
+    let answer = answer.unwrap_or_else(|| panic!("no answer: {}", plugin["calls"]));
+    assert_eq!(answer, "true State::New Some(true) State::Notpay a=1 true");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

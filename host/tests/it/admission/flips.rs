@@ -58,7 +58,7 @@ impl Damage {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_is_refused_or_let_in_and_never_more_than_that() {
     let app = TestApp::start_with(|config| {
-        config.plugins.cpu_ms = 500;
+        config.plugins.limits.cpu_ms = 500;
         config.plugins.compile_timeout_ms = 60_000;
     })
     .await;

@@ -14,8 +14,8 @@ fn custom(target: &str) -> Value {
 /// An inbox whose plugin `rules` has rules and observers.
 async fn inbox() -> Inbox {
     let inbox = Inbox::open_with(|config| {
-        config.plugins.cpu_ms = 200;
-        config.plugins.rule_timeout_ms = 600;
+        config.plugins.limits.cpu_ms = 200;
+        config.plugins.limits.rule_timeout_ms = 600;
     })
     .await;
     inbox.app.drop_plugin("rules", guests::listener().await).await;

@@ -36,10 +36,7 @@ impl Till {
         let pay = till::gateway(version, "wx1", clock.clone()).await;
         let base = pay.base.clone();
         let app = TestApp::start_at(clock, |config| config.pay.api_base = base).await;
-        let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
-        let (status, created) = app.api(Method::POST, MERCHANTS, Some(till::merchant(version))).await;
-        assert_eq!(status, 201, "{created}");
+        till::create(&app, till::merchant(version)).await;
         Self { app, pay, version }
     }
 
@@ -179,7 +176,7 @@ async fn a_payment_that_nobody_told_of_is_found_by_asking() {
         assert_eq!(till.post("sync", json!({})).await.1["state"], "NOTPAY");
         till.pay.pay(MCH_ID, NUMBER).unwrap();
         till.pay.lose_answers(1);
-        assert_eq!(till.post("sync", json!({})).await.0, 502, "an answer that is lost says nothing");
+        assert_eq!(till.post("sync", json!({})).await.0, 504, "an answer that is lost says nothing");
         assert_eq!(till.state().await, "NOTPAY");
         assert_eq!(till.post("sync", json!({})).await.1["state"], "SUCCESS");
     }
@@ -256,7 +253,7 @@ async fn money_is_given_back_once_however_often_it_is_asked_for() {
             assert_eq!(till.post("refunds", refund("R1", fee)).await.0, 422, "{fee}");
         }
         till.pay.lose_answers(1);
-        assert_eq!(till.post("refunds", refund("R1", 60)).await.0, 502);
+        assert_eq!(till.post("refunds", refund("R1", 60)).await.0, 504);
         assert_eq!(till.get("/refunds").await["items"][0]["state"], "NEW");
         assert_eq!(till.post("refunds", refund("R2", 60)).await.0, 422, "it may have been given back already");
         let (status, given) = till.post("refunds", refund("R1", 60)).await;

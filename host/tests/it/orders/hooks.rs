@@ -128,7 +128,7 @@ async fn what_a_hook_refuses_it_is_told_again_and_later_changes_wait_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_whose_hook_hangs_or_traps_holds_up_no_other() {
-    let app = shop("ear/hangs", |config| config.plugins.hook_timeout_ms = 3000).await;
+    let app = shop("ear/hangs", |config| config.plugins.limits.hook_timeout_ms = 3000).await;
     create(&app, "T000013", 13).await;
     see(&app, "T000013", TradeState::Success, 1).await;
     let began = Instant::now();

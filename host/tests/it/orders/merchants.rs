@@ -13,7 +13,8 @@ pub(crate) const APIV3_KEY: &str = "0123456789abcdefghijABCDEFGHIJ!@";
 
 /// A server with one app.
 pub(super) async fn shop() -> TestApp {
-    let app = TestApp::start().await;
+    // Nobody listens there.
+    let app = TestApp::start_with(|config| "http://127.0.0.1:9".clone_into(&mut config.pay.api_base)).await;
     let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
     assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
     app
@@ -137,6 +138,9 @@ async fn each_call_needs_its_permission() {
         (Method::GET, MERCHANTS.to_owned(), "pay_manage"),
         (Method::POST, MERCHANTS.to_owned(), "pay_manage"),
         (Method::GET, one.clone(), "pay_manage"),
+        (Method::POST, format!("{one}/check"), "pay_manage"),
+        (Method::GET, format!("{one}/wechat/v3/certificates"), "pay_api"),
+        (Method::POST, format!("{one}/wechat/tools/shorturl"), "pay_api"),
         (Method::PATCH, one.clone(), "pay_manage"),
         (Method::GET, orders.clone(), "pay_order"),
         (Method::POST, orders, "pay_order"),
@@ -145,7 +149,7 @@ async fn each_call_needs_its_permission() {
         (Method::POST, format!("{order}/events/x/redeliver"), "pay_order"),
         (Method::DELETE, one, "pay_manage"),
     ];
-    for permission in ["pay_order", "menu", "pay_full", "pay_manage"] {
+    for permission in ["pay_order", "menu", "pay_full", "pay_manage", "pay_api"] {
         let new = json!({"name": permission, "permissions": [format!("shop|{permission}")]});
         let (_, token) = app.api(Method::POST, "/tokens", Some(new)).await;
         for (method, path, needed) in &calls {

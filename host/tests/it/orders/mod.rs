@@ -1,5 +1,9 @@
 //! Merchants and orders of WeChat Pay: how they change, and the admin API for them.
 
+mod calls;
+mod certificates;
+mod check;
+mod client_certificate;
 mod crashes;
 mod create;
 mod durability;

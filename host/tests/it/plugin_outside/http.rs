@@ -203,8 +203,8 @@ async fn a_slow_server_costs_the_guest_its_patience_and_not_its_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_outside_ends_before_the_call_does_and_is_no_cpu_time() {
     let asking = Asking::start_with(|config| {
-        config.plugins.call_timeout_ms = 1500;
-        config.plugins.cpu_ms = 200;
+        config.plugins.limits.call_timeout_ms = 1500;
+        config.plugins.limits.cpu_ms = 200;
     })
     .await;
     let other = Other::start().await;

@@ -5,6 +5,7 @@ mod grants;
 mod http;
 mod messages;
 mod orders;
+mod pay;
 mod users;
 mod wechat;
 

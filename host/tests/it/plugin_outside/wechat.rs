@@ -147,7 +147,7 @@ async fn one_call_asks_wechat_so_often_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_endless_or_late_costs_the_guest_no_more_than_that() {
-    let asking = Asking::start_with(|config| config.plugins.call_timeout_ms = 3000).await;
+    let asking = Asking::start_with(|config| config.plugins.limits.call_timeout_ms = 3000).await;
     asking.grant(json!({"wechat_apis": ["/cgi-bin/user/info"]})).await;
     asking.inbox.wechat.fault("/cgi-bin/user/info", Fault::Huge, 1);
     let refused = asking.ask(info(json!([["openid", FAN]]))).await;

@@ -57,7 +57,9 @@ impl Served {
         store.apps().insert(&shop).await.unwrap();
         let (_, token) = store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
         store.close().await;
-        let process = Process::serve_with(&data, &plugins, &[]);
+        // Every call that fails is made.
+        let settings = [("WEFT_PLUGINS__BREAKER_FAILURES", "1000000")];
+        let process = Process::serve_with(&data, &plugins, &settings);
         let account = Arc::new(crate::support::sender_to(&process.base, "shop", EncodingMode::Plain));
         let client = reqwest::Client::new();
         Self { process, account, token: token.expose().to_owned(), home, client }

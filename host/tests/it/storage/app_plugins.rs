@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use weft::model::{AppPlugin, Grants};
+use weft::plugin_limits::LimitChanges;
 use weft::storage::StoreError;
 
 use super::add_app;
@@ -18,7 +19,9 @@ fn granted() -> AppPlugin {
             wechat_apis: vec!["/cgi-bin/message/custom/send".to_owned(), "/cgi-bin/user/info".to_owned()],
             users: true,
             orders: vec!["read".to_owned()],
+            pay_apis: vec!["/v3/profitsharing/".to_owned()],
         },
+        limits: LimitChanges { cpu_ms: Some(50), ..LimitChanges::default() },
         ..AppPlugin::new("shop", "greeter")
     }
 }

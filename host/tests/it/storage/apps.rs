@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use weft::model::{AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply};
 use weft::secret::Secret;
 use weft::storage::StoreError;
@@ -29,6 +30,7 @@ fn full() -> App {
             log_replies: true,
             log_raw: true,
             message_observers: vec!["counter/all".parse().unwrap()],
+            fallback_reply: Some(serde_json::from_value(json!({"type": "text", "content": "稍后"})).unwrap()),
             forward_hosts: vec!["10.0.0.7:8080".to_owned()],
             access_token_source: AccessTokenSource::Url,
             access_token_url: Some("https://tokens.example.com/shop".to_owned()),

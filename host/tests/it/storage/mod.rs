@@ -24,6 +24,7 @@ mod order_outbox;
 mod orders;
 mod plugin_canaries;
 mod plugin_kv;
+mod plugin_limits;
 mod plugin_versions;
 mod publications;
 mod sends;

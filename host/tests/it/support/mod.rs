@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod guests;
+mod hand_made;
 mod inbox;
 mod no_plugins;
 pub(crate) mod process;
@@ -10,6 +11,7 @@ mod shop;
 pub(crate) mod till;
 pub(crate) mod tool;
 
+pub(crate) use hand_made::HandMade;
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to};

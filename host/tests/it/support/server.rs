@@ -57,7 +57,7 @@ impl TestApp {
         Self::start_at(Clock::system(), change).await
     }
 
-    /// Starts with a clock that the test moves.
+    /// Starts with a clock that the test moves, and a changed configuration.
     pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");

@@ -1,5 +1,6 @@
 //! A simulated WeChat Pay, and the merchant that is known there.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
     clock::Clock,
@@ -11,6 +12,7 @@ use weft_wechat::pay::{
     v3::Certificate,
 };
 
+use super::TestApp;
 use crate::orders::{API_KEY, APIV3_KEY, CERTIFICATE, PRIVATE_KEY};
 
 /// Of the merchant.
@@ -28,6 +30,25 @@ pub(crate) async fn gateway(version: &str, appid: &str, clock: Clock) -> PayGate
         pay.add_v3(party, APIV3_KEY.parse().unwrap(), certificate.public_key);
     }
     pay
+}
+
+/// Creates the app `shop` with that merchant.
+pub(crate) async fn create(app: &TestApp, merchant: Value) {
+    let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
+    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    let (status, created) = app.api(Method::POST, "/apps/shop/merchants", Some(merchant)).await;
+    assert_eq!(status, 201, "{created}");
+}
+
+/// Creates an order of 101 fen, has WeChat told of it and the user pay; gives WeChat's number of it.
+pub(crate) async fn paid(app: &TestApp, pay: &PayGateway, number: &str) -> String {
+    let orders = "/apps/shop/merchants/default/orders";
+    let new = json!({"out_trade_no": number, "body": "一个梨", "total_fee": 101, "trade_type": "NATIVE"});
+    let (status, order) = app.api(Method::POST, orders, Some(new)).await;
+    assert_eq!(status, 201, "{order}");
+    let (status, prepaid) = app.api(Method::POST, &format!("{orders}/{number}/prepay"), Some(json!({}))).await;
+    assert_eq!(status, 200, "{prepaid}");
+    pay.pay(MCH_ID, number).unwrap().transaction_id.unwrap()
 }
 
 /// The merchant as the admin API takes it.

@@ -1,6 +1,8 @@
 //! `/apps/{app}/merchants`: the configurations of WeChat Pay.
 
+pub(super) mod check;
 mod view;
+pub(super) mod wechat;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;

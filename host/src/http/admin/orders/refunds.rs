@@ -96,7 +96,7 @@ pub(in crate::http::admin) async fn list(
 
 /// Gives money back. The same number with the same content is the same refund.
 #[utoipa::path(post, operation_id = "create_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = NewRefund,
-    responses((status = 200, description = "WeChat has taken it", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "There is another refund of that number", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer: use the same number again", body = Problem)))]
+    responses((status = 200, description = "WeChat has taken it", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "There is another refund of that number", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed; use the same number again", body = Problem)))]
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,

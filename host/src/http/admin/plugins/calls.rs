@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     histogram::{BOUNDS, Durations},
-    plugins::{EntryStatistics, Statistics, mean_us},
+    plugins::{EntryStatistics, Plugin, mean_us},
 };
 
 /// Counts since the process started.
@@ -15,6 +15,12 @@ use crate::{
 pub(super) struct Calls {
     total: u64,
     failed: u64,
+    /// That run now.
+    running: usize,
+    /// That wait for their turn now.
+    waiting: usize,
+    /// That were refused because as many waited as may.
+    shed: u64,
     /// Mean wall clock in microseconds, without the time that calls waited for their turn.
     mean_us: u64,
     last_error: Option<String>,
@@ -64,14 +70,18 @@ struct Bucket {
     calls: u64,
 }
 
-impl From<&Statistics> for Calls {
-    fn from(statistics: &Statistics) -> Self {
+impl From<&Plugin> for Calls {
+    fn from(plugin: &Plugin) -> Self {
+        let (statistics, crowd) = (&plugin.statistics, plugin.crowd());
         let entries = statistics.entries();
         let total = entries.iter().map(EntryStatistics::calls).sum();
         let micros: u64 = entries.iter().map(|entry| entry.took.micros).sum();
         Self {
             total,
             failed: entries.iter().map(EntryStatistics::failures).sum(),
+            running: crowd.running,
+            waiting: crowd.waiting,
+            shed: crowd.shed,
             mean_us: micros.checked_div(total).unwrap_or_default(),
             last_error: statistics.last_error(),
             entries: entries.iter().map(EntryCalls::from).collect(),

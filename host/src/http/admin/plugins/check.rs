@@ -43,7 +43,7 @@ impl CheckView {
             name: name.to_owned(),
             state: if loaded.is_some() { "ready" } else { "failed" },
             exports: loaded.map(Exports::from).unwrap_or_default(),
-            asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
+            asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
             title: said.as_ref().map(|said| said.name.clone()),
             version: said.as_ref().map(|said| said.version.clone()),
             description: said.as_ref().map(|said| said.description.clone()),

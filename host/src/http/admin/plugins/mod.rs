@@ -33,7 +33,8 @@ use crate::{
         error::{Path, Problem, Query},
     },
     model::Grants,
-    plugins::{ChangeError, Entry, Loaded, Plugin},
+    plugin_limits::{LimitChanges, PluginLimits},
+    plugins::{Breaking, ChangeError, Entry, Loaded, Plugin},
     time,
 };
 
@@ -62,6 +63,12 @@ pub struct PluginView {
     /// RFC 3339.
     loaded_at: Option<String>,
     calls: Calls,
+    /// What keeps failing, and for which app: its calls are refused for a while.
+    breakers: Vec<BreakerView>,
+    /// What its calls may use, where that is not what the calls of other plugins may.
+    limits: LimitChanges,
+    /// What its calls may use, for every app for which nothing else is set.
+    effective_limits: PluginLimits,
 }
 
 /// What a plugin has, by kind.
@@ -83,6 +90,28 @@ pub(super) struct EntryView {
     /// The apps that it is restricted to; every app when absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     apps: Vec<String>,
+}
+
+/// A handler, rule or observer that keeps failing for an app.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BreakerView {
+    app: String,
+    /// handler, rule or observer.
+    kind: &'static str,
+    /// Its name.
+    entry: String,
+    /// Until a call is let through to see whether all is well again; 0 while one runs, or when the next one will be.
+    refused_for_ms: u64,
+    /// Why the last call failed.
+    error: String,
+}
+
+impl From<Breaking> for BreakerView {
+    fn from(breaking: Breaking) -> Self {
+        let Breaking { app, kind, entry, refused_for, error } = breaking;
+        let refused_for_ms = u64::try_from(refused_for.as_millis()).unwrap_or(u64::MAX);
+        Self { app, kind: kind.name(), entry, refused_for_ms, error }
+    }
 }
 
 impl From<&Entry> for EntryView {
@@ -117,11 +146,14 @@ impl From<&Plugin> for PluginView {
             sdk: loaded.map(|loaded| loaded.description.sdk.clone()),
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
-            asks: loaded.map(|loaded| Grants::from(&loaded.description.asks).into()).unwrap_or_default(),
+            asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
-            calls: Calls::from(&*plugin.statistics),
+            breakers: loaded.map(Loaded::breaking).unwrap_or_default().into_iter().map(BreakerView::from).collect(),
+            limits: plugin.own_limits(),
+            effective_limits: plugin.limits(),
+            calls: Calls::from(plugin),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A guest that asks outside: the text of the message is JSON that says what.
 
 mod order;
+mod pay;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ weft_plugin::asks! {
     wechat_apis: ["/cgi-bin/message/"],
     kv: true,
     users: true,
+    pay_apis: ["/v3/profitsharing/"],
 }
 
 /// What to do.
@@ -60,6 +62,8 @@ enum Ask {
     Order(order::Ask),
     /// Does it until there is an error.
     OrderFlood(order::Ask),
+    /// Calls WeChat Pay.
+    Pay(pay::Ask),
 }
 
 #[derive(Deserialize)]
@@ -143,6 +147,7 @@ fn answer(text: &str) -> Result<String, Error> {
             Ok(found.as_ref().map_or_else(|| "nobody".to_owned(), known))
         }
         Ask::Order(ask) => order::answer(&ask),
+        Ask::Pay(ask) => pay::answer(&ask),
         Ask::OrderFlood(ask) => Ok(flood(|| order::answer(&ask))),
         Ask::FindFlood { openid } => Ok(flood(|| users::find(&openid).map(|_| String::new()))),
     }

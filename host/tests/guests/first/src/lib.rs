@@ -14,6 +14,8 @@ use bindings::{
         log::{self, Level},
         message::{Content, Message},
         messages,
+        order::TradeType,
+        orders,
         reply::{Article, Reply},
         types::{Error, Field},
         users, wechat,
@@ -32,7 +34,7 @@ impl manifest::Guest for First {
             name: "first".to_owned(),
             version: "1.0.0".to_owned(),
             description: "Built from the first released contract".to_owned(),
-            handlers: ["imports", "news", "transfer", "silent", "fails", "panics"].map(entry).into(),
+            handlers: ["imports", "orders", "news", "transfer", "silent", "fails", "panics"].map(entry).into(),
             rules: vec![entry("mine")],
             hooks: vec![entry("paid")],
             observers: vec![entry("hears")],
@@ -42,7 +44,7 @@ impl manifest::Guest for First {
                 wechat_apis: vec!["/cgi-bin/".to_owned()],
                 kv: true,
                 users: true,
-                orders: vec!["read".to_owned()],
+                orders: vec!["read".to_owned(), "create".to_owned(), "refund".to_owned()],
             },
             config_schema: Some("{}".to_owned()),
             sdk: "by hand".to_owned(),
@@ -56,6 +58,7 @@ impl handlers::Guest for First {
         let Content::Text(text) = &message.content else { return Ok(None) };
         match handler.as_str() {
             "imports" => Ok(Some(Reply::Text(imports(&message.sender, &text.content)?))),
+            "orders" => Ok(Some(Reply::Text(sell(&message.sender, &text.content)?))),
             "news" => Ok(Some(Reply::News(vec![Article {
                 title: text.content.clone(),
                 description: String::new(),
@@ -187,4 +190,32 @@ fn user(openid: &str) -> Result<String, Error> {
     users::remove_tag(openid, "first")?;
     let found = users::find(openid)?.ok_or_else(|| Error::NotFound(openid.to_owned()))?;
     Ok(format!("{} {}", fetched.subscribed, found.remark))
+}
+
+/// Sells a pear under this number, to nobody who pays for it.
+fn sell(openid: &str, number: &str) -> Result<String, Error> {
+    let is_unknown = orders::find(None, number)?.is_none();
+    let created = orders::create(&orders::NewOrder {
+        merchant: None,
+        out_trade_no: number.to_owned(),
+        body: "a pear".to_owned(),
+        total_fee: 101,
+        trade_type: TradeType::Native,
+        openid: Some(openid.to_owned()),
+        attach: Some("a=1".to_owned()),
+        expires_at: None,
+    })?;
+    let prepaid = orders::prepay(None, number)?;
+    let code = prepaid.iter().find(|field| field.path == "code_url").map(|field| field.value.starts_with("weixin://"));
+    let asked = orders::query(Some("default"), number)?;
+    let refund = orders::create_refund(&orders::NewRefund {
+        merchant: None,
+        out_trade_no: number.to_owned(),
+        out_refund_no: "R1".to_owned(),
+        refund_fee: 1,
+        reason: None,
+    });
+    let is_refused = matches!(refund, Err(Error::Invalid(_) | Error::Conflict(_)));
+    let attach = asked.attach.unwrap_or_default();
+    Ok(format!("{is_unknown} {:?} {code:?} {:?} {attach} {is_refused}", created.state, asked.state))
 }

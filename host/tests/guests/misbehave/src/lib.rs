@@ -2,13 +2,13 @@
 
 use std::{
     hint::black_box,
-    io::{Write, stdout},
+    io::{Write, stderr, stdout},
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::Deserialize;
-use weft_plugin::{Context, Error, Message, Reply, kv, log, message_handler};
+use weft_plugin::{Article, Context, Error, Message, Reply, http, kv, log, message_handler, users, wechat};
 
 /// Counts the calls of an instance, which is one.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -39,6 +39,39 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "config" => context.config::<Settings>()?.greeting,
         "kv-count" => count()?.to_string(),
         "kv-flood" => kv_flood(),
+        "kv-big" => told(kv::set("big", vec![b'x'; 5 << 10], None).map(|_| "kept")),
+        "kv-keys" => kv_keys(),
+        "http" => told(http::Request::get("https://example.com/").send().map(|_| "sent")),
+        "http-big" => {
+            told(http::Request::post("https://example.com/").body(vec![b'x'; 2 << 10]).send().map(|_| "sent"))
+        }
+        "clock-polling" => loop {
+            black_box(Instant::now());
+        },
+        "zero-sleeps" => loop {
+            std::thread::sleep(Duration::ZERO);
+            black_box(());
+        },
+        "panic-in-drop" => {
+            let _dropped = PanicsWhenDropped;
+            String::new()
+        }
+        "abort" => std::process::abort(),
+        "exit-well" => std::process::exit(0),
+        "huge-list" => return Ok(Reply::News(vec![nothing(); 400_000])),
+        "stderr-flood" => stderr_flood()?,
+        "huge-log" => {
+            log::info!("{}", "x".repeat(20 << 20));
+            "logged".to_owned()
+        }
+        "kv-huge" => told(kv::set("huge", vec![b'x'; 20 << 20], None).map(|_| "kept")),
+        "kv-long-key" => told(kv::set(&"k".repeat(600), "x", None).map(|_| "kept")),
+        "http-loopback" => told(http::Request::get("http://127.0.0.1:1/").send().map(|_| "sent")),
+        "http-metadata" => told(http::Request::get("http://169.254.169.254/").send().map(|_| "sent")),
+        "wechat-token" => told(wechat::Request::get("/cgi-bin/token").send().map(|_| "called")),
+        "other-user" => told(users::find("oSomebodyElse").map(|_| "found")),
+        "empty-reply" => String::new(),
+        "big-reply" => "x".repeat(8 << 10),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other if other.starts_with("kv-count, sleep ") => {
             let number = count()?;
@@ -102,6 +135,22 @@ fn kv_flood() -> String {
     }
 }
 
+/// How many keys there can be, and what ended them.
+fn kv_keys() -> String {
+    let mut keys = 0;
+    loop {
+        match kv::set(&format!("key-{keys}"), "x", None) {
+            Ok(_) => keys += 1,
+            Err(error) => return format!("{keys} keys, then {error}"),
+        }
+    }
+}
+
+/// What came of asking the host.
+fn told(answer: Result<&str, Error>) -> String {
+    answer.map_or_else(|error| error.to_string(), str::to_owned)
+}
+
 fn busy_loop() -> String {
     let mut turn = 0_u64;
     loop {
@@ -136,6 +185,28 @@ fn stdout_flood() -> Result<String, Error> {
         stdout().write_all(b"\n")?;
     }
     Ok("flooded standard output".to_owned())
+}
+
+/// As much again, in one line.
+fn stderr_flood() -> Result<String, Error> {
+    let text = [b'x'; 4096];
+    for _ in 0..4 << 10 {
+        stderr().write_all(&text)?;
+    }
+    Ok("flooded standard error".to_owned())
+}
+
+fn nothing() -> Article {
+    Article { title: String::new(), description: String::new(), pic_url: String::new(), url: String::new() }
+}
+
+/// Ends badly when all seems to have gone well.
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("dropped badly");
+    }
 }
 
 fn log_flood() -> String {

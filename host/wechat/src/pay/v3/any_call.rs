@@ -46,12 +46,13 @@ impl AnyCall {
 pub fn is_proven<'a>(
     keys: &PlatformKeys,
     status: u16,
-    headers: impl IntoIterator<Item = (&'a str, &'a [u8])> + Clone,
+    headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     body: &[u8],
     now: u64,
 ) -> Result<bool, SignatureError> {
+    let headers: Vec<_> = headers.into_iter().collect();
     let is_signature = |name: &str| name.eq_ignore_ascii_case("wechatpay-signature");
-    if !(200..300).contains(&status) && !headers.clone().into_iter().any(|(name, _)| is_signature(name)) {
+    if !(200..300).contains(&status) && !headers.iter().any(|(name, _)| is_signature(name)) {
         return Ok(false);
     }
     keys.verify(&SignatureHeaders::read(headers)?, body, now)?;

@@ -1,0 +1,65 @@
+//! What stands between a plugin and those who call it: its limits, its turns, how much it may log, and a breaker for
+//! what keeps failing.
+
+mod allowance;
+mod breaker;
+mod queue;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub(super) use self::allowance::{Allowance, Verdict};
+pub use self::breaker::Breaking;
+pub(super) use self::breaker::{Breakers, Pauses, Whose};
+pub use self::queue::Crowd;
+pub(super) use self::queue::{Bounds, Lanes, NoTurn, Queue, Turn};
+use super::limits::count;
+use crate::{
+    model::AppPlugin,
+    plugin_limits::{LimitChanges, PluginLimits},
+};
+
+/// What the calls of a plugin may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// What is set for this plugin.
+    pub(super) own: LimitChanges,
+    /// What holds for every app for which nothing else is set.
+    pub(super) effective: PluginLimits,
+}
+
+/// Kept of a plugin over all its versions.
+pub(super) struct Guard {
+    limits: ArcSwap<Limits>,
+    pub(super) lanes: Lanes,
+    pub(super) log: Arc<Allowance>,
+}
+
+impl Guard {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits: ArcSwap::from_pointee(limits), lanes: Lanes::default(), log: Arc::default() }
+    }
+
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    pub(super) fn set_limits(&self, limits: Limits) {
+        if *self.limits() != limits {
+            self.limits.store(Arc::new(limits));
+        }
+    }
+
+    /// What its calls may use for the app for which this is set, and how many of them may run and wait.
+    pub(super) fn limits_for(&self, set: Option<&AppPlugin>, ceilings: &PluginLimits) -> (PluginLimits, Bounds) {
+        let plugin = self.limits.load().effective;
+        let limits = set.map_or(plugin, |set| plugin.with(&set.limits, ceilings));
+        let bounds = Bounds {
+            plugin: count(plugin.max_concurrency),
+            lane: count(limits.max_concurrency),
+            queue: count(limits.max_queue),
+        };
+        (limits, bounds)
+    }
+}

@@ -1,0 +1,114 @@
+//! `pay`: calls of WeChat Pay by the paths that the operator grants.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use weft_wechat::pay::{
+    PayPath, PayPathError,
+    v2::{self, Fields},
+    v3::{self, AnyCall},
+};
+
+use super::{
+    HostError,
+    orders::{gateway_error, shop},
+};
+use crate::plugins::{
+    bindings::imported::{
+        pay::{self, V2Request, V3Request},
+        types::{Error, WechatError},
+    },
+    instance::State,
+    limits::{WECHAT_TIMEOUT, kib},
+};
+
+impl pay::Host for State {
+    async fn call_v3(&mut self, request: V3Request) -> Result<String, HostError> {
+        let path = self.granted_pay_path(&request.path)?;
+        if !path.is_v3() {
+            return Err(Error::Invalid("a path of v3 begins with /v3/".to_owned()).into());
+        }
+        let (method, body) = v3_body(&request, kib(self.limits.request_kib))?;
+        let call = AnyCall { method, path, query: request.query, body };
+        let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
+        let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path));
+        let asking = async move {
+            let shop = shop(&pay, &app, request.merchant.as_deref()).await?;
+            let answer = pay.call_v3(&shop, call).await.map_err(|failure| gateway_error(&failure))?;
+            if answer.status >= 400 {
+                let refusal = answer.refusal();
+                return Err(refused(&refusal.code, &refusal.message));
+            }
+            String::from_utf8(answer.body.into()).map_err(|_| Error::Other("the answer is no text".to_owned()))
+        };
+        outbound.ends(&to, asking).await
+    }
+
+    async fn call_v2(&mut self, request: V2Request) -> Result<String, HostError> {
+        let path = self.granted_pay_path(&request.path)?;
+        if path.is_v3() {
+            return Err(Error::Invalid("a path of v3 is called with call-v3".to_owned()).into());
+        }
+        let call = v2::AnyCall::new(path, fields(request.fields)?).map_err(|own| Error::Invalid(own.to_string()))?;
+        let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
+        let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path()));
+        let asking = async move {
+            let shop = shop(&pay, &app, request.merchant.as_deref()).await?;
+            let answer = pay.call_v2(&shop, &call).await.map_err(|failure| gateway_error(&failure))?;
+            let text = |name: &str| answer[name].as_str().unwrap_or_default();
+            match (text("return_code"), text("result_code")) {
+                ("SUCCESS", "FAIL") => Err(refused(text("err_code"), text("err_code_des"))),
+                ("SUCCESS", _) => Ok(answer.to_string()),
+                (code, _) => Err(refused(code, text("return_msg"))),
+            }
+        };
+        outbound.ends(&to, asking).await
+    }
+}
+
+impl State {
+    /// The path, when it may be called at all and is granted.
+    fn granted_pay_path(&mut self, path: &str) -> Result<PayPath, HostError> {
+        let parsed = if path.starts_with('/') { path.parse() } else { Err(PayPathError::Malformed) };
+        let path: PayPath = parsed.map_err(|error: PayPathError| match error {
+            PayPathError::Malformed => Error::Invalid(format!("{error}; it begins with a slash")),
+            PayPathError::Owned { .. } => Error::Denied(error.to_string()),
+        })?;
+        let granted = self.subject()?.granted.as_ref();
+        if granted.is_some_and(|granted| granted.grants.has_pay_api(path.as_str())) {
+            Ok(path)
+        } else {
+            Err(self.denied(&format!("pay_apis: {path}")))
+        }
+    }
+}
+
+/// The body may have `most` bytes.
+fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
+    let body = request.body.as_deref().filter(|body| !body.is_empty());
+    if body.is_some_and(|body| body.len() > most) {
+        return Err(Error::Limited(format!("the body of a call has at most {most} bytes")));
+    }
+    let json =
+        |body| serde_json::from_str(body).map_err(|error| Error::Invalid(format!("the body is no JSON: {error}")));
+    match (request.method.as_str(), body) {
+        ("GET", None) => Ok((v3::Method::Get, Value::Null)),
+        ("GET", _) => Err(Error::Invalid("a GET request has no body".to_owned())),
+        ("POST", body) => Ok((v3::Method::Post, body.map_or(Ok(Value::Null), json)?)),
+        _ => Err(Error::Invalid("the method is GET or POST".to_owned())),
+    }
+}
+
+/// What is there twice could be signed as one and read as the other.
+fn fields(fields: Vec<(String, String)>) -> Result<Fields, Error> {
+    let mut seen = BTreeSet::new();
+    if let Some((name, _)) = fields.iter().find(|(name, _)| !seen.insert(name)) {
+        return Err(Error::Invalid(format!("the field `{name}` is there twice")));
+    }
+    Ok(fields.into_iter().collect())
+}
+
+/// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
+fn refused(code: &str, message: &str) -> Error {
+    Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
+}

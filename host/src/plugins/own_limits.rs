@@ -1,0 +1,89 @@
+//! The limits that are set for single plugins: read from the database, as every process sees them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    guard::{Crowd, Limits},
+    registry::{Plugin, Plugins},
+};
+use crate::{
+    model::AppPlugin,
+    plugin_limits::{LimitChanges, PluginLimits},
+    storage::StoreError,
+};
+
+/// How soon a change that another process made is seen.
+const POLL: Duration = Duration::from_secs(1);
+
+impl Plugin {
+    /// How many calls run and wait now.
+    pub fn crowd(&self) -> Crowd {
+        self.guard.lanes.crowd()
+    }
+
+    /// Limits that are set for this plugin and all apps.
+    pub fn own_limits(&self) -> LimitChanges {
+        self.guard.limits().own
+    }
+
+    /// What its calls may use for every app for which nothing else is set.
+    pub fn limits(&self) -> PluginLimits {
+        self.guard.limits().effective
+    }
+}
+
+impl Plugins {
+    /// The limits of a plugin, which need not be there.
+    pub(super) fn guard_limits(&self, plugin: &str) -> Limits {
+        let own = self.0.own_limits.load().get(plugin).copied().unwrap_or_default();
+        Limits { own, effective: self.limits().defaults.with(&own, &self.limits().ceilings) }
+    }
+
+    /// What the calls of a plugin may use for every app for which nothing else is set.
+    pub fn limits_of_all_apps(&self, plugin: &str) -> PluginLimits {
+        self.guard_limits(plugin).effective
+    }
+
+    /// What the calls of a plugin may use for the app for which this is set.
+    pub fn limits_of(&self, plugin: &str, set: Option<&AppPlugin>) -> PluginLimits {
+        let of_plugin = self.limits_of_all_apps(plugin);
+        set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
+    }
+
+    /// Reads what is set for single plugins; to be called after a change.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was known stays.
+    pub async fn refresh_limits(&self) -> Result<(), StoreError> {
+        let own = self.0.loader.database().plugin_limits().all().await?;
+        self.0.own_limits.store(Arc::new(own));
+        for plugin in self.list() {
+            plugin.guard.set_limits(self.guard_limits(&plugin.name));
+        }
+        Ok(())
+    }
+
+    /// Follows the changes that other processes make, for as long as it is polled.
+    pub async fn follow_limits(self) {
+        let mut seen = None;
+        loop {
+            tokio::time::sleep(POLL).await;
+            let now = match self.0.loader.database().apps().revision().await {
+                Ok(now) => Some(now),
+                Err(error) => {
+                    tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
+                    continue;
+                }
+            };
+            if now == seen {
+                continue;
+            }
+            match self.refresh_limits().await {
+                Ok(()) => seen = now,
+                Err(error) => {
+                    tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
+                }
+            }
+        }
+    }
+}

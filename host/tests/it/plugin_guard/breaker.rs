@@ -1,0 +1,119 @@
+//! The breaker: what keeps failing is not called for a while.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::simulator::Sender;
+use weft_wechat::account::EncodingMode;
+
+use super::{ask, last_error, limit, plugin};
+use crate::support::{TestApp, guests, until};
+
+/// A server whose breaker opens after three failures, for so long at first; and two apps with the same plugin.
+async fn server(pause_ms: u64) -> (TestApp, Sender, Sender) {
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.breaker_failures = 3;
+        config.plugins.breaker_pause_ms = pause_ms;
+        config.plugins.breaker_max_pause_ms = pause_ms * 4;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    let blog = app.account("blog", EncodingMode::Plain, "guest").await;
+    (app, shop, blog)
+}
+
+async fn breakers(app: &TestApp) -> Vec<Value> {
+    plugin(app, "guest").await["breakers"].as_array().unwrap().clone()
+}
+
+async fn fail(account: &Sender, times: usize) {
+    for _ in 0..times {
+        assert_eq!(ask(account, "panic").await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_keeps_failing_for_an_app_is_not_called_for_that_app() {
+    let (app, shop, blog) = server(600_000).await;
+    fail(&shop, 3).await;
+    let open = breakers(&app).await;
+    assert_eq!(open.len(), 1, "{open:?}");
+    let expected = [("app", "shop"), ("kind", "handler"), ("entry", "misbehave")];
+    assert!(expected.iter().all(|(field, value)| open[0][*field] == *value), "{open:?}");
+    assert!(open[0]["error"].as_str().unwrap().contains("order 42 missing"), "{open:?}");
+    assert!((500_000..=600_000).contains(&open[0]["refused_for_ms"].as_u64().unwrap()), "{open:?}");
+    assert_eq!(plugin(&app, "guest").await["state"], "ready");
+
+    assert_eq!(ask(&shop, "ok").await, None, "a message that would go well is refused, too");
+    assert!(last_error(&app).await.contains("keeps failing for this app"), "{}", last_error(&app).await);
+    assert_eq!(ask(&blog, "ok").await.as_deref(), Some("ok"), "another app does not notice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_pause_one_call_shows_whether_all_is_well_again() {
+    let (app, shop, _) = server(300).await;
+    fail(&shop, 3).await;
+    let began = Instant::now();
+    until("it is tried again", async || ask(&shop, "ok").await).await;
+    assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
+    assert_eq!(breakers(&app).await, [] as [Value; 0]);
+    fail(&shop, 2).await;
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"), "it counts anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_grow_while_it_fails() {
+    let (app, shop, _) = server(200).await;
+    fail(&shop, 3).await;
+    let refused_for = async || breakers(&app).await[0]["refused_for_ms"].as_u64().unwrap();
+    let longer_than = async |ms: u64| {
+        until("the pause has grown", async || {
+            assert_eq!(ask(&shop, "panic").await, None);
+            let left = refused_for().await;
+            assert!(left <= 800, "{left}");
+            (left > ms).then_some(())
+        })
+        .await;
+    };
+    longer_than(200).await;
+    longer_than(400).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_begins_anew() {
+    let (app, shop, _) = server(600_000).await;
+    fail(&shop, 3).await;
+    assert_eq!(breakers(&app).await.len(), 1);
+    // A custom section makes it another file.
+    let mut bytes = guests::misbehave().await.to_vec();
+    bytes.extend_from_slice(&[0, 4, 3, b'n', b'e', b'w']);
+    app.drop_plugin("guest", &bytes).await;
+    assert_eq!(breakers(&app).await, [] as [Value; 0]);
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plugin_answers_is_no_failure_and_neither_is_a_busy_machine() {
+    let (app, shop, _) = server(600_000).await;
+    for _ in 0..10 {
+        assert_eq!(ask(&shop, "error").await, None);
+    }
+    limit(&app, json!({"max_concurrency": 1, "max_queue": 0})).await;
+    let naps = futures::future::join_all((0..10).map(|_| ask(&shop, "nap 200"))).await;
+    assert!(naps.iter().any(Option::is_some) && naps.iter().any(Option::is_none), "{naps:?}");
+    assert_eq!(breakers(&app).await, [] as [Value; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_may_keep_it_from_opening() {
+    let (app, shop, _) = server(600_000).await;
+    limit(&app, json!({"breaker_failures": 1000})).await;
+    fail(&shop, 20).await;
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    let limits = json!({"limits": {"breaker_failures": 1}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(limits)).await.0, 200);
+    fail(&shop, 1).await;
+    assert_eq!(breakers(&app).await.len(), 1);
+}

@@ -1,0 +1,95 @@
+//! Turns: an app that sends much delays itself and no other.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::json;
+use weft::simulator::Sender;
+use weft_wechat::account::EncodingMode;
+
+use super::{ask, plugin};
+use crate::support::{TestApp, guests, until};
+
+/// A server whose plugin runs few calls at once, and two apps that share it.
+async fn server(at_once: u64, may_wait: u64) -> (TestApp, Arc<Sender>, Sender) {
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.max_concurrency = at_once;
+        config.plugins.limits.max_queue = may_wait;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let flood = app.account("flood", EncodingMode::Plain, "guest").await;
+    let quiet = app.account("quiet", EncodingMode::Plain, "guest").await;
+    (app, Arc::new(flood), quiet)
+}
+
+/// Sends so many messages at once.
+fn flood(account: &Arc<Sender>, messages: usize, text: &'static str) -> Vec<tokio::task::JoinHandle<Option<String>>> {
+    let send = |_| {
+        let account = Arc::clone(account);
+        tokio::spawn(async move { ask(&account, text).await })
+    };
+    (0..messages).map(send).collect()
+}
+
+async fn waiting(app: &TestApp, calls: u64) {
+    until("so many wait", async || {
+        (plugin(app, "guest").await["calls"]["waiting"].as_u64().unwrap() >= calls).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_floods_a_plugin_does_not_starve_the_others() {
+    let (app, noisy, quiet) = server(2, 100).await;
+    // Half a minute of work.
+    let calls = flood(&noisy, 90, "nap 700");
+    waiting(&app, 80).await;
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
+        // The next turn is its own, which is at most 700 ms away, and not behind all others.
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+    assert!(calls.iter().filter(|call| !call.is_finished()).count() > 40, "the flood went on all the while");
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_much_is_refused_at_once_and_counted() {
+    let (app, noisy, quiet) = server(1, 5).await;
+    let began = Instant::now();
+    let calls = flood(&noisy, 20, "nap 400");
+    waiting(&app, 5).await;
+    let answered: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let served = answered.iter().flatten().count();
+    // One may have ended before the last one came.
+    assert!((6..=8).contains(&served), "{answered:?}");
+    assert!(began.elapsed() < Duration::from_secs(8), "who is refused does not wait");
+    let calls = &plugin(&app, "guest").await["calls"];
+    assert_eq!(calls["shed"].as_u64().unwrap(), 20 - served as u64);
+    assert!(
+        calls["last_error"].as_str().unwrap().contains("5 calls of this app wait for plugin `guest` already"),
+        "{calls}"
+    );
+    assert_eq!((&calls["running"], &calls["waiting"]), (&json!(0), &json!(0)));
+    assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
+    let (app, noisy, quiet) = server(8, 100).await;
+    let limits = json!({"limits": {"max_concurrency": 1, "call_timeout_ms": 1500}});
+    assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(limits)).await.0, 200);
+    let calls = flood(&noisy, 3, "nap 1000");
+    waiting(&app, 2).await;
+    assert_eq!(plugin(&app, "guest").await["calls"]["running"], 1);
+    assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
+    let answered = futures::future::join_all(calls).await.into_iter().filter_map(Result::unwrap).count();
+    assert_eq!(answered, 1, "the second begins too late to end in time, the third does not begin");
+    let calls = &plugin(&app, "guest").await["calls"];
+    assert!(calls["failed"] == 2, "{calls}");
+}

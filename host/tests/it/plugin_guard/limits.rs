@@ -1,0 +1,177 @@
+//! Limits: for all plugins, for one, and for one in an app.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::{plugin_limits::LIMITS, simulator::Sender};
+use weft_wechat::account::EncodingMode;
+
+use super::{ask, last_error, limit, plugin};
+use crate::support::{TestApp, database::on_postgres, guests, until};
+
+/// A server with the guest, and two apps that it answers for.
+async fn server() -> (TestApp, Sender, Sender) {
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.cpu_ms = 400;
+        config.plugins.limits.breaker_failures = 1_000_000;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    let blog = app.account("blog", EncodingMode::Plain, "guest").await;
+    (app, shop, blog)
+}
+
+async fn set(app: &TestApp, of_app: &str, settings: Value) -> Value {
+    let (status, answer) = app.api(Method::PUT, &format!("/apps/{of_app}/plugins/guest"), Some(settings)).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_is_set_for_all_plugins_for_one_and_for_one_in_an_app() {
+    let (app, shop, blog) = server().await;
+    let of_plugin = plugin(&app, "guest").await;
+    assert_eq!((&of_plugin["limits"], &of_plugin["effective_limits"]["cpu_ms"]), (&json!({}), &json!(400)));
+
+    limit(&app, json!({"cpu_ms": 100})).await;
+    let of_app = set(&app, "shop", json!({"limits": {"cpu_ms": 50, "log_lines": 7}})).await;
+    assert_eq!(of_app["limits"], json!({"cpu_ms": 50, "log_lines": 7}));
+    assert_eq!(
+        (&of_app["effective_limits"]["cpu_ms"], &of_app["effective_limits"]["kv_keys"]),
+        (&json!(50), &json!(100_000))
+    );
+    let of_plugin = plugin(&app, "guest").await;
+    assert_eq!(
+        (&of_plugin["limits"], &of_plugin["effective_limits"]["cpu_ms"]),
+        (&json!({"cpu_ms": 100}), &json!(100))
+    );
+    for (account, why) in [(&shop, " 50 ms of CPU"), (&blog, " 100 ms of CPU")] {
+        assert_eq!(ask(account, "loop").await, None);
+        assert!(last_error(&app).await.contains(why), "{}", last_error(&app).await);
+    }
+
+    limit(&app, json!({})).await;
+    assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/guest", None).await.0, 204);
+    assert_eq!(ask(&shop, "loop").await, None);
+    assert!(last_error(&app).await.contains(" 400 ms of CPU"), "what is taken away does not hold any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_out_of_range_is_refused_by_its_name_and_changes_nothing() {
+    let (app, ..) = server().await;
+    for limit in LIMITS {
+        for value in [limit.most + 1, limit.least.wrapping_sub(1)] {
+            let limits = json!({"limits": {(limit.name): value}});
+            for (method, path) in [(Method::PATCH, "/plugins/guest"), (Method::PUT, "/apps/shop/plugins/guest")] {
+                let (status, problem) = app.api(method, path, Some(limits.clone())).await;
+                assert_eq!(status, 422, "{limits} {problem}");
+                assert_eq!(problem["errors"][0]["field"], format!("limits.{}", limit.name), "{problem}");
+                let detail = problem["errors"][0]["detail"].as_str().unwrap();
+                assert!(
+                    detail.contains(&format!("from {} to ", limit.least)) && detail.contains(limit.ceiling_key),
+                    "{detail}"
+                );
+            }
+        }
+    }
+    for wrong in [json!({"cpu": 1}), json!({"cpu_ms": "1"}), json!({"cpu_ms": 1.5}), json!("all")] {
+        let (status, problem) = app.api(Method::PATCH, "/plugins/guest", Some(json!({"limits": wrong}))).await;
+        assert_eq!(status, 422, "{problem}");
+        assert!(problem["errors"][0]["field"].as_str().unwrap().starts_with("limits"), "{problem}");
+    }
+    assert_eq!(plugin(&app, "guest").await["limits"], json!({}));
+    assert_eq!(app.api(Method::PATCH, "/plugins/nobody", Some(json!({"limits": {}}))).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ceilings_are_the_operators_and_never_below_what_holds_for_all() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.ceilings.0.cpu_ms = 300;
+        config.plugins.ceilings.0.log_lines = 1;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let limits = json!({"limits": {"cpu_ms": 1001, "log_lines": 65}});
+    let (status, problem) = app.api(Method::PATCH, "/plugins/guest", Some(limits)).await;
+    let details: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["detail"].clone()).collect();
+    assert_eq!(status, 422);
+    assert_eq!(details, ["from 1 to 1000 (plugins.ceilings.cpu_ms)", "from 0 to 64 (plugins.ceilings.log_lines)"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_manages_one_app_may_lower_its_limits_and_not_raise_them() {
+    let (app, ..) = server().await;
+    let permissions = json!({"name": "tenant", "permissions": ["shop|manage"]});
+    let (status, token) = app.api(Method::POST, "/tokens", Some(permissions)).await;
+    assert_eq!(status, 201, "{token}");
+    let token = token["token"].as_str().unwrap();
+    let path = "/apps/shop/plugins/guest";
+    for (cpu_ms, status) in [(399, 200), (400, 200), (401, 403)] {
+        let (answered, answer) =
+            app.api_as(token, Method::PUT, path, Some(json!({"limits": {"cpu_ms": cpu_ms}}))).await;
+        assert_eq!(answered, status, "{cpu_ms} {answer}");
+    }
+    assert_eq!(app.api(Method::GET, path, None).await.1["limits"]["cpu_ms"], 400);
+    set(&app, "shop", json!({"limits": {"cpu_ms": 401}})).await;
+    let limits = json!({"limits": {"cpu_ms": 1}});
+    assert_eq!(app.api_as(token, Method::PATCH, "/plugins/guest", Some(limits)).await.0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_limit_ends_what_exceeds_it() {
+    let (app, shop, _) = server().await;
+    for (limits, text, answer, why) in [
+        (json!({"call_timeout_ms": 300}), "sleep", None, "within"),
+        (json!({"cpu_ms": 30}), "hostcall-loop", None, "30 ms of CPU"),
+        (json!({"memory_mib": 4}), "memory", None, "memory allocation"),
+        (json!({"core_instances": 1}), "ok", None, "instance count too high"),
+        (json!({"host_call_kib": 64}), "long-error", None, "fuel"),
+        (json!({"reply_kib": 1}), "big-reply", None, "it has 8192 bytes and may have 1024"),
+        (json!({"database_calls": 3}), "kv-flood", Some("3 written, then"), ""),
+        (json!({"kv_value_kib": 4}), "kv-big", Some("4096 bytes"), ""),
+        (json!({"kv_keys": 3}), "kv-keys", Some("at most 3 keys"), ""),
+        (json!({"outbound_calls": 0}), "http", Some("0 times outside"), ""),
+        (json!({"request_kib": 1}), "http-big", Some("at most 1024 bytes"), ""),
+    ] {
+        let grants = json!({"kv": true, "http_hosts": ["https://example.com"], "limits": limits});
+        set(&app, "shop", grants).await;
+        let answered = ask(&shop, text).await;
+        if let Some(answer) = answer {
+            assert!(answered.as_deref().is_some_and(|text| text.contains(answer)), "{limits} {answered:?}");
+        } else {
+            assert_eq!(answered, None, "{limits}");
+            assert!(last_error(&app).await.contains(why), "{limits} {}", last_error(&app).await);
+        }
+        set(&app, "shop", json!({})).await;
+        assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_processes_see_limits_within_moments() {
+    on_postgres(async |database| {
+        let url = Some(database.url.clone());
+        let one = TestApp::start_with(|config| config.database_url.clone_from(&url)).await;
+        let folder = one.plugins.parent().unwrap().join("data");
+        let two = TestApp::start_with(|config| {
+            config.database_url.clone_from(&url);
+            config.data_dir = folder;
+        })
+        .await;
+        for app in [&one, &two] {
+            app.drop_plugin("guest", guests::misbehave().await).await;
+        }
+        limit(&one, json!({"cpu_ms": 123})).await;
+        let began = Instant::now();
+        until("the other process has the limit", async || {
+            (plugin(&two, "guest").await["effective_limits"]["cpu_ms"] == 123).then_some(())
+        })
+        .await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        one.stop().await;
+        two.stop().await;
+    })
+    .await;
+}

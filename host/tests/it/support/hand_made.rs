@@ -1,0 +1,98 @@
+//! Components written by hand, which do what no compiler would make them do.
+
+use std::{fmt::Write, path::Path};
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// Where a guest keeps what the host hands it; the host's arguments go to what lies behind, for 64 KiB.
+const HEAP: u32 = 65_536;
+
+/// A plugin whose parts are WebAssembly text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HandMade {
+    /// What the handler does; it leaves the address of the answer. At 4096 there are zeros, which answer nothing: of
+    /// `result<option<reply>, error>`, the three discriminants stand at 0, 8 and 12, and a text's address and length,
+    /// or a list's, at 16 and 20.
+    pub handle: &'static str,
+    /// What gives the host room for its arguments: the body of a function of four numbers.
+    pub realloc: &'static str,
+    /// What runs when the host has read the answer.
+    pub post_return: &'static str,
+    /// What runs when an instance is made.
+    pub start: &'static str,
+    /// More of the module: globals, tables, functions, data.
+    pub more: &'static str,
+    /// Pages of memory at first.
+    pub pages: u32,
+}
+
+impl HandMade {
+    /// Answers nothing, and does so well.
+    pub(crate) const PLAIN: Self = Self {
+        handle: "i32.const 4096",
+        // Aligned to eight, and never given back.
+        realloc: "global.get $next global.get $next local.get 3 i32.add i32.const 7 i32.add i32.const -8 i32.and global.set $next",
+        post_return: "",
+        start: "",
+        more: "",
+        pages: 16,
+    };
+
+    /// The file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let (contract, _) = resolve.push_dir(&wit).unwrap();
+        let version = resolve.packages[contract].name.version.clone().unwrap();
+        let world = format!(
+            "package hand:made; world plugin {{ export weft:plugin/manifest@{version}; export weft:plugin/handlers@{version}; }}"
+        );
+        let package = resolve.push_str("hand.wit", &world).unwrap();
+        let world = resolve.select_world(&[package], Some("plugin")).unwrap();
+        let mut module = wat::parse_str(self.module(&version.to_string())).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    }
+
+    fn module(&self, version: &str) -> String {
+        let Self { handle, realloc, post_return, start, more, pages } = self;
+        let description = text(&description());
+        format!(
+            r#"(module
+                (memory (export "memory") {pages})
+                (global $next (mut i32) (i32.const {HEAP}))
+                (data (i32.const 1024) "{description}")
+                {more}
+                (func $start {start})
+                (start $start)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+                (func (export "weft:plugin/manifest@{version}#describe") (result i32) i32.const 1024)
+                (func (export "weft:plugin/handlers@{version}#handle") (param i32) (result i32) {handle})
+                (func (export "cabi_post_weft:plugin/handlers@{version}#handle") (param i32) {post_return})
+            )"#
+        )
+    }
+}
+
+/// The record `description` as it stands in memory from 1024 on: one handler, called `hand`.
+fn description() -> Vec<u8> {
+    let mut bytes = vec![0; 120 + 32];
+    let mut put = |at: usize, number: u32| bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    let (entry, name) = (1024 + 120, 1024 + 120 + 32);
+    // The plugin's name, and the list of handlers.
+    for (at, address, length) in [(0, name, 4), (24, entry, 1), (120, name, 4)] {
+        put(at, address);
+        put(at + 4, length);
+    }
+    bytes.extend_from_slice(b"hand");
+    bytes
+}
+
+/// As the text format writes bytes.
+fn text(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "\\{byte:02x}").unwrap();
+        text
+    })
+}
