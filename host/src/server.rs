@@ -22,6 +22,7 @@ use crate::{
     menus::Menus,
     message_log::MessageLog,
     migrate::Migration,
+    model::CanaryRule,
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
@@ -106,6 +107,7 @@ impl Server {
         let background = TaskTracker::new();
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
+            state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
             state.plugins.clone().follow_limits().boxed(),
             state.dispatcher.clone().forget().boxed(),
@@ -191,6 +193,9 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
+        versions: config.data_dir.join("plugin-versions"),
+        decides: true,
+        canary: CanaryRule::from(&config.plugins),
         limits: Limits::from(&config.plugins),
         counts_fuel: false,
         compiler: config.plugins.compiler.clone(),

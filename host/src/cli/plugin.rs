@@ -114,7 +114,8 @@ fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<Str
 
 /// The plugins of the folder, each taken through every check.
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
-    let plugins = platform(config, server::plugin_settings(config, key), store)?;
+    let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
+    let plugins = platform(config, settings, store)?;
     plugins.refresh_limits().await?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)

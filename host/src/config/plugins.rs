@@ -32,6 +32,10 @@ pub struct PluginsConfig {
     /// it, in programs that have the server built in, plugins are compiled in the process and nothing bounds that.
     #[serde(skip)]
     pub compiler: Option<PathBuf>,
+    /// A canary is not taken back by itself before it had so many calls.
+    pub canary_min_calls: u32,
+    /// It is taken back when so many more of a hundred of its calls fail than of the version that runs.
+    pub canary_error_rise: u32,
 }
 
 /// `[plugins.ceilings]`: a value for every limit.
@@ -45,13 +49,15 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 6] = [
+const OWN_KEYS: [Key; 8] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
     Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
     Key::new("plugins.compile_memory_mib", Expects::Number(32, 65_536)),
+    Key::new("plugins.canary_min_calls", Expects::Number(1, 5000)),
+    Key::new("plugins.canary_error_rise", Expects::Number(1, 99)),
 ];
 
 /// All keys of the section: each limit, what else there is, and each limit's ceiling.
@@ -77,6 +83,8 @@ impl Default for PluginsConfig {
             compile_timeout_ms: 30_000,
             compile_memory_mib: 1024,
             compiler: None,
+            canary_min_calls: 10,
+            canary_error_rise: 5,
         }
     }
 }

@@ -269,6 +269,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body that may be left out, and then has no type.
+impl<T: DeserializeOwned, S: Send + Sync> axum::extract::OptionalFromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
 /// Path parameters whose problems are answered as such.
 pub(super) struct Path<T>(pub T);
 

@@ -23,7 +23,9 @@ mod merchant;
 mod message_log;
 mod message_summary;
 mod order;
+mod plugin_canary;
 mod plugin_target;
+mod plugin_version;
 mod publication;
 mod reconciliation;
 mod refund;
@@ -67,7 +69,9 @@ pub use order::{
     Alarm, DEFAULT_TIME_LIMIT, EventTarget, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms,
     OrderView, Transition, UnknownEventTarget, UnknownOrderState, transition,
 };
+pub use plugin_canary::{CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, PluginCanary, UnknownCanaryState};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
+pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
 pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use reconciliation::{Difference, DifferenceKind, Figures, Found, Reconciliation, Resolution, UnknownDifference};
 pub use refund::{Refund, RefundState, RefundStep, RefundView, UnknownRefundState, left_to_refund};

@@ -133,6 +133,21 @@ impl CallError {
         "bad_reply",
     ];
 
+    /// Whether another version of the plugin might have answered: what the host or the operator's settings cause is no
+    /// version's fault.
+    pub(super) fn is_of_version(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchEntry { .. }
+                | Self::KeepsFailing { .. }
+                | Self::TimedOut { .. }
+                | Self::CpuExhausted { .. }
+                | Self::Crashed(_)
+                | Self::Failed(_)
+                | Self::BadReply(_)
+        )
+    }
+
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {

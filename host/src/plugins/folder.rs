@@ -1,12 +1,103 @@
-//! Reading and writing files of the plugins folder.
+//! The plugins folder: what lies there, and reading and writing its files.
 
 use std::{
     fs,
-    io::{self, Write},
-    path::Path,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use super::admission::LoadError;
+
+/// What tells one version of a file from the next without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signature {
+    bytes: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+/// Tells a folder from another that took its place: inodes are used again, times are not.
+pub(super) type FolderId = (u64, Option<SystemTime>);
+
+/// What a look at the folder shows.
+pub(super) struct Listing {
+    /// None when there is no folder.
+    pub(super) id: Option<FolderId>,
+    /// The .wasm files by path, links followed; None for what is there and cannot be looked at.
+    pub(super) files: Vec<(PathBuf, Option<Signature>)>,
+    /// Whether a link leads out of what can be watched: to the folder, or from it to a file.
+    pub(super) linked: bool,
+}
+
+impl From<&fs::Metadata> for Signature {
+    fn from(metadata: &fs::Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: inode(metadata) }
+    }
+}
+
+/// Which folder it is that stands there now.
+pub(super) fn id(folder: &Path) -> Option<FolderId> {
+    fs::metadata(folder).ok().map(|metadata| (inode(&metadata), metadata.created().ok()))
+}
+
+/// Looks at the folder.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn list(folder: &Path) -> io::Result<Listing> {
+    let mut listing = Listing { id: id(folder), files: Vec::new(), linked: is_behind_link(folder) };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "wasm") {
+            continue;
+        }
+        listing.linked |= entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => listing.files.push((path, Some(Signature::from(&metadata)))),
+            Ok(_) => {}
+            Err(error) if leads_nowhere(&error) => {}
+            // A server of files that does not answer has deleted none.
+            Err(_) => listing.files.push((path, None)),
+        }
+    }
+    listing.files.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(listing)
+}
+
+/// Whether there is no file at `path`.
+pub(super) fn is_gone(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => !metadata.is_file(),
+        Err(error) => leads_nowhere(&error),
+    }
+}
+
+/// Whether there is no file: none of the name, a link to none, or one that leads back to itself.
+fn leads_nowhere(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || is_link_loop(error)
+}
+
+#[cfg(target_os = "linux")]
+fn is_link_loop(error: &io::Error) -> bool {
+    /// `ELOOP`, which has no stable name in the standard library.
+    const LINK_LOOP: i32 = 40;
+    error.raw_os_error() == Some(LINK_LOOP)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_link_loop(_: &io::Error) -> bool {
+    false
+}
+
+/// Whether the path of the folder has a link in it, which may be set to another folder.
+fn is_behind_link(folder: &Path) -> bool {
+    match (std::path::absolute(folder), fs::canonicalize(folder)) {
+        (Ok(written), Ok(real)) => written != real,
+        _ => true,
+    }
+}
 
 /// Writes a file beside its place and renames it there, so that nobody sees half of it.
 pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -17,17 +108,41 @@ pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
-/// A file's bytes, unless it has more than `limit`.
-pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: io::Error| LoadError::Unreadable(error.to_string());
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
+/// A file's bytes; None while somebody writes, replaces or removes it.
+///
+/// # Errors
+/// When it has more than `limit` bytes or cannot be read.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LoadError> {
+    match read_still(path, limit) {
+        Err(error) if leads_nowhere(&error) => Ok(None),
+        Err(error) => Err(LoadError::Unreadable(error.to_string())),
+        Ok(Some(bytes)) if bytes.len() as u64 > limit => {
+            Err(LoadError::TooLarge { actual: fs::metadata(path).map_or(0, |metadata| metadata.len()), limit })
+        }
+        Ok(bytes) => Ok(bytes),
+    }
+}
+
+/// The bytes, at most one more than `limit`, when the file was the same before and after they were read.
+fn read_still(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let before = fs::metadata(path)?;
+    if !before.is_file() {
         // A pipe would keep whoever reads it waiting.
-        return Err(LoadError::Unreadable("it is not a regular file".to_owned()));
+        return Err(io::Error::other("it is not a regular file"));
     }
-    let actual = metadata.len();
-    if actual > limit {
-        return Err(LoadError::TooLarge { actual, limit });
-    }
-    fs::read(path).map_err(unreadable)
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    let still = Signature::from(&before) == Signature::from(&fs::metadata(path)?);
+    let whole = bytes.len() as u64 == before.len().min(limit.saturating_add(1));
+    Ok((still && whole).then_some(bytes))
+}
+
+#[cfg(unix)]
+fn inode(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &fs::Metadata) -> u64 {
+    0
 }

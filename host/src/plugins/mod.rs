@@ -1,7 +1,7 @@
 //! The plugin platform: files in a folder become sandboxed code that answers messages.
 //!
-//! - `watcher` sees that a file changed, `admission` checks it, `compiler` compiles it in a process of its own,
-//!   `registry` swaps it in; `cache` keeps compiled code.
+//! - `watcher` sees that a file changed, `versions` knows whether it counts, `admission` checks it, `compiler`
+//!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
 //! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
 //!   `instance` runs one call in a fresh sandbox, within [`limits`], while `epoch` ticks; `host` answers what it
 //!   asks. `convert` and `convert_orders` stand between our types and the WIT's.
@@ -37,6 +37,7 @@ mod receipts;
 mod registry;
 mod statistics;
 mod trace;
+mod versions;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
@@ -51,6 +52,7 @@ pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
-pub use registry::{Plugin, Plugins, Settings, UploadError};
+pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};
+pub use versions::{Canary, ChangeError, History};
 pub use watcher::Watcher;

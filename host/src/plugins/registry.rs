@@ -2,10 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -24,8 +22,9 @@ use super::{
     live_log::LiveLog,
     receipts::Receipts,
     statistics::Statistics,
+    versions::{Canary, Versions},
 };
-use crate::{model::is_plugin_name, plugin_limits::LimitChanges};
+use crate::{model::CanaryRule, plugin_limits::LimitChanges};
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -36,6 +35,12 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Authenticates the compiled code.
     pub cache_key: [u8; 32],
+    /// Where the last good versions are kept.
+    pub versions: PathBuf,
+    /// Whether what changes here is decided for all processes of the database; who only looks decides nothing.
+    pub decides: bool,
+    /// When canaries are taken back.
+    pub canary: CanaryRule,
     /// The operator's limits.
     pub limits: Limits,
     /// Whether instructions are counted. That costs about as much as the calls themselves.
@@ -61,19 +66,11 @@ pub(super) struct Inner {
     compiling: Semaphore,
     pub(super) loader: Loader,
     folder: PathBuf,
+    versions: Versions,
     /// Whose turn it is.
     pub(super) queue: Queue,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
-}
-
-/// What became of a file that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// It runs, or is refused for what it is.
-    Done,
-    /// It may pass later as it is.
-    TryAgain,
 }
 
 /// One file of the folder.
@@ -82,6 +79,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// What runs: the last version that passed every check.
     pub loaded: Option<Arc<Loaded>>,
+    /// A version that some users get instead.
+    pub canary: Option<Arc<Canary>>,
     /// Why the file that lies there now does not run.
     pub error: Option<Refused>,
     /// Counts over all versions since the start.
@@ -93,27 +92,14 @@ pub struct Plugin {
     pub(super) guard: Arc<Guard>,
 }
 
-/// Why an upload is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The name cannot be a plugin's.
-    #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
-    Name,
-    /// The file fails a check.
-    #[error("{0}")]
-    Refused(Box<Refused>),
-    /// The folder cannot be written.
-    #[error("the plugins folder cannot be written: {0}")]
-    Write(#[from] io::Error),
-}
-
 impl Plugins {
     /// Makes the engine; the set is empty until a [`Watcher`](super::Watcher) fills it.
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
-        let Settings { folder, cache, cache_key, limits, counts_fuel, compiler } = settings;
+        let Settings { folder, cache, cache_key, versions, decides, canary, limits, counts_fuel, compiler } = settings;
+        let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
         let queue = Queue::new(limits.app_concurrency);
         let compiler = Compiler::new(compiler, &limits, counts_fuel);
         let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel)?;
@@ -125,6 +111,7 @@ impl Plugins {
             compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
+            versions,
             queue,
             own_limits: ArcSwap::default(),
         })))
@@ -179,67 +166,38 @@ impl Plugins {
     /// The first step that it fails.
     pub async fn check_file(&self, name: &str, file: &Path) -> Result<Loaded, Refused> {
         match self.read(file.to_owned()).await {
-            Ok(bytes) => self.check(name, bytes).await,
+            Ok(Some(bytes)) => self.check(name, bytes).await,
+            Ok(None) => {
+                let reason = tokio::fs::metadata(file).await.err().map(|error| error.to_string());
+                let reason = reason.unwrap_or_else(|| "it is being written".to_owned());
+                Err(Refused::unread(LoadError::Unreadable(reason)))
+            }
             Err(error) => Err(Refused::unread(error)),
         }
     }
 
-    async fn read(&self, file: PathBuf) -> Result<Bytes, LoadError> {
+    /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
+    pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, Refused> {
+        let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
+        if let Some(running) = running.filter(|running| running.digest == super::component::digest(&bytes)) {
+            return Ok(running);
+        }
+        let stopped = |_| Refused::unread(LoadError::Unreadable("Weft is being stopped".to_owned()));
+        let _turn = self.0.compiling.acquire().await.map_err(stopped)?;
+        self.check(name, bytes).await.map(Arc::new)
+    }
+
+    /// The bytes of a file; None while somebody writes, replaces or removes it.
+    pub(super) async fn read(&self, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
         let limit = self.limits().file;
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
-        read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string()))).map(Bytes::from)
+        let read = read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string())))?;
+        Ok(read.map(Bytes::from))
     }
 
-    /// Loads what lies in a plugin's file now, and swaps it in if it is good.
-    pub(super) async fn take_file(&self, name: &str) -> Taken {
-        let _changing = self.changing(name).await;
-        let Ok(_turn) = self.0.compiling.acquire().await else { return Taken::TryAgain };
-        match self.read(self.file(name)).await {
-            Ok(bytes) => self.load(name, bytes).await,
-            Err(error) => self.refuse(name, Refused::unread(error)),
-        }
-    }
-
-    /// Checks a file and swaps it in; a version that fails leaves the running one in place.
-    async fn load(&self, name: &str, bytes: Bytes) -> Taken {
-        let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
-        if running.is_some_and(|running| running.digest == super::component::digest(&bytes)) {
-            // The file that runs: nothing to do but forget what failed in between.
-            self.replace(name, |plugin| Plugin { error: None, ..plugin });
-            return Taken::Done;
-        }
-        let began = Instant::now();
-        match self.check(name, bytes).await {
-            Ok(loaded) => {
-                let version = loaded.description.version.clone();
-                let digest = loaded.digest.get(..12).unwrap_or_default().to_owned();
-                let (took_ms, steps) = (began.elapsed().as_millis(), &loaded.report);
-                tracing::info!(plugin = name, version, digest, took_ms, %steps, "plugin loaded");
-                self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin });
-                Taken::Done
-            }
-            Err(refused) => self.refuse(name, refused),
-        }
-    }
-
-    /// Shows why a file does not run, beside the version that does.
-    fn refuse(&self, name: &str, refused: Refused) -> Taken {
-        let before = self.find(name);
-        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
-        let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
-        if known.is_none_or(|known| known.error != refused.error) {
-            let kept = before.is_some_and(|plugin| plugin.loaded.is_some());
-            tracing::error!(
-                plugin = name,
-                code = refused.error.code(),
-                error = %refused,
-                steps = %refused.report,
-                "{name}.wasm is refused{}",
-                if kept { "; the last good version keeps running" } else { "" }
-            );
-            self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
-        }
-        again
+    /// Which version runs, and how it comes here.
+    pub(super) fn versions(&self) -> &Versions {
+        &self.0.versions
     }
 
     /// Forgets compiled code that nothing has needed for long.
@@ -250,60 +208,28 @@ impl Plugins {
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }
 
-    async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locks.entry(name.to_owned()).or_default())
-        };
-        lock.lock_owned().await
+    /// Waits until nobody else changes the plugin.
+    pub(super) async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
+        self.changing_lock(name).lock_owned().await
     }
 
-    /// Checks an uploaded file, places it in the folder in one step and swaps it in.
-    ///
-    /// # Errors
-    /// When the name or the file is refused, or the folder cannot be written: then nothing changes.
-    pub async fn upload(&self, name: &str, bytes: Bytes) -> Result<Arc<Plugin>, UploadError> {
-        if !is_plugin_name(name) {
-            return Err(UploadError::Name);
-        }
-        let _changing = self.changing(name).await;
-        let loaded =
-            self.check(name, bytes.clone()).await.map_err(|refused| UploadError::Refused(Box::new(refused)))?;
-        let (folder, file) = (self.0.folder.clone(), self.file(name));
-        tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes))
-            .await
-            .unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
-        tracing::info!(plugin = name, version = loaded.description.version, "plugin uploaded");
-        Ok(self.replace(name, |plugin| Plugin { loaded: Some(Arc::new(loaded)), error: None, ..plugin }))
+    /// None while something else changes the plugin: the next look comes soon.
+    pub(super) fn unless_changing(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
+        self.changing_lock(name).try_lock_owned().ok()
     }
 
-    /// Removes a plugin's file and takes it out.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub async fn delete(&self, name: &str) -> io::Result<()> {
-        let _changing = self.changing(name).await;
-        match tokio::fs::remove_file(self.file(name)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => self.remove(name),
-        }
-        Ok(())
+    fn changing_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(name.to_owned()).or_default())
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    /// Where a plugin's file is.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.0.folder.join(format!("{name}.wasm"))
     }
 
-    /// Takes a plugin out whose file is no longer there.
-    pub(super) async fn remove_if_gone(&self, name: &str) {
-        let _changing = self.changing(name).await;
-        if tokio::fs::try_exists(self.file(name)).await.is_ok_and(|exists| !exists) {
-            self.remove(name);
-        }
-    }
-
     /// Takes a plugin out. Calls in flight finish.
-    fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         if set.remove(name).is_some() {
@@ -312,13 +238,15 @@ impl Plugins {
         }
     }
 
-    fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
+    /// Puts what `change` makes of a plugin in its place.
+    pub(super) fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         let before = set.get(name).map_or_else(
             || Plugin {
                 name: name.into(),
                 loaded: None,
+                canary: None,
                 error: None,
                 statistics: Arc::default(),
                 receipts: Arc::default(),
@@ -328,6 +256,7 @@ impl Plugins {
             |plugin| Plugin {
                 name: Arc::clone(&plugin.name),
                 loaded: plugin.loaded.clone(),
+                canary: plugin.canary.clone(),
                 error: plugin.error.clone(),
                 statistics: Arc::clone(&plugin.statistics),
                 receipts: Arc::clone(&plugin.receipts),

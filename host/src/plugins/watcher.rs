@@ -3,13 +3,17 @@
 //! Truth is what lies in the folder; events only say when to look. A file is read once two looks
 //! [`SETTLE`] apart see the same size, time and inode, so that a copy in progress is not taken for
 //! a version. On Linux an event also means that the writer has closed the file.
+//!
+//! Links are followed wherever they lead: operators set them on purpose, and what they lead to is
+//! checked like any file. No event tells that a link's target changed, so where there are links the
+//! folder is looked at every [`POLL`].
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use notify::{
@@ -18,30 +22,34 @@ use notify::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::registry::{Plugins, Taken};
+use super::{
+    folder::{self, FolderId, Listing, Signature},
+    registry::Plugins,
+    versions::Taken,
+};
 use crate::model::is_plugin_name;
 
 /// How long a file must look the same before it is read.
 const SETTLE: Duration = Duration::from_millis(120);
 
+/// How long events are gathered before the folder is looked at.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// How often the folder is looked at without an event: for file systems that send none, and for
 /// events that the system dropped.
 const RESCAN: Duration = Duration::from_secs(5);
 
-/// What tells one version of a file from the next without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Signature {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    inode: u64,
-}
+/// The same where events do not tell of everything: behind links, and where nothing is watched.
+const POLL: Duration = Duration::from_millis(400);
 
-/// Tells a folder from another that took its place: inodes are used again, times are not.
-type FolderId = (u64, Option<SystemTime>);
+/// How long a plugin runs on whose file is gone: who replaces a file may remove it first.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Keeps a [`Plugins`] the same as its folder.
 pub struct Watcher {
     plugins: Plugins,
+    /// Says that it is time to look.
+    wake: mpsc::Sender<()>,
     events: mpsc::Receiver<()>,
     notify: Option<RecommendedWatcher>,
     watched: Option<FolderId>,
@@ -49,6 +57,10 @@ pub struct Watcher {
     taken: Arc<Mutex<HashMap<String, Signature>>>,
     /// What is still being looked at, since when.
     settling: HashMap<String, (Signature, Instant)>,
+    /// Plugins whose files are gone, since when.
+    missing: HashMap<String, Instant>,
+    /// Whether the last look saw links.
+    linked: bool,
     /// Names that cannot be plugins, so that each is logged once.
     misnamed: HashSet<PathBuf>,
 }
@@ -61,36 +73,43 @@ impl Watcher {
     pub fn new(plugins: Plugins) -> io::Result<Self> {
         fs::create_dir_all(plugins.folder())?;
         // One waiting event is as good as many: all they say is to look.
-        let (sender, events) = mpsc::channel(1);
+        let (wake, events) = mpsc::channel(1);
+        let sender = wake.clone();
         let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| is_change(event.kind)) {
+            // Where the watch itself fails, anything may have happened.
+            if event.map_or(true, |event| is_change(event.kind)) {
                 let _ = sender.try_send(());
             }
         })
         .inspect_err(|error| {
-            tracing::warn!(%error, "the system reports no file changes: the plugins folder is looked at every {RESCAN:?}");
+            tracing::warn!(%error, "the system reports no file changes: the plugins folder is looked at every {POLL:?}");
         })
         .ok();
         let mut watcher = Self {
             plugins,
+            wake,
             events,
             notify,
             watched: None,
             taken: Arc::default(),
             settling: HashMap::new(),
+            missing: HashMap::new(),
+            linked: false,
             misnamed: HashSet::new(),
         };
-        watcher.watch(folder_id(watcher.plugins.folder()));
+        watcher.watch(folder::id(watcher.plugins.folder()));
         Ok(watcher)
     }
 
     /// Loads what lies in the folder now.
     pub async fn load_all(&mut self) {
+        self.plugins.ask_decisions().await;
         self.look(Duration::ZERO).await;
         for loading in self.look(Duration::ZERO).await {
             // A panic is a bug, reported where it happens.
             drop(loading.await);
         }
+        self.plugins.restore().await;
         self.plugins.set_ready();
         self.plugins.sweep_cache().await;
     }
@@ -98,10 +117,15 @@ impl Watcher {
     /// Follows the folder for as long as it is polled.
     pub async fn run(mut self) {
         loop {
-            let wait = if self.settling.is_empty() { RESCAN } else { SETTLE };
-            if let Ok(None) = tokio::time::timeout(wait, self.events.recv()).await {
-                // There are no events to come: the rescans go on.
-                tokio::time::sleep(wait).await;
+            let wait = if !self.settling.is_empty() || !self.missing.is_empty() {
+                SETTLE
+            } else if self.linked || self.watched.is_none() {
+                POLL
+            } else {
+                RESCAN
+            };
+            if tokio::time::timeout(wait, self.events.recv()).await.is_ok() {
+                tokio::time::sleep(GATHER).await;
             }
             self.look(SETTLE).await;
         }
@@ -120,7 +144,7 @@ impl Watcher {
         self.watched = now.filter(|_| {
             notify
                 .watch(folder, RecursiveMode::NonRecursive)
-                .inspect_err(|error| tracing::warn!(%error, "the plugins folder cannot be watched: it is looked at every {RESCAN:?}"))
+                .inspect_err(|error| tracing::warn!(%error, "the plugins folder cannot be watched: it is looked at every {POLL:?}"))
                 .is_ok()
         });
     }
@@ -129,16 +153,21 @@ impl Watcher {
     async fn look(&mut self, settle: Duration) -> Vec<JoinHandle<()>> {
         let mut loading = Vec::new();
         let folder = self.plugins.folder().to_owned();
-        let listing = tokio::task::spawn_blocking(move || (folder_id(&folder), files(&folder))).await;
-        let Ok((folder, files)) = listing else { return loading };
-        self.watch(folder);
-        let files = match files {
-            Ok(files) => files,
-            Err(error) => {
-                tracing::warn!(%error, "the plugins folder cannot be read");
+        let listing = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
+        let Listing { id, files, linked } = match listing {
+            Ok(Ok(listing)) => listing,
+            Ok(Err(error)) => {
+                // A folder that is gone says nothing of its files; another may come in its place.
+                if self.watched.is_some() {
+                    tracing::warn!(%error, "the plugins folder cannot be read: the plugins run on");
+                }
+                self.watch(None);
                 return loading;
             }
+            Err(_) => return loading,
         };
+        self.watch(id);
+        self.linked = linked;
         let mut present = BTreeSet::new();
         for (path, signature) in files {
             let Some(name) = plugin_name(&path) else {
@@ -148,26 +177,49 @@ impl Watcher {
                 continue;
             };
             present.insert(name.clone());
+            let Some(signature) = signature else { continue };
             if self.taken().get(&name) == Some(&signature) {
                 self.settling.remove(&name);
             } else if self.is_settled(&name, signature, settle) {
                 self.taken().insert(name.clone(), signature);
-                let (plugins, taken) = (self.plugins.clone(), Arc::clone(&self.taken));
-                loading.push(tokio::spawn(async move {
-                    if plugins.take_file(&name).await == Taken::TryAgain {
-                        taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
-                    }
-                }));
+                loading.push(self.take(name));
             }
         }
         self.taken().retain(|name, _| present.contains(name));
         self.settling.retain(|name, _| present.contains(name));
+        self.let_go(&present).await;
+        loading
+    }
+
+    /// Begins to load a file.
+    fn take(&self, name: String) -> JoinHandle<()> {
+        let (plugins, taken, wake) = (self.plugins.clone(), Arc::clone(&self.taken), self.wake.clone());
+        tokio::spawn(async move {
+            let outcome = plugins.take_file(&name).await;
+            if outcome != Taken::Done {
+                taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            }
+            if outcome == Taken::Changing {
+                let _ = wake.try_send(());
+            }
+        })
+    }
+
+    /// Takes out the plugins whose files have been gone for [`GRACE`].
+    async fn let_go(&mut self, present: &BTreeSet<String>) {
+        let plugins = &self.plugins;
+        self.missing.retain(|name, _| !present.contains(name) && plugins.find(name).is_some());
         for plugin in self.plugins.list() {
-            if !present.contains(&*plugin.name) {
+            if present.contains(&*plugin.name) || !self.plugins.expects_file(&plugin) {
+                continue;
+            }
+            let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
+            if since.elapsed() < GRACE && plugin.loaded.is_some() {
+                self.plugins.show_missing(&plugin.name).await;
+            } else {
                 self.plugins.remove_if_gone(&plugin.name).await;
             }
         }
-        loading
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<String, Signature>> {
@@ -205,40 +257,7 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-fn folder_id(folder: &Path) -> Option<FolderId> {
-    fs::metadata(folder).ok().map(|metadata| (inode(&metadata), metadata.created().ok()))
-}
-
-fn files(folder: &Path) -> io::Result<Vec<(PathBuf, Signature)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "wasm") {
-            continue;
-        }
-        // Follows links; a link to nothing, or a file that went away meanwhile, is no file.
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        if metadata.is_file() {
-            let signature =
-                Signature { bytes: metadata.len(), modified: metadata.modified().ok(), inode: inode(&metadata) };
-            files.push((path, signature));
-        }
-    }
-    files.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(files)
-}
-
 /// The name that a file gives its plugin; hidden files and odd names give none.
 fn plugin_name(path: &Path) -> Option<String> {
     path.file_stem()?.to_str().filter(|stem| is_plugin_name(stem)).map(str::to_owned)
-}
-
-#[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
 }

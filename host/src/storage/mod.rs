@@ -28,8 +28,12 @@ mod merchants;
 mod message_log_batch;
 mod message_logs;
 mod orders;
+mod plugin_canaries;
+mod plugin_decisions;
 mod plugin_kv;
 mod plugin_limits;
+mod plugin_replicas;
+mod plugin_versions;
 mod pool_use;
 mod postgres;
 mod processes;
@@ -78,8 +82,12 @@ pub use self::message_logs::{MessageLogQuery, MessageLogs};
 pub use self::orders::{
     DeliveryAttempt, DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders, TakenOrder,
 };
+pub use self::plugin_canaries::PluginCanaries;
+pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
 pub use self::plugin_limits::PluginLimits;
+pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
+pub use self::plugin_versions::PluginVersions;
 pub use self::pool_use::PoolUse;
 pub use self::processes::Processes;
 pub use self::publications::Publications;
@@ -366,6 +374,26 @@ impl Store {
     /// What apps may do only so often.
     pub fn limited_actions(&self) -> LimitedActions<'_> {
         LimitedActions(self)
+    }
+
+    /// What the plugins are to run.
+    pub fn plugin_decisions(&self) -> PluginDecisions<'_> {
+        PluginDecisions(self)
+    }
+
+    /// The versions of plugins that only some users get.
+    pub fn plugin_canaries(&self) -> PluginCanaries<'_> {
+        PluginCanaries(self)
+    }
+
+    /// The last good versions of the plugins.
+    pub fn plugin_versions(&self) -> PluginVersions<'_> {
+        PluginVersions(self)
+    }
+
+    /// What plugins run in which process.
+    pub fn plugin_replicas(&self) -> PluginReplicas<'_> {
+        PluginReplicas(self)
     }
 
     /// The key-value stores of the plugins.

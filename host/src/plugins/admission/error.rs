@@ -10,6 +10,9 @@ pub enum LoadError {
     /// It could not be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(String),
+    /// It was there and is gone.
+    #[error("the file is gone: the plugin ends when it does not come back within two seconds")]
+    Missing,
     /// It is larger than `plugins.max_file_mib`.
     #[error("the file has {actual} bytes and may have {limit}")]
     TooLarge {
@@ -141,6 +144,7 @@ impl LoadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::Missing => "file_missing",
             Self::TooLarge { .. } => "too_large",
             Self::NotWebAssembly(_) => "not_webassembly",
             Self::Precompiled => "precompiled",
@@ -170,6 +174,7 @@ impl LoadError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "let the user that runs Weft read it",
+            Self::Missing => "put it back, or delete the plugin",
             Self::TooLarge { .. } => {
                 "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`, or raise plugins.max_file_mib"
             }

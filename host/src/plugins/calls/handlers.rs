@@ -36,6 +36,10 @@ impl Call for Handle {
         Duration::from_millis(limits.call_timeout_ms)
     }
 
+    fn openid(&self) -> Option<&str> {
+        Some(&self.message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

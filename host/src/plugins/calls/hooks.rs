@@ -69,6 +69,10 @@ impl Call for Tell {
         Duration::from_millis(limits.hook_timeout_ms)
     }
 
+    fn openid(&self) -> Option<&str> {
+        self.event.order.openid.as_deref()
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,
@@ -96,6 +100,10 @@ impl Call for TellOfRefund {
 
     fn timeout(limits: &PluginLimits) -> Duration {
         Tell::timeout(limits)
+    }
+
+    fn openid(&self) -> Option<&str> {
+        self.event.order.openid.as_deref()
     }
 
     async fn call(

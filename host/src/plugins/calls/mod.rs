@@ -48,6 +48,9 @@ trait Call: Serialize + DeserializeOwned {
     /// How long such a call may take, by the wall clock.
     fn timeout(limits: &PluginLimits) -> Duration;
 
+    /// The user that it is about.
+    fn openid(&self) -> Option<&str>;
+
     /// Calls `entry` in an instance.
     async fn call(
         &self,
@@ -68,13 +71,32 @@ struct Place<'a> {
 }
 
 impl Plugins {
-    /// Makes a call of the entry that `target` names, within the operator's limits, and counts it.
+    /// Makes a call of the entry that `target` names, of the version that the user gets.
     ///
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let (plugin, loaded) = self.running(&target.plugin, C::timeout(&self.limits().defaults)).await?;
-        let entry = entry(C::KIND, &loaded, target, &subject)?;
+        let (plugin, running) = self.running(&target.plugin, C::timeout(&self.limits().defaults)).await?;
+        let Some(canary) = &plugin.canary else {
+            return self.ask_version(&plugin, &running, target, subject, call).await;
+        };
+        let gets_canary = call.openid().is_some_and(|openid| canary.is_for(openid));
+        let version = if gets_canary { &canary.loaded } else { &running };
+        let result = self.ask_version(&plugin, version, target, subject, call).await;
+        canary.count(gets_canary, &result);
+        result
+    }
+
+    /// Makes a call of one version, within the operator's limits, and counts it.
+    async fn ask_version<C: Call>(
+        &self,
+        plugin: &Plugin,
+        loaded: &Loaded,
+        target: &PluginTarget,
+        subject: Subject,
+        call: C,
+    ) -> Result<C::Answer, CallError> {
+        let entry = entry(C::KIND, loaded, target, &subject)?;
         let span = tracing::debug_span!(
             "plugin_call",
             plugin = &*plugin.name,
@@ -89,7 +111,7 @@ impl Plugins {
             let log_place = LogPlace { log: Arc::clone(&plugin.log), counts: Arc::clone(&counts) };
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
-            let place = Place { plugin: &plugin, loaded: &loaded, app: &app.name, entry: &entry.name };
+            let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
             let done = Done::of(self.guarded(place, task, granted, &call).await);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
@@ -100,7 +122,7 @@ impl Plugins {
                 && ran
                 && (error.is_some() || plugin.receipts.wants(done.circumstances.at))
             {
-                plugin.receipts.keep(done.receipt(subject, &loaded, &entry.name, &call));
+                plugin.receipts.keep(done.receipt(subject, loaded, &entry.name, &call));
             }
             done.result
         }

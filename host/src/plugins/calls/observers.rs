@@ -46,6 +46,13 @@ impl Call for Observe {
         Duration::from_millis(limits.observer_timeout_ms)
     }
 
+    fn openid(&self) -> Option<&str> {
+        let (wit::Observation::Received(message)
+        | wit::Observation::Handled(wit::Handled { message, .. })
+        | wit::Observation::Failed(wit::Failed { message, .. })) = &self.observation;
+        Some(&message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

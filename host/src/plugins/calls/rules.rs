@@ -35,6 +35,10 @@ impl Call for Match {
         Duration::from_millis(limits.rule_timeout_ms)
     }
 
+    fn openid(&self) -> Option<&str> {
+        Some(&self.message.sender)
+    }
+
     async fn call(
         &self,
         store: &mut Store<State>,

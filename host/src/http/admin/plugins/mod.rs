@@ -1,9 +1,11 @@
 //! `/plugins`: what is loaded, and uploads.
 
 mod calls;
+pub(super) mod canary;
 mod check;
 pub(super) mod logs;
 pub(super) mod receipts;
+pub(super) mod versions;
 
 use axum::{
     Json,
@@ -14,11 +16,12 @@ use axum::{
 use bytes::BytesMut;
 use futures::TryStreamExt;
 use hyper::body::Body as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use calls::Calls;
 pub use check::CheckView;
+use versions::PluginDetail;
 
 use super::{
     app_plugins::GrantsView,
@@ -33,7 +36,7 @@ use crate::{
     },
     model::Grants,
     plugin_limits::{LimitChanges, PluginLimits},
-    plugins::{Breaking, Entry, Loaded, Plugin},
+    plugins::{Breaking, ChangeError, Entry, Loaded, Plugin},
     time,
 };
 
@@ -171,29 +174,41 @@ pub(super) async fn list(
 
 /// Reads a plugin.
 #[utoipa::path(get, operation_id = "read_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
-) -> Result<Json<PluginView>, Problem> {
+) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
     let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
-    Ok(Json(PluginView::from(&*plugin)))
+    Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
-/// Uploads a .wasm: it is checked first, then placed in the plugins folder and swapped in.
-#[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
+/// How an upload is taken.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UploadQuery {
+    /// Make it a canary that so many of a hundred users get, 0 to 100: what runs, and the folder, stay as they are.
+    canary: Option<u8>,
+}
+
+/// Uploads a .wasm: it is checked first, then swapped in and placed in the plugins folder, here and in every process that
+/// shares the database.
+#[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, description = "Done", body = PluginView), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
         (status = 503, description = "Other uploads are being checked", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(query): Query<UploadQuery>,
     body: Body,
-) -> Result<Json<PluginView>, Problem> {
+) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
+    check_percent(query.canary)?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
     };
@@ -201,17 +216,37 @@ pub(super) async fn put(
         caller.notes.before(&PluginView::from(&*before));
     }
     let bytes = received(body, state.plugins.max_file_bytes()).await?;
-    match state.plugins.upload(&name, bytes).await {
-        Ok(plugin) => {
-            let view = PluginView::from(&*plugin);
-            caller.notes.after(&view);
-            Ok(Json(view))
+    let plugin = match query.canary {
+        Some(percent) => state.plugins.upload_canary(&name, bytes, percent).await?,
+        None => state.plugins.upload(&name, bytes).await?,
+    };
+    let detail = PluginDetail::read(&state, &plugin).await?;
+    caller.notes.after(&detail);
+    Ok(Json(detail))
+}
+
+fn check_percent(percent: Option<u8>) -> Result<(), Problem> {
+    match percent {
+        Some(101..) => Err(Problem::invalid(vec![("percent".to_owned(), "0 to 100".to_owned())])),
+        _ => Ok(()),
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Name => {
+                Self::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())])
+            }
+            ChangeError::Refused(refused) => Self::not_admitted(&refused),
+            ChangeError::NoPlugin(name) => Self::not_found("plugin", &name),
+            error @ ChangeError::NoVersion(_) => Self::invalid(vec![("digest".to_owned(), error.to_string())]),
+            error @ (ChangeError::NoEarlier
+            | ChangeError::NoCanary(_)
+            | ChangeError::NothingRuns(_)
+            | ChangeError::RunsAlready) => Self::conflict(error.to_string()),
+            ChangeError::Store(error) => error.into(),
         }
-        Err(crate::plugins::UploadError::Name) => {
-            Err(Problem::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())]))
-        }
-        Err(crate::plugins::UploadError::Refused(refused)) => Err(Problem::not_admitted(&refused)),
-        Err(crate::plugins::UploadError::Write(error)) => Err(Problem::internal(&error)),
     }
 }
 
@@ -245,6 +280,6 @@ pub(super) async fn delete(
     caller.require(None, "manage")?;
     let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
     caller.notes.before(&PluginView::from(&*plugin));
-    state.plugins.delete(&name).await.map_err(|error| Problem::internal(&error))?;
+    state.plugins.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,11 @@
 //! The plugins folder, changed while messages flow.
 
+mod canary;
+mod files;
+mod load;
+mod replicas;
+mod versions;
+
 use std::{fs, io::Write, time::Duration};
 
 use reqwest::Method;

@@ -1,0 +1,84 @@
+//! Which version of a plugin runs, and where that was decided.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a plugin is to run, in every process that shares the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginDecision {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Of two decisions the one with the greater number is the newer one.
+    pub revision: u64,
+    /// The SHA-256 of the file that is to run, in hexadecimal; none for a plugin that was removed.
+    pub digest: Option<String>,
+    /// Where it comes from.
+    pub source: PluginSource,
+    /// The digest of the version that a rollback took back. While the folder has a file of this digest, it does not
+    /// run.
+    pub rolled_back: Option<String>,
+    /// Seconds since 1970.
+    pub decided_at: u64,
+}
+
+/// What changed a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginSource {
+    /// A file in the plugins folder of some process.
+    Folder,
+    /// The admin API.
+    Upload,
+    /// The way back to an earlier version.
+    Rollback,
+    /// A canary that was promoted.
+    Canary,
+    /// The admin API took it out.
+    Delete,
+}
+
+/// A version of a plugin that passed every check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginVersion {
+    /// The SHA-256 of the file in hexadecimal.
+    pub digest: String,
+    /// As the plugin says.
+    pub version: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Greater for those that came later.
+    pub number: u64,
+    /// When it came first; seconds since 1970.
+    pub first_at: u64,
+}
+
+impl PluginSource {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Folder, Self::Upload, Self::Rollback, Self::Canary, Self::Delete];
+
+    /// The text in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Upload => "upload",
+            Self::Rollback => "rollback",
+            Self::Canary => "canary",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl FromStr for PluginSource {
+    type Err = UnknownPluginSource;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPluginSource> {
+        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(UnknownPluginSource)
+    }
+}
+
+/// A text that names no [`PluginSource`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not folder, upload, rollback, canary or delete")]
+pub struct UnknownPluginSource;

@@ -1,0 +1,286 @@
+//! Canaries: a version that only some users get, taken back by itself when clearly more of its calls fail.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{Behind, lock, requests::ChangeError};
+use crate::{
+    config::PluginsConfig,
+    model::{AuditEntry, CanaryCounts, CanaryRule, CanaryState, PluginCanary, PluginSource, is_plugin_name},
+    plugins::{
+        component::Loaded,
+        error::CallError,
+        registry::{Plugin, Plugins},
+    },
+    storage::StoreError,
+};
+
+/// A version that only some users get.
+pub struct Canary {
+    /// What they get.
+    pub loaded: Arc<Loaded>,
+    began: u64,
+    percent: u8,
+    openids: HashSet<String>,
+    counts: Arc<Counts>,
+}
+
+/// Calls that the database does not know of yet.
+#[derive(Default)]
+struct Counts {
+    calls: AtomicU64,
+    failures: AtomicU64,
+    stable_calls: AtomicU64,
+    stable_failures: AtomicU64,
+}
+
+impl Canary {
+    /// Whether a user gets it: the same answer for as long as it runs, in all processes. Who gets it keeps it when the
+    /// share grows.
+    pub(in crate::plugins) fn is_for(&self, openid: &str) -> bool {
+        self.openids.contains(openid) || place(&self.loaded.digest, openid) < self.percent
+    }
+
+    /// Counts a call of the canary, or of the version that runs beside it.
+    pub(in crate::plugins) fn count<T>(&self, of_canary: bool, result: &Result<T, CallError>) {
+        let counts = &self.counts;
+        let (calls, failures) =
+            if of_canary { (&counts.calls, &counts.failures) } else { (&counts.stable_calls, &counts.stable_failures) };
+        calls.fetch_add(1, Relaxed);
+        if result.as_ref().is_err_and(CallError::is_of_version) {
+            failures.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Where an openid stands among a hundred, for this version.
+fn place(digest: &str, openid: &str) -> u8 {
+    let hash = Sha256::new().chain_update(digest).chain_update([0]).chain_update(openid).finalize();
+    let beginning = hash.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    u8::try_from(beginning % 100).unwrap_or_default()
+}
+
+impl From<&PluginsConfig> for CanaryRule {
+    fn from(config: &PluginsConfig) -> Self {
+        Self { min_calls: config.canary_min_calls.into(), error_rise: config.canary_error_rise }
+    }
+}
+
+impl Counts {
+    fn take(&self) -> CanaryCounts {
+        CanaryCounts {
+            calls: self.calls.swap(0, Relaxed),
+            failures: self.failures.swap(0, Relaxed),
+            stable_calls: self.stable_calls.swap(0, Relaxed),
+            stable_failures: self.stable_failures.swap(0, Relaxed),
+        }
+    }
+
+    fn put_back(&self, counts: &CanaryCounts) {
+        self.calls.fetch_add(counts.calls, Relaxed);
+        self.failures.fetch_add(counts.failures, Relaxed);
+        self.stable_calls.fetch_add(counts.stable_calls, Relaxed);
+        self.stable_failures.fetch_add(counts.stable_failures, Relaxed);
+    }
+}
+
+impl Plugins {
+    /// Checks an uploaded file, keeps it, and lets so many of a hundred users get it. The version that runs and the
+    /// folder stay as they are.
+    ///
+    /// # Errors
+    /// When the name or the file is refused, nothing runs beside which it could, or the database does not answer.
+    pub async fn upload_canary(&self, name: &str, bytes: Bytes, percent: u8) -> Result<Arc<Plugin>, ChangeError> {
+        if !is_plugin_name(name) {
+            return Err(ChangeError::Name);
+        }
+        let _changing = self.changing(name).await;
+        let loaded = self.checked(name, bytes.clone()).await?;
+        self.versions().keep(name, &loaded, &bytes).await?;
+        self.begin_canary(name, &loaded.digest, percent, &[]).await
+    }
+
+    /// Lets a version that is kept, or without `digest` the canary that runs, be what so many of a hundred users get,
+    /// and those with the `openids`.
+    ///
+    /// # Errors
+    /// When there is no such version or no canary, nothing runs beside which it could, or the database does not answer.
+    pub async fn set_canary(
+        &self,
+        name: &str,
+        digest: Option<&str>,
+        percent: u8,
+        openids: &[String],
+    ) -> Result<Arc<Plugin>, ChangeError> {
+        let _changing = self.changing(name).await;
+        let digest = match digest {
+            Some(digest) => digest.to_owned(),
+            None => self.running_canary(name).await?.digest,
+        };
+        let kept = self.versions().store.plugin_versions().list(name).await?;
+        if !kept.iter().any(|version| version.digest == digest) {
+            return Err(ChangeError::NoVersion(digest));
+        }
+        self.begin_canary(name, &digest, percent, openids).await
+    }
+
+    async fn begin_canary(
+        &self,
+        name: &str,
+        digest: &str,
+        percent: u8,
+        openids: &[String],
+    ) -> Result<Arc<Plugin>, ChangeError> {
+        match self.find(name).and_then(|plugin| plugin.loaded.clone()) {
+            None => return Err(ChangeError::NothingRuns(name.to_owned())),
+            Some(running) if running.digest == digest => return Err(ChangeError::RunsAlready),
+            Some(_) => {}
+        }
+        self.versions().store.plugin_canaries().begin(name, digest, percent, openids).await?;
+        self.obey_canary(name).await.map_err(|behind| match behind {
+            Behind::Refused(refused) => ChangeError::Refused(refused),
+            Behind::Store(error) => ChangeError::Store(error),
+            Behind::Lost | Behind::Undecided => ChangeError::NoVersion(digest.to_owned()),
+        })?;
+        self.find(name).ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))
+    }
+
+    /// Lets all users get the canary.
+    ///
+    /// # Errors
+    /// When none runs, or the database does not answer.
+    pub async fn promote_canary(&self, name: &str) -> Result<Arc<Plugin>, ChangeError> {
+        let _changing = self.changing(name).await;
+        let digest = self.running_canary(name).await?.digest;
+        let bytes = self.versions().bytes(name, &digest).await?;
+        let bytes = bytes.ok_or_else(|| ChangeError::NoVersion(digest.clone()))?;
+        let loaded = self.checked(name, bytes.clone()).await?;
+        self.decide(name, Some(&digest), PluginSource::Canary, None).await?;
+        let plugin = self.put_in(name, loaded, None);
+        self.place(name, &digest, bytes).await;
+        Ok(plugin)
+    }
+
+    /// Lets no user get the canary any more.
+    ///
+    /// # Errors
+    /// When none runs, or the database does not answer.
+    pub async fn take_back_canary(&self, name: &str) -> Result<(), ChangeError> {
+        let _changing = self.changing(name).await;
+        let canary = self.running_canary(name).await?;
+        let reason = "it was taken back through the API";
+        self.versions().store.plugin_canaries().take_back(name, canary.began, reason).await?;
+        self.end_canary(name);
+        Ok(())
+    }
+
+    async fn running_canary(&self, name: &str) -> Result<PluginCanary, ChangeError> {
+        let canary = self.versions().store.plugin_canaries().find(name).await?;
+        let running = canary.filter(|canary| canary.state == CanaryState::Running);
+        running.ok_or_else(|| ChangeError::NoCanary(name.to_owned()))
+    }
+
+    /// Lets the canary that the database has run here, or none.
+    pub(super) async fn obey_canary(&self, name: &str) -> Result<(), Behind> {
+        let outcome = self.load_canary(name).await;
+        if let Err(reason) = &outcome {
+            tracing::error!(plugin = name, error = %reason, "the canary does not run here");
+            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
+                lock(&self.versions().behind).insert(name.to_owned());
+            }
+        }
+        outcome
+    }
+
+    async fn load_canary(&self, name: &str) -> Result<(), Behind> {
+        let stored = self.versions().store.plugin_canaries().find(name).await?;
+        let Some(stored) = stored.filter(|canary| canary.state == CanaryState::Running) else {
+            self.end_canary(name);
+            return Ok(());
+        };
+        let Some(plugin) = self.find(name).filter(|plugin| plugin.loaded.is_some()) else { return Ok(()) };
+        let before = plugin.canary.as_ref().filter(|before| before.loaded.digest == stored.digest);
+        let loaded = if let Some(before) = before {
+            Arc::clone(&before.loaded)
+        } else {
+            let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(Behind::Lost)?;
+            self.checked(name, bytes).await?
+        };
+        let counts = before.filter(|before| before.began == stored.began).map(|before| Arc::clone(&before.counts));
+        let canary = Canary {
+            loaded,
+            began: stored.began,
+            percent: stored.percent,
+            openids: stored.openids.into_iter().collect(),
+            counts: counts.unwrap_or_default(),
+        };
+        let (digest, percent, openids) = (&stored.digest, canary.percent, canary.openids.len());
+        tracing::info!(plugin = name, digest = format!("{digest:.12}"), percent, openids, "canary");
+        self.replace(name, |plugin| Plugin { canary: Some(Arc::new(canary)), ..plugin });
+        Ok(())
+    }
+
+    pub(super) fn end_canary(&self, name: &str) {
+        if self.find(name).is_some_and(|plugin| plugin.canary.is_some()) {
+            self.replace(name, |plugin| Plugin { canary: None, ..plugin });
+        }
+    }
+
+    /// Tells the database of the calls of canaries, and takes those back that fail.
+    pub(super) async fn watch_canaries(&self) {
+        for plugin in self.list() {
+            let Some(canary) = &plugin.canary else { continue };
+            let more = canary.counts.take();
+            if more == CanaryCounts::default() {
+                continue;
+            }
+            let counted = self.versions().store.plugin_canaries().count(&plugin.name, canary.began, more).await;
+            let outcome = match counted {
+                Ok(Some(sum)) if self.versions().canary.is_broken(&sum) => {
+                    self.take_back_broken(&plugin.name, canary, &sum).await
+                }
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    canary.counts.put_back(&more);
+                    Err(error)
+                }
+            };
+            if let Err(error) = outcome {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, plugin = &*plugin.name, "the canary cannot be looked after");
+            }
+        }
+    }
+
+    async fn take_back_broken(&self, name: &str, canary: &Canary, counts: &CanaryCounts) -> Result<(), StoreError> {
+        let _changing = self.changing(name).await;
+        let store = &self.versions().store;
+        let CanaryCounts { calls, failures, stable_calls, stable_failures } = counts;
+        let reason = format!(
+            "{failures} of its last {calls} calls failed, and {stable_failures} of {stable_calls} of the version that runs"
+        );
+        if store.plugin_canaries().take_back(name, canary.began, &reason).await? {
+            tracing::error!(plugin = name, digest = canary.loaded.digest, reason, "the canary is taken back");
+            let entry = AuditEntry {
+                actor: "weft".to_owned(),
+                action: "take_back_plugin_canary".to_owned(),
+                path: format!("/api/v1/plugins/{name}/canary"),
+                before: Some(json!({ "digest": canary.loaded.digest, "percent": canary.percent })),
+                after: Some(json!({ "reason": reason })),
+                ..AuditEntry::default()
+            };
+            store.audit_log().insert(entry).await?;
+        }
+        self.end_canary(name);
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! What files of the plugins folder make of plugins.
+
+use bytes::Bytes;
+
+use super::{lock, was_asked};
+use crate::{
+    model::PluginSource,
+    plugins::{
+        admission::{LoadError, Refused},
+        component::digest,
+        folder,
+        registry::{Plugin, Plugins},
+    },
+    storage::StoreError,
+};
+
+/// What became of a file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plugins) enum Taken {
+    /// It runs, or is refused for what it is, or has no effect.
+    Done,
+    /// It may pass later as it is.
+    TryAgain,
+    /// It is not at rest.
+    Changing,
+}
+
+impl Plugins {
+    /// Lets what lies in a plugin's file now take effect, if it is good and new.
+    pub(in crate::plugins) async fn take_file(&self, name: &str) -> Taken {
+        let _changing = self.changing(name).await;
+        let bytes = match self.read(self.file(name)).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Taken::Changing,
+            Err(error) => return self.refuse(name, Refused::unread(error)).await,
+        };
+        let digest = digest(&bytes);
+        let is_old = self.has_taken_effect(name, &digest).await;
+        if is_old {
+            match self.obey(name, Some(&bytes), None).await {
+                Ok(()) => {
+                    self.versions().see(name, Some(&digest)).await;
+                    self.place_decided(name).await;
+                    return Taken::Done;
+                }
+                // Better than nothing, until what was decided can be had.
+                Err(_) if self.find(name).is_none_or(|plugin| plugin.loaded.is_none()) => {}
+                Err(_) => return Taken::Done,
+            }
+        }
+        match self.checked(name, bytes.clone()).await {
+            Ok(loaded) => {
+                self.put_in(name, loaded, None);
+                if !is_old {
+                    self.say(name, bytes).await;
+                }
+                Taken::Done
+            }
+            Err(refused) => self.refuse(name, refused).await,
+        }
+    }
+
+    /// Whether a file is none that changes anything: it took effect before, or it lies in a folder that is read for
+    /// the first time and is a version from before what was decided.
+    async fn has_taken_effect(&self, name: &str, digest: &str) -> bool {
+        let versions = self.versions();
+        let seen = versions.seen.of(name);
+        let Some(decision) = versions.decision(name) else {
+            return !was_asked(versions) && seen.as_deref() == Some(digest);
+        };
+        if decision.digest.as_deref() == Some(digest) && decision.rolled_back.is_none() {
+            return true;
+        }
+        match seen {
+            Some(seen) => seen == digest,
+            None if self.is_ready() => false,
+            None => {
+                let known = versions.store.plugin_versions().list(name).await;
+                known.is_ok_and(|known| known.iter().any(|version| version.digest == digest))
+            }
+        }
+    }
+
+    /// Tells the other processes of the version that runs here, whose file lies in the folder. When the database does
+    /// not answer, it is told later.
+    pub(super) async fn say(&self, name: &str, bytes: Bytes) {
+        let versions = self.versions();
+        if !versions.decides {
+            return;
+        }
+        lock(&versions.unsaid).insert(name.to_owned());
+        if !was_asked(versions) {
+            return;
+        }
+        match self.decide_running(name, &bytes).await {
+            Ok(()) => {
+                lock(&versions.unsaid).remove(name);
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    plugin = name,
+                    "the other processes could not be told of the plugin's version yet"
+                );
+            }
+        }
+    }
+
+    async fn decide_running(&self, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
+        let versions = self.versions();
+        let Some(loaded) = self.find(name).and_then(|plugin| plugin.loaded.clone()) else { return Ok(()) };
+        let decided = versions.decision(name);
+        if !decided.is_some_and(|known| known.digest.as_ref() == Some(&loaded.digest) && known.rolled_back.is_none()) {
+            versions.keep(name, &loaded, bytes).await?;
+            self.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
+        }
+        versions.see(name, Some(&loaded.digest)).await;
+        Ok(())
+    }
+
+    /// Shows why a file does not run, beside the version that does. Where none runs, the last good one is called back.
+    async fn refuse(&self, name: &str, refused: Refused) -> Taken {
+        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
+        let before = self.find(name);
+        let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
+        if known.is_none_or(|known| known.error != refused.error) {
+            let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
+            if !runs {
+                let called_back = self.obey(name, None, Some(refused.clone())).await;
+                runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
+            }
+            tracing::error!(
+                plugin = name,
+                code = refused.error.code(),
+                error = %refused,
+                steps = %refused.report,
+                "{name}.wasm is refused{}",
+                if runs { "; the last good version keeps running" } else { "" }
+            );
+            self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
+        }
+        again
+    }
+
+    /// Shows that a plugin's file is gone, while it may come back.
+    pub(in crate::plugins) async fn show_missing(&self, name: &str) {
+        let Some(_changing) = self.unless_changing(name) else { return };
+        let missing = |refused: &Refused| refused.error == LoadError::Missing;
+        let shown = self.find(name).is_none_or(|plugin| plugin.error.as_ref().is_some_and(missing));
+        if !shown && self.versions().seen.of(name).is_some() && self.is_gone(name).await {
+            self.replace(name, |plugin| Plugin { error: Some(Refused::unread(LoadError::Missing)), ..plugin });
+        }
+    }
+
+    /// Whether a file of the plugin should lie in the folder. One that was uploaded where the folder cannot be written
+    /// runs without.
+    pub(in crate::plugins) fn expects_file(&self, plugin: &Plugin) -> bool {
+        plugin.loaded.is_none() || plugin.error.is_some() || self.versions().seen.of(&plugin.name).is_some()
+    }
+
+    /// Takes a plugin out whose file is no longer there. One that never had a file in the folder runs on.
+    pub(in crate::plugins) async fn remove_if_gone(&self, name: &str) {
+        let Some(_changing) = self.unless_changing(name) else { return };
+        let Some(plugin) = self.find(name) else { return };
+        if !self.is_gone(name).await {
+            return;
+        }
+        if self.versions().seen.of(name).is_some() {
+            self.take_out(name).await;
+        } else if plugin.loaded.is_none() {
+            self.remove(name);
+        } else if plugin.error.is_some() {
+            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+        }
+    }
+
+    /// Takes a plugin out, here and in the other processes.
+    pub(super) async fn take_out(&self, name: &str) {
+        let versions = self.versions();
+        self.remove(name);
+        versions.see(name, None).await;
+        if versions.decision(name).is_none_or(|known| known.digest.is_none()) {
+            return;
+        }
+        if let Err(error) = self.decide(name, None, PluginSource::Folder, None).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, plugin = name, "the other processes could not be told yet that the plugin is gone");
+            lock(&versions.unsaid).insert(name.to_owned());
+        }
+    }
+
+    pub(super) async fn is_gone(&self, name: &str) -> bool {
+        let file = self.file(name);
+        tokio::task::spawn_blocking(move || folder::is_gone(&file)).await.unwrap_or(false)
+    }
+}

@@ -1,0 +1,192 @@
+//! What other processes decided, done here.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use super::lock;
+use crate::{
+    model::PluginDecision,
+    plugins::registry::Plugins,
+    storage::{PluginReplica, StoreError},
+};
+
+/// How soon a change that another process made is seen.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How often a process says what runs in it, when nothing changes.
+const REPORT: Duration = Duration::from_secs(10);
+
+/// A process that has said nothing for so many seconds has ended.
+const SILENCE: u64 = 30;
+
+/// How often the database is asked when plugins are loaded at a start, before the folder alone counts.
+const ASK: u32 = 3;
+
+impl Plugins {
+    /// Asks what was decided, before the folder is read.
+    pub(in crate::plugins) async fn ask_decisions(&self) {
+        if !self.versions().decides {
+            return;
+        }
+        for _ in 0..ASK {
+            match self.read_decisions(0).await {
+                Ok(decisions) => {
+                    for decision in decisions {
+                        self.versions().note(decision);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the database does not say yet which versions of plugins are to run");
+                }
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn read_decisions(&self, since: u64) -> Result<Vec<PluginDecision>, StoreError> {
+        let decisions = self.versions().store.plugin_decisions().since(since).await?;
+        self.versions().asked.store(true, Relaxed);
+        Ok(decisions)
+    }
+
+    /// Lets run what was decided and does not lie in the folder, after the folder was read for the first time.
+    pub(in crate::plugins) async fn restore(&self) {
+        if !self.versions().decides {
+            return;
+        }
+        let decided: Vec<_> = lock(&self.versions().decided).keys().cloned().collect();
+        let restoring = decided.into_iter().map(async |name| {
+            let _changing = self.changing(&name).await;
+            if !self.is_gone(&name).await {
+                return;
+            }
+            // One process owns an SQLite file: what is gone from its folder was taken out. A process that shares the
+            // database may be new, with an empty folder.
+            if self.versions().seen.of(&name).is_some() && !self.versions().store.is_shared() {
+                self.take_out(&name).await;
+            } else if self.obey(&name, None, None).await.is_ok() {
+                self.versions().see(&name, None).await;
+                self.place_decided(&name).await;
+            }
+        });
+        futures::future::join_all(restoring).await;
+        match self.versions().store.plugin_canaries().running().await {
+            Ok(running) => {
+                for name in running {
+                    let _changing = self.changing(&name).await;
+                    // What goes wrong is logged, and tried again.
+                    drop(self.obey_canary(&name).await);
+                }
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the canaries of plugins are not known");
+            }
+        }
+    }
+
+    /// Does what other processes decide, and says what runs here, for as long as it is polled.
+    pub async fn follow(self) {
+        let mut since = 0;
+        let mut reported = (BTreeMap::new(), None);
+        self.0.first_pass.wait().await;
+        loop {
+            tokio::time::sleep(POLL).await;
+            if let Err(error) = self.follow_once(&mut since).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the database does not say which versions of plugins are to run");
+            }
+            self.watch_canaries().await;
+            self.report(&mut reported).await;
+        }
+    }
+
+    async fn follow_once(&self, since: &mut u64) -> Result<(), StoreError> {
+        let decisions = self.read_decisions(*since).await?;
+        self.say_again().await;
+        let newest = decisions.iter().map(|decision| decision.revision).max();
+        let again: Vec<_> = lock(&self.versions().behind).iter().cloned().collect();
+        let doing = decisions.into_iter().map(async |decision| self.do_decided(decision).await);
+        futures::future::join_all(doing).await;
+        futures::future::join_all(again.iter().map(|name| self.catch_up(name))).await;
+        *since = newest.unwrap_or(*since);
+        Ok(())
+    }
+
+    async fn do_decided(&self, decision: PluginDecision) {
+        let name = decision.plugin.clone();
+        let _changing = self.changing(&name).await;
+        let versions = self.versions();
+        if versions.decision(&name).is_some_and(|known| known.revision >= decision.revision) {
+            return;
+        }
+        versions.note(decision);
+        self.do_now(&name).await;
+    }
+
+    async fn catch_up(&self, name: &str) {
+        let _changing = self.changing(name).await;
+        if lock(&self.versions().behind).contains(name) {
+            self.do_now(name).await;
+        }
+    }
+
+    /// Does what is decided. What goes wrong is logged, and tried again.
+    async fn do_now(&self, name: &str) {
+        if self.obey(name, None, None).await.is_ok() {
+            self.place_decided(name).await;
+            drop(self.obey_canary(name).await);
+        }
+    }
+
+    /// Tells the database what it could not be told when it happened.
+    async fn say_again(&self) {
+        let unsaid: Vec<_> = std::mem::take(&mut *lock(&self.versions().unsaid)).into_iter().collect();
+        for name in unsaid {
+            let _changing = self.changing(&name).await;
+            let running = self.find(&name).and_then(|plugin| plugin.loaded.clone());
+            match running {
+                None => self.take_out(&name).await,
+                Some(running) => {
+                    if let Ok(Some(bytes)) = self.versions().bytes(&name, &running.digest).await {
+                        self.say(&name, bytes).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says what runs here where others share the database, so that it is seen where they differ.
+    async fn report(&self, reported: &mut (BTreeMap<String, String>, Option<Instant>)) {
+        let store = &self.versions().store;
+        if !store.is_shared() {
+            return;
+        }
+        let plugins = self.list();
+        let running = plugins.iter().filter_map(|plugin| {
+            let loaded = plugin.loaded.as_ref()?;
+            Some((plugin.name.to_string(), loaded.digest.clone()))
+        });
+        let running: BTreeMap<_, _> = running.collect();
+        if running == reported.0 && reported.1.is_some_and(|at| at.elapsed() < REPORT) {
+            return;
+        }
+        match store.plugin_replicas().report(&running, SILENCE).await {
+            Ok(()) => *reported = (running, Some(Instant::now())),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the other processes could not be told what runs here");
+            }
+        }
+    }
+
+    /// What runs in the processes that share the database.
+    pub(super) async fn replicas(&self) -> Result<Vec<PluginReplica>, StoreError> {
+        self.versions().store.plugin_replicas().list(SILENCE).await
+    }
+}

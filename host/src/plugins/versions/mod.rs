@@ -1,0 +1,292 @@
+//! Which version of a plugin runs, and how it comes here.
+//!
+//! Whatever changes a plugin, a file or a request, is checked and then decided in the database. The
+//! newest decision counts in every process that shares it. `files` makes decisions of files,
+//! `requests` of what the admin API asks for, and `follow` does what was decided elsewhere. Beside the
+//! version that runs there may be one that only some users get (`canary`).
+//!
+//! A decision also reaches the folder, where it can be written, so that the folder shows what runs.
+//! Only a rollback leaves the folder alone: the file that was taken back stays, and has no effect
+//! until another one takes its place.
+
+mod canary;
+mod files;
+mod follow;
+mod kept;
+mod requests;
+mod seen;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+
+use super::{
+    admission::Refused,
+    component::{Loaded, digest},
+    folder,
+    registry::{Plugin, Plugins},
+};
+use crate::{
+    model::{CanaryRule, PluginDecision, PluginSource},
+    storage::{Store, StoreError},
+};
+use kept::Kept;
+use seen::Seen;
+
+pub use canary::Canary;
+pub(super) use files::Taken;
+pub use requests::{ChangeError, History};
+
+/// What this process knows of versions.
+pub(super) struct Versions {
+    store: Store,
+    /// Whether changes are decided; who only looks at the folder decides nothing.
+    decides: bool,
+    canary: CanaryRule,
+    kept: Arc<Kept>,
+    seen: Arc<Seen>,
+    decided: Mutex<HashMap<String, PluginDecision>>,
+    /// Whether the database has been asked what was decided.
+    asked: AtomicBool,
+    /// Plugins that changed here, and the database does not know it yet.
+    unsaid: Mutex<BTreeSet<String>>,
+    /// Plugins for which something was decided that has not taken effect yet.
+    behind: Mutex<BTreeSet<String>>,
+}
+
+impl Versions {
+    /// Keeps versions in the folder `kept`, and what is known of the folder `plugins` beside them.
+    pub(super) fn new(store: Store, decides: bool, canary: CanaryRule, (kept, plugins): (PathBuf, &Path)) -> Self {
+        let seen = Seen::read(kept.join("folder.json"), plugins);
+        Self {
+            store,
+            decides,
+            canary,
+            kept: Arc::new(Kept::new(kept)),
+            seen: Arc::new(seen),
+            decided: Mutex::default(),
+            asked: AtomicBool::new(false),
+            unsaid: Mutex::default(),
+            behind: Mutex::default(),
+        }
+    }
+
+    fn decision(&self, plugin: &str) -> Option<PluginDecision> {
+        lock(&self.decided).get(plugin).cloned()
+    }
+
+    /// Notes a decision, unless a newer one is known.
+    fn note(&self, decision: PluginDecision) {
+        let mut decided = lock(&self.decided);
+        if decided.get(&decision.plugin).is_none_or(|known| known.revision < decision.revision) {
+            decided.insert(decision.plugin.clone(), decision);
+        }
+    }
+
+    /// Keeps a version here and in the database.
+    async fn keep(&self, plugin: &str, loaded: &Loaded, bytes: &Bytes) -> Result<(), StoreError> {
+        self.keep_here(plugin, &loaded.digest, bytes).await;
+        self.store.plugin_versions().keep(plugin, &loaded.digest, &loaded.description.version, bytes).await
+    }
+
+    async fn keep_here(&self, plugin: &str, digest: &str, bytes: &Bytes) {
+        let (kept, plugin, digest, bytes) =
+            (Arc::clone(&self.kept), plugin.to_owned(), digest.to_owned(), bytes.clone());
+        let keeping = tokio::task::spawn_blocking(move || {
+            if let Err(error) = kept.keep(&plugin, &digest, &bytes) {
+                tracing::warn!(%error, plugin, "the version could not be kept on the disk");
+            }
+        });
+        drop(keeping.await);
+    }
+
+    /// The file of a version: from the disk, else from the database.
+    async fn bytes(&self, plugin: &str, digest: &str) -> Result<Option<Bytes>, StoreError> {
+        let (kept, name, wanted) = (Arc::clone(&self.kept), plugin.to_owned(), digest.to_owned());
+        if let Ok(Some(bytes)) = tokio::task::spawn_blocking(move || kept.find(&name, &wanted)).await {
+            return Ok(Some(bytes));
+        }
+        let Some(bytes) = self.store.plugin_versions().bytes(plugin, digest).await? else { return Ok(None) };
+        let bytes = Bytes::from(bytes);
+        if super::component::digest(&bytes) != digest {
+            return Err(StoreError::Corrupt { what: format!("plugin_versions.bytes/{plugin}") });
+        }
+        self.keep_here(plugin, digest, &bytes).await;
+        Ok(Some(bytes))
+    }
+
+    /// Decides for all processes, and forgets the oldest versions.
+    async fn decide(
+        &self,
+        plugin: &str,
+        digest: Option<&str>,
+        source: PluginSource,
+        rolled_back: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.note(self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?);
+        let digests: Vec<_> =
+            self.store.plugin_versions().list(plugin).await?.into_iter().map(|version| version.digest).collect();
+        let (kept, plugin) = (Arc::clone(&self.kept), plugin.to_owned());
+        drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
+        Ok(())
+    }
+
+    /// Notes which file of the folder took effect.
+    async fn see(&self, plugin: &str, digest: Option<&str>) {
+        if self.decides {
+            let (seen, plugin, digest) = (Arc::clone(&self.seen), plugin.to_owned(), digest.map(str::to_owned));
+            drop(tokio::task::spawn_blocking(move || seen.set(&plugin, digest.as_deref())).await);
+        }
+    }
+}
+
+/// Why what was decided does not run here.
+#[derive(Debug, thiserror::Error)]
+enum Behind {
+    #[error("nothing is decided")]
+    Undecided,
+    #[error("the file of the version is neither here nor in the database")]
+    Lost,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Refused(Box<Refused>),
+}
+
+impl From<Refused> for Behind {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
+}
+
+impl Plugins {
+    /// Decides for all processes. That ends a canary.
+    async fn decide(
+        &self,
+        name: &str,
+        digest: Option<&str>,
+        source: PluginSource,
+        rolled_back: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.versions().decide(name, digest, source, rolled_back).await?;
+        self.end_canary(name);
+        Ok(())
+    }
+
+    /// Lets what was decided take effect here. `at_hand` is the file of the folder, `error` what is wrong with it.
+    async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<Refused>) -> Result<(), Behind> {
+        let versions = self.versions();
+        let decision = versions.decision(name).ok_or(Behind::Undecided)?;
+        lock(&versions.behind).remove(name);
+        let Some(wanted) = &decision.digest else {
+            self.remove(name);
+            return Ok(());
+        };
+        let outcome = self.obey_digest(name, wanted, at_hand, error).await;
+        if let Err(reason) = &outcome {
+            tracing::error!(plugin = name, error = %reason, "the version {wanted:.12} that was decided does not run here");
+            // The same file is refused again.
+            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
+                lock(&versions.behind).insert(name.to_owned());
+            }
+        }
+        outcome
+    }
+
+    async fn obey_digest(
+        &self,
+        name: &str,
+        wanted: &str,
+        at_hand: Option<&Bytes>,
+        error: Option<Refused>,
+    ) -> Result<(), Behind> {
+        let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
+        let running = running.filter(|running| running.digest == wanted);
+        let loaded = match (running, at_hand.filter(|bytes| digest(bytes) == wanted)) {
+            (Some(running), _) => running,
+            (None, Some(bytes)) => self.checked(name, bytes.clone()).await?,
+            (None, None) => {
+                let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
+                self.checked(name, bytes).await?
+            }
+        };
+        self.put_in(name, loaded, error);
+        Ok(())
+    }
+
+    /// Swaps a version in, and shows what is wrong with the folder's file.
+    fn put_in(&self, name: &str, loaded: Arc<Loaded>, error: Option<Refused>) -> Arc<Plugin> {
+        self.replace(name, |plugin| {
+            if plugin.loaded.as_ref().is_none_or(|running| running.digest != loaded.digest) {
+                let (version, steps) = (&loaded.description.version, &loaded.report);
+                tracing::info!(plugin = name, version, digest = format!("{:.12}", loaded.digest), %steps, "plugin loaded");
+            }
+            Plugin { loaded: Some(loaded), error, ..plugin }
+        })
+    }
+
+    /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
+    async fn place_decided(&self, name: &str) {
+        let versions = self.versions();
+        let Some(decision) = versions.decision(name) else { return };
+        if decision.rolled_back.is_some() || decision.source == PluginSource::Rollback {
+            return;
+        }
+        let Some(wanted) = decision.digest else { return self.remove_file(name).await };
+        let has = self.digest_in_folder(name).await;
+        if has.as_ref() == Some(&wanted) {
+            return versions.see(name, Some(&wanted)).await;
+        }
+        // A file that has not taken effect yet is newer: the watcher is about to take it.
+        if has == versions.seen.of(name)
+            && let Ok(Some(bytes)) = versions.bytes(name, &wanted).await
+        {
+            self.place(name, &wanted, bytes).await;
+        }
+    }
+
+    /// Writes a version into the folder. It runs all the same when that fails.
+    async fn place(&self, name: &str, digest: &str, bytes: Bytes) {
+        let (folder, file) = (self.folder().to_owned(), self.file(name));
+        let placed = tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes)).await;
+        match placed.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
+            Ok(()) => self.versions().see(name, Some(digest)).await,
+            Err(error) => {
+                tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the version runs and does not lie there");
+            }
+        }
+    }
+
+    /// Removes the plugin's file from the folder. The plugin ends all the same when that fails.
+    async fn remove_file(&self, name: &str) {
+        match tokio::fs::remove_file(self.file(name)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the file stays and does not run");
+            }
+            _ => self.versions().see(name, None).await,
+        }
+    }
+
+    /// The digest of the file that lies in the folder; none when there is none that can be read.
+    async fn digest_in_folder(&self, name: &str) -> Option<String> {
+        let (file, limit) = (self.file(name), self.max_file_bytes());
+        let read = tokio::task::spawn_blocking(move || folder::read(&file, limit).ok().flatten().map(|b| digest(&b)));
+        read.await.ok().flatten()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the database has been asked.
+fn was_asked(versions: &Versions) -> bool {
+    versions.asked.load(Relaxed)
+}

@@ -1,0 +1,197 @@
+//! Canaries: who gets them, what is counted, and when they are taken back.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::{
+    plugins::digest,
+    simulator::{Incoming, Sender},
+};
+use weft_wechat::account::EncodingMode;
+
+use super::{OPENID, answer, server};
+use crate::support::{TestApp, database::on_postgres, guests};
+
+async fn upload(app: &TestApp, canary: u8, bytes: &[u8]) -> (u16, Value) {
+    app.upload(&format!("greeter?canary={canary}"), bytes.to_vec()).await
+}
+
+async fn set(app: &TestApp, settings: Value) -> (u16, Value) {
+    app.api(Method::POST, "/plugins/greeter/canary", Some(settings)).await
+}
+
+async fn answers_to(account: &Sender, openid: &str) -> Option<String> {
+    account.send(&Incoming::text(openid, "weft")).await.unwrap().text()
+}
+
+/// Of so many users those who get `text`.
+async fn who_gets(account: &Sender, users: usize, text: &str) -> Vec<usize> {
+    let asking = (0..users).map(async |user| {
+        let answer = answers_to(account, &format!("oUser{user:04}")).await.unwrap();
+        (answer == text).then_some(user)
+    });
+    futures::future::join_all(asking).await.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_of_the_users_gets_it_always_the_same_ones() {
+    let (app, account, usual, formal) = server().await;
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let (status, plugin) = upload(&app, 30, second).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(first))), "{plugin}");
+    let canary = &plugin["canary"];
+    assert_eq!((&canary["digest"], &canary["state"]), (&json!(digest(second)), &json!("running")));
+    assert_eq!(std::fs::read(app.plugin_file("greeter")).unwrap(), first, "the folder stays");
+
+    let some = who_gets(&account, 200, &formal).await;
+    assert!((30..=90).contains(&some.len()), "{}", some.len());
+    assert_eq!(who_gets(&account, 200, &formal).await, some);
+    assert_eq!(set(&app, json!({"percent": 60})).await.0, 200);
+    let more = who_gets(&account, 200, &formal).await;
+    assert!(more.len() > some.len() && some.iter().all(|user| more.contains(user)), "{some:?} {more:?}");
+
+    // Named users only.
+    assert_eq!(set(&app, json!({"openids": ["oUser0001"]})).await.0, 200);
+    assert_eq!(who_gets(&account, 50, &formal).await, [1]);
+    let counted = app.plugin_becomes("greeter", |plugin| plugin["canary"]["calls"]["total"].as_u64() > Some(100)).await;
+    let canary = &counted["canary"];
+    assert!(canary["stable_calls"]["total"].as_u64() > Some(200), "{canary}");
+    assert_eq!((&canary["calls"]["failed"], &canary["stable_calls"]["failed"]), (&json!(0), &json!(0)));
+
+    let (status, plugin) = app.api(Method::POST, "/plugins/greeter/canary/promote", None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(second))), "{plugin}");
+    assert_eq!((&plugin["canary"]["state"], &plugin["source"]), (&json!("promoted"), &json!("canary")));
+    assert_eq!(std::fs::read(app.plugin_file("greeter")).unwrap(), second);
+    assert_eq!(answer(&account).await, Some(formal));
+
+    let (status, plugin) = app.api(Method::POST, "/plugins/greeter/rollback", None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(first))), "{plugin}");
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_more_is_taken_back() {
+    let app = TestApp::start().await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let (status, plugin) = upload(&app, 0, guests::misbehave().await).await;
+    assert_eq!(status, 200, "{plugin}");
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    for _ in 0..10 {
+        assert_eq!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text(), None);
+        assert!(account.send(&Incoming::text("oOther", "panic")).await.unwrap().text().is_some());
+    }
+    let plugin = app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+    let reason = plugin["canary"]["reason"].as_str().unwrap();
+    assert!(reason.contains("10 of its last 10 calls failed, and 0 of 10"), "{reason}");
+    assert!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text().is_some());
+
+    let (_, entries) = app.api(Method::GET, "/audit-log?action=take_back_plugin_canary", None).await;
+    let entry = &entries["items"][0];
+    assert_eq!(
+        (&entry["actor"]["name"], &entry["before"]["digest"]),
+        (&json!("weft"), &plugin["canary"]["digest"]),
+        "{entry}"
+    );
+    assert_eq!(entry["after"]["reason"], reason);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_as_often_as_the_other_stays() {
+    let app = TestApp::start().await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    let component = guests::misbehave().await;
+    app.drop_plugin("greeter", component).await;
+    let other = [component, &[0, 3, 1, b'n', 1]].concat();
+    assert_eq!(upload(&app, 50, &other).await.0, 200);
+    for user in 0..60 {
+        let failing = Incoming::text(&format!("oUser{user}"), "panic");
+        assert_eq!(account.send(&failing).await.unwrap().text(), None);
+    }
+    let sum = |plugin: &Value| {
+        let calls = ["calls", "stable_calls"].map(|calls| plugin["canary"][calls]["failed"].as_u64().unwrap());
+        calls.iter().sum::<u64>()
+    };
+    let plugin = app.plugin_becomes("greeter", |plugin| sum(plugin) == 60).await;
+    assert_eq!(plugin["canary"]["state"], "running", "{plugin}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_is_refused_and_another_version_ends_it() {
+    let (app, account, usual, formal) = server().await;
+    let second = guests::formal_greeter().await;
+    assert_eq!(app.upload("fresh?canary=10", second.to_vec()).await.0, 409, "nothing runs beside it");
+    assert_eq!(upload(&app, 101, second).await.0, 422);
+    assert_eq!(upload(&app, 10, b"nothing").await.0, 422);
+    assert_eq!(upload(&app, 10, guests::greeter().await).await.0, 409, "it is what runs");
+    assert_eq!(set(&app, json!({"percent": 10})).await.0, 409, "there is none");
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 409);
+    assert_eq!(app.api(Method::POST, "/plugins/greeter/canary/promote", None).await.0, 409);
+    assert_eq!(set(&app, json!({"digest": "00", "percent": 10})).await.0, 422);
+    assert_eq!(set(&app, json!({"openids": ["o k"]})).await.0, 422);
+
+    // A version that is kept.
+    assert_eq!(set(&app, json!({"digest": digest(second), "percent": 100})).await.0, 200);
+    assert_eq!(answer(&account).await.as_ref(), Some(&formal));
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 204);
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual));
+
+    assert_eq!(set(&app, json!({"digest": digest(second), "percent": 100})).await.0, 200);
+    let other = [guests::greeter().await, &[0, 3, 1, b'n', 1]].concat();
+    app.drop_plugin("greeter", &other).await;
+    app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_survives_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let start = async || {
+        TestApp::start_with(|config| {
+            config.data_dir = home.path().join("data");
+            config.plugins_dir = home.path().join("plugins");
+        })
+        .await
+    };
+    let app = start().await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    assert_eq!(app.upload("greeter", guests::greeter().await.to_vec()).await.0, 200);
+    assert_eq!(upload(&app, 50, guests::formal_greeter().await).await.0, 200);
+    let usual = answers_to(&account, "oUser0000").await.unwrap();
+    let before = who_gets(&account, 40, &usual).await;
+    assert!(!before.is_empty() && before.len() < 40);
+    app.stop().await;
+
+    let app = start().await;
+    let account = app.sender("shop", EncodingMode::Plain);
+    assert_eq!(who_gets(&account, 40, &usual).await, before);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_processes_give_it_to_the_same_users_and_count_together() {
+    on_postgres(async |database| {
+        let start = async || TestApp::start_with(|config| config.database_url = Some(database.url.clone())).await;
+        let (one, two) = (start().await, start().await);
+        let account = one.account("shop", EncodingMode::Plain, "greeter").await;
+        let other = two.sender("shop", EncodingMode::Plain);
+        assert_eq!(one.upload("greeter", guests::greeter().await.to_vec()).await.0, 200);
+        let first = json!(digest(guests::greeter().await));
+        two.plugin_becomes("greeter", |plugin| plugin["digest"] == first).await;
+        let usual = answer(&account).await.unwrap();
+        assert_eq!(upload(&one, 50, guests::formal_greeter().await).await.0, 200);
+        two.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "running").await;
+        let here = who_gets(&account, 40, &usual).await;
+        // The other process looks once a second.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while who_gets(&other, 40, &usual).await != here {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        assert_eq!(one.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 204);
+        while who_gets(&other, 40, &usual).await.len() < 40 {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        one.stop().await;
+        two.stop().await;
+    })
+    .await;
+}

@@ -1,0 +1,166 @@
+//! How tools replace files: through links, by renaming, by removing first, and again and again.
+#![cfg(unix)]
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use weft::plugins::digest;
+
+use super::{answer, server};
+use crate::support::{TestApp, guests};
+
+/// Sets a link as `ln -sfn` does where it can do so in one step.
+fn link(target: impl AsRef<Path>, at: &Path) {
+    let beside = at.with_extension("link");
+    symlink(target, &beside).unwrap();
+    fs::rename(beside, at).unwrap();
+}
+
+/// Waits until the greeter is the component with these bytes.
+async fn becomes(app: &TestApp, bytes: &[u8]) -> Duration {
+    let (began, digest) = (Instant::now(), digest(bytes));
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == digest.as_str() && plugin["error"].is_null()).await;
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_link_leads_to_is_followed_at_every_step() {
+    let (app, account, usual, formal) = server().await;
+    let releases = tempfile::tempdir().unwrap();
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    for (release, bytes) in [("v1", first), ("v2", second)] {
+        fs::create_dir(releases.path().join(release)).unwrap();
+        fs::write(releases.path().join(release).join("plugin.wasm"), bytes).unwrap();
+    }
+    let current = releases.path().join("current");
+    link("v1", &current);
+    link(current.join("plugin.wasm"), &app.plugin_file("greeter"));
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == digest(first).as_str()).await;
+
+    link("v2", &current);
+    let took = becomes(&app, second).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(answer(&account).await, Some(formal));
+
+    // The file that the links lead to is written in its place.
+    fs::write(releases.path().join("v2/plugin.wasm"), first).unwrap();
+    let took = becomes(&app, first).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_folder_may_be_a_link_that_is_set_to_another() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    for (release, bytes) in [("v1", first), ("v2", second)] {
+        fs::create_dir(home.path().join(release)).unwrap();
+        fs::write(home.path().join(release).join("greeter.wasm"), bytes).unwrap();
+    }
+    let current = home.path().join("current");
+    link("v1", &current);
+    let app = TestApp::start_with(|config| config.plugins_dir.clone_from(&current)).await;
+    becomes(&app, first).await;
+    link("v2", &current);
+    let took = becomes(&app, second).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    // The new folder is followed from now on.
+    fs::write(home.path().join("v2/greeter.wasm"), first).unwrap();
+    becomes(&app, first).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_in_circles_and_what_is_no_file_hold_nothing_up() {
+    let (app, account, _, formal) = server().await;
+    symlink("two.wasm", app.plugins.join("one.wasm")).unwrap();
+    symlink("one.wasm", app.plugins.join("two.wasm")).unwrap();
+    symlink(".", app.plugins.join("here.wasm")).unwrap();
+    symlink("/dev/zero", app.plugins.join("endless.wasm")).unwrap();
+    assert!(Command::new("mkfifo").arg(app.plugins.join("pipe.wasm")).status().unwrap().success());
+    app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    assert_eq!(answer(&account).await, Some(formal));
+    let names: Vec<_> = app.state.plugins.list().iter().map(|plugin| plugin.name.to_string()).collect();
+    assert_eq!(names, ["greeter"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_message_is_lost_while_tools_replace_the_file_their_way() {
+    let (app, account, _, _) = server().await;
+    let (file, aside) = (app.plugin_file("greeter"), app.plugins.join("greeter.wasm~"));
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let ended = AtomicBool::new(false);
+    let asking = async {
+        let mut answered = 0;
+        while !ended.load(Relaxed) {
+            assert!(answer(&account).await.is_some(), "after {answered} answers");
+            answered += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        answered
+    };
+    let replacing = async {
+        // An editor: the old file gets another name, and a new one is written.
+        fs::rename(&file, &aside).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fs::write(&file, second).unwrap();
+        becomes(&app, second).await;
+        // rsync: a hidden file beside it is renamed.
+        let beside = app.plugins.join(".greeter.wasm.Xq81bc");
+        fs::write(&beside, first).unwrap();
+        fs::rename(&beside, &file).unwrap();
+        becomes(&app, first).await;
+        // cp --remove-destination, slowly.
+        fs::remove_file(&file).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fs::write(&file, second).unwrap();
+        becomes(&app, second).await;
+        // The folder is made anew.
+        fs::remove_dir_all(&app.plugins).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fs::create_dir(&app.plugins).unwrap();
+        fs::write(&file, first).unwrap();
+        becomes(&app, first).await;
+        ended.store(true, Relaxed);
+    };
+    let (answered, ()) = tokio::join!(asking, replacing);
+    assert!(answered > 50, "{answered}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_gone_for_a_moment_is_missed_and_not_mourned() {
+    let (app, account, usual, _) = server().await;
+    let aside = app.plugins.join("aside.bak");
+    fs::rename(app.plugin_file("greeter"), &aside).unwrap();
+    let missed = app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == "file_missing").await;
+    assert_eq!(missed["state"], "ready");
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual));
+    fs::rename(&aside, app.plugin_file("greeter")).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"] == Value::Null).await;
+    assert_eq!(answer(&account).await, Some(usual));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_hundred_changes_a_second_the_last_one_runs() {
+    let (app, account, usual, formal) = server().await;
+    let versions = [guests::greeter().await, guests::formal_greeter().await];
+    let broken = &versions[0][..versions[0].len() / 2];
+    for last in 0..2 {
+        let beside = app.plugins.join(".next");
+        for number in 0..200 {
+            let bytes = if number % 3 == 0 { broken } else { versions[number % 2] };
+            fs::write(&beside, bytes).unwrap();
+            fs::rename(&beside, app.plugin_file("greeter")).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        fs::write(app.plugin_file("greeter"), versions[last]).unwrap();
+        becomes(&app, versions[last]).await;
+        assert_eq!(answer(&account).await.as_ref(), Some([&usual, &formal][last]));
+    }
+}

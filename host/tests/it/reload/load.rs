@@ -1,0 +1,240 @@
+//! Versions that change while many messages come, and calls that trap again and again: nothing is lost, and memory
+//! stays as it is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+use weft::simulator::{Incoming, Sender};
+use weft_wechat::account::EncodingMode;
+
+use super::{answer, server};
+use crate::support::{TestApp, guests, process::Process};
+
+/// A number from the environment, for long runs.
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+/// A component that is another version for every number.
+fn numbered(component: &[u8], number: u64) -> Vec<u8> {
+    let text = format!("{number:07}");
+    [component, &[0, 9, 1, b'n'], text.as_bytes()].concat()
+}
+
+/// `weft serve` with an app that a plugin answers, and what reads its versions.
+struct Served {
+    process: Process,
+    account: Arc<Sender>,
+    token: String,
+    home: tempfile::TempDir,
+    client: reqwest::Client,
+}
+
+impl Served {
+    async fn start(plugin: &str, bytes: &[u8]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (data, plugins) = (home.path().join("data"), home.path().join("plugins"));
+        std::fs::create_dir_all(&plugins).unwrap();
+        std::fs::write(plugins.join(format!("{plugin}.wasm")), bytes).unwrap();
+        let config = weft::config::Config {
+            data_dir: data.clone(),
+            secret_key: Some(weft::secret::Secret::new(crate::support::SECRET_KEY)),
+            ..weft::config::Config::default()
+        };
+        std::fs::create_dir_all(&data).unwrap();
+        let (store, _) = weft::server::open_store(&config, weft::clock::Clock::system()).await.unwrap();
+        let mut shop = weft::model::App::new("shop", weft::model::AppType::Service, "wxshop");
+        shop.token = Some(weft::secret::Secret::new(crate::support::TOKEN));
+        shop.message_handler = Some(plugin.parse().unwrap());
+        store.apps().insert(&shop).await.unwrap();
+        let (_, token) = store.tokens().create("test", &["*".to_owned()], None).await.unwrap();
+        store.close().await;
+        // Every call that fails is made.
+        let settings = [("WEFT_PLUGINS__BREAKER_FAILURES", "1000000")];
+        let process = Process::serve_with(&data, &plugins, &settings);
+        let account = Arc::new(crate::support::sender_to(&process.base, "shop", EncodingMode::Plain));
+        let client = reqwest::Client::new();
+        Self { process, account, token: token.expose().to_owned(), home, client }
+    }
+
+    /// Replaces the plugin's file as `mv` does, and waits until it runs.
+    async fn replace(&self, plugin: &str, bytes: &[u8]) {
+        let plugins = self.home.path().join("plugins");
+        std::fs::write(plugins.join(".next"), bytes).unwrap();
+        std::fs::rename(plugins.join(".next"), plugins.join(format!("{plugin}.wasm"))).unwrap();
+        let (digest, deadline) = (weft::plugins::digest(bytes), Instant::now() + Duration::from_secs(30));
+        let url = format!("{}/api/v1/plugins/{plugin}", self.process.base);
+        loop {
+            let response = self.client.get(&url).bearer_auth(&self.token).send().await.unwrap();
+            let plugin: serde_json::Value = response.json().await.unwrap();
+            if plugin["digest"] == digest.as_str() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{plugin}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// `WEFT_TEST_RELOADS=200` is the whole of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_under_load_lose_no_message_and_no_memory() {
+    let reloads = number("WEFT_TEST_RELOADS", 20);
+    let pause = Duration::from_micros(1_000_000 / number("WEFT_TEST_REQUESTS_PER_SECOND", 100));
+    let versions = [guests::greeter().await, guests::formal_greeter().await];
+    let served = Served::start("greeter", versions[0]).await;
+    let usual = answer(&served.account).await.unwrap();
+    served.replace("greeter", versions[1]).await;
+    let formal = answer(&served.account).await.unwrap();
+    assert_ne!(usual, formal);
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let counts: Arc<[AtomicU64; 2]> = Arc::default();
+    let sending = {
+        let (account, ended, counts) = (Arc::clone(&served.account), Arc::clone(&ended), Arc::clone(&counts));
+        tokio::spawn(async move {
+            let (mut tick, mut running) = (tokio::time::interval(pause), tokio::task::JoinSet::new());
+            while !ended.load(Relaxed) {
+                tick.tick().await;
+                let (account, counts, known) =
+                    (Arc::clone(&account), Arc::clone(&counts), [usual.clone(), formal.clone()]);
+                running.spawn(async move {
+                    let answer = answer(&account).await;
+                    let which = known.iter().position(|known| answer.as_ref() == Some(known));
+                    counts[which.unwrap_or_else(|| panic!("{answer:?}"))].fetch_add(1, Relaxed);
+                });
+                while let Some(done) = running.try_join_next() {
+                    done.unwrap();
+                }
+            }
+            while let Some(done) = running.join_next().await {
+                done.unwrap();
+            }
+        })
+    };
+    let (began, mut half) = (Instant::now(), 0);
+    for number in 0..reloads {
+        served.replace("greeter", versions[usize::from(number % 2 == 1)]).await;
+        if number == reloads / 2 {
+            half = served.process.memory();
+        }
+        assert!(!sending.is_finished(), "after {number} reloads");
+    }
+    let whole = served.process.memory();
+    let took = began.elapsed();
+    ended.store(true, Relaxed);
+    sending.await.unwrap();
+    let counts = [counts[0].load(Relaxed), counts[1].load(Relaxed)];
+    println!(
+        "{reloads} reloads and {counts:?} answers in {took:?}; memory {half} KiB after half, {whole} KiB after all"
+    );
+    assert!(counts.iter().all(|count| *count > reloads), "{counts:?}");
+    // What is remembered of the deliveries of the last minute grows; compiled code of old versions would be far more.
+    assert!(whole < half + half / 10 + (8 << 10), "{half} KiB, then {whole} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_of_old_versions_is_freed() {
+    let (app, ..) = server().await;
+    let component = guests::greeter().await;
+    let mut old = Vec::new();
+    for number in 0..6 {
+        let running = app.state.plugins.find("greeter").unwrap().loaded.clone().unwrap();
+        old.push(Arc::downgrade(&running));
+        drop(running);
+        app.drop_plugin("greeter", &numbered(component, number)).await;
+    }
+    assert_eq!(app.api(Method::POST, "/plugins/greeter/rollback", None).await.0, 200);
+    assert!(old.iter().all(|version| version.upgrade().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let account = Arc::new(app.account("shop", EncodingMode::Plain, "guest").await);
+    let naps = (0..8).map(|_| {
+        let account = Arc::clone(&account);
+        tokio::spawn(async move { account.send(&Incoming::text("oUser", "nap 2000")).await.unwrap().text() })
+    });
+    let naps: Vec<_> = naps.collect();
+    let (_, mut plugin) = app.api(Method::GET, "/plugins/guest", None).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    app.drop_plugin("guest", guests::greeter().await).await;
+    assert!(answer(&account).await.unwrap().contains("Hello"), "the new version answers at once");
+    assert!(naps.iter().all(|nap| !nap.is_finished()), "they are still at it");
+    for nap in join_all(naps).await {
+        assert_eq!(nap.unwrap().as_deref(), Some("napped 2000 ms"));
+    }
+    assert_eq!(plugin["calls"]["failed"].take(), json!(0));
+}
+
+/// `WEFT_TEST_TRAPS=100000` is the whole of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_trap_leave_nothing_behind() {
+    let traps = number("WEFT_TEST_TRAPS", 2000);
+    let served = Served::start("guest", guests::misbehave().await).await;
+    let (began, mut half, mut done) = (Instant::now(), 0, 0);
+    while done < traps {
+        let batch = (0..50).map(|_| async {
+            let trapped = served.account.send(&Incoming::text("oUser", "panic")).await.unwrap();
+            assert_eq!(trapped.text(), None);
+        });
+        join_all(batch).await;
+        done += 50;
+        if half == 0 && done >= traps / 2 {
+            half = served.process.memory();
+        }
+    }
+    let whole = served.process.memory();
+    println!("{traps} traps in {:?}; memory {half} KiB after half, {whole} KiB after all", began.elapsed());
+    assert!(whole < half + half / 20 + (4 << 10), "{half} KiB, then {whole} KiB");
+    assert_eq!(served.account.send(&Incoming::text("oUser", "ok")).await.unwrap().text().as_deref(), Some("ok"));
+}
+
+/// A start with fifty plugins loads code that was compiled before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_plugins_start_without_being_compiled() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, plugins) = (home.path().join("data"), home.path().join("plugins"));
+    let start = async || {
+        let began = Instant::now();
+        let app = TestApp::start_with(|config| {
+            config.data_dir.clone_from(&data);
+            config.plugins_dir.clone_from(&plugins);
+        })
+        .await;
+        (app, began.elapsed())
+    };
+    std::fs::create_dir_all(&plugins).unwrap();
+    for number in 0..50 {
+        // Five are compiled; each of the fifty is loaded.
+        let component = numbered(guests::greeter().await, number % 5);
+        std::fs::write(plugins.join(format!("greeter-{number}.wasm")), component).unwrap();
+    }
+    let (app, first) = start().await;
+    app.stop().await;
+    let compiled = || {
+        let files = std::fs::read_dir(data.join("plugin-cache")).unwrap().map(|entry| entry.unwrap());
+        let times = files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap()));
+        times.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = compiled();
+    assert_eq!(before.len(), 5);
+    let (app, second) = start().await;
+    println!("fifty plugins: first start {first:?}, the next one {second:?}");
+    assert!(app.state.plugins.list().iter().all(|plugin| plugin.loaded.is_some() && plugin.error.is_none()));
+    assert_eq!(app.state.plugins.list().len(), 50);
+    assert_eq!(compiled(), before, "something was compiled again");
+    // A second in a release build; this one checks and describes each with the code of a debug build.
+    assert!(second < Duration::from_secs(10), "{second:?} after {first:?}");
+    app.stop().await;
+}

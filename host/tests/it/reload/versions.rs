@@ -1,0 +1,160 @@
+//! Earlier versions: kept, gone back to, and over restarts.
+
+use std::{fs, path::Path, time::Duration};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use weft::plugins::digest;
+use weft_wechat::account::EncodingMode;
+
+use super::{answer, server};
+use crate::support::{TestApp, guests};
+
+async fn roll_back(app: &TestApp, body: Option<Value>) -> (u16, Value) {
+    app.api(Method::POST, "/plugins/greeter/rollback", body).await
+}
+
+/// A component that is another version for every number: a section that nobody reads is behind it.
+fn numbered(component: &[u8], number: u8) -> Vec<u8> {
+    [component, &[0, 3, 1, b'n', number]].concat()
+}
+
+fn digests(plugin: &Value) -> Vec<&str> {
+    plugin["versions"].as_array().unwrap().iter().map(|version| version["digest"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_is_taken_back_until_another_file_comes() {
+    let (app, account, usual, formal) = server().await;
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let new = app.drop_plugin("greeter", second).await;
+    assert!(new < Duration::from_secs(5));
+    assert_eq!(answer(&account).await.as_ref(), Some(&formal));
+
+    let (status, plugin) = roll_back(&app, None).await;
+    assert_eq!(status, 200, "{plugin}");
+    assert_eq!((&plugin["digest"], &plugin["decided"]), (&json!(digest(first)), &json!(digest(first))));
+    assert_eq!((&plugin["rolled_back"], &plugin["source"]), (&json!(digest(second)), &json!("rollback")));
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual));
+    // The file stays, and whoever copies it there again changes nothing.
+    assert_eq!(fs::read(app.plugin_file("greeter")).unwrap(), second);
+    assert_eq!(plugin["in_folder"], digest(second));
+    fs::write(app.plugin_file("greeter"), second).unwrap();
+    let other = numbered(second, 1);
+    app.drop_plugin("beacon", &other).await;
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual), "the same file again");
+
+    assert_eq!(roll_back(&app, None).await.0, 409, "there is nothing older");
+    let (status, problem) = roll_back(&app, Some(json!({"digest": "00"}))).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("digest")), "{problem}");
+
+    app.drop_plugin("greeter", &other).await;
+    let plugin = app.plugin_becomes("greeter", |plugin| plugin["source"] == "folder").await;
+    assert_eq!(plugin["rolled_back"], Value::Null, "{plugin}");
+    assert_eq!(digests(&plugin), [&digest(&other), &digest(second), &digest(first)]);
+    assert_eq!(answer(&account).await, Some(formal));
+
+    let (_, entries) = app.api(Method::GET, "/audit-log?action=roll_back_plugin", None).await;
+    let entry = &entries["items"][0];
+    assert_eq!(entry["before"]["digest"], digest(second), "{entries}");
+    assert_eq!(entry["after"]["digest"], digest(first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_kept_version_can_be_named_and_only_the_last_ones_are_kept() {
+    let (app, ..) = server().await;
+    let component = guests::greeter().await;
+    let versions: Vec<_> = (0..8).map(|number| numbered(component, number)).collect();
+    for version in &versions {
+        assert_eq!(app.upload("greeter", version.clone()).await.0, 200);
+    }
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    let kept: Vec<_> = versions.iter().rev().take(5).map(|version| digest(version)).collect();
+    assert_eq!(digests(&plugin), kept);
+    assert_eq!(plugin["versions"][0]["current"], true);
+    assert_eq!(plugin["versions"][0]["size"], versions[7].len());
+
+    let (status, plugin) = roll_back(&app, Some(json!({"digest": kept[3]}))).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(kept[3])));
+    assert_eq!(digests(&plugin), kept, "going back puts nothing into another order");
+    assert_eq!(roll_back(&app, None).await.1["digest"], kept[4]);
+    // Forward again: nothing is taken back any more.
+    let (_, plugin) = roll_back(&app, Some(json!({"digest": kept[0]}))).await;
+    assert_eq!((&plugin["digest"], &plugin["rolled_back"]), (&json!(kept[0]), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_was_removed_comes_back() {
+    let (app, account, usual, _) = server().await;
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
+    assert_eq!(answer(&account).await, None);
+    let (status, plugin) = roll_back(&app, None).await;
+    assert_eq!(status, 200, "{plugin}");
+    assert_eq!(answer(&account).await, Some(usual));
+    assert_eq!(app.api(Method::POST, "/plugins/nobody/rollback", None).await.0, 404);
+}
+
+/// A server with its data and plugins in `home`, and what it answers.
+async fn at(home: &Path) -> TestApp {
+    TestApp::start_with(|config| {
+        config.data_dir = home.join("data");
+        config.plugins_dir = home.join("plugins");
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_finds_everything_as_it_was_left() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("plugins/greeter.wasm");
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let running = async |app: &TestApp| app.api(Method::GET, "/plugins/greeter", None).await.1["digest"].clone();
+
+    let app = at(home.path()).await;
+    app.account("shop", EncodingMode::Plain, "greeter").await;
+    assert_eq!(app.upload("greeter", first.to_vec()).await.0, 200);
+    assert_eq!(app.upload("greeter", second.to_vec()).await.0, 200);
+    assert_eq!(roll_back(&app, None).await.0, 200);
+    app.stop().await;
+
+    let app = at(home.path()).await;
+    assert_eq!(running(&app).await, digest(first), "the rollback holds");
+    assert_eq!(fs::read(&file).unwrap(), second);
+    app.stop().await;
+
+    // The file breaks while nothing runs.
+    fs::write(&file, b"broken").unwrap();
+    let app = at(home.path()).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!((&plugin["digest"], &plugin["state"]), (&json!(digest(first)), &json!("ready")), "{plugin}");
+    assert_eq!(plugin["error"]["code"], "not_webassembly");
+    assert!(answer(&app.sender("shop", EncodingMode::Plain)).await.is_some());
+    app.stop().await;
+
+    // A newer file comes while nothing runs, and then it goes.
+    fs::write(&file, numbered(second, 1)).unwrap();
+    let app = at(home.path()).await;
+    assert_eq!(running(&app).await, digest(&numbered(second, 1)));
+    app.stop().await;
+    fs::remove_file(&file).unwrap();
+    let app = at(home.path()).await;
+    assert_eq!(app.api(Method::GET, "/plugins/greeter", None).await.0, 404);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_on_the_disk_that_somebody_changed_is_not_used() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let app = at(home.path()).await;
+    for version in [first, second] {
+        assert_eq!(app.upload("greeter", version.to_vec()).await.0, 200);
+    }
+    let kept = home.path().join(format!("data/plugin-versions/greeter/{}.wasm", digest(first)));
+    let mut changed = fs::read(&kept).unwrap();
+    changed[100] ^= 1;
+    fs::write(&kept, changed).unwrap();
+    // The database has it, too.
+    let (status, plugin) = roll_back(&app, None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(first))), "{plugin}");
+}
