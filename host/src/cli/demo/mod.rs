@@ -94,7 +94,7 @@ async fn prepare(
         plugins_dir: folder.join("plugins"),
         public_url: format!("http://{listen}"),
         wechat: WechatConfig { api_base: api_base.to_owned(), ..WechatConfig::default() },
-        pay: PayConfig { api_base: pay_base.to_owned() },
+        pay: PayConfig { api_base: pay_base.to_owned(), ..PayConfig::default() },
         plugins: PluginsConfig { compiler: this_command(), ..PluginsConfig::default() },
         webhook: WebhookConfig { reply_deadline_ms: REPLY_DEADLINE_MS, ..WebhookConfig::default() },
         ..Config::default()
