@@ -126,7 +126,8 @@ pub async fn main() -> ExitCode {
     // A server tells what it does; a command tells what it was asked.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
-    match run(cli).await {
+    // What the commands hold between their steps is more than belongs on the stack.
+    match Box::pin(run(cli)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("weft: {error:#}");
