@@ -134,7 +134,8 @@ pub async fn main(sdk: &Sdk) -> ExitCode {
     // A server tells what it does; a command tells what it was asked.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
-    match run(cli, sdk).await {
+    // What the commands hold between their steps is more than belongs on the stack.
+    match Box::pin(run(cli, sdk)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("weft: {error:#}");
@@ -157,7 +158,7 @@ async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
         Command::Plugin(command) => return plugin::run(&settings, command, sdk).await,
-        Command::Pay(command) => return pay::run(&settings, command).await,
+        Command::Pay(command) => return Box::pin(pay::run(&settings, command)).await,
         Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
         Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,
     }
