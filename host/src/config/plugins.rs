@@ -49,7 +49,7 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 6] = [
+const OWN_KEYS: [Key; 8] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
