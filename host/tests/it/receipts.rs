@@ -15,7 +15,7 @@ use crate::support::{TestApp, guests};
 
 /// A server with the guest, which answers the app `shop` and may keep things for it.
 async fn server() -> (TestApp, Sender) {
-    let app = TestApp::start_with(|config| config.plugins.cpu_ms = 200).await;
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 200).await;
     app.drop_plugin("guest", guests::misbehave().await).await;
     let sender = app.account("shop", EncodingMode::Safe, "guest").await;
     let set = json!({"kv": true, "config": {"greeting": "多谢", "api_key": "sk-1234"}});

@@ -59,7 +59,7 @@ mod tests {
 
     /// Thursday, 9 October 2025, at this time in China, and so many days later.
     fn closed_at(config: &Value, days: u64, hour: u64, minute: u64) -> Result<bool> {
-        let midnight = UNIX_EPOCH + Duration::from_secs(1_759_939_200);
+        let midnight = UNIX_EPOCH + Duration::from_hours(488_872);
         let later = Duration::from_mins(days * 1440 + hour * 60 + minute);
         closed(text("o1", "hi"), Host::new().config(config).at(midnight + later).context())
     }

@@ -40,7 +40,7 @@ fn is_installed(what: &str, install: &mut Command) -> bool {
 /// Drops the component, and talks to it.
 async fn answers(name: &str, component: &Path) {
     let app = TestApp::start_with(|config| {
-        config.plugins.cpu_ms = 5000;
+        config.plugins.limits.cpu_ms = 5000;
         config.plugins.compile_timeout_ms = 600_000;
     })
     .await;

@@ -33,7 +33,8 @@ struct Receiver {
 
 impl Receiver {
     async fn start() -> Self {
-        let (seen, answers): (Arc<Mutex<Vec<Arrived>>>, Arc<Mutex<Vec<u16>>>) = Default::default();
+        let seen: Arc<Mutex<Vec<Arrived>>> = Arc::default();
+        let answers: Arc<Mutex<Vec<u16>>> = Arc::default();
         let (record, scripted) = (Arc::clone(&seen), Arc::clone(&answers));
         let take = async move |headers: HeaderMap, body: String| -> Response {
             record.lock().unwrap().push((headers, body));
