@@ -7,7 +7,7 @@
 //! use weft_plugin::{prelude::*, testing::{self, Host}};
 //!
 //! #[order_hook]
-//! fn fulfil(event: OrderEvent) -> Result<()> {
+//! fn fulfil_once(event: OrderEvent) -> Result<()> {
 //!     if event.state != OrderState::Success || kv::get(&event.id)?.is_some() {
 //!         return Ok(());
 //!     }
@@ -19,7 +19,7 @@
 //! let host = Host::new().grant_kv();
 //! let paid = Order { state: OrderState::Success, ..testing::order("A1", 100) };
 //! for _ in 0..2 {
-//!     host.order_updated("fulfil", testing::order_event(paid.clone(), OrderState::Notpay)).unwrap();
+//!     host.order_updated("fulfil_once", testing::order_event(paid.clone(), OrderState::Notpay)).unwrap();
 //! }
 //! assert_eq!(host.logs().len(), 1);
 //! ```

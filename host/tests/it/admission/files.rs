@@ -85,7 +85,6 @@ fn bombs() -> Vec<Case> {
     let many = holding(&functions(250_000, &empty_body()));
     let long = holding(&functions(1, &long_body(5 << 20)));
     let deep = holding(&functions(1, &deep_body(10_000)));
-    let slow = holding(&functions(40_000, &busy_body()));
     let large = holding(&functions(1, &bomb_body(20_000)));
     vec![
         ("too many functions", many, "parse", "too_complex", "functions"),
@@ -94,7 +93,6 @@ fn bombs() -> Vec<Case> {
         ("thousands of modules", modules(5000), "parse", "too_complex", "modules and components"),
         ("lies about its length", holding(&lying_module()), "parse", "too_complex", "types"),
         ("blocks within blocks", deep, "link", "interface_mismatch", "describe"),
-        ("takes the compiler for ever", slow, "compile", "compile_timed_out", "plugins.compile_timeout_ms"),
         ("takes all memory", large, "compile", "compile_out_of_memory", "plugins.compile_memory_mib"),
     ]
 }
@@ -113,6 +111,20 @@ async fn server() -> (TestApp, Sender) {
 
 async fn greeted(account: &Sender) -> bool {
     account.send(&Incoming::text("oUser", "hi")).await.unwrap().text().is_some()
+}
+
+/// Only where it has the memory is it the time that ends it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.compile_timeout_ms = 1000;
+        config.plugins.compile_memory_mib = 4096;
+    })
+    .await;
+    let (status, problem) = app.upload("fixture", holding(&functions(40_000, &busy_body()))).await;
+    assert_eq!((status, &problem["type"]), (422, &Value::from("compile_timed_out")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("plugins.compile_timeout_ms"), "{problem}");
+    assert_steps("takes the compiler for ever", &problem["admission"], "compile");
 }
 
 /// Every step up to the one that failed has passed, and those behind it were not taken.

@@ -86,7 +86,7 @@ async fn calls_go_wrong_as_they_are_told_to() {
         for fault in [PayFault::Status(500), PayFault::BadSignature, PayFault::LostAnswer] {
             till.pay.fault(query, fault, 1);
             let (status, problem) = till.post("sync", json!({})).await;
-            assert_eq!(status, 502, "{version} {fault:?} {problem}");
+            assert_eq!(status, 504, "{version} {fault:?} {problem}");
             assert_eq!(till.state().await, "NOTPAY", "what is not proven says nothing");
         }
         // Nothing is done where a gateway in between fails, and it is done where its answer is lost.
@@ -94,7 +94,7 @@ async fn calls_go_wrong_as_they_are_told_to() {
         let close = if version == "v2" { "/pay/closeorder" } else { query };
         for (fault, state) in [(PayFault::Status(503), "NOTPAY"), (PayFault::LostAnswer, "CLOSED")] {
             till.pay.fault(close, fault, 1);
-            assert_eq!(till.post("close", json!({})).await.0, 502);
+            assert_eq!(till.post("close", json!({})).await.0, 504);
             let url = format!("{}/simulator/pay/orders/{MCH_ID}/{NUMBER}", till.pay.base);
             let order: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
             assert_eq!(order["state"], state, "{version}");
@@ -147,7 +147,7 @@ async fn a_person_pays_at_a_page_and_other_programs_steer() {
 
     let fault = json!({"path": "/v3/pay/", "fault": {"status": 500}});
     assert_eq!(steer(Method::POST, "/faults", Some(fault)).await.0, 204);
-    assert_eq!(till.post("sync", json!({})).await.0, 502);
+    assert_eq!(till.post("sync", json!({})).await.0, 504);
     assert_eq!(till.post("sync", json!({})).await.0, 200);
     assert_eq!(steer(Method::POST, "/faults", Some(json!({"path": "/", "fault": "no_answer"}))).await.0, 204);
     assert_eq!(steer(Method::DELETE, "/faults", None).await.0, 204);
