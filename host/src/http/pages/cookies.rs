@@ -30,9 +30,8 @@ pub(super) fn below(base: &str, cookie: &HeaderValue) -> Option<HeaderValue> {
     for attribute in parts.filter(|attribute| !attribute.is_empty()) {
         let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
         match key.trim().to_ascii_lowercase().as_str() {
-            "domain" => {}
             "path" if is_below(base, value.trim()) => path = value.trim(),
-            "path" => {}
+            "domain" | "path" => {}
             key => {
                 has_site |= key == "samesite";
                 kept.push_str("; ");

@@ -20,6 +20,7 @@ use axum::{
     routing::any,
 };
 use reqwest::Url;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use self::{answer::Origin, body::Budget, failure::Failure};
@@ -126,11 +127,13 @@ impl Door {
             request,
         };
         // It goes on to its end when the visitor has gone: what it has begun to do is not left half done.
-        let running = tokio::spawn(async move {
+        let running = async move {
             let _room = room;
             call.run().await
-        });
-        running.await.unwrap_or_else(|_| Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR)))
+        };
+        tokio::spawn(running.in_current_span())
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 }
 
