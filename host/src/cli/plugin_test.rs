@@ -41,7 +41,7 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "PATH", group = "what")]
     page: Option<String>,
     /// A form that is sent to the page, such as name=a&gift=1
-    #[arg(long, value_name = "FIELDS", requires = "page")]
+    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml"])]
     form: Option<String>,
     /// The handler; the plugin's first one without
     #[arg(long, value_name = "NAME", conflicts_with = "page")]
