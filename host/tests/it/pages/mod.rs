@@ -25,7 +25,7 @@ impl Site {
 
     async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let app = TestApp::start_with(|config| {
-            config.public_url = "https://shop.example".to_owned();
+            "https://shop.example".clone_into(&mut config.public_url);
             config.plugins.limits.cpu_ms = 200;
             change(config);
         })
