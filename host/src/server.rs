@@ -177,10 +177,24 @@ impl Server {
     }
 }
 
+/// What plugins' host functions answer with.
+pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let outbound = Outbound::new().context("requests of plugins")?;
+    Ok(Services { store, outbound, wechat, users, pay })
+}
+
+/// The plugin platform without any plugin.
+pub(crate) fn platform(settings: Settings, services: Services) -> anyhow::Result<Plugins> {
+    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))
+}
+
 /// The plugin platform with the limits that are set, and what fills it.
 async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
-    let plugins = Plugins::new(plugin_settings(config, key), services)
-        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    let plugins = platform(plugin_settings(config, key), services)?;
     plugins.refresh_limits().await.context("the limits of plugins")?;
     let watcher = Watcher::new(plugins.clone())
         .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
@@ -234,18 +248,9 @@ fn works(
 async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watcher)> {
     let (store, key) = open_store(&config, clock.clone()).await?;
     let accounts = Accounts::load(store.clone()).await.context("the apps")?;
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    let services = services(&config, store.clone(), clock.clone())?;
+    let Services { wechat, users, pay, .. } = services.clone();
     wechat.restore().await.context("the pauses of WeChat's calls")?;
-    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
-    let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
-    let services = Services {
-        store: store.clone(),
-        outbound: Outbound::new().context("requests of plugins")?,
-        wechat: wechat.clone(),
-        users: users.clone(),
-        pay: pay.clone(),
-    };
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
         .context("calls of operators' servers")?;
