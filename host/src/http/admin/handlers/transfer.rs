@@ -11,10 +11,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    PERMISSION, app_exists,
+    PERMISSION, app_exists, blocking,
     fields::warnings,
     file::{self, Contents, Format, Unreadable},
     plan::{Changed, ChangedMenu, FieldChange, ImportPlan},
+    storing,
 };
 use crate::{
     http::{
@@ -157,13 +158,18 @@ pub(in crate::http::admin) async fn import(
         check.map_err(|detail| Problem::refused("limit-reached", detail))?;
         plan
     } else {
-        let mut plan = ImportPlan::default();
-        let change = |before: Vec<Handler>| {
-            plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
-            Ok::<_, Problem>(plan.changes())
-        };
-        let stored = state.store.handlers().change_all(&app, change).await?;
-        plan.stored(stored);
+        let store = state.store.clone();
+        let plan = storing(async move {
+            let mut plan = ImportPlan::default();
+            let change = |before: Vec<Handler>| {
+                plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
+                Ok::<_, Problem>(plan.changes())
+            };
+            let stored = store.handlers().change_all(&app, change).await?;
+            plan.stored(stored);
+            Ok(plan)
+        })
+        .await?;
         state.accounts.refresh().await?;
         plan
     };
@@ -191,11 +197,6 @@ fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
         "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => Ok(Format::Yaml),
         _ => Err(Problem::unsupported("send application/json or application/yaml")),
     }
-}
-
-/// Large files take long enough to keep a thread from its messages.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
 fn view(state: &AppState, plan: ImportPlan, dry_run: bool) -> ImportView {
