@@ -11,7 +11,7 @@ use weft_wechat::pay::v2::SignType;
 
 use super::{
     auth::Caller,
-    change::Change,
+    change::{Change, set},
     page::{Page, PageQuery},
 };
 use crate::{
@@ -91,11 +91,6 @@ pub(super) struct MerchantFields {
 
 impl MerchantFields {
     fn apply(self, merchant: &mut Merchant) {
-        fn set<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
         set(&mut merchant.title, self.title);
         set(&mut merchant.weight, self.weight);
         set(&mut merchant.mch_id, self.mch_id);
