@@ -110,6 +110,7 @@ impl Server {
             state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
             state.plugins.clone().follow_limits().boxed(),
+            state.plugins.clone().forget_expired().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
