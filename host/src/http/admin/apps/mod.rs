@@ -6,6 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -61,7 +62,7 @@ pub(super) async fn read(
     Path(name): Path<String>,
 ) -> Result<Json<AppView>, Problem> {
     caller.require(Some(&name), "manage")?;
-    let app = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    let app = find_app(&state, &name).await?;
     Ok(Json(view(&state, &app)))
 }
 

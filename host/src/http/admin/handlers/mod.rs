@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -39,7 +40,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<HandlerView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let behind = page.cursor().map(|cursor| place(cursor).ok_or_else(unknown_cursor)).transpose()?;
     let handlers = state.store.handlers().page(&app, behind.as_ref(), page.limit() + 1).await?;
     let page = Page::first(handlers, page.limit(), cursor);
@@ -163,10 +164,6 @@ pub(super) async fn delete(
     }
     state.accounts.refresh().await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn app_exists(state: &AppState, app: &str) -> Result<(), Problem> {
-    state.store.apps().find(app).await?.map(drop).ok_or_else(|| Problem::not_found("app", app))
 }
 
 fn no_handler(id: &str) -> Problem {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    PERMISSION, app_exists, blocking,
+    PERMISSION, blocking,
     fields::warnings,
     file::{self, Contents, Format, Unreadable},
     plan::{Changed, ChangedMenu, FieldChange, ImportPlan},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     http::{
         AppState,
-        admin::{auth::Caller, menus},
+        admin::{auth::Caller, find_app, menus},
         error::{Path, Problem, Query},
     },
     menus::Difference,
@@ -103,7 +103,7 @@ pub(in crate::http::admin) async fn export(
     Query(query): Query<ExportQuery>,
 ) -> Result<([(HeaderName, String); 2], String), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let handlers = state.store.handlers().list(&app).await?;
     let menu = match caller.require(Some(&app), menus::PERMISSION) {
         Ok(()) => state.store.menus().draft(&app).await?.map(|draft| draft.menu),
@@ -135,7 +135,7 @@ pub(in crate::http::admin) async fn import(
     request: Request,
 ) -> Result<Json<ImportView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let format = format_of(request.headers())?;
     let too_large = |_| Problem::too_large(format!("a file has at most {} MiB", FILE_BYTES >> 20));
     let bytes = to_bytes(request.into_body(), FILE_BYTES).await.map_err(too_large)?;

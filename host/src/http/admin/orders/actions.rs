@@ -10,7 +10,7 @@ use super::PERMISSION;
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, merchants::find_shop},
         error::{Body, Path, Problem},
     },
     model::{Order, OrderView},
@@ -135,7 +135,7 @@ pub(super) async fn find(
 ) -> Result<(Shop, Order), Problem> {
     caller.require(Some(app), PERMISSION)?;
     let order = super::find(state, app, merchant, out_trade_no).await?;
-    let shop = state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))?;
+    let shop = find_shop(state, app, merchant).await?;
     Ok((shop, order))
 }
 
