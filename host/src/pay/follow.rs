@@ -102,24 +102,16 @@ impl Pay {
         for question in taken {
             by_merchant.entry((question.app.clone(), question.merchant.clone())).or_default().push(question);
         }
-        let asking = by_merchant
-            .into_iter()
-            .map(|((app, merchant), questions)| self.ask_about_merchant(app, merchant, questions, now_ms));
+        let asking = by_merchant.into_values().map(|questions| self.ask_about_merchant(questions, now_ms));
         let asked: Vec<_> = stream::iter(asking).buffer_unordered(MERCHANTS_AT_A_TIME).collect().await;
         asked.into_iter().sum()
     }
 
     /// Asks about what is open of one merchant until too many questions came to nothing, or time has run out.
-    async fn ask_about_merchant(
-        &self,
-        app: String,
-        merchant: String,
-        questions: Vec<Question>,
-        now_ms: u64,
-    ) -> Result<usize, PayActionError> {
+    async fn ask_about_merchant(&self, questions: Vec<Question>, now_ms: u64) -> Result<usize, PayActionError> {
+        let Some(Question { app, merchant, is_failing, .. }) = questions.first().cloned() else { return Ok(0) };
         // Deleted meanwhile, and its orders with it.
         let Some(shop) = self.shop(&app, &merchant).await? else { return Ok(0) };
-        let is_failing = questions.iter().any(|question| question.is_failing);
         let open = self.open(&shop, questions).await?;
         let began = Instant::now();
         let (mut failures, mut failure, mut is_answered, mut asked) = (0, None, false, 0);
@@ -143,8 +135,8 @@ impl Pay {
                     }
                     Err(error) => {
                         let Question { out_trade_no, out_refund_no, .. } = &open.question;
-                        let out_refund_no = out_refund_no.as_deref();
-                        tracing::warn!(app, merchant, out_trade_no, out_refund_no, %error, "what is open cannot be asked about");
+                        let refund = out_refund_no.as_deref();
+                        tracing::warn!(app, merchant, out_trade_no, refund, %error, "it cannot be asked about");
                     }
                     Ok(()) => {}
                 }
