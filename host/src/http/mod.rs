@@ -6,6 +6,7 @@ mod error;
 mod health;
 mod listener;
 mod metrics;
+mod pages;
 mod pay_notify;
 mod routes;
 mod upload;
@@ -132,7 +133,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// WeChat's side.
 pub fn public(state: &AppState) -> Router {
     let health = health().split_for_parts().0.with_state(state.clone());
-    webhooks(state).merge(observed(health))
+    let pages = pages::routes(state, false);
+    webhooks(state).merge(observed(health.merge(pages)))
 }
 
 /// The operator's side.
@@ -152,7 +154,7 @@ pub fn operator(state: &AppState) -> Router {
 
 /// Both sides on one listener.
 pub fn everything(state: &AppState) -> Router {
-    operator(state).merge(webhooks(state))
+    operator(state).merge(webhooks(state)).merge(observed(pages::routes(state, true)))
 }
 
 /// Deliveries have an id of their own, which stands in whatever is logged of them: they go without
