@@ -8,6 +8,7 @@ mod listener;
 mod metrics;
 mod pages;
 mod pay_notify;
+mod routes;
 mod upload;
 mod webhook;
 
@@ -29,7 +30,7 @@ use tower_http::{
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
@@ -40,6 +41,7 @@ use crate::{
 
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
+pub use routes::Routes;
 
 /// What handlers ask for. Clones share it, and cost as little for every request.
 #[derive(Clone)]
@@ -158,7 +160,7 @@ pub fn everything(state: &AppState) -> Router {
 /// Deliveries have an id of their own, which stands in whatever is logged of them: they go without
 /// a request's id and span, which would cost each more than its signature.
 fn webhooks(state: &AppState) -> Router {
-    let webhook = get(webhook::verify).post(webhook::deliver);
+    let webhook = get(webhook::verify).post(webhook::deliver_routed);
     let (notify, refund_notify) = (post(pay_notify::notify), post(pay_notify::refund_notify));
     Router::new()
         .route("/wechat/{app}", webhook.clone())
@@ -177,11 +179,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn documented() -> OpenApiRouter<AppState> {
-    admin::routes().merge(health()).routes(routes!(metrics::metrics))
+    admin::routes().merge(health()).routes(utoipa_axum::routes!(metrics::metrics))
 }
 
 fn health() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz))
+    OpenApiRouter::new().routes(utoipa_axum::routes!(health::healthz)).routes(utoipa_axum::routes!(health::readyz))
 }
 
 /// A panic is a bug, and costs one request; every request has an id and a span.

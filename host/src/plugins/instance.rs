@@ -257,7 +257,9 @@ impl Sandbox {
         };
         // What a guest that crashed printed is in the error.
         log_output(store.data_mut(), &output.take());
-        let fuel = store.get_fuel().ok().map(|left| u64::MAX - left);
+        // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
+        let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
+        let fuel = left.map(|left| u64::MAX - left);
         let state = store.into_data();
         let used = Used {
             queued: Duration::ZERO,

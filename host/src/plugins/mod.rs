@@ -24,6 +24,7 @@ mod engine;
 mod entry_kind;
 mod epoch;
 mod error;
+mod expiry;
 mod folder;
 mod guard;
 mod host;
