@@ -26,11 +26,11 @@ fn told(request: Request, context: Context) -> Result<Response, Error> {
 
 /// Answers as its path says: `/answer/status/204`.
 #[page]
-fn answer(request: Request) -> Result<Response, Error> {
+fn answer(request: Request) -> Response {
     let answer = Response::html("<p>你好</p>");
     let mut segments = request.path.trim_start_matches('/').split('/').skip(1);
     let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0_usize);
-    Ok(match segments.next().unwrap_or_default() {
+    match segments.next().unwrap_or_default() {
         "status" => Response { status: u16::try_from(number(segments.next())).unwrap_or(u16::MAX), ..answer },
         "split" => answer.header("x-name", "a\r\nSet-Cookie: weft_session=stolen\r\n\r\n<script>"),
         "split-name" => answer.header("x-name: a\r\nx-other", "b"),
@@ -68,7 +68,7 @@ fn answer(request: Request) -> Result<Response, Error> {
         }
         "redirect" => Response::redirect("?saved=1"),
         _ => answer,
-    })
+    }
 }
 
 /// Fails as its path says.
