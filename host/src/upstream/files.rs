@@ -26,7 +26,7 @@ pub(super) struct Files {
 impl Files {
     /// `base` is the API's address, which need not be public.
     pub(super) fn new(base: &str) -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly)).build()?;
+        let public = http::client().dns_resolver(Arc::new(PublicOnly::default())).build()?;
         Ok(Self { public, own: http::client().build()?, base: base.parse().ok() })
     }
 
