@@ -1,7 +1,7 @@
 //! Takes secrets out of what is kept: a receipt is read by people and copied into files.
 //!
-//! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL. The same is taken out
-//! of what a replayed call asks for, so that it is found again.
+//! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL or a form; or it stands
+//! before the host of a URL. The same is taken out of what a replayed call asks for, so that it is found again.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const HIDDEN: &str = "***";
 /// Parts of names that secrets have, in lower case.
 const SECRET: [&str; 8] = ["secret", "token", "password", "passwd", "credential", "authorization", "cookie", "ticket"];
 
-/// Takes secrets out of a value, however deep they are, also of JSON and URLs in its texts.
+/// Takes secrets out of a value, however deep they are, also of JSON, URLs and forms in its texts.
 pub(in crate::plugins) fn redact(json: &mut Value) {
     match json {
         Value::Object(fields) => {
@@ -25,7 +25,7 @@ pub(in crate::plugins) fn redact(json: &mut Value) {
             values => values.iter_mut().for_each(redact),
         },
         Value::String(text) => {
-            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)) {
+            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)).or_else(|| redacted_form(text)) {
                 *text = redacted;
             }
         }
@@ -64,15 +64,33 @@ fn redacted_json(text: &str) -> Option<String> {
 }
 
 fn redacted_url(text: &str) -> Option<String> {
-    if !text.starts_with("http://") && !text.starts_with("https://") {
+    let (scheme, rest) = text.split_once("://")?;
+    if !["http", "https"].iter().any(|http| scheme.trim_start().eq_ignore_ascii_case(http)) {
         return None;
     }
-    let (before, query) = text.split_once('?')?;
-    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+    let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(authority);
+    let hidden = authority.rsplit_once('@').map(|(_, host)| format!("{HIDDEN}@{host}"));
+    let rest = match rest.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", parameters(query)),
+        None => rest.to_owned(),
+    };
+    Some(format!("{scheme}://{}{rest}", hidden.as_deref().unwrap_or(authority)))
+}
+
+/// The body of a form: parameters, and nothing else.
+fn redacted_form(text: &str) -> Option<String> {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.%[]".contains(&byte));
+    let is_form = text.split('&').all(|parameter| parameter.split_once('=').is_some_and(|(name, _)| is_name(name)));
+    is_form.then(|| parameters(text))
+}
+
+fn parameters(text: &str) -> String {
+    let parameters = text.split('&').map(|parameter| match parameter.split_once('=') {
         Some((name, _)) if is_secret(name) || name == "key" => format!("{name}={HIDDEN}"),
         _ => parameter.to_owned(),
     });
-    Some(format!("{before}?{}", parameters.collect::<Vec<_>>().join("&")))
+    parameters.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -86,6 +104,8 @@ mod tests {
         let mut value = json!({
             "headers": [["Authorization", "Bearer abc"], ["accept", "*/*"], ["X-Api-Key", "abc"]],
             "url": "https://a.example/x?key=abc&page=2&access_token=abc",
+            "login": "HTTPS://me:abc@a.example", "form": {"$text": "grant_type=password&client_secret=abc&scope="},
+            "sum": "1+1=2 & a token=abc",
             "body": {"$text": "{\"session_key\":\"abc\",\"openid\":\"o1\",\"nested\":{\"client_secret\":\"abc\"}}"},
             "greeting": "你好", "key": "menu-1", "api_key": "abc", "max_tokens": 5, "user_name": {"$encrypt": "张三"},
             "json": "{ \"spelled\":   \"so\" }",
@@ -96,6 +116,8 @@ mod tests {
             json!({
                 "headers": [["Authorization", "***"], ["accept", "*/*"], ["X-Api-Key", "***"]],
                 "url": "https://a.example/x?key=***&page=2&access_token=***",
+                "login": "HTTPS://***@a.example", "form": {"$text": "grant_type=password&client_secret=***&scope="},
+                "sum": "1+1=2 & a token=abc",
                 "body": {"$text": "{\"nested\":{\"client_secret\":\"***\"},\"openid\":\"o1\",\"session_key\":\"***\"}"},
                 "greeting": "你好", "key": "menu-1", "api_key": "***", "max_tokens": 5, "user_name": {"$encrypt": "***"},
                 "json": "{ \"spelled\":   \"so\" }",
