@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
-    http::{self, AppState, Measures, Parts},
+    http::{self, AppState, Measures, Parts, Routes},
     jobs::{Jobs, Work},
     mass_messages::MassMessages,
     materials::{ARTICLE_SYNC, CleanUp, ListSync, MATERIAL_SYNC, Materials},
@@ -43,7 +43,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that has its sockets and its database. It loads its plugins when it runs.
 pub struct Server {
     state: AppState,
-    listeners: Vec<(TcpListener, axum::Router)>,
+    listeners: Vec<(TcpListener, Routes)>,
     watcher: Watcher,
 }
 
@@ -67,8 +67,11 @@ impl Server {
         let (listener, admin_listener) = bind_both(&config).await?;
         let (state, watcher) = compose(config, clock).await?;
         let listeners = match admin_listener {
-            Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
-            None => vec![(listener, http::everything(&state))],
+            Some(admin) => {
+                let public = Routes::new(http::public(&state)).with_webhooks(&state);
+                vec![(listener, public), (admin, Routes::new(http::operator(&state)))]
+            }
+            None => vec![(listener, Routes::new(http::everything(&state)).with_webhooks(&state))],
         };
         Ok(Self { state, listeners, watcher })
     }

@@ -41,7 +41,7 @@ mod versions;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
-pub use calls::{Observation, OrderChange, RefundChange, ReplayError};
+pub use calls::{Observation, OrderChange, Page, PageRequest, PageUser, RefundChange, ReplayError};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;

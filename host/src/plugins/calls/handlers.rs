@@ -18,7 +18,7 @@ use crate::{
         bindings::imported::{message as wit, reply as wit_reply, types},
         component::Exports,
         convert,
-        instance::{ReplyTooLong, State},
+        instance::{State, Unsendable},
         limits::kib,
     },
 };
@@ -54,7 +54,7 @@ impl Call for Handle {
         let mut answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
         let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
         if bytes > most {
-            return Err(ReplyTooLong { bytes, most }.into());
+            return Err(Unsendable::too_long(bytes, most, "plugins.reply_kib").into());
         }
         // Empty articles have no bytes, and there may be tens of thousands.
         if let Ok(Some(wit_reply::Reply::News(articles))) = &mut answer {

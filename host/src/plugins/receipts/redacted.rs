@@ -52,8 +52,22 @@ fn is_secret(name: &str) -> bool {
         || ["_key", "-key", "apikey", "appkey"].iter().any(|end| name.ends_with(end))
 }
 
+/// The parameters of a query or a form, without secrets.
+pub(in crate::plugins) fn parameters(text: &str) -> String {
+    let parameters = text.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_secret_parameter(name) => format!("{name}={HIDDEN}"),
+        _ => parameter.to_owned(),
+    });
+    parameters.collect::<Vec<_>>().join("&")
+}
+
+fn is_secret_parameter(name: &str) -> bool {
+    let unescaped = form_urlencoded::parse(name.as_bytes()).next();
+    unescaped.is_some_and(|(name, _)| is_secret(&name) || name == "key")
+}
+
 fn redacted_json(text: &str) -> Option<String> {
-    if !text.starts_with(['{', '[']) {
+    if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
     let before: Value = serde_json::from_str(text).ok()?;
@@ -64,6 +78,9 @@ fn redacted_json(text: &str) -> Option<String> {
 }
 
 fn redacted_url(text: &str) -> Option<String> {
+    if text.starts_with(['/', '?']) {
+        return Some(without_secrets(text));
+    }
     let (scheme, rest) = text.split_once("://")?;
     if !["http", "https"].iter().any(|http| scheme.trim_start().eq_ignore_ascii_case(http)) {
         return None;
@@ -71,11 +88,15 @@ fn redacted_url(text: &str) -> Option<String> {
     let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(authority);
     let hidden = authority.rsplit_once('@').map(|(_, host)| format!("{HIDDEN}@{host}"));
-    let rest = match rest.split_once('?') {
+    Some(format!("{scheme}://{}{}", hidden.as_deref().unwrap_or(authority), without_secrets(rest)))
+}
+
+/// A path with its query.
+fn without_secrets(path: &str) -> String {
+    match path.split_once('?') {
         Some((path, query)) => format!("{path}?{}", parameters(query)),
-        None => rest.to_owned(),
-    };
-    Some(format!("{scheme}://{}{rest}", hidden.as_deref().unwrap_or(authority)))
+        None => path.to_owned(),
+    }
 }
 
 /// The body of a form: parameters, and nothing else.
@@ -83,14 +104,6 @@ fn redacted_form(text: &str) -> Option<String> {
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.%[]".contains(&byte));
     let is_form = text.split('&').all(|parameter| parameter.split_once('=').is_some_and(|(name, _)| is_name(name)));
     is_form.then(|| parameters(text))
-}
-
-fn parameters(text: &str) -> String {
-    let parameters = text.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if is_secret(name) || name == "key" => format!("{name}={HIDDEN}"),
-        _ => parameter.to_owned(),
-    });
-    parameters.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -103,9 +116,9 @@ mod tests {
     fn secrets_are_hidden_wherever_they_stand_and_nothing_else_is() {
         let mut value = json!({
             "headers": [["Authorization", "Bearer abc"], ["accept", "*/*"], ["X-Api-Key", "abc"]],
-            "url": "https://a.example/x?key=abc&page=2&access_token=abc",
+            "url": "https://a.example/x?key=abc&page=2&access_token=abc", "location": "/x?p%61ssword=abc&page=2",
             "login": "HTTPS://me:abc@a.example", "form": {"$text": "grant_type=password&client_secret=abc&scope="},
-            "sum": "1+1=2 & a token=abc",
+            "sum": "1+1=2 & a token=abc", "back": "/login?token=abc&next=https://a.example/",
             "body": {"$text": "{\"session_key\":\"abc\",\"openid\":\"o1\",\"nested\":{\"client_secret\":\"abc\"}}"},
             "greeting": "你好", "key": "menu-1", "api_key": "abc", "max_tokens": 5, "user_name": {"$encrypt": "张三"},
             "json": "{ \"spelled\":   \"so\" }",
@@ -115,9 +128,9 @@ mod tests {
             value,
             json!({
                 "headers": [["Authorization", "***"], ["accept", "*/*"], ["X-Api-Key", "***"]],
-                "url": "https://a.example/x?key=***&page=2&access_token=***",
+                "url": "https://a.example/x?key=***&page=2&access_token=***", "location": "/x?p%61ssword=***&page=2",
                 "login": "HTTPS://***@a.example", "form": {"$text": "grant_type=password&client_secret=***&scope="},
-                "sum": "1+1=2 & a token=abc",
+                "sum": "1+1=2 & a token=abc", "back": "/login?token=***&next=https://a.example/",
                 "body": {"$text": "{\"nested\":{\"client_secret\":\"***\"},\"openid\":\"o1\",\"session_key\":\"***\"}"},
                 "greeting": "你好", "key": "menu-1", "api_key": "***", "max_tokens": 5, "user_name": {"$encrypt": "***"},
                 "json": "{ \"spelled\":   \"so\" }",
