@@ -17,10 +17,15 @@ impl OutputArgs {
         if self.json {
             println!("{}", serde_json::to_string_pretty(value)?);
         } else {
-            println!("{}", text());
+            println!("{}", visible(&text()));
         }
         Ok(())
     }
+}
+
+/// A text without what moves a terminal's cursor: strangers wrote parts of it.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
 /// Rows under a heading, in columns as wide as they need to be.

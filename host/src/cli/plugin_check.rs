@@ -118,11 +118,7 @@ fn row(Step { name, outcome, took, detail }: &Step) -> [String; 4] {
 fn columns(lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
     let below = format!("\n{:width$}", "");
-    // What a stranger wrote moves no cursor.
-    let visible = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let lines = lines.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| {
-        let value: String = value.chars().map(visible).collect();
-        format!("{name:width$}{}", value.trim_end().replace('\n', &below))
-    });
+    let lines = lines.iter().filter(|(_, value)| !value.is_empty());
+    let lines = lines.map(|(name, value)| format!("{name:width$}{}", value.trim_end().replace('\n', &below)));
     lines.collect::<Vec<_>>().join("\n")
 }

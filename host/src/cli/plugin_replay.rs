@@ -80,7 +80,12 @@ async fn fetch(config: &Config, args: &ReplayArgs, plugin: &str, id: &str) -> an
         None => format!("http://{}", reachable(config.admin_listen.unwrap_or(config.listen))),
     };
     let url = format!("{base}/api/v1/plugins/{plugin}/receipts/{id}");
-    let response = http_client()?.get(&url).bearer_auth(token).send().await.context("the server does not answer")?;
+    let response = http_client()?
+        .get(&url)
+        .bearer_auth(token)
+        .send()
+        .await
+        .context("the server does not answer: --server says where another is")?;
     let (status, text) = (response.status(), response.text().await?);
     ensure!(status.is_success(), "{url} was answered {status}: {text}");
     Ok(text)

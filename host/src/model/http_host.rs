@@ -1,5 +1,6 @@
 //! Where a plugin may send HTTP requests: `https://api.example.com`, `https://*.example.com:8443`.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use reqwest::Url;
@@ -12,7 +13,7 @@ pub struct HttpHost {
     /// As URLs have it in their normal form.
     host: String,
     port: u16,
-    is_address: bool,
+    address: Option<IpAddr>,
 }
 
 /// The text names no host.
@@ -32,9 +33,9 @@ impl HttpHost {
         self.scheme == other.scheme && self.port == other.port && self.has(&other.host, other.below)
     }
 
-    /// Whether it is an address and not a name: who writes one means that very machine, be it on the internet or not.
-    pub fn is_address(&self) -> bool {
-        self.is_address
+    /// The address where it is one and not a name: who writes one means that very machine, be it on the internet or not.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     fn has(&self, host: &str, below: bool) -> bool {
@@ -59,11 +60,11 @@ impl FromStr for HttpHost {
         };
         // What the parser left out or wrote in another way, such as a path or a user, is not in these.
         let is_all = authority.eq_ignore_ascii_case(host) || authority.eq_ignore_ascii_case(&format!("{host}:{port}"));
-        let is_address = url.domain().is_none();
-        if !is_all || host.contains('*') || below.is_some() && is_address {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        if !is_all || host.contains('*') || below.is_some() && address.is_some() {
             return Err(MalformedHttpHost);
         }
-        Ok(Self { scheme: scheme.to_owned(), below: below.is_some(), host: host.to_owned(), port, is_address })
+        Ok(Self { scheme: scheme.to_owned(), below: below.is_some(), host: host.to_owned(), port, address })
     }
 }
 
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_address_is_one_and_a_name_is_none() {
-        assert!(host("http://127.0.0.1:9000").is_address() && host("http://[::1]").is_address());
-        assert!(!host("https://localhost").is_address() && !host("https://*.example.com").is_address());
+        assert!(host("http://127.0.0.1:9000").address().is_some() && host("http://[::1]").address().is_some());
+        assert!(host("https://localhost").address().is_none() && host("https://*.example.com").address().is_none());
     }
 }

@@ -44,7 +44,7 @@ use std::borrow::Cow;
 
 pub use ability::Inability;
 pub use app::{App, AppType};
-pub use app_plugin::AppPlugin;
+pub use app_plugin::{APP_PLUGINS, AppPlugin};
 pub use app_settings::{AccessTokenSource, AppSettings, LateReply, UnknownLateReply};
 pub use article::{ArticleKind, ArticleSet, check_draft};
 pub use audit_log::{AuditEntry, AuditQuery, AuditRecord};

@@ -102,6 +102,15 @@ impl Tokens<'_> {
         Ok(Some(token))
     }
 
+    /// Whether the token of that id is still valid: neither revoked nor over.
+    pub async fn is_valid(&self, id: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT expires_at FROM api_tokens WHERE id = $1";
+        let row: Option<(Option<i64>,)> =
+            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?;
+        let now = to_sql(self.0.clock.now());
+        Ok(row.is_some_and(|(expires_at,)| expires_at.is_none_or(|end| end > now)))
+    }
+
     /// Writes that the token was used `now`, unless it was used after `stale`.
     async fn mark_used(&self, id: &str, now: u64, stale: u64) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE api_tokens SET last_used_at = $2 \

@@ -31,7 +31,7 @@ impl Files {
         let public = match &config.proxy {
             // It alone may be able to look names up, and need not be public itself.
             Some(_) => own.clone(),
-            None => http::client().dns_resolver(Arc::new(PublicOnly)).build()?,
+            None => http::client().dns_resolver(Arc::new(PublicOnly::default())).build()?,
         };
         Ok(Self { public, own, base: config.api_base.parse().ok() })
     }

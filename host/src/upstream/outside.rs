@@ -21,7 +21,7 @@ impl Outside {
     /// # Errors
     /// When the system has no TLS roots.
     pub(super) fn new() -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly)).build()?;
+        let public = http::client().dns_resolver(Arc::new(PublicOnly::default())).build()?;
         Ok(Self { public, anywhere: http::client().build()? })
     }
 

@@ -76,6 +76,14 @@ async fn a_plugin_answers_without_a_server() {
 }
 
 #[tokio::test]
+async fn what_a_plugin_answers_moves_no_cursor() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let (code, text) = test(&file, &["--message", "cdata"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("answer    a ]]> b   c < d"), "{text:?}");
+}
+
+#[tokio::test]
 async fn what_fails_is_shown_and_is_the_exit_code() {
     let (_folder, file) = placed("guest", guests::misbehave().await);
     let (code, text) = test(&file, &["--message", "panic"]);

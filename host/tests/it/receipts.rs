@@ -134,6 +134,14 @@ async fn calls_that_fail_leave_receipts_however_fast_they_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_is_shown_is_not_kept() {
+    let (app, sender) = server().await;
+    say(&sender, "many-articles").await;
+    let answer = &last(&app).await["answer"]["News"];
+    assert_eq!(answer.as_array().map(Vec::len), Some(8), "WeChat shows no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_one_app_sees_its_calls_and_no_others() {
     let (app, sender) = server().await;
     let other = app.account("other", EncodingMode::Plain, "guest").await;
@@ -180,4 +188,21 @@ async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
     // The end of the process ends it.
     app.stop().await;
     while let Some(Ok(_)) = body.next().await {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_along_reads_no_further_than_the_token_is_valid() {
+    let (app, _sender) = server().await;
+    let (token, text) = app.state.store.tokens().create("shop", &["shop".to_owned()], None).await.unwrap();
+    let url = format!("{}/api/v1/plugins/guest/logs", app.base);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.get(url).bearer_auth(text.expose()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.bytes_stream();
+    let open = tokio::time::timeout(Duration::from_millis(2500), body.next()).await;
+    assert!(open.is_err(), "a token that is valid reads on: {open:?}");
+    let (status, _) = app.api(Method::DELETE, &format!("/tokens/{}", token.id), None).await;
+    assert_eq!(status, 204);
+    let ended = tokio::time::timeout(Duration::from_secs(10), body.next()).await;
+    assert!(ended.unwrap().is_none());
 }

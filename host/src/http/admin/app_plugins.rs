@@ -14,9 +14,10 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{AppPlugin, Grants},
+    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     time,
+    upstream::is_public,
 };
 
 /// What one plugin is set to and may do for one app.
@@ -48,7 +49,8 @@ pub(super) struct Settings {
     /// A key-value store of its own.
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
-    /// public addresses only; a machine of this network is granted by its address, such as `http://10.0.0.7:8080`.
+    /// public addresses only; a machine of this network is granted by its address, such as `http://10.0.0.7:8080`, with a
+    /// token that manages all apps.
     http_hosts: Vec<String>,
     /// Beginnings of the paths of WeChat's API that it may call, by whole segments, such as `/cgi-bin/message/`.
     wechat_apis: Vec<String>,
@@ -137,8 +139,8 @@ pub(super) async fn read(
     Ok(Json(view(&state, granted)))
 }
 
-/// Sets what a plugin may do for this app; what was set before is replaced. Limits above those of the other apps need a
-/// token that manages all apps.
+/// Sets what a plugin may do for this app; what was set before is replaced. Limits above those of the other apps, and new
+/// addresses in `http_hosts` that are not public, need a token that manages all apps.
 #[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
     responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
@@ -161,10 +163,20 @@ pub(super) async fn put(
     if !errors.is_empty() {
         return Err(super::invalid(errors));
     }
-    if limits.exceed(&state.plugins.limits_of_all_apps(&record.plugin)) {
+    let before = state.store.app_plugins().find(&app, &record.plugin).await?;
+    let granted = before.as_ref().map(|before| before.grants.clone()).unwrap_or_default();
+    // Weft's own network, and what every app may use of the machine, are not for those to give who manage one app.
+    if limits.exceed(&state.plugins.limits_of_all_apps(&record.plugin)) || reaches_further(&granted, &record.grants) {
         caller.require(None, "manage")?;
     }
-    note_before(&state, &caller, &app, &record.plugin).await?;
+    match before {
+        Some(before) => caller.notes.before(&view(&state, before)),
+        None if state.store.app_plugins().list(&app).await?.len() >= APP_PLUGINS => {
+            let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
+            return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
+        }
+        None => {}
+    }
     let stored = state.store.app_plugins().put(&record).await?;
     state.accounts.refresh().await?;
     let view = view(&state, stored);
@@ -182,7 +194,9 @@ pub(super) async fn delete(
     Path((app, plugin)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     caller.require(Some(&app), "manage")?;
-    note_before(&state, &caller, &app, &plugin).await?;
+    if let Some(before) = state.store.app_plugins().find(&app, &plugin).await? {
+        caller.notes.before(&view(&state, before));
+    }
     if !state.store.app_plugins().delete(&app, &plugin).await? {
         return Err(Problem::not_found("setting for plugin", &plugin));
     }
@@ -190,10 +204,10 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What the audit log is told of what was set before.
-async fn note_before(state: &AppState, caller: &Caller, app: &str, plugin: &str) -> Result<(), Problem> {
-    if let Some(before) = state.store.app_plugins().find(app, plugin).await? {
-        caller.notes.before(&view(state, before));
-    }
-    Ok(())
+/// Whether `after` lets the plugin reach an address that is not on the internet, and `before` does not.
+fn reaches_further(before: &Grants, after: &Grants) -> bool {
+    let new = after.http_hosts.iter().filter(|host| !before.http_hosts.contains(host));
+    new.filter_map(|host| host.parse::<HttpHost>().ok())
+        .filter_map(|host| host.address())
+        .any(|address| !is_public(address))
 }

@@ -1,5 +1,7 @@
 //! Who calls, what they may do, and what the audit log hears of it.
 
+use std::{future::Future, time::Duration};
+
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
@@ -10,6 +12,9 @@ use crate::{
     http::{AppState, error::Problem},
     model::ApiToken,
 };
+
+/// How soon it is seen that a token is over with which somebody still reads.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Somebody with a valid token.
 pub(super) struct Caller {
@@ -28,6 +33,19 @@ impl Caller {
             return Ok(());
         }
         Err(Problem::forbidden(&app.map_or_else(|| "*".to_owned(), |app| format!("{app}|{permission}"))))
+    }
+
+    /// Waits until the token is revoked or over. As long as the database does not answer, it is not.
+    pub(super) fn is_over(&self, state: &AppState) -> impl Future<Output = ()> + Send + use<> {
+        let (store, id) = (state.store.clone(), self.token.id.clone());
+        async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                if matches!(store.tokens().is_valid(&id).await, Ok(false)) {
+                    return;
+                }
+            }
+        }
     }
 
     /// What people know the caller by: the name of the token.

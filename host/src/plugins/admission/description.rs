@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::LoadError;
 use crate::plugins::{
-    component::{Description, Exports},
+    component::{Description, Entry, Exports},
     host::log::printable,
     limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
 };
@@ -15,8 +15,9 @@ fn check_texts(description: &Description) -> Result<(), LoadError> {
     let entries =
         [&description.handlers, &description.rules, &description.hooks, &description.observers, &description.pages];
     let lists = [&asks.http_hosts, &asks.wechat_apis, &asks.orders];
+    let is_long = |entry: &Entry| entry.apps.len().max(entry.options.len()) > DESCRIPTION_ENTRIES;
     let too_many = entries.iter().any(|entries| entries.len() > DESCRIPTION_ENTRIES)
-        || entries.iter().copied().flatten().any(|entry| entry.apps.len() > DESCRIPTION_ENTRIES)
+        || entries.iter().copied().flatten().any(is_long)
         || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES)
         || options.len() > DESCRIPTION_ENTRIES;
     if too_many {
@@ -24,7 +25,8 @@ fn check_texts(description: &Description) -> Result<(), LoadError> {
     }
     let of_entries = entries.into_iter().flatten().flat_map(|entry| entry.apps.iter().chain([&entry.description]));
     let texts = [name, version, about, sdk].into_iter().chain(lists.into_iter().flatten()).chain(of_entries);
-    let texts = texts.chain(options.iter().flat_map(|(name, value)| [name, value]));
+    let options = entries.iter().copied().flatten().flat_map(|entry| &entry.options).chain(options);
+    let texts = texts.chain(options.flat_map(|(name, value)| [name, value]));
     let schema = config_schema.as_ref().map_or(0, String::len);
     if texts.into_iter().any(|text| text.len() > DESCRIPTION_BYTES) || schema > 64 * DESCRIPTION_BYTES {
         return Err(LoadError::Description(format!("a text in it has more than {DESCRIPTION_BYTES} bytes")));

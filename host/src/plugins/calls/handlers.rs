@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::{Store, component::Instance};
-use weft_wechat::{message::Message, reply::Reply};
+use weft_wechat::{
+    message::Message,
+    reply::{MAX_ARTICLES, Reply},
+};
 
 use super::{Call, exported};
 use crate::{
@@ -48,10 +51,14 @@ impl Call for Handle {
         entry: &str,
     ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
         let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
-        let answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
+        let mut answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
         let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
         if bytes > most {
             return Err(Unsendable::too_long(bytes, most, "plugins.reply_kib").into());
+        }
+        // Empty articles have no bytes, and there may be tens of thousands.
+        if let Ok(Some(wit_reply::Reply::News(articles))) = &mut answer {
+            articles.truncate(MAX_ARTICLES);
         }
         Ok(answer)
     }

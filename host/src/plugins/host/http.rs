@@ -32,7 +32,7 @@ impl http::Host for State {
             body: request.body.into(),
             timeout: call.timeout,
             max_answer: kib(self.limits.response_kib),
-            is_meant: granted.is_address(),
+            is_meant: granted.address().is_some(),
         };
         let outbound = self.services.outbound.clone();
         let asking = async move { response(outbound.send(request).await.map_err(|failure| error(&failure))?) };

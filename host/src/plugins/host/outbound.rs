@@ -11,8 +11,20 @@ use uuid::Uuid;
 
 use crate::{
     model::App,
-    plugins::{bindings::imported::types::Error, convert, host::HostError, instance::State, limits::OUTBOUND_MARGIN},
+    plugins::{
+        bindings::imported::types::Error,
+        convert,
+        host::{
+            HostError,
+            log::{printable, printable_up_to},
+        },
+        instance::State,
+        limits::OUTBOUND_MARGIN,
+    },
 };
+
+/// Bytes of what the log says of whom a call was for: a plugin wrote parts of it.
+const TO_BYTES: usize = 512;
 
 /// A call to the outside that the limits allow.
 pub(super) struct OutboundCall {
@@ -68,12 +80,14 @@ impl OutboundCall {
             }
         };
         let (plugin, app, delivery) = (&*self.plugin, &self.app.name, &*self.delivery);
+        let to = printable_up_to(to, TO_BYTES);
         let (call, took_ms) = (self.id, began.elapsed().as_millis());
         match &answer {
-            Ok(_) => tracing::info!(%call, plugin, app, delivery, to, took_ms, "a plugin asked outside"),
+            Ok(_) => tracing::info!(%call, plugin, app, delivery, to = &*to, took_ms, "a plugin asked outside"),
             Err(error) => {
                 let error = convert::error(error);
-                tracing::warn!(%call, plugin, app, delivery, to, took_ms, error, "a plugin asked outside in vain");
+                let error = printable(&error);
+                tracing::warn!(%call, plugin, app, delivery, to = &*to, took_ms, error = &*error, "a plugin asked outside in vain");
             }
         }
         Ok(answer?)

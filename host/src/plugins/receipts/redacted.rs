@@ -1,7 +1,7 @@
 //! Takes secrets out of what is kept: a receipt is read by people and copied into files.
 //!
-//! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL. The same is taken out
-//! of what a replayed call asks for, so that it is found again.
+//! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL or a form; or it stands
+//! before the host of a URL. The same is taken out of what a replayed call asks for, so that it is found again.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ const HIDDEN: &str = "***";
 /// Parts of names that secrets have, in lower case.
 const SECRET: [&str; 8] = ["secret", "token", "password", "passwd", "credential", "authorization", "cookie", "ticket"];
 
-/// Takes secrets out of a value, however deep they are, also of JSON and URLs in its texts.
+/// Takes secrets out of a value, however deep they are, also of JSON, URLs and forms in its texts.
 pub(in crate::plugins) fn redact(json: &mut Value) {
     match json {
         Value::Object(fields) => {
@@ -25,7 +25,7 @@ pub(in crate::plugins) fn redact(json: &mut Value) {
             values => values.iter_mut().for_each(redact),
         },
         Value::String(text) => {
-            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)) {
+            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)).or_else(|| redacted_form(text)) {
                 *text = redacted;
             }
         }
@@ -78,11 +78,32 @@ fn redacted_json(text: &str) -> Option<String> {
 }
 
 fn redacted_url(text: &str) -> Option<String> {
-    if !["http://", "https://", "/", "?"].iter().any(|beginning| text.starts_with(beginning)) {
+    if text.starts_with(['/', '?']) {
+        return Some(without_secrets(text));
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    if !["http", "https"].iter().any(|http| scheme.trim_start().eq_ignore_ascii_case(http)) {
         return None;
     }
-    let (before, query) = text.split_once('?')?;
-    Some(format!("{before}?{}", parameters(query)))
+    let authority = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(authority);
+    let hidden = authority.rsplit_once('@').map(|(_, host)| format!("{HIDDEN}@{host}"));
+    Some(format!("{scheme}://{}{}", hidden.as_deref().unwrap_or(authority), without_secrets(rest)))
+}
+
+/// A path with its query.
+fn without_secrets(path: &str) -> String {
+    match path.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", parameters(query)),
+        None => path.to_owned(),
+    }
+}
+
+/// The body of a form: parameters, and nothing else.
+fn redacted_form(text: &str) -> Option<String> {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.%[]".contains(&byte));
+    let is_form = text.split('&').all(|parameter| parameter.split_once('=').is_some_and(|(name, _)| is_name(name)));
+    is_form.then(|| parameters(text))
 }
 
 #[cfg(test)]
@@ -96,6 +117,8 @@ mod tests {
         let mut value = json!({
             "headers": [["Authorization", "Bearer abc"], ["accept", "*/*"], ["X-Api-Key", "abc"]],
             "url": "https://a.example/x?key=abc&page=2&access_token=abc", "location": "/x?p%61ssword=abc&page=2",
+            "login": "HTTPS://me:abc@a.example", "form": {"$text": "grant_type=password&client_secret=abc&scope="},
+            "sum": "1+1=2 & a token=abc", "back": "/login?token=abc&next=https://a.example/",
             "body": {"$text": "{\"session_key\":\"abc\",\"openid\":\"o1\",\"nested\":{\"client_secret\":\"abc\"}}"},
             "greeting": "你好", "key": "menu-1", "api_key": "abc", "max_tokens": 5, "user_name": {"$encrypt": "张三"},
             "json": "{ \"spelled\":   \"so\" }",
@@ -106,6 +129,8 @@ mod tests {
             json!({
                 "headers": [["Authorization", "***"], ["accept", "*/*"], ["X-Api-Key", "***"]],
                 "url": "https://a.example/x?key=***&page=2&access_token=***", "location": "/x?p%61ssword=***&page=2",
+                "login": "HTTPS://***@a.example", "form": {"$text": "grant_type=password&client_secret=***&scope="},
+                "sum": "1+1=2 & a token=abc", "back": "/login?token=***&next=https://a.example/",
                 "body": {"$text": "{\"nested\":{\"client_secret\":\"***\"},\"openid\":\"o1\",\"session_key\":\"***\"}"},
                 "greeting": "你好", "key": "menu-1", "api_key": "***", "max_tokens": 5, "user_name": {"$encrypt": "***"},
                 "json": "{ \"spelled\":   \"so\" }",

@@ -1,16 +1,16 @@
 //! The last receipts of one plugin.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
 };
 
 use jiff::Timestamp;
 
-use super::{Receipt, json};
+use super::{Line, LineLevel, Receipt, json};
 
 /// How many receipts of failures, and how many of successes, are kept of a plugin at most.
 const RECEIPTS: usize = 100;
@@ -18,13 +18,20 @@ const RECEIPTS: usize = 100;
 /// How many bytes each of both may have together.
 const BYTES: usize = 1 << 20;
 
+/// How many bytes one may have, so that no call pushes out what is known of others. One that has more is kept without
+/// what was asked and answered, and with the beginning of its log.
+const LONGEST: usize = BYTES / 2;
+
+/// How many lines of its log such a receipt has.
+const FIRST_LINES: usize = 20;
+
 /// How long receipts are kept, in milliseconds: they tell of people.
 const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
 
 /// Of calls that go well, one in so many milliseconds leaves a receipt.
 const PAUSE_MS: i64 = 10;
 
-/// Keeps receipts.
+/// Keeps receipts, as texts: in pieces they would take many times the memory.
 #[derive(Debug, Default)]
 pub struct Receipts {
     failures: Mutex<Kept>,
@@ -35,28 +42,31 @@ pub struct Receipts {
 
 #[derive(Debug, Default)]
 struct Kept {
-    receipts: VecDeque<(usize, Arc<Receipt>)>,
+    receipts: VecDeque<Entry>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: String,
+    app: String,
+    at: Timestamp,
+    /// JSON.
+    text: Box<str>,
 }
 
 impl Receipts {
     /// All that are there, newest first.
-    pub fn list(&self) -> Vec<Arc<Receipt>> {
-        let now = Timestamp::now();
-        let of = |kept: &Mutex<Kept>| {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.forget(now);
-            kept.receipts.iter().map(|(_, receipt)| Arc::clone(receipt)).collect::<Vec<_>>()
-        };
-        let mut all = of(&self.failures);
-        all.extend(of(&self.successes));
-        all.sort_unstable_by(|one, other| other.id.cmp(&one.id));
-        all
+    pub fn list(&self) -> Vec<Receipt> {
+        let mut all = self.texts(|_| true);
+        all.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+        all.iter().filter_map(|(_, text)| serde_json::from_str(text).ok()).collect()
     }
 
     /// The one of that id.
-    pub fn find(&self, id: &str) -> Option<Arc<Receipt>> {
-        self.list().into_iter().find(|receipt| receipt.id == id)
+    pub fn find(&self, id: &str) -> Option<Receipt> {
+        let found = self.texts(|entry| entry.id == id);
+        found.iter().find_map(|(_, text)| serde_json::from_str(text).ok())
     }
 
     /// Whether a call that began then and went well leaves a receipt.
@@ -65,27 +75,74 @@ impl Receipts {
         now >= next && self.next.compare_exchange(next, now + PAUSE_MS, Relaxed, Relaxed).is_ok()
     }
 
-    /// Keeps one; the oldest of its kind make room.
+    /// Keeps one; the oldest of the app that has most make room, so that no app pushes out what is known of another.
     pub(in crate::plugins) fn keep(&self, receipt: Receipt) {
-        let bytes = json::text(&receipt, usize::MAX).map_or(0, |text| text.len());
-        let receipt = Arc::new(receipt);
         let kept = if receipt.error.is_some() { &self.failures } else { &self.successes };
+        let (id, app, at) = (receipt.id.clone(), receipt.app.name.clone(), receipt.at);
+        let text = json::text(&receipt, LONGEST).or_else(|| json::text(&shortened(receipt), LONGEST));
+        // What is still too long is a message that is.
+        let Some(text) = text else { return };
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += bytes;
-        kept.receipts.push_back((bytes, receipt));
+        kept.bytes += text.len();
+        kept.receipts.push_back(Entry { id, app, at, text: text.into() });
         kept.forget(Timestamp::now());
+    }
+
+    fn texts(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<(String, Box<str>)> {
+        let now = Timestamp::now();
+        let of = |kept: &Mutex<Kept>| {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.forget(now);
+            let meant = kept.receipts.iter().filter(|entry| is_meant(entry));
+            meant.map(|entry| (entry.id.clone(), entry.text.clone())).collect::<Vec<_>>()
+        };
+        let mut all = of(&self.failures);
+        all.extend(of(&self.successes));
+        all
     }
 }
 
+/// Without what can be long.
+fn shortened(mut receipt: Receipt) -> Receipt {
+    for call in &mut receipt.host_calls {
+        (call.arguments, call.answer) = (None, None);
+    }
+    receipt.answer = None;
+    if receipt.logs.len() > FIRST_LINES {
+        let text = format!("{} more lines, in a receipt that is too long", receipt.logs.len() - FIRST_LINES);
+        receipt.logs.truncate(FIRST_LINES);
+        receipt.logs.push(Line { level: LineLevel::Warn, text });
+    }
+    receipt
+}
+
 impl Kept {
-    /// Forgets the oldest, as long as they are too many, too long or too old.
+    /// Forgets what is too old, and as many as are too many or too long together.
     fn forget(&mut self, now: Timestamp) {
         let too_old = now.as_millisecond() - KEPT_MS;
-        while let Some((bytes, oldest)) = self.receipts.front()
-            && (self.receipts.len() > RECEIPTS || self.bytes > BYTES || oldest.at.as_millisecond() < too_old)
-        {
-            self.bytes -= bytes;
-            self.receipts.pop_front();
+        while self.receipts.front().is_some_and(|oldest| oldest.at.as_millisecond() < too_old) {
+            self.remove(0);
+        }
+        while self.receipts.len() > RECEIPTS {
+            self.remove(self.oldest_of_most(|_| 1));
+        }
+        while self.bytes > BYTES {
+            self.remove(self.oldest_of_most(|entry| entry.text.len()));
+        }
+    }
+
+    /// Where the oldest one is of the app whose receipts weigh most together.
+    fn oldest_of_most(&self, weight: impl Fn(&Entry) -> usize) -> usize {
+        let mut apps = BTreeMap::<&str, (usize, usize)>::new();
+        for (at, entry) in self.receipts.iter().enumerate() {
+            apps.entry(&entry.app).or_insert((0, at)).0 += weight(entry);
+        }
+        apps.into_values().max_by_key(|(weight, oldest)| (*weight, usize::MAX - oldest)).map_or(0, |(_, oldest)| oldest)
+    }
+
+    fn remove(&mut self, at: usize) {
+        if let Some(entry) = self.receipts.remove(at) {
+            self.bytes -= entry.text.len();
         }
     }
 }
@@ -98,9 +155,13 @@ mod tests {
     use super::*;
 
     fn keep(receipts: &Receipts, id: usize, at: Timestamp, error: Option<&str>, raw: &str) {
+        keep_of("shop", receipts, id, at, error, raw);
+    }
+
+    fn keep_of(app: &str, receipts: &Receipts, id: usize, at: Timestamp, error: Option<&str>, raw: &str) {
         let receipt = json!({
             "id": format!("{id:04}"), "at": at, "plugin": "guest", "version": "1.0.0", "digest": "", "kind": "handler",
-            "entry": "hello", "app": {"name": "shop", "title": "", "type": "service", "appid": "wx1"},
+            "entry": "hello", "app": {"name": app, "title": "", "type": "service", "appid": "wx1"},
             "delivery_id": "", "raw": raw, "input": {}, "config": {}, "seed": "", "outcome": "", "error": error,
             "answer": null, "logs": [], "host_calls": [],
             "used": {"queued_us": 0, "took_us": 0, "cpu_us": 0, "memory_bytes": 0},
@@ -128,9 +189,21 @@ mod tests {
         (0..4).for_each(|id| keep(&receipts, id, now, None, &third));
         assert_eq!(ids(&receipts), ["0003", "0002"]);
         keep(&receipts, 4, now, None, &third.repeat(4));
-        assert_eq!(ids(&receipts), [""; 0], "one that is longer than all may be together");
+        assert_eq!(ids(&receipts), ["0003", "0002"], "one that is too long by itself pushes none out");
         keep(&receipts, 5, now - 169.hours(), Some("why"), "");
-        assert_eq!(ids(&receipts), [""; 0]);
+        assert_eq!(ids(&receipts), ["0003", "0002"]);
+    }
+
+    #[test]
+    fn no_app_pushes_out_what_is_known_of_another() {
+        let (receipts, now) = (Receipts::default(), Timestamp::now());
+        keep(&receipts, 0, now, Some("why"), "");
+        (1..=RECEIPTS + 5).for_each(|id| keep_of("noisy", &receipts, id, now, Some("why"), ""));
+        assert_eq!(ids(&receipts).last().map(String::as_str), Some("0000"));
+        (200..210).for_each(|id| keep_of("long", &receipts, id, now, Some("why"), &"x".repeat(BYTES / 3)));
+        let ids = ids(&receipts);
+        assert_eq!((ids[0].as_str(), ids.last().map(String::as_str)), ("0209", Some("0000")));
+        assert!(ids.contains(&"0105".to_owned()), "{ids:?}");
     }
 
     #[test]

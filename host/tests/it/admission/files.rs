@@ -11,7 +11,7 @@ use super::components::{
     bomb_body, busy_body, component, core_module, deep_body, describing, empty_body, exporting, functions, holding,
     importing, long_body, lying_module, modules, nested,
 };
-use crate::support::{TestApp, guests};
+use crate::support::{HandMade, TestApp, guests};
 
 /// What is in the file, the step that it fails, the code, and what the text must say.
 type Case = (&'static str, Vec<u8>, &'static str, &'static str, &'static str);
@@ -64,6 +64,9 @@ fn other_shapes() -> Vec<Case> {
         (instance $nothing) (export "weft:plugin/manifest@1.0.0" (instance $nothing))"#;
     let loops = describing("(func $l (loop (br 0))) (start $l)");
     let hoards = describing("(memory 5000)");
+    // The list of the handler's options: so many empty ones at a place with zeros.
+    let options = r#"(data (i32.const 1168) "\00\00\02\00\65\00\00\00")"#;
+    let talks = HandMade { more: options, ..HandMade::PLAIN }.bytes();
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),
@@ -77,6 +80,7 @@ fn other_shapes() -> Vec<Case> {
         ),
         ("a loop at its start", loops, "instantiate", "instantiate_failed", "500 ms of CPU time"),
         ("more memory than there is", hoards, "link", "beyond_limits", "plugins.memory_mib"),
+        ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
         ("64-bit memory", describing("(memory i64 1)"), "compile", "compile_failed", "memory64"),
     ]
 }

@@ -63,6 +63,7 @@ const TOLD: &[(&str, Expected)] = &[
     ("kv-huge", Fails("crashed", "fuel")),
     ("kv-long-key", Answers("512 bytes")),
     ("http", Answers("http_hosts: https://example.com")),
+    ("http-long-method", Answers("the method is none of")),
     ("http-loopback", Answers("http_hosts: http://127.0.0.1")),
     ("http-metadata", Answers("http_hosts: http://169.254.169.254")),
     ("wechat-token", Answers("denied")),
@@ -166,7 +167,7 @@ impl Place {
         let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
         app.account("bad", EncodingMode::Plain, "adversary").await;
         app.account("good", EncodingMode::Plain, "greeter").await;
-        let grants = json!({"kv": true});
+        let grants = json!({"kv": true, "http_hosts": ["https://adversary.invalid"]});
         let (status, _) = app.api(reqwest::Method::PUT, "/apps/bad/plugins/adversary", Some(grants)).await;
         assert_eq!(status, 200);
         let token = app.token.clone();
@@ -270,6 +271,8 @@ impl Place {
 const ALLOWANCE: Duration = Duration::from_millis(150);
 /// How much memory the adversaries may cost at a time, all together, in KiB.
 const MEMORY: u64 = 400 << 10;
+/// How many bytes one line of the operator's log may have, whatever it tells of an adversary.
+const LOG_LINE: usize = 16 << 10;
 
 fn median(taken: &mut [Duration]) -> Duration {
     taken.sort();
@@ -324,6 +327,8 @@ async fn whatever_a_plugin_does_the_server_stays_up_and_others_do_not_notice() {
     assert_eq!(place.read("/healthz").await.0, 200);
     let grown = place.process.peak_memory() - memory;
     assert!(grown < MEMORY, "{grown} KiB more than before");
+    let longest = place.process.longest_line();
+    assert!((1000..LOG_LINE).contains(&longest), "a line of the log has {longest} bytes");
     place.drop(guests::misbehave().await).await;
     place.suffers("behaves", "ok", &Answers("ok")).await;
 }

@@ -4,6 +4,10 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use super::server::SECRET_KEY;
@@ -13,6 +17,7 @@ pub(crate) struct Process {
     /// `http://127.0.0.1:…`
     pub base: String,
     child: Child,
+    longest_line: Arc<AtomicUsize>,
 }
 
 impl Process {
@@ -38,9 +43,16 @@ impl Process {
         let address = serves.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
         let base = format!("http://{address}");
         assert!(lines.by_ref().any(|line| line.contains("the plugins folder has been read")));
+        let longest_line = Arc::<AtomicUsize>::default();
+        let longest = Arc::clone(&longest_line);
         // A pipe that nobody reads would hold it up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { base, child }
+        std::thread::spawn(move || lines.for_each(|line| _ = longest.fetch_max(line.len(), Relaxed)));
+        Self { base, child, longest_line }
+    }
+
+    /// Bytes of the longest line that it has logged since the plugins were there.
+    pub(crate) fn longest_line(&self) -> usize {
+        self.longest_line.load(Relaxed)
     }
 
     /// Its number in the system.

@@ -52,7 +52,8 @@ pub(in crate::http::admin) struct LineView {
 
 /// Tells what a plugin logs, as server-sent events: the last lines first, then those that come. Each is an event `line`
 /// with a JSON object. Who reads more slowly than the plugin logs gets the event `missed`, with how many lines, and the
-/// end; the header `Last-Event-ID` goes on behind a line. Callers see the lines of the apps that they manage.
+/// end; the header `Last-Event-ID` goes on behind a line. A token that is revoked ends it. Callers see the lines of the
+/// apps that they manage.
 #[utoipa::path(get, operation_id = "follow_plugin_logs", path = "/plugins/{plugin}/logs", tag = "plugins",
     params(("plugin" = String, Path), LogQuery, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), (status = 404, description = "There is none of that name", body = Problem)))]
@@ -70,6 +71,7 @@ pub(in crate::http::admin) async fn follow(
     let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let reader = found.log.read(after);
     let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };
+    let (stopping, token_is_over) = (state.stopping.clone().cancelled_owned(), caller.is_over(&state));
     let is_meant = move |line: &LoggedLine| {
         let app = &line.app.name;
         caller.sees(app) && query.app.as_ref().is_none_or(|meant| meant == app)
@@ -81,7 +83,12 @@ pub(in crate::http::admin) async fn follow(
         };
         async { event.map(Ok) }
     });
-    let ends = tokio::time::timeout(LONGEST, state.stopping.clone().cancelled_owned());
+    let ends = tokio::time::timeout(LONGEST, async move {
+        tokio::select! {
+            () = stopping => {}
+            () = token_is_over => {}
+        }
+    });
     Ok(Sse::new(events.take_until(ends)).keep_alive(KeepAlive::default()))
 }
 

@@ -73,8 +73,8 @@ impl From<&Receipt> for ReceiptSummary {
 }
 
 /// Lists the last calls of a plugin, newest first: of those that failed the last 100, and as many of those that went
-/// well, of which a busy plugin keeps one in ten milliseconds. They are kept for a
-/// week in the memory of the process that is asked.
+/// well, of which a busy plugin keeps one in ten milliseconds; fewer, where they are longer than 1 MiB together. They are
+/// kept for a week in the memory of the process that is asked.
 /// Callers see the calls of the apps that they manage.
 #[utoipa::path(get, operation_id = "list_receipts", path = "/plugins/{plugin}/receipts", tag = "plugins",
     params(("plugin" = String, Path), ReceiptFilter, PageQuery),
@@ -103,9 +103,9 @@ pub(in crate::http::admin) async fn list(
             && page.cursor().is_none_or(|cursor| receipt.id.as_str() < cursor)
     };
     let mut receipts = find(&state, &plugin)?.receipts.list();
-    receipts.retain(|receipt| is_meant(receipt));
+    receipts.retain(is_meant);
     let page = Page::first(receipts, page.limit(), |last| last.id.clone());
-    Ok(Json(page.map(|receipt| ReceiptSummary::from(&*receipt))))
+    Ok(Json(page.map(|receipt| ReceiptSummary::from(&receipt))))
 }
 
 /// Reads all that is known of a call: the message, what was asked of the host and what it answered, what was logged.
@@ -120,8 +120,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<Receipt>, Problem> {
     let found = find(&state, &plugin)?.receipts.find(&id);
     let receipt = found.filter(|receipt| caller.sees(&receipt.app.name));
-    let receipt = receipt.ok_or_else(|| Problem::not_found("receipt", &id))?;
-    Ok(Json(Receipt::clone(&receipt)))
+    Ok(Json(receipt.ok_or_else(|| Problem::not_found("receipt", &id))?))
 }
 
 fn find(state: &AppState, plugin: &str) -> Result<Arc<Plugin>, Problem> {

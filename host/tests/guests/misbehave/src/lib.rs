@@ -59,6 +59,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "abort" => std::process::abort(),
         "exit-well" => std::process::exit(0),
         "huge-list" => return Ok(Reply::News(vec![nothing(); 400_000])),
+        "many-articles" => return Ok(Reply::News(vec![Article { title: "x".to_owned(), ..nothing() }; 5000])),
         "stderr-flood" => stderr_flood()?,
         "huge-log" => {
             log::info!("{}", "x".repeat(20 << 20));
@@ -66,6 +67,10 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         }
         "kv-huge" => told(kv::set("huge", vec![b'x'; 20 << 20], None).map(|_| "kept")),
         "kv-long-key" => told(kv::set(&"k".repeat(600), "x", None).map(|_| "kept")),
+        "http-long-method" => {
+            let method = "X\n".repeat(400 << 10);
+            told(http::Request::new(&method, "https://adversary.invalid/").send().map(|_| "sent"))
+        }
         "http-loopback" => told(http::Request::get("http://127.0.0.1:1/").send().map(|_| "sent")),
         "http-metadata" => told(http::Request::get("http://169.254.169.254/").send().map(|_| "sent")),
         "wechat-token" => told(wechat::Request::get("/cgi-bin/token").send().map(|_| "called")),
