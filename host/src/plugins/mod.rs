@@ -54,5 +54,5 @@ pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
 pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};
-pub use versions::{Canary, ChangeError, History};
+pub use versions::{Canary, ChangeError, Decided, DecidedCanary, History};
 pub use watcher::Watcher;
