@@ -17,6 +17,7 @@ use wasmtime::{
 };
 use weft::{
     clock::Clock,
+    config::PluginsConfig,
     model::{App, EncodingMode, PluginTarget},
     plugins::{Plugins, Subject, limits},
     server::Server,
@@ -230,12 +231,13 @@ impl Bare {
             .linear_memory_keep_resident(limits::KEEP_RESIDENT)
             .table_keep_resident(limits::KEEP_RESIDENT)
             .pagemap_scan(Enabled::Auto);
+        let stack = limits::Limits::from(&PluginsConfig::default()).stack;
         let mut config = Config::new();
         config
             .epoch_interruption(true)
             .concurrency_support(false)
-            .max_wasm_stack(limits::WASM_STACK)
-            .async_stack_size(limits::CALL_STACK)
+            .max_wasm_stack(stack)
+            .async_stack_size(stack + limits::HOST_STACK)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config)?;
         let component = Component::new(&engine, wat::parse_str(BARE)?)?;
