@@ -12,6 +12,7 @@
 //! - [`build`] runs cargo for a plugin's source.
 
 mod admission;
+mod app_log;
 mod bindings;
 pub mod build;
 mod cache;
@@ -41,6 +42,7 @@ mod versions;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
+pub use app_log::{AppLine, AppReader};
 pub use calls::{Observation, OrderChange, RefundChange, ReplayError};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
