@@ -99,6 +99,8 @@ limits! {
     hook_timeout_ms: 30_000, 600_000, 10..=600_000;
     /// The same for a message observer.
     observer_timeout_ms: 14_000, 60_000, 10..=60_000;
+    /// The same for a page.
+    page_timeout_ms: 14_000, 60_000, 10..=60_000;
     /// CPU time of one call, in milliseconds.
     cpu_ms: 1000, 10_000, 1..=60_000;
     /// Memory of one instance, in MiB. A Rust plugin does not start with less than about 1.1 MiB.
@@ -111,6 +113,10 @@ limits! {
     host_call_kib: 2048, 8192, 64..=65_536;
     /// KiB of the texts of one reply.
     reply_kib: 64, 1024, 1..=8192;
+    /// KiB of the body of a request to a page.
+    page_request_kib: 1024, 8192, 0..=65_536;
+    /// KiB of the body of a page.
+    page_kib: 1024, 8192, 1..=65_536;
     /// Lines that one call may log.
     log_lines: 64, 1000, 0..=10_000;
     /// Bytes of one line in the log.

@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dispatch::{Dispatcher, Surroundings},
     handler_sync::HandlerSync,
-    http::{self, AppState, Measures, Parts},
+    http::{self, AppState, Measures, Parts, Routes},
     jobs::{Jobs, Work},
     mass_messages::MassMessages,
     materials::{ARTICLE_SYNC, CleanUp, ListSync, MATERIAL_SYNC, Materials},
@@ -43,7 +43,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that has its sockets and its database. It loads its plugins when it runs.
 pub struct Server {
     state: AppState,
-    listeners: Vec<(TcpListener, axum::Router)>,
+    listeners: Vec<(TcpListener, Routes)>,
     watcher: Watcher,
 }
 
@@ -67,8 +67,11 @@ impl Server {
         let (listener, admin_listener) = bind_both(&config).await?;
         let (state, watcher) = compose(config, clock).await?;
         let listeners = match admin_listener {
-            Some(admin) => vec![(listener, http::public(&state)), (admin, http::operator(&state))],
-            None => vec![(listener, http::everything(&state))],
+            Some(admin) => {
+                let public = Routes::new(http::public(&state)).with_webhooks(&state);
+                vec![(listener, public), (admin, Routes::new(http::operator(&state)))]
+            }
+            None => vec![(listener, Routes::new(http::everything(&state)).with_webhooks(&state))],
         };
         Ok(Self { state, listeners, watcher })
     }
@@ -110,6 +113,7 @@ impl Server {
             state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
             state.plugins.clone().follow_limits().boxed(),
+            state.plugins.clone().forget_expired().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
             state.wechat.clone().keep_fresh().boxed(),
@@ -177,10 +181,24 @@ impl Server {
     }
 }
 
+/// What plugins' host functions answer with.
+pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
+    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
+    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let outbound = Outbound::new().context("requests of plugins")?;
+    Ok(Services { store, outbound, wechat, users, pay })
+}
+
+/// The plugin platform without any plugin.
+pub(crate) fn platform(settings: Settings, services: Services) -> anyhow::Result<Plugins> {
+    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))
+}
+
 /// The plugin platform with the limits that are set, and what fills it.
 async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
-    let plugins = Plugins::new(plugin_settings(config, key), services)
-        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))?;
+    let plugins = platform(plugin_settings(config, key), services)?;
     plugins.refresh_limits().await.context("the limits of plugins")?;
     let watcher = Watcher::new(plugins.clone())
         .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
@@ -234,18 +252,9 @@ fn works(
 async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watcher)> {
     let (store, key) = open_store(&config, clock.clone()).await?;
     let accounts = Accounts::load(store.clone()).await.context("the apps")?;
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    let services = services(&config, store.clone(), clock.clone())?;
+    let Services { wechat, users, pay, .. } = services.clone();
     wechat.restore().await.context("the pauses of WeChat's calls")?;
-    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
-    let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
-    let services = Services {
-        store: store.clone(),
-        outbound: Outbound::new().context("requests of plugins")?,
-        wechat: wechat.clone(),
-        users: users.clone(),
-        pay: pay.clone(),
-    };
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
         .context("calls of operators' servers")?;

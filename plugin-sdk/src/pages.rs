@@ -16,6 +16,11 @@
 //! let user = Some(User { openid: "o1".into(), unionid: None });
 //! assert_eq!(host.serve("points", Request { user, ..asked() }).unwrap().body, b"0");
 //! ```
+//!
+//! The host serves them where the operator grants `pages`. Headers that hold for more than the page (`Connection`,
+//! `Strict-Transport-Security`, `Service-Worker-Allowed`, …) do not leave, cookies stay below the plugin's own path, and a
+//! status is one from 200 to 599. Links and forms are best relative (`?coupon=1`, an empty `action`), so that they work
+//! wherever the pages are.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -51,10 +56,45 @@ impl Request {
         header(&self.headers, name)
     }
 
+    /// The value of a parameter of the query; of several of that name the first.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        value(self.query.as_bytes(), name)
+    }
+
+    /// The value of a field of the form that was sent (`application/x-www-form-urlencoded`, which is what forms send that
+    /// say nothing else); of several of that name the first.
+    pub fn form_value(&self, name: &str) -> Option<String> {
+        value(&self.body, name)
+    }
+
     /// The body read as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         Ok(serde_json::from_slice(&self.body)?)
     }
+}
+
+fn value(parameters: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(parameters).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
+
+/// Text as it may stand in HTML, between tags and between quotes: what people wrote cannot be markup then.
+///
+/// ```
+/// assert_eq!(weft_plugin::pages::escape("<b>\"A&B\"</b>"), "&lt;b&gt;&quot;A&amp;B&quot;&lt;/b&gt;");
+/// ```
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 impl Response {
@@ -68,7 +108,7 @@ impl Response {
         Self::status(200).header("content-type", "text/plain; charset=utf-8").body(text.into())
     }
 
-    /// Status 200 with an HTML page. What comes from people has to be escaped before.
+    /// Status 200 with an HTML page. What comes from people has to be [escaped](escape) before.
     pub fn html(html: impl Into<String>) -> Self {
         Self::status(200).header("content-type", "text/html; charset=utf-8").body(html.into())
     }

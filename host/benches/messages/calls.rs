@@ -1,5 +1,5 @@
-//! Plugin calls alone, without HTTP: the greeter as the dispatcher calls it, against the least that
-//! a fresh sandbox costs.
+//! Plugin calls alone, without HTTP: the greeter as the dispatcher calls it, against what the same file costs in wasmtime
+//! alone.
 
 use std::{
     io::{Read, Write},
@@ -11,15 +11,10 @@ use std::{
 
 use anyhow::ensure;
 use tokio::{runtime::Runtime, task::JoinSet};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-    component::{Component, Linker},
-};
 use weft::{
     clock::Clock,
-    config::PluginsConfig,
     model::{App, EncodingMode, PluginTarget},
-    plugins::{Plugins, Subject, limits},
+    plugins::{Plugins, Subject},
     server::Server,
 };
 use weft_wechat::{
@@ -29,50 +24,48 @@ use weft_wechat::{
 
 use super::{
     Effort, cpu,
+    floor::{Bare, Smallest},
     report::{Row, Samples, Unit, table},
-    server::{HANDLER, app, config, load},
+    server::{ENTRY, HANDLER, app, config, load},
 };
 
-/// A component that imports nothing, and touches one page of memory.
-const BARE: &str = r#"(component
-    (core module $code
-        (memory 1)
-        (data (i32.const 0) "weft")
-        (func (export "next") (param $number i32) (result i32)
-            (i32.store (i32.const 8) (i32.add (local.get $number) (i32.const 1)))
-            (i32.load (i32.const 8))))
-    (core instance $instance (instantiate $code))
-    (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
+/// Who writes to the greeter.
+pub(crate) const OPENID: &str = "oBenchUser0123456789abcdefgh";
+/// What they write.
+pub(crate) const TEXT: &str = "weft";
 
 pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let two = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let plugins = one.block_on(plugins(folder))?;
     let greeter = Arc::new(Greeter::new(plugins)?);
-    let bare = Bare::new()?;
+    let (bare, smallest) = (Bare::new(&folder.join("plugins/greeter.wasm"))?, Smallest::new()?);
     let calls = effort.calls;
 
-    let (mut bare_cpu, mut greeter_cpu) = (Samples::default(), Samples::default());
+    let [mut bare_cpu, mut greeter_cpu, mut smallest_cpu] = [(); 3].map(|()| Samples::default());
     let (mut alone, mut together) = (Samples::default(), Samples::default());
     // The first round warms the pool up and does not count.
     for round in 0..=effort.rounds {
         let samples = (
-            cpu_time(calls, || one.block_on(bare.calls(calls)))?,
+            cpu_time(calls, || one.block_on(bare.calls(ENTRY, calls)))?,
             cpu_time(calls, || one.block_on(greeter.calls(calls)))?,
+            cpu_time(calls, || one.block_on(smallest.calls(calls)))?,
             throughput(&two, &greeter, 1, calls)?,
             throughput(&two, &greeter, 2, calls)?,
         );
         if round > 0 {
             bare_cpu.push(samples.0);
             greeter_cpu.push(samples.1);
-            alone.push(samples.2);
-            together.push(samples.3);
+            smallest_cpu.push(samples.2);
+            alone.push(samples.3);
+            together.push(samples.4);
         }
     }
     println!("\nCalls: no HTTP, a fresh sandbox for each, {} x {calls} calls each\n", effort.rounds);
     let rows = [
-        Row { name: "bare component", samples: bare_cpu, prototype: "1.0" },
-        Row { name: "greeter (prototype 8.6 µs)", samples: greeter_cpu, prototype: "3.6" },
+        Row { name: "greeter in wasmtime alone", samples: bare_cpu, prototype: "1.0" },
+        Row { name: "greeter in Weft", samples: greeter_cpu, prototype: "-" },
+        Row { name: "smallest component", samples: smallest_cpu, prototype: "0.28" },
     ];
     println!("{}", table("CPU time per call, one thread", Unit::Microseconds, &rows));
     between_requests(effort, &one, &bare, &greeter)?;
@@ -95,7 +88,7 @@ fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Gr
         let bare = cpu_time(calls, || {
             (0..calls).try_for_each(|_| {
                 wire.exchange()?;
-                runtime.block_on(bare.calls(1))
+                runtime.block_on(bare.calls(ENTRY, 1))
             })
         })?;
         let greeter = cpu_time(calls, || {
@@ -110,8 +103,8 @@ fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Gr
         }
     }
     let rows = [
-        Row { name: "bare component", samples: bare_cpu, prototype: "-" },
-        Row { name: "greeter", samples: greeter_cpu, prototype: "-" },
+        Row { name: "greeter in wasmtime alone", samples: bare_cpu, prototype: "-" },
+        Row { name: "greeter in Weft", samples: greeter_cpu, prototype: "-" },
     ];
     println!("{}", table("the same between two requests", Unit::Microseconds, &rows));
     Ok(())
@@ -191,11 +184,11 @@ impl Greeter {
             target: HANDLER.parse()?,
             app: Arc::new(app("plain", EncodingMode::Plain, Some(HANDLER))?),
             message: Message {
-                sender: "oBenchUser0123456789abcdefgh".to_owned(),
+                sender: OPENID.to_owned(),
                 receiver: "gh_0123456789ab".to_owned(),
                 created_at: 1_700_000_000,
                 id: Some(1),
-                content: Content::Text(Text { content: "weft".to_owned(), menu_id: None }),
+                content: Content::Text(Text { content: TEXT.to_owned(), menu_id: None }),
             },
         })
     }
@@ -205,53 +198,8 @@ impl Greeter {
             let subject =
                 Subject { app: Arc::clone(&self.app), granted: None, delivery_id: "plain/1".into(), raw: "".into() };
             let reply = self.plugins.handle(&self.target, subject, &self.message).await?;
-            let greets = matches!(&reply, Some(Reply::Text(text)) if text.ends_with("weft"));
+            let greets = matches!(&reply, Some(Reply::Text(text)) if text.ends_with(TEXT));
             ensure!(greets, "the greeter answered {reply:?}");
-        }
-        Ok(())
-    }
-}
-
-/// The bare component in an engine like that of the plugins.
-struct Bare {
-    pre: wasmtime::component::InstancePre<()>,
-}
-
-impl Bare {
-    fn new() -> anyhow::Result<Self> {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(limits::INSTANCES)
-            .total_core_instances(limits::INSTANCES)
-            .total_memories(limits::INSTANCES)
-            .total_tables(limits::INSTANCES)
-            .total_stacks(limits::INSTANCES)
-            .max_memory_size(64 << 20)
-            .table_elements(20_000)
-            .max_unused_warm_slots(limits::INSTANCES)
-            .linear_memory_keep_resident(limits::KEEP_RESIDENT)
-            .table_keep_resident(limits::KEEP_RESIDENT)
-            .pagemap_scan(Enabled::Auto);
-        let stack = limits::Limits::from(&PluginsConfig::default()).stack;
-        let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .concurrency_support(false)
-            .max_wasm_stack(stack)
-            .async_stack_size(stack + limits::HOST_STACK)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        let engine = Engine::new(&config)?;
-        let component = Component::new(&engine, wat::parse_str(BARE)?)?;
-        Ok(Self { pre: Linker::new(&engine).instantiate_pre(&component)? })
-    }
-
-    async fn calls(&self, calls: u32) -> anyhow::Result<()> {
-        for number in 0..calls {
-            let mut store = Store::new(self.pre.engine(), ());
-            store.set_epoch_deadline(1);
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            let next = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "next")?;
-            let (after,) = next.call_async(&mut store, (number,)).await?;
-            ensure!(after == number + 1, "the bare component answered {after}");
         }
         Ok(())
     }

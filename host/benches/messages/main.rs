@@ -1,6 +1,7 @@
 //! What a message costs: through the whole server, and through the plugin platform alone.
 //!
-//! `cargo bench -p weft` takes about a minute, `cargo bench -p weft -- --quick` about 15 seconds.
+//! `cargo bench -p weft` takes about a minute, `cargo bench -p weft -- --quick` about 15 seconds. A word behind it
+//! chooses the endpoints whose names have it: `cargo bench -p weft -- encrypted`.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!
 //! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
@@ -8,6 +9,8 @@
 
 mod calls;
 mod cpu;
+mod floor;
+mod least;
 mod load;
 mod pool;
 mod report;
@@ -39,7 +42,10 @@ const TEST: Effort = Effort { rounds: 1, messages: 64, calls: 8 };
 
 /// What this process is to do.
 enum Role {
-    Measure(Effort),
+    Measure {
+        effort: Effort,
+        word: Option<String>,
+    },
     /// The other side of the connections, in a process of its own.
     Serve(server::Kind),
 }
@@ -47,7 +53,7 @@ enum Role {
 fn main() -> anyhow::Result<()> {
     match role(std::env::args_os().skip(1).map(PathBuf::from))? {
         Role::Serve(kind) => server::serve(&kind),
-        Role::Measure(effort) => measure(effort),
+        Role::Measure { effort, word } => measure(effort, word.as_deref()),
     }
 }
 
@@ -59,18 +65,22 @@ fn role(arguments: impl Iterator<Item = PathBuf>) -> anyhow::Result<Role> {
         return Ok(Role::Serve(kind));
     }
     let given = |name: &str| arguments.iter().any(|argument| argument == Path::new(name));
-    Ok(Role::Measure(match (given("--bench") && !given("--test"), given("--quick")) {
+    let effort = match (given("--bench") && !given("--test"), given("--quick")) {
         (false, _) => TEST,
         (true, true) => QUICK,
         (true, false) => FULL,
-    }))
+    };
+    let word = arguments.iter().filter_map(|argument| argument.to_str()).find(|argument| !argument.starts_with('-'));
+    Ok(Role::Measure { effort, word: word.map(str::to_owned) })
 }
 
-fn measure(effort: Effort) -> anyhow::Result<()> {
+fn measure(effort: Effort, word: Option<&str>) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
     install_greeter(&folder.path().join("plugins"))?;
-    webhook::measure(effort, folder.path())?;
-    calls::measure(effort, folder.path())?;
+    webhook::measure(effort, folder.path(), word)?;
+    if word.is_none_or(|word| "calls".contains(word)) {
+        calls::measure(effort, folder.path())?;
+    }
     println!("{}", report::NOTES);
     Ok(())
 }

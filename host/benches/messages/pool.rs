@@ -18,6 +18,12 @@ const ORIGINAL_ID: &str = "gh_0123456789ab";
 pub(crate) enum Endpoint {
     /// The handler to compare with.
     Constant,
+    /// A rule's reply by the least that could answer WeChat.
+    LeastRule,
+    /// The greeter's by the same.
+    LeastPlain,
+    /// That, encrypted both ways.
+    LeastSafe,
     /// The webhook of an app that no plugin answers.
     Silent,
     /// The webhook of an app that a rule answers.
@@ -31,11 +37,42 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 6] = [Self::Constant, Self::Silent, Self::Rule, Self::Plain, Self::Safe, Self::Logged];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Constant,
+        Self::LeastRule,
+        Self::LeastPlain,
+        Self::LeastSafe,
+        Self::Silent,
+        Self::Rule,
+        Self::Plain,
+        Self::Safe,
+        Self::Logged,
+    ];
+
+    /// Whether Weft answers it.
+    pub(crate) fn is_weft(self) -> bool {
+        !matches!(self, Self::Constant | Self::LeastRule | Self::LeastPlain | Self::LeastSafe)
+    }
+
+    /// As the tables call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant handler",
+            Self::LeastRule => "least, a rule",
+            Self::LeastPlain => "least, greeter",
+            Self::LeastSafe => "least, greeter, encrypted",
+            Self::Silent => "webhook, nobody answers",
+            Self::Rule => "webhook, a rule",
+            Self::Plain => "webhook, greeter",
+            Self::Safe => "webhook, greeter, encrypted",
+            Self::Logged => "webhook, greeter, logged",
+        }
+    }
 
     fn path(self) -> String {
         match self {
             Self::Constant => "/constant".to_owned(),
+            Self::LeastRule | Self::LeastPlain | Self::LeastSafe => format!("/least/{}", self.app()),
             _ => format!("/wechat/{}/", self.app()),
         }
     }
@@ -44,15 +81,15 @@ impl Endpoint {
         match self {
             Self::Constant => "constant",
             Self::Silent => "silent",
-            Self::Rule => "rule",
-            Self::Plain => "plain",
-            Self::Safe => "safe",
+            Self::Rule | Self::LeastRule => "rule",
+            Self::Plain | Self::LeastPlain => "plain",
+            Self::Safe | Self::LeastSafe => "safe",
             Self::Logged => "logged",
         }
     }
 
     fn mode(self) -> EncodingMode {
-        if self == Self::Safe { EncodingMode::Safe } else { EncodingMode::Plain }
+        if matches!(self, Self::Safe | Self::LeastSafe) { EncodingMode::Safe } else { EncodingMode::Plain }
     }
 }
 
@@ -99,9 +136,13 @@ pub(crate) fn check(endpoint: Endpoint, request: &Request, body: &str) -> anyhow
     match endpoint {
         Endpoint::Constant => ensure!(body == CONSTANT, wrong()),
         Endpoint::Silent => ensure!(body.is_empty(), wrong()),
-        Endpoint::Rule => ensure!(element(body, "Content").as_deref() == Some(RULE_REPLY), wrong()),
-        Endpoint::Plain | Endpoint::Logged => ensure!(greets(body, &request.text), wrong()),
-        Endpoint::Safe => {
+        Endpoint::Rule | Endpoint::LeastRule => {
+            ensure!(element(body, "Content").as_deref() == Some(RULE_REPLY), wrong());
+        }
+        Endpoint::Plain | Endpoint::LeastPlain | Endpoint::Logged => {
+            ensure!(greets(body, &request.text), wrong());
+        }
+        Endpoint::Safe | Endpoint::LeastSafe => {
             let xml = unseal(endpoint, body).with_context(wrong)?;
             ensure!(greets(&xml, &request.text), wrong());
         }

@@ -6,8 +6,9 @@ use std::{fmt::Write, time::Duration};
 pub(crate) const NOTES: &str = "\
 best, median: of the rounds. Absolute figures say as much about the machine as about Weft, and
 are not portable. ratio: to the first row of the table. Compare the ratios, and take them on a
-machine that does nothing else. prototype: the ratio that a throw-away prototype reached before
-Weft was written, where it did the same.
+machine that does nothing else. least: axum, the protocol and wasmtime alone, with nothing of what
+makes a server of them. prototype: the ratio that such a one reached on another machine before Weft
+was written.
 ";
 
 /// One figure a round.

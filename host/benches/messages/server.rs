@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use axum::{Router, body::Bytes, routing::post};
+use axum::{body::Bytes, routing::post};
 use tokio_util::sync::CancellationToken;
 use weft::{
     clock::Clock,
@@ -21,6 +21,8 @@ use weft::{
     server::Server,
 };
 use weft_wechat::reply::Reply;
+
+use super::least;
 
 /// Makes this program a server; its kind follows.
 pub(crate) const ARGUMENT: &str = "--serve";
@@ -36,8 +38,13 @@ pub(crate) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 /// What the rule answers.
 pub(crate) const RULE_REPLY: &str = "A rule answers / 规则回复";
 
+/// What a message has in it that the rule answers.
+pub(crate) const RULE_WORD: &str = "message";
+
 /// The handler that the apps name.
 pub(crate) const HANDLER: &str = "greeter/greet";
+/// The same, within its plugin.
+pub(crate) const ENTRY: &str = "greet";
 
 /// Threads that answer.
 const WORKERS: usize = 2;
@@ -45,8 +52,9 @@ const WORKERS: usize = 2;
 /// Which server.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    /// axum, served the plain way, without middleware.
-    Constant,
+    /// axum, served the plain way, without middleware: the constant handler, and the least that could answer WeChat,
+    /// with the greeter of this folder.
+    Plain(PathBuf),
     /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
     Weft(PathBuf),
 }
@@ -55,7 +63,7 @@ impl Kind {
     /// Reads what [`Running::start`] writes.
     pub(crate) fn of(arguments: &[PathBuf]) -> Option<Self> {
         match arguments {
-            [kind] if kind == Path::new("constant") => Some(Self::Constant),
+            [kind, folder] if kind == Path::new("plain") => Some(Self::Plain(folder.clone())),
             [kind, folder] if kind == Path::new("weft") => Some(Self::Weft(folder.clone())),
             _ => None,
         }
@@ -73,14 +81,14 @@ pub(crate) fn serve(kind: &Kind) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     runtime.block_on(async {
         match kind {
-            Kind::Constant => serve_constant(stop).await,
+            Kind::Plain(folder) => serve_plain(folder, stop).await,
             Kind::Weft(folder) => serve_weft(folder, stop).await,
         }
     })
 }
 
-async fn serve_constant(stop: CancellationToken) -> anyhow::Result<()> {
-    let routes = Router::new().route(
+async fn serve_plain(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+    let routes = least::routes(folder)?.route(
         "/constant",
         post(|body: Bytes| async move {
             std::hint::black_box(body);
@@ -123,7 +131,7 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
 /// Answers every message of the load.
 fn rule() -> Handler {
     Handler {
-        rules: vec![Condition::Contain("message".to_owned()).into()],
+        rules: vec![Condition::Contain(RULE_WORD.to_owned()).into()],
         replies: vec![ReplyContent::Static(Reply::Text(RULE_REPLY.to_owned())).into()],
         ..Handler::new("rule", "rule")
     }
@@ -184,11 +192,11 @@ impl Running {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(ARGUMENT);
         match kind {
-            Kind::Constant => command.arg("constant"),
+            Kind::Plain(folder) => command.arg("plain").arg(folder),
             Kind::Weft(folder) => command.arg("weft").arg(folder),
         };
-        // The figures are those of the log level that servers have when nobody sets one.
-        command.env_remove("WEFT_LOG").env_remove("WEFT_LOG_FORMAT");
+        // The figures are those of the log level that servers have when nobody sets one, without backtraces of errors.
+        command.env_remove("WEFT_LOG").env_remove("WEFT_LOG_FORMAT").env_remove("RUST_BACKTRACE");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();
         let mut line = String::new();

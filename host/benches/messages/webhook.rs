@@ -10,24 +10,29 @@ use super::{
     server::{Kind, Running},
 };
 
-/// What the first messages, which find nothing ready, are fewer by.
-const WARM_UP: u32 = 4;
-
 /// How long a server needs to come to rest after its last answer.
 const REST: Duration = Duration::from_millis(20);
 
-pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
-    let constant = Running::start(&Kind::Constant)?;
-    let weft = Running::start(&Kind::Weft(folder.to_owned()))?;
-    let server = |endpoint| if endpoint == Endpoint::Constant { &constant } else { &weft };
-    for endpoint in Endpoint::ALL {
-        send(endpoint, server(endpoint).address, requests(endpoint, effort.messages.div_ceil(WARM_UP))?)?;
+/// Measures the endpoints whose names have `word`, beside the one that all are compared with.
+pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyhow::Result<()> {
+    let chosen = |endpoint: &Endpoint| word.is_none_or(|word| endpoint.name().contains(word));
+    let mut endpoints = vec![Endpoint::Constant];
+    endpoints.extend(Endpoint::ALL.into_iter().filter(|one| *one != Endpoint::Constant && chosen(one)));
+    if endpoints.len() == 1 {
+        return Ok(());
     }
-    let mut cpu = Endpoint::ALL.map(|_| Samples::default());
-    let mut wall = Endpoint::ALL.map(|_| Samples::default());
+    let plain = Running::start(&Kind::Plain(folder.to_owned()))?;
+    let weft = Running::start(&Kind::Weft(folder.to_owned()))?;
+    let server = |endpoint: Endpoint| if endpoint.is_weft() { &weft } else { &plain };
+    // The first messages find nothing ready.
+    for endpoint in endpoints.iter().copied() {
+        send(endpoint, server(endpoint).address, requests(endpoint, effort.messages)?)?;
+    }
+    let mut cpu: Vec<Samples> = endpoints.iter().map(|_| Samples::default()).collect();
+    let mut wall: Vec<Samples> = endpoints.iter().map(|_| Samples::default()).collect();
     for _ in 0..effort.rounds {
         // In turn, so that whatever else the machine does meets all of them.
-        for (endpoint, (cpu, wall)) in Endpoint::ALL.into_iter().zip(cpu.iter_mut().zip(&mut wall)) {
+        for (endpoint, (cpu, wall)) in endpoints.iter().copied().zip(cpu.iter_mut().zip(&mut wall)) {
             let (took, used) = round(endpoint, server(endpoint), effort.messages)?;
             wall.push(took);
             if let Some(used) = used {
@@ -39,32 +44,36 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
         "\nHTTP: {CONNECTIONS} kept connections, a server with two threads, {} x {} messages each\n",
         effort.rounds, effort.messages
     );
-    println!(
-        "{}",
-        table(
-            "CPU time of the server per message",
-            Unit::Microseconds,
-            &rows(cpu, ["1.0", "-", "1.2", "2.4", "2.7", "4.0"])
-        )
-    );
-    println!(
-        "{}",
-        table("messages a second", Unit::PerSecond, &rows(wall, ["1.00", "-", "0.95", "0.62", "0.58", "0.35"]))
-    );
+    let rows = |samples: Vec<Samples>, prototype: fn(Endpoint) -> &'static str| {
+        let rows = endpoints.iter().copied().zip(samples);
+        rows.map(|(endpoint, samples)| Row { name: endpoint.name(), samples, prototype: prototype(endpoint) }).collect()
+    };
+    let (cpu, wall): (Vec<_>, Vec<_>) = (rows(cpu, prototype_cpu), rows(wall, prototype_wall));
+    println!("{}", table("CPU time of the server per message", Unit::Microseconds, &cpu));
+    println!("{}", table("messages a second", Unit::PerSecond, &wall));
     Ok(())
 }
 
-fn rows(samples: [Samples; 6], prototype: [&'static str; 6]) -> Vec<Row> {
-    let names = [
-        "constant handler",
-        "webhook, nobody answers",
-        "webhook, a rule",
-        "webhook, greeter",
-        "webhook, greeter, encrypted",
-        "webhook, greeter, logged",
-    ];
-    let rows = names.into_iter().zip(samples).zip(prototype);
-    rows.map(|((name, samples), prototype)| Row { name, samples, prototype }).collect()
+fn prototype_cpu(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Constant => "1.0",
+        Endpoint::Silent => "-",
+        Endpoint::Rule | Endpoint::LeastRule => "1.2",
+        Endpoint::Plain | Endpoint::LeastPlain => "2.4",
+        Endpoint::Safe | Endpoint::LeastSafe => "2.7",
+        Endpoint::Logged => "4.0",
+    }
+}
+
+fn prototype_wall(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Constant => "1.00",
+        Endpoint::Silent => "-",
+        Endpoint::Rule | Endpoint::LeastRule => "0.95",
+        Endpoint::Plain | Endpoint::LeastPlain => "0.62",
+        Endpoint::Safe | Endpoint::LeastSafe => "0.58",
+        Endpoint::Logged => "0.35",
+    }
 }
 
 /// Wall clock and the server's CPU time, of one message.

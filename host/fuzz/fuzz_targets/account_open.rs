@@ -87,7 +87,7 @@ fuzz_target!(|input: Input<'_>| {
         }
         if delivery.encrypted {
             assert_eq!(query.msg_signature, parts);
-            assert_eq!(delivery.raw, inside);
+            assert_eq!(&*delivery.raw, inside);
         } else {
             assert_eq!(delivery.raw.as_bytes(), body);
         }

@@ -53,7 +53,7 @@ pub fn parse(body: &str) {
     let open = || account(EncodingMode::Plain).open(&query("1", "2"), body.as_bytes()).expect("it has been parsed");
     let delivery = open();
     assert_eq!(delivery.message, message);
-    assert_eq!(delivery.raw, body);
+    assert_eq!(&*delivery.raw, body);
     assert_eq!(delivery.key(), open().key());
     assert!(delivery.key().len() <= 64 + 1 + 20 + 1 + 40);
 }

@@ -14,13 +14,10 @@ use super::{
 use crate::{
     clock::Clock,
     config::{Config, Overrides},
-    pay::Pay,
-    plugins::{Plugins, Services, Settings, Watcher},
+    plugins::{Plugins, Settings, Watcher},
     secret::SecretKey,
     server,
     storage::Store,
-    upstream::{Gateway, Outbound, Wechat},
-    users::Users,
 };
 
 #[derive(Debug, Subcommand)]
@@ -55,19 +52,8 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &S
 /// The plugins of the folder, each taken through every check.
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
     let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
-    let plugins = platform(config, settings, store)?;
+    let plugins = server::platform(settings, server::services(config, store, Clock::system())?)?;
     plugins.refresh_limits().await?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
-}
-
-/// The plugin platform without any plugin.
-pub(super) fn platform(config: &Config, settings: Settings, store: Store) -> anyhow::Result<Plugins> {
-    let clock = Clock::system();
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone())?;
-    let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-    let gateway = Gateway::new(&config.pay, clock.clone())?;
-    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
-    let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
-    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("{error:#}"))
 }

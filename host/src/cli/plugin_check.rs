@@ -5,10 +5,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Context;
 use clap::Args;
 
-use super::{
-    output::{OutputArgs, table},
-    plugin::platform,
-};
+use super::output::{OutputArgs, table};
 use crate::{
     clock::Clock,
     config::{Config, DatabaseUrl},
@@ -36,7 +33,8 @@ pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<Exit
     let database = DatabaseUrl::Sqlite(folder.path().join("weft.db"));
     let store = Store::open(&database, Arc::clone(&key), Clock::system()).await.context("a database for the check")?;
     let config = Config { data_dir: folder.path().to_owned(), ..config.clone() };
-    let plugins = platform(&config, server::plugin_settings(&config, &key), store.clone())?;
+    let services = server::services(&config, store.clone(), Clock::system())?;
+    let plugins = server::platform(server::plugin_settings(&config, &key), services)?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let checked = plugins.check_file(&name, &file).await;
     output.print(&CheckView::new(&name, &checked), || match &checked {

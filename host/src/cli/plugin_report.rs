@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plugins::{HostCall, Receipt};
+use crate::plugins::{EntryKind, HostCall, Receipt};
 
 /// How many characters are shown of what was asked of the host, and of each answer.
 const SHOWN: usize = 200;
@@ -34,11 +34,26 @@ pub(super) fn outcome(receipt: &Receipt) -> Vec<String> {
 
 /// What the plugin answered, in short.
 pub(super) fn answer(receipt: &Receipt) -> String {
+    if receipt.kind == EntryKind::Page {
+        return receipt.answer.as_ref().map_or_else(|| "nothing".to_owned(), page);
+    }
     match (receipt.reply(), &receipt.answer) {
         (Some(weft_wechat::reply::Reply::Text(text)), _) => text,
         (_, None | Some(Value::Null)) => "nothing".to_owned(),
         (_, Some(answer)) => answer.to_string(),
     }
+}
+
+/// A page as it goes over the wire.
+fn page(answer: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let headers = answer["headers"].as_array().into_iter().flatten();
+    let headers = headers.map(|header| format!("{}: {}\n", text(&header[0]), text(&header[1])));
+    let body = match &answer["body"] {
+        Value::Array(_) => String::new(),
+        body => body.get("$text").map_or_else(|| text(body), text),
+    };
+    format!("{}\n{}\n{body}", answer["status"], headers.collect::<String>())
 }
 
 /// Memory and instructions.

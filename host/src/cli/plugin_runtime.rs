@@ -9,14 +9,11 @@ use crate::{
     clock::Clock,
     config::{Config, DatabaseUrl, WechatConfig},
     model::{App, AppPlugin},
-    pay::Pay,
     plugins::{Loaded, Plugins, Services, Settings},
     secret::{Secret, SecretKey},
     server,
     simulator::wechat::Wechat as SimulatedWechat,
     storage::Store,
-    upstream::{Gateway, Outbound, Wechat},
-    users::Users,
 };
 
 /// A plugin in the runtime that servers have.
@@ -38,19 +35,15 @@ impl Runtime {
         let folder = tempfile::Builder::new().prefix("weft-plugin-").tempdir().context("a temporary folder")?;
         let (clock, key) = (Clock::system(), SecretKey::generate());
         let data_dir = folder.path().to_owned();
-        let config = Config { plugins_dir: data_dir.join("plugins"), data_dir, ..config.clone() };
+        let simulated = SimulatedWechat::start_on(([127, 0, 0, 1], 0).into(), clock.clone()).await?;
+        let wechat = WechatConfig { api_base: simulated.base.clone(), ..WechatConfig::default() };
+        let config = Config { plugins_dir: data_dir.join("plugins"), data_dir, wechat, ..config.clone() };
         let settings = Settings { counts_fuel, ..server::plugin_settings(&config, &key) };
         let url = DatabaseUrl::Sqlite(folder.path().join("weft.db"));
         let store = Store::open(&url, Arc::new(key), clock.clone()).await?;
         store.migrate().await?;
-        let simulated = SimulatedWechat::start_on(([127, 0, 0, 1], 0).into(), clock.clone()).await?;
-        let simulation = WechatConfig { api_base: simulated.base.clone(), ..WechatConfig::default() };
-        let wechat = Wechat::new(&simulation, store.clone(), clock.clone())?;
-        let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-        let gateway = Gateway::new(&config.pay, clock.clone())?;
-        let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
-        let services = Services { store, outbound: Outbound::new()?, wechat, users, pay };
-        let plugins = Plugins::new(settings, services.clone()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let services = server::services(&config, store, clock)?;
+        let plugins = server::platform(settings, services.clone())?;
         let loaded = plugins.check_file(name, file).await.map_err(|refused| refused.error);
         let loaded = loaded.with_context(|| file.display().to_string())?;
         Ok(Self { plugins, loaded, services, wechat: simulated, folder })

@@ -1,4 +1,4 @@
-//! `weft plugin test`: a plugin's answer to a message, in the runtime and within the limits that servers have.
+//! `weft plugin test`: a plugin's answer to a message, or one of its pages, in the runtime and within the limits that servers have.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     histogram::micros,
     model::{App, AppPlugin, AppType, Grants, is_openid},
-    plugins::{Receipt, Subject},
+    plugins::{PageRequest, Receipt, Subject},
     simulator::Incoming,
 };
 
@@ -37,13 +37,19 @@ pub(super) struct TestArgs {
     /// A file with a message as WeChat sends it, decrypted; - reads standard input
     #[arg(long, value_name = "FILE", group = "what")]
     xml: Option<PathBuf>,
+    /// A page that somebody opens: a path below the plugin's name, such as /points?year=2026
+    #[arg(long, value_name = "PATH", group = "what")]
+    page: Option<String>,
+    /// A form that is sent to the page, such as name=a&gift=1
+    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml"])]
+    form: Option<String>,
     /// The handler; the plugin's first one without
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "page")]
     handler: Option<String>,
     /// What the operator would set, as JSON
     #[arg(long, value_name = "JSON", default_value = "{}")]
     plugin_config: String,
-    /// What the plugin may do: kv, users, `orders=read`, `http_hosts=https://api.example.com`,
+    /// What the plugin may do: kv, users, pages, `orders=read`, `http_hosts=https://api.example.com`,
     /// `wechat_apis=/cgi-bin/user/`, or asked for all that it asks for; may be given more than once
     #[arg(long = "grant", value_name = "GRANT")]
     grants: Vec<String>,
@@ -78,7 +84,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     let began = Instant::now();
     let runtime = Runtime::load(config, &name, &args.file, false).await?;
     let load_us = micros(began.elapsed());
-    let (raw, message) = message(&args)?;
+    let input = input(&args)?;
     let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
     let asked = Grants::from(&runtime.loaded.description);
     let granted = AppPlugin {
@@ -87,39 +93,78 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
         ..AppPlugin::new(&args.app, &name)
     };
     refuse(granted.check())?;
-    runtime.add(&mut app, &granted, &message.sender).await?;
+    let user = if let Input::Message { message, .. } = &input { &message.sender } else { &args.openid };
+    runtime.add(&mut app, &granted, user).await?;
     let subject = Subject {
         app: Arc::new(app),
         granted: Some(Arc::new(granted)),
         delivery_id: format!("{}/test", args.app).into(),
-        raw: raw.into(),
+        raw: if let Input::Message { raw, .. } = &input { raw.as_str().into() } else { "".into() },
     };
-    let mut receipt = runtime.plugins.try_handler(&runtime.loaded, args.handler.as_deref(), subject, &message).await?;
+    let (plugins, loaded) = (&runtime.plugins, &runtime.loaded);
+    let mut receipt = match &input {
+        Input::Message { message, .. } => {
+            plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await?
+        }
+        Input::Page(request) => plugins.try_page(loaded, subject, request.clone()).await?,
+    };
     let warm_us = warm(&runtime, &receipt).await;
     receipt.used.fuel = fuel(config, &name, &args, &receipt).await;
-    let now = Clock::system().now();
-    let reply_xml = receipt.reply().map(|reply| reply.to_xml(&message.sender, &message.receiver, now));
+    let reply_xml = match &input {
+        Input::Message { message, .. } => {
+            let now = Clock::system().now();
+            receipt.reply().map(|reply| reply.to_xml(&message.sender, &message.receiver, now))
+        }
+        Input::Page(_) => None,
+    };
     let tested = Tested { receipt, reply_xml, load_us, warm_us };
     args.output.print(&tested, || text(&tested, args.reply_xml, &asked))?;
     runtime.close().await?;
     Ok(if tested.receipt.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The message as it would come.
-fn message(args: &TestArgs) -> anyhow::Result<(String, Message)> {
+/// What the plugin is given.
+enum Input {
+    Message { raw: String, message: Message },
+    Page(PageRequest),
+}
+
+fn input(args: &TestArgs) -> anyhow::Result<Input> {
     if !is_openid(&args.openid) {
         bail!("--openid: this is no openid");
     }
+    match &args.page {
+        Some(page) => Ok(Input::Page(request(page, args.form.as_deref()))),
+        None => message(args),
+    }
+}
+
+/// The request as a browser would send it.
+fn request(page: &str, form: Option<&str>) -> PageRequest {
+    let (path, query) = page.split_once('?').unwrap_or((page, ""));
+    let content_type = ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    PageRequest {
+        method: if form.is_some() { "POST" } else { "GET" }.to_owned(),
+        path: format!("/{}", path.trim_start_matches('/')),
+        query: query.to_owned(),
+        headers: form.map(|_| content_type).into_iter().collect(),
+        body: form.unwrap_or_default().as_bytes().to_vec(),
+        user: None,
+    }
+}
+
+/// The message as it would come.
+fn message(args: &TestArgs) -> anyhow::Result<Input> {
     let (clock, key) = (Clock::system(), args.event_key.as_deref().unwrap_or_default());
     let incoming = |incoming: Incoming| incoming.xml(ORIGINAL_ID, clock.now(), clock.now_ms());
     let raw = match (&args.message, &args.event, &args.xml) {
         (Some(text), _, _) => incoming(Incoming::text(&args.openid, text)),
         (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
         (_, _, Some(file)) => read(file)?,
-        _ => bail!("say what comes: --message, --event or --xml"),
+        _ => bail!("say what comes: --message, --event, --xml or --page"),
     };
     let message = Message::parse(&raw).context("the message cannot be read")?;
-    Ok((raw, message))
+    Ok(Input::Message { raw, message })
 }
 
 fn read(file: &PathBuf) -> anyhow::Result<String> {
@@ -137,9 +182,10 @@ fn grants(texts: &[String], asked: &Grants) -> anyhow::Result<Grants> {
     for text in texts {
         match text.split_once('=').unwrap_or((text, "")) {
             ("asked", "") => {
-                let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = asked.clone();
+                let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = asked.clone();
                 grants.kv |= kv;
                 grants.users |= users;
+                grants.pages |= pages;
                 grants.http_hosts.extend(http_hosts);
                 grants.wechat_apis.extend(wechat_apis);
                 grants.orders.extend(orders);
@@ -147,11 +193,14 @@ fn grants(texts: &[String], asked: &Grants) -> anyhow::Result<Grants> {
             }
             ("kv", "") => grants.kv = true,
             ("users", "") => grants.users = true,
+            ("pages", "") => grants.pages = true,
             ("http_hosts", host) => grants.http_hosts.push(host.to_owned()),
             ("wechat_apis", path) => grants.wechat_apis.push(path.to_owned()),
             ("orders", right) => grants.orders.push(right.to_owned()),
             ("pay_apis", path) => grants.pay_apis.push(path.to_owned()),
-            _ => bail!("--grant {text}: write kv, users, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked"),
+            _ => bail!(
+                "--grant {text}: write kv, users, pages, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked"
+            ),
         }
     }
     Ok(grants)

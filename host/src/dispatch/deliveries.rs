@@ -1,7 +1,6 @@
 //! One delivery is handled once: WeChat's retries join the run of the first try, or get its answer.
 
 use std::{
-    convert::Infallible,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -15,13 +14,12 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
-use quick_cache::sync::Cache;
 use tokio::sync::SetOnce;
 use tokio_util::task::TaskTracker;
 
 use super::{
     claims::{Claim, Claims},
-    newest::newest,
+    newest::Newest,
 };
 use crate::storage::{DeliveryKey, Store, StoreError};
 
@@ -29,8 +27,8 @@ use crate::storage::{DeliveryKey, Store, StoreError};
 /// within 15 seconds of the first.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
-/// How many answers are remembered at most, over all apps.
-const REMEMBERED_AT_MOST: usize = 100_000;
+/// How many answers are remembered at least, over all apps, within their time.
+const REMEMBERED_ANSWERS: usize = 100_000;
 
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
@@ -67,7 +65,7 @@ pub enum Outcome {
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries {
-    runs: Arc<Cache<DeliveryKey, Arc<Run>>>,
+    runs: Arc<Newest<DeliveryKey, Arc<Run>>>,
     /// What other processes know, and what is left for the next one.
     claims: Claims,
     /// Handlers that go on without a connection.
@@ -117,14 +115,14 @@ struct FirstTry<'a> {
 
 impl Deliveries {
     pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
-        let runs = Arc::new(newest(REMEMBERED_AT_MOST));
+        let runs = Arc::new(Newest::new(REMEMBERED_ANSWERS));
         Self { runs, claims: Claims::new(store), tasks: TaskTracker::new(), reply_deadline }
     }
 
     /// Remembers what the process before has answered; to be called before the first delivery.
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
-        for (key, answer) in self.claims.begin(REMEMBERED_AT_MOST).await? {
-            self.runs.insert(key, Arc::new(Run::ended(answer)));
+        for (key, answer) in self.claims.begin(REMEMBERED_ANSWERS).await? {
+            self.runs.get_or_insert_with(key, || Arc::new(Run::ended(answer)));
         }
         Ok(())
     }
@@ -137,14 +135,13 @@ impl Deliveries {
     /// try is told so. `age` is the message's, in seconds.
     pub(super) async fn answer(&self, key: DeliveryKey, age: u64, patience: bool, handle: impl Handle) -> Outcome {
         let mut handler = None;
-        let run = self.runs.get_or_insert_with(&key, || {
+        let run = self.runs.get_or_insert_with(key, || {
             let run = Arc::new(Run::begun());
             let slow = self.reply_deadline.min(SLOW);
             let fate = Fate { run: Arc::clone(&run), claims: self.claims.clone(), key, slow };
             handler = Some(once(fate, handle).boxed());
-            Ok::<_, Infallible>(run)
+            run
         });
-        let Ok(run) = run;
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
@@ -180,7 +177,7 @@ impl Deliveries {
     pub(super) async fn forget(self) {
         loop {
             tokio::time::sleep(REMEMBERED).await;
-            self.runs.retain(|_, run| run.began.elapsed() < REMEMBERED);
+            self.runs.grow_old();
         }
     }
 

@@ -92,20 +92,20 @@ impl Handle for Handling {
     async fn run(self, fate: Fate) {
         let Self { parts, account, delivery, id, .. } = &self;
         let message = &delivery.message;
-        let raw: Arc<str> = delivery.raw.as_str().into();
+        let raw = &delivery.raw;
         let received_at = parts.clock.now_ms();
         parts.users.note(&account.app, message).await;
         parts.outcomes.note(&account.app, message);
-        let observed = parts.observers.received(account, message, id, &raw);
+        let observed = parts.observers.received(account, message, id, raw);
 
-        let answerer = self.answerer(&raw).await;
+        let answerer = self.answerer(raw).await;
         let mut entries = Vec::new();
         if answerer.is_logged(account.app.settings.log_messages) {
             let mut entry = MessageLogEntry::incoming(&account.app.name, received_at, message);
             entry.raw = account.app.settings.log_raw.then(|| raw.to_string());
             entries.push(self.logged(entry, &answerer));
         }
-        let made = self.ask(&answerer, &raw, &mut entries).await;
+        let made = self.ask(&answerer, raw, &mut entries).await;
         if let Some(failure) = &made.failure {
             self.report(failure);
         }

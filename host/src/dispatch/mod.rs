@@ -124,8 +124,9 @@ impl Dispatcher {
     pub async fn deliver(&self, account: Arc<Account>, query: Query, delivery: Delivery) -> Result<Outcome, Replayed> {
         let app = &account.app;
         let id: Arc<str> = format!("{}/{}", app.name, delivery.key()).into();
+        let key = DeliveryKey::of(&id);
         if let Some(replays) = &self.replays
-            && !replays.is_first_or_same(&app.name, &query.nonce, &id)
+            && !replays.is_first_or_same(&app.name, &query.nonce, key)
         {
             return Err(Replayed);
         }
@@ -137,7 +138,6 @@ impl Dispatcher {
         }
         let age = self.parts.clock.now().saturating_sub(delivery.message.created_at);
         let patience = app.settings.late_reply == LateReply::Join;
-        let key = DeliveryKey::of(&id);
         let handling = Handling::new(Arc::clone(&self.parts), account, query, delivery, id);
         Ok(self.deliveries.answer(key, age, patience, handling).await)
     }

@@ -2,6 +2,7 @@
 //! piling up, until it is told to stop.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{
@@ -12,15 +13,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::Request};
-use hyper::{
-    body::Incoming,
-    service::{Service, service_fn},
-};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -28,7 +24,8 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+
+use super::routes::Routes;
 
 /// What a listener allows its clients. How long a request may take is its handler's to say.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +65,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_GRACE: Duration = Duration::from_millis(100);
 
 /// Serves `routes` until `stop`, then lets the requests in flight end.
-pub async fn serve(listener: TcpListener, routes: Router, limits: ConnectionLimits, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, routes: Routes, limits: ConnectionLimits, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let server = Server::new(routes, limits);
     loop {
@@ -123,33 +120,32 @@ fn waiting(listener: TcpListener, permits: &Arc<Semaphore>) -> Vec<(TcpStream, O
 
 /// Serves connections in tasks of their own.
 struct Server {
-    routes: Router,
+    routes: Arc<Routes>,
     limits: ConnectionLimits,
     builder: Builder<TokioExecutor>,
     connections: GracefulShutdown,
 }
 
 impl Server {
-    fn new(routes: Router, limits: ConnectionLimits) -> Self {
+    fn new(routes: Routes, limits: ConnectionLimits) -> Self {
         let mut builder = Builder::new(TokioExecutor::new());
         // hyper's own limit begins only when it knows the protocol, and does not see writes: ours does both.
         builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128).keep_alive_interval(Some(limits.idle));
-        Self { routes, limits, builder, connections: GracefulShutdown::new() }
+        Self { routes: Arc::new(routes), limits, builder, connections: GracefulShutdown::new() }
     }
 
     fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let _ = stream.set_nodelay(true);
         let requests = Arc::new(Requests::new());
         let counted = Arc::clone(&requests);
-        let routes = self.routes.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
-        let routes = TowerToHyperService::new(routes);
+        let routes = Arc::clone(&self.routes);
         let service = service_fn(move |request| {
             let in_flight = InFlight::new(&requests);
-            let answer = routes.call(request);
+            let routes = Arc::clone(&routes);
             async move {
                 let _in_flight = in_flight;
-                answer.await
+                Ok::<_, Infallible>(routes.answer(request).await)
             }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();

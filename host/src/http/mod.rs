@@ -6,7 +6,9 @@ mod error;
 mod health;
 mod listener;
 mod metrics;
+mod pages;
 mod pay_notify;
+mod routes;
 mod upload;
 mod webhook;
 
@@ -28,7 +30,7 @@ use tower_http::{
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
@@ -39,6 +41,7 @@ use crate::{
 
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
+pub use routes::Routes;
 
 /// What handlers ask for. Clones share it, and cost as little for every request.
 #[derive(Clone)]
@@ -130,7 +133,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// WeChat's side.
 pub fn public(state: &AppState) -> Router {
     let health = health().split_for_parts().0.with_state(state.clone());
-    webhooks(state).merge(observed(health))
+    let pages = pages::routes(state, false);
+    webhooks(state).merge(observed(health.merge(pages)))
 }
 
 /// The operator's side.
@@ -150,13 +154,13 @@ pub fn operator(state: &AppState) -> Router {
 
 /// Both sides on one listener.
 pub fn everything(state: &AppState) -> Router {
-    operator(state).merge(webhooks(state))
+    operator(state).merge(webhooks(state)).merge(observed(pages::routes(state, true)))
 }
 
 /// Deliveries have an id of their own, which stands in whatever is logged of them: they go without
 /// a request's id and span, which would cost each more than its signature.
 fn webhooks(state: &AppState) -> Router {
-    let webhook = get(webhook::verify).post(webhook::deliver);
+    let webhook = get(webhook::verify).post(webhook::deliver_routed);
     let (notify, refund_notify) = (post(pay_notify::notify), post(pay_notify::refund_notify));
     Router::new()
         .route("/wechat/{app}", webhook.clone())
@@ -175,11 +179,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn documented() -> OpenApiRouter<AppState> {
-    admin::routes().merge(health()).routes(routes!(metrics::metrics))
+    admin::routes().merge(health()).routes(utoipa_axum::routes!(metrics::metrics))
 }
 
 fn health() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz))
+    OpenApiRouter::new().routes(utoipa_axum::routes!(health::healthz)).routes(utoipa_axum::routes!(health::readyz))
 }
 
 /// A panic is a bug, and costs one request; every request has an id and a span.

@@ -4,6 +4,7 @@
 //! nothing from it; the log says more at debug level.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -53,10 +54,8 @@ pub(super) async fn verify(
 ) -> Response {
     // A name that is not even text names no app.
     let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
-    let Some((account, parameters)) = find(&state, &app, query.as_deref()) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    match echo(&account, &parameters) {
+    let Some(account) = find(&state, &app) else { return StatusCode::NOT_FOUND.into_response() };
+    match echo(&account, query.as_deref()) {
         Ok(echostr) => (
             [
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
@@ -69,76 +68,61 @@ pub(super) async fn verify(
     }
 }
 
-/// Takes a message and answers it.
-pub(super) async fn deliver(
+/// [`deliver`], for the router.
+pub(super) async fn deliver_routed(
     State(state): State<AppState>,
     app: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Response {
+    // A name that is not even text names no app.
+    let app = app.map_or_else(|_| String::new(), |Path(app)| app);
+    deliver(&state, &app, query.as_deref(), body).await
+}
+
+/// Takes a message to an app and answers it.
+pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, body: Body) -> Response {
     let began = Instant::now();
-    let (outcome, response) = delivered(&state, app, query.as_deref(), body).await;
+    let (outcome, response) = match find(state, app) {
+        None => (Delivered::NoApp, StatusCode::NOT_FOUND.into_response()),
+        Some(account) => match answer(state, account, query, body).await {
+            Ok(Outcome::Answered(Some(xml))) => {
+                let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
+                (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())
+            }
+            Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
+            Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
+            Err(rejected) => (Delivered::Refused, reject(app, &rejected)),
+        },
+    };
     state.measures.delivered(outcome, began.elapsed());
     response
 }
 
-async fn delivered(
-    state: &AppState,
-    app: Result<Path<String>, PathRejection>,
-    query: Option<&str>,
-    body: Body,
-) -> (Delivered, Response) {
-    let no_app = || (Delivered::NoApp, StatusCode::NOT_FOUND.into_response());
-    // A name that is not even text names no app.
-    let Ok(Path(app)) = app else { return no_app() };
-    let Some((account, parameters)) = find(state, &app, query) else { return no_app() };
-    match answer(state, account, &parameters, body).await {
-        Ok(Outcome::Answered(Some(xml))) => {
-            let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
-            (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())
-        }
-        Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
-        Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
-        Err(rejected) => (Delivered::Refused, reject(&app, &rejected)),
-    }
-}
-
-type Parameters = Vec<(String, String)>;
-
 /// An app that takes no messages is as absent as one that does not exist.
-fn find(state: &AppState, app: &str, query: Option<&str>) -> Option<(Arc<Account>, Parameters)> {
-    let account = state.accounts.find(app).filter(|account| account.webhook.is_some())?;
-    let parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    Some((account, parameters))
+fn find(state: &AppState, app: &str) -> Option<Arc<Account>> {
+    state.accounts.find(app).filter(|account| account.webhook.is_some())
 }
 
-fn echo(account: &Account, parameters: &Parameters) -> Result<String, Rejected> {
-    let query = signed(parameters)?;
-    let echostr = parameter(parameters, "echostr")?.ok_or(Rejected::Parameter("echostr"))?;
+fn echo(account: &Account, query: Option<&str>) -> Result<String, Rejected> {
+    let parameters = Parameters::read(query);
+    let (query, echostr) = (parameters.signed()?, parameters.echostr.required()?);
     if let Some(webhook) = &account.webhook {
         webhook.verify(&query)?;
     }
     Ok(echostr)
 }
 
-async fn answer(
-    state: &AppState,
-    account: Arc<Account>,
-    parameters: &Parameters,
-    body: Body,
-) -> Result<Outcome, Rejected> {
-    let query = signed(parameters)?;
+async fn answer(state: &AppState, account: Arc<Account>, query: Option<&str>, body: Body) -> Result<Outcome, Rejected> {
+    let query = Parameters::read(query).signed()?;
     let timestamp: u64 = query.timestamp.parse().map_err(|_| Rejected::Timestamp)?;
     let offset = state.clock.now().abs_diff(timestamp);
     if offset > state.config.webhook.message_time_offset {
         return Err(Rejected::Stale(offset));
     }
     let Some(webhook) = &account.webhook else { return Ok(Outcome::Answered(None)) };
-    webhook.verify(&query)?;
-    let body = read(body).await?;
-    let delivery = webhook.open(&query, &body)?;
+    let verified = webhook.verify(&query)?;
+    let delivery = verified.open(&read(body).await?)?;
     Ok(state.dispatcher.deliver(account, query, delivery).await?)
 }
 
@@ -149,23 +133,65 @@ async fn read(body: Body) -> Result<Bytes, Rejected> {
     }
 }
 
-fn signed(parameters: &Parameters) -> Result<Query, Rejected> {
-    let required = |name| parameter(parameters, name)?.ok_or(Rejected::Parameter(name));
-    Ok(Query {
-        signature: required("signature")?,
-        timestamp: required("timestamp")?,
-        nonce: required("nonce")?,
-        encrypt_type: parameter(parameters, "encrypt_type")?,
-        msg_signature: parameter(parameters, "msg_signature")?,
-    })
+/// What WeChat writes into the URL of a webhook; the rest is nobody's.
+struct Parameters<'q> {
+    signature: Parameter<'q>,
+    timestamp: Parameter<'q>,
+    nonce: Parameter<'q>,
+    encrypt_type: Parameter<'q>,
+    msg_signature: Parameter<'q>,
+    echostr: Parameter<'q>,
 }
 
-/// A parameter that stands twice has no defined value.
-fn parameter(parameters: &Parameters, name: &'static str) -> Result<Option<String>, Rejected> {
-    let mut values = parameters.iter().filter(|(own, _)| own == name).map(|(_, value)| value);
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.cloned()),
-        _ => Err(Rejected::Parameter(name)),
+struct Parameter<'q> {
+    name: &'static str,
+    value: Option<Cow<'q, str>>,
+    is_twice: bool,
+}
+
+impl<'q> Parameters<'q> {
+    fn read(query: Option<&'q str>) -> Self {
+        let named = |name| Parameter { name, value: None, is_twice: false };
+        let mut parameters = Self {
+            signature: named("signature"),
+            timestamp: named("timestamp"),
+            nonce: named("nonce"),
+            encrypt_type: named("encrypt_type"),
+            msg_signature: named("msg_signature"),
+            echostr: named("echostr"),
+        };
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if let Some(parameter) = parameters.all().into_iter().find(|parameter| parameter.name == name) {
+                parameter.is_twice |= parameter.value.replace(value).is_some();
+            }
+        }
+        parameters
+    }
+
+    fn all(&mut self) -> [&mut Parameter<'q>; 6] {
+        let Self { signature, timestamp, nonce, encrypt_type, msg_signature, echostr } = self;
+        [signature, timestamp, nonce, encrypt_type, msg_signature, echostr]
+    }
+
+    fn signed(&self) -> Result<Query, Rejected> {
+        Ok(Query {
+            signature: self.signature.required()?,
+            timestamp: self.timestamp.required()?,
+            nonce: self.nonce.required()?,
+            encrypt_type: self.encrypt_type.value()?,
+            msg_signature: self.msg_signature.value()?,
+        })
+    }
+}
+
+impl Parameter<'_> {
+    /// One that stands twice has no defined value.
+    fn value(&self) -> Result<Option<String>, Rejected> {
+        if self.is_twice { Err(Rejected::Parameter(self.name)) } else { Ok(self.value.as_deref().map(str::to_owned)) }
+    }
+
+    fn required(&self) -> Result<String, Rejected> {
+        self.value()?.ok_or(Rejected::Parameter(self.name))
     }
 }
 

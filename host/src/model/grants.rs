@@ -28,6 +28,8 @@ pub struct Grants {
     /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, such as
     /// `/v3/profitsharing/`.
     pub pay_apis: Vec<String>,
+    /// May serve pages in the app's name, below `/wechat/{app}/pages/{plugin}/`.
+    pub pages: bool,
 }
 
 impl Grants {
@@ -88,12 +90,13 @@ impl Grants {
             users: self.users && !granted.users,
             orders: without(&self.orders, &|right| granted.orders.iter().any(|granted| granted == right)),
             pay_apis: without(&self.pay_apis, &|path| granted.has_pay_api(path)),
+            pages: self.pages && !granted.pages,
         }
     }
 
     /// Each grant by itself, as people read it: `kv`, `http_hosts https://api.example.com`.
     pub fn each(&self) -> Vec<String> {
-        let flags = [("kv", self.kv), ("users", self.users)];
+        let flags = [("kv", self.kv), ("users", self.users), ("pages", self.pages)];
         let flags = flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned());
         let lists = [
             ("http_hosts", &self.http_hosts),
@@ -206,6 +209,7 @@ mod tests {
             users: true,
             orders: texts(&["read", "refund"]),
             pay_apis: texts(&["/v3/profitsharing/orders", "/v3/fund-app/"]),
+            pages: true,
         };
         assert_eq!(asked.beyond(&asked.clone()).each(), ["http_hosts nonsense"]);
         assert_eq!(asked.beyond(&Grants::default()), asked);
@@ -216,11 +220,13 @@ mod tests {
             users: false,
             orders: texts(&["read", "create"]),
             pay_apis: texts(&["/v3/profitsharing/"]),
+            pages: false,
         };
         assert_eq!(
             asked.beyond(&granted).each(),
             [
                 "users",
+                "pages",
                 "http_hosts https://*.example.org",
                 "http_hosts nonsense",
                 "wechat_apis /cgi-bin/message/",

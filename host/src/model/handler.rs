@@ -202,10 +202,11 @@ impl Handler {
             errors.push(FieldError::new("replies", format!("at most {REPLIES} replies")));
         }
         for (index, rule) in self.rules.iter().enumerate().take(RULES) {
-            let error = rule.condition.check();
-            errors.extend(error.map(|(field, rule)| FieldError::new(format!("rules[{index}].{field}"), rule)));
-            // Found out early, before much has been compiled.
-            regex_bytes += rule.condition.regex_bytes();
+            match rule.condition.check() {
+                // Found out early, before much has been compiled.
+                Ok(bytes) => regex_bytes += bytes,
+                Err((field, rule)) => errors.push(FieldError::new(format!("rules[{index}].{field}"), rule)),
+            }
             if regex_bytes > REGEX_BYTES {
                 errors.push(FieldError::new("rules", "the regular expressions get too large together"));
                 break;

@@ -67,7 +67,9 @@ impl From<&Description> for Grants {
         let Asks { http_hosts, wechat_apis, kv, users, orders } = description.asks.clone();
         let pay_apis = description.options.iter().filter(|(name, _)| name == ASKS_PAY_APIS);
         let pay_apis = pay_apis.flat_map(|(_, paths)| paths.split_whitespace().map(str::to_owned)).collect();
-        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
+        // Whoever has pages wants them to be served.
+        let pages = !description.pages.is_empty();
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages }
     }
 }
 

@@ -56,7 +56,7 @@ pub enum CallError {
     KeepsFailing {
         /// The plugin.
         plugin: String,
-        /// handler, rule or observer.
+        /// handler, rule, observer or page.
         kind: &'static str,
         /// Its name.
         name: String,

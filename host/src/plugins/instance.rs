@@ -257,7 +257,9 @@ impl Sandbox {
         };
         // What a guest that crashed printed is in the error.
         log_output(store.data_mut(), &output.take());
-        let fuel = store.get_fuel().ok().map(|left| u64::MAX - left);
+        // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
+        let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
+        let fuel = left.map(|left| u64::MAX - left);
         let state = store.into_data();
         let used = Used {
             queued: Duration::ZERO,
@@ -373,12 +375,16 @@ const BACKTRACE_LINES: usize = 32;
 /// See [`BACKTRACE_LINES`].
 const BACKTRACE_LINE_BYTES: usize = 256;
 
-/// A plugin answered more than it may.
+/// A plugin answered what cannot be sent, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("it has {bytes} bytes and may have {most} (plugins.reply_kib)")]
-pub(super) struct ReplyTooLong {
-    pub(super) bytes: usize,
-    pub(super) most: usize,
+#[error("{0}")]
+pub(super) struct Unsendable(pub(super) String);
+
+impl Unsendable {
+    /// It is longer than a limit allows.
+    pub(super) fn too_long(bytes: usize, most: usize, setting: &str) -> Self {
+        Self(format!("it has {bytes} bytes and may have {most} ({setting})"))
+    }
 }
 
 /// Whose fault it was and what the guest said last.
@@ -386,8 +392,8 @@ fn explain(error: &wasmtime::Error, limits: &PluginLimits, printed: &str) -> Cal
     if let Some(Trap::Interrupt) = error.downcast_ref() {
         return CallError::CpuExhausted { after: Duration::from_millis(limits.cpu_ms) };
     }
-    if let Some(error @ ReplyTooLong { .. }) = error.downcast_ref() {
-        return CallError::BadReply(error.to_string());
+    if let Some(Unsendable(why)) = error.downcast_ref() {
+        return CallError::BadReply(why.clone());
     }
     let cause = if let Some(I32Exit(status)) = error.downcast_ref() {
         format!("the plugin called exit({status})")

@@ -57,6 +57,9 @@ pub const RECORDED_CALLS: usize = 512;
 /// See [`RECORDED_CALLS`].
 pub const RECORDED_BYTES: usize = 256 << 10;
 
+/// Bytes of a page's body, and of that of a request to it, that a receipt keeps; a longer one is left out.
+pub const RECORDED_BODY: usize = 32 << 10;
+
 /// Lines of each plugin's log that are kept in memory, and their bytes together.
 pub const RECENT_LINES: usize = 500;
 /// See [`RECENT_LINES`].
@@ -83,12 +86,12 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a call of WeChat's API, or of WeChat Pay, may take.
 pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Headers of an HTTP request or answer, and bytes of their names and values together.
+/// Headers of an HTTP request or answer, here and elsewhere, and bytes of their names and values together.
 pub const HTTP_HEADERS: usize = 64;
 /// See [`HTTP_HEADERS`].
 pub const HTTP_HEADER_BYTES: usize = 16 << 10;
 
-/// Bytes of the URL of an HTTP request.
+/// Bytes of the URL of an HTTP request, here and elsewhere.
 pub const HTTP_URL_BYTES: usize = 8 << 10;
 
 /// What the operator has set.

@@ -25,6 +25,7 @@ mod engine;
 mod entry_kind;
 mod epoch;
 mod error;
+mod expiry;
 mod folder;
 mod guard;
 mod host;
@@ -43,7 +44,7 @@ mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
 pub use app_log::{AppLine, AppReader};
-pub use calls::{Observation, OrderChange, RefundChange, ReplayError};
+pub use calls::{Observation, OrderChange, Page, PageRequest, PageUser, RefundChange, ReplayError};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;

@@ -35,6 +35,14 @@ impl Plugins {
         target.entry.clone().or_else(first)
     }
 
+    /// The name of the page that `target` means: its own, or that of the plugin's first one where none is called so.
+    pub fn page_name(&self, target: &PluginTarget) -> Option<String> {
+        let plugin = self.find(&target.plugin)?;
+        let pages = &plugin.loaded.as_ref()?.description.pages;
+        let named = pages.iter().find(|page| Some(&page.name) == target.entry.as_ref());
+        Some(named.or_else(|| pages.first())?.name.clone())
+    }
+
     fn lacking<'a>(
         &self,
         app: &str,

@@ -16,7 +16,7 @@ pub struct AppPlugins<'a>(pub(super) &'a Store);
 impl AppPlugins<'_> {
     /// The records of every app, by app and plugin.
     pub async fn all(&self) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
              limits, updated_at \
              FROM app_plugins ORDER BY app, plugin";
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
@@ -25,7 +25,7 @@ impl AppPlugins<'_> {
 
     /// The records of one app, by plugin; none for an app that does not exist.
     pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
              limits, updated_at \
              FROM app_plugins WHERE app = $1 ORDER BY plugin";
         if !may_be_stored(&[app]) {
@@ -37,7 +37,7 @@ impl AppPlugins<'_> {
 
     /// The record of one plugin in one app.
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, \
+        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
              limits, updated_at \
              FROM app_plugins WHERE app = $1 AND plugin = $2";
         if !may_be_stored(&[app, plugin]) {
@@ -52,11 +52,11 @@ impl AppPlugins<'_> {
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
         const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
-             pay_apis, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             pay_apis, pages, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (app, plugin) DO UPDATE SET \
              config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
              wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
-             pay_apis = excluded.pay_apis, limits = excluded.limits, updated_at = excluded.updated_at";
+             pay_apis = excluded.pay_apis, pages = excluded.pages, limits = excluded.limits, updated_at = excluded.updated_at";
         let record = AppPlugin { updated_at: self.0.clock.now(), ..record.clone() };
         let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
         let missing = |error: sqlx::Error| {
@@ -78,6 +78,7 @@ impl AppPlugins<'_> {
                 .bind(record.grants.users)
                 .bind(json(&record.grants.orders))
                 .bind(json(&record.grants.pay_apis))
+                .bind(record.grants.pages)
                 .bind(plugin_limits::to_json(&record.limits))
                 .bind(to_sql(record.updated_at))
                 .execute(&mut *connection)
@@ -117,6 +118,7 @@ struct AppPluginRow {
     users: bool,
     orders: String,
     pay_apis: String,
+    pages: bool,
     limits: String,
     updated_at: i64,
 }
@@ -134,6 +136,7 @@ impl AppPluginRow {
                 users: self.users,
                 orders: parse(&self.orders, "orders", &owner)?,
                 pay_apis: parse(&self.pay_apis, "pay_apis", &owner)?,
+                pages: self.pages,
             },
             limits: plugin_limits::from_json(&self.limits)
                 .ok_or_else(|| StoreError::Corrupt { what: format!("app_plugins.limits/{owner}") })?,

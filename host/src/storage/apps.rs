@@ -11,6 +11,31 @@ const FIND: &str = "SELECT name, title, description, app_type, appid, verified, 
      encoding_aes_key, previous_encoding_aes_key, message_handler, order_hook, order_webhook_secret, \
      previous_order_webhook_secret, settings, created_at, updated_at FROM apps WHERE name = $1";
 
+/// Binds all columns of a row, in the order in which the statements number them.
+macro_rules! bound {
+    ($query:expr, $row:ident) => {
+        $query
+            .bind(&$row.name)
+            .bind(&$row.title)
+            .bind(&$row.description)
+            .bind(&$row.app_type)
+            .bind(&$row.appid)
+            .bind($row.verified)
+            .bind(&$row.appsecret)
+            .bind(&$row.token)
+            .bind(&$row.encoding_mode)
+            .bind(&$row.encoding_aes_key)
+            .bind(&$row.previous_encoding_aes_key)
+            .bind(&$row.message_handler)
+            .bind(&$row.order_hook)
+            .bind(&$row.order_webhook_secret)
+            .bind(&$row.previous_order_webhook_secret)
+            .bind(&$row.settings)
+            .bind($row.created_at)
+            .bind($row.updated_at)
+    };
+}
+
 /// The apps. Names are unique; what the fields hold was checked before ([`App::check`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Apps<'a>(pub(super) &'a Store);
@@ -53,25 +78,7 @@ impl Apps<'_> {
         };
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            sqlx::query(SQL)
-                .bind(&row.name)
-                .bind(&row.title)
-                .bind(&row.description)
-                .bind(&row.app_type)
-                .bind(&row.appid)
-                .bind(row.verified)
-                .bind(&row.appsecret)
-                .bind(&row.token)
-                .bind(&row.encoding_mode)
-                .bind(&row.encoding_aes_key)
-                .bind(&row.previous_encoding_aes_key)
-                .bind(&row.message_handler)
-                .bind(&row.order_hook)
-                .bind(&row.order_webhook_secret)
-                .bind(&row.previous_order_webhook_secret)
-                .bind(&row.settings)
-                .bind(row.created_at)
-                .bind(row.updated_at)
+            bound!(sqlx::query(SQL), row)
                 .execute(&mut *connection)
                 .await
                 .map_err(taken)?;
@@ -100,8 +107,8 @@ impl Apps<'_> {
     ) -> Result<Result<Option<App>, E>, StoreError> {
         const SQL: &str = "UPDATE apps SET title = $2, description = $3, app_type = $4, appid = $5, verified = $6, \
              appsecret = $7, token = $8, encoding_mode = $9, encoding_aes_key = $10, previous_encoding_aes_key = $11, \
-             message_handler = $12, order_hook = $13, order_webhook_secret = $14, previous_order_webhook_secret = $15, \
-             settings = $16, updated_at = $17 WHERE name = $1";
+             message_handler = $12, order_hook = $13, order_webhook_secret = $14, \
+             previous_order_webhook_secret = $15, settings = $16, created_at = $17, updated_at = $18 WHERE name = $1";
         let app = in_transaction!(&self.0.db, connection => {
             // Before reading: the next change of any app waits here until this one is over.
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
@@ -116,24 +123,7 @@ impl Apps<'_> {
             app.created_at = before.created_at;
             app.updated_at = self.0.clock.now();
             let row = AppRow::seal(&app, &self.0.key);
-            sqlx::query(SQL)
-                .bind(&row.name)
-                .bind(&row.title)
-                .bind(&row.description)
-                .bind(&row.app_type)
-                .bind(&row.appid)
-                .bind(row.verified)
-                .bind(&row.appsecret)
-                .bind(&row.token)
-                .bind(&row.encoding_mode)
-                .bind(&row.encoding_aes_key)
-                .bind(&row.previous_encoding_aes_key)
-                .bind(&row.message_handler)
-                .bind(&row.order_hook)
-                .bind(&row.order_webhook_secret)
-                .bind(&row.previous_order_webhook_secret)
-                .bind(&row.settings)
-                .bind(row.updated_at)
+            bound!(sqlx::query(SQL), row)
                 .execute(&mut *connection)
                 .await?;
             app

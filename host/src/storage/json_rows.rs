@@ -33,3 +33,10 @@ pub(super) fn of_openids(app: &str, openids: &[String]) -> String {
     let rows = openids.into_iter().map(|openid| serde_json::json!({"app": app, "openid": openid}));
     rows.collect::<serde_json::Value>().to_string()
 }
+
+/// The rows of a merchant's numbers, of orders or refunds, as `(app TEXT, merchant TEXT, number TEXT)`.
+pub(super) fn of_numbers(app: &str, merchant: &str, numbers: &[&str]) -> String {
+    let stored = numbers.iter().filter(|number| !number.contains('\0'));
+    let rows = stored.map(|number| serde_json::json!({"app": app, "merchant": merchant, "number": number}));
+    rows.collect::<serde_json::Value>().to_string()
+}

@@ -14,6 +14,32 @@ const FIND: &str = "SELECT app, name, title, weight, mch_id, api_version, sign_t
 /// How many merchants one app may have.
 const MOST_MERCHANTS: i64 = 200;
 
+/// Binds all columns of a row, in the order in which the statements number them.
+macro_rules! bound {
+    ($query:expr, $row:ident) => {
+        $query
+            .bind(&$row.app)
+            .bind(&$row.name)
+            .bind(&$row.title)
+            .bind($row.weight)
+            .bind(&$row.mch_id)
+            .bind(&$row.api_version)
+            .bind(&$row.sign_type)
+            .bind(&$row.api_key)
+            .bind(&$row.apiv3_key)
+            .bind(&$row.private_key)
+            .bind(&$row.serial_no)
+            .bind(&$row.public_key_id)
+            .bind(&$row.public_key)
+            .bind(&$row.client_cert)
+            .bind(&$row.client_key)
+            .bind(&$row.sub_mch_id)
+            .bind(&$row.mch_app_id)
+            .bind($row.created_at)
+            .bind($row.updated_at)
+    };
+}
+
 /// The merchants of the apps. What the fields hold was checked before ([`Merchant::check`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Merchants<'a>(pub(super) &'a Store);
@@ -103,26 +129,7 @@ impl Merchants<'_> {
             if count >= MOST_MERCHANTS {
                 return Err(StoreError::LimitReached(format!("an app has at most {MOST_MERCHANTS} merchants")));
             }
-            sqlx::query(SQL)
-                .bind(&row.app)
-                .bind(&row.name)
-                .bind(&row.title)
-                .bind(row.weight)
-                .bind(&row.mch_id)
-                .bind(&row.api_version)
-                .bind(&row.sign_type)
-                .bind(&row.api_key)
-                .bind(&row.apiv3_key)
-                .bind(&row.private_key)
-                .bind(&row.serial_no)
-                .bind(&row.public_key_id)
-                .bind(&row.public_key)
-                .bind(&row.client_cert)
-                .bind(&row.client_key)
-                .bind(&row.sub_mch_id)
-                .bind(&row.mch_app_id)
-                .bind(row.created_at)
-                .bind(row.updated_at)
+            bound!(sqlx::query(SQL), row)
                 .execute(&mut *connection)
                 .await
                 .map_err(refused)?;
@@ -152,10 +159,10 @@ impl Merchants<'_> {
         change: impl FnOnce(&mut Merchant) -> Result<(), E>,
     ) -> Result<Result<Option<Merchant>, E>, StoreError> {
         const LOCK: &str = "UPDATE merchants SET updated_at = updated_at WHERE app = $1 AND name = $2";
-        const SQL: &str = "UPDATE merchants SET title = $3, weight = $4, api_version = $5, sign_type = $6, \
-             api_key = $7, apiv3_key = $8, private_key = $9, serial_no = $10, public_key_id = $11, public_key = $12, \
-             client_cert = $13, client_key = $14, sub_mch_id = $15, mch_app_id = $16, updated_at = $17, mch_id = $18 \
-             WHERE app = $1 AND name = $2";
+        const SQL: &str = "UPDATE merchants SET title = $3, weight = $4, mch_id = $5, api_version = $6, sign_type = $7, \
+             api_key = $8, apiv3_key = $9, private_key = $10, serial_no = $11, public_key_id = $12, public_key = $13, \
+             client_cert = $14, client_key = $15, sub_mch_id = $16, mch_app_id = $17, created_at = $18, \
+             updated_at = $19 WHERE app = $1 AND name = $2";
         let merchant = in_transaction!(&self.0.db, connection => {
             // Before reading: the next change waits here until this one is over.
             sqlx::query(LOCK).bind(app).bind(name).execute(&mut *connection).await?;
@@ -175,25 +182,7 @@ impl Merchants<'_> {
                 ..merchant
             };
             let row = MerchantRow::seal(&merchant, &self.0.key);
-            sqlx::query(SQL)
-                .bind(&row.app)
-                .bind(&row.name)
-                .bind(&row.title)
-                .bind(row.weight)
-                .bind(&row.api_version)
-                .bind(&row.sign_type)
-                .bind(&row.api_key)
-                .bind(&row.apiv3_key)
-                .bind(&row.private_key)
-                .bind(&row.serial_no)
-                .bind(&row.public_key_id)
-                .bind(&row.public_key)
-                .bind(&row.client_cert)
-                .bind(&row.client_key)
-                .bind(&row.sub_mch_id)
-                .bind(&row.mch_app_id)
-                .bind(row.updated_at)
-                .bind(&row.mch_id)
+            bound!(sqlx::query(SQL), row)
                 .execute(&mut *connection)
                 .await?;
             merchant

@@ -1,14 +1,14 @@
 //! Table `refunds`.
 
-use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
 use weft_wechat::pay::{self, Fen};
 
-use super::json_rows::json_rows;
+use super::json_rows::{json_rows, of_numbers};
 use super::menus::to_json;
 use super::orders::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
 use super::orders::{self, OrderRow};
+use super::questions::FIRST_QUESTION;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 use crate::model::{FieldError, ObservationSource, Order, Refund, RefundStep};
 
@@ -68,12 +68,9 @@ impl Refunds<'_> {
         out_refund_nos: &[&str],
     ) -> Result<Vec<Refund>, StoreError> {
         let sql = json_rows!(&self.0.db,
-            "SELECT f.* FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, out_refund_no TEXT),
-            "ON f.app = r.app AND f.merchant = r.merchant AND f.out_refund_no = r.out_refund_no");
-        let stored = out_refund_nos.iter().filter(|number| !number.contains('\0'));
-        let numbers: Value =
-            stored.map(|number| json!({"app": app, "merchant": merchant, "out_refund_no": number})).collect();
-        let numbers = numbers.to_string();
+            "SELECT f.* FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
+            "ON f.app = r.app AND f.merchant = r.merchant AND f.out_refund_no = r.number");
+        let numbers = of_numbers(app, merchant, out_refund_nos);
         let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
         rows.into_iter().map(RefundRow::open).collect()
     }
@@ -108,13 +105,13 @@ impl Refunds<'_> {
     /// asks for them at once.
     pub async fn insert(&self, order: &Order, refund: &Refund) -> Result<RefundCreation, StoreError> {
         const SQL: &str = "INSERT INTO refunds (app, merchant, out_refund_no, out_trade_no, refund_fee, reason, state, \
-             refund_id, received_account, success_at, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+             refund_id, received_account, success_at, created_at, updated_at, ask_at_ms, asked_at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let Order { app, merchant, out_trade_no, .. } = order;
         if !may_be_stored(&[&refund.out_refund_no]) {
             return Ok(RefundCreation::Invalid(refund.check(order, &[])));
         }
-        let now = self.0.clock.now();
+        let (now, now_ms) = (self.0.clock.now(), self.0.clock.now_ms());
         let refund = Refund { created_at: now, updated_at: now, ..refund.clone() };
         in_transaction!(&self.0.db, connection => {
             sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
@@ -147,6 +144,8 @@ impl Refunds<'_> {
                 .bind(refund.success_at.map(to_sql))
                 .bind(to_sql(refund.created_at))
                 .bind(to_sql(refund.updated_at))
+                .bind(to_sql(now_ms.saturating_add(FIRST_QUESTION)))
+                .bind(to_sql(now_ms))
                 .execute(&mut *connection)
                 .await?;
         });
@@ -164,11 +163,15 @@ impl Refunds<'_> {
         reference: &str,
     ) -> Result<Option<Refund>, StoreError> {
         const SQL: &str = "UPDATE refunds SET state = $4, refund_id = $5, received_account = $6, success_at = $7, \
-             updated_at = $8 WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
+             updated_at = $8, asks = CASE WHEN $9 THEN 0 ELSE asks END, \
+             ask_at_ms = CASE WHEN $9 THEN $10 ELSE ask_at_ms END, \
+             asked_at_ms = CASE WHEN $9 THEN $11 ELSE asked_at_ms END \
+             WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
         let Order { app, merchant, out_trade_no, .. } = order;
         if !may_be_stored(&[&told.out_refund_no]) {
             return Ok(None);
         }
+        let now_ms = self.0.clock.now_ms();
         let refund = in_transaction!(&self.0.db, connection => {
             sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
             let known = sqlx::query_as(FIND).bind(app).bind(merchant).bind(&told.out_refund_no);
@@ -186,6 +189,9 @@ impl Refunds<'_> {
                 .bind(&after.received_account)
                 .bind(after.success_at.map(to_sql))
                 .bind(to_sql(after.updated_at))
+                .bind(after.state != known.state)
+                .bind(to_sql(now_ms.saturating_add(FIRST_QUESTION)))
+                .bind(to_sql(now_ms))
                 .execute(&mut *connection)
                 .await?;
             let step = RefundStep { previous_state: known.state, refund: after };
@@ -195,7 +201,6 @@ impl Refunds<'_> {
                 let Some(row) = row else { return Ok(None) };
                 let order = row.open()?;
                 let id = Uuid::now_v7().to_string();
-                let now_ms = to_sql(self.0.clock.now_ms());
                 sqlx::query(INSERT_EVENT)
                     .bind(&id)
                     .bind(app)
@@ -207,11 +212,11 @@ impl Refunds<'_> {
                     .bind(source.as_str())
                     .bind(reference)
                     .bind(to_json(&Known::of(&order)))
-                    .bind(now_ms)
+                    .bind(to_sql(now_ms))
                     .bind(to_json(&step))
                     .execute(&mut *connection)
                     .await?;
-                sqlx::query(INSERT_DELIVERIES).bind(&id).bind(now_ms).execute(&mut *connection).await?;
+                sqlx::query(INSERT_DELIVERIES).bind(&id).bind(to_sql(now_ms)).execute(&mut *connection).await?;
             }
             step.refund
         });

@@ -11,6 +11,7 @@ use super::TransportError;
 use super::answer::{AnswerStream, Beginning};
 use super::http;
 use super::public_address::{PublicOnly, is_public};
+use crate::config::WechatConfig;
 
 /// How long a file may take altogether.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -24,10 +25,15 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// `base` is the API's address, which need not be public.
-    pub(super) fn new(base: &str) -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly)).build()?;
-        Ok(Self { public, own: http::client().build()?, base: base.parse().ok() })
+    /// The API that `config` names need not have a public address.
+    pub(super) fn new(config: &WechatConfig) -> reqwest::Result<Self> {
+        let own = http::wechat_client(config)?;
+        let public = match &config.proxy {
+            // It alone may be able to look names up, and need not be public itself.
+            Some(_) => own.clone(),
+            None => http::client().dns_resolver(Arc::new(PublicOnly)).build()?,
+        };
+        Ok(Self { public, own, base: config.api_base.parse().ok() })
     }
 
     /// What is at `url`, without a token; none when that is no address to get a file from.

@@ -44,15 +44,19 @@ pub(super) fn client() -> ClientBuilder {
         .user_agent(concat!("weft/", env!("CARGO_PKG_VERSION")))
 }
 
+/// A client for WeChat, through the proxy that `config` names if it names one.
+pub(super) fn wechat_client(config: &WechatConfig) -> reqwest::Result<Client> {
+    match &config.proxy {
+        Some(proxy) => client().proxy(Proxy::all(proxy.expose())?).build(),
+        None => client().build(),
+    }
+}
+
 impl Http {
-    /// For the servers that `config` names, through its proxy if it has one.
+    /// For the servers that `config` names.
     pub(super) fn new(config: &WechatConfig) -> reqwest::Result<Self> {
-        let wechat = match &config.proxy {
-            Some(proxy) => client().proxy(Proxy::all(proxy.expose())?),
-            None => client(),
-        };
         let (api_base, mp_base) = (config.api_base.clone(), config.mp_base.clone());
-        Ok(Self { wechat: wechat.build()?, operators: client().build()?, api_base, mp_base })
+        Ok(Self { wechat: wechat_client(config)?, operators: client().build()?, api_base, mp_base })
     }
 
     /// Sends `request` once, with the access token if there is one.

@@ -48,7 +48,7 @@ impl Wechat {
     /// # Errors
     /// When the system has no TLS roots, or the proxy is none.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
-        let (http, files) = (Http::new(config)?, Files::new(&config.api_base)?);
+        let (http, files) = (Http::new(config)?, Files::new(config)?);
         let counts = Arc::new(Counts::new(store.clone(), clock.clone()));
         let (sender, pauses) = (Sender { http, counts }, Arc::new(Pauses::new(store.clone())));
         let fetch = FetchToken { sender: sender.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };

@@ -100,6 +100,22 @@ async fn who_changed_what_is_written_down_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_wechat_that_change_something_are_written_down_whatever_their_method() {
+    let house = House::new().await;
+    house.wechat.fault("/cgi-bin/menu/delete", Fault::Text(json!({"errcode": 0}).to_string()), 1);
+    house.wechat.fault("/cgi-bin/menu/get", Fault::Text(json!({"menu": {}}).to_string()), 1);
+    house.wechat.fault("/wxa/anything", Fault::Text(json!({"errcode": 0}).to_string()), 1);
+    house.call(Method::GET, "/apps/shop/wechat/cgi-bin/menu/delete", None).await;
+    house.call(Method::GET, "/apps/shop/wechat/cgi-bin/menu/get", None).await;
+    house.call(Method::POST, "/apps/shop/wechat/wxa/anything", Some(json!({}))).await;
+    let log = house.log("app=shop").await;
+    assert_eq!(actions(&log)[..2], ["call_wechat_post", "call_wechat_get"], "{log:?}");
+    assert_eq!(log.len(), 3);
+    let (entry, path) = (&log[1], "/api/v1/apps/shop/wechat/cgi-bin/menu/delete");
+    assert_eq!((&entry["path"], &entry["actor"]["name"]), (&json!(path), &json!("test")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_nothing_leaves_nothing() {
     let house = House::new().await;
     let before = house.log("").await;

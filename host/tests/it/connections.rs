@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
-use weft::http::{ConnectionLimits, serve};
+use weft::http::{ConnectionLimits, Routes, serve};
 
 const LIMITS: ConnectionLimits =
     ConnectionLimits { connections: 100, head: Duration::from_millis(400), idle: Duration::from_millis(800) };
@@ -35,7 +35,7 @@ async fn listening(limits: ConnectionLimits) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listener, routes(), limits, stop.clone()));
+    tokio::spawn(serve(listener, Routes::new(routes()), limits, stop.clone()));
     (address, stop.drop_guard())
 }
 
@@ -143,7 +143,7 @@ async fn who_connected_before_the_stop_is_answered() {
     }
     let stop = CancellationToken::new();
     stop.cancel();
-    let serving = tokio::spawn(serve(listener, routes(), LIMITS, stop));
+    let serving = tokio::spawn(serve(listener, Routes::new(routes()), LIMITS, stop));
     for stream in &mut streams {
         assert!(read_until(stream, "hello").await.ends_with("hello"));
     }

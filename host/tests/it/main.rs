@@ -25,6 +25,7 @@ mod message_logs;
 mod migrate;
 mod order;
 mod orders;
+mod pages;
 mod plugin_authors;
 mod plugin_calls;
 mod plugin_guard;

@@ -175,3 +175,33 @@ async fn another_version_is_compared_with_what_was() {
     let differs = "differs   answer: Hello / 你好: hi → Good day / 您好: hi";
     assert!(text.contains(differs) && text.matches("differs").count() == 1, "{text}");
 }
+
+#[tokio::test]
+async fn a_page_is_shown_without_a_server() {
+    let (_folder, file) = placed("pages", guests::pages().await);
+    let told = tested(&file, &["--page", "/told/x?y=1", "--app", "shop"]);
+    assert_eq!(
+        (&told["kind"], &told["entry"], &told["answer"]["status"]),
+        (&json!("page"), &json!("told"), &json!(200))
+    );
+    let body: Value = serde_json::from_str(told["answer"]["body"]["$text"].as_str().unwrap()).unwrap();
+    let told = [&body["app"], &body["method"], &body["path"], &body["query"]];
+    assert_eq!(told, [&json!("shop"), &json!("GET"), &json!("/told/x"), &json!("y=1")]);
+    let sent = tested(&file, &["--page", "told", "--form", "name=a&gift=1"]);
+    let body: Value = serde_json::from_str(sent["answer"]["body"]["$text"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&body["method"], &body["path"], &body["body"]),
+        (&json!("POST"), &json!("/told"), &json!("name=a&gift=1"))
+    );
+
+    let (code, text) = test(&file, &["--page", "/answer/redirect"]);
+    assert!(code == Some(0) && text.contains("answer    303\n          location: ?saved=1"), "{text}");
+    let (code, text) = test(&file, &["--page", "/fail/panic"]);
+    assert!(code == Some(1) && text.contains("page bug: token 42"), "{text}");
+    let (code, text) = test(&file, &["--page", "/answer/split"]);
+    assert!(code == Some(1) && text.contains("`x-name` is no header"), "{text}");
+    assert_eq!(test(&file, &["--form", "a=1", "--message", "hi"]).0, Some(2));
+    let (_folder, file) = placed("greeter", guests::greeter().await);
+    let (code, text) = test(&file, &["--page", "/"]);
+    assert!(code == Some(1) && text.contains("has no page"), "{text}");
+}

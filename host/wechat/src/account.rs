@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use zeroize::ZeroizeOnDrop;
@@ -120,7 +121,7 @@ pub struct Delivery {
     /// What it says.
     pub message: Message,
     /// Its text, decrypted.
-    pub raw: String,
+    pub raw: Arc<str>,
     /// Whether it came encrypted: the reply must be sealed then.
     pub encrypted: bool,
     /// The digest of all that it says, where no `MsgId` tells it from others.
@@ -169,32 +170,46 @@ pub enum Refusal {
     Unreadable(#[from] ParseError),
 }
 
-impl Account {
-    /// Verifies the signature of a webhook's URL. It covers no body.
-    pub fn verify(&self, query: &Query) -> Result<(), Refusal> {
-        let parts = [&*self.token.0, &query.timestamp, &query.nonce];
-        if signature::verify(&parts, &query.signature) { Ok(()) } else { Err(Refusal::Forged) }
-    }
+/// A webhook's URL whose signature is right. It covers no body.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified<'v> {
+    account: &'v Account,
+    query: &'v Query,
+}
 
-    /// Verifies a delivery's URL and body as the account's mode wants it, and reads the message.
+impl Verified<'_> {
+    /// Verifies the delivery's body as the account's mode wants it, and reads the message.
     ///
     /// In plain mode nothing but the URL is signed: the body may be anybody's who saw such a URL.
-    pub fn open(&self, query: &Query, body: &[u8]) -> Result<Delivery, Refusal> {
-        self.verify(query)?;
+    pub fn open(self, body: &[u8]) -> Result<Delivery, Refusal> {
+        let Self { account, query } = self;
         if body.len() > MAX_BODY {
             return Err(ParseError::TooLarge.into());
         }
         let body = str::from_utf8(body).map_err(|_| Refusal::NotUtf8)?;
-        let decrypted = match self.mode {
+        let decrypted = match account.mode {
             EncodingMode::Plain => None,
-            EncodingMode::Compatible | EncodingMode::Safe => self.decrypt(query, body)?,
+            EncodingMode::Compatible | EncodingMode::Safe => account.decrypt(query, body)?,
         };
-        let encrypted = decrypted.is_some();
-        let raw = decrypted.unwrap_or_else(|| body.to_owned());
+        let raw: Arc<str> = decrypted.as_deref().unwrap_or(body).into();
         let document = Document::read(&raw)?;
         let message = Message::read(&document)?;
         let digest = message.id.is_none().then(|| document.digest());
-        Ok(Delivery { message, raw, encrypted, digest })
+        Ok(Delivery { message, raw, encrypted: decrypted.is_some(), digest })
+    }
+}
+
+impl Account {
+    /// Verifies the signature of a webhook's URL.
+    pub fn verify<'v>(&'v self, query: &'v Query) -> Result<Verified<'v>, Refusal> {
+        let parts = [&*self.token.0, &query.timestamp, &query.nonce];
+        let verified = Verified { account: self, query };
+        if signature::verify(&parts, &query.signature) { Ok(verified) } else { Err(Refusal::Forged) }
+    }
+
+    /// Verifies a delivery's URL and body, and reads the message.
+    pub fn open(&self, query: &Query, body: &[u8]) -> Result<Delivery, Refusal> {
+        self.verify(query)?.open(body)
     }
 
     /// What `Encrypt` holds; `None` when a plain body is allowed and there is one.

@@ -3,7 +3,7 @@
 
 pub(crate) use super::{kv, orders, users};
 
-use super::host::{denied, with};
+use super::state::{denied, with};
 
 pub(crate) mod context {
     use super::with;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::host::{Part, State, denied, with};
+use super::state::{Part, State, denied, with};
 use crate::{error::Error, kv::Entry};
 
 #[derive(Default)]

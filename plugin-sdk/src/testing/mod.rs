@@ -32,13 +32,15 @@ pub(crate) mod imports;
 pub(crate) mod kv;
 pub(crate) mod orders;
 mod samples;
+mod state;
 pub(crate) mod users;
 
 pub use self::{
-    host::{Host, LogLine, Part, PayCall, Sent},
+    host::Host,
     samples::{
         click, event, image, message, order, order_event, refund, refund_event, request, scan, subscribe, text, user,
     },
+    state::{LogLine, Part, PayCall, Sent},
 };
 
-pub(crate) use self::host::now;
+pub(crate) use self::state::now;

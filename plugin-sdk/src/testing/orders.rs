@@ -1,6 +1,6 @@
 //! Orders in memory. Their state changes when the test says so, with `Host::order`.
 
-use super::host::{Part, State, denied, with};
+use super::state::{Part, State, denied, with};
 use crate::{
     context::Field,
     error::Error,

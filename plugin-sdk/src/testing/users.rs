@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{Part, denied, with};
+use super::state::{Part, denied, with};
 use crate::{
     error::{Error, WechatError},
     users::{Tag, User},

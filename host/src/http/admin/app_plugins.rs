@@ -59,6 +59,8 @@ pub(super) struct Settings {
     /// Beginnings of the paths of WeChat Pay that it may call with the keys of the app's merchants, by whole segments, such
     /// as `/v3/profitsharing/`. These move money.
     pay_apis: Vec<String>,
+    /// Pages in the app's name: requests to `/wechat/{app}/pages/{plugin}/` go to the plugin. Without, they are answered 404.
+    pages: bool,
     /// What its calls for this app may use, where that is not what they may use for other apps. More than that needs a
     /// token that manages all apps.
     limits: LimitChanges,
@@ -73,12 +75,13 @@ pub(super) struct GrantsView {
     users: bool,
     orders: Vec<String>,
     pay_apis: Vec<String>,
+    pages: bool,
 }
 
 impl From<Grants> for GrantsView {
     fn from(grants: Grants) -> Self {
-        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
-        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis }
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
+        Self { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages }
     }
 }
 
@@ -89,12 +92,12 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
     let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
     let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis } = grants;
+    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
     let config = config.as_object().cloned().unwrap_or_default();
     AppPluginView {
         app,
         plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits },
+        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits },
         asked: asked.into(),
         missing: lacking.into(),
         effective_limits,
@@ -146,10 +149,10 @@ pub(super) async fn put(
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, limits } = set;
+    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = set;
     let record = AppPlugin {
         config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis },
+        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
         limits,
         ..AppPlugin::new(&app, plugin)
     };

@@ -1,6 +1,13 @@
-//! A field of a patch.
+//! Fields of a patch.
 
 use serde::{Deserialize, Deserializer};
+
+/// Sets `field` when there is something to set: for what cannot be taken away.
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
 
 /// A field of a patch: absent, null, or a value.
 #[derive(Default)]

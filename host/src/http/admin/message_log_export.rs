@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Caller,
+    find_app,
     message_logs::{MessageLogFilter, MessageLogView},
 };
 use crate::{
@@ -74,7 +75,7 @@ pub(super) async fn export(
         Some(_) => return Err(super::invalid(vec![FieldError::new("format", "`ndjson` or `csv`")])),
     };
     let query = filter.query()?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    find_app(&state, &app).await?;
     let disposition = format!("attachment; filename=\"message-logs-{app}.{name}\"");
     let export = Export { store: state.store.clone(), app, query, format, after: None, begun: false };
     // The first page before the status: a database that fails is told with words.

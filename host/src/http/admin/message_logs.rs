@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
     times::timestamp,
 };
@@ -175,7 +176,7 @@ pub(super) async fn list(
         .map(str::parse)
         .transpose()
         .map_err(|_| super::invalid(vec![FieldError::new("cursor", "the next_cursor of the page before")]))?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    find_app(&state, &app).await?;
     let limit = page.limit();
     // One more than is wanted: whether there is a next page.
     let one_more = u32::try_from(limit + 1).unwrap_or(u32::MAX);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{auth::Caller, jobs::StartedView};
+use super::{auth::Caller, find_app, jobs::StartedView};
 use crate::{
     http::{
         AppState,
@@ -55,7 +55,7 @@ pub(super) async fn migrate(
         return Err(Problem::invalid(vec![("from".to_owned(), "another app than this one".to_owned())]));
     }
     for name in [&app, &from] {
-        state.store.apps().find(name).await?.ok_or_else(|| Problem::not_found("app", name))?;
+        find_app(&state, name).await?;
     }
     let input = json!(MigrationInput { from, parts, dry_run });
     let new = NewJob {

@@ -25,6 +25,7 @@ mod plugin_limits;
 mod plugins;
 mod quota;
 mod reconciliations;
+mod secret_view;
 mod sends;
 mod subscriptions;
 mod tags;

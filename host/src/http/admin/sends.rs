@@ -15,6 +15,7 @@ use weft_wechat::api::{Ability, errcode, message::template_send::MAX_CLIENT_MSG_
 
 use super::{
     auth::Caller,
+    find_app,
     jobs::StartedView,
     page::{Page, PageQuery},
 };
@@ -162,7 +163,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<SendView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    find_app(&state, &app).await?;
     let sends = state.store.sends().list(&app, page.cursor(), page.limit() + 1).await?;
     let page = Page::first(sends, page.limit(), |send| send.id.clone());
     Ok(Json(page.map(|send| SendView::new(send, None))))

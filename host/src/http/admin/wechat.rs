@@ -79,11 +79,19 @@ pub(super) async fn post(
     send(&state, &app, call).await
 }
 
-fn call(method: api::Method, uri: &Uri) -> Result<AnyCall, Problem> {
+/// Whether a request with GET of that route is a call that changes something at WeChat.
+pub(super) fn get_changes(route: &str, uri: &Uri) -> bool {
+    route.ends_with("/apps/{app}/wechat/{*path}") && path(uri).is_ok_and(|path| path.get_changes())
+}
+
+fn path(uri: &Uri) -> Result<ApiPath, PathError> {
     // As it was written: nothing that is escaped becomes a slash.
     let path = uri.path().splitn(SEGMENTS_BEFORE + 1, '/').nth(SEGMENTS_BEFORE).unwrap_or_default();
-    let path = if path.starts_with('/') { Err(PathError::Malformed) } else { path.parse() };
-    let path: ApiPath = path.map_err(|error: PathError| match error {
+    if path.starts_with('/') { Err(PathError::Malformed) } else { path.parse() }
+}
+
+fn call(method: api::Method, uri: &Uri) -> Result<AnyCall, Problem> {
+    let path = path(uri).map_err(|error| match error {
         PathError::Malformed => Problem::bad_request(error.to_string()),
         PathError::Refused { .. } => Problem::refused("not-called-so", error.to_string()),
     })?;

@@ -10,6 +10,7 @@ use super::{
     handlers::Handle,
     hooks::{Tell, TellOfRefund},
     observers::Observe,
+    pages::{self, PageRequest, Serve},
     rules::Match,
 };
 use crate::{
@@ -54,7 +55,7 @@ impl Plugins {
             }
             EntryKind::Hook => self.again::<Tell>(loaded, receipt).await,
             EntryKind::Observer => self.again::<Observe>(loaded, receipt).await,
-            EntryKind::Page => Err(ReplayError::Unusable { field: "kind", reason: "pages are not called".to_owned() }),
+            EntryKind::Page => self.again::<Serve>(loaded, receipt).await,
         }
     }
 
@@ -72,6 +73,21 @@ impl Plugins {
         let call = Handle { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
         self.examine(loaded, handler, &subject, task, &call).await
+    }
+
+    /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
+    ///
+    /// # Errors
+    /// When it has no pages. A call that fails is a receipt that says so.
+    pub async fn try_page(
+        &self,
+        loaded: &Loaded,
+        subject: Subject,
+        request: PageRequest,
+    ) -> Result<Receipt, CallError> {
+        let page = pages::named(&request.path).map(str::to_owned);
+        let task = Task::new(Some(subject.clone()), None);
+        self.examine(loaded, page.as_deref(), &subject, task, &Serve { request }).await
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
@@ -107,7 +123,7 @@ impl Plugins {
         call: &C,
     ) -> Result<Receipt, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
-        let entry = entry(C::KIND, loaded, &target, subject)?;
+        let entry = entry::<C>(loaded, &target, subject)?;
         let limits = self.limits().defaults;
         let terms = Terms { limits, timeout: C::timeout(&limits), log: Arc::default() };
         let done = Done::of(self.call(loaded, task, terms, &entry.name, call).await);

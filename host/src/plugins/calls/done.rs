@@ -1,6 +1,5 @@
 //! A call that is over, and its receipt.
 
-use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use crate::{
         convert,
         host::log::printable,
         instance::{Ran, Used},
-        receipts::{json, redacted},
+        receipts::redacted,
         trace::{Circumstances, Trace},
     },
 };
@@ -52,10 +51,7 @@ impl<T> Done<T> {
         loaded: &Loaded,
         entry: &str,
         call: &C,
-    ) -> Receipt
-    where
-        T: Serialize,
-    {
+    ) -> Receipt {
         let Self { result, used, trace, circumstances, .. } = self;
         let error = self.error();
         let config = subject.granted.as_ref().map(|granted| granted.config.clone());
@@ -72,7 +68,7 @@ impl<T> Done<T> {
             app: ReceiptApp::from(&*subject.app),
             delivery_id: subject.delivery_id.to_string(),
             raw: subject.raw.to_string(),
-            input: json::value(call),
+            input: call.kept(),
             config,
             seed: hex::encode(circumstances.seed),
             outcome: error.map_or("ok", CallError::code).to_owned(),
@@ -81,7 +77,7 @@ impl<T> Done<T> {
                 Some(CallError::Crashed(crash)) => crash.backtrace.clone(),
                 _ => String::new(),
             },
-            answer: result.as_ref().ok().map(json::value),
+            answer: result.as_ref().ok().map(C::kept_answer),
             used: ReceiptUse {
                 queued_us: micros(used.queued),
                 took_us: micros(used.took),

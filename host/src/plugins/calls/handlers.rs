@@ -15,7 +15,7 @@ use crate::{
         bindings::imported::{message as wit, reply as wit_reply, types},
         component::Exports,
         convert,
-        instance::{ReplyTooLong, State},
+        instance::{State, Unsendable},
         limits::kib,
     },
 };
@@ -50,7 +50,10 @@ impl Call for Handle {
         let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
         let answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
         let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));
-        if bytes > most { Err(ReplyTooLong { bytes, most }.into()) } else { Ok(answer) }
+        if bytes > most {
+            return Err(Unsendable::too_long(bytes, most, "plugins.reply_kib").into());
+        }
+        Ok(answer)
     }
 }
 

@@ -151,7 +151,7 @@ impl Plugins {
     ) -> Result<bool, CallError> {
         let limits = self.limits_of(&target.plugin, subject.granted.as_deref());
         let (_, loaded) = self.running(&target.plugin, TellOfRefund::timeout(&limits)).await?;
-        let hook = entry(EntryKind::Hook, &loaded, target, &subject)?;
+        let hook = entry::<TellOfRefund>(&loaded, target, &subject)?;
         if loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
             return Ok(false);
         }

@@ -5,6 +5,7 @@ mod done;
 mod handlers;
 mod hooks;
 mod observers;
+mod pages;
 mod rules;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
@@ -24,6 +26,7 @@ use super::{
     guard::{Bounds, NoTurn, Turn, Whose},
     instance::{Ran, State, Subject, Task, Terms},
     live_log::LogPlace,
+    receipts::json,
     registry::{Plugin, Plugins},
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
@@ -33,6 +36,7 @@ use done::Done;
 pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
+pub use pages::{Page, PageRequest, PageUser};
 
 /// One call of one kind: what it is given, and what it answers.
 trait Call: Serialize + DeserializeOwned {
@@ -44,12 +48,24 @@ trait Call: Serialize + DeserializeOwned {
     const SETTING: &'static str;
     /// Whether calls of an entry that keeps failing are refused for a while.
     const HAS_BREAKER: bool = true;
+    /// Whether the plugin's first entry is called where none has the name.
+    const FALLS_BACK: bool = false;
 
     /// How long such a call may take, by the wall clock.
     fn timeout(limits: &PluginLimits) -> Duration;
 
     /// The user that it is about.
     fn openid(&self) -> Option<&str>;
+
+    /// What a receipt keeps of what it is given: all of it, so that it can be made again.
+    fn kept(&self) -> Value {
+        json::value(self)
+    }
+
+    /// What a receipt keeps of an answer.
+    fn kept_answer(answer: &Self::Answer) -> Value {
+        json::value(answer)
+    }
 
     /// Calls `entry` in an instance.
     async fn call(
@@ -96,7 +112,7 @@ impl Plugins {
         subject: Subject,
         call: C,
     ) -> Result<C::Answer, CallError> {
-        let entry = entry(C::KIND, loaded, target, &subject)?;
+        let entry = entry::<C>(loaded, target, &subject)?;
         let span = tracing::debug_span!(
             "plugin_call",
             plugin = &*plugin.name,
@@ -239,16 +255,12 @@ impl Plugins {
 }
 
 /// The entry that a target names: by its name, or the plugin's first one.
-fn entry<'a>(
-    kind: EntryKind,
-    loaded: &'a Loaded,
-    target: &PluginTarget,
-    subject: &Subject,
-) -> Result<&'a Entry, CallError> {
-    let entries = kind.entries(&loaded.description);
-    let found = match &target.entry {
-        Some(name) => entries.iter().find(|entry| entry.name == *name),
-        None => entries.first(),
+fn entry<'a, C: Call>(loaded: &'a Loaded, target: &PluginTarget, subject: &Subject) -> Result<&'a Entry, CallError> {
+    let (kind, entries) = (C::KIND, C::KIND.entries(&loaded.description));
+    let named = target.entry.as_ref().map(|name| entries.iter().find(|entry| entry.name == *name));
+    let found = match named {
+        Some(found) if found.is_some() || !C::FALLS_BACK => found,
+        _ => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),

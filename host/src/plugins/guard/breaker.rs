@@ -49,7 +49,7 @@ pub(in crate::plugins) struct Whose<'a> {
 pub struct Breaking {
     /// The app.
     pub app: String,
-    /// Handler, rule or observer.
+    /// Handler, rule, observer or page.
     pub kind: EntryKind,
     /// Its name.
     pub entry: String,

@@ -35,7 +35,7 @@ struct Counts {
 pub struct BreakerStatistics {
     /// For which app.
     pub app: String,
-    /// Handler, rule or observer.
+    /// Handler, rule, observer or page.
     pub kind: EntryKind,
     /// Its name.
     pub entry: String,

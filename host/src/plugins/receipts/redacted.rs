@@ -52,8 +52,22 @@ fn is_secret(name: &str) -> bool {
         || ["_key", "-key", "apikey", "appkey"].iter().any(|end| name.ends_with(end))
 }
 
+/// The parameters of a query or a form, without secrets.
+pub(in crate::plugins) fn parameters(text: &str) -> String {
+    let parameters = text.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_secret_parameter(name) => format!("{name}={HIDDEN}"),
+        _ => parameter.to_owned(),
+    });
+    parameters.collect::<Vec<_>>().join("&")
+}
+
+fn is_secret_parameter(name: &str) -> bool {
+    let unescaped = form_urlencoded::parse(name.as_bytes()).next();
+    unescaped.is_some_and(|(name, _)| is_secret(&name) || name == "key")
+}
+
 fn redacted_json(text: &str) -> Option<String> {
-    if !text.starts_with(['{', '[']) {
+    if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
     let before: Value = serde_json::from_str(text).ok()?;
@@ -64,15 +78,11 @@ fn redacted_json(text: &str) -> Option<String> {
 }
 
 fn redacted_url(text: &str) -> Option<String> {
-    if !text.starts_with("http://") && !text.starts_with("https://") {
+    if !["http://", "https://", "/", "?"].iter().any(|beginning| text.starts_with(beginning)) {
         return None;
     }
     let (before, query) = text.split_once('?')?;
-    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if is_secret(name) || name == "key" => format!("{name}={HIDDEN}"),
-        _ => parameter.to_owned(),
-    });
-    Some(format!("{before}?{}", parameters.collect::<Vec<_>>().join("&")))
+    Some(format!("{before}?{}", parameters(query)))
 }
 
 #[cfg(test)]
@@ -85,7 +95,7 @@ mod tests {
     fn secrets_are_hidden_wherever_they_stand_and_nothing_else_is() {
         let mut value = json!({
             "headers": [["Authorization", "Bearer abc"], ["accept", "*/*"], ["X-Api-Key", "abc"]],
-            "url": "https://a.example/x?key=abc&page=2&access_token=abc",
+            "url": "https://a.example/x?key=abc&page=2&access_token=abc", "location": "/x?p%61ssword=abc&page=2",
             "body": {"$text": "{\"session_key\":\"abc\",\"openid\":\"o1\",\"nested\":{\"client_secret\":\"abc\"}}"},
             "greeting": "你好", "key": "menu-1", "api_key": "abc", "max_tokens": 5, "user_name": {"$encrypt": "张三"},
             "json": "{ \"spelled\":   \"so\" }",
@@ -95,7 +105,7 @@ mod tests {
             value,
             json!({
                 "headers": [["Authorization", "***"], ["accept", "*/*"], ["X-Api-Key", "***"]],
-                "url": "https://a.example/x?key=***&page=2&access_token=***",
+                "url": "https://a.example/x?key=***&page=2&access_token=***", "location": "/x?p%61ssword=***&page=2",
                 "body": {"$text": "{\"nested\":{\"client_secret\":\"***\"},\"openid\":\"o1\",\"session_key\":\"***\"}"},
                 "greeting": "你好", "key": "menu-1", "api_key": "***", "max_tokens": 5, "user_name": {"$encrypt": "***"},
                 "json": "{ \"spelled\":   \"so\" }",

@@ -29,6 +29,10 @@ pub(super) struct Book {
     pub(super) notifying: Notifying,
     /// What is kept back.
     pub(super) held: Vec<Notice>,
+    /// Whether new refunds wait until they are [settled](super::PayGateway::settle_refund).
+    pub(super) holds_refunds: bool,
+    /// What there is to tell of refunds that wait.
+    waiting: Vec<Notice>,
     /// What a call had happen, to be told after it.
     pub(super) happened: Vec<Notice>,
     pub(super) tries: Vec<NoticeTry>,
@@ -173,7 +177,7 @@ impl Book {
         }
     }
 
-    /// Takes a refund, or the same one again. It is done at once, and told at `notify_url` if there is one.
+    /// Takes a refund, or the same one again. When it is done it is told at `notify_url` if there is one.
     pub(super) fn refund_and_tell(
         &mut self,
         (mch_id, notify_url): (&str, Option<&str>),
@@ -185,12 +189,13 @@ impl Book {
         let refund = self.refund(mch_id, out_trade_no, out_refund_no, refund, now)?;
         if let Some(url) = notify_url.filter(|_| is_new) {
             let told = Told::Refund(Box::new(refund.clone()));
-            self.happened.push(Notice { mch_id: mch_id.to_owned(), url: url.to_owned(), told });
+            let notice = Notice { mch_id: mch_id.to_owned(), url: url.to_owned(), told };
+            if self.holds_refunds { &mut self.waiting } else { &mut self.happened }.push(notice);
         }
         Ok(refund)
     }
 
-    /// Takes a refund, or the same one again. It is done at once.
+    /// Takes a refund, or the same one again. It is done at once, unless refunds are held.
     pub(super) fn refund(
         &mut self,
         mch_id: &str,
@@ -199,6 +204,7 @@ impl Book {
         refund: Fen,
         now: u64,
     ) -> Result<Refund, No> {
+        let is_done = !self.holds_refunds;
         let order = self.order(mch_id, out_trade_no).ok_or(NOT_FOUND)?;
         if let Some(known) = order.refunds.iter().find(|known| known.out_refund_no == out_refund_no) {
             return if known.refund == refund { Ok(known.clone()) } else { Err(INVALID) };
@@ -213,15 +219,35 @@ impl Book {
             refund_id: Some(format!("503{out_refund_no}")),
             out_trade_no: Some(out_trade_no.to_owned()),
             transaction_id: order.transaction_id.clone(),
-            status: RefundStatus::Success,
+            status: if is_done { RefundStatus::Success } else { RefundStatus::Processing },
             refund,
             total: Some(order.total),
-            success_at: Some(now),
+            success_at: is_done.then_some(now),
             received_account: Some("支付用户零钱".to_owned()),
         };
         order.state = TradeState::Refund;
         order.refunds.push(refund.clone());
         Ok(refund)
+    }
+
+    /// Sets what became of a refund, and gives what there is to tell of it; none when there is no such refund.
+    pub(super) fn settle_refund(
+        &mut self,
+        mch_id: &str,
+        out_refund_no: &str,
+        status: RefundStatus,
+        now: u64,
+    ) -> Option<Option<Notice>> {
+        let own = self.orders.iter_mut().filter(|((owner, _), _)| owner == mch_id);
+        let mut refunds = own.flat_map(|(_, order)| &mut order.refunds);
+        let refund = refunds.find(|refund| refund.out_refund_no == out_refund_no)?;
+        refund.status = status;
+        refund.success_at = (status == RefundStatus::Success).then_some(now);
+        let notice = self.waiting.iter().find(|notice| {
+            let is_told = matches!(&notice.told, Told::Refund(told) if told.out_refund_no == out_refund_no);
+            is_told && notice.mch_id == mch_id
+        });
+        Some(notice.map(|notice| Notice { told: Told::Refund(Box::new(refund.clone())), ..notice.clone() }))
     }
 
     pub(super) fn find_refund(&self, mch_id: &str, out_refund_no: &str) -> Result<Refund, No> {

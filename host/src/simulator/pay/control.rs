@@ -6,6 +6,8 @@
 //! | `POST /simulator/pay/merchants` | adds a merchant: [`MerchantFields`] |
 //! | `GET /simulator/pay/orders/{mch_id}/{out_trade_no}` | an order as WeChat Pay knows it, with the page at which it is paid |
 //! | `POST /simulator/pay/orders/{mch_id}/{out_trade_no}` | `{"pay": true}`, or `{"state": "USERPAYING"}` whatever it was |
+//! | `PUT /simulator/pay/refunds` | `{"held": true}`: new refunds stay `PROCESSING` until they are settled |
+//! | `POST /simulator/pay/refunds/{mch_id}/{out_refund_no}` | `{"status": "SUCCESS"}`: settles one |
 //! | `GET`, `PUT /simulator/pay/notifying` | how WeChat Pay tells of payments by itself: [`Notifying`] |
 //! | `POST /simulator/pay/release` | `{"order": "in_order"}`, `reverse` or `at_once`: lets go what was kept back |
 //! | `GET /simulator/pay/tries` | what was told so far, and how it was answered |
@@ -20,11 +22,11 @@ use axum::{
     extract::{Path, State as Extract},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use weft_wechat::pay::{Party, TradeState, v2, v3};
+use weft_wechat::pay::{Party, RefundStatus, TradeState, v2, v3};
 
 use super::{Notifying, PlannedFault, Release, Shared, book::Account, notices, page};
 
@@ -83,6 +85,8 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/simulator/pay/merchants", post(add_merchant))
         .route("/simulator/pay/orders/{mch_id}/{out_trade_no}", get(order).post(change_order))
+        .route("/simulator/pay/refunds", put(hold_refunds))
+        .route("/simulator/pay/refunds/{mch_id}/{out_refund_no}", post(settle_refund))
         .route("/simulator/pay/notifying", get(notifying).put(set_notifying))
         .route("/simulator/pay/release", post(release))
         .route("/simulator/pay/tries", get(tries))
@@ -144,6 +148,35 @@ async fn change_order(
         return refused("the order is not to be paid any more");
     }
     StatusCode::NO_CONTENT.into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Holding {
+    held: bool,
+}
+
+async fn hold_refunds(Extract(shared): Extract<Arc<Shared>>, Json(fields): Json<Holding>) -> StatusCode {
+    shared.book().holds_refunds = fields.held;
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settled {
+    status: RefundStatus,
+}
+
+async fn settle_refund(
+    Extract(shared): Extract<Arc<Shared>>,
+    Path((mch_id, out_refund_no)): Path<(String, String)>,
+    Json(fields): Json<Settled>,
+) -> StatusCode {
+    if super::settle_refund(&shared, &mch_id, &out_refund_no, fields.status) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    }
 }
 
 async fn notifying(Extract(shared): Extract<Arc<Shared>>) -> Json<Notifying> {

@@ -35,7 +35,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_wechat::pay::{
-    Fen, Party, Refund, TradeState, Transaction,
+    Fen, Party, Refund, RefundStatus, TradeState, Transaction,
     v2::Merchant,
     v3::{Apiv3Key, InvalidKey, PublicKey},
 };
@@ -212,6 +212,17 @@ impl PayGateway {
         order.map_or(0, |order| order.refunds.iter().map(|refund| refund.refund.0).sum())
     }
 
+    /// Whether refunds stay PROCESSING from now on, as banks need their time, until they are
+    /// [settled](Self::settle_refund).
+    pub fn hold_refunds(&self, held: bool) {
+        self.shared.book().holds_refunds = held;
+    }
+
+    /// What became of a refund that was held, which WeChat tells as it is set; whether there is one of that number.
+    pub fn settle_refund(&self, mch_id: &str, out_refund_no: &str, status: RefundStatus) -> bool {
+        settle_refund(&self.shared, mch_id, out_refund_no, status)
+    }
+
     /// What WeChat posts about an order that is paid; none when it is not.
     ///
     /// # Errors
@@ -355,4 +366,14 @@ fn pay(shared: &Arc<Shared>, mch_id: &str, out_trade_no: &str) -> Option<Transac
     };
     notices::tell(shared, notice);
     Some(told)
+}
+
+/// Money has arrived, or has not, and WeChat tells of it as it is set.
+fn settle_refund(shared: &Arc<Shared>, mch_id: &str, out_refund_no: &str, status: RefundStatus) -> bool {
+    let settled = shared.book().settle_refund(mch_id, out_refund_no, status, shared.clock.now());
+    let is_there = settled.is_some();
+    if let Some(notice) = settled.flatten() {
+        notices::tell(shared, notice);
+    }
+    is_there
 }

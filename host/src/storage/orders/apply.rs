@@ -6,11 +6,11 @@
 use uuid::Uuid;
 
 use super::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
-use super::open::FIRST_QUESTION;
 use super::{OrderRow, Orders};
 use crate::model::{Observation, Order, Transition, transition};
 use crate::storage::error::has_met_another;
 use crate::storage::menus::to_json;
+use crate::storage::questions::FIRST_QUESTION;
 use crate::storage::{StoreError, in_transaction, to_sql};
 
 /// An order has few versions: who loses more rounds than this is not unlucky.

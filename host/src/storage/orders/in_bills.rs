@@ -1,22 +1,17 @@
 //! The orders that a bill is compared with.
 
-use serde_json::{Value, json};
-
 use super::{OrderRow, Orders};
 use crate::model::Order;
-use crate::storage::json_rows::json_rows;
+use crate::storage::json_rows::{json_rows, of_numbers};
 use crate::storage::{StoreError, on_db, to_sql};
 
 impl Orders<'_> {
     /// Those of these numbers that are there.
     pub async fn find_all(&self, app: &str, merchant: &str, out_trade_nos: &[&str]) -> Result<Vec<Order>, StoreError> {
         let sql = json_rows!(&self.0.db,
-            "SELECT o.* FROM orders o JOIN", "$1" (app TEXT, merchant TEXT, out_trade_no TEXT),
-            "ON o.app = r.app AND o.merchant = r.merchant AND o.out_trade_no = r.out_trade_no");
-        let stored = out_trade_nos.iter().filter(|number| !number.contains('\0'));
-        let numbers: Value =
-            stored.map(|number| json!({"app": app, "merchant": merchant, "out_trade_no": number})).collect();
-        let numbers = numbers.to_string();
+            "SELECT o.* FROM orders o JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
+            "ON o.app = r.app AND o.merchant = r.merchant AND o.out_trade_no = r.number");
+        let numbers = of_numbers(app, merchant, out_trade_nos);
         let rows: Vec<OrderRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
         rows.into_iter().map(OrderRow::open).collect()
     }

@@ -4,14 +4,12 @@
 mod apply;
 pub(super) mod events;
 mod in_bills;
-mod open;
 mod outbox;
 
 use sqlx::FromRow;
 use weft_wechat::pay::Party;
 
 pub use self::events::{DeliveryAttempt, EventDelivery, OrderAlarm, OrderEvent};
-pub use self::open::TakenOrder;
 pub use self::outbox::{DueEvent, HookOutcome};
 use super::error::{is_duplicate, is_missing_parent};
 use super::menus::to_json;

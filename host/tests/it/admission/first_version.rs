@@ -23,7 +23,7 @@ async fn inbox_of(inbox: Inbox, fields: Value) -> (Inbox, Sender) {
     inbox.app.drop_plugin("first", guests::first().await).await;
     let account = inbox.account("shop", fields).await;
     let settings = json!({
-        "config": {"greeting": "hi"}, "kv": true, "users": true, "wechat_apis": ["/cgi-bin/"],
+        "config": {"greeting": "hi"}, "kv": true, "users": true, "wechat_apis": ["/cgi-bin/"], "pages": true,
         "http_hosts": [inbox.app.base], "orders": ["read", "create", "refund"],
     });
     let (status, set) = inbox.app.api(Method::PUT, "/apps/shop/plugins/first", Some(settings)).await;
@@ -55,6 +55,13 @@ async fn it_is_let_in_as_what_it_was_built_for() {
         assert!(exports.iter().any(|export| *export == name.as_str()), "{name} in {exports:?}");
     }
     assert_eq!(plugin["asks"]["orders"], json!(["read", "create", "refund"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_page_is_served() {
+    let (inbox, _) = inbox(json!({})).await;
+    let page = inbox.app.request(Method::DELETE, "/wechat/shop/pages/first/page/7", None).await;
+    assert_eq!(page, (200, "page DELETE /page/7".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! The plugins in `plugins-examples/` that need more than a message, in the real host.
 
+mod coupon_page;
 mod keyword_menu;
 mod languages;
 mod office_hours;

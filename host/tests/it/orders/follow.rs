@@ -1,18 +1,20 @@
-//! Asking WeChat about open orders: when, of whom first, and whom not.
+//! Asking WeChat about open orders and refunds: when, of whom first, and whom not.
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use weft::clock::Clock;
 use weft::config::PayConfig;
-use weft::model::{App, AppType, Merchant, Observation, ObservationSource, Order, OrderState, PayVersion};
-use weft::pay::Pay;
+use weft::model::{
+    App, AppType, Merchant, Observation, ObservationSource, Order, OrderState, PayVersion, Refund, RefundState,
+};
+use weft::pay::{Pay, Shop};
 use weft::secret::Secret;
 use weft::simulator::pay::PayGateway;
 use weft::storage::{Store, StoreError};
 use weft::upstream::Gateway;
 use weft_wechat::pay::v2::SignType;
-use weft_wechat::pay::{TradeState, TradeType};
+use weft_wechat::pay::{Fen, RefundStatus, TradeState, TradeType};
 
 use super::merchants::API_KEY;
 use super::{NUMBER, order};
@@ -69,6 +71,20 @@ impl Desk {
         self.store.orders().find("shop", "default", number).await.unwrap().unwrap().state
     }
 
+    /// An order that is paid, with its shop.
+    async fn paid(&self) -> (Shop, Order) {
+        self.prepaid().await;
+        self.wechat.pay(MCH_ID, NUMBER).unwrap();
+        let shop = self.pay.shop("shop", "default").await.unwrap().unwrap();
+        let order = self.pay.query(&shop, &order(TradeType::Native)).await.unwrap();
+        assert_eq!(order.state, OrderState::Success);
+        (shop, order)
+    }
+
+    async fn refund_state(&self, number: &str) -> RefundState {
+        self.store.refunds().find("shop", "default", number).await.unwrap().unwrap().state
+    }
+
     /// Asks when the clock is so many seconds on from `began`; gives how many questions WeChat got.
     async fn ask(&self, began: u64, seconds: u64) -> usize {
         self.clock.advance(Duration::from_secs(began + seconds - self.clock.now()));
@@ -78,7 +94,8 @@ impl Desk {
     }
 
     fn questions(&self) -> usize {
-        self.wechat.calls().iter().filter(|call| call.target == "/pay/orderquery").count()
+        let is_question = |target: &str| matches!(target, "/pay/orderquery" | "/pay/refundquery");
+        self.wechat.calls().iter().filter(|call| is_question(&call.target)).count()
     }
 }
 
@@ -152,6 +169,83 @@ async fn of_several_that_ask_at_once_one_asks_about_an_order() {
         assert_eq!(desk.questions(), 40);
         // WeChat does not know them: that is no reason to think that they are paid.
         assert_eq!(desk.state("T2026000000").await, OrderState::Notpay);
+        desk.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_is_asked_about_at_growing_intervals_until_it_is_done_or_a_year_is_over() {
+    on_every_database(async |database| {
+        const DAY: u64 = 24 * 3600;
+        let desk = Desk::open(&database).await;
+        let (shop, order) = desk.paid().await;
+        desk.wechat.hold_refunds(true);
+        let began = desk.clock.now();
+        for number in ["R1", "R2"] {
+            desk.pay.refund(&shop, &order, number, Fen(1), None).await.unwrap();
+        }
+        let mut asked_at = Vec::new();
+        for half_minutes in 0..200 {
+            match desk.ask(began, half_minutes * 30).await {
+                0 => {}
+                asked => asked_at.push((half_minutes * 30, asked)),
+            }
+        }
+        // Half a minute after it was sent, then 2 and 10 minutes and an hour later; the order is paid.
+        assert_eq!(asked_at, [(30, 2), (150, 2), (750, 2), (4350, 2)]);
+        assert_eq!(desk.refund_state("R1").await, RefundState::Processing);
+
+        // A card that cannot take it is a change, and the money may still arrive.
+        assert!(desk.wechat.settle_refund(MCH_ID, "R1", RefundStatus::Abnormal));
+        assert!(desk.wechat.settle_refund(MCH_ID, "R2", RefundStatus::Success));
+        assert_eq!(desk.ask(began, DAY).await, 2);
+        assert_eq!(desk.refund_state("R1").await, RefundState::Abnormal);
+        assert_eq!(desk.refund_state("R2").await, RefundState::Success);
+        assert_eq!(desk.ask(began, DAY + 30).await, 1, "the one that is not done");
+        assert_eq!(desk.ask(began, 366 * DAY).await, 1);
+        assert_eq!(desk.ask(began, 400 * DAY).await, 0, "WeChat gives back what was paid within a year");
+        desk.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_wechat_does_not_know_stays_new_and_holds_up_no_merchant() {
+    on_every_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let (_, order) = desk.paid().await;
+        for number in 0..5 {
+            let refund = Refund::new(&format!("R{number}"), NUMBER, Fen(1), None);
+            desk.store.refunds().insert(&order, &refund).await.unwrap();
+        }
+        let began = desk.clock.now();
+        assert_eq!(desk.ask(began, 30).await, 5);
+        assert_eq!(desk.ask(began, 60).await, 0);
+        assert_eq!(desk.ask(began, 150).await, 5, "the merchant is not left alone");
+        assert_eq!(desk.refund_state("R0").await, RefundState::New);
+        desk.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_that_ask_at_once_one_asks_about_a_refund() {
+    on_every_database(async |database| {
+        let desk = Desk::open(&database).await;
+        let (shop, order) = desk.paid().await;
+        desk.wechat.hold_refunds(true);
+        for number in 0..40 {
+            desk.pay.refund(&shop, &order, &format!("R{number}"), Fen(1), None).await.unwrap();
+            assert!(desk.wechat.settle_refund(MCH_ID, &format!("R{number}"), RefundStatus::Success));
+        }
+        desk.clock.advance(Duration::from_mins(1));
+        let (now, before) = (desk.clock.now_ms(), desk.questions());
+        join_all((0..4).map(|_| desk.pay.ask_about_open(now))).await;
+        assert_eq!(desk.questions() - before, 40);
+        for number in 0..40 {
+            assert_eq!(desk.refund_state(&format!("R{number}")).await, RefundState::Success);
+        }
         desk.store.close().await;
     })
     .await;

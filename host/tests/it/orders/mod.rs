@@ -14,6 +14,7 @@ mod hooks;
 mod merchants;
 mod notices;
 mod notifications;
+mod open_refunds;
 mod qrcode;
 mod refund_events;
 mod transitions;

@@ -20,6 +20,7 @@ fn granted() -> AppPlugin {
             users: true,
             orders: vec!["read".to_owned()],
             pay_apis: vec!["/v3/profitsharing/".to_owned()],
+            pages: true,
         },
         limits: LimitChanges { cpu_ms: Some(50), ..LimitChanges::default() },
         ..AppPlugin::new("shop", "greeter")

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-use weft::storage::{KvError, KvQuota, KvWrite, Store, StoreError};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use weft::{
+    clock::Clock,
+    storage::{KvError, KvQuota, KvWrite, Store, StoreError},
+};
 
 use super::add_app;
-use crate::support::database::{TestDatabase, on_every_database};
+use crate::support::{
+    TestApp,
+    database::{START, TestDatabase, on_every_database},
+    until,
+};
 
 const QUOTA: KvQuota = KvQuota { max_value_bytes: 1000, max_keys: 5000, max_total_bytes: 1_000_000 };
 
@@ -167,6 +175,31 @@ async fn purging_removes_what_is_over_and_no_more_than_asked() {
         kv.store.close().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_deletes_what_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, clock) = (folder.path().join("data"), Clock::manual(START));
+    let open = async || TestApp::start_at(clock.clone(), |config| config.data_dir.clone_from(&data)).await;
+    let app = open().await;
+    add_app(&app.state.store, "shop").await;
+    for (key, ttl_seconds) in [("stays", None), ("goes", Some(1))] {
+        let write = KvWrite { key, value: b"", ttl_seconds };
+        app.state.store.plugin_kv().set("shop", "p", write, &QUOTA).await.unwrap();
+    }
+    app.stop().await;
+    clock.advance(Duration::from_secs(1));
+    let app = open().await;
+    let database = SqliteConnectOptions::new().filename(data.join("weft.db"));
+    until("it is deleted", async || {
+        let mut connection = SqliteConnection::connect_with(&database).await.unwrap();
+        let keys = sqlx::query_scalar("SELECT key FROM plugin_kv").fetch_all(&mut connection).await;
+        let keys: Vec<String> = keys.unwrap();
+        (keys == ["stays"]).then_some(())
+    })
+    .await;
+    app.stop().await;
 }
 
 #[tokio::test]

@@ -41,10 +41,22 @@ pub(crate) async fn first() -> &'static [u8] {
     BYTES.get_or_init(|| built("host/tests/guests/first", &[])).await
 }
 
+/// host/tests/guests/pages: pages that tell what they are asked, and pages that misbehave.
+pub(crate) async fn pages() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("host/tests/guests/pages", &[])).await
+}
+
 /// plugins-examples/qr-attribution.
 pub(crate) async fn qr_attribution() -> &'static [u8] {
     static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
     BYTES.get_or_init(|| built("plugins-examples/qr-attribution", &[])).await
+}
+
+/// plugins-examples/coupon-page.
+pub(crate) async fn coupon_page() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/coupon-page", &[])).await
 }
 
 /// plugins-examples/keyword-menu.

@@ -1,14 +1,20 @@
 //! `wechat.proxy`: calls of WeChat go through it, and nothing else does.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
-use weft::{secret::Secret, simulator::wechat::Wechat};
+use weft::{
+    secret::Secret,
+    simulator::wechat::{Fault, Wechat},
+};
+use weft_wechat::api::media::{MediaFile, MediaType};
 
 use super::{APPID, SECRET, Shop, USER_INFO};
+
+const MP4: &[u8] = b"\x00\x00\x00\x18ftypmp42 a film";
 
 /// A proxy that hands everything to one server, and tells the heads of the requests that reach it.
 async fn proxy_to(server: String) -> (String, mpsc::UnboundedReceiver<String>) {
@@ -50,6 +56,32 @@ async fn calls_of_wechat_go_through_the_proxy() {
     let head = heads.recv().await.unwrap();
     assert!(head.starts_with("POST http://wechat.invalid/cgi-bin/stable_token "), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_wechat_names_by_an_address_come_through_the_proxy() {
+    let wechat = Wechat::start().await.unwrap();
+    wechat.add_account(APPID, SECRET);
+    let (proxy, mut heads) = proxy_to(wechat.base.trim_start_matches("http://").to_owned()).await;
+    let shop = Shop::with(|config| {
+        config.wechat.api_base = "http://wechat.invalid".to_owned();
+        config.wechat.proxy = Some(Secret::new(format!("http://{proxy}")));
+    })
+    .await;
+    // Another host than the API's, which only the proxy knows.
+    let film = MediaFile { content_type: "video/mp4".into(), filename: Some("v.mp4".into()), bytes: MP4.into() };
+    let media_id = wechat.add_media(APPID, MediaType::Video, film);
+    let video = json!({"video_url": format!("http://videos.invalid/files/{media_id}")});
+    wechat.fault("/cgi-bin/media/get", Fault::Text(video.to_string()), 1);
+    let response = shop.app.api_response(&format!("/apps/shop/media/{media_id}")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.bytes().await.unwrap(), MP4);
+    let heads: Vec<_> = std::iter::from_fn(|| heads.try_recv().ok()).collect();
+    assert!(heads.iter().any(|head| head.starts_with("GET http://videos.invalid/files/")), "{heads:?}");
+
+    // The proxy is not asked for what is not in the internet.
+    wechat.fault("/cgi-bin/media/get", Fault::Text(json!({"video_url": "http://10.0.0.1/"}).to_string()), 1);
+    assert_eq!(shop.app.api_response(&format!("/apps/shop/media/{media_id}")).await.status(), 502);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,6 +66,12 @@ const NEEDS: &[(&str, Ability)] = &[
     ("cgi-bin/groups", Ability::Users),
 ];
 
+/// What the last names of paths have in them that only read. Most of WeChat's calls that change something are made with
+/// POST, some with GET, such as `cgi-bin/menu/delete` and `customservice/kfaccount/del`.
+const READING: &[&str] = &["get", "list", "info", "query", "search", "check", "show", "download"];
+/// How the last names begin of paths that change something, whatever else they have in them.
+const CHANGING: &[&str] = &["add", "clear", "del", "revert", "set", "undo", "update"];
+
 impl ApiPath {
     /// With the slash at the beginning.
     pub fn as_str(&self) -> &str {
@@ -81,6 +87,15 @@ impl ApiPath {
     /// Which server answers it.
     pub fn host(&self) -> Host {
         if self.0 == "/cgi-bin/showqrcode" { Host::Mp } else { Host::Api }
+    }
+
+    /// Whether a call with GET changes something at WeChat, or may: what does not say that it reads is taken for one
+    /// that does.
+    pub fn get_changes(&self) -> bool {
+        let path = self.0.to_ascii_lowercase();
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let reads = READING.iter().any(|word| last.contains(word)) || path.split('/').any(|name| name == "get");
+        !reads || CHANGING.iter().any(|word| last.starts_with(word))
     }
 
     /// Whether it is `beginning`, or below it; both go by whole names between slashes.

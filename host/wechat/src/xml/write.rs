@@ -13,6 +13,12 @@ pub(crate) fn cdata(out: &mut String, name: &str, text: &str) {
 pub(crate) fn cdata_within(out: &mut String, name: &str, text: &str, limit: usize) {
     begin(out, name);
     out.push_str("<![CDATA[");
+    // Most texts: nothing in them has to be looked at one by one.
+    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'=' | b'?'..=b'~')) {
+        out.push_str(text);
+        out.push_str("]]>");
+        return end(out, name);
+    }
     let mut left = limit;
     for allowed in text.split(|character| !is_allowed(character)) {
         let fitting = allowed.get(..allowed.floor_char_boundary(left)).unwrap_or_default();

@@ -192,7 +192,7 @@ fn a_large_envelope_costs_no_more_than_its_length() {
         let body = envelope(encrypted);
         bounded(body.len(), || account.open(&encrypted_query(encrypted), body.as_bytes()))
     };
-    assert_eq!(open(&sealed).unwrap().raw, good);
+    assert_eq!(&*open(&sealed).unwrap().raw, good);
     assert_eq!(open(&sealed[..sealed.len() - 64]), Err(Refusal::Forged));
     assert_eq!(open(&"A".repeat(300 << 10)), Err(Refusal::Forged));
     let bomb = seal(&key(KEY), APPID, [7; 16], &"<a>".repeat(100 << 10));

@@ -179,7 +179,7 @@ fn known_deliveries_open() {
         let body =
             inputs["body"].as_str().map_or_else(|| format!("<xml><Encrypt>{encrypted}</Encrypt></xml>"), str::to_owned);
         let delivery = account.open(&query, body.as_bytes()).expect(id);
-        assert_eq!(delivery.raw, text(&expected["plaintext"]), "{id}");
+        assert_eq!(&*delivery.raw, text(&expected["plaintext"]), "{id}");
         assert!(delivery.encrypted);
     });
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
     times::seconds,
 };
@@ -101,7 +102,7 @@ pub(super) async fn list(
         && caller.require(None, "manage").is_err()
     {
         // What was done to an app of that name before this one was made is not theirs to see.
-        let app = state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))?;
+        let app = find_app(&state, app).await?;
         query.since = query.since.max(Some(app.created_at));
     }
     let records = state.store.audit_log().list(&query, page.limit() + 1).await?;

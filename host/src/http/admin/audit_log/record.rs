@@ -1,6 +1,7 @@
 //! Writes down every request that changes something: a layer around all routes, so that none can be forgotten.
 //!
-//! A request is recorded when its method is none that only reads and it succeeded, or may have. Who it was comes from
+//! A request is recorded when its method is none that only reads, or it has WeChat change something, and it succeeded,
+//! or may have. Who it was comes from
 //! the check of the token ([`Caller`](crate::http::admin::auth::Caller)), what was before and after from the handler.
 
 use std::{
@@ -19,7 +20,7 @@ use tracing::Instrument;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    http::{AppState, REQUEST_ID},
+    http::{AppState, REQUEST_ID, admin::wechat},
     model::AuditEntry,
 };
 
@@ -122,7 +123,7 @@ pub(in crate::http) async fn record(State(recorder): State<Recorder>, request: R
         return next.run(request).await;
     };
     let method = request.method().clone();
-    let changes = !method.is_safe();
+    let changes = !method.is_safe() || wechat::get_changes(&path, request.uri());
     let log = recorder.state.audit_log.clone();
     let handled = async move {
         let notes = Notes::default();

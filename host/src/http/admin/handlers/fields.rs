@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{AppState, admin::change::Change},
+    http::{
+        AppState,
+        admin::change::{Change, set},
+    },
     model::{
         FieldError, Handler, HandlerSource, ReplyFields, ReplyStrategy, ReplyTemplate, Rule, RuleFields, read_replies,
         read_rules,
@@ -51,11 +54,6 @@ impl HandlerFields {
     /// # Errors
     /// What is wrong, field by field.
     pub(super) fn apply(self, handler: &mut Handler) -> Result<(), Vec<FieldError>> {
-        fn set<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
         let mut errors = Vec::new();
         set(&mut handler.name, self.name);
         set(&mut handler.source, self.source);

@@ -8,9 +8,12 @@ pub(super) mod transfer;
 pub(super) mod trial;
 
 use axum::{Json, extract::State, http::StatusCode};
+use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -37,7 +40,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<HandlerView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let behind = page.cursor().map(|cursor| place(cursor).ok_or_else(unknown_cursor)).transpose()?;
     let handlers = state.store.handlers().page(&app, behind.as_ref(), page.limit() + 1).await?;
     let page = Page::first(handlers, page.limit(), cursor);
@@ -54,9 +57,13 @@ pub(super) async fn create(
     Body(fields): Body<HandlerFields>,
 ) -> Result<(StatusCode, Json<HandlerView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let mut handler = Handler::new(&app, "");
-    fields.apply(&mut handler).map_err(super::invalid)?;
-    let stored = state.store.handlers().insert(&handler).await?;
+    let store = state.store.clone();
+    let stored = storing(async move {
+        let mut handler = Handler::new(&app, "");
+        fields.apply(&mut handler).map_err(super::invalid)?;
+        Ok(store.handlers().insert(&handler).await?)
+    })
+    .await?;
     state.accounts.refresh().await?;
     let view = view(&state, stored);
     caller.notes.after(&view);
@@ -85,11 +92,11 @@ pub(super) async fn put(
     Path((app, id)): Path<(String, String)>,
     Body(fields): Body<HandlerFields>,
 ) -> Result<Json<HandlerView>, Problem> {
-    let replace = |handler: &mut Handler| {
+    let replace = move |handler: &mut Handler| {
         *handler = Handler { source: handler.source, ..Handler::new(&handler.app, "") };
         fields.apply(handler).map_err(super::invalid)
     };
-    change(&state, &caller, &app, &id, replace).await
+    change(state, caller, app, id, replace).await
 }
 
 /// Changes a handler: what is absent stays.
@@ -101,26 +108,43 @@ pub(super) async fn patch(
     Path((app, id)): Path<(String, String)>,
     Body(fields): Body<HandlerFields>,
 ) -> Result<Json<HandlerView>, Problem> {
-    change(&state, &caller, &app, &id, |handler| fields.apply(handler).map_err(super::invalid)).await
+    change(state, caller, app, id, move |handler| fields.apply(handler).map_err(super::invalid)).await
 }
 
 async fn change(
-    state: &AppState,
-    caller: &Caller,
-    app: &str,
-    id: &str,
-    change: impl FnOnce(&mut Handler) -> Result<(), Problem>,
+    state: AppState,
+    caller: Caller,
+    app: String,
+    id: String,
+    change: impl FnOnce(&mut Handler) -> Result<(), Problem> + Send + 'static,
 ) -> Result<Json<HandlerView>, Problem> {
-    caller.require(Some(app), PERMISSION)?;
-    let noted = |handler: &mut Handler| {
-        caller.notes.before(&view(state, handler.clone()));
-        change(handler)
-    };
-    let handler = state.store.handlers().change(app, id, noted).await?.ok_or_else(|| no_handler(id))?;
+    caller.require(Some(&app), PERMISSION)?;
+    let (changing, notes) = (state.clone(), caller.notes.clone());
+    let handler = storing(async move {
+        let noted = |handler: &mut Handler| {
+            notes.before(&view(&changing, handler.clone()));
+            change(handler)
+        };
+        changing.store.handlers().change(&app, &id, noted).await?.ok_or_else(|| no_handler(&id))
+    })
+    .await?;
     state.accounts.refresh().await?;
-    let view = view(state, handler);
+    let view = view(&state, handler);
     caller.notes.after(&view);
     Ok(Json(view))
+}
+
+/// Checks and stores handlers where nobody waits for the thread: their regular expressions are compiled on the way, and a
+/// file of them is long. That takes as much time as many messages.
+async fn storing<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let (runtime, work) = (Handle::current(), work.in_current_span());
+    blocking(move || runtime.block_on(work)).await?
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
 /// Deletes a handler.
@@ -140,10 +164,6 @@ pub(super) async fn delete(
     }
     state.accounts.refresh().await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn app_exists(state: &AppState, app: &str) -> Result<(), Problem> {
-    state.store.apps().find(app).await?.map(drop).ok_or_else(|| Problem::not_found("app", app))
 }
 
 fn no_handler(id: &str) -> Problem {

@@ -10,7 +10,7 @@ use crate::{
     handler_sync::{Kept, KeptBecause, Skipped, SyncError, SyncReport},
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, find_app},
         error::{Path, Problem},
     },
     model::Handler,
@@ -76,7 +76,7 @@ pub(in crate::http::admin) async fn sync(
     Path(app): Path<String>,
 ) -> Result<Json<SyncView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let app = state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    let app = find_app(&state, &app).await?;
     let report = match tokio::time::timeout(WAIT, state.handler_sync.run(app)).await {
         Ok(outcome) => outcome?,
         Err(_) => return Err(Problem::goes_on(WAIT)),

@@ -11,15 +11,16 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    PERMISSION, app_exists,
+    PERMISSION, blocking,
     fields::warnings,
     file::{self, Contents, Format, Unreadable},
     plan::{Changed, ChangedMenu, FieldChange, ImportPlan},
+    storing,
 };
 use crate::{
     http::{
         AppState,
-        admin::{auth::Caller, menus},
+        admin::{auth::Caller, find_app, menus},
         error::{Path, Problem, Query},
     },
     menus::Difference,
@@ -102,7 +103,7 @@ pub(in crate::http::admin) async fn export(
     Query(query): Query<ExportQuery>,
 ) -> Result<([(HeaderName, String); 2], String), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let handlers = state.store.handlers().list(&app).await?;
     let menu = match caller.require(Some(&app), menus::PERMISSION) {
         Ok(()) => state.store.menus().draft(&app).await?.map(|draft| draft.menu),
@@ -134,7 +135,7 @@ pub(in crate::http::admin) async fn import(
     request: Request,
 ) -> Result<Json<ImportView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    app_exists(&state, &app).await?;
+    find_app(&state, &app).await?;
     let format = format_of(request.headers())?;
     let too_large = |_| Problem::too_large(format!("a file has at most {} MiB", FILE_BYTES >> 20));
     let bytes = to_bytes(request.into_body(), FILE_BYTES).await.map_err(too_large)?;
@@ -157,13 +158,18 @@ pub(in crate::http::admin) async fn import(
         check.map_err(|detail| Problem::refused("limit-reached", detail))?;
         plan
     } else {
-        let mut plan = ImportPlan::default();
-        let change = |before: Vec<Handler>| {
-            plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
-            Ok::<_, Problem>(plan.changes())
-        };
-        let stored = state.store.handlers().change_all(&app, change).await?;
-        plan.stored(stored);
+        let store = state.store.clone();
+        let plan = storing(async move {
+            let mut plan = ImportPlan::default();
+            let change = |before: Vec<Handler>| {
+                plan = ImportPlan::new(before, entries, query.replace).with_menu(menu_before, menu);
+                Ok::<_, Problem>(plan.changes())
+            };
+            let stored = store.handlers().change_all(&app, change).await?;
+            plan.stored(stored);
+            Ok(plan)
+        })
+        .await?;
         state.accounts.refresh().await?;
         plan
     };
@@ -191,11 +197,6 @@ fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
         "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => Ok(Format::Yaml),
         _ => Err(Problem::unsupported("send application/json or application/yaml")),
     }
-}
-
-/// Large files take long enough to keep a thread from its messages.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
 fn view(state: &AppState, plan: ImportPlan, dry_run: bool) -> ImportView {

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::PERMISSION;
+use super::{PERMISSION, find_shop};
 use crate::{
     http::{
         AppState,
@@ -64,7 +64,7 @@ pub(in crate::http::admin) async fn check(
     Query(query): Query<CheckQuery>,
 ) -> Result<Json<CheckView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let shop = state.pay.shop(&app, &merchant).await?.ok_or_else(|| Problem::not_found("merchant", &merchant))?;
+    let shop = find_shop(&state, &app, &merchant).await?;
     let steps = state.pay.check(&shop, query.with_order).await.map_err(|error| Problem::gateway(&error))?;
     let view = CheckView::from(steps);
     caller.notes.after(&view);

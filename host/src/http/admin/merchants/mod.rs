@@ -11,7 +11,8 @@ use weft_wechat::pay::v2::SignType;
 
 use super::{
     auth::Caller,
-    change::Change,
+    change::{Change, set},
+    find_app,
     page::{Page, PageQuery},
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     model::{Merchant, PayVersion},
+    pay::Shop,
     secret::Secret,
     storage::MerchantDeletion,
 };
@@ -91,11 +93,6 @@ pub(super) struct MerchantFields {
 
 impl MerchantFields {
     fn apply(self, merchant: &mut Merchant) {
-        fn set<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
         set(&mut merchant.title, self.title);
         set(&mut merchant.weight, self.weight);
         set(&mut merchant.mch_id, self.mch_id);
@@ -129,7 +126,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<MerchantView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    find_app(&state, &app).await?;
     let merchants = state.store.merchants().list(&app).await?;
     let views = merchants.iter().map(|merchant| view(&state, merchant)).collect();
     Ok(Json(page.of(views, |merchant: &MerchantView| &merchant.name)))
@@ -218,4 +215,9 @@ pub(super) async fn delete(
 pub(super) async fn find(state: &AppState, app: &str, name: &str) -> Result<Merchant, Problem> {
     let merchant = state.store.merchants().find(app, name).await?;
     merchant.ok_or_else(|| Problem::not_found("merchant", name))
+}
+
+/// The merchant of that name in an app, with the app.
+pub(super) async fn find_shop(state: &AppState, app: &str, merchant: &str) -> Result<Shop, Problem> {
+    state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))
 }

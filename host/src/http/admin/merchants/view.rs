@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use weft_wechat::pay::v2::SignType;
 
 use crate::{
-    http::{AppState, admin::apps::SecretView},
+    http::{AppState, admin::secret_view::SecretView},
     model::{Merchant, PayVersion},
     time,
 };

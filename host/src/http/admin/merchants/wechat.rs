@@ -14,6 +14,7 @@ use weft_wechat::pay::{
     v3::{self, AnyCall},
 };
 
+use super::find_shop;
 use crate::{
     http::{
         AppState,
@@ -56,7 +57,7 @@ pub(in crate::http::admin) async fn get(
     if !path.is_v3() {
         return Err(Problem::refused("not-called-so", "calls of v2 are made with POST"));
     }
-    let shop = find(&state, &app, &merchant).await?;
+    let shop = find_shop(&state, &app, &merchant).await?;
     let call = AnyCall { method: v3::Method::Get, path, query: query(&uri), body: Value::Null };
     send_v3(&state, &shop, call).await
 }
@@ -88,7 +89,7 @@ pub(in crate::http::admin) async fn post(
             .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?,
     };
     let path = path(&uri)?;
-    let shop = find(&state, &app, &merchant).await?;
+    let shop = find_shop(&state, &app, &merchant).await?;
     caller.notes.after(&json!({"asked": v3::without_marked(&body)}));
     if path.is_v3() {
         let call = AnyCall { method: v3::Method::Post, path, query: query(&uri), body };
@@ -127,10 +128,6 @@ fn fields(body: Value) -> Result<Fields, Problem> {
         _ => Err(Problem::invalid(vec![(name, "a text or a whole number".to_owned())])),
     };
     members.into_iter().map(text).collect()
-}
-
-async fn find(state: &AppState, app: &str, merchant: &str) -> Result<Shop, Problem> {
-    state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))
 }
 
 async fn send_v3(state: &AppState, shop: &Shop, call: AnyCall) -> Result<Response, Problem> {

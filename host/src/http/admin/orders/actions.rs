@@ -10,7 +10,7 @@ use super::PERMISSION;
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, merchants::find_shop},
         error::{Body, Path, Problem},
     },
     model::{Order, OrderView},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The place of an order: app, merchant and number.
-pub(super) type Place = Path<(String, String, String)>;
+pub(super) type Place = (String, String, String);
 
 /// How an order is to be paid.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -59,11 +59,10 @@ impl From<Prepaid> for PrepaidView {
 pub(in crate::http::admin) async fn prepay(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
     Body(asked): Body<PrepayRequest>,
 ) -> Result<Json<PrepaidView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    let (shop, order) = find(&state, &caller, &place).await?;
     Ok(Json(state.pay.prepay(&shop, &order, asked.spbill_create_ip).await?.into()))
 }
 
@@ -73,13 +72,10 @@ pub(in crate::http::admin) async fn prepay(
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
 ) -> Result<Json<OrderView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    let order: OrderView = state.pay.query(&shop, &order).await?.into();
-    caller.notes.after(&order);
-    Ok(Json(order))
+    let (shop, order) = find(&state, &caller, &place).await?;
+    Ok(noted(&caller, state.pay.query(&shop, &order).await?))
 }
 
 /// Closes an order that nobody has paid. When somebody has, the answer says so.
@@ -88,13 +84,10 @@ pub(in crate::http::admin) async fn sync(
 pub(in crate::http::admin) async fn close(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
 ) -> Result<Json<OrderView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    let order: OrderView = state.pay.close(&shop, &order).await?.into();
-    caller.notes.after(&order);
-    Ok(Json(order))
+    let (shop, order) = find(&state, &caller, &place).await?;
+    Ok(noted(&caller, state.pay.close(&shop, &order).await?))
 }
 
 /// Takes a payment by code back (v2 MICROPAY).
@@ -103,13 +96,10 @@ pub(in crate::http::admin) async fn close(
 pub(in crate::http::admin) async fn reverse(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
 ) -> Result<Json<OrderView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    let order: OrderView = state.pay.reverse(&shop, &order).await?.into();
-    caller.notes.after(&order);
-    Ok(Json(order))
+    let (shop, order) = find(&state, &caller, &place).await?;
+    Ok(noted(&caller, state.pay.reverse(&shop, &order).await?))
 }
 
 /// A payment by code.
@@ -130,27 +120,30 @@ pub(in crate::http::admin) struct CodePayment {
 pub(in crate::http::admin) async fn micropay(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
     Body(asked): Body<CodePayment>,
 ) -> Result<Json<OrderView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
-    let paid = state.pay.pay_by_code(&shop, &order, &asked.auth_code, asked.spbill_create_ip).await?;
-    let order = OrderView::from(paid);
-    caller.notes.after(&order);
-    Ok(Json(order))
+    let (shop, order) = find(&state, &caller, &place).await?;
+    Ok(noted(&caller, state.pay.pay_by_code(&shop, &order, &asked.auth_code, asked.spbill_create_ip).await?))
 }
 
-/// The order, and the merchant and app that it belongs to.
+/// The order, and the merchant and app that it belongs to, for callers who may have it.
 pub(super) async fn find(
     state: &AppState,
-    app: &str,
-    merchant: &str,
-    out_trade_no: &str,
+    caller: &Caller,
+    (app, merchant, out_trade_no): &Place,
 ) -> Result<(Shop, Order), Problem> {
+    caller.require(Some(app), PERMISSION)?;
     let order = super::find(state, app, merchant, out_trade_no).await?;
-    let shop = state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))?;
+    let shop = find_shop(state, app, merchant).await?;
     Ok((shop, order))
+}
+
+/// What has become of an order; the audit log has it, too.
+fn noted(caller: &Caller, order: Order) -> Json<OrderView> {
+    let order = OrderView::from(order);
+    caller.notes.after(&order);
+    Json(order)
 }
 
 impl From<PayActionError> for Problem {

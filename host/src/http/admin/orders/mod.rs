@@ -77,7 +77,7 @@ pub(super) async fn create(
     Body(new): Body<NewOrder>,
 ) -> Result<(StatusCode, Json<OrderView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let shop = state.pay.shop(&app, &merchant).await?.ok_or_else(|| Problem::not_found("merchant", &merchant))?;
+    let shop = merchants::find_shop(&state, &app, &merchant).await?;
     let expires = new.expires();
     let (out_trade_no, terms) = new.terms(&shop.merchant, state.clock.now());
     match state.pay.create(&shop, &out_trade_no, terms, expires).await? {

@@ -8,10 +8,7 @@ use axum::{
 use serde::Deserialize;
 use weft_wechat::pay::TradeType;
 
-use super::{
-    PERMISSION,
-    actions::{Place, find},
-};
+use super::actions::{Place, find};
 use crate::{
     http::{
         AppState,
@@ -58,13 +55,12 @@ enum Format {
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
     Query(query): Query<QrQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
+    let (shop, order) = find(&state, &caller, &place).await?;
     let style = query.style()?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
     if order.terms.trade_type != TradeType::Native {
         let detail = format!("the order is {}: only NATIVE orders are paid by QR code", order.terms.trade_type);
         return Err(Problem::conflict(detail));

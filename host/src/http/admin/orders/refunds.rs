@@ -42,7 +42,7 @@ pub(in crate::http::admin) struct NewRefund {
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path((app, merchant, out_trade_no)): Path<Place>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<RefundView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
@@ -58,11 +58,10 @@ pub(in crate::http::admin) async fn list(
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,
-    Path((app, merchant, out_trade_no)): Place,
+    Path(place): Path<Place>,
     Body(new): Body<NewRefund>,
 ) -> Result<Json<RefundView>, Problem> {
-    caller.require(Some(&app), PERMISSION)?;
-    let (shop, order) = find(&state, &app, &merchant, &out_trade_no).await?;
+    let (shop, order) = find(&state, &caller, &place).await?;
     let number = new.out_refund_no.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
     let refund: RefundView = state.pay.refund(&shop, &order, &number, new.refund_fee, new.reason).await?.into();
     caller.notes.after(&refund);

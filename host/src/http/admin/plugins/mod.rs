@@ -95,11 +95,11 @@ pub(super) struct EntryView {
     apps: Vec<String>,
 }
 
-/// A handler, rule or observer that keeps failing for an app.
+/// A handler, rule, observer or page that keeps failing for an app.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BreakerView {
     app: String,
-    /// handler, rule or observer.
+    /// handler, rule, observer or page.
     kind: &'static str,
     /// Its name.
     entry: String,

@@ -47,6 +47,37 @@ fn a_path_is_names_between_single_slashes() {
 }
 
 #[test]
+fn calls_with_get_that_change_something_are_known() {
+    let changes = |path: &str| path.parse::<ApiPath>().unwrap().get_changes();
+    for path in [
+        "cgi-bin/menu/delete",
+        "/CGI-BIN/Menu/Delete",
+        "customservice/kfaccount/del",
+        "wxa/undocodeaudit",
+        "wxa/revertcoderelease",
+        "cgi-bin/del_list",
+        "something/new",
+    ] {
+        assert!(changes(path), "{path}");
+    }
+    for path in [
+        "cgi-bin/user/info",
+        "cgi-bin/user/get",
+        "cgi-bin/menu/get",
+        "cgi-bin/get_current_selfmenu_info",
+        "cgi-bin/media/get/jssdk",
+        "cgi-bin/material/get_materialcount",
+        "cgi-bin/template/get_all_private_template",
+        "cgi-bin/showqrcode",
+        "customservice/getkflist",
+        "wxa/get_latest_auditstatus",
+        "wxaapi/log/userlog_search",
+    ] {
+        assert!(!changes(path), "{path}");
+    }
+}
+
+#[test]
 fn what_hands_out_tokens_or_secrets_is_refused_with_another_way() {
     for (path, way) in [
         ("cgi-bin/token", "access-token"),

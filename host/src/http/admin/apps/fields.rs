@@ -1,18 +1,15 @@
-//! `/apps`: the WeChat accounts.
+//! An app in JSON, as it is written and as it is read.
 
-use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    auth::Caller,
-    change::Change,
-    page::{Page, PageQuery},
-};
 use crate::{
     http::{
         AppState,
-        error::{Body, Path, Problem, Query},
+        admin::{
+            change::{Change, set},
+            secret_view::SecretView,
+        },
     },
     model::{
         AccessTokenSource, App, AppSettings, AppType, EncodingMode, LateReply, PluginTarget, ReplyFields, ReplyTemplate,
@@ -24,9 +21,9 @@ use crate::{
 /// An app as it is read. Secrets say only whether they are set.
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags are told apart by their names in JSON")]
-pub(super) struct AppView {
+pub(in crate::http::admin) struct AppView {
     /// Unique, for programs and URLs.
-    name: String,
+    pub(super) name: String,
     /// For people.
     title: String,
     /// For people.
@@ -90,23 +87,10 @@ pub(super) struct AppView {
     warnings: Vec<String>,
 }
 
-/// A secret can be written and not read.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SecretView {
-    /// Whether there is one.
-    set: bool,
-}
-
-impl From<&Option<Secret>> for SecretView {
-    fn from(secret: &Option<Secret>) -> Self {
-        Self { set: secret.is_some() }
-    }
-}
-
 /// A new app.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewApp {
+pub(in crate::http::admin) struct NewApp {
     /// 1 to 16 letters, digits, `_` or `-`. Cannot be changed.
     name: String,
     /// 1 to 16 characters; the name without.
@@ -172,7 +156,7 @@ pub struct NewApp {
 /// Changes to an app: what is absent stays, null takes away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AppPatch {
+pub(in crate::http::admin) struct AppPatch {
     title: Option<String>,
     description: Option<String>,
     #[serde(rename = "type")]
@@ -262,12 +246,8 @@ impl From<NewApp> for App {
 }
 
 impl AppPatch {
-    fn apply(self, app: &mut App) {
-        fn set<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
+    /// Sets what is there; the outcome is to be checked.
+    pub(super) fn apply(self, app: &mut App) {
         set(&mut app.title, self.title);
         set(&mut app.description, self.description);
         set(&mut app.app_type, self.app_type);
@@ -295,7 +275,7 @@ impl AppPatch {
     }
 }
 
-fn view(state: &AppState, app: &App) -> AppView {
+pub(super) fn view(state: &AppState, app: &App) -> AppView {
     AppView {
         name: app.name.clone(),
         title: app.title.clone(),
@@ -339,105 +319,4 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
     }
     warnings.extend(state.plugins.lacking_in_app(app));
     warnings
-}
-
-/// Lists the apps that the token may manage.
-#[utoipa::path(get, operation_id = "list_apps", path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, description = "Done", body = Page<AppView>)))]
-pub(super) async fn list(
-    State(state): State<AppState>,
-    caller: Caller,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<Page<AppView>>, Problem> {
-    let apps = state.store.apps().list().await?;
-    let seen = apps.iter().filter(|app| caller.sees(&app.name)).map(|app| view(&state, app)).collect();
-    Ok(Json(page.of(seen, |app: &AppView| &app.name)))
-}
-
-/// Creates an app.
-#[utoipa::path(post, operation_id = "create_app", path = "/apps", tag = "apps", request_body = NewApp, responses(
-    (status = 201, description = "Created", body = AppView), (status = 409, description = "The name is taken", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
-pub(super) async fn create(
-    State(state): State<AppState>,
-    caller: Caller,
-    Body(new): Body<NewApp>,
-) -> Result<(StatusCode, Json<AppView>), Problem> {
-    caller.require(None, "manage")?;
-    let app = App::from(new);
-    let errors = app.check();
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let app = state.store.apps().insert(&app).await?;
-    state.accounts.refresh().await?;
-    let view = view(&state, &app);
-    caller.notes.app(&app.name);
-    caller.notes.after(&view);
-    Ok((StatusCode::CREATED, Json(view)))
-}
-
-/// Reads an app.
-#[utoipa::path(get, operation_id = "read_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem)))]
-pub(super) async fn read(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Json<AppView>, Problem> {
-    caller.require(Some(&name), "manage")?;
-    let app = state.store.apps().find(&name).await?.ok_or_else(|| Problem::not_found("app", &name))?;
-    Ok(Json(view(&state, &app)))
-}
-
-/// Whether the app has Weft connect to more addresses than before, which may be in Weft's own network: that is not for
-/// those to say who manage one app.
-fn reaches_further(before: &AppSettings, after: &AppSettings) -> bool {
-    after.forward_hosts.iter().any(|host| !before.forward_hosts.contains(host))
-        || (after.access_token_url.is_some() && after.access_token_url != before.access_token_url)
-}
-
-/// Changes an app. New `forward_hosts` and another `access_token_url` need a token that manages all apps.
-#[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    request_body = AppPatch,
-    responses((status = 200, description = "Done", body = AppView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
-pub(super) async fn patch(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(name): Path<String>,
-    Body(patch): Body<AppPatch>,
-) -> Result<Json<AppView>, Problem> {
-    caller.require(Some(&name), "manage")?;
-    let change = |app: &mut App| {
-        let before = app.clone();
-        caller.notes.before(&view(&state, &before));
-        patch.apply(app);
-        if reaches_further(&before.settings, &app.settings) {
-            caller.require(None, "manage")?;
-        }
-        let errors = app.check_change(&before);
-        if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
-    };
-    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
-    state.accounts.refresh().await?;
-    let view = view(&state, &app);
-    caller.notes.after(&view);
-    Ok(Json(view))
-}
-
-/// Deletes an app with all that belongs to it.
-#[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
-pub(super) async fn delete(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Problem> {
-    caller.require(None, "manage")?;
-    if let Some(app) = state.store.apps().find(&name).await? {
-        caller.notes.before(&view(&state, &app));
-    }
-    if !state.store.apps().delete(&name).await? {
-        return Err(Problem::not_found("app", &name));
-    }
-    state.accounts.refresh().await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,121 @@
+//! `/apps`: the WeChat accounts.
+
+mod fields;
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use super::{
+    auth::Caller,
+    find_app,
+    page::{Page, PageQuery},
+};
+use crate::{
+    http::{
+        AppState,
+        error::{Body, Path, Problem, Query},
+    },
+    model::{App, AppSettings},
+};
+
+use fields::{AppPatch, AppView, NewApp, view};
+
+/// Lists the apps that the token may manage.
+#[utoipa::path(get, operation_id = "list_apps", path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, description = "Done", body = Page<AppView>)))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<AppView>>, Problem> {
+    let apps = state.store.apps().list().await?;
+    let seen = apps.iter().filter(|app| caller.sees(&app.name)).map(|app| view(&state, app)).collect();
+    Ok(Json(page.of(seen, |app: &AppView| &app.name)))
+}
+
+/// Creates an app.
+#[utoipa::path(post, operation_id = "create_app", path = "/apps", tag = "apps", request_body = NewApp, responses(
+    (status = 201, description = "Created", body = AppView), (status = 409, description = "The name is taken", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Body(new): Body<NewApp>,
+) -> Result<(StatusCode, Json<AppView>), Problem> {
+    caller.require(None, "manage")?;
+    let app = App::from(new);
+    let errors = app.check();
+    if !errors.is_empty() {
+        return Err(super::invalid(errors));
+    }
+    let app = state.store.apps().insert(&app).await?;
+    state.accounts.refresh().await?;
+    let view = view(&state, &app);
+    caller.notes.app(&app.name);
+    caller.notes.after(&view);
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Reads an app.
+#[utoipa::path(get, operation_id = "read_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn read(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<AppView>, Problem> {
+    caller.require(Some(&name), "manage")?;
+    let app = find_app(&state, &name).await?;
+    Ok(Json(view(&state, &app)))
+}
+
+/// Whether the app has Weft connect to more addresses than before, which may be in Weft's own network: that is not for
+/// those to say who manage one app.
+fn reaches_further(before: &AppSettings, after: &AppSettings) -> bool {
+    after.forward_hosts.iter().any(|host| !before.forward_hosts.contains(host))
+        || (after.access_token_url.is_some() && after.access_token_url != before.access_token_url)
+}
+
+/// Changes an app. New `forward_hosts` and another `access_token_url` need a token that manages all apps.
+#[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    request_body = AppPatch,
+    responses((status = 200, description = "Done", body = AppView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(patch): Body<AppPatch>,
+) -> Result<Json<AppView>, Problem> {
+    caller.require(Some(&name), "manage")?;
+    let change = |app: &mut App| {
+        let before = app.clone();
+        caller.notes.before(&view(&state, &before));
+        patch.apply(app);
+        if reaches_further(&before.settings, &app.settings) {
+            caller.require(None, "manage")?;
+        }
+        let errors = app.check_change(&before);
+        if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
+    };
+    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    state.accounts.refresh().await?;
+    let view = view(&state, &app);
+    caller.notes.after(&view);
+    Ok(Json(view))
+}
+
+/// Deletes an app with all that belongs to it.
+#[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.require(None, "manage")?;
+    if let Some(app) = state.store.apps().find(&name).await? {
+        caller.notes.before(&view(&state, &app));
+    }
+    if !state.store.apps().delete(&name).await? {
+        return Err(Problem::not_found("app", &name));
+    }
+    state.accounts.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,174 @@
+//! `pages`: answer HTTP requests.
+
+use std::time::Duration;
+
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wasmtime::{Store, component::Instance};
+
+use super::{Call, exported};
+use crate::{
+    model::PluginTarget,
+    plugin_limits::PluginLimits,
+    plugins::{
+        CallError, EntryKind, Plugins, Subject,
+        bindings::{exported::pages as wit, imported::types},
+        component::Exports,
+        host::log::printable,
+        instance::{State, Unsendable},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, RECORDED_BODY, kib},
+        receipts::{json, redacted},
+    },
+};
+
+pub use wit::{Request as PageRequest, User as PageUser};
+
+/// What a page is answered with: a status from 200 to 599, and headers that are some.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// What it is.
+    pub status: StatusCode,
+    /// Within bounds, in the plugin's order. What of them may leave is the door's to say.
+    pub headers: HeaderMap,
+    /// At most as many bytes as the plugin may answer.
+    pub body: Vec<u8>,
+}
+
+/// Asks for a page.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Serve {
+    pub(super) request: PageRequest,
+}
+
+impl Call for Serve {
+    type Answer = wit::Response;
+    const KIND: EntryKind = EntryKind::Page;
+    const SETTING: &'static str = "plugins.page_timeout_ms";
+    const FALLS_BACK: bool = true;
+
+    fn timeout(limits: &PluginLimits) -> Duration {
+        Duration::from_millis(limits.page_timeout_ms)
+    }
+
+    fn openid(&self) -> Option<&str> {
+        self.request.user.as_ref().map(|user| user.openid.as_str())
+    }
+
+    fn kept(&self) -> Value {
+        let PageRequest { method, path, query, headers, body, user } = &self.request;
+        let (body, query) = (kept_body(headers, body), redacted::parameters(query));
+        let (method, path, user) = (method.clone(), path.clone(), user.clone());
+        let request = PageRequest { method, path, query, headers: headers.clone(), body: Vec::new(), user };
+        kept(json::value(&request), body)
+    }
+
+    fn kept_answer(answer: &Self::Answer) -> Value {
+        let wit::Response { status, headers, body } = answer;
+        let body = kept_body(headers, body);
+        let answer = wit::Response { status: *status, headers: headers.clone(), body: Vec::new() };
+        kept(json::value(&answer), body)
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+        entry: &str,
+    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+        let pages = exported(exports.pages.as_ref())?.load(&mut *store, instance)?;
+        let answer = pages.call_serve(&mut *store, entry, &self.request).await?;
+        if let Ok(response) = &answer {
+            let (bytes, most) = (response.body.len(), kib(store.data().limits.page_kib));
+            if bytes > most {
+                return Err(Unsendable::too_long(bytes, most, "plugins.page_kib").into());
+            }
+            head(response)?;
+        }
+        Ok(answer)
+    }
+}
+
+impl Plugins {
+    /// Asks a plugin for the page that the request's path names, or for its first one, within the operator's limits.
+    ///
+    /// # Errors
+    /// When it has no pages for the app, or the page fails; the caller logs it.
+    pub async fn serve(&self, plugin: &str, subject: Subject, request: PageRequest) -> Result<Page, CallError> {
+        let target = page_target(plugin, &request.path);
+        let answer = self.ask(&target, subject, Serve { request }).await?;
+        let (status, headers) = head(&answer).map_err(|Unsendable(why)| CallError::BadReply(why))?;
+        Ok(Page { status, headers, body: answer.body })
+    }
+
+    /// The name of the page that would answer a request with this path.
+    pub fn page_of(&self, plugin: &str, path: &str) -> Option<String> {
+        self.page_name(&page_target(plugin, path))
+    }
+}
+
+fn page_target(plugin: &str, path: &str) -> PluginTarget {
+    PluginTarget { plugin: plugin.to_owned(), entry: named(path).map(str::to_owned) }
+}
+
+/// The page that a path names: its first segment. Names have no characters that would be escaped in it.
+pub(super) fn named(path: &str) -> Option<&str> {
+    path.trim_start_matches('/').split('/').next().filter(|name| !name.is_empty())
+}
+
+/// Status and headers of an answer, if they are some.
+fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable> {
+    let wit::Response { status, headers, .. } = response;
+    let status = StatusCode::from_u16(*status).ok().filter(|status| (200..600).contains(&status.as_u16()));
+    let status =
+        status.ok_or_else(|| Unsendable(format!("its status is {}, not one of 200 to 599", response.status)))?;
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
+        let (count, why) = (headers.len(), format!("there may be {HTTP_HEADERS} with {HTTP_HEADER_BYTES} together"));
+        return Err(Unsendable(format!("it has {count} headers with {bytes} bytes; {why}")));
+    }
+    let headers = headers.iter().map(|(name, value)| {
+        let known = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+        known.ok_or_else(|| Unsendable(format!("`{}` is no header, or its value is none", printable(name))))
+    });
+    let mut map = HeaderMap::new();
+    for header in headers {
+        let (name, value) = header?;
+        map.append(name, value);
+    }
+    Ok((status, map))
+}
+
+/// What a receipt keeps: secrets are hidden.
+fn kept(mut message: Value, body: Value) -> Value {
+    redacted::redact(&mut message);
+    message["body"] = body;
+    message
+}
+
+/// A body that people can read and that is not too long, and else how long it is: a call with such a one cannot be made
+/// again.
+fn kept_body(headers: &[(String, String)], body: &Vec<u8>) -> Value {
+    let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content_type = content_type.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default();
+    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+    // Fields of other forms cannot be told apart, and files are not looked at.
+    let is_text = is_form || content_type.starts_with("text/") || content_type.contains("json");
+    if body.is_empty() {
+        return Value::Array(Vec::new());
+    }
+    match std::str::from_utf8(body) {
+        Ok(form) if is_form && form.len() <= RECORDED_BODY => json::value(&redacted::parameters(form).into_bytes()),
+        Ok(text) if is_text && text.len() <= RECORDED_BODY => {
+            let mut body = json::value(body);
+            redacted::redact(&mut body);
+            body
+        }
+        _ => format!("left out: {} bytes", body.len()).into(),
+    }
+}

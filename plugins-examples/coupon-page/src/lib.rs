@@ -1,0 +1,99 @@
+//! A page that gives coupons away while there are some: `/wechat/{app}/pages/coupon_page/`. The operator says how many,
+//! `{"pages": true, "kv": true, "config": {"title": "满 100 减 20", "coupons": 50}}`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use weft_plugin::{pages::escape, prelude::*};
+
+asks! { kv: true }
+
+#[derive(Deserialize)]
+struct Config {
+    title: String,
+    coupons: u32,
+}
+
+/// Says how many are left; a form takes one, and leads back to the page with it.
+#[page]
+fn coupons(request: Request, context: Context) -> Result<Response> {
+    let config: Config = context.config()?;
+    if request.method == "POST" {
+        let coupon = take(&request, context, &config)?.map(|code| format!("coupon={code}"));
+        return Ok(Response::redirect(format!("?{}", coupon.unwrap_or_default())));
+    }
+    let text = if let Some(code) = request.query_value("coupon").filter(|code| code.len() <= 10) {
+        let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(Response::status(404)) };
+        format!("{}, 您的优惠码: <b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
+    } else if let left @ 1.. = left(&config)?.0 {
+        // Who sends the form has seen it here: there is none for this user on another's page.
+        let ticket = context.delivery_id();
+        kv::set(&format!("form/{ticket}"), visitor(&request), Duration::from_mins(10))?;
+        format!(
+            "还剩 {left} 张<form method=post><input type=hidden name=ticket value={ticket}>\
+             <input name=name required maxlength=20 placeholder=姓名> <button>领取</button></form>"
+        )
+    } else {
+        "已领完".to_owned()
+    };
+    let title = escape(&config.title);
+    Ok(Response::html(format!("<!doctype html><title>{title}</title><h1>{title}</h1>{text}")))
+}
+
+/// Gives one away, and not two when the form is sent twice.
+fn take(request: &Request, context: Context, config: &Config) -> Result<Option<String>> {
+    let form = format!("form/{:.64}", request.form_value("ticket").unwrap_or_default());
+    let is_theirs = kv::get(&form)?.is_some_and(|entry| entry.value == visitor(request).as_bytes());
+    if !is_theirs || !kv::delete(&form)? {
+        return Ok(None);
+    }
+    while let (left @ 1.., version) = left(config)? {
+        match kv::compare_and_set("left", version, (left - 1).to_string(), None) {
+            Err(Error::Conflict(_)) => continue,
+            set => set?,
+        };
+        let id = context.delivery_id();
+        let code = id.get(id.len().saturating_sub(10)..).unwrap_or_default();
+        kv::set(&format!("coupon/{code}"), request.form_value("name").unwrap_or_default(), None)?;
+        return Ok(Some(code.to_owned()));
+    }
+    Ok(None)
+}
+
+/// How many there are, and the version of that number.
+fn left(config: &Config) -> Result<(u32, Option<u64>)> {
+    let entry = kv::get("left")?;
+    Ok((entry.as_ref().map_or(Ok(config.coupons), kv::Entry::json)?, entry.map(|entry| entry.version)))
+}
+
+/// Empty for somebody whom WeChat has not identified.
+fn visitor(request: &Request) -> String {
+    request.user.as_ref().map(|user| user.openid.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_plugin::testing::{Host, request};
+
+    use super::*;
+
+    #[test]
+    fn each_form_takes_one_while_there_are_some() {
+        let host = Host::new().grant_kv().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
+        let page = |query: &str| {
+            let asked = Request { query: query.into(), ..request("GET", "/") };
+            String::from_utf8(host.serve("coupons", asked).unwrap().body).unwrap()
+        };
+        let send = |body: &str| {
+            let sent = Request { body: body.into(), ..request("POST", "/") };
+            host.serve("coupons", sent).unwrap().headers[0].1.clone()
+        };
+        assert!(page("").contains("&lt;满减&gt;</h1>还剩 1 张") && page("").contains("value=delivery-1>"));
+        assert_eq!(send("ticket=anothers&name=x"), "?");
+        assert_eq!(send("ticket=delivery-1&name=%3Cb%3E"), "?coupon=delivery-1");
+        assert_eq!(send("ticket=delivery-1&name=again"), "?");
+        assert!(
+            page("").contains("已领完") && page("coupon=delivery-1").contains("&lt;b&gt;, 您的优惠码: <b>delivery-1")
+        );
+    }
+}
