@@ -9,7 +9,7 @@ use wasmtime::{
     component::{Component, InstancePre, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use weft::plugins::limits;
+use weft::{config::PluginsConfig, plugins::limits};
 use weft_wechat::message as wechat;
 
 use super::calls::{OPENID, TEXT};
@@ -55,12 +55,13 @@ fn engine() -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(limits::KEEP_RESIDENT)
         .table_keep_resident(limits::KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
+    let stack = limits::Limits::from(&PluginsConfig::default()).stack;
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .concurrency_support(false)
-        .max_wasm_stack(limits::WASM_STACK)
-        .async_stack_size(limits::CALL_STACK)
+        .max_wasm_stack(stack)
+        .async_stack_size(stack + limits::HOST_STACK)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
 }

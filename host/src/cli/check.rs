@@ -81,6 +81,7 @@ async fn check_contents(
     match plugin::loaded(config, store.clone(), key).await {
         Ok(plugins) => {
             check_plugins(config, &plugins, findings);
+            check_decided(&plugins, findings).await?;
             for app in apps {
                 let lacking = lacking(store, &plugins, &app).await?;
                 let part = format!("app {}", app.name);
@@ -105,6 +106,30 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
             (None, None) => Finding::bad(part, "not loaded"),
         });
     }
+}
+
+/// Whether the versions that are to run are there, where the folder has others.
+async fn check_decided(plugins: &Plugins, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+    for decided in plugins.decided().await? {
+        let name = &decided.decision.plugin;
+        let part = format!("plugin {name}");
+        let lost = |what: &str, digest: &str, mend: &str| {
+            let detail = format!(
+                "{what} {digest} is neither in the folder nor among the versions that are kept, on the disk or in the \
+                 database: {mend}"
+            );
+            Finding::bad(&part, detail)
+        };
+        if let (Some(digest), false) = (&decided.decision.digest, decided.is_at_hand) {
+            let mend = format!("put the file into the folder again, or POST /api/v1/plugins/{name}/rollback");
+            findings.push(lost("the version that is to run", digest, &mend));
+        }
+        if let Some(canary) = decided.canary.as_ref().filter(|canary| !canary.is_at_hand) {
+            let mend = format!("upload it again, or DELETE /api/v1/plugins/{name}/canary");
+            findings.push(lost("the canary", &canary.canary.digest, &mend));
+        }
+    }
+    Ok(())
 }
 
 /// What an app and its handlers name in plugins and would not find there. Handlers that are switched off name nothing.

@@ -8,6 +8,7 @@ mod pay;
 mod plugin;
 mod plugin_build;
 mod plugin_check;
+mod plugin_list;
 mod plugin_new;
 mod plugin_replay;
 mod plugin_report;

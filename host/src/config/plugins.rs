@@ -18,6 +18,8 @@ pub struct PluginsConfig {
     pub ceilings: PluginCeilings,
     /// Largest .wasm file, in MiB.
     pub max_file_mib: u32,
+    /// Stack of a call, in KiB.
+    pub stack_kib: u32,
     /// Calls of one app at once, over all plugins.
     pub max_app_concurrency: u32,
     /// How long calls are refused when a plugin keeps failing, at first, in milliseconds.
@@ -49,8 +51,9 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 8] = [
+const OWN_KEYS: [Key; 9] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
+    Key::new("plugins.stack_kib", Expects::Number(64, 8192)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
@@ -77,6 +80,7 @@ impl Default for PluginsConfig {
             limits: PluginLimits::default(),
             ceilings: PluginCeilings(PluginLimits::CEILINGS),
             max_file_mib: 32,
+            stack_kib: 512,
             max_app_concurrency: 128,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,

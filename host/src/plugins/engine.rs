@@ -16,7 +16,7 @@ use super::{
     bindings::imported,
     host::{Recording, recorded},
     instance::State,
-    limits,
+    limits::{self, Limits},
 };
 use crate::plugin_limits::PluginLimits;
 
@@ -58,21 +58,27 @@ pub(super) const OFFERED: &[&str] = &[
 ];
 
 /// Makes the engine, with a pool of instances where the system has the address space for one. None can grow beyond
-/// `ceilings`.
+/// the ceilings of `limits`, nor its stack beyond theirs.
 ///
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
-pub(super) fn engine(ceilings: &PluginLimits, counts_fuel: bool) -> wasmtime::Result<Engine> {
-    Engine::new(config(counts_fuel).allocation_strategy(pool(ceilings))).or_else(|error| {
+pub(super) fn engine(limits: &Limits, counts_fuel: bool) -> wasmtime::Result<Engine> {
+    let config = || {
+        let mut config = config(counts_fuel);
+        config.max_wasm_stack(limits.stack).async_stack_size(limits.stack + limits::HOST_STACK);
+        config
+    };
+    Engine::new(config().allocation_strategy(pool(&limits.ceilings))).or_else(|error| {
         tracing::warn!(
             %error,
             "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
         );
-        Engine::new(config(counts_fuel).allocation_strategy(InstanceAllocationStrategy::OnDemand))
+        Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
     })
 }
 
-/// An engine that only compiles: its code runs on those of [`engine`], which differ in how instances are placed.
+/// An engine that only compiles: its code runs on those of [`engine`], which differ in how instances are placed
+/// and how much stack they have.
 ///
 /// # Errors
 /// When wasmtime cannot compile for this machine.
@@ -87,9 +93,7 @@ fn config(counts_fuel: bool) -> Config {
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_memory64(false)
-        .wasm_relaxed_simd(false)
-        .max_wasm_stack(limits::WASM_STACK)
-        .async_stack_size(limits::CALL_STACK);
+        .wasm_relaxed_simd(false);
     config
 }
 
@@ -148,4 +152,21 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
     Ok(linker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::PluginsConfig, plugins::cache::settings};
+
+    #[test]
+    fn compiled_code_fits_whatever_the_stack() {
+        let with = |stack_kib| {
+            let limits = Limits::from(&PluginsConfig { stack_kib, ..PluginsConfig::default() });
+            settings(&engine(&limits, false).unwrap())
+        };
+        assert_eq!(with(64), with(8192));
+        assert_eq!(with(512), settings(&compiling(false).unwrap()));
+        assert_ne!(with(512), settings(&compiling(true).unwrap()), "what is compiled otherwise is told from it");
+    }
 }

@@ -13,11 +13,8 @@ pub const INSTANCES: u32 = 512;
 /// pages were touched, a fresh instance costs a third of what it costs without.
 pub const KEEP_RESIDENT: usize = 256 << 10;
 
-/// Bytes of a WebAssembly stack.
-pub const WASM_STACK: usize = 512 << 10;
-
-/// Bytes of the stack that a call runs on, host functions included.
-pub const CALL_STACK: usize = 1 << 20;
+/// Bytes of stack that host functions have beyond what the guest may use.
+pub const HOST_STACK: usize = 512 << 10;
 
 /// Tables and memories of one component. The pool has as many for every instance, so that no component takes another's.
 /// A memory costs 4 GiB of address space in every slot. Rust has two tables and one memory; JavaScript by `QuickJS` three
@@ -105,6 +102,9 @@ pub struct Limits {
     /// How far that may be raised for one plugin; nowhere below the defaults. The engine is made for these: memory,
     /// tables and core instances cannot grow beyond them.
     pub ceilings: PluginLimits,
+    /// Bytes of stack that a guest may use. The pool has stacks of one size and the engine one limit for what runs on
+    /// them, so it is the same for all plugins.
+    pub stack: usize,
     /// Calls of one app at once, over all plugins.
     pub app_concurrency: usize,
     /// How long calls of what keeps failing are refused.
@@ -122,6 +122,7 @@ impl From<&PluginsConfig> for Limits {
         Self {
             defaults: config.limits,
             ceilings: config.ceilings.0.max(&config.limits),
+            stack: kib(config.stack_kib.into()),
             app_concurrency: usize::try_from(config.max_app_concurrency).unwrap_or(usize::MAX),
             pauses: Pauses {
                 first: Duration::from_millis(config.breaker_pause_ms),

@@ -122,6 +122,11 @@ impl Reader {
         Self { coming: None, ..self }
     }
 
+    /// What is there, and who reads only what comes.
+    pub(super) fn split(self) -> (VecDeque<Arc<LoggedLine>>, Self) {
+        (self.recent, Self { recent: VecDeque::new(), ..self })
+    }
+
     /// The next line; none when there will be no more, because the plugin is gone.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 //! - [`build`] runs cargo for a plugin's source.
 
 mod admission;
+mod app_log;
 mod bindings;
 pub mod build;
 mod cache;
@@ -42,12 +43,13 @@ mod versions;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
+pub use app_log::{AppLine, AppReader};
 pub use calls::{Observation, OrderChange, Page, PageRequest, PageUser, RefundChange, ReplayError};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
-pub use guard::{Breaking, Crowd};
+pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::Function;
 pub use instance::{Services, Subject};
 pub use limits::Limits;
@@ -55,5 +57,5 @@ pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
 pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};
-pub use versions::{Canary, ChangeError, History};
+pub use versions::{Canary, ChangeError, Decided, DecidedCanary, History};
 pub use watcher::Watcher;

@@ -16,7 +16,7 @@ use super::{
     compiler::Compiler,
     component::Loaded,
     folder,
-    guard::{Guard, Queue},
+    guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
     limits::{COMPILATIONS, Limits},
     live_log::LiveLog,
@@ -90,6 +90,18 @@ pub struct Plugin {
     /// What it logs.
     pub log: Arc<LiveLog>,
     pub(super) guard: Arc<Guard>,
+}
+
+impl Plugin {
+    /// What breakers did that have opened since the process started. One that is open for the version that runs, or for
+    /// its canary, is open.
+    pub fn breakers(&self) -> Vec<BreakerStatistics> {
+        let canary = self.canary.as_ref().map(|canary| &canary.loaded);
+        let open: Vec<_> = self.loaded.iter().chain(canary).flat_map(|loaded| loaded.breaking()).collect();
+        self.guard.openings.until_now(|app, kind, entry| {
+            open.iter().any(|breaking| breaking.app == app && breaking.kind == kind && breaking.entry == entry)
+        })
+    }
 }
 
 impl Plugins {

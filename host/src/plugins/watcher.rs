@@ -7,12 +7,18 @@
 //! Links are followed wherever they lead: operators set them on purpose, and what they lead to is
 //! checked like any file. No event tells that a link's target changed, so where there are links the
 //! folder is looked at every [`POLL`].
+//!
+//! The folder itself may be replaced, or one that it lies in: no event tells the latter, so every
+//! [`POLL`] it is asked which folder stands there. What stands there is watched anew, and looked at.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -40,10 +46,14 @@ const GATHER: Duration = Duration::from_millis(10);
 const RESCAN: Duration = Duration::from_secs(5);
 
 /// The same where events do not tell of everything: behind links, and where nothing is watched.
-const POLL: Duration = Duration::from_millis(400);
+const POLL: Duration = Duration::from_millis(250);
 
-/// How long a plugin runs on whose file is gone: who replaces a file may remove it first.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long a plugin runs on whose file is gone: who replaces a file may remove it first. With a
+/// [`POLL`] before it, it ends within a second all the same.
+const GRACE: Duration = Duration::from_millis(600);
+
+/// How long all run on when another folder has taken the place of theirs: it may be filled only then.
+const FILLING: Duration = Duration::from_secs(2);
 
 /// Keeps a [`Plugins`] the same as its folder.
 pub struct Watcher {
@@ -53,6 +63,14 @@ pub struct Watcher {
     events: mpsc::Receiver<()>,
     notify: Option<RecommendedWatcher>,
     watched: Option<FolderId>,
+    /// Whether the watch may have come to its end.
+    unsure: Arc<AtomicBool>,
+    /// Whether it was logged that the folder cannot be watched.
+    unwatchable: bool,
+    /// Which folder was looked at last.
+    folder: Option<FolderId>,
+    /// When it took another's place.
+    replaced: Option<Instant>,
     /// What was last read of each file. A load that may succeed later takes its file out again.
     taken: Arc<Mutex<HashMap<String, Signature>>>,
     /// What is still being looked at, since when.
@@ -74,10 +92,14 @@ impl Watcher {
         fs::create_dir_all(plugins.folder())?;
         // One waiting event is as good as many: all they say is to look.
         let (wake, events) = mpsc::channel(1);
-        let sender = wake.clone();
+        let (sender, unsure) = (wake.clone(), Arc::new(AtomicBool::new(false)));
+        let (told_unsure, folder) = (Arc::clone(&unsure), std::path::absolute(plugins.folder())?);
         let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Where the watch itself fails, anything may have happened.
-            if event.map_or(true, |event| is_change(event.kind)) {
+            let told = Told::by(&event, &folder);
+            if told == Told::Unsure {
+                told_unsure.store(true, Relaxed);
+            }
+            if told != Told::Nothing {
                 let _ = sender.try_send(());
             }
         })
@@ -91,13 +113,18 @@ impl Watcher {
             events,
             notify,
             watched: None,
+            unsure,
+            unwatchable: false,
+            folder: None,
+            replaced: None,
             taken: Arc::default(),
             settling: HashMap::new(),
             missing: HashMap::new(),
             linked: false,
             misnamed: HashSet::new(),
         };
-        watcher.watch(folder::id(watcher.plugins.folder()));
+        watcher.folder = folder::id(watcher.plugins.folder());
+        watcher.watch(watcher.folder);
         Ok(watcher)
     }
 
@@ -117,36 +144,65 @@ impl Watcher {
     /// Follows the folder for as long as it is polled.
     pub async fn run(mut self) {
         loop {
-            let wait = if !self.settling.is_empty() || !self.missing.is_empty() {
-                SETTLE
-            } else if self.linked || self.watched.is_none() {
-                POLL
-            } else {
-                RESCAN
-            };
-            if tokio::time::timeout(wait, self.events.recv()).await.is_ok() {
-                tokio::time::sleep(GATHER).await;
-            }
+            self.wait().await;
             self.look(SETTLE).await;
         }
+    }
+
+    /// Waits until it is time to look.
+    async fn wait(&mut self) {
+        let wait = if !self.settling.is_empty() || !self.missing.is_empty() {
+            SETTLE
+        } else if self.linked || self.watched.is_none() {
+            POLL
+        } else {
+            RESCAN
+        };
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if tokio::time::timeout(left.min(POLL), self.events.recv()).await.is_ok() {
+                return tokio::time::sleep(GATHER).await;
+            }
+            if left <= POLL || self.is_replaced().await {
+                return;
+            }
+        }
+    }
+
+    /// Whether another folder stands where the watched one stood, or none.
+    async fn is_replaced(&self) -> bool {
+        let folder = self.plugins.folder().to_owned();
+        let now = tokio::task::spawn_blocking(move || folder::id(&folder)).await;
+        now.is_ok_and(|now| now != self.watched)
     }
 
     /// Watches the folder, which is `now`; again when another folder has taken its place.
     fn watch(&mut self, now: Option<FolderId>) {
         let Some(notify) = &mut self.notify else { return };
         let folder = self.plugins.folder();
-        if now == self.watched {
+        let unsure = self.unsure.swap(false, Relaxed);
+        if now == self.watched && !unsure {
             return;
         }
-        if self.watched.is_some() {
+        if self.watched.take().is_some() {
             let _ = notify.unwatch(folder);
         }
-        self.watched = now.filter(|_| {
-            notify
-                .watch(folder, RecursiveMode::NonRecursive)
-                .inspect_err(|error| tracing::warn!(%error, "the plugins folder cannot be watched: it is looked at every {POLL:?}"))
-                .is_ok()
-        });
+        if now.is_none() {
+            return;
+        }
+        match notify.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                (self.watched, self.unwatchable) = (now, false);
+                // What came after the look and before the watch was reported to nobody.
+                let _ = self.wake.try_send(());
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.unwatchable, true) {
+                    tracing::warn!(%error, "the plugins folder cannot be watched: it is looked at every {POLL:?}");
+                }
+            }
+        }
     }
 
     /// Looks once, and begins to load what has changed: a file that takes long keeps no other waiting.
@@ -158,15 +214,19 @@ impl Watcher {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 // A folder that is gone says nothing of its files; another may come in its place.
-                if self.watched.is_some() {
+                if self.folder.take().is_some() {
                     tracing::warn!(%error, "the plugins folder cannot be read: the plugins run on");
                 }
+                self.missing.clear();
                 self.watch(None);
                 return loading;
             }
             Err(_) => return loading,
         };
         self.watch(id);
+        if self.folder != id {
+            (self.folder, self.replaced) = (id, Some(Instant::now()));
+        }
         self.linked = linked;
         let mut present = BTreeSet::new();
         for (path, signature) in files {
@@ -205,16 +265,17 @@ impl Watcher {
         })
     }
 
-    /// Takes out the plugins whose files have been gone for [`GRACE`].
+    /// Takes out the plugins whose files have been gone for long enough.
     async fn let_go(&mut self, present: &BTreeSet<String>) {
         let plugins = &self.plugins;
+        let is_filled = self.replaced.is_none_or(|at| at.elapsed() >= FILLING);
         self.missing.retain(|name, _| !present.contains(name) && plugins.find(name).is_some());
         for plugin in self.plugins.list() {
             if present.contains(&*plugin.name) || !self.plugins.expects_file(&plugin) {
                 continue;
             }
             let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
-            if since.elapsed() < GRACE && plugin.loaded.is_some() {
+            if plugin.loaded.is_some() && (since.elapsed() < GRACE || !is_filled) {
                 self.plugins.show_missing(&plugin.name).await;
             } else {
                 self.plugins.remove_if_gone(&plugin.name).await;
@@ -243,6 +304,31 @@ impl Watcher {
     }
 }
 
+/// What an event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// A file may have another content.
+    Change,
+    /// Events got lost, or the watch itself came to its end: anything may have happened.
+    Unsure,
+    Nothing,
+}
+
+impl Told {
+    /// By an event of the watched `folder`.
+    fn by(event: &notify::Result<notify::Event>, folder: &Path) -> Self {
+        let Ok(event) = event else { return Self::Unsure };
+        let is_end = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        if event.need_rescan() || (is_end && event.paths.iter().any(|path| path == folder)) {
+            Self::Unsure
+        } else if is_change(event.kind) {
+            Self::Change
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
 /// Reading a file makes events too: only those count that can mean another content. On Linux a
 /// writer's end is an event of its own, so that its writes need not count.
 fn is_change(kind: EventKind) -> bool {
@@ -260,4 +346,36 @@ fn is_change(kind: EventKind) -> bool {
 /// The name that a file gives its plugin; hidden files and odd names give none.
 fn plugin_name(path: &Path) -> Option<String> {
     path.file_stem()?.to_str().filter(|stem| is_plugin_name(stem)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::{
+        Event,
+        event::{CreateKind, Flag, RemoveKind, RenameMode},
+    };
+
+    use super::*;
+
+    #[test]
+    fn lost_events_and_the_end_of_the_watch_leave_everything_open() {
+        let (folder, file) = (Path::new("/srv/plugins"), PathBuf::from("/srv/plugins/greeter.wasm"));
+        let told = |kind, path: &Path| Told::by(&Ok(Event::new(kind).add_path(path.to_owned())), folder);
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert_eq!(Told::by(&Ok(overflow), folder), Told::Unsure);
+        assert_eq!(Told::by(&Err(notify::Error::generic("gone")), folder), Told::Unsure);
+        let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+        let removed = EventKind::Remove(RemoveKind::Folder);
+        assert_eq!([told(renamed, folder), told(removed, folder)], [Told::Unsure; 2]);
+        assert_eq!([told(renamed, &file), told(removed, &file)], [Told::Change; 2]);
+        let read = EventKind::Access(AccessKind::Close(AccessMode::Read));
+        assert_eq!([told(read, folder), told(read, &file)], [Told::Nothing; 2], "a look at the folder asks for none");
+        if cfg!(target_os = "linux") {
+            assert_eq!(
+                told(EventKind::Create(CreateKind::File), &file),
+                Told::Nothing,
+                "its writer's end will be told"
+            );
+        }
+    }
 }

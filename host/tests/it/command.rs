@@ -5,16 +5,18 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use weft::{
     clock::Clock,
     config::Config,
-    model::{Handler, ReplyContent, ReplyTemplate},
+    model::{Handler, PluginSource, ReplyContent, ReplyTemplate},
+    plugins::digest,
     server::open_store,
 };
 
-use crate::support::guests;
+use crate::support::{TestApp, guests};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Output {
@@ -195,4 +197,76 @@ fn serve_ends_in_order_when_it_is_asked_to() {
     assert!(Command::new("kill").arg(id).status().unwrap().success());
     assert!(lines.map_while(Result::ok).any(|line| line.contains("stopped")));
     assert_eq!(serving.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_that_is_to_run_is_told_where_the_folder_has_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        TestApp::start_with(|config| {
+            config.data_dir = folder.path().join("data");
+            config.plugins_dir = folder.path().join("plugins");
+            config.secret_key = None;
+        })
+    };
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let listed = || json(&weft(folder.path(), &["plugin", "list", "--json"]));
+    let table = || String::from_utf8(weft(folder.path(), &["plugin", "list"]).stdout).unwrap();
+
+    let app = start().await;
+    app.drop_plugin("greeter", first).await;
+    app.stop().await;
+    let same = &listed()[0]["decided"];
+    assert_eq!((&same["digest"], &same["source"]), (&json!(digest(first)), &json!("folder")), "{same}");
+    assert_eq!((&same["in_folder"], &same["at_hand"], &same["canary"]), (&json!(true), &json!(true), &json!(null)));
+    assert!(!table().contains(&digest(first)[..12]), "{}", table());
+
+    let app = start().await;
+    app.drop_plugin("greeter", second).await;
+    assert_eq!(app.api(Method::POST, "/plugins/greeter/rollback", None).await.0, 200);
+    assert_eq!(app.upload("greeter?canary=5", second.to_vec()).await.0, 200);
+    app.stop().await;
+    for _ in 0..2 {
+        let plugin = &listed()[0];
+        assert_eq!((&plugin["name"], &plugin["digest"]), (&json!("greeter"), &json!(digest(second))), "the folder's");
+        let decided = &plugin["decided"];
+        assert_eq!((&decided["digest"], &decided["source"]), (&json!(digest(first)), &json!("rollback")));
+        assert_eq!((&decided["in_folder"], &decided["at_hand"]), (&json!(false), &json!(true)), "{decided}");
+        let canary = &decided["canary"];
+        assert_eq!((&canary["digest"], &canary["percent"]), (&json!(digest(second)), &json!(5)), "{canary}");
+        assert!(decided["version"].is_string() && decided["version"] == plugin["version"], "{decided}");
+    }
+    let table = table();
+    assert!(table.contains(&format!("({:.12}) by rollback; canary ", digest(first))), "{table}");
+    assert!(table.contains(&format!("({:.12}) for 5 %", digest(second))), "{table}");
+    assert_eq!(weft(folder.path(), &["check"]).status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_says_when_the_version_that_is_to_run_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let output = weft(folder.path(), &["check"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(check().0, Some(0));
+    let config = Config { data_dir: folder.path().join("data"), ..Config::default() };
+    let (store, _) = open_store(&config, Clock::system()).await.unwrap();
+    let (here, lost) = (guests::greeter().await, digest(b"lost"));
+    let (decisions, versions) = (store.plugin_decisions(), store.plugin_versions());
+    versions.keep("kept", &digest(here), "1.0.0", here).await.unwrap();
+    decisions.decide("kept", Some(&digest(here)), PluginSource::Upload, None).await.unwrap();
+    decisions.decide("removed", None, PluginSource::Delete, None).await.unwrap();
+    assert_eq!(check().0, Some(0), "what is kept comes into the folder when a server starts");
+    decisions.decide("gone", Some(&lost), PluginSource::Folder, None).await.unwrap();
+    let (code, text) = check();
+    assert_eq!(code, Some(1), "{text}");
+    let failed: Vec<_> = text.lines().filter(|line| line.starts_with("FAILED")).collect();
+    assert!(matches!(failed[..], [line] if line.starts_with("FAILED plugin gone: ") && line.contains(&lost)), "{text}");
+
+    let listed = json(&weft(folder.path(), &["plugin", "list", "--json"]));
+    let states: Vec<_> = listed.as_array().unwrap().iter().map(|plugin| (&plugin["name"], &plugin["state"])).collect();
+    assert_eq!(states, [(&json!("gone"), &json!("absent")), (&json!("kept"), &json!("absent"))]);
+    assert_eq!(listed[0]["decided"]["at_hand"], false);
+    store.close().await;
 }

@@ -206,3 +206,46 @@ async fn who_reads_along_reads_no_further_than_the_token_is_valid() {
     let ended = tokio::time::timeout(Duration::from_secs(10), body.next()).await;
     assert!(ended.unwrap().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_the_log_of_an_app_sees_all_its_plugins_and_no_other_app() {
+    let (app, sender) = server().await;
+    let other = app.account("other", EncodingMode::Safe, "guest").await;
+    say(&sender, "log-flood").await;
+    say(&other, "log-flood").await;
+    let token = token_of(&app, "shop").await;
+    let (status, there) = app.api_as(&token, Method::GET, "/apps/shop/logs?follow=false", None).await;
+    let there = there.as_str().unwrap();
+    assert_eq!((status, there.matches("event: line").count()), (200, 65), "{there}");
+    assert_eq!(app.api_as(&token, Method::GET, "/apps/other/logs?follow=false", None).await.0, 403);
+    assert_eq!(app.api(Method::GET, "/apps/nobody/logs?follow=false", None).await.0, 404);
+
+    let last = there.lines().rev().find_map(|line| line.strip_prefix("id: ")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/api/v1/apps/shop/logs", app.base);
+    let response = client.get(url).bearer_auth(&token).header("last-event-id", last).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    say(&other, "log-flood").await;
+    say(&sender, "log-flood").await;
+    // A plugin that comes while somebody reads.
+    app.drop_plugin("late", guests::misbehave().await).await;
+    let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"message_handler": "late"}))).await;
+    assert_eq!(status, 200);
+    say(&sender, "log-flood").await;
+    let mut body = response.bytes_stream();
+    let mut text = String::new();
+    let read = async {
+        while text.matches("event: line").count() < 130 || !text.ends_with("\n\n") {
+            text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    assert!(lines.iter().all(|line| line["app"] == "shop"), "{text}");
+    let of = |plugin: &str| lines.iter().filter(|line| line["plugin"] == plugin).count();
+    assert_eq!((lines.len(), of("guest"), of("late")), (130, 65, 65));
+}

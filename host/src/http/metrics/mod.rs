@@ -1,7 +1,7 @@
 //! `/metrics`: what Prometheus reads.
 //!
-//! Labels are the names of plugins and of what they export, and words of this program: there are few of them. No app, no
-//! user and no secret stands in one.
+//! Labels are the names of plugins and of what they export, and words of this program: there are few of them. An app
+//! stands in one only where a breaker opened for it. No user and no secret does.
 
 mod families;
 mod plugins;

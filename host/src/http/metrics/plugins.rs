@@ -1,9 +1,9 @@
 //! What plugins do, by plugin, kind and entry.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::families::{Families, Labels, labels};
-use crate::plugins::{EntryStatistics, Plugins};
+use crate::plugins::{EntryStatistics, Plugin, Plugins};
 
 /// Adds what was counted of all plugins.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
@@ -58,6 +58,7 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
         "Lines that plugins logged",
         entries.iter().map(|(labels, entry)| (labels.clone(), entry.lines)),
     );
+    describe_breakers(&plugins, families);
     let host_calls: Vec<_> = plugins
         .iter()
         .flat_map(|plugin| plugin.statistics.host_calls().into_iter().map(|calls| (&plugin.name, calls)))
@@ -81,6 +82,33 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
         host_calls
             .iter()
             .map(|(labels, calls)| (labels.clone(), Duration::from_micros(calls.took.micros).as_secs_f64())),
+    );
+}
+
+/// Breakers that have opened: those of the many apps for which all goes well are not in it.
+fn describe_breakers(plugins: &[Arc<Plugin>], families: &mut Families) {
+    let breakers: Vec<_> = plugins
+        .iter()
+        .flat_map(|plugin| plugin.breakers().into_iter().map(|breaker| (&plugin.name, breaker)))
+        .map(|(plugin, breaker)| {
+            let (kind, entry) = (breaker.kind.name(), &*breaker.entry);
+            (labels([("plugin", plugin), ("app", &breaker.app), ("kind", kind), ("entry", entry)]), breaker)
+        })
+        .collect();
+    families.gauge(
+        "weft_plugin_breaker_open",
+        "Whether calls of what kept failing for an app are refused; only where that ever was so",
+        breakers.iter().map(|(labels, breaker)| (labels.clone(), f64::from(u8::from(breaker.is_open)))),
+    );
+    families.counter(
+        "weft_plugin_breaker_opened",
+        "How often a breaker opened after calls had run",
+        breakers.iter().map(|(labels, breaker)| (labels.clone(), breaker.opened)),
+    );
+    families.counter(
+        "weft_plugin_breaker_refused",
+        "Calls that were refused because a breaker was open",
+        breakers.iter().map(|(labels, breaker)| (labels.clone(), breaker.refused)),
     );
 }
 

@@ -11,7 +11,7 @@ pub enum LoadError {
     #[error("the file cannot be read: {0}")]
     Unreadable(String),
     /// It was there and is gone.
-    #[error("the file is gone: the plugin ends when it does not come back within two seconds")]
+    #[error("the file is gone: the plugin ends when it does not come back at once")]
     Missing,
     /// It is larger than `plugins.max_file_mib`.
     #[error("the file has {actual} bytes and may have {limit}")]

@@ -61,7 +61,7 @@ impl Loader {
         limits: Limits,
         counts_fuel: bool,
     ) -> wasmtime::Result<Self> {
-        let engine = engine::engine(&limits.ceilings, counts_fuel)?;
+        let engine = engine::engine(&limits, counts_fuel)?;
         let linker = Arc::new(engine::linker(&engine)?);
         let sandbox = Arc::new(Sandbox::new(&engine, services, limits, counts_fuel)?);
         Ok(Self { engine, linker, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })

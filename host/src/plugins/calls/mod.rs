@@ -160,15 +160,21 @@ impl Plugins {
         let whose = Whose { plugin: &place.plugin.name, app: place.app, kind: C::KIND, entry: place.entry };
         let admission = match place.loaded.breakers.admit(whose) {
             Ok(admission) => admission,
-            Err(error) => return Ran::not(task, error, Duration::ZERO),
+            Err(error) => {
+                place.plugin.guard.openings.count_refused(whose);
+                return Ran::not(task, error, Duration::ZERO);
+            }
         };
         let failures = granted.0.breaker_failures;
         let ran = self.run(place, task, granted, call).await;
-        match &ran.result {
+        let opened = match &ran.result {
             Ok(_) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
             // It says nothing of the plugin.
-            Err(_) => {}
+            Err(_) => false,
+        };
+        if opened {
+            place.plugin.guard.openings.count_opened(whose);
         }
         ran
     }

@@ -151,21 +151,21 @@ impl Breakers {
 }
 
 impl Admission<'_> {
-    /// The call ended: with this failure, or without one. It opens after `limit` failures in a row.
-    pub(in crate::plugins) fn ends(mut self, failure: Option<&CallError>, limit: u64, pauses: Pauses) {
+    /// The call ended: with this failure, or without one. It opens after `limit` failures in a row; true when it just
+    /// did.
+    pub(in crate::plugins) fn ends(mut self, failure: Option<&CallError>, limit: u64, pauses: Pauses) -> bool {
         let is_probe = std::mem::take(&mut self.is_probe);
         match (failure, &self.breaker) {
-            (None, None) => {}
+            (None, None) => false,
             (None, Some(breaker)) => {
                 if breaker.goes_well(is_probe, self.whose) {
                     self.breakers.remove(self.whose);
                 }
+                false
             }
             (Some(failure), breaker) => {
                 let breaker = breaker.clone().or_else(|| self.breakers.find_or_add(self.whose));
-                if let Some(breaker) = breaker {
-                    breaker.fails(is_probe, self.whose, failure, limit, pauses);
-                }
+                breaker.is_some_and(|breaker| breaker.fails(is_probe, self.whose, failure, limit, pauses))
             }
         }
     }
@@ -238,16 +238,17 @@ impl Breaker {
         }
     }
 
-    fn fails(&self, is_probe: bool, whose: Whose<'_>, failure: &CallError, limit: u64, pauses: Pauses) {
+    /// True when it was closed and is open now.
+    fn fails(&self, is_probe: bool, whose: Whose<'_>, failure: &CallError, limit: u64, pauses: Pauses) -> bool {
         let mut state = self.state();
         let pause = match &mut state.phase {
             Phase::Closed(counts) => counts.fails(limit).then_some(pauses.first),
             Phase::Probing { pause } if is_probe => Some((*pause * 2).min(pauses.longest.max(pauses.first))),
             // It began before the breaker opened.
-            _ => return,
+            _ => return false,
         };
         state.error = failure.to_string();
-        let Some(pause) = pause else { return };
+        let Some(pause) = pause else { return false };
         state.phase = Phase::Open { until: Instant::now() + pause, pause };
         drop(state);
         let (Whose { plugin, app, kind, entry }, pause_ms) = (whose, pause.as_millis());
@@ -256,6 +257,7 @@ impl Breaker {
             plugin, app, kind, entry, pause_ms, error = %failure,
             "the plugin keeps failing for this app: its calls are refused for a while, then one is tried"
         );
+        !is_probe
     }
 
     fn open(&self, app: &str) -> Option<Breaking> {
@@ -383,7 +385,9 @@ mod tests {
         let breakers = Breakers::default();
         let early: Vec<_> = (0..6).map(|_| breakers.admit(WHOSE).unwrap()).collect();
         let mut early = early.into_iter();
-        early.by_ref().take(3).for_each(|call| call.ends(Some(&failure()), 3, PAUSES));
+        for call in early.by_ref().take(3) {
+            call.ends(Some(&failure()), 3, PAUSES);
+        }
         assert_eq!(pause(&breakers), PAUSES.first);
         early.next().unwrap().ends(Some(&failure()), 3, PAUSES);
         early.next().unwrap().ends(None, 3, PAUSES);

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod breaker;
+mod openings;
 mod queue;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use arc_swap::ArcSwap;
 pub(super) use self::allowance::{Allowance, Verdict};
 pub use self::breaker::Breaking;
 pub(super) use self::breaker::{Breakers, Pauses, Whose};
+pub use self::openings::BreakerStatistics;
+use self::openings::Openings;
 pub use self::queue::Crowd;
 pub(super) use self::queue::{Bounds, Lanes, NoTurn, Queue, Turn};
 use super::limits::count;
@@ -34,11 +37,17 @@ pub(super) struct Guard {
     limits: ArcSwap<Limits>,
     pub(super) lanes: Lanes,
     pub(super) log: Arc<Allowance>,
+    pub(super) openings: Openings,
 }
 
 impl Guard {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits: ArcSwap::from_pointee(limits), lanes: Lanes::default(), log: Arc::default() }
+        Self {
+            limits: ArcSwap::from_pointee(limits),
+            lanes: Lanes::default(),
+            log: Arc::default(),
+            openings: Openings::default(),
+        }
     }
 
     pub(super) fn limits(&self) -> Arc<Limits> {

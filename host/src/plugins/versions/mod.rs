@@ -10,6 +10,7 @@
 //! until another one takes its place.
 
 mod canary;
+mod decided;
 mod files;
 mod follow;
 mod kept;
@@ -41,6 +42,7 @@ use kept::Kept;
 use seen::Seen;
 
 pub use canary::Canary;
+pub use decided::{Decided, DecidedCanary};
 pub(super) use files::Taken;
 pub use requests::{ChangeError, History};
 
@@ -109,8 +111,7 @@ impl Versions {
 
     /// The file of a version: from the disk, else from the database.
     async fn bytes(&self, plugin: &str, digest: &str) -> Result<Option<Bytes>, StoreError> {
-        let (kept, name, wanted) = (Arc::clone(&self.kept), plugin.to_owned(), digest.to_owned());
-        if let Ok(Some(bytes)) = tokio::task::spawn_blocking(move || kept.find(&name, &wanted)).await {
+        if let Some(bytes) = self.on_disk(plugin, digest).await {
             return Ok(Some(bytes));
         }
         let Some(bytes) = self.store.plugin_versions().bytes(plugin, digest).await? else { return Ok(None) };
@@ -120,6 +121,12 @@ impl Versions {
         }
         self.keep_here(plugin, digest, &bytes).await;
         Ok(Some(bytes))
+    }
+
+    /// The file of a version that is kept on the disk.
+    async fn on_disk(&self, plugin: &str, digest: &str) -> Option<Bytes> {
+        let (kept, plugin, digest) = (Arc::clone(&self.kept), plugin.to_owned(), digest.to_owned());
+        tokio::task::spawn_blocking(move || kept.find(&plugin, &digest)).await.ok().flatten()
     }
 
     /// Decides for all processes, and forgets the oldest versions.

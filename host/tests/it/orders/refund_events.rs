@@ -1,7 +1,7 @@
 //! Hooks and servers hear of refunds, in one row with the changes of their order.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     NUMBER,
@@ -43,7 +43,7 @@ async fn a_hook_hears_of_refunds_in_one_row_with_their_order() {
 async fn a_hook_that_does_not_hear_of_refunds_is_left_out_and_one_may_hear_of_nothing_else() {
     let till = paid("v3", "ear/stumbles_not").await;
     let path = format!("/apps/shop/merchants/default/orders/{NUMBER}/events");
-    let first = |events: &[serde_json::Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+    let first = |events: &[Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
     let events = events_become(&till.app, NUMBER, first).await;
     assert!(events[0]["deliveries"].to_string().contains("stumbles_not"), "{events:?}");
     let change = json!({"order_hook": "ear/hangs"});
@@ -62,4 +62,35 @@ async fn a_hook_that_does_not_hear_of_refunds_is_left_out_and_one_may_hear_of_no
     till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
     events_become(&till.app, NUMBER, |events| events.len() == 4 && all("delivered")(events)).await;
     assert_eq!(heard(&till.app, NUMBER).await, "R1:New>Success@Query ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_of_the_first_contract_is_told_of_orders_alone_and_fails_for_no_refund() {
+    for version in ["v2", "v3"] {
+        let till = Till::open(version).await;
+        till.app.drop_plugin("first", guests::first().await).await;
+        let change = json!({"order_hook": "first/paid"});
+        assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(change)).await.0, 200);
+        assert_eq!(till.app.api(Method::PUT, "/apps/shop/plugins/first", Some(json!({"kv": true}))).await.0, 200);
+        till.order("JSAPI").await;
+        till.pay.pay(MCH_ID, NUMBER).unwrap();
+        assert!(till.is_taken(&till.notify().await));
+        till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+
+        let ended = |events: &[Value]| events.len() == 4 && events.iter().all(|event| event["hook"] != "pending");
+        let events = events_become(&till.app, NUMBER, ended).await;
+        let became: Vec<_> = events.iter().map(|event| (&event["type"], &event["hook"])).collect();
+        let (order, delivered) = (&json!("order.updated"), &json!("delivered"));
+        let refund = (&json!("refund.updated"), &json!("skipped"));
+        assert_eq!(became, [(order, delivered), (order, delivered), refund, (order, delivered)], "{version}");
+        let errors =
+            |event: &Value| event["deliveries"].as_array().unwrap().iter().any(|told| !told["error"].is_null());
+        assert!(!events.iter().any(errors), "{events:#?}");
+
+        let (_, plugin) = till.app.api(Method::GET, "/plugins/first", None).await;
+        assert_eq!((&plugin["calls"]["total"], &plugin["calls"]["failed"]), (&json!(3), &json!(0)), "{plugin}");
+        let heard = till.app.state.store.plugin_kv().get("shop", "first", "order").await.unwrap().unwrap();
+        let heard = String::from_utf8(heard.value).unwrap();
+        assert_eq!(heard, format!("paid {NUMBER} State::Refund 1"), "the change of the order that the refund made");
+    }
 }

@@ -117,3 +117,43 @@ async fn a_limit_may_keep_it_from_opening() {
     fail(&shop, 1).await;
     assert_eq!(breakers(&app).await.len(), 1);
 }
+
+/// What `/metrics` says of the breaker of the handler for `app`: whether it is open, how often it opened, what it refused.
+async fn measured(app: &TestApp, of: &str) -> [Option<f64>; 3] {
+    let text = app.get("/metrics").await.text().await.unwrap();
+    ["open", "opened_total", "refused_total"].map(|family| {
+        let labels = format!(r#"{{plugin="guest",app="{of}",kind="handler",entry="misbehave"}} "#);
+        let sample = format!("weft_plugin_breaker_{family}{labels}");
+        text.lines().find_map(|line| line.strip_prefix(&sample)?.parse().ok())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_sees_it_open_refuse_and_close_for_that_app_alone() {
+    let (app, shop, blog) = server(1500).await;
+    fail(&shop, 2).await;
+    fail(&blog, 1).await;
+    assert_eq!(measured(&app, "shop").await, [None; 3], "what never opened is not there");
+    fail(&shop, 1).await;
+    assert_eq!(measured(&app, "shop").await, [Some(1.0), Some(1.0), Some(0.0)]);
+    assert_eq!((ask(&shop, "ok").await, ask(&shop, "ok").await), (None, None));
+    assert_eq!(measured(&app, "shop").await, [Some(1.0), Some(1.0), Some(2.0)]);
+    assert_eq!(measured(&app, "blog").await, [None; 3]);
+
+    until("a call is let through", async || ask(&shop, "ok").await).await;
+    let [open, opened, refused] = measured(&app, "shop").await;
+    assert_eq!((open, opened), (Some(0.0), Some(1.0)), "that it closed takes nothing from what was counted");
+    fail(&shop, 3).await;
+    assert_eq!(measured(&app, "shop").await, [Some(1.0), Some(2.0), refused]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_counts_over_all_versions() {
+    let (app, shop, _) = server(600_000).await;
+    fail(&shop, 4).await;
+    assert_eq!(measured(&app, "shop").await, [Some(1.0), Some(1.0), Some(1.0)]);
+    let mut bytes = guests::misbehave().await.to_vec();
+    bytes.extend_from_slice(&[0, 4, 3, b'n', b'e', b'w']);
+    app.drop_plugin("guest", &bytes).await;
+    assert_eq!(measured(&app, "shop").await, [Some(0.0), Some(1.0), Some(1.0)], "the new version's is closed");
+}

@@ -8,7 +8,7 @@ use weft::{plugin_limits::LIMITS, simulator::Sender};
 use weft_wechat::account::EncodingMode;
 
 use super::{ask, last_error, limit, plugin};
-use crate::support::{TestApp, database::on_postgres, guests, until};
+use crate::support::{HandMade, TestApp, database::on_postgres, guests, until};
 
 /// A server with the guest, and two apps that it answers for.
 async fn server() -> (TestApp, Sender, Sender) {
@@ -174,4 +174,35 @@ async fn other_processes_see_limits_within_moments() {
         two.stop().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stack_is_set_for_the_process() {
+    // Forty thousand calls within each other, 1 to 4 MiB of stack.
+    let deep = HandMade {
+        handle: "(drop (call $down (i32.const 40000))) i32.const 4096",
+        more: "(func $down (param i32) (result i32) (if (result i32) (local.get 0)
+            (then (i32.add (local.get 0) (call $down (i32.sub (local.get 0) (i32.const 1)))))
+            (else (i32.const 0))))",
+        ..HandMade::PLAIN
+    };
+    let data = tempfile::tempdir().unwrap();
+    let compiled = || std::fs::read_dir(data.path().join("plugin-cache")).unwrap().count();
+    for (stack_kib, goes_well) in [(512, false), (8192, true)] {
+        let app = TestApp::start_with(|config| {
+            data.path().clone_into(&mut config.data_dir);
+            config.plugins.stack_kib = stack_kib;
+        })
+        .await;
+        app.drop_plugin("guest", &deep.bytes()).await;
+        let account = match app.api(Method::GET, "/apps/shop", None).await.0 {
+            404 => app.account("shop", EncodingMode::Plain, "guest").await,
+            _ => app.sender("shop", EncodingMode::Plain),
+        };
+        assert_eq!(ask(&account, "hello").await, None);
+        let calls = plugin(&app, "guest").await["calls"].clone();
+        assert_eq!((&calls["total"], &calls["failed"]), (&json!(1), &json!(u8::from(!goes_well))), "{calls}");
+        assert_eq!(goes_well, !last_error(&app).await.contains("stack"), "{calls}");
+        assert_eq!(compiled(), 1, "what is compiled fits either");
+    }
 }

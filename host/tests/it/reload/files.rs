@@ -54,6 +54,27 @@ async fn what_a_link_leads_to_is_followed_at_every_step() {
     let took = becomes(&app, first).await;
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert_eq!(answer(&account).await, Some(usual));
+
+    // Nothing is reported of a link that leads nowhere any more.
+    let began = Instant::now();
+    fs::remove_file(releases.path().join("v2/plugin.wasm")).unwrap();
+    app.plugin_becomes("greeter", Value::is_null).await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_gone_for_long_takes_no_plugin_along() {
+    let (app, account, usual, _) = server().await;
+    let aside = app.plugins.with_extension("aside");
+    fs::remove_file(app.plugin_file("greeter")).unwrap();
+    fs::rename(&app.plugins, &aside).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual), "there is no folder that lacks it");
+    fs::create_dir(&app.plugins).unwrap();
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    assert_eq!(answer(&account).await, Some(usual), "it may be filled only now");
+    app.plugin_becomes("greeter", Value::is_null).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,11 @@ mod load;
 mod replicas;
 mod versions;
 
-use std::{fs, io::Write, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -105,7 +109,10 @@ async fn a_removed_file_is_out_and_a_returning_one_back() {
     let (app, account, usual, _) = server().await;
     let aside = app.plugins.join("aside.bak");
     fs::rename(app.plugin_file("greeter"), &aside).unwrap();
+    let began = Instant::now();
     app.plugin_becomes("greeter", Value::is_null).await;
+    let took = began.elapsed();
+    assert!(took < SECOND, "{took:?}");
     assert_eq!(answer(&account).await, None);
     fs::rename(&aside, app.plugin_file("greeter")).unwrap();
     app.plugin_becomes("greeter", |plugin| plugin["state"] == "ready").await;
@@ -119,6 +126,37 @@ async fn a_folder_that_is_replaced_is_followed() {
     fs::create_dir(&app.plugins).unwrap();
     app.drop_plugin("greeter", guests::formal_greeter().await).await;
     assert_eq!(answer(&account).await, Some(formal));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_followed_that_is_replaced_at_once_or_lies_in_one_that_is() {
+    let home = tempfile::tempdir().unwrap();
+    let above = home.path().join("srv");
+    let folder = above.join("plugins");
+    let app = TestApp::start_with(|config| config.plugins_dir.clone_from(&folder)).await;
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    app.drop_plugin("greeter", second).await;
+    app.drop_plugin("greeter", first).await;
+
+    // No look comes between: its inode may be the same.
+    fs::remove_dir_all(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    let took = app.drop_plugin("greeter", second).await;
+    assert!(took < SECOND, "{took:?}");
+
+    let release = home.path().join("release");
+    fs::create_dir_all(release.join("plugins")).unwrap();
+    fs::write(release.join("plugins/greeter.wasm"), first).unwrap();
+    let began = Instant::now();
+    fs::rename(&above, home.path().join("old")).unwrap();
+    fs::rename(&release, &above).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == weft::plugins::digest(first).as_str()).await;
+    let took = began.elapsed();
+    assert!(took < SECOND, "{took:?}");
+
+    // What happens in the new one is reported.
+    let took = app.drop_plugin("greeter", second).await;
+    assert!(took < SECOND, "{took:?}");
 }
 
 #[cfg(unix)]

@@ -61,17 +61,17 @@ impl TestApp {
     pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let plugins = folder.path().join("plugins");
         share_compiled_plugins(&data);
         let mut config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: data,
-            plugins_dir: plugins.clone(),
+            plugins_dir: folder.path().join("plugins"),
             secret_key: Some(Secret::new(SECRET_KEY)),
             ..Config::default()
         };
         config.plugins.compiler = Some(env!("CARGO_BIN_EXE_weft").into());
         change(&mut config);
+        let plugins = config.plugins_dir.clone();
         let server = Server::prepare(config, clock).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
         let (_, token) = server.state().store.tokens().create("test", &["*".to_owned()], None).await.unwrap();

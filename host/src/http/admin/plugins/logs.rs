@@ -1,6 +1,6 @@
 //! `/plugins/{plugin}/logs`: what a plugin logs, as it comes.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt::Display, str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -41,6 +41,7 @@ pub(in crate::http::admin) struct LineView {
     /// debug, info, warn or error.
     level: &'static str,
     text: String,
+    plugin: String,
     /// Whom the call was for.
     app: String,
     /// Which message or event it was about.
@@ -68,28 +69,52 @@ pub(in crate::http::admin) async fn follow(
         caller.require(Some(app), "manage")?;
     }
     let found = state.plugins.find(&plugin).ok_or_else(|| Problem::not_found("plugin", &plugin))?;
-    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let after = last_event_id(&headers);
     let reader = found.log.read(after);
     let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };
-    let (stopping, token_is_over) = (state.stopping.clone().cancelled_owned(), caller.is_over(&state));
+    let ends = ends(&state, &caller);
     let is_meant = move |line: &LoggedLine| {
         let app = &line.app.name;
         caller.sees(app) && query.app.as_ref().is_none_or(|meant| meant == app)
     };
     let events = stream::unfold(Some(reader), next).filter_map(move |line| {
         let event = match line {
-            Ok(line) => is_meant(&line).then(|| event(&line)),
-            Err(Missed(lines)) => Some(Event::default().event("missed").data(lines.to_string())),
+            Ok(line) => is_meant(&line).then(|| event(&plugin, &line, line.number)),
+            Err(lines) => Some(missed(lines)),
         };
-        async { event.map(Ok) }
+        async { event }
     });
-    let ends = tokio::time::timeout(LONGEST, async move {
+    Ok(answer(ends, events))
+}
+
+/// Behind which line who comes again has to read on.
+pub(super) fn last_event_id<T: FromStr>(headers: &HeaderMap) -> Option<T> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+/// For how long the caller may read: as long as the token is valid and the server runs.
+pub(super) fn ends(state: &AppState, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
+    let (stopping, token_is_over) = (state.stopping.clone().cancelled_owned(), caller.is_over(state));
+    async move {
         tokio::select! {
             () = stopping => {}
             () = token_is_over => {}
+            () = tokio::time::sleep(LONGEST) => {}
         }
-    });
-    Ok(Sse::new(events.take_until(ends)).keep_alive(KeepAlive::default()))
+    }
+}
+
+/// Sends events for as long as somebody reads, until `ends`.
+pub(super) fn answer(
+    ends: impl Future<Output = ()> + Send + 'static,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    Sse::new(events.map(Ok).take_until(ends)).keep_alive(KeepAlive::default())
+}
+
+/// Says how many lines were missed.
+pub(super) fn missed(Missed(lines): Missed) -> Event {
+    Event::default().event("missed").data(lines.to_string())
 }
 
 /// The next line, and who reads on: nobody, behind a gap.
@@ -101,17 +126,19 @@ async fn next(reader: Option<Reader>) -> Option<(Result<Arc<LoggedLine>, Missed>
     }
 }
 
-fn event(line: &LoggedLine) -> Event {
+/// A line that `plugin` logged.
+pub(super) fn event(plugin: &str, line: &LoggedLine, id: impl Display) -> Event {
     let view = LineView {
         at: line.at.to_string(),
         level: line.line.level.name(),
         text: line.line.text.clone(),
+        plugin: plugin.to_owned(),
         app: line.app.name.clone(),
         delivery_id: line.delivery_id.to_string(),
         kind: line.kind.name(),
         entry: line.entry.to_string(),
     };
-    let event = Event::default().id(line.number.to_string()).event("line");
+    let event = Event::default().id(id.to_string()).event("line");
     // A view has no keys but texts, so it is always JSON.
     event.json_data(view).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! `/plugins`: what is loaded, and uploads.
 
+pub(super) mod app_logs;
 mod calls;
 pub(super) mod canary;
 mod check;
