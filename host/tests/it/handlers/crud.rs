@@ -1,10 +1,5 @@
 //! Handlers are created, read, changed, listed and deleted.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -228,35 +223,6 @@ async fn handlers_need_their_app_and_the_permission_for_it() {
         let (status, answer) = app.api_as(&may, method.clone(), path, Some(body)).await;
         assert!((200..300).contains(&status), "{method} {path}: {answer}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn nothing_waits_while_regular_expressions_are_compiled() {
-    let app = shop().await;
-    let rules: Vec<_> = (0..100)
-        .map(|number| json!({"type": "regex", "pattern": format!("{number}(?i)[a-z]{{1,60}}\\d{{1,60}}$")}))
-        .collect();
-    let created = add(&app, json!({"name": "a", "rules": rules})).await;
-    let path = format!("{HANDLERS}/{}", created["id"].as_str().unwrap());
-    // How long the one thread is kept from everything else at most.
-    let longest = Arc::new(Mutex::new(Duration::ZERO));
-    let ticking = tokio::spawn({
-        let longest = Arc::clone(&longest);
-        async move {
-            loop {
-                let began = Instant::now();
-                tokio::task::yield_now().await;
-                let mut longest = longest.lock().unwrap();
-                *longest = began.elapsed().max(*longest);
-            }
-        }
-    });
-    let began = Instant::now();
-    assert_eq!(app.api(Method::PUT, &path, Some(json!({"name": "b", "rules": rules}))).await.0, 200);
-    let took = began.elapsed();
-    ticking.abort();
-    let longest = *longest.lock().unwrap();
-    assert!(longest < took / 4, "{longest:?} of {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

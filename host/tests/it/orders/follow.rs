@@ -17,7 +17,7 @@ use weft_wechat::pay::v2::SignType;
 use weft_wechat::pay::{Fen, RefundStatus, TradeState, TradeType};
 
 use super::merchants::API_KEY;
-use super::{NUMBER, order};
+use super::{CERTIFICATE, NUMBER, PRIVATE_KEY, order};
 use crate::support::{
     database::{TestDatabase, on_every_database},
     till::{self, MCH_ID},
@@ -47,7 +47,10 @@ impl Desk {
     async fn merchant(&self, name: &str, api_key: &str) {
         let new = Merchant::new("shop", name, MCH_ID, PayVersion::V2);
         let (api_key, sign_type) = (Some(Secret::new(api_key)), SignType::HmacSha256);
-        self.store.merchants().insert(&Merchant { api_key, sign_type, ..new }).await.unwrap();
+        // For refunds.
+        let (client_cert, client_key) = (Some(Secret::new(CERTIFICATE)), Some(Secret::new(PRIVATE_KEY)));
+        let merchant = Merchant { api_key, sign_type, client_cert, client_key, ..new };
+        self.store.merchants().insert(&merchant).await.unwrap();
     }
 
     /// An open order of a merchant, of which WeChat need not know.
