@@ -230,24 +230,24 @@ impl Book {
         Ok(refund)
     }
 
-    /// Sets what became of a refund, and gives what there is to tell of it; none when there is no such refund.
+    /// Sets what became of a refund, and gives what there is to tell of it.
     pub(super) fn settle_refund(
         &mut self,
         mch_id: &str,
         out_refund_no: &str,
         status: RefundStatus,
         now: u64,
-    ) -> Option<Option<Notice>> {
+    ) -> Result<Option<Notice>, No> {
         let own = self.orders.iter_mut().filter(|((owner, _), _)| owner == mch_id);
         let mut refunds = own.flat_map(|(_, order)| &mut order.refunds);
-        let refund = refunds.find(|refund| refund.out_refund_no == out_refund_no)?;
+        let refund = refunds.find(|refund| refund.out_refund_no == out_refund_no).ok_or(NO_REFUND)?;
         refund.status = status;
         refund.success_at = (status == RefundStatus::Success).then_some(now);
         let notice = self.waiting.iter().find(|notice| {
             let is_told = matches!(&notice.told, Told::Refund(told) if told.out_refund_no == out_refund_no);
             is_told && notice.mch_id == mch_id
         });
-        Some(notice.map(|notice| Notice { told: Told::Refund(Box::new(refund.clone())), ..notice.clone() }))
+        Ok(notice.map(|notice| Notice { told: Told::Refund(Box::new(refund.clone())), ..notice.clone() }))
     }
 
     pub(super) fn find_refund(&self, mch_id: &str, out_refund_no: &str) -> Result<Refund, No> {

@@ -370,10 +370,11 @@ fn pay(shared: &Arc<Shared>, mch_id: &str, out_trade_no: &str) -> Option<Transac
 
 /// Money has arrived, or has not, and WeChat tells of it as it is set.
 fn settle_refund(shared: &Arc<Shared>, mch_id: &str, out_refund_no: &str, status: RefundStatus) -> bool {
-    let settled = shared.book().settle_refund(mch_id, out_refund_no, status, shared.clock.now());
-    let is_there = settled.is_some();
-    if let Some(notice) = settled.flatten() {
+    let Ok(notice) = shared.book().settle_refund(mch_id, out_refund_no, status, shared.clock.now()) else {
+        return false;
+    };
+    if let Some(notice) = notice {
         notices::tell(shared, notice);
     }
-    is_there
+    true
 }

@@ -72,7 +72,7 @@ async fn a_folder_that_is_gone_for_long_takes_no_plugin_along() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(answer(&account).await.as_ref(), Some(&usual), "there is no folder that lacks it");
     fs::create_dir(&app.plugins).unwrap();
-    tokio::time::sleep(Duration::from_millis(1000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(answer(&account).await, Some(usual), "it may be filled only now");
     app.plugin_becomes("greeter", Value::is_null).await;
 }

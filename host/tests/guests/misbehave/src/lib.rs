@@ -67,10 +67,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         }
         "kv-huge" => told(kv::set("huge", vec![b'x'; 20 << 20], None).map(|_| "kept")),
         "kv-long-key" => told(kv::set(&"k".repeat(600), "x", None).map(|_| "kept")),
-        "http-long-method" => {
-            let method = "X\n".repeat(400 << 10);
-            told(http::Request::new(&method, "https://adversary.invalid/").send().map(|_| "sent"))
-        }
+        "http-long-method" => http_long_method(),
         "http-loopback" => told(http::Request::get("http://127.0.0.1:1/").send().map(|_| "sent")),
         "http-metadata" => told(http::Request::get("http://169.254.169.254/").send().map(|_| "sent")),
         "wechat-token" => told(wechat::Request::get("/cgi-bin/token").send().map(|_| "called")),
@@ -98,6 +95,11 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         },
     };
     Ok(reply.into())
+}
+
+fn http_long_method() -> String {
+    let method = "X\n".repeat(400 << 10);
+    told(http::Request::new(&method, "https://adversary.invalid/").send().map(|_| "sent"))
 }
 
 /// What the operator may set.
