@@ -1,6 +1,6 @@
 //! What a message costs: through the whole server, and through the plugin platform alone.
 //!
-//! `cargo bench -p weft` takes about a minute, `cargo bench -p weft -- --quick` about 15 seconds. A word behind it
+//! `cargo bench -p weft` takes some minutes, `cargo bench -p weft -- --quick` about half a minute. A word behind it
 //! chooses the endpoints whose names have it: `cargo bench -p weft -- encrypted`.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!

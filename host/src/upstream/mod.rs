@@ -29,6 +29,7 @@ pub use self::calls::Passed;
 pub use self::customer_service::{CustomerService, SendError};
 pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
+pub(crate) use self::outbound::OF_THE_CONNECTION;
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
 pub use self::pay::{BillFile, BillKind, Fetched, Gateway, PayAnswer, PayError};
 pub use self::public_address::{NotPublic, PublicOnly, is_public};

@@ -10,8 +10,9 @@ use super::TransportError;
 use super::outside::{self, Outside};
 use super::{answer, http};
 
-/// Of one connection, or written by whoever speaks HTTP: nobody's to set who only has a request to make.
-const OF_THE_CONNECTION: &[&str] = &[
+/// Headers of one connection, or written by whoever speaks HTTP: nobody's to set who only makes a request or an answer, and
+/// of no meaning behind it.
+pub(crate) const OF_THE_CONNECTION: &[&str] = &[
     "connection",
     "content-length",
     "expect",

@@ -12,8 +12,8 @@ use axum::{
     response::Response,
 };
 
-use super::{cookies, request::OF_CONNECTION};
-use crate::plugins::Page;
+use super::cookies;
+use crate::{plugins::Page, upstream::OF_THE_CONNECTION};
 
 /// What the pages share an origin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ fn passed_on(headers: HeaderMap, base: &str) -> HeaderMap {
 
 fn is_a_pages_own(name: &HeaderName) -> bool {
     let name = name.as_str();
-    !OF_CONNECTION.contains(&name) && !FOR_ALL.contains(&name) && !name.starts_with(FOR_PROXIES)
+    !OF_THE_CONNECTION.contains(&name) && !FOR_ALL.contains(&name) && !name.starts_with(FOR_PROXIES)
 }
 
 fn with_ours(mut headers: HeaderMap, origin: Origin) -> HeaderMap {

@@ -4,26 +4,13 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
 use reqwest::Url;
 
 use super::{cookies, failure::Failure};
-use crate::plugins::{
-    PageRequest,
-    limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES},
+use crate::{
+    plugins::{
+        PageRequest,
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES},
+    },
+    upstream::OF_THE_CONNECTION,
 };
-
-/// About one connection, and of no meaning behind it; lengths are those of the body.
-pub(super) const OF_CONNECTION: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Whatever begins so says who the visitor is or what they asked for, and anybody can say it: proxies in front are not
 /// known here. What a plugin may believe is in the request's own fields.
@@ -97,8 +84,7 @@ fn headers(all: &HeaderMap) -> Vec<(String, String)> {
 
 fn is_kept_back(name: &HeaderName) -> bool {
     let text = name.as_str();
-    *name == header::HOST
-        || OF_CONNECTION.contains(&text)
+    OF_THE_CONNECTION.contains(&text)
         || MORE_CLAIMS.contains(&text)
         || CLAIMS.iter().any(|beginning| text.starts_with(beginning))
 }
