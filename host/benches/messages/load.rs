@@ -82,21 +82,28 @@ async fn connection(
     }
 }
 
-/// Reads one response, which must be 200 and say how long it is; returns its body.
+/// Reads one response.
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<Vec<u8>> {
     buffer.clear();
     loop {
         ensure!(stream.read_buf(buffer).await? > 0, "the server closed a connection");
-        let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
-        let (head, body) = (str::from_utf8(buffer.get(..head).unwrap_or_default())?, head + 4);
-        ensure!(head.starts_with("HTTP/1.1 200 "), "the server answered {head:?}");
-        let length = content_length(head).with_context(|| format!("no length in {head:?}"))?;
-        while buffer.len() < body + length {
-            ensure!(stream.read_buf(buffer).await? > 0, "the server closed a connection");
+        if let Some(body) = body(buffer)? {
+            return Ok(body);
         }
-        ensure!(buffer.len() == body + length, "more came than one response");
-        return Ok(buffer.split_off(body));
     }
+}
+
+/// The body of the response in `buffer`, which must be 200 and say how long it is; none before all of it has come.
+pub(crate) fn body(buffer: &mut Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(head) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(None) };
+    let (head, body) = (str::from_utf8(buffer.get(..head).unwrap_or_default())?, head + 4);
+    ensure!(head.starts_with("HTTP/1.1 200 "), "the server answered {head:?}");
+    let length = content_length(head).with_context(|| format!("no length in {head:?}"))?;
+    if buffer.len() < body + length {
+        return Ok(None);
+    }
+    ensure!(buffer.len() == body + length, "more came than one response");
+    Ok(Some(buffer.split_off(body)))
 }
 
 fn content_length(head: &str) -> Option<usize> {

@@ -1,7 +1,7 @@
-//! What a message costs: through the whole server, and through the plugin platform alone.
+//! What a message costs: through the whole server, through the plugin platform alone, and beside plugins that misbehave.
 //!
-//! `cargo bench -p weft` takes some minutes, `cargo bench -p weft -- --quick` about half a minute. A word behind it
-//! chooses the endpoints whose names have it: `cargo bench -p weft -- encrypted`.
+//! `cargo bench -p weft` takes a quarter of an hour, `cargo bench -p weft -- --quick` three minutes. A word behind it
+//! chooses: `calls`, `neighbours`, or the endpoints whose names have it, as in `cargo bench -p weft -- encrypted`.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!
 //! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
@@ -12,12 +12,16 @@ mod cpu;
 mod floor;
 mod least;
 mod load;
+mod neighbours;
 mod pool;
 mod report;
 mod server;
 mod webhook;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 
@@ -34,11 +38,15 @@ struct Effort {
     messages: u32,
     /// Plugin calls of one round.
     calls: u32,
+    /// How often each neighbour has its time.
+    windows: u32,
+    /// And how long that is.
+    window: Duration,
 }
 
-const FULL: Effort = Effort { rounds: 5, messages: 60_000, calls: 60_000 };
-const QUICK: Effort = Effort { rounds: 3, messages: 15_000, calls: 15_000 };
-const TEST: Effort = Effort { rounds: 1, messages: 64, calls: 8 };
+const FULL: Effort = Effort { rounds: 5, messages: 60_000, calls: 60_000, windows: 5, window: Duration::from_secs(4) };
+const QUICK: Effort = Effort { rounds: 3, messages: 15_000, calls: 15_000, windows: 2, window: Duration::from_secs(2) };
+const TEST: Effort = Effort { rounds: 1, messages: 64, calls: 8, windows: 1, window: Duration::from_millis(100) };
 
 /// What this process is to do.
 enum Role {
@@ -81,20 +89,27 @@ fn measure(effort: Effort, word: Option<&str>) -> anyhow::Result<()> {
     if word.is_none_or(|word| "calls".contains(word)) {
         calls::measure(effort, folder.path())?;
     }
+    if word.is_none_or(|word| "neighbours".contains(word)) {
+        neighbours::measure(effort, folder.path())?;
+    }
     println!("{}", report::NOTES);
     Ok(())
 }
 
 /// Builds the example plugin as its author would, and drops it into the plugins folder.
 fn install_greeter(folder: &Path) -> anyhow::Result<()> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins-examples/greeter");
+    let component = build("plugins-examples/greeter")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let file = runtime.block_on(async {
-        let component = weft::plugins::build::build(&source, &[]).await?;
-        anyhow::Ok(weft::plugins::build::install(&component, folder).await?)
-    })?;
+    let file = runtime.block_on(weft::plugins::build::install(&component, folder))?;
     if file.file_stem().is_none_or(|stem| stem != "greeter") {
         bail!("the example plugin is called {}", file.display());
     }
     Ok(())
+}
+
+/// Builds a plugin of this repository; returns where its component is.
+fn build(source: &str) -> anyhow::Result<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(weft::plugins::build::build(&source, &[]))?)
 }

@@ -96,38 +96,53 @@ impl Endpoint {
 /// A request as it goes over the wire.
 pub(crate) struct Request {
     pub(crate) bytes: Vec<u8>,
-    /// The text that the user wrote; no two write the same.
+    /// The text that the user wrote.
     text: String,
 }
 
 /// Signs `count` messages that were never sent before.
 pub(crate) fn requests(endpoint: Endpoint, count: u32) -> anyhow::Result<Vec<Request>> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let sender = Sender::new(Settings {
-        url: String::new(),
-        token: TOKEN.to_owned(),
-        appid: appid(endpoint.app()),
-        original_id: ORIGINAL_ID.to_owned(),
-        mode: endpoint.mode(),
-        key: Some(AES_KEY.parse()?),
-    })?;
-    let now = weft::clock::Clock::system().now();
-    let path = endpoint.path();
-    let request = |_| {
+    let account = Account::new(endpoint.app(), endpoint.mode(), endpoint.path())?;
+    Ok((0..count).map(|_| account.request(None)).collect())
+}
+
+/// An account at WeChat, with somebody who writes to it.
+pub(crate) struct Account {
+    sender: Sender,
+    path: String,
+}
+
+impl Account {
+    /// That of an app, whose messages go to `path`.
+    pub(crate) fn new(app: &str, mode: EncodingMode, path: String) -> anyhow::Result<Self> {
+        let sender = Sender::new(Settings {
+            url: String::new(),
+            token: TOKEN.to_owned(),
+            appid: appid(app),
+            original_id: ORIGINAL_ID.to_owned(),
+            mode,
+            key: Some(AES_KEY.parse()?),
+        })?;
+        Ok(Self { sender, path })
+    }
+
+    /// Signs a message that was never sent before: this text, or one that nobody has written yet.
+    pub(crate) fn request(&self, text: Option<&str>) -> Request {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Relaxed);
-        let text = format!("message {number}");
+        let text = text.map_or_else(|| format!("message {number}"), str::to_owned);
+        let now = weft::clock::Clock::system().now();
         let xml = Incoming::text(OPENID, &text).xml(ORIGINAL_ID, now, 24_000_000_000_000_000 + number);
-        let signed = sender.sign(&xml);
+        let signed = self.sender.sign(&xml);
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(signed.query).finish();
-        let body = signed.body;
+        let (path, body) = (&self.path, signed.body);
         let bytes = format!(
             "POST {path}?{query} HTTP/1.1\r\nHost: weft.example\r\nUser-Agent: Mozilla/4.0\r\nAccept: */*\r\n\
              Content-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         Request { bytes: bytes.into_bytes(), text }
-    };
-    Ok((0..count).map(request).collect())
+    }
 }
 
 /// Makes sure that `body` is what the endpoint must answer to this very request.
@@ -172,7 +187,8 @@ fn unseal(endpoint: Endpoint, body: &str) -> anyhow::Result<String> {
     Ok(envelope::open(&AES_KEY.parse()?, &appid(endpoint.app()), &encrypted)?)
 }
 
-fn element(xml: &str, name: &str) -> Option<String> {
+/// The value of an element of a reply.
+pub(crate) fn element(xml: &str, name: &str) -> Option<String> {
     let fields = message::fields(xml).ok()?;
     fields.into_iter().find(|field| field.path == name).map(|field| field.value)
 }

@@ -8,7 +8,11 @@ best, median: of the rounds. Absolute figures say as much about the machine as a
 are not portable. ratio: to the first row of the table. Compare the ratios, and take them on a
 machine that does nothing else. least: axum, the protocol and wasmtime alone, with nothing of what
 makes a server of them. prototype: the ratio that such a one reached on another machine before Weft
-was written.
+was written. neighbours: the wall clock of one app's messages, one every few milliseconds, while the
+plugin of another app does what the row says. ratio: to the same messages just before, when nobody
+else wrote. \"nobody\" shows how far that ratio errs by itself, \"behaves\" what a good plugin's messages
+cost, and \"other programs\" what it makes that the cores never sleep: where that is quicker than alone, compare
+the plugins that compute with it.
 ";
 
 /// One figure a round.
@@ -93,4 +97,52 @@ pub(crate) fn table(title: &str, unit: Unit, rows: &[Row]) -> String {
         out.push_str("  (not measured: the figures come from Linux's /proc)\n");
     }
     out
+}
+
+/// How long somebody's messages took beside a neighbour, and before it.
+pub(crate) struct Beside {
+    pub(crate) name: &'static str,
+    /// Who wrote to the neighbour at once.
+    pub(crate) connections: usize,
+    /// How often the neighbour was asked.
+    pub(crate) calls: u64,
+    /// Each message beside it.
+    pub(crate) beside: Vec<Duration>,
+    /// Each message just before, when there was nobody.
+    pub(crate) alone: Vec<Duration>,
+}
+
+/// A table of neighbours, after what was without any.
+pub(crate) fn neighbours(rows: &[Beside]) -> String {
+    let mut out = format!(
+        "{:<24}{:>10}{:>8}{:>10}{:>8}{:>10}{:>10}{:>13}{:>9}\n",
+        "beside", "p50", "ratio", "p99", "ratio", "longest", "messages", "connections", "calls"
+    );
+    let mut line = |name: &str, own: &[Duration], base: &[Duration], connections: usize, calls: u64| {
+        let figure = |hundredths: usize| {
+            let (own, base) = (percentile(own, hundredths), percentile(base, hundredths));
+            let time = own.map_or_else(|| "-".to_owned(), |own| format!("{:.0} µs", own.as_secs_f64() * 1e6));
+            (time, times(own, base).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")))
+        };
+        let ((p50, p50_ratio), (p99, p99_ratio), (longest, _)) = (figure(50), figure(99), figure(100));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "  {name:<22}{p50:>10}{p50_ratio:>8}{p99:>10}{p99_ratio:>8}{longest:>10}{:>10}{connections:>13}{calls:>9}",
+            own.len()
+        );
+    };
+    let alone: Vec<Duration> = rows.iter().flat_map(|row| row.alone.iter().copied()).collect();
+    line("(alone)", &alone, &alone, 0, 0);
+    for Beside { name, connections, calls, beside, alone } in rows {
+        line(name, beside, alone, *connections, *calls);
+    }
+    out
+}
+
+/// What so many of a hundred do not exceed.
+fn percentile(times: &[Duration], hundredths: usize) -> Option<Duration> {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted.get((times.len() * hundredths / 100).min(times.len().saturating_sub(1))).copied()
 }

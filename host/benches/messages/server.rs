@@ -2,6 +2,7 @@
 //! says the same, to compare with.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use weft::{
     clock::Clock,
     config::Config,
-    model::{App, AppType, Condition, EncodingMode, Handler, ReplyContent},
+    model::{App, AppPlugin, AppType, Condition, EncodingMode, Grants, Handler, ReplyContent},
     plugins::{Plugins, Watcher},
     secret::Secret,
     server::Server,
@@ -46,6 +47,16 @@ pub(crate) const HANDLER: &str = "greeter/greet";
 /// The same, within its plugin.
 pub(crate) const ENTRY: &str = "greet";
 
+/// The app whose messages are timed.
+pub(crate) const GOOD: &str = "good";
+/// The app whose plugin misbehaves.
+pub(crate) const BAD: &str = "bad";
+/// That plugin.
+pub(crate) const ADVERSARY: &str = "adversary";
+
+/// Where a server keeps what it writes, within its folder.
+pub(crate) const DATA: &str = "data";
+
 /// Threads that answer.
 const WORKERS: usize = 2;
 
@@ -57,6 +68,9 @@ pub(crate) enum Kind {
     Plain(PathBuf),
     /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
     Weft(PathBuf),
+    /// The same with two apps, `good` with the greeter, and `bad` with the plugin `adversary`, which may keep values.
+    /// What it logs goes to a file in the folder.
+    Neighbours(PathBuf),
 }
 
 impl Kind {
@@ -65,6 +79,7 @@ impl Kind {
         match arguments {
             [kind, folder] if kind == Path::new("plain") => Some(Self::Plain(folder.clone())),
             [kind, folder] if kind == Path::new("weft") => Some(Self::Weft(folder.clone())),
+            [kind, folder] if kind == Path::new("neighbours") => Some(Self::Neighbours(folder.clone())),
             _ => None,
         }
     }
@@ -83,6 +98,7 @@ pub(crate) fn serve(kind: &Kind) -> anyhow::Result<()> {
         match kind {
             Kind::Plain(folder) => serve_plain(folder, stop).await,
             Kind::Weft(folder) => serve_weft(folder, stop).await,
+            Kind::Neighbours(folder) => serve_neighbours(folder, stop).await,
         }
     })
 }
@@ -106,7 +122,7 @@ async fn serve_plain(folder: &Path, stop: CancellationToken) -> anyhow::Result<(
 
 async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
     weft::telemetry::start(tracing::Level::INFO);
-    let server = Server::prepare(config(folder, "data"), Clock::system()).await?;
+    let server = Server::prepare(config(folder, DATA), Clock::system()).await?;
     let state = server.state().clone();
     load(&state.plugins).await?;
     for (name, mode, handler) in [
@@ -122,6 +138,27 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
         state.store.apps().insert(&app).await?;
     }
     state.store.handlers().insert(&rule()).await?;
+    state.accounts.refresh().await?;
+    print_address(server.address()?)?;
+    server.run(stop).await;
+    Ok(())
+}
+
+async fn serve_neighbours(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
+    weft::telemetry::start(tracing::Level::INFO);
+    let mut config = config(folder, DATA);
+    // An open breaker would end what is measured.
+    config.plugins.limits.breaker_failures = 1_000_000;
+    // As the command itself does.
+    config.plugins.compiler = Some(PathBuf::from(env!("CARGO_BIN_EXE_weft")));
+    let server = Server::prepare(config, Clock::system()).await?;
+    let state = server.state().clone();
+    load(&state.plugins).await?;
+    for (name, handler) in [(GOOD, HANDLER), (BAD, ADVERSARY)] {
+        state.store.apps().insert(&app(name, EncodingMode::Plain, Some(handler))?).await?;
+    }
+    let grants = Grants { kv: true, ..Grants::default() };
+    state.store.app_plugins().put(&AppPlugin { grants, ..AppPlugin::new(BAD, ADVERSARY) }).await?;
     state.accounts.refresh().await?;
     print_address(server.address()?)?;
     server.run(stop).await;
@@ -194,6 +231,9 @@ impl Running {
         match kind {
             Kind::Plain(folder) => command.arg("plain").arg(folder),
             Kind::Weft(folder) => command.arg("weft").arg(folder),
+            Kind::Neighbours(folder) => {
+                command.arg("neighbours").arg(folder).stderr(File::create(folder.join("server.log"))?)
+            }
         };
         // The figures are those of the log level that servers have when nobody sets one, without backtraces of errors.
         command.env_remove("WEFT_LOG").env_remove("WEFT_LOG_FORMAT").env_remove("RUST_BACKTRACE");

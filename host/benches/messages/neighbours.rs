@@ -1,0 +1,309 @@
+//! What one app's messages take while another app's plugin misbehaves, by the wall clock.
+//!
+//! Weft promises that this stays within 20 % of what they take alone. So both are measured in one run, in turns:
+//! a while alone, then a while beside a neighbour. One user writes to the good app over a kept connection, a message
+//! every few milliseconds; meanwhile a few connections keep the adversary busy, each with the next message as soon as
+//! there is an answer, after the same pause: what is compared is what the adversary does, and not how many write.
+//!
+//! Here everybody blocks on their sockets: a sender that never sleeps, as [`super::load`] has one, would take one of the
+//! server's cores.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use weft_wechat::account::EncodingMode;
+
+use super::{
+    Effort, build, cpu,
+    load::body,
+    pool::{Account, Endpoint, Request, check, element},
+    report::{Beside, neighbours},
+    server::{ADVERSARY, BAD, DATA, GOOD, Kind, Running},
+};
+
+/// Between an answer and the next message.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long a neighbour is at work before messages count.
+const LEAD: Duration = Duration::from_millis(200);
+/// How long an answer may take: more than a call may.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a neighbour does.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    /// Nothing.
+    Absent,
+    /// Keeps the cores busy with the least priority that there is, outside the server. An idle core takes its time to
+    /// wake up, which a busy one does not: beside whoever computes, messages can be quicker than alone.
+    Elsewhere,
+    /// What this text tells the guest `misbehave`, which answers so.
+    Told(&'static str, Answer),
+    /// Puts files into the plugins folder that nobody has compiled before.
+    Compiled,
+}
+
+/// What comes back from the adversary.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// The call fails.
+    Nothing,
+    /// This is in it.
+    Says(&'static str),
+    /// A text, or nothing: that depends on how fast the machine is.
+    Any,
+}
+
+/// Who else is there.
+#[derive(Debug, Clone, Copy)]
+struct Neighbour {
+    name: &'static str,
+    connections: usize,
+    deed: Deed,
+}
+
+const fn told(text: &'static str, answer: Answer) -> Neighbour {
+    Neighbour { name: text, connections: 4, deed: Deed::Told(text, answer) }
+}
+
+const NEIGHBOURS: &[Neighbour] = &[
+    Neighbour { name: "nobody", connections: 0, deed: Deed::Absent },
+    Neighbour { name: "other programs", connections: 2, deed: Deed::Elsewhere },
+    Neighbour { name: "behaves", ..told("ok", Answer::Says("ok")) },
+    told("loop", Answer::Nothing),
+    Neighbour { name: "loop, by many", connections: 16, ..told("loop", Answer::Nothing) },
+    told("hostcall-loop", Answer::Nothing),
+    told("clock-polling", Answer::Nothing),
+    told("zero-sleeps", Answer::Nothing),
+    // As many as there may be at once.
+    Neighbour { name: "sleep", connections: 64, ..told("nap 500", Answer::Says("napped")) },
+    told("memory", Answer::Nothing),
+    told("recursion", Answer::Nothing),
+    told("panic", Answer::Nothing),
+    told("huge-reply", Answer::Nothing),
+    told("log-flood", Answer::Any),
+    told("stdout-flood", Answer::Any),
+    told("kv-flood", Answer::Any),
+    Neighbour { name: "files to compile", connections: 4, deed: Deed::Compiled },
+];
+
+/// Measures the good app's messages alone and beside each neighbour, in turns.
+pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
+    let Effort { windows, window, .. } = effort;
+    let place = Place::open(folder)?;
+    let good = Account::new(GOOD, EncodingMode::Plain, path(GOOD))?;
+    let mut good = Writer::new(&good, place.server.address)?;
+    // The first messages find nothing ready, and their user is new.
+    good.messages(window)?;
+    let mut rows: Vec<Beside> = NEIGHBOURS.iter().map(row).collect();
+    for _ in 0..windows {
+        for (neighbour, row) in NEIGHBOURS.iter().zip(&mut rows) {
+            row.alone.extend(good.messages(window / 2)?);
+            let (beside, calls) = place.beside(neighbour, &mut good, window)?;
+            row.beside.extend(beside);
+            row.calls += calls;
+            place.come_to_rest();
+        }
+    }
+    let seconds = window.as_secs_f64();
+    println!("\nNeighbours: one app's messages, one at a time, {windows} x {seconds} s beside each neighbour\n");
+    println!("{}", neighbours(&rows));
+    Ok(())
+}
+
+fn row(neighbour: &Neighbour) -> Beside {
+    let Neighbour { name, connections, .. } = *neighbour;
+    Beside { name, connections, calls: 0, beside: Vec::new(), alone: Vec::new() }
+}
+
+/// A server with two apps.
+struct Place {
+    server: Running,
+    plugins: PathBuf,
+    /// Where compiled plugins are kept.
+    cache: PathBuf,
+    /// The adversary's file.
+    component: Vec<u8>,
+    /// Whose messages it answers.
+    bad: Account,
+}
+
+/// Where an app's messages go.
+fn path(app: &str) -> String {
+    format!("/wechat/{app}/")
+}
+
+impl Place {
+    fn open(folder: &Path) -> anyhow::Result<Self> {
+        let own = folder.join("neighbours");
+        let plugins = own.join("plugins");
+        fs::create_dir_all(&plugins)?;
+        fs::copy(folder.join("plugins/greeter.wasm"), plugins.join("greeter.wasm"))?;
+        let component = fs::read(build("host/tests/guests/misbehave")?)?;
+        fs::write(plugins.join(ADVERSARY).with_extension("wasm"), &component)?;
+        let server = Running::start(&Kind::Neighbours(own.clone()))?;
+        let bad = Account::new(BAD, EncodingMode::Plain, path(BAD))?;
+        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad })
+    }
+
+    /// How long messages take beside a neighbour, and how often that one was asked.
+    fn beside(
+        &self,
+        neighbour: &Neighbour,
+        good: &mut Writer<'_>,
+        window: Duration,
+    ) -> anyhow::Result<(Vec<Duration>, u64)> {
+        let (done, calls) = (&AtomicBool::new(false), &AtomicU64::new(0));
+        let taken = thread::scope(|scope| {
+            let busy: Vec<_> = (0..neighbour.connections)
+                .map(|index| scope.spawn(move || self.keep_busy(neighbour.deed, index, done, calls)))
+                .collect();
+            let taken = good.messages(LEAD).and_then(|_| good.messages(window));
+            done.store(true, Relaxed);
+            for connection in busy {
+                let ended = connection.join().map_err(|_| anyhow::anyhow!("a connection's thread panicked"))?;
+                ended.with_context(|| neighbour.name)?;
+            }
+            taken
+        })?;
+        Ok((taken, calls.load(Relaxed)))
+    }
+
+    /// One connection to the neighbour, or one of its files, until `done`.
+    fn keep_busy(&self, deed: Deed, index: usize, done: &AtomicBool, calls: &AtomicU64) -> anyhow::Result<()> {
+        let mut writer = Writer::new(&self.bad, self.server.address)?;
+        while !done.load(Relaxed) {
+            match deed {
+                Deed::Absent => {}
+                Deed::Elsewhere => {
+                    spin(done);
+                    break;
+                }
+                Deed::Told(text, answer) => {
+                    let request = writer.account.request(Some(text));
+                    answer.check(&writer.exchange(&request)?)?;
+                }
+                Deed::Compiled => self.have_compiled(index)?,
+            }
+            calls.fetch_add(1, Relaxed);
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Puts another file into the plugins folder, and waits until it is compiled.
+    fn have_compiled(&self, index: usize) -> anyhow::Result<()> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut bytes = self.component.clone();
+        bytes.extend_from_slice(&custom_section(&NEXT.fetch_add(1, Relaxed).to_le_bytes()));
+        let beside = self.plugins.join(format!(".new-{index}"));
+        fs::write(&beside, &bytes)?;
+        fs::rename(&beside, self.plugins.join(format!("compiled-{index}.wasm")))?;
+        let (digest, began) = (weft::plugins::digest(&bytes), Instant::now());
+        while !self.has_compiled(&digest)? {
+            ensure!(began.elapsed() < PATIENCE, "a file was not compiled within {PATIENCE:?}");
+            thread::sleep(5 * PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Whether there is code of the file with this digest.
+    fn has_compiled(&self, digest: &str) -> anyhow::Result<bool> {
+        let names = fs::read_dir(&self.cache)?.flatten().map(|entry| entry.file_name());
+        Ok(names.into_iter().any(|name| name.to_string_lossy().starts_with(digest)))
+    }
+
+    /// Waits until the server has nothing left to do: calls go on when nobody waits for them any more.
+    fn come_to_rest(&self) {
+        let (look, began) = (Duration::from_millis(100), Instant::now());
+        while began.elapsed() < PATIENCE {
+            let before = cpu::process(self.server.id());
+            thread::sleep(look);
+            let used = cpu::process(self.server.id()).zip(before).map(|(after, before)| after.since(&before));
+            if used.is_none_or(|used| used < look / 20) {
+                return;
+            }
+        }
+    }
+}
+
+/// Keeps a core busy until `done`, unless somebody else wants it.
+fn spin(done: &AtomicBool) {
+    // On Linux a priority is the thread's alone; elsewhere the whole process would have it.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(19);
+    while !done.load(Relaxed) {
+        std::hint::spin_loop();
+    }
+}
+
+/// A custom section of a component, which changes nothing but the file's digest.
+fn custom_section(content: &[u8; 8]) -> Vec<u8> {
+    let mut section = vec![0, 10, 1, b'n'];
+    section.extend_from_slice(content);
+    section
+}
+
+impl Answer {
+    fn check(self, body: &str) -> anyhow::Result<()> {
+        let is_right = match self {
+            Self::Nothing => body.is_empty() || body == "success",
+            Self::Says(text) => element(body, "Content").is_some_and(|content| content.contains(text)),
+            Self::Any => true,
+        };
+        ensure!(is_right, "the adversary answered {body:?}");
+        Ok(())
+    }
+}
+
+/// A user of an app, with a connection of their own.
+struct Writer<'a> {
+    account: &'a Account,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(account: &'a Account, address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { account, stream, buffer: Vec::with_capacity(8 << 10) })
+    }
+
+    /// Writes to the greeter for a while; how long each message took.
+    fn messages(&mut self, time: Duration) -> anyhow::Result<Vec<Duration>> {
+        let (until, mut taken) = (Instant::now() + time, Vec::new());
+        while Instant::now() < until {
+            let request = self.account.request(None);
+            let began = Instant::now();
+            let answer = self.exchange(&request)?;
+            taken.push(began.elapsed());
+            check(Endpoint::Plain, &request, &answer)?;
+            thread::sleep(PAUSE);
+        }
+        Ok(taken)
+    }
+
+    /// Sends a message and waits for the answer's body.
+    fn exchange(&mut self, request: &Request) -> anyhow::Result<String> {
+        self.stream.write_all(&request.bytes)?;
+        self.buffer.clear();
+        let mut chunk = [0; 8 << 10];
+        loop {
+            let length = self.stream.read(&mut chunk)?;
+            ensure!(length > 0, "the server closed a connection");
+            self.buffer.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            if let Some(body) = body(&mut self.buffer)? {
+                return Ok(String::from_utf8(body)?);
+            }
+        }
+    }
+}
