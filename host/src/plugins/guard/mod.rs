@@ -3,6 +3,7 @@
 
 mod allowance;
 mod breaker;
+mod by_app;
 mod openings;
 mod queue;
 
