@@ -188,7 +188,7 @@ impl Plugins {
             Err(error) => return Ran::not(task, error, began.elapsed()),
         };
         let waited = began.elapsed();
-        let log = Arc::clone(&place.plugin.guard.log);
+        let log = place.plugin.guard.log.of(place.app);
         let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log };
         let mut ran = self.call(place.loaded, task, terms, place.entry, call).await;
         ran.used.queued = waited;
