@@ -121,7 +121,8 @@ limits! {
     log_lines: 64, 1000, 0..=10_000;
     /// Bytes of one line in the log.
     log_line_bytes: 4096, 65_536, 64..=65_536;
-    /// Lines that a plugin may log in a second, over all its calls; ten times as many at once after a pause.
+    /// Lines that a plugin may log in a second, over all its calls, or for one app where it is set for that; ten times as
+    /// many at once after a pause. Half is kept for apps that log little.
     log_lines_per_second: 200, 10_000, 1..=100_000;
     /// KiB kept of what one call prints to standard output and standard error together.
     output_kib: 16, 1024, 0..=1024;

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, Overrides},
     model::App,
-    plugins::{Plugins, Report},
+    plugins::{Decided, Plugins, Report},
     secret::SecretKey,
     server,
     storage::{Store, StoreError},
@@ -81,7 +81,9 @@ async fn check_contents(
     match plugin::loaded(config, store.clone(), key).await {
         Ok(plugins) => {
             check_plugins(config, &plugins, findings);
-            check_decided(&plugins, findings).await?;
+            let decided = plugins.decided().await?;
+            check_decided(&decided, findings);
+            check_kept(&plugins, &decided, findings).await?;
             for app in apps {
                 let lacking = lacking(store, &plugins, &app).await?;
                 let part = format!("app {}", app.name);
@@ -109,8 +111,8 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
 }
 
 /// Whether the versions that are to run are there, where the folder has others.
-async fn check_decided(plugins: &Plugins, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
-    for decided in plugins.decided().await? {
+fn check_decided(decided: &[Decided], findings: &mut Vec<Finding>) {
+    for decided in decided {
         let name = &decided.decision.plugin;
         let part = format!("plugin {name}");
         let lost = |what: &str, digest: &str, mend: &str| {
@@ -128,6 +130,24 @@ async fn check_decided(plugins: &Plugins, findings: &mut Vec<Finding>) -> Result
             let mend = format!("upload it again, or DELETE /api/v1/plugins/{name}/canary");
             findings.push(lost("the canary", &canary.canary.digest, &mend));
         }
+    }
+}
+
+/// Whether the versions that are to run pass every check, where the folder has others. From here on they are what apps
+/// find.
+async fn check_kept(plugins: &Plugins, decided: &[Decided], findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+    for (name, checked) in plugins.load_decided(decided).await? {
+        let part = format!("plugin {name}");
+        findings.push(match &checked {
+            Ok(loaded) => {
+                let detail = format!("{} is to run, which is kept and not in the folder", loaded.description.version);
+                Finding::good(part, detail).of(&loaded.report)
+            }
+            Err(refused) => {
+                let detail = format!("the version that is to run: {refused} ({})", refused.error.code());
+                Finding::bad(part, detail).of(&refused.report)
+            }
+        });
     }
     Ok(())
 }

@@ -32,7 +32,11 @@ pub(super) async fn copy(
         let mut ready = Vec::with_capacity(batch.len());
         for handler in batch {
             match mapped(handler, &job.job().app, media).await? {
-                Ok(handler) => ready.push(handler),
+                Ok(handler) => {
+                    // Its regular expressions are compiled here, and not while others wait to write.
+                    handler.size();
+                    ready.push(handler);
+                }
                 Err(reason) => told.failed.push(left(handler, reason)),
             }
         }

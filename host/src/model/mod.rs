@@ -76,7 +76,7 @@ pub use publication::{Publication, PublicationOutcome, PublicationState};
 pub use reconciliation::{Difference, DifferenceKind, Figures, Found, Reconciliation, Resolution, UnknownDifference};
 pub use refund::{Refund, RefundState, RefundStep, RefundView, UnknownRefundState, left_to_refund};
 pub use reply_template::{ArticleFields, ReplyContent, ReplyFields, ReplyTemplate, ReplyType};
-pub use rule::{Condition, Rule, RuleFields, RuleType, regex};
+pub use rule::{Condition, Pattern, Rule, RuleFields, RuleType, regex};
 pub use send::{MessageSend, Recipient, Recipients, SendOutcome, UnknownSendOutcome};
 pub use subscription::Subscription;
 pub use tag::{Tag, check_tag_name, is_system_tag};

@@ -1,5 +1,7 @@
 //! A rule of a handler: which messages it is for.
 
+use std::sync::OnceLock;
+
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,9 +51,17 @@ pub enum Condition {
     /// Exactly this text.
     Equal(String),
     /// A text in which the regular expression finds something.
-    Regex(String),
+    Regex(Pattern),
     /// What a plugin's rule says of the message.
     Custom(PluginTarget),
+}
+
+/// A regular expression. How large it gets is found out once, by compiling it: what was checked takes no more time when
+/// it is stored, while others wait to write.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    size: OnceLock<usize>,
 }
 
 /// The type of a rule.
@@ -135,7 +145,7 @@ impl RuleFields {
             },
             RuleType::Contain => Condition::Contain(flat.needed("pattern", self.pattern.take())),
             RuleType::Equal => Condition::Equal(flat.needed("pattern", self.pattern.take())),
-            RuleType::Regex => Condition::Regex(flat.needed("pattern", self.pattern.take())),
+            RuleType::Regex => Condition::Regex(flat.needed("pattern", self.pattern.take()).into()),
             RuleType::Custom => Condition::Custom(flat.target(self.handler.take())),
         };
         flat.unknown("pattern", self.pattern.is_some());
@@ -173,9 +183,8 @@ impl From<Rule> for RuleFields {
             Condition::MsgType(msg_type) => fields.msg_type = Some(msg_type),
             Condition::Event(event) => fields.event = Some(event),
             Condition::EventKey { event, key } => (fields.event, fields.key) = (Some(event), Some(key)),
-            Condition::Contain(pattern) | Condition::Equal(pattern) | Condition::Regex(pattern) => {
-                fields.pattern = Some(pattern);
-            }
+            Condition::Contain(pattern) | Condition::Equal(pattern) => fields.pattern = Some(pattern),
+            Condition::Regex(pattern) => fields.pattern = Some(pattern.text),
             Condition::Custom(target) => fields.handler = Some(target.to_string()),
         }
         fields
@@ -206,7 +215,7 @@ impl Condition {
     /// About how many bytes the regular expression takes when it is compiled; 0 for other rules.
     pub(super) fn regex_bytes(&self) -> usize {
         match self {
-            Self::Regex(pattern) => regex_size(pattern).unwrap_or(0),
+            Self::Regex(pattern) => pattern.size().unwrap_or(0),
             _ => 0,
         }
     }
@@ -225,8 +234,8 @@ impl Condition {
             Self::Event(event) => check_event(event),
             Self::EventKey { event, key } => check_event(event).or_else(|| check_text("key", key)),
             Self::Contain(pattern) | Self::Equal(pattern) => check_text("pattern", pattern),
-            Self::Regex(pattern) => match check_text("pattern", pattern) {
-                None => return regex_size(pattern).map_err(|error| ("pattern", why_not_a_regex(&error))),
+            Self::Regex(pattern) => match check_text("pattern", pattern.as_str()) {
+                None => return pattern.size().map_err(|error| ("pattern", why_not_a_regex(&error))),
                 wrong => wrong,
             },
         };
@@ -242,11 +251,50 @@ pub fn regex(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(REGEX_BYTES).build()
 }
 
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self { text, size: OnceLock::new() }
+    }
+}
+
+impl From<&str> for Pattern {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Pattern {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// About how many bytes it takes when it is compiled.
+    ///
+    /// # Errors
+    /// When it is none, or gets too large.
+    fn size(&self) -> Result<usize, regex::Error> {
+        if let Some(size) = self.size.get() {
+            return Ok(*size);
+        }
+        let size = regex_size(&self.text)?;
+        Ok(*self.size.get_or_init(|| size))
+    }
+}
+
 /// About how many bytes a rule's regular expression takes when it is compiled.
 ///
 /// # Errors
 /// When it is none, or gets too large.
-pub(super) fn regex_size(pattern: &str) -> Result<usize, regex::Error> {
+fn regex_size(pattern: &str) -> Result<usize, regex::Error> {
     let fits = |size: &usize| RegexBuilder::new(pattern).size_limit(*size).build().is_ok();
     match REGEX_SIZES.into_iter().find(fits) {
         Some(size) => Ok(size),
@@ -284,7 +332,7 @@ mod tests {
     use super::*;
 
     fn why(pattern: &str) -> String {
-        Condition::Regex(pattern.to_owned()).check().unwrap_err().1
+        Condition::Regex(pattern.into()).check().unwrap_err().1
     }
 
     #[test]
@@ -296,6 +344,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_checked_is_not_compiled_again_to_be_measured() {
+        let condition = Condition::Regex(r"\w{1,60}".into());
+        let timed = |condition: &Condition| {
+            let began = std::time::Instant::now();
+            (condition.regex_bytes(), began.elapsed())
+        };
+        let (bytes, first) = timed(&condition.clone());
+        assert_eq!(condition.check(), Ok(bytes));
+        let (again, second) = timed(&condition.clone());
+        assert_eq!(again, bytes);
+        assert!(second < first / 10, "{second:?} after {first:?}");
+    }
+
+    #[test]
     fn regular_expressions_as_people_write_them_are_small_enough() {
         for pattern in [
             r"^\w{1,20}@\w+\.\w+$",
@@ -304,7 +366,7 @@ mod tests {
             r"^\w{1,50}$",
             &"优惠券|".repeat(200),
         ] {
-            assert!(Condition::Regex(pattern.to_owned()).check().is_ok(), "{pattern}");
+            assert!(Condition::Regex(pattern.into()).check().is_ok(), "{pattern}");
         }
     }
 }

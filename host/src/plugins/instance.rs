@@ -11,7 +11,7 @@ use std::{
 };
 
 use wasmtime::{Engine, ResourceLimiter, Store, Trap, UpdateDeadline, component::Instance};
-use wasmtime_wasi::{I32Exit, ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, ResourceTable, ResourceTableError, WasiCtx, WasiCtxView, WasiView};
 
 use super::{
     component::Loaded,
@@ -397,6 +397,8 @@ fn explain(error: &wasmtime::Error, limits: &PluginLimits, printed: &str) -> Cal
     }
     let cause = if let Some(I32Exit(status)) = error.downcast_ref() {
         format!("the plugin called exit({status})")
+    } else if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        format!("it holds {RESOURCES} streams and pollables, and a call may hold no more")
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         trap.to_string()
     } else {

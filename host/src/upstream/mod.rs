@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod forward;
 mod http;
+mod lookups;
 mod outbound;
 mod outside;
 mod pauses;

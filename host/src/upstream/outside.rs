@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use reqwest::{Client, Url};
+use reqwest::{Client, Url, dns::Resolve};
 
 use super::http;
 use super::public_address::{NotPublic, PublicOnly, is_public};
@@ -21,7 +21,12 @@ impl Outside {
     /// # Errors
     /// When the system has no TLS roots.
     pub(super) fn new() -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly::default())).build()?;
+        Self::resolving_with(PublicOnly::default())
+    }
+
+    /// With another resolver than that of public addresses.
+    pub(super) fn resolving_with(resolver: impl Resolve + 'static) -> reqwest::Result<Self> {
+        let public = http::client().dns_resolver(Arc::new(resolver)).build()?;
         Ok(Self { public, anywhere: http::client().build()? })
     }
 

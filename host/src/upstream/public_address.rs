@@ -3,13 +3,11 @@
 //! The resolver is what the connection is made with: there is no second look-up between check and use, in which a
 //! name could point somewhere else.
 
-use std::future::Future;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
+
+use super::lookups::Lookups;
 
 /// Networks that are not the internet, or that belong to the machines of a cloud.
 const NOT_PUBLIC_V4: &[(Ipv4Addr, u32)] = &[
@@ -69,47 +67,20 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[error("the name has no public address")]
 pub struct NotPublic;
 
-/// How many names one resolver looks up at once. Each look-up holds a thread of the 512 that the whole process has for
-/// what blocks, for as long as the name's own server keeps silent.
-const LOOKUPS: usize = 64;
-
 /// Resolves names to public addresses only. Clones share their turns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PublicOnly {
-    turns: Arc<Semaphore>,
-}
-
-impl Default for PublicOnly {
-    fn default() -> Self {
-        Self { turns: Arc::new(Semaphore::new(LOOKUPS)) }
-    }
-}
-
-impl PublicOnly {
-    /// Waits for `lookup` when it is its turn. Nobody can end a look-up of the system: who stops waiting for one leaves
-    /// its turn with it.
-    async fn in_turn<T: Send + 'static>(
-        &self,
-        lookup: impl Future<Output = io::Result<T>> + Send + 'static,
-    ) -> io::Result<T> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(io::Error::other)?;
-        let looking = tokio::spawn(async move {
-            let _turn = turn;
-            lookup.await
-        });
-        looking.await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
-    }
+    lookups: Lookups,
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.clone();
+        let public = self.lookups.in_turn(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(found.filter(|address| is_public(address.ip())).collect::<Vec<SocketAddr>>())
+        });
         Box::pin(async move {
-            let lookup = async move {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-                Ok(found.filter(|address| is_public(address.ip())).collect::<Vec<SocketAddr>>())
-            };
-            let public = resolver.in_turn(lookup).await?;
+            let public = public.await?;
             if public.is_empty() {
                 return Err(NotPublic.into());
             }
@@ -121,13 +92,6 @@ impl Resolve for PublicOnly {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering::Relaxed},
-        time::Duration,
-    };
-
-    use tokio::sync::Notify;
-
     use super::*;
 
     #[test]
@@ -199,30 +163,5 @@ mod tests {
         ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
-    }
-
-    /// Names whose server never answers: a task each, as each would be a thread.
-    #[tokio::test]
-    async fn look_ups_that_nobody_waits_for_any_more_count_until_they_end() {
-        let resolver = PublicOnly::default();
-        let silent = Arc::new(Notify::new());
-        let running = Arc::new(AtomicUsize::new(0));
-        let look_up = || {
-            let (silent, running, resolver) = (Arc::clone(&silent), Arc::clone(&running), resolver.clone());
-            async move {
-                let lookup = async move {
-                    running.fetch_add(1, Relaxed);
-                    silent.notified().await;
-                    running.fetch_sub(1, Relaxed);
-                    Ok(())
-                };
-                tokio::time::timeout(Duration::from_millis(50), resolver.in_turn(lookup)).await
-            }
-        };
-        let impatient = futures::future::join_all((0..3 * LOOKUPS).map(|_| look_up())).await;
-        assert!(impatient.iter().all(Result::is_err));
-        assert_eq!(running.load(Relaxed), LOOKUPS);
-        silent.notify_waiters();
-        assert!(resolver.in_turn(async { Ok(()) }).await.is_ok(), "their turns come back");
     }
 }

@@ -151,6 +151,48 @@ async fn check_names_the_plugins_that_apps_and_rules_want_and_that_are_not_there
     assert_eq!((code, text.contains("app shop")), (Some(0), false), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_counts_versions_that_are_kept_and_not_in_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let output = weft(folder.path(), &["check"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--message-handler", "guest/misbehave"];
+    assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
+    let config = Config { data_dir: folder.path().join("data"), ..Config::default() };
+    let (store, _) = open_store(&config, Clock::system()).await.unwrap();
+    let (decisions, versions) = (store.plugin_decisions(), store.plugin_versions());
+    let (other, meant) = (guests::greeter().await, guests::misbehave().await);
+    for bytes in [other, meant] {
+        versions.keep("guest", &digest(bytes), "1.0.0", bytes).await.unwrap();
+    }
+    decisions.decide("guest", Some(&digest(meant)), PluginSource::Upload, None).await.unwrap();
+    let (code, text) = check();
+    assert_eq!((code, text.contains("app shop")), (Some(0), false), "uploaded to another process: {text}");
+    assert!(text.contains("ok     plugin guest: 0.1.0 is to run"), "{text}");
+
+    // An older file lies there, which has not what is named.
+    let file = folder.path().join("plugins/guest.wasm");
+    std::fs::write(&file, other).unwrap();
+    decisions.decide("guest", Some(&digest(meant)), PluginSource::Rollback, Some(&digest(other))).await.unwrap();
+    let (code, text) = check();
+    assert_eq!((code, text.contains("app shop")), (Some(0), false), "rolled back: {text}");
+    assert_eq!(std::fs::read(&file).unwrap(), other, "the folder stays as it is");
+
+    decisions.decide("guest", None, PluginSource::Delete, None).await.unwrap();
+    let (code, text) = check();
+    assert_eq!(code, Some(1), "deleted: {text}");
+    assert!(text.contains("FAILED app shop: message_handler: plugin `guest` is not loaded"), "{text}");
+
+    // A file that nobody has seen yet takes effect.
+    decisions.decide("guest", Some(&digest(other)), PluginSource::Upload, None).await.unwrap();
+    std::fs::write(&file, [meant, &[0, 3, 1, b'n', 1]].concat()).unwrap();
+    let (code, text) = check();
+    assert_eq!((code, text.contains("app shop")), (Some(0), false), "a new file: {text}");
+    store.close().await;
+}
+
 /// A handler of the app `shop` that a plugin answers, in the database that `weft` has made in `folder`.
 async fn add_handler(folder: &Path) {
     let config = Config { data_dir: folder.join("data"), ..Config::default() };

@@ -292,7 +292,7 @@ async fn a_thousand_handlers_take_little_longer_than_ten() {
             let rules = vec![
                 Condition::Contain(format!("关键词{n}")),
                 Condition::Equal(format!("命令{n}")),
-                Condition::Regex(format!(r"^订单{n}号\d+$")),
+                Condition::Regex(format!(r"^订单{n}号\d+$").into()),
                 key("CLICK", &format!("button{n}")),
             ];
             handler(&n.to_string(), rules)

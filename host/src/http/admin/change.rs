@@ -10,7 +10,7 @@ pub(super) fn set<T>(field: &mut T, value: Option<T>) {
 }
 
 /// A field of a patch: absent, null, or a value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) enum Change<T> {
     /// Absent: what was there stays.
     #[default]

@@ -139,7 +139,7 @@ impl Plugins {
     }
 
     /// Tells the hook that `target` names of a refund, as [`order_updated`](Self::order_updated) does of an order; false
-    /// when it does not hear of refunds.
+    /// when it does not hear of refunds in the version that the user gets.
     ///
     /// # Errors
     /// When there is no such hook, or it fails; the caller tells it again.
@@ -149,13 +149,13 @@ impl Plugins {
         subject: Subject,
         change: RefundChange<'_>,
     ) -> Result<bool, CallError> {
-        let limits = self.limits_of(&target.plugin, subject.granted.as_deref());
-        let (_, loaded) = self.running(&target.plugin, TellOfRefund::timeout(&limits)).await?;
-        let hook = entry::<TellOfRefund>(&loaded, target, &subject)?;
-        if loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
+        let call = TellOfRefund { event: convert_orders::refund_event(change) };
+        let version = self.version_for(&target.plugin, &call).await?;
+        let hook = entry::<TellOfRefund>(&version.loaded, target, &subject)?;
+        if version.loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
             return Ok(false);
         }
-        self.ask(target, subject, TellOfRefund { event: convert_orders::refund_event(change) }).await?;
+        self.ask_of(version, target, subject, call).await?;
         Ok(true)
     }
 }

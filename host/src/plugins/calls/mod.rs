@@ -7,6 +7,7 @@ mod hooks;
 mod observers;
 mod pages;
 mod rules;
+mod version;
 
 use std::{
     sync::Arc,
@@ -92,15 +93,8 @@ impl Plugins {
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let (plugin, running) = self.running(&target.plugin, C::timeout(&self.limits().defaults)).await?;
-        let Some(canary) = &plugin.canary else {
-            return self.ask_version(&plugin, &running, target, subject, call).await;
-        };
-        let gets_canary = call.openid().is_some_and(|openid| canary.is_for(openid));
-        let version = if gets_canary { &canary.loaded } else { &running };
-        let result = self.ask_version(&plugin, version, target, subject, call).await;
-        canary.count(gets_canary, &result);
-        result
+        let version = self.version_for(&target.plugin, &call).await?;
+        self.ask_of(version, target, subject, call).await
     }
 
     /// Makes a call of one version, within the operator's limits, and counts it.
@@ -194,7 +188,7 @@ impl Plugins {
             Err(error) => return Ran::not(task, error, began.elapsed()),
         };
         let waited = began.elapsed();
-        let log = Arc::clone(&place.plugin.guard.log);
+        let log = place.plugin.guard.log.of(place.app);
         let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log };
         let mut ran = self.call(place.loaded, task, terms, place.entry, call).await;
         ran.used.queued = waited;

@@ -1,20 +1,49 @@
-//! How many lines a plugin may log in a second, over all its calls.
+//! How many lines a plugin may log in a second, over all its calls. Half of them are kept for apps that log little, so
+//! that one that floods the log silences itself and no other.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
-/// How long a plugin that was silent may log as fast as it likes: this many seconds' lines at once.
-const SECONDS_AT_ONCE: u64 = 10;
+use super::by_app::ByApp;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Counts lines. It holds one number, the time at which all of the allowance is there again, so that nobody waits.
-pub(in crate::plugins) struct Allowance {
+/// How long a plugin that was silent may log as fast as it likes: this many seconds' lines at once.
+const WHOLE: u64 = 10 * SECOND;
+
+/// What of it all apps take from as they come. The rest is for those that keep to their part.
+const FOR_ALL: u64 = WHOLE / 2;
+
+/// An app's part is one of so many: it takes as many apps that log without end to silence another.
+const PARTS: u64 = 8;
+
+/// The lines of one plugin.
+#[derive(Default)]
+pub(in crate::plugins) struct Allowances {
+    plugin: Arc<OfPlugin>,
+    apps: ByApp<Allowance>,
+}
+
+struct OfPlugin {
     origin: Instant,
-    /// Nanoseconds since `origin`.
-    whole_at: AtomicU64,
+    /// How many there may be in a second.
+    per_second: AtomicU64,
+    lines: Bucket,
+}
+
+/// The lines of one app in a plugin.
+#[derive(Default)]
+pub(in crate::plugins) struct Allowance {
+    plugin: Arc<OfPlugin>,
+    /// All of the app, within what is set for it.
+    own: Bucket,
+    /// Those of its part of the plugin's.
+    part: Bucket,
     /// Lines that were refused since one was allowed.
     dropped: AtomicU64,
 }
@@ -28,35 +57,73 @@ pub(in crate::plugins) enum Verdict {
     Dropped(bool),
 }
 
-impl Default for Allowance {
+impl Default for OfPlugin {
     fn default() -> Self {
-        Self { origin: Instant::now(), whole_at: AtomicU64::new(0), dropped: AtomicU64::new(0) }
+        Self { origin: Instant::now(), per_second: AtomicU64::new(u64::MAX), lines: Bucket::default() }
+    }
+}
+
+impl Allowances {
+    /// Sets how many lines the plugin may log in a second.
+    pub(super) fn set(&self, per_second: u64) {
+        self.plugin.per_second.store(per_second, Relaxed);
+    }
+
+    /// The lines of an app.
+    pub(in crate::plugins) fn of(&self, app: &str) -> Arc<Allowance> {
+        self.apps.of(app, || Allowance { plugin: Arc::clone(&self.plugin), ..Allowance::default() })
     }
 }
 
 impl Allowance {
-    /// Asks for one line of `per_second`.
+    /// Asks for one line of the app's, of which there may be so many in a second.
     pub(in crate::plugins) fn take(&self, per_second: u64) -> Verdict {
-        let now = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+        let now = u64::try_from(self.plugin.origin.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
         self.take_at(now, per_second)
     }
 
     fn take_at(&self, now: u64, per_second: u64) -> Verdict {
-        let line = SECOND / per_second.max(1);
-        let taken = self.whole_at.fetch_update(Relaxed, Relaxed, |whole_at| {
-            let after = whole_at.max(now) + line;
-            (after <= now + SECONDS_AT_ONCE * SECOND).then_some(after)
-        });
-        if taken.is_ok() {
-            return Verdict::Allowed(self.dropped.swap(0, Relaxed));
+        if self.own.take(now, SECOND / per_second.max(1), WHOLE) {
+            let line = SECOND / self.plugin.per_second.load(Relaxed).max(1);
+            let in_part = self.part.take(now, line * PARTS, WHOLE);
+            if self.plugin.lines.take(now, line, if in_part { WHOLE } else { FOR_ALL }) {
+                return Verdict::Allowed(self.dropped.swap(0, Relaxed));
+            }
         }
         Verdict::Dropped(self.dropped.fetch_add(1, Relaxed) == 0)
+    }
+}
+
+/// Holds one number, so that nobody waits: the time at which all of it is there again, in nanoseconds.
+#[derive(Default)]
+struct Bucket(AtomicU64);
+
+impl Bucket {
+    /// Takes `cost` of it, where no more than `most` is taken then.
+    fn take(&self, now: u64, cost: u64, most: u64) -> bool {
+        let taken = self.0.fetch_update(Relaxed, Relaxed, |whole_at| {
+            let after = whole_at.max(now) + cost;
+            (after <= now + most).then_some(after)
+        });
+        taken.is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A plugin that may log so many lines a second.
+    fn allowances(per_second: u64) -> Allowances {
+        let allowances = Allowances::default();
+        allowances.set(per_second);
+        allowances
+    }
+
+    /// How many of a thousand lines are allowed.
+    fn of_a_thousand(app: &Allowance, now: u64, per_second: u64) -> usize {
+        (0..1000).filter(|_| matches!(app.take_at(now, per_second), Verdict::Allowed(_))).count()
+    }
 
     #[test]
     fn a_flood_is_cut_and_its_length_told_afterwards() {
@@ -67,8 +134,38 @@ mod tests {
         // A twentieth of a second is one line.
         assert_eq!(allowance.take_at(SECOND / 20, 20), Verdict::Allowed(801));
         assert_eq!(allowance.take_at(SECOND / 20, 20), Verdict::Dropped(true));
-        let later = 100 * SECOND;
-        let allowed = (0..1000).filter(|_| matches!(allowance.take_at(later, 20), Verdict::Allowed(_))).count();
-        assert_eq!(allowed, 200, "a pause gives no more than the whole");
+        assert_eq!(of_a_thousand(&allowance, 100 * SECOND, 20), 200, "a pause gives no more than the whole");
+    }
+
+    #[test]
+    fn an_app_that_floods_leaves_the_others_their_parts() {
+        let allowances = allowances(80);
+        let [flood, other, third] = ["flood", "other", "third"].map(|app| allowances.of(app));
+        let flooded = of_a_thousand(&flood, 0, 80);
+        assert!((400..=500).contains(&flooded), "{flooded}");
+        // However long it goes on.
+        for tenth in 1..=600 {
+            let now = tenth * SECOND / 10;
+            of_a_thousand(&flood, now, 80);
+            assert_eq!(other.take_at(now, 80), Verdict::Allowed(0), "ten a second, a part of 80");
+        }
+        assert!(of_a_thousand(&third, 60 * SECOND, 80) >= 100, "a part at once");
+    }
+
+    #[test]
+    fn all_apps_together_log_no_more_than_the_plugin_may() {
+        let allowances = allowances(80);
+        let apps: Vec<_> = (0..40).map(|app| allowances.of(&app.to_string())).collect();
+        let logged = |now| apps.iter().map(|app| of_a_thousand(app, now, 80)).sum::<usize>();
+        assert_eq!(logged(0), 800);
+        assert_eq!((1..=100).map(|tenth| logged(tenth * SECOND / 10)).sum::<usize>(), 800);
+    }
+
+    #[test]
+    fn what_is_set_for_one_app_is_no_other_apps() {
+        let allowances = allowances(80);
+        let [few, other] = ["few", "other"].map(|app| allowances.of(app));
+        assert_eq!(of_a_thousand(&few, 0, 1), 10);
+        assert_eq!(of_a_thousand(&other, 0, 80), 390, "its ten lines are ten of the plugin's");
     }
 }

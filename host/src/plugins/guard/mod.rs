@@ -3,6 +3,7 @@
 
 mod allowance;
 mod breaker;
+mod by_app;
 mod openings;
 mod queue;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub(super) use self::allowance::{Allowance, Verdict};
+pub(super) use self::allowance::{Allowance, Allowances, Verdict};
 pub use self::breaker::Breaking;
 pub(super) use self::breaker::{Breakers, Pauses, Whose};
 pub use self::openings::BreakerStatistics;
@@ -36,18 +37,15 @@ pub(super) struct Limits {
 pub(super) struct Guard {
     limits: ArcSwap<Limits>,
     pub(super) lanes: Lanes,
-    pub(super) log: Arc<Allowance>,
+    pub(super) log: Allowances,
     pub(super) openings: Openings,
 }
 
 impl Guard {
     pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits: ArcSwap::from_pointee(limits),
-            lanes: Lanes::default(),
-            log: Arc::default(),
-            openings: Openings::default(),
-        }
+        let log = Allowances::default();
+        log.set(limits.effective.log_lines_per_second);
+        Self { limits: ArcSwap::from_pointee(limits), lanes: Lanes::default(), log, openings: Openings::default() }
     }
 
     pub(super) fn limits(&self) -> Arc<Limits> {
@@ -56,6 +54,7 @@ impl Guard {
 
     pub(super) fn set_limits(&self, limits: Limits) {
         if *self.limits() != limits {
+            self.log.set(limits.effective.log_lines_per_second);
             self.limits.store(Arc::new(limits));
         }
     }

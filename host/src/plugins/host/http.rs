@@ -1,6 +1,6 @@
 //! `http`: requests to the hosts that the operator grants.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::Url;
 
@@ -34,8 +34,8 @@ impl http::Host for State {
             max_answer: kib(self.limits.response_kib),
             is_meant: granted.address().is_some(),
         };
-        let outbound = self.services.outbound.clone();
-        let asking = async move { response(outbound.send(request).await.map_err(|failure| error(&failure))?) };
+        let (outbound, plugin) = (self.services.outbound.clone(), Arc::clone(&self.plugin));
+        let asking = async move { response(outbound.send(&plugin, request).await.map_err(|failure| error(&failure))?) };
         call.ends(&to, asking).await
     }
 }

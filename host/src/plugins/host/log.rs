@@ -43,27 +43,29 @@ impl State {
     /// own, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
         let plugin = &*self.plugin;
-        let per_second = self.limits.log_lines_per_second;
-        match self.log.take(per_second) {
-            Verdict::Allowed(0) => {}
-            Verdict::Allowed(dropped) => {
-                tracing::warn!(
-                    plugin,
-                    dropped,
-                    "lines of the plugin were dropped: it logged more than {per_second} a second"
-                );
-            }
-            Verdict::Dropped(is_first) => {
-                if is_first {
-                    tracing::warn!(plugin, "the plugin logs more than {per_second} lines a second: lines are dropped");
-                }
-                return;
-            }
-        }
         let (app, delivery) = match &self.subject {
             Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
             None => ("", ""),
         };
+        match self.log.take(self.limits.log_lines_per_second) {
+            Verdict::Allowed(0) => {}
+            Verdict::Allowed(dropped) => tracing::warn!(
+                plugin,
+                app,
+                dropped,
+                "lines of the plugin were dropped: it logged more for this app than it may (plugins.log_lines_per_second)"
+            ),
+            Verdict::Dropped(is_first) => {
+                if is_first {
+                    tracing::warn!(
+                        plugin,
+                        app,
+                        "lines of the plugin are dropped: it logs more for this app than it may (plugins.log_lines_per_second)"
+                    );
+                }
+                return;
+            }
+        }
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         match level {
             LineLevel::Debug => tracing::debug!(plugin, app, delivery, "{text}"),

@@ -1,9 +1,16 @@
 //! What is decided, for those who only look.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::super::registry::Plugins;
 use crate::{
     model::{CanaryState, PluginCanary, PluginDecision},
-    plugins::component::digest,
+    plugins::{
+        admission::Refused,
+        component::{Loaded, digest},
+    },
     storage::StoreError,
 };
 
@@ -73,11 +80,58 @@ impl Plugins {
         Ok(all)
     }
 
+    /// Puts in what a server would run that starts now, where that is not what the folder has: what is decided, unless a
+    /// new file lies there. Gives back what became of each, by name. Writes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load_decided(
+        &self,
+        decided: &[Decided],
+    ) -> Result<Vec<(String, Result<Arc<Loaded>, Refused>)>, StoreError> {
+        let mut loaded = Vec::new();
+        for Decided { decision, in_folder, .. } in decided.iter().filter(|decided| decided.differs()) {
+            let name = &decision.plugin;
+            if !self.is_from_before(name, in_folder.as_deref()).await {
+                continue;
+            }
+            let Some(digest) = &decision.digest else {
+                self.remove(name);
+                continue;
+            };
+            let Some(bytes) = self.kept(name, digest).await? else { continue };
+            let checked = self.checked(name, bytes).await;
+            if let Ok(version) = &checked {
+                let error = self.find(name).and_then(|plugin| plugin.error.clone());
+                self.put_in(name, Arc::clone(version), error);
+            }
+            loaded.push((name.clone(), checked));
+        }
+        Ok(loaded)
+    }
+
+    /// Whether a server that starts now does what was decided, whatever the folder has.
+    async fn is_from_before(&self, name: &str, in_folder: Option<&str>) -> bool {
+        match in_folder {
+            Some(file) => {
+                let runs = self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
+                !runs || self.was_there_before(name, file).await
+            }
+            // One process owns an SQLite file: what is gone from its folder was taken out.
+            None => self.versions().seen.of(name).is_none() || self.versions().store.is_shared(),
+        }
+    }
+
     async fn is_at_hand(&self, name: &str, wanted: &str, in_folder: Option<&str>) -> Result<bool, StoreError> {
-        if in_folder == Some(wanted) || self.versions().on_disk(name, wanted).await.is_some() {
-            return Ok(true);
+        Ok(in_folder == Some(wanted) || self.kept(name, wanted).await?.is_some())
+    }
+
+    /// The file of a version that is kept, on the disk or in the database.
+    async fn kept(&self, name: &str, wanted: &str) -> Result<Option<Bytes>, StoreError> {
+        if let Some(bytes) = self.versions().on_disk(name, wanted).await {
+            return Ok(Some(bytes));
         }
         let bytes = self.versions().store.plugin_versions().bytes(name, wanted).await?;
-        Ok(bytes.is_some_and(|bytes| digest(&bytes) == wanted))
+        Ok(bytes.filter(|bytes| digest(bytes) == wanted).map(Bytes::from))
     }
 }

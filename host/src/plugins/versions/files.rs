@@ -72,13 +72,20 @@ impl Plugins {
             return true;
         }
         match seen {
-            Some(seen) => seen == digest,
             None if self.is_ready() => false,
-            None => {
-                let known = versions.store.plugin_versions().list(name).await;
-                known.is_ok_and(|known| known.iter().any(|version| version.digest == digest))
-            }
+            _ => self.was_there_before(name, digest).await,
         }
+    }
+
+    /// Whether a file that lies in the folder when it is read for the first time is a version from before what was
+    /// decided.
+    pub(super) async fn was_there_before(&self, name: &str, digest: &str) -> bool {
+        let versions = self.versions();
+        if let Some(seen) = versions.seen.of(name) {
+            return seen == digest;
+        }
+        let known = versions.store.plugin_versions().list(name).await;
+        known.is_ok_and(|known| known.iter().any(|version| version.digest == digest))
     }
 
     /// Tells the other processes of the version that runs here, whose file lies in the folder. When the database does

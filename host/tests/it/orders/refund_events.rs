@@ -94,3 +94,34 @@ async fn a_plugin_of_the_first_contract_is_told_of_orders_alone_and_fails_for_no
         assert_eq!(heard, format!("paid {NUMBER} State::Refund 1"), "the change of the order that the refund made");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_that_the_user_gets_decides_whether_it_hears_of_refunds() {
+    for canary_hears in [false, true] {
+        // Both have one order hook at first; that of the first contract hears of no refunds.
+        let (deaf, hears) = (guests::first().await, guests::listener().await);
+        let (stable, canary) = if canary_hears { (deaf, hears) } else { (hears, deaf) };
+        let till = Till::open("v3").await;
+        till.app.drop_plugin("ear", stable).await;
+        assert_eq!(till.app.upload("ear?canary=0", canary.to_vec()).await.0, 200);
+        let payer = json!({"openids": ["oTEST"]});
+        assert_eq!(till.app.api(Method::POST, "/plugins/ear/canary", Some(payer)).await.0, 200);
+        assert_eq!(till.app.api(Method::PATCH, "/apps/shop", Some(json!({"order_hook": "ear"}))).await.0, 200);
+        assert_eq!(till.app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
+        till.order("JSAPI").await;
+        till.pay.pay(MCH_ID, NUMBER).unwrap();
+        assert!(till.is_taken(&till.notify().await));
+        till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+
+        let tried = |event: &Value| event["hook"] != "pending" || event["deliveries"][0]["outcome"] == "failed";
+        let events = events_become(&till.app, NUMBER, |events| events.len() == 4 && events.iter().all(tried)).await;
+        let refund = if canary_hears { "delivered" } else { "skipped" };
+        let hook: Vec<_> = events.iter().map(|event| event["hook"].as_str().unwrap()).collect();
+        assert_eq!(hook, ["delivered", "delivered", refund, "delivered"], "{events:#?}");
+        let heard = heard(&till.app, NUMBER).await;
+        assert_eq!(heard.contains("R1:New>Success@Query "), canary_hears, "{heard}");
+        let (_, plugin) = till.app.api(Method::GET, "/plugins/ear", None).await;
+        let calls = if canary_hears { 4 } else { 3 };
+        assert_eq!((&plugin["calls"]["total"], &plugin["calls"]["failed"]), (&json!(calls), &json!(0)), "{plugin}");
+    }
+}

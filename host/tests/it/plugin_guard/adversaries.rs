@@ -42,6 +42,7 @@ const TOLD: &[(&str, Expected)] = &[
     ("zero-sleeps", CPU),
     ("sleep", Fails("timed_out", "call_timeout_ms")),
     ("memory", Fails("crashed", "memory allocation")),
+    ("pollables", Fails("crashed", "it holds 256 streams and pollables, and a call may hold no more")),
     ("recursion", CRASH),
     ("panic", Fails("crashed", "order 42 missing")),
     ("panic-in-drop", Fails("crashed", "dropped badly")),

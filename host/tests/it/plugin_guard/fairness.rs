@@ -10,7 +10,7 @@ use serde_json::json;
 use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
-use super::{ask, plugin};
+use super::{ask, limit, plugin};
 use crate::support::{TestApp, guests, until};
 
 /// A server whose plugin runs few calls at once, and two apps that share it.
@@ -92,4 +92,23 @@ async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
     assert_eq!(answered, 1, "the second begins too late to end in time, the third does not begin");
     let calls = &plugin(&app, "guest").await["calls"];
     assert!(calls["failed"] == 2, "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
+    let (app, noisy, quiet) = server(8, 100).await;
+    // Eighty at once; a tenth of that is what an app may log whatever the others do.
+    limit(&app, json!({"log_lines_per_second": 8})).await;
+    let few = json!({"limits": {"log_lines": 7}});
+    assert_eq!(app.api(Method::PUT, "/apps/quiet/plugins/guest", Some(few)).await.0, 200);
+    futures::future::join_all(flood(&noisy, 4, "log-flood")).await;
+    ask(&quiet, "log-flood").await;
+    let lines = async |of: &str| {
+        let (status, lines) = app.api(Method::GET, &format!("/apps/{of}/logs?follow=false"), None).await;
+        assert_eq!(status, 200, "{lines}");
+        lines.as_str().unwrap().matches("event: line").count()
+    };
+    assert_eq!(lines("quiet").await, 8, "and that it had more to say");
+    let flooded = lines("flood").await;
+    assert!((40..=90).contains(&flooded), "{flooded}");
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A handler as it is written. In a new one what is absent has its default, in a change it stays.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct HandlerFields {
     /// For people; 1 to 60 characters. A new handler needs it.

@@ -116,14 +116,22 @@ async fn change(
     caller: Caller,
     app: String,
     id: String,
-    change: impl FnOnce(&mut Handler) -> Result<(), Problem> + Send + 'static,
+    change: impl FnOnce(&mut Handler) -> Result<(), Problem> + Clone + Send + 'static,
 ) -> Result<Json<HandlerView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (changing, notes) = (state.clone(), caller.notes.clone());
     let handler = storing(async move {
+        let before = changing.store.handlers().find(&app, &id).await?.ok_or_else(|| no_handler(&id))?;
+        // What it takes to compile keeps nobody from writing, unless somebody else changes the handler meanwhile.
+        let mut after = before.clone();
+        change.clone()(&mut after)?;
         let noted = |handler: &mut Handler| {
             notes.before(&view(&changing, handler.clone()));
-            change(handler)
+            if *handler != before {
+                return change(handler);
+            }
+            *handler = after;
+            Ok(())
         };
         changing.store.handlers().change(&app, &id, noted).await?.ok_or_else(|| no_handler(&id))
     })

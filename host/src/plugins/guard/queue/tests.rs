@@ -5,6 +5,7 @@ use std::{future::Future, pin::pin, task::Poll};
 use futures::{FutureExt, future::BoxFuture};
 
 use super::*;
+use crate::plugins::limits::{INSTANCES, LOADING};
 
 const BOUNDS: Bounds = Bounds { plugin: 2, lane: 2, queue: 100 };
 const LONG: Duration = Duration::from_mins(1);
@@ -35,10 +36,10 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 fn assert_idle(queue: &Queue, lanes: &Lanes) {
     let crowd = lanes.crowd();
     assert_eq!((crowd.running, crowd.waiting), (0, 0));
-    assert_eq!(queue.free.load(SeqCst), (INSTANCES - LOADING) as usize);
+    assert_eq!(queue.room.free.load(SeqCst), (INSTANCES - LOADING) as usize);
     assert_eq!(queue.waiting.load(SeqCst), 0);
     assert!(queue.line().is_empty());
-    for lane in lanes.apps.load().values() {
+    for lane in lanes.apps.all() {
         let loads = [&lane.own, &*lane.app];
         assert!(loads.iter().all(|load| load.running.load(SeqCst) + load.waiting.load(SeqCst) == 0));
     }
@@ -165,7 +166,7 @@ async fn the_first_call_of_a_plugin_passes_plugins_that_have_taken_the_pool() {
     let bounds = Bounds { plugin: 256, lane: 256, queue: 1000 };
     let (hogs, quiet) = ([Lanes::default(), Lanes::default()], Lanes::default());
     let taken: Vec<_> = (0..500).map(|n| start(&queue, &hogs[n % 2].of("hog", &queue), bounds)).collect();
-    let free = queue.free.load(SeqCst);
+    let free = queue.room.free.load(SeqCst);
     assert_eq!(free, RESERVED as usize);
     let first = start(&queue, &quiet.of("app", &queue), bounds).now_or_never().unwrap().unwrap();
     let mut second = start(&queue, &quiet.of("app", &queue), bounds);

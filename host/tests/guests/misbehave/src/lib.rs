@@ -1,5 +1,7 @@
 //! A guest that loops, hoards, traps or floods: the text of the message says which.
 
+mod wasi;
+
 use std::{
     hint::black_box,
     io::{Write, stderr, stdout},
@@ -25,6 +27,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
             "slept".to_owned()
         }
         "memory" => memory(),
+        "pollables" => pollables(),
         "recursion" => recursion(0).to_string(),
         "panic" => panic!("plugin bug: order {} missing", 42),
         "exit" => std::process::exit(1),
@@ -176,6 +179,14 @@ fn memory() -> String {
     let mut hoard = Vec::new();
     loop {
         hoard.push(black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+/// What the host has to keep as long as it is held.
+fn pollables() -> String {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(black_box(wasi::subscribe_duration(u64::MAX)));
     }
 }
 

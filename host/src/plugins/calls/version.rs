@@ -1,0 +1,49 @@
+//! Which version of a plugin a call goes to: the one that runs, or the canary for the users that get it.
+
+use std::sync::Arc;
+
+use super::Call;
+use crate::{
+    model::PluginTarget,
+    plugins::{CallError, Loaded, Plugin, Plugins, Subject},
+};
+
+/// The version of a plugin that a user gets.
+pub(super) struct Version {
+    pub(super) loaded: Arc<Loaded>,
+    plugin: Arc<Plugin>,
+    is_canary: bool,
+}
+
+impl Plugins {
+    /// The version of a plugin that the user gets whom a call is about.
+    ///
+    /// # Errors
+    /// When nothing of the plugin runs.
+    pub(super) async fn version_for<C: Call>(&self, plugin: &str, call: &C) -> Result<Version, CallError> {
+        let (plugin, running) = self.running(plugin, C::timeout(&self.limits().defaults)).await?;
+        let canary = plugin.canary.as_ref().filter(|canary| call.openid().is_some_and(|openid| canary.is_for(openid)));
+        let canary = canary.map(|canary| Arc::clone(&canary.loaded));
+        Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin })
+    }
+
+    /// Makes a call of the entry that `target` names in that version; where there is a canary, how it ends counts for
+    /// one of the two.
+    ///
+    /// # Errors
+    /// When there is no such entry, or it fails.
+    pub(super) async fn ask_of<C: Call>(
+        &self,
+        version: Version,
+        target: &PluginTarget,
+        subject: Subject,
+        call: C,
+    ) -> Result<C::Answer, CallError> {
+        let Version { loaded, plugin, is_canary } = version;
+        let result = self.ask_version(&plugin, &loaded, target, subject, call).await;
+        if let Some(canary) = &plugin.canary {
+            canary.count(is_canary, &result);
+        }
+        result
+    }
+}

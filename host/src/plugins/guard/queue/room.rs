@@ -1,0 +1,168 @@
+//! What runs, counted: the calls of one app in one plugin, of an app, of a plugin and all. With them, what waits is
+//! counted, which tells those who end a call whether somebody does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+};
+
+use super::NoTurn;
+use crate::plugins::{
+    guard::by_app::ByApp,
+    limits::{INSTANCES, LOADING, RESERVED},
+};
+
+/// This part of a plugin's turns is kept for apps that have none, where it serves several.
+const KEPT_FOR_OTHER_APPS: usize = 8;
+
+/// Calls that run and calls that wait.
+#[derive(Default)]
+pub(super) struct Load {
+    pub(super) running: AtomicUsize,
+    pub(super) waiting: AtomicUsize,
+}
+
+/// The calls of one app in one plugin.
+pub(in crate::plugins) struct Lane {
+    pub(super) own: Load,
+    pub(super) app: Arc<Load>,
+    pub(super) plugin: Arc<PluginLoad>,
+}
+
+#[derive(Default)]
+pub(super) struct PluginLoad {
+    pub(super) load: Load,
+    /// That ever called it.
+    apps: AtomicUsize,
+    /// Calls that were refused because too many waited.
+    pub(super) shed: AtomicU64,
+}
+
+/// The calls of one plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowd {
+    /// That run now.
+    pub running: usize,
+    /// That wait for their turn now.
+    pub waiting: usize,
+    /// That were refused since the start because as many waited as may.
+    pub shed: u64,
+}
+
+/// The lanes of one plugin, by app.
+#[derive(Default)]
+pub(in crate::plugins) struct Lanes {
+    plugin: Arc<PluginLoad>,
+    pub(super) apps: ByApp<Lane>,
+}
+
+/// How many calls may run at once, and how many may wait.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plugins) struct Bounds {
+    /// Of the plugin.
+    pub(in crate::plugins) plugin: usize,
+    /// Of the app in the plugin.
+    pub(in crate::plugins) lane: usize,
+    /// Those of the app in the plugin that wait.
+    pub(in crate::plugins) queue: usize,
+}
+
+/// Room for calls, of all plugins.
+pub(super) struct Room {
+    pub(super) free: AtomicUsize,
+    /// Calls of one app at once.
+    per_app: usize,
+    apps: ByApp<Load>,
+}
+
+impl Lanes {
+    /// The lane of an app.
+    pub(in crate::plugins) fn of(&self, app: &str, queue: &super::Queue) -> Arc<Lane> {
+        if let Some(lane) = self.apps.find(app) {
+            return lane;
+        }
+        let of_app = queue.room.apps.of(app, Load::default);
+        let new = || Lane { own: Load::default(), app: of_app, plugin: Arc::clone(&self.plugin) };
+        let lane = self.apps.of(app, new);
+        self.plugin.apps.fetch_max(self.apps.len(), SeqCst);
+        lane
+    }
+
+    /// The calls of the plugin.
+    pub(in crate::plugins) fn crowd(&self) -> Crowd {
+        let PluginLoad { load, shed, .. } = &*self.plugin;
+        let (running, waiting) = (load.running.load(SeqCst), load.waiting.load(SeqCst));
+        Crowd { running, waiting, shed: shed.load(SeqCst) }
+    }
+}
+
+impl PluginLoad {
+    /// How many of so many turns are not for an app that has some already.
+    fn kept(&self, turns: usize, first_of_app: bool) -> usize {
+        if first_of_app || self.apps.load(SeqCst) < 2 { 0 } else { turns / KEPT_FOR_OTHER_APPS }
+    }
+}
+
+impl Room {
+    /// For as many calls as there are instances for them.
+    pub(super) fn new(per_app: usize) -> Self {
+        Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), per_app, apps: ByApp::default() }
+    }
+
+    /// Takes every part of a turn, or none. Who fails must look into the line afterwards: for a moment it stood in the
+    /// way of others.
+    pub(super) fn take(&self, lane: &Lane, bounds: Bounds) -> Result<(), NoTurn> {
+        let own = take_below(&lane.own.running, bounds.lane).ok_or(NoTurn::AppInPlugin)?;
+        let taken = self.take_of_others(lane, bounds, own == 0);
+        if taken.is_err() {
+            lane.own.running.fetch_sub(1, SeqCst);
+        }
+        taken
+    }
+
+    fn take_of_others(&self, lane: &Lane, bounds: Bounds, first_of_app: bool) -> Result<(), NoTurn> {
+        take_below(&lane.app.running, self.per_app).ok_or(NoTurn::App)?;
+        let kept = lane.plugin.kept(bounds.plugin, first_of_app);
+        let Some(before) = take_below(&lane.plugin.load.running, bounds.plugin - kept) else {
+            lane.app.running.fetch_sub(1, SeqCst);
+            return Err(NoTurn::Plugin);
+        };
+        // The first call of a plugin may take what is kept for such, so that no number of busy plugins keeps another
+        // from answering.
+        let least = if before == 0 { 0 } else { RESERVED as usize };
+        let free = self.free.fetch_update(SeqCst, SeqCst, |free| (free > least).then(|| free - 1));
+        if free.is_err() {
+            lane.app.running.fetch_sub(1, SeqCst);
+            lane.plugin.load.running.fetch_sub(1, SeqCst);
+            return Err(NoTurn::Pool);
+        }
+        Ok(())
+    }
+
+    /// What would keep a call from running now.
+    pub(super) fn in_the_way(&self, lane: &Lane, bounds: Bounds) -> NoTurn {
+        let own = lane.own.running.load(SeqCst);
+        if own >= bounds.lane && bounds.lane < bounds.plugin {
+            NoTurn::AppInPlugin
+        } else if lane.app.running.load(SeqCst) >= self.per_app {
+            NoTurn::App
+        } else if lane.plugin.load.running.load(SeqCst) >= bounds.plugin - lane.plugin.kept(bounds.plugin, own == 0) {
+            NoTurn::Plugin
+        } else {
+            NoTurn::Pool
+        }
+    }
+
+    /// Gives a turn back. How many were free before.
+    pub(super) fn put_back(&self, lane: &Lane) -> usize {
+        lane.own.running.fetch_sub(1, SeqCst);
+        lane.app.running.fetch_sub(1, SeqCst);
+        lane.plugin.load.running.fetch_sub(1, SeqCst);
+        self.free.fetch_add(1, SeqCst)
+    }
+}
+
+/// Adds one where that keeps to the bound, and gives what was there before.
+fn take_below(count: &AtomicUsize, bound: usize) -> Option<usize> {
+    count.fetch_update(SeqCst, SeqCst, |count| (count < bound).then_some(count + 1)).ok()
+}
