@@ -50,9 +50,9 @@ fn both_languages_of_a_document_name_the_same_commands() {
         let lines = text.lines().map(str::trim).filter(is_command);
         lines.map(|line| line.split('#').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
-    for document in ["README", "host/docs/deploy"] {
+    for document in ["README", "host/docs/deploy", "host/docs/pages", "host/docs/pay"] {
         let english = commands(&format!("{document}.md"));
-        assert!(english.len() > 4, "{english:?}");
+        assert!(!english.is_empty(), "{document}");
         assert_eq!(english, commands(&format!("{document}.zh-CN.md")), "{document}");
     }
 }
