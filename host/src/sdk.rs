@@ -10,6 +10,7 @@ pub(crate) const SDK: Sdk = Sdk {
     files: &[
         ("plugin-sdk/Cargo.toml", include_str!("../../plugin-sdk/Cargo.toml")),
         ("plugin-sdk/README.md", include_str!("../../plugin-sdk/README.md")),
+        ("plugin-sdk/README.zh-CN.md", include_str!("../../plugin-sdk/README.zh-CN.md")),
         ("plugin-sdk/docs/wechat-api.md", include_str!("../../plugin-sdk/docs/wechat-api.md")),
         ("plugin-sdk/macros/Cargo.toml", include_str!("../../plugin-sdk/macros/Cargo.toml")),
     ],

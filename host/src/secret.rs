@@ -90,7 +90,9 @@ pub enum SecretKeyError {
         mode: u32,
     },
     /// The file cannot be read or written.
-    #[error("cannot read or create the secret key file {path}")]
+    #[error(
+        "cannot read or create the secret key file {path}: the user that runs weft has to own the folder (data_dir)"
+    )]
     File {
         /// The key file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! `weft app add|list|show|remove`
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, path::Path};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -85,7 +85,7 @@ pub(super) struct AddArgs {
 }
 
 pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow::Result<()> {
-    let public_url = settings.load(Overrides::default())?.public_url;
+    let Config { public_url, plugins_dir, .. } = settings.load(Overrides::default())?;
     let store = settings.store().await?;
     match command {
         AppCommand::Add(args) => {
@@ -96,7 +96,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             let view = view(&app, &public_url);
             let change = AuditEntry { app: Some(app.name.clone()), after: Some(view.clone()), ..AuditEntry::default() };
             super::record(&store, "create_app", change).await?;
-            output.print(&view, || added(&app, &public_url))?;
+            output.print(&view, || added(&app, &public_url, &plugins_dir))?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;
@@ -161,7 +161,7 @@ impl From<AddArgs> for App {
 }
 
 /// What is next, and what the app cannot do as it is.
-fn added(app: &App, public_url: &str) -> String {
+fn added(app: &App, public_url: &str, plugins_dir: &Path) -> String {
     let name = &app.name;
     let address = format!("its address at WeChat (服务器地址) is {}", webhook_url(app, public_url));
     let mut lines = vec![if app.token.is_some() {
@@ -176,6 +176,10 @@ fn added(app: &App, public_url: &str) -> String {
         && let Err(inability) = app.may(Ability::CustomerService)
     {
         lines.push(format!("late answers reach nobody yet: {inability}"));
+    }
+    let handler = app.message_handler.as_ref().map(|target| plugins_dir.join(format!("{}.wasm", target.plugin)));
+    if let Some(file) = handler.filter(|file| !file.exists()) {
+        lines.push(format!("nothing answers what no rule matches until there is a {}", file.display()));
     }
     if public_url == Config::default().public_url {
         lines.push("WeChat cannot reach that: set `public_url` to the address under which it can".to_owned());

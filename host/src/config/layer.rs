@@ -148,5 +148,10 @@ fn describes_a_service(rest: &str) -> bool {
 fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-    ConfigError::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
+    let written = text.lines().nth(line - 1).unwrap_or_default();
+    // What the parser makes of a word without quotes are strange numbers.
+    let is_bare = |value: &str| value.contains(char::is_alphabetic) && !value.contains(['"', '\'']);
+    let bare = written.split_once('=').is_some_and(|(_, value)| is_bare(value));
+    let hint = if bare { "; a text stands in quotes" } else { "" };
+    ConfigError::Syntax { path: path.to_owned(), line, message: format!("{}{hint}", error.message()) }
 }

@@ -8,6 +8,7 @@ mod listener;
 mod metrics;
 mod pages;
 mod pay_notify;
+mod refusals;
 mod routes;
 mod upload;
 mod webhook;
@@ -41,6 +42,7 @@ use crate::{
 
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
+pub use refusals::Refusals;
 pub use routes::Routes;
 
 /// What handlers ask for. Clones share it, and cost as little for every request.
@@ -65,6 +67,8 @@ pub struct Parts {
     pub spools: Arc<Semaphore>,
     /// Counts what WeChat sends.
     pub measures: Measures,
+    /// Tells the log of what is refused.
+    pub refusals: Refusals,
     /// Takes what is logged of messages.
     pub message_log: MessageLog,
     /// Who writes.

@@ -1,7 +1,7 @@
 //! `GET, POST /wechat/{app}/`: where WeChat verifies the address and delivers messages.
 //!
 //! Whatever is wrong with a request is answered 400 with an empty body, so that an attacker learns
-//! nothing from it; the log says more at debug level.
+//! nothing from it; the log says more ([`refusals`](super::refusals)).
 
 use std::{
     borrow::Cow,
@@ -31,7 +31,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a request is answered 400.
 #[derive(Debug, thiserror::Error)]
-enum Rejected {
+pub(super) enum Rejected {
     #[error("the query parameter `{0}` is missing or stands twice")]
     Parameter(&'static str),
     #[error("the timestamp is not a number")]
@@ -54,7 +54,7 @@ pub(super) async fn verify(
 ) -> Response {
     // A name that is not even text names no app.
     let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
-    let Some(account) = find(&state, &app) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(account) = find(&state, &app) else { return nowhere(&state, &app, query.as_deref()) };
     match echo(&account, query.as_deref()) {
         Ok(echostr) => (
             [
@@ -64,7 +64,7 @@ pub(super) async fn verify(
             echostr,
         )
             .into_response(),
-        Err(rejected) => reject(&app, &rejected),
+        Err(rejected) => reject(&state, &app, &rejected),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn deliver_routed(
 pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, body: Body) -> Response {
     let began = Instant::now();
     let (outcome, response) = match find(state, app) {
-        None => (Delivered::NoApp, StatusCode::NOT_FOUND.into_response()),
+        None => (Delivered::NoApp, nowhere(state, app, query)),
         Some(account) => match answer(state, account, query, body).await {
             Ok(Outcome::Answered(Some(xml))) => {
                 let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
@@ -92,7 +92,7 @@ pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, bo
             }
             Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
             Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
-            Err(rejected) => (Delivered::Refused, reject(app, &rejected)),
+            Err(rejected) => (Delivered::Refused, reject(state, app, &rejected)),
         },
     };
     state.measures.delivered(outcome, began.elapsed());
@@ -195,7 +195,12 @@ impl Parameter<'_> {
     }
 }
 
-fn reject(app: &str, rejected: &Rejected) -> Response {
-    tracing::debug!(app, reason = %rejected, "a webhook request is refused");
+fn nowhere(state: &AppState, app: &str, query: Option<&str>) -> Response {
+    state.refusals.nowhere(app, query, state.clock.now());
+    StatusCode::NOT_FOUND.into_response()
+}
+
+fn reject(state: &AppState, app: &str, rejected: &Rejected) -> Response {
+    state.refusals.rejected(app, rejected, state.clock.now());
     StatusCode::BAD_REQUEST.into_response()
 }

@@ -220,7 +220,11 @@ fn check_token(token: &Secret) -> Option<FieldError> {
 fn check_encoding_aes_key(field: &'static str, key: &Secret) -> Option<FieldError> {
     let text = key.expose();
     let right = text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (!right).then(|| FieldError::new(field, "exactly 43 letters or digits"))
+    (!right).then(|| {
+        let length = text.chars().count();
+        let found = if length == 43 { "this has other characters".to_owned() } else { format!("this has {length}") };
+        FieldError::new(field, format!("exactly 43 letters or digits, as WeChat's console shows it; {found}"))
+    })
 }
 
 fn is_word_byte(byte: u8) -> bool {
@@ -270,6 +274,8 @@ mod tests {
             assert_eq!(fields(&app(|app| app.token = Some(Secret::new(token)))), ["token"], "{token:?}");
         }
         assert_eq!(fields(&app(|app| app.appsecret = Some(Secret::new("")))), ["appsecret"]);
+        let short = app(|app| app.encoding_aes_key = Some(Secret::new(&AES_KEY[1..]))).check();
+        assert!(short[0].message.ends_with("this has 42"), "{short:?}");
         for key in ["", &AES_KEY[1..], "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF="] {
             assert_eq!(fields(&app(|app| app.encoding_aes_key = Some(Secret::new(key)))), ["encoding_aes_key"]);
             assert_eq!(

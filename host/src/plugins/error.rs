@@ -6,7 +6,9 @@ use std::{fmt, time::Duration};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// No such file, or none that ever loaded.
-    #[error("plugin `{0}` is not there: drop {0}.wasm into the plugins folder")]
+    #[error(
+        "plugin `{0}` is not loaded: drop {0}.wasm into the plugins folder, or see with `weft plugin list` why it is refused"
+    )]
     NotLoaded(String),
     /// The plugin has nothing of that name.
     #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has}")]

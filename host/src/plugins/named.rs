@@ -54,8 +54,13 @@ impl Plugins {
     /// Why calls of what `target` names fail.
     fn lacks(&self, app: &str, kind: EntryKind, target: &PluginTarget) -> Option<String> {
         let plugin = &target.plugin;
-        let Some(loaded) = self.find(plugin).and_then(|plugin| plugin.loaded.clone()) else {
-            return Some(format!("plugin `{plugin}` is not loaded; drop {plugin}.wasm into the plugins folder"));
+        let found = self.find(plugin);
+        let Some(loaded) = found.as_ref().and_then(|plugin| plugin.loaded.clone()) else {
+            let refused = found.as_ref().and_then(|plugin| plugin.error.as_ref());
+            return Some(match refused {
+                Some(refused) => format!("plugin `{plugin}` is not loaded: {plugin}.wasm is refused, {refused}"),
+                None => format!("plugin `{plugin}` is not loaded; drop {plugin}.wasm into the plugins folder"),
+            });
         };
         let (kind, entries) = (kind.name(), kind.entries(&loaded.description));
         let entry = match &target.entry {

@@ -22,7 +22,7 @@ pub enum Fault {
         status: u16,
     },
     /// Another status than 200.
-    #[error("status {0}")]
+    #[error("status {status}{meaning}", status = .0, meaning = meaning(*.0))]
     Status(u16),
     /// The answer is no XML, or an element is missing or wrong.
     #[error("the reply is not one: {0}")]
@@ -30,6 +30,18 @@ pub enum Fault {
     /// The answer is not encrypted, or not as it must be.
     #[error("the reply is not encrypted for this account: {0}")]
     Encryption(&'static str),
+}
+
+/// What Weft's webhook means by a status.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => {
+            ": it refuses the message; token, encoding mode, EncodingAESKey and appid have to be the app's, and the \
+             server's log may say more"
+        }
+        404 => ": there is no such app, or it has no token",
+        _ => "",
+    }
 }
 
 /// Checks status and reply.

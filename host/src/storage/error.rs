@@ -54,12 +54,12 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The database cannot be reached.
-    #[error("cannot open the database {url}")]
+    #[error("cannot open the database {url}: {reason}")]
     Connect {
         /// Without the password.
         url: String,
-        /// What the driver said.
-        source: sqlx::Error,
+        /// What the database, the system or the driver said.
+        reason: String,
     },
     /// The tables cannot be brought up to date.
     #[error("cannot migrate the database")]
@@ -67,6 +67,20 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    pub(super) fn connect(url: &impl ToString, error: &sqlx::Error) -> Self {
+        let reason = match error {
+            // The driver tries again while a server refuses, as one does that is just starting.
+            sqlx::Error::PoolTimedOut => {
+                "nobody answers there: is the server running, and are host and port right?".to_owned()
+            }
+            sqlx::Error::Database(error) => error.message().to_owned(),
+            error => error.to_string(),
+        };
+        Self::Connect { url: url.to_string(), reason }
+    }
 }
 
 /// Whether `error` says that a unique name is taken.

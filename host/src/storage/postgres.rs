@@ -12,7 +12,7 @@ const CONNECTIONS: u32 = 20;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
-    let failed = |source| StoreError::Connect { url: url.to_string(), source };
+    let failed = |error: sqlx::Error| StoreError::connect(url, &error);
     let options = url.postgres_options().map_err(failed)?.application_name("weft");
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)

@@ -32,7 +32,7 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
         .await
-        .map_err(|source| StoreError::Connect { url: format!("sqlite://{}", path.display()), source })?;
+        .map_err(|error| StoreError::connect(&format_args!("sqlite://{}", path.display()), &error))?;
     let readers = pool().max_connections(READERS).connect_lazy_with(connect.pragma("query_only", "ON"));
     Ok(Db::Sqlite { writer, readers })
 }

@@ -288,6 +288,15 @@ fn broken_toml_is_told_by_its_line_without_repeating_it() {
 }
 
 #[test]
+fn a_text_without_quotes_is_told_that_it_needs_them() {
+    for (file, is_told) in [("data_dir = ./data", true), ("listen = \"127.0.0.1:1", false), ("a = 1\na = 2", false)] {
+        let folder = folder_with(file);
+        let error = Config::from_sources(&sources(&folder, &[], &[])).unwrap_err().to_string();
+        assert_eq!(error.contains("a text stands in quotes"), is_told, "{error}");
+    }
+}
+
+#[test]
 fn secrets_show_neither_in_debug_nor_in_errors() {
     let key = format!("{}aa", "5ec2e7".repeat(10)) + "55";
     let file = format!(

@@ -11,7 +11,7 @@ const LINES: usize = 600;
 /// Names that say nothing of what is inside.
 const DRAWERS: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "types", "prelude"];
 
-/// How the lines of a README begin that people type.
+/// How the lines of a document begin that people type.
 const COMMANDS: &[&str] = &["cargo ", "cp ", "curl ", "export ", "rustup ", "weft ", "WEFT_"];
 
 #[test]
@@ -42,7 +42,7 @@ fn every_source_file_says_what_it_is_for_and_fits_in_a_head() {
 }
 
 #[test]
-fn the_readmes_name_the_same_commands() {
+fn both_languages_of_a_document_name_the_same_commands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let commands = |name: &str| {
         let text = fs::read_to_string(root.join(name)).unwrap();
@@ -50,9 +50,11 @@ fn the_readmes_name_the_same_commands() {
         let lines = text.lines().map(str::trim).filter(is_command);
         lines.map(|line| line.split('#').next().unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
-    let english = commands("README.md");
-    assert!(english.len() > 8, "{english:?}");
-    assert_eq!(english, commands("README.zh-CN.md"));
+    for document in ["README", "host/docs/deploy", "host/docs/pages", "host/docs/pay"] {
+        let english = commands(&format!("{document}.md"));
+        assert!(!english.is_empty(), "{document}");
+        assert_eq!(english, commands(&format!("{document}.zh-CN.md")), "{document}");
+    }
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -8,6 +8,20 @@ use weft_plugin::{pages::escape, prelude::*};
 
 asks! { kv: true }
 
+/// What every page begins with. Phones show a page without `viewport` as small as on a computer.
+const HEAD: &str = r#"<!doctype html><html lang="zh-CN">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+  :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
+  body { max-width: 20rem; margin: 15vh auto; padding: 0 1rem; text-align: center; overflow-wrap: anywhere; }
+  h1 { font-size: 1.5rem; }
+  input, button { width: 100%; margin-top: .75rem; padding: .75rem; border: 1px solid #8886; border-radius: 8px;
+    box-sizing: border-box; font: inherit; }
+  button { border: 0; background: #07c160; color: #fff; font-weight: 600; }
+  b { display: block; font-size: 1.5rem; color: #07c160; }
+</style>
+"#;
+
 #[derive(Deserialize)]
 struct Config {
     title: String,
@@ -31,13 +45,13 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
         kv::set(&format!("form/{ticket}"), visitor(&request), Duration::from_mins(10))?;
         format!(
             "还剩 {left} 张<form method=post><input type=hidden name=ticket value={ticket}>\
-             <input name=name required maxlength=20 placeholder=姓名> <button>领取</button></form>"
+             <input name=name required maxlength=20 placeholder=姓名><button>领取</button></form>"
         )
     } else {
         "已领完".to_owned()
     };
     let title = escape(&config.title);
-    Ok(Response::html(format!("<!doctype html><title>{title}</title><h1>{title}</h1>{text}")))
+    Ok(Response::html(format!("{HEAD}<title>{title}</title><h1>{title}</h1>{text}")))
 }
 
 /// Gives one away, and not two when the form is sent twice.

@@ -41,6 +41,7 @@ Try · 试一试 (in bash or zsh; the others use the first · 在 bash 或 zsh �
 
   # let the other handler answer what no rule matches · 换一个处理函数
   api -X PATCH {base}/api/v1/apps/demo -d '{{"message_handler":"greeter/vip"}}'
+  say hi
 "#
     )
 }

@@ -84,7 +84,9 @@ impl IntoResponse for Failure {
         let page = format!(
             "<!doctype html><html lang=\"zh-CN\"><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{chinese}</title>\
-             <style>body{{font-family:sans-serif;margin:20vh 8vw;text-align:center;color:#333}}</style>\
+             <style>:root{{color-scheme:light dark;font:16px/1.6 system-ui,sans-serif}}\
+             body{{margin:20vh 8vw;text-align:center;overflow-wrap:anywhere}}h1{{font-size:1.25rem}}\
+             p{{opacity:.7}}</style>\
              <h1>{chinese}</h1><p lang=\"en\">{english}</p>{reference}</html>\n"
         );
         let mut response = (self.status, Html(page)).into_response();

@@ -50,7 +50,7 @@ pub enum LoadError {
         limit: u32,
     },
     /// There is nothing in it.
-    #[error("the component is empty: nothing stands behind its header")]
+    #[error("the component is empty: it has no export and no import")]
     EmptyComponent,
     /// It is for another host.
     #[error("it is no plugin of Weft: it exports {} and nothing of weft:plugin", list(exports))]
@@ -185,7 +185,9 @@ impl LoadError {
                 "copy or build it again; compare `sha256sum` of the file with the one that was built"
             }
             Self::TooComplex { .. } => "leave out dependencies that it does not need, and split what is generated",
-            Self::EmptyComponent => "copy it again: of a file that was cut off nothing but this may be left",
+            Self::EmptyComponent => {
+                "build it with the weft-plugin crate and annotate a function with #[message_handler]; where the file has a few bytes alone it was cut off: copy it again"
+            }
             Self::WrongWorld { exports } => wrong_world(exports),
             Self::NewerInterface { .. } => "update Weft, or build the plugin with the weft-plugin crate of its version",
             Self::OtherMajor { .. } => "build the plugin with the weft-plugin crate of this Weft's version",

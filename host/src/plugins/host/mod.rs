@@ -61,7 +61,9 @@ impl State {
         let text = format!("the operator has not granted `{grant}` to this plugin for this app");
         if !self.told_of_denial {
             self.told_of_denial = true;
-            self.log_line(LineLevel::Warn, &text);
+            let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
+            let line = format!("{text}; PUT /api/v1/apps/{app}/plugins/{} grants it", self.plugin);
+            self.log_line(LineLevel::Warn, &line);
         }
         HostError::Told(types::Error::Denied(text))
     }

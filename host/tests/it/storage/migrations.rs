@@ -71,7 +71,8 @@ async fn a_database_that_cannot_be_opened_is_named_without_its_password() {
     let error = open(&format!("sqlite://{}/text.db", folder.path().display())).await;
     assert!(matches!(error, StoreError::Connect { .. }), "{error:?}");
     let error = open("postgres://weft:hunter2@127.0.0.1:1/weft").await;
-    assert_eq!(error.to_string(), "cannot open the database postgres://weft@127.0.0.1:1/weft");
+    let text = error.to_string();
+    assert!(text.starts_with("cannot open the database postgres://weft@127.0.0.1:1/weft: nobody answers"), "{text}");
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
