@@ -107,7 +107,7 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
         for (neighbour, row) in NEIGHBOURS.iter().zip(&mut rows) {
             row.alone.extend(good.messages(window / 2)?);
             let (beside, calls) = place.beside(neighbour, &mut good, window)?;
-            row.beside.extend(beside);
+            row.taken.extend(beside);
             row.calls += calls;
             place.come_to_rest();
         }
@@ -120,7 +120,7 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
 
 fn row(neighbour: &Neighbour) -> Beside {
     let Neighbour { name, connections, .. } = *neighbour;
-    Beside { name, connections, calls: 0, beside: Vec::new(), alone: Vec::new() }
+    Beside { name, connections, calls: 0, taken: Vec::new(), alone: Vec::new() }
 }
 
 /// A server with two apps.
@@ -202,7 +202,7 @@ impl Place {
     fn have_compiled(&self, index: usize) -> anyhow::Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut bytes = self.component.clone();
-        bytes.extend_from_slice(&custom_section(&NEXT.fetch_add(1, Relaxed).to_le_bytes()));
+        bytes.extend_from_slice(&custom_section(NEXT.fetch_add(1, Relaxed)));
         let beside = self.plugins.join(format!(".new-{index}"));
         fs::write(&beside, &bytes)?;
         fs::rename(&beside, self.plugins.join(format!("compiled-{index}.wasm")))?;
@@ -245,9 +245,9 @@ fn spin(done: &AtomicBool) {
 }
 
 /// A custom section of a component, which changes nothing but the file's digest.
-fn custom_section(content: &[u8; 8]) -> Vec<u8> {
+fn custom_section(content: u64) -> Vec<u8> {
     let mut section = vec![0, 10, 1, b'n'];
-    section.extend_from_slice(content);
+    section.extend_from_slice(&content.to_le_bytes());
     section
 }
 

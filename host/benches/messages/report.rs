@@ -107,7 +107,7 @@ pub(crate) struct Beside {
     /// How often the neighbour was asked.
     pub(crate) calls: u64,
     /// Each message beside it.
-    pub(crate) beside: Vec<Duration>,
+    pub(crate) taken: Vec<Duration>,
     /// Each message just before, when there was nobody.
     pub(crate) alone: Vec<Duration>,
 }
@@ -134,8 +134,8 @@ pub(crate) fn neighbours(rows: &[Beside]) -> String {
     };
     let alone: Vec<Duration> = rows.iter().flat_map(|row| row.alone.iter().copied()).collect();
     line("(alone)", &alone, &alone, 0, 0);
-    for Beside { name, connections, calls, beside, alone } in rows {
-        line(name, beside, alone, *connections, *calls);
+    for Beside { name, connections, calls, taken, alone } in rows {
+        line(name, taken, alone, *connections, *calls);
     }
     out
 }

@@ -20,9 +20,10 @@ pub struct Refusals(Mutex<HashMap<String, u64>>);
 impl Refusals {
     /// A request to the webhook of `app` was refused. What WeChat itself would send is a warning once a minute.
     pub(super) fn rejected(&self, app: &str, rejected: &Rejected, now: u64) {
-        match remedy(rejected).filter(|_| self.is_due(app, now)) {
-            Some(remedy) => tracing::warn!(app, reason = %rejected, "a webhook request is refused: {remedy}"),
-            None => tracing::debug!(app, reason = %rejected, "a webhook request is refused"),
+        if let Some(remedy) = remedy(rejected).filter(|_| self.is_due(app, now)) {
+            tracing::warn!(app, reason = %rejected, "a webhook request is refused: {remedy}");
+        } else {
+            tracing::debug!(app, reason = %rejected, "a webhook request is refused");
         }
     }
 

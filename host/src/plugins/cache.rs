@@ -34,10 +34,10 @@ impl Cache {
         Self { folder, key }
     }
 
-    /// The compiled component of the file whose SHA-256 is `digest`, if it was kept and nobody has
+    /// The compiled code of the file whose SHA-256 is `digest`, if it was kept and nobody has
     /// changed it.
-    pub(super) fn find(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        self.read(engine, &file_name(engine, digest))
+    pub(super) fn find(&self, engine: &Engine, digest: &str) -> Option<Vec<u8>> {
+        self.read(&file_name(engine, digest))
     }
 
     /// Keeps a component; a cache that cannot be used is only logged.
@@ -61,16 +61,14 @@ impl Cache {
         }
     }
 
-    fn read(&self, engine: &Engine, name: &str) -> Option<Component> {
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
         let mut code = fs::read(self.folder.join(name)).ok()?;
         let mac = code.split_off(code.len().checked_sub(MAC_BYTES)?);
         if self.mac(name, &code).verify_slice(&mac).is_err() {
             tracing::warn!(file = name, "a compiled plugin was changed by somebody else: it is compiled again");
             return None;
         }
-        load(engine, &code)
-            .inspect_err(|error| tracing::debug!(%error, file = name, "the compiled plugin does not fit this host"))
-            .ok()
+        Some(code)
     }
 
     fn write(&self, name: &str, component: &Component) -> anyhow::Result<()> {

@@ -30,8 +30,7 @@ pub struct Loaded {
     pub loaded_at: SystemTime,
     /// How it was let in.
     pub report: Report,
-    pub(super) pre: InstancePre<State>,
-    pub(super) exports: Exports,
+    pub(super) linked: Arc<Linked>,
     /// For what keeps failing in this version.
     pub(super) breakers: Breakers,
 }
@@ -40,6 +39,27 @@ impl Loaded {
     /// What keeps failing in this version, and for which app: its calls are refused for a while.
     pub fn breaking(&self) -> Vec<Breaking> {
         self.breakers.open()
+    }
+}
+
+/// A component that is connected with the host.
+pub(super) struct Linked {
+    /// The plugin's name.
+    pub(super) plugin: Arc<str>,
+    /// The same in every pool.
+    pub(super) in_pools: Box<[InPool]>,
+}
+
+/// A component in one pool.
+pub(super) struct InPool {
+    pub(super) pre: InstancePre<State>,
+    pub(super) exports: Exports,
+}
+
+impl Linked {
+    /// What it is in one of the pools, where it does not matter in which.
+    pub(super) fn anywhere(&self) -> &InPool {
+        &self.in_pools[0]
     }
 }
 

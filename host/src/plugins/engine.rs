@@ -1,4 +1,4 @@
-//! The one wasmtime engine: its settings, and what guests may import.
+//! The wasmtime engines: their settings, and what guests may import.
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -57,27 +57,33 @@ pub(super) const OFFERED: &[&str] = &[
     "wasi:cli/terminal-stderr",
 ];
 
-/// Makes the engine, with a pool of instances where the system has the address space for one. None can grow beyond
-/// the ceilings of `limits`, nor its stack beyond theirs.
+/// Makes so many engines, each with a pool for so many instances where the system has the address space for them. No
+/// instance can grow beyond the ceilings of `limits`, nor its stack beyond theirs.
 ///
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
-pub(super) fn engine(limits: &Limits, counts_fuel: bool) -> wasmtime::Result<Engine> {
-    let config = || {
+pub(super) fn engines(
+    limits: &Limits,
+    counts_fuel: bool,
+    pools: usize,
+    instances: u32,
+) -> wasmtime::Result<Box<[Engine]>> {
+    let engines = |strategy: InstanceAllocationStrategy| {
         let mut config = config(counts_fuel);
         config.max_wasm_stack(limits.stack).async_stack_size(limits.stack + limits::HOST_STACK);
-        config
+        config.allocation_strategy(strategy);
+        (0..pools).map(|_| Engine::new(&config)).collect::<wasmtime::Result<_>>()
     };
-    Engine::new(config().allocation_strategy(pool(&limits.ceilings))).or_else(|error| {
+    engines(pool(&limits.ceilings, instances)).or_else(|error| {
         tracing::warn!(
             %error,
-            "no address space for a pool of plugin instances (is `ulimit -v` set?): calls will be slower"
+            "no address space for pools of plugin instances (is `ulimit -v` set?): calls will be slower"
         );
-        Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand))
+        engines(InstanceAllocationStrategy::OnDemand)
     })
 }
 
-/// An engine that only compiles: its code runs on those of [`engine`], which differ in how instances are placed
+/// An engine that only compiles: its code runs on those of [`engines`], which differ in how instances are placed
 /// and how much stack they have.
 ///
 /// # Errors
@@ -97,20 +103,20 @@ fn config(counts_fuel: bool) -> Config {
     config
 }
 
-fn pool(ceilings: &PluginLimits) -> InstanceAllocationStrategy {
+fn pool(ceilings: &PluginLimits, instances: u32) -> InstanceAllocationStrategy {
     let core_instances = u32::try_from(ceilings.core_instances).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(limits::INSTANCES)
-        .total_core_instances(core_instances.saturating_mul(limits::INSTANCES))
-        .total_memories(limits::MEMORIES * limits::INSTANCES)
-        .total_tables(limits::TABLES * limits::INSTANCES)
-        .total_stacks(limits::INSTANCES)
+    pool.total_component_instances(instances)
+        .total_core_instances(core_instances.saturating_mul(instances))
+        .total_memories(limits::MEMORIES * instances)
+        .total_tables(limits::TABLES * instances)
+        .total_stacks(instances)
         .max_core_instances_per_component(core_instances)
         .max_memories_per_component(limits::MEMORIES)
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::mib(ceilings.memory_mib))
         .table_elements(limits::count(ceilings.table_elements))
-        .max_unused_warm_slots(limits::INSTANCES)
+        .max_unused_warm_slots(instances)
         .linear_memory_keep_resident(limits::KEEP_RESIDENT)
         .table_keep_resident(limits::KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
@@ -163,7 +169,7 @@ mod tests {
     fn compiled_code_fits_whatever_the_stack() {
         let with = |stack_kib| {
             let limits = Limits::from(&PluginsConfig { stack_kib, ..PluginsConfig::default() });
-            settings(&engine(&limits, false).unwrap())
+            settings(&engines(&limits, false, 1, 8).unwrap()[0])
         };
         assert_eq!(with(64), with(8192));
         assert_eq!(with(512), settings(&compiling(false).unwrap()));

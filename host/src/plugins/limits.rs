@@ -6,8 +6,11 @@ use std::time::Duration;
 use super::guard::Pauses;
 use crate::{config::PluginsConfig, plugin_limits::PluginLimits};
 
-/// Instances alive at once, over all plugins; the pool is as large.
+/// Instances alive at once, over all plugins; the pools are as large together.
 pub const INSTANCES: u32 = 512;
+
+/// Pools at most. Each has a copy of the code of every plugin.
+pub const POOLS: usize = 4;
 
 /// Linear memory that stays mapped in an unused slot. With it, and with the kernel telling which
 /// pages were touched, a fresh instance costs a third of what it costs without.
@@ -73,6 +76,9 @@ pub const DESCRIPTION_ENTRIES: usize = 100;
 /// How often running guests look at the clock and let other tasks run. Measured with four busy
 /// loops on two cores: at 5 ms one call in a hundred waits 150 ms, at 1 ms it waits 5 ms.
 pub const TICK: Duration = Duration::from_millis(1);
+
+/// CPU time after which a call goes on in the background, where messages do not wait for it.
+pub const FOREGROUND: Duration = Duration::from_millis(4);
 
 /// Time for `manifest.describe` when a file is loaded.
 pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -15,7 +15,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{entry_kind::EntryKind, error::CallError, host::Function, instance::Used, trace::Trace};
+use super::{entry_kind::EntryKind, error::CallError, host::Function, sandbox::Used, trace::Trace};
 use crate::histogram::{Durations, Histogram, micros};
 
 /// How many entries of one kind are counted each by itself. Versions come and go with other names, and what is counted

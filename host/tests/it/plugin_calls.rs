@@ -17,7 +17,7 @@ use crate::support::{TestApp, guests};
 async fn server() -> TestApp {
     let app = TestApp::start_with(|config| {
         config.plugins.limits.cpu_ms = 200;
-        config.plugins.limits.rule_timeout_ms = 600;
+        config.plugins.limits.rule_timeout_ms = 2000;
     })
     .await;
     app.drop_plugin("guest", guests::listener().await).await;
@@ -98,7 +98,7 @@ async fn what_is_not_there_or_not_for_the_app_is_an_error_that_names_it() {
     let app = server().await;
     app.drop_plugin("greeter", guests::greeter().await).await;
     for (target, why) in [
-        ("nobody", "plugin `nobody` is not there"),
+        ("nobody", "plugin `nobody` is not loaded"),
         ("guest/nothing", "plugin `guest` has no rule `nothing`; it has: vip, restricted"),
         ("guest/count", "has no rule `count`"),
         ("greeter", "plugin `greeter` has no rule"),

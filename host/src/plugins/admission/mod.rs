@@ -12,26 +12,27 @@ mod world;
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use wasmtime::{
-    Engine, Store,
-    component::{Component, Instance, InstancePre, Linker},
+    Store,
+    component::{Component, Instance},
 };
 
 use super::{
-    cache::{self, Cache},
+    cache::Cache,
     compiler::Compiler,
-    component::{Asks, Description, Exports, Loaded, digest},
-    engine,
+    component::{Asks, Description, Exports, Linked, Loaded, digest},
     error::CallError,
     guard::Breakers,
     host::log::printable,
-    instance::{Sandbox, Services, State, Task, Terms},
+    instance::{Services, State},
     limits::{DESCRIBE_TIMEOUT, Limits},
+    pools::Pools,
+    sandbox::{Sandbox, Task, Terms, Visit},
 };
 use crate::{model::Grants, storage};
 
@@ -42,15 +43,14 @@ pub use world::INTERFACE_VERSION;
 /// What loading needs, the same for every file.
 #[derive(Clone)]
 pub(super) struct Loader {
-    engine: Engine,
-    linker: Arc<Linker<State>>,
+    pools: Arc<Pools>,
     cache: Arc<Cache>,
     compiler: Arc<Compiler>,
     sandbox: Arc<Sandbox>,
 }
 
 impl Loader {
-    /// Makes the engine.
+    /// Makes the engines.
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
@@ -61,10 +61,9 @@ impl Loader {
         limits: Limits,
         counts_fuel: bool,
     ) -> wasmtime::Result<Self> {
-        let engine = engine::engine(&limits, counts_fuel)?;
-        let linker = Arc::new(engine::linker(&engine)?);
-        let sandbox = Arc::new(Sandbox::new(&engine, services, limits, counts_fuel)?);
-        Ok(Self { engine, linker, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
+        let pools = Arc::new(Pools::new(&limits, counts_fuel)?);
+        let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel));
+        Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
     }
 
     /// Forgets compiled code that is old and not among `digests`.
@@ -78,7 +77,7 @@ impl Loader {
     }
 
     /// Where what is loaded runs.
-    pub(super) fn sandbox(&self) -> &Sandbox {
+    pub(super) fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
     }
 
@@ -110,8 +109,10 @@ impl Loader {
         let kept = self.kept(&digest).await;
         let fresh = kept.is_none();
         let compiled = match kept {
-            Some(component) => Ok((Code::Kept(component), None)),
-            None => self.compiler.compile(&self.engine, bytes).await.map(|(code, memory)| (Code::Made(code), memory)),
+            Some(components) => Ok((Code::Kept(components), None)),
+            None => {
+                self.compiler.compile(self.pools.engine(), bytes).await.map(|(code, memory)| (Code::Made(code), memory))
+            }
         };
         let (code, memory) = report.record("compile", began.elapsed(), compiled)?;
         report.compile_memory = memory;
@@ -120,18 +121,17 @@ impl Loader {
             Some(memory) => report.remark(format!("at most {} MiB of memory", memory >> 20)),
             None => {}
         }
-        let (this, began) = (self.clone(), Instant::now());
-        let linked = tokio::task::spawn_blocking(move || this.link(code)).await;
+        let (this, plugin, began) = (self.clone(), Arc::from(name), Instant::now());
+        let linked = tokio::task::spawn_blocking(move || this.link(plugin, code)).await;
         let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
-        let (pre, exports) = report.record("link", began.elapsed(), linked)?;
+        let linked = Arc::new(report.record("link", began.elapsed(), linked)?);
         let mut loaded = Loaded {
-            name: name.into(),
+            name: Arc::clone(&linked.plugin),
             digest,
             description: nothing_said(),
             loaded_at: SystemTime::now(),
             report: report.clone(),
-            pre,
-            exports,
+            linked,
             breakers: Breakers::default(),
         };
         loaded.description = self.probe(&loaded, report).await?;
@@ -144,63 +144,94 @@ impl Loader {
     }
 
     /// Connects what the component imports with the host, and finds what it exports.
-    fn link(&self, code: Code) -> Result<(InstancePre<State>, Exports), LoadError> {
+    fn link(&self, plugin: Arc<str>, code: Code) -> Result<Linked, LoadError> {
         let text = |error: wasmtime::Error| printable(&format!("{error:#}")).into_owned();
-        let component = match code {
-            Code::Kept(component) => component,
-            Code::Made(code) => {
-                cache::load(&self.engine, &code).map_err(|error| LoadError::BeyondLimits(text(error)))?
-            }
+        let components = match code {
+            Code::Kept(components) => components,
+            Code::Made(code) => self.pools.load(&code).map_err(|error| LoadError::BeyondLimits(text(error)))?,
         };
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Mismatch(text(error)))?;
-        let exports = Exports::of(&pre).map_err(|error| LoadError::Mismatch(text(error)))?;
-        Ok((pre, exports))
+        let in_pools = self.pools.link(&components).map_err(|error| LoadError::Mismatch(text(error)))?;
+        Ok(Linked { plugin, in_pools })
     }
 
-    async fn kept(&self, digest: &str) -> Option<Component> {
+    /// What was compiled before, in every pool.
+    async fn kept(&self, digest: &str) -> Option<Box<[Component]>> {
         let (this, digest) = (self.clone(), digest.to_owned());
-        tokio::task::spawn_blocking(move || this.cache.find(&this.engine, &digest)).await.ok().flatten()
+        let find = move || {
+            let code = this.cache.find(this.pools.engine(), &digest)?;
+            let loaded = this.pools.load(&code);
+            loaded.inspect_err(|error| tracing::debug!(%error, digest, "the kept code does not fit this host")).ok()
+        };
+        tokio::task::spawn_blocking(find).await.ok().flatten()
     }
 
     async fn keep(&self, loaded: &Loaded) {
-        let (this, digest, pre): (_, _, InstancePre<State>) = (self.clone(), loaded.digest.clone(), loaded.pre.clone());
-        let kept = tokio::task::spawn_blocking(move || this.cache.keep(&this.engine, &digest, pre.component()));
+        let (this, digest, linked) = (self.clone(), loaded.digest.clone(), Arc::clone(&loaded.linked));
+        let kept = tokio::task::spawn_blocking(move || {
+            this.cache.keep(this.pools.engine(), &digest, linked.anywhere().pre.component());
+        });
         // What cannot be kept is compiled again at the next start; `keep` has logged why.
         drop(kept.await);
     }
 
     /// Makes an instance and asks it what it is, in the same sandbox that messages get.
     async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
-        let terms = Terms { limits: self.sandbox.limits().defaults, timeout: DESCRIBE_TIMEOUT, log: Arc::default() };
-        let began = Instant::now();
-        let (mut started, mut mismatch) = (None, None);
-        let call = async |store: &mut Store<State>, instance: &Instance| {
-            started = Some(began.elapsed());
-            if let Err(differs) = loaded.exports.check_types(store, instance) {
-                mismatch = Some(LoadError::Mismatch(printable(&differs).into_owned()));
-                return Err(wasmtime::Error::msg("not called"));
-            }
-            loaded.exports.manifest.load(&mut *store, instance)?.call_describe(store).await
-        };
-        let answer = self.sandbox.run(loaded, Task::new(None, None), terms, call).await.result;
+        let limits = self.sandbox.limits().defaults;
+        let terms = Terms { limits, timeout: DESCRIBE_TIMEOUT, log: Arc::default(), heavy: false };
+        let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
+        let probe = Arc::new(Probe { started: Arc::clone(&started) });
+        let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;
         let took = began.elapsed();
         let busy = matches!(answer, Err(CallError::TimedOut { .. }));
-        let Some(started) = started else {
+        let Some(started) = started.get().map(|at: &Instant| at.duration_since(began)) else {
             let reason = answer.err().map(|error| error.to_string()).unwrap_or_default();
             return report.record("instantiate", took, Err(LoadError::Instantiate { reason, busy }));
         };
-        report.record("instantiate", started, mismatch.map_or(Ok(()), Err))?;
-        let described = answer
-            .map_err(|error| LoadError::Describe { reason: error.to_string(), busy })
-            .and_then(|said| description::check(&said, &loaded.exports).map(|()| said));
+        let said = match answer {
+            Ok(Err(Differs(how))) => {
+                let mismatch = LoadError::Mismatch(printable(&how).into_owned());
+                return report.record("instantiate", started, Err(mismatch));
+            }
+            Ok(Ok(said)) => Ok(said),
+            Err(error) => Err(LoadError::Describe { reason: error.to_string(), busy }),
+        };
+        report.record("instantiate", started, Ok(()))?;
+        let exports = &loaded.linked.anywhere().exports;
+        let described = said.and_then(|said| description::check(&said, exports).map(|()| said));
         report.record("describe", took.saturating_sub(started), described)
+    }
+}
+
+/// Looks at the first instance, and asks it what it is.
+struct Probe {
+    /// When there was an instance.
+    started: Arc<OnceLock<Instant>>,
+}
+
+/// Where the types of what it exports are not those that the host calls.
+struct Differs(String);
+
+impl Visit for Probe {
+    type Answer = Result<Description, Differs>;
+
+    async fn visit(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+    ) -> wasmtime::Result<Self::Answer> {
+        self.started.get_or_init(Instant::now);
+        if let Err(differs) = exports.check_types(store, instance) {
+            return Ok(Err(Differs(differs)));
+        }
+        exports.manifest.load(&mut *store, instance)?.call_describe(store).await.map(Ok)
     }
 }
 
 /// Compiled code.
 enum Code {
-    /// From before.
-    Kept(Component),
+    /// From before, in every pool.
+    Kept(Box<[Component]>),
     /// Just now.
     Made(Vec<u8>),
 }

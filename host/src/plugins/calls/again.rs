@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use weft_wechat::message::Message;
 
 use super::{
-    Call, Done, entry,
+    Call, Done, Named, entry,
     handlers::Handle,
     hooks::{Tell, TellOfRefund},
     observers::Observe,
@@ -17,8 +17,8 @@ use crate::{
     model::{App, AppPlugin, PluginTarget},
     plugins::{
         CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert,
-        instance::{Task, Terms},
         receipts::json,
+        sandbox::{Task, Terms},
         trace::Circumstances,
     },
 };
@@ -72,7 +72,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Handle { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, handler, &subject, task, &call).await
+        self.examine(loaded, handler, &subject, task, call).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
@@ -87,7 +87,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let page = pages::named(&request.path).map(str::to_owned);
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, page.as_deref(), &subject, task, &Serve { request }).await
+        self.examine(loaded, page.as_deref(), &subject, task, Serve { request }).await
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
@@ -110,7 +110,7 @@ impl Plugins {
             played: Some(receipt.host_calls.clone()),
             ..Task::new(Some(subject.clone()), None)
         };
-        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, &call).await?)
+        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, call).await?)
     }
 
     /// Makes a call that is counted nowhere and waits for no turn.
@@ -120,14 +120,15 @@ impl Plugins {
         name: Option<&str>,
         subject: &Subject,
         task: Task,
-        call: &C,
+        call: C,
     ) -> Result<Receipt, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry::<C>(loaded, &target, subject)?;
         let limits = self.limits().defaults;
-        let terms = Terms { limits, timeout: C::timeout(&limits), log: Arc::default() };
-        let done = Done::of(self.call(loaded, task, terms, &entry.name, call).await);
-        Ok(done.receipt(subject, loaded, &entry.name, call))
+        let terms = Terms { limits, timeout: C::timeout(&limits), log: Arc::default(), heavy: false };
+        let named = Arc::new(Named { entry: entry.name.clone(), call });
+        let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
+        Ok(done.receipt(subject, loaded, &named))
     }
 }
 

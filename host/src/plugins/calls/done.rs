@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Call;
+use super::{Call, Named};
 use crate::{
     histogram::micros,
     plugins::{
@@ -11,8 +11,8 @@ use crate::{
         bindings::imported::types,
         convert,
         host::log::printable,
-        instance::{Ran, Used},
         receipts::redacted,
+        sandbox::{Ran, Used},
         trace::{Circumstances, Trace},
     },
 };
@@ -49,8 +49,7 @@ impl<T> Done<T> {
         &self,
         subject: &Subject,
         loaded: &Loaded,
-        entry: &str,
-        call: &C,
+        Named { entry, call }: &Named<C>,
     ) -> Receipt {
         let Self { result, used, trace, circumstances, .. } = self;
         let error = self.error();
@@ -64,7 +63,7 @@ impl<T> Done<T> {
             version: loaded.description.version.clone(),
             digest: loaded.digest.clone(),
             kind: C::KIND,
-            entry: entry.to_owned(),
+            entry: entry.clone(),
             app: ReceiptApp::from(&*subject.app),
             delivery_id: subject.delivery_id.to_string(),
             raw: subject.raw.to_string(),

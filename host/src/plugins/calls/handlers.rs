@@ -3,23 +3,21 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Store, component::Instance};
 use weft_wechat::{
     message::Message,
     reply::{MAX_ARTICLES, Reply},
 };
 
-use super::{Call, exported};
+use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
-        bindings::imported::{message as wit, reply as wit_reply, types},
-        component::Exports,
+        bindings::imported::{message as wit, reply as wit_reply},
         convert,
-        instance::{State, Unsendable},
         limits::kib,
+        sandbox::Unsendable,
     },
 };
 
@@ -43,13 +41,8 @@ impl Call for Handle {
         Some(&self.message.sender)
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
         let mut answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
         let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));

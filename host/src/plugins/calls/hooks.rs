@@ -3,21 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Store, component::Instance};
 
-use super::{Call, Entry, entry, exported};
+use super::{Call, Entry, Inside, Outcome, entry, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget, RefundStep},
     plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
-        bindings::{
-            exported::{hooks as wit, refund_hooks},
-            imported::types,
-        },
-        component::Exports,
+        bindings::exported::{hooks as wit, refund_hooks},
         convert_orders,
-        instance::State,
     },
 };
 
@@ -73,13 +67,8 @@ impl Call for Tell {
         self.event.order.openid.as_deref()
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
         hooks.call_order_updated(store, entry, &self.event).await
     }
@@ -106,13 +95,8 @@ impl Call for TellOfRefund {
         self.event.order.openid.as_deref()
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let hooks = exported(exports.refund_hooks.as_ref())?.load(&mut *store, instance)?;
         hooks.call_refund_updated(store, entry, &self.event).await
     }
@@ -152,7 +136,7 @@ impl Plugins {
         let call = TellOfRefund { event: convert_orders::refund_event(change) };
         let version = self.version_for(&target.plugin, &call).await?;
         let hook = entry::<TellOfRefund>(&version.loaded, target, &subject)?;
-        if version.loaded.exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
+        if version.loaded.linked.anywhere().exports.refund_hooks.is_none() || !hears_of_refunds(hook) {
             return Ok(false);
         }
         self.ask_of(version, target, subject, call).await?;

@@ -10,6 +10,8 @@ mod rules;
 mod version;
 
 use std::{
+    future::Future,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,10 +27,11 @@ use super::{
     entry_kind::EntryKind,
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
-    instance::{Ran, State, Subject, Task, Terms},
+    instance::{State, Subject},
     live_log::LogPlace,
     receipts::json,
     registry::{Plugin, Plugins},
+    sandbox::{Ran, Task, Terms, Visit},
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
@@ -40,9 +43,9 @@ pub use observers::Observation;
 pub use pages::{Page, PageRequest, PageUser};
 
 /// One call of one kind: what it is given, and what it answers.
-trait Call: Serialize + DeserializeOwned {
+trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What is answered, as the WIT has it.
-    type Answer: Serialize;
+    type Answer: Serialize + Send;
     /// Which of a plugin's entries are called so.
     const KIND: EntryKind;
     /// The setting that limits the wall clock of such calls.
@@ -68,14 +71,33 @@ trait Call: Serialize + DeserializeOwned {
         json::value(answer)
     }
 
-    /// Calls `entry` in an instance.
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>>;
+    /// Makes it.
+    fn call(&self, inside: Inside<'_>) -> impl Future<Output = Outcome<Self::Answer>> + Send;
+}
+
+/// What comes of a call: a trap, an error that the plugin gives, or its answer.
+type Outcome<T> = wasmtime::Result<Result<T, types::Error>>;
+
+/// Where a call is made.
+struct Inside<'a> {
+    store: &'a mut Store<State>,
+    instance: &'a Instance,
+    exports: &'a Exports,
+    entry: &'a str,
+}
+
+/// A call of the entry that has this name.
+struct Named<C> {
+    entry: String,
+    call: C,
+}
+
+impl<C: Call> Visit for Named<C> {
+    type Answer = Result<C::Answer, types::Error>;
+
+    async fn visit(&self, store: &mut Store<State>, instance: &Instance, exports: &Exports) -> Outcome<C::Answer> {
+        self.call.call(Inside { store, instance, exports, entry: &self.entry }).await
+    }
 }
 
 /// What is called, and for whom.
@@ -116,13 +138,15 @@ impl Plugins {
             delivery = &*subject.delivery_id,
             outcome = tracing::field::Empty,
         );
-        async {
+        // Where it is, and not moved into the span.
+        let asking = pin!(async {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
             let log_place = LogPlace { log: Arc::clone(&plugin.log), counts: Arc::clone(&counts) };
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
-            let done = Done::of(self.guarded(place, task, granted, &call).await);
+            let named = Arc::new(Named { entry: entry.name.clone(), call });
+            let done = Done::of(self.guarded(place, task, &granted, &named).await);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             tracing::Span::current().record("outcome", error.map_or("ok", CallError::code));
@@ -132,12 +156,11 @@ impl Plugins {
                 && ran
                 && (error.is_some() || plugin.receipts.wants(done.circumstances.at))
             {
-                plugin.receipts.keep(done.receipt(subject, loaded, &entry.name, &call));
+                plugin.receipts.keep(done.receipt(subject, loaded, &named));
             }
             done.result
-        }
-        .instrument(span)
-        .await
+        });
+        asking.instrument(span).await
     }
 
     /// Makes the call unless what it calls keeps failing.
@@ -145,11 +168,11 @@ impl Plugins {
         &self,
         place: Place<'_>,
         task: Task,
-        granted: (PluginLimits, Bounds),
-        call: &C,
+        granted: &(PluginLimits, Bounds),
+        named: &Arc<Named<C>>,
     ) -> Ran<Result<C::Answer, types::Error>> {
         if !C::HAS_BREAKER {
-            return self.run(place, task, granted, call).await;
+            return self.run(place, task, granted, named).await;
         }
         let whose = Whose { plugin: &place.plugin.name, app: place.app, kind: C::KIND, entry: place.entry };
         let admission = match place.loaded.breakers.admit(whose) {
@@ -160,7 +183,7 @@ impl Plugins {
             }
         };
         let failures = granted.0.breaker_failures;
-        let ran = self.run(place, task, granted, call).await;
+        let ran = self.run(place, task, granted, named).await;
         let opened = match &ran.result {
             Ok(_) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
@@ -178,40 +201,26 @@ impl Plugins {
         &self,
         place: Place<'_>,
         task: Task,
-        (limits, bounds): (PluginLimits, Bounds),
-        call: &C,
+        &(limits, bounds): &(PluginLimits, Bounds),
+        named: &Arc<Named<C>>,
     ) -> Ran<Result<C::Answer, types::Error>> {
         let began = Instant::now();
         let timeout = C::timeout(&limits);
-        let _turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
+        let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
             Ok(turn) => turn,
             Err(error) => return Ran::not(task, error, began.elapsed()),
         };
         let waited = began.elapsed();
         let log = place.plugin.guard.log.of(place.app);
-        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log };
-        let mut ran = self.call(place.loaded, task, terms, place.entry, call).await;
+        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log, heavy: turn.weight().is_heavy() };
+        let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
+        turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
         ran.used.queued = waited;
         ran.result = ran.result.map_err(|error| match error {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
             error => error,
         });
         ran
-    }
-
-    /// Makes a call in a fresh sandbox.
-    async fn call<C: Call>(
-        &self,
-        loaded: &Loaded,
-        task: Task,
-        terms: Terms,
-        entry: &str,
-        call: &C,
-    ) -> Ran<Result<C::Answer, types::Error>> {
-        let call = async |store: &mut Store<State>, instance: &Instance| {
-            call.call(store, instance, &loaded.exports, entry).await
-        };
-        self.0.loader.sandbox().run(loaded, task, terms, call).await
     }
 
     /// The right to run one call of the plugin for the app.

@@ -3,20 +3,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Store, component::Instance};
 use weft_wechat::{message::Message, reply::Reply};
 
-use super::{Call, exported};
+use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugin_limits::PluginLimits,
-    plugins::{
-        CallError, EntryKind, Plugins, Subject,
-        bindings::{exported::observers as wit, imported::types},
-        component::Exports,
-        convert,
-        instance::State,
-    },
+    plugins::{CallError, EntryKind, Plugins, Subject, bindings::exported::observers as wit, convert},
 };
 
 /// What there is to hear of a message.
@@ -53,13 +46,8 @@ impl Call for Observe {
         Some(&message.sender)
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let observers = exported(exports.observers.as_ref())?.load(&mut *store, instance)?;
         observers.call_observe(store, entry, &self.observation).await
     }

@@ -8,20 +8,18 @@ use reqwest::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wasmtime::{Store, component::Instance};
 
-use super::{Call, exported};
+use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
-        bindings::{exported::pages as wit, imported::types},
-        component::Exports,
+        bindings::exported::pages as wit,
         host::log::printable,
-        instance::{State, Unsendable},
         limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, RECORDED_BODY, kib},
         receipts::{json, redacted},
+        sandbox::Unsendable,
     },
 };
 
@@ -74,13 +72,8 @@ impl Call for Serve {
         kept(json::value(&answer), body)
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let pages = exported(exports.pages.as_ref())?.load(&mut *store, instance)?;
         let answer = pages.call_serve(&mut *store, entry, &self.request).await?;
         if let Ok(response) = &answer {

@@ -3,20 +3,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::{Store, component::Instance};
 use weft_wechat::message::Message;
 
-use super::{Call, exported};
+use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugin_limits::PluginLimits,
-    plugins::{
-        CallError, EntryKind, Plugins, Subject,
-        bindings::imported::{message as wit, types},
-        component::Exports,
-        convert,
-        instance::State,
-    },
+    plugins::{CallError, EntryKind, Plugins, Subject, bindings::imported::message as wit, convert},
 };
 
 /// Asks a rule about a message.
@@ -39,13 +32,8 @@ impl Call for Match {
         Some(&self.message.sender)
     }
 
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        instance: &Instance,
-        exports: &Exports,
-        entry: &str,
-    ) -> wasmtime::Result<Result<Self::Answer, types::Error>> {
+    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
+        let Inside { store, instance, exports, entry } = inside;
         let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
         rules.call_matches(store, entry, &self.message).await
     }

@@ -1,11 +1,12 @@
 //! What stands between a plugin and those who call it: its limits, its turns, how much it may log, and a breaker for
-//! what keeps failing.
+//! what keeps failing. `weight` tells which calls compute for long.
 
 mod allowance;
 mod breaker;
 mod by_app;
 mod openings;
 mod queue;
+mod weight;
 
 use std::sync::Arc;
 

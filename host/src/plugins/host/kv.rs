@@ -43,7 +43,7 @@ impl State {
             max_keys: self.limits.kv_keys,
             max_total_bytes: self.limits.kv_total_mib << 20,
         };
-        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(&self.plugin), quota })
+        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(self.plugin()), quota })
     }
 }
 

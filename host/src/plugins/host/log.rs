@@ -42,7 +42,7 @@ impl State {
     /// Takes a line to all who want to hear of it, as far as the plugin may log: the log of the process, the plugin's
     /// own, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
-        let plugin = &*self.plugin;
+        let plugin = &**self.plugin();
         let (app, delivery) = match &self.subject {
             Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
             None => ("", ""),

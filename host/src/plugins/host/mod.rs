@@ -62,7 +62,7 @@ impl State {
         if !self.told_of_denial {
             self.told_of_denial = true;
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
-            let line = format!("{text}; PUT /api/v1/apps/{app}/plugins/{} grants it", self.plugin);
+            let line = format!("{text}; PUT /api/v1/apps/{app}/plugins/{} grants it", self.plugin());
             self.log_line(LineLevel::Warn, &line);
         }
         HostError::Told(types::Error::Denied(text))

@@ -51,7 +51,7 @@ impl State {
             return Err(Error::TimedOut("the time of this call is over; nothing was sent".to_owned()).into());
         }
         self.outbound_calls += 1;
-        let (plugin, id) = (Arc::clone(&self.plugin), Uuid::now_v7());
+        let (plugin, id) = (Arc::clone(self.plugin()), Uuid::now_v7());
         Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id })
     }
 }

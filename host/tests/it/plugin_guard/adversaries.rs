@@ -31,7 +31,7 @@ enum Expected {
 
 use Expected::{Answers, Contained, Fails, Refused};
 
-const CPU: Expected = Fails("cpu_exhausted", "500 ms of CPU time");
+const CPU: Expected = Fails("cpu_exhausted", "250 ms of CPU time");
 const CRASH: Expected = Fails("crashed", "");
 
 /// What the guest `misbehave` does when it is told to.
@@ -175,8 +175,8 @@ impl Place {
         app.stop().await;
         std::fs::write(plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
         let settings = [
-            ("WEFT_PLUGINS__CPU_MS", "500"),
-            ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "3000"),
+            ("WEFT_PLUGINS__CPU_MS", "250"),
+            ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "4000"),
             ("WEFT_PLUGINS__BREAKER_FAILURES", "1000000"),
         ];
         let process = Process::serve_with(&data, &plugins, &settings);

@@ -1,6 +1,8 @@
 //! What plugins may use, whose turn it is, and what becomes of those that fail.
 
 mod adversaries;
+#[cfg(target_os = "linux")]
+mod background;
 mod breaker;
 mod failures;
 mod fairness;

@@ -8,9 +8,19 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use super::server::SECRET_KEY;
+
+/// One of its threads.
+#[cfg(target_os = "linux")]
+pub(crate) struct Thread {
+    /// How long it was on a core.
+    pub cpu: Duration,
+    /// Its niceness.
+    pub nice: String,
+}
 
 /// Killed when it is dropped, as by `kill -9`.
 pub(crate) struct Process {
@@ -74,6 +84,22 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let size = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         size.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// Its threads of that name.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn threads(&self, name: &str) -> Vec<Thread> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let read = |thread: std::io::Result<std::fs::DirEntry>| {
+            let file = |file: &str| std::fs::read_to_string(thread.as_ref().ok()?.path().join(file)).ok();
+            let (schedstat, stat) = (file("schedstat")?, file("stat")?);
+            let nanoseconds = schedstat.split(' ').next()?.parse().ok()?;
+            let (own, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
+            // Behind the name, the first of which is the state.
+            let nice = rest.split(' ').nth(16)?.to_owned();
+            (own == name).then_some(Thread { cpu: Duration::from_nanos(nanoseconds), nice })
+        };
+        threads.filter_map(read).collect()
     }
 
     /// Ends it without a warning.

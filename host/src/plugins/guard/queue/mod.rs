@@ -25,6 +25,7 @@ pub use room::Crowd;
 use room::Room;
 pub(in crate::plugins) use room::{Bounds, Lane, Lanes};
 
+use super::weight::Weight;
 use crate::plugins::limits::RESERVED;
 
 /// All that runs and waits.
@@ -163,6 +164,13 @@ impl Drop for Waiting<'_> {
             let gone = line.take_out(&self.lane, |waiters| waiters.retain(|waiter| !waiter.granted.is_closed()));
             self.queue.count_off(&self.lane, gone);
         }
+    }
+}
+
+impl Turn<'_> {
+    /// What such calls compute.
+    pub(in crate::plugins) fn weight(&self) -> &Weight {
+        &self.lane.weight
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{
 
 use super::NoTurn;
 use crate::plugins::{
-    guard::by_app::ByApp,
+    guard::{by_app::ByApp, weight::Weight},
     limits::{INSTANCES, LOADING, RESERVED},
 };
 
@@ -27,6 +27,7 @@ pub(in crate::plugins) struct Lane {
     pub(super) own: Load,
     pub(super) app: Arc<Load>,
     pub(super) plugin: Arc<PluginLoad>,
+    pub(super) weight: Weight,
 }
 
 #[derive(Default)]
@@ -82,7 +83,8 @@ impl Lanes {
             return lane;
         }
         let of_app = queue.room.apps.of(app, Load::default);
-        let new = || Lane { own: Load::default(), app: of_app, plugin: Arc::clone(&self.plugin) };
+        let new =
+            || Lane { own: Load::default(), app: of_app, plugin: Arc::clone(&self.plugin), weight: Weight::default() };
         let lane = self.apps.of(app, new);
         self.plugin.apps.fetch_max(self.apps.len(), SeqCst);
         lane

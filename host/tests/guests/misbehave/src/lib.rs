@@ -1,5 +1,6 @@
 //! A guest that loops, hoards, traps or floods: the text of the message says which.
 
+#[expect(clippy::same_length_and_capacity, reason = "generated code")]
 mod wasi;
 
 use std::{

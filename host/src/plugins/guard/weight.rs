@@ -1,0 +1,67 @@
+//! How much an app's calls of a plugin compute: where that is much, the next one begins in the background.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// From this mean on, of the CPU time of a call, calls are heavy.
+const HEAVY: Duration = Duration::from_millis(1);
+
+/// What one call counts at most, so that a single one is soon forgotten. One that fails counts so much: traps are dear,
+/// and seldom come alone.
+const MOST: Duration = Duration::from_millis(8);
+
+/// The mean is over about so many calls.
+const CALLS: u64 = 8;
+
+/// The CPU time of the last calls, as a moving mean in microseconds.
+#[derive(Debug, Default)]
+pub(in crate::plugins) struct Weight(AtomicU64);
+
+impl Weight {
+    /// Whether the next call is likely to compute for long.
+    pub(in crate::plugins) fn is_heavy(&self) -> bool {
+        u128::from(self.0.load(Relaxed)) >= HEAVY.as_micros()
+    }
+
+    /// Counts a call that took so much CPU time, or failed.
+    pub(in crate::plugins) fn count(&self, cpu: Duration, failed: bool) {
+        let cpu = if failed { MOST } else { cpu.min(MOST) };
+        let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
+        let before = self.0.load(Relaxed);
+        let after = before - before / CALLS + micros / CALLS;
+        // Cores would take the line from each other for nothing. A call that is not counted is soon made up for.
+        if after != before {
+            self.0.store(after, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(calls: impl IntoIterator<Item = (u64, bool)>) -> Weight {
+        let weight = Weight::default();
+        for (micros, failed) in calls {
+            weight.count(Duration::from_micros(micros), failed);
+        }
+        weight
+    }
+
+    #[test]
+    fn calls_that_compute_for_long_are_heavy_and_small_ones_are_not() {
+        assert!(!after([]).is_heavy());
+        assert!(!after([(900, false); 100]).is_heavy());
+        assert!(after([(1_200, false); 100]).is_heavy());
+    }
+
+    #[test]
+    fn one_long_call_or_failure_is_soon_forgotten() {
+        for first in [(5_000_000, false), (10, true)] {
+            assert!(after([first]).is_heavy());
+            assert!(!after([first, (10, false), (10, false)]).is_heavy());
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! One guarded call: a fresh instance, its clock, its limits.
+//!
+//! - `cpu` measures how long it was on a core; `background` is where it goes on when that is long.
+//! - `crash` says in words what went wrong.
+
+mod background;
+mod cpu;
+mod crash;
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{Store, UpdateDeadline, component::Instance};
+
+use self::{background::Background, cpu::CpuMeter};
+use super::{
+    component::{Exports, InPool, Linked},
+    error::CallError,
+    guard::Allowance,
+    instance::{Services, State, Subject},
+    limits::{Limits, count, kib},
+    live_log::LogPlace,
+    output::Output,
+    pools::Pools,
+    receipts::{HostCall, LineLevel},
+    trace::{Circumstances, Trace},
+};
+use crate::{plugin_limits::PluginLimits, storage};
+
+pub(super) use crash::Unsendable;
+
+/// What is done in an instance.
+pub(super) trait Visit: Send + Sync + 'static {
+    /// What comes of it.
+    type Answer: Send + 'static;
+
+    /// Does it.
+    fn visit(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        exports: &Exports,
+    ) -> impl Future<Output = wasmtime::Result<Self::Answer>> + Send;
+}
+
+/// A call that is to be made.
+pub(super) struct Task {
+    /// None while the plugin describes itself.
+    pub(super) subject: Option<Subject>,
+    /// Where lines go that it logs.
+    pub(super) log_place: Option<LogPlace>,
+    pub(super) circumstances: Circumstances,
+    /// What it asked the host for the other time, when it is made again.
+    pub(super) played: Option<Vec<HostCall>>,
+}
+
+impl Task {
+    /// A call that is made for the first time, about this.
+    pub(super) fn new(subject: Option<Subject>, log_place: Option<LogPlace>) -> Self {
+        Self { subject, log_place, circumstances: Circumstances::new(), played: None }
+    }
+}
+
+/// What one call may use.
+pub(super) struct Terms {
+    pub(super) limits: PluginLimits,
+    /// Wall clock.
+    pub(super) timeout: Duration,
+    /// How much the plugin may log.
+    pub(super) log: Arc<Allowance>,
+    /// It begins in the background.
+    pub(super) heavy: bool,
+}
+
+/// A call that has ended.
+pub(super) struct Ran<T> {
+    pub(super) result: Result<T, CallError>,
+    pub(super) used: Used,
+    /// What it was about.
+    pub(super) subject: Option<Subject>,
+    pub(super) trace: Trace,
+    pub(super) circumstances: Circumstances,
+}
+
+/// What a call used up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Used {
+    /// How long it waited for its turn.
+    pub(super) queued: Duration,
+    /// How long it ran, by the wall clock.
+    pub(super) took: Duration,
+    /// How long it held a thread.
+    pub(super) cpu: Duration,
+    /// The most linear memory that it had at a time, in bytes.
+    pub(super) memory: u64,
+    /// Lines that it logged.
+    pub(super) lines: u32,
+    /// Instructions, where they are counted.
+    pub(super) fuel: Option<u64>,
+}
+
+impl<T> Ran<T> {
+    /// It waited so long for its turn, in vain.
+    pub(super) fn not(task: Task, error: CallError, queued: Duration) -> Self {
+        Self {
+            result: Err(error),
+            used: Used { queued, ..Used::default() },
+            subject: task.subject,
+            trace: Trace::new(None),
+            circumstances: task.circumstances,
+        }
+    }
+}
+
+/// Where instances run: with a clock that interrupts them, and the operator's limits.
+pub(super) struct Sandbox {
+    pools: Arc<Pools>,
+    services: Arc<Services>,
+    limits: Limits,
+    counts_fuel: bool,
+    background: Background,
+}
+
+impl Sandbox {
+    pub(super) fn new(pools: Arc<Pools>, services: Services, limits: Limits, counts_fuel: bool) -> Self {
+        Self { pools, services: Arc::new(services), limits, counts_fuel, background: Background::default() }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn database(&self) -> &storage::Store {
+        &self.services.store
+    }
+
+    /// Makes a call in a fresh instance of `linked`, within `terms`. It fails when the guest traps, exits, or exceeds a
+    /// limit; never because of another call.
+    pub(super) async fn run<V: Visit>(
+        &self,
+        linked: &Arc<Linked>,
+        task: Task,
+        terms: Terms,
+        visit: Arc<V>,
+    ) -> Ran<V::Answer> {
+        let (limits, timeout, heavy) = (terms.limits, terms.timeout, terms.heavy);
+        let (began, place) = (Instant::now(), self.pools.enter());
+        let (ends, circumstances) = (began + timeout, task.circumstances);
+        let (output, meter) = (Output::new(kib(limits.output_kib)), Arc::new(CpuMeter::new(began)));
+        let wasi = circumstances.wasi().stdout(output.clone()).stderr(output.clone()).build();
+        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, terms, ends, wasi);
+        let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
+        self.bind(&mut store, &limits, &meter);
+        let call = call(store, place.pool, visit, ends, Arc::clone(&meter));
+        let (mut store, ended) = self.background.run(call, &meter, heavy).await;
+        let result = match ended {
+            Some(result) => result.map_err(|error| crash::explain(&error, &limits, &output.take())),
+            None => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
+        };
+        // What a guest that crashed printed is in the error.
+        log_output(store.data_mut(), &output.take());
+        // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
+        let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
+        let state = store.into_data();
+        let used = Used {
+            queued: Duration::ZERO,
+            took: began.elapsed(),
+            cpu: meter.ended(),
+            memory: state.memory(),
+            lines: state.lines_logged,
+            fuel: left.map(|left| u64::MAX - left),
+        };
+        Ran { result, used, subject: state.subject, trace: state.trace, circumstances }
+    }
+
+    /// Sets the limits that wasmtime watches.
+    fn bind(&self, store: &mut Store<State>, limits: &PluginLimits, meter: &Arc<CpuMeter>) {
+        store.limiter(State::limiter);
+        store.set_hostcall_fuel(kib(limits.host_call_kib));
+        if self.counts_fuel {
+            // Counted, and never used up: fails only where it is not counted.
+            drop(store.set_fuel(u64::MAX));
+        }
+        store.set_epoch_deadline(1);
+        let (meter, cpu) = (Arc::clone(meter), Duration::from_millis(limits.cpu_ms));
+        store.epoch_deadline_callback(move |_| {
+            Ok(if meter.spent() >= cpu {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+            })
+        });
+    }
+}
+
+/// Makes an instance in `store`, in the pool that this is for, and visits it; nothing comes of that when it has not ended
+/// by `ends`. Needs nothing of whoever waits for it, and has little to carry when it moves.
+async fn call<V: Visit>(
+    mut store: Store<State>,
+    pool: usize,
+    visit: Arc<V>,
+    ends: Instant,
+    meter: Arc<CpuMeter>,
+) -> (Store<State>, Option<wasmtime::Result<V::Answer>>) {
+    let linked = Arc::clone(&store.data().linked);
+    let InPool { pre, exports } = &linked.in_pools[pool];
+    let ended = {
+        let visiting = pin!(async {
+            let instance = pre.instantiate_async(&mut store).await?;
+            visit.visit(&mut store, &instance, exports).await
+        });
+        tokio::time::timeout_at(ends.into(), meter.measure(visiting)).await.ok()
+    };
+    (store, ended)
+}
+
+/// What a call printed goes to the log line by line, as if it had been logged.
+fn log_output(state: &mut State, printed: &str) {
+    for line in printed.lines().filter(|line| !line.trim().is_empty()).take(count(state.limits.log_lines)) {
+        state.log_line(LineLevel::Info, line);
+    }
+}

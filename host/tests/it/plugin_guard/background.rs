@@ -1,0 +1,36 @@
+//! Calls that compute for long go on where messages do not wait for them.
+
+use std::time::Duration;
+
+use weft_wechat::account::EncodingMode;
+
+use super::ask;
+use crate::support::{TestApp, guests, process::Process, sender_to};
+
+/// CPU time of the threads that long calls go on in, as the system has counted it, and how nice they are to others.
+fn background(process: &Process) -> (Duration, Vec<String>) {
+    let threads = process.threads("plugin-backgrou");
+    (threads.iter().map(|thread| thread.cpu).sum(), threads.into_iter().map(|thread| thread.nice).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_one_begins_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    std::fs::create_dir_all(&plugins).unwrap();
+    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+    app.account("app", EncodingMode::Plain, "guest").await;
+    app.stop().await;
+    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
+    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", "300")]);
+    let account = sender_to(&process.base, "app", EncodingMode::Plain);
+
+    assert_eq!(ask(&account, "loop").await, None);
+    let (first, nice) = background(&process);
+    assert!(first > Duration::from_millis(250), "{first:?} of the 300 ms that a call may compute");
+    assert!(nice.iter().all(|nice| nice == "5"), "{nice:?}");
+
+    assert_eq!(ask(&account, "loop").await, None);
+    let second = background(&process).0.saturating_sub(first);
+    assert!(second > Duration::from_millis(298), "{second:?} of 300 ms: all, from the beginning");
+}
