@@ -150,7 +150,8 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
     let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
     let written = text.lines().nth(line - 1).unwrap_or_default();
     // What the parser makes of a word without quotes are strange numbers.
-    let is_bare = |value: &str| value.contains(char::is_alphabetic) && !value.contains(['"', '\'']);
+    let is_text = |value: &str| value.contains(|each: char| each.is_alphabetic() || matches!(each, ':' | '/'));
+    let is_bare = |value: &str| is_text(value) && !value.contains(['"', '\'']);
     let bare = written.split_once('=').is_some_and(|(_, value)| is_bare(value));
     let hint = if bare { "; a text stands in quotes" } else { "" };
     ConfigError::Syntax { path: path.to_owned(), line, message: format!("{}{hint}", error.message()) }

@@ -2,7 +2,7 @@
 //!
 //! A fresh instance gets the memory of one that has ended, and a core has that in its caches when it was the last to use
 //! it. With one pool for all, cores hand each other their memory with every call; with a pool for each thread that makes
-//! calls they do not.
+//! calls they do not. Where there are more threads than [`POOLS`], some share one.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},

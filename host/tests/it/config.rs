@@ -289,7 +289,12 @@ fn broken_toml_is_told_by_its_line_without_repeating_it() {
 
 #[test]
 fn a_text_without_quotes_is_told_that_it_needs_them() {
-    for (file, is_told) in [("data_dir = ./data", true), ("listen = \"127.0.0.1:1", false), ("a = 1\na = 2", false)] {
+    for (file, is_told) in [
+        ("data_dir = ./data", true),
+        ("listen = 127.0.0.1:8000", true),
+        ("listen = \"127.0.0.1:1", false),
+        ("a = 1\na = 2", false),
+    ] {
         let folder = folder_with(file);
         let error = Config::from_sources(&sources(&folder, &[], &[])).unwrap_err().to_string();
         assert_eq!(error.contains("a text stands in quotes"), is_told, "{error}");

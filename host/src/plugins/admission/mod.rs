@@ -77,7 +77,7 @@ impl Loader {
     }
 
     /// Where what is loaded runs.
-    pub(super) fn sandbox(&self) -> &Arc<Sandbox> {
+    pub(super) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
