@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Instant};
 
 use wasmtime::ResourceLimiter;
-use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
-    guard::Allowance,
-    limits::{RESOURCES, count, mib},
+    limits::{RESOURCES, count, kib, mib},
     live_log::LogPlace,
     sandbox::{Task, Terms},
     trace::Trace,
+    wasi::Wasi,
 };
 use crate::{
     model::{App, AppPlugin},
@@ -71,30 +71,21 @@ pub(super) struct State {
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
-    pub(super) log: Arc<Allowance>,
     /// The operator has been told of a grant that is missing.
     pub(super) told_of_denial: bool,
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
     pub(super) outbound_calls: u64,
     memory: Memory,
-    wasi: WasiCtx,
+    pub(super) wasi: Wasi,
     resources: ResourceTable,
 }
 
 impl State {
     /// Of a call that the host ends at `ends`.
-    pub(super) fn new(
-        linked: Arc<Linked>,
-        services: Arc<Services>,
-        task: Task,
-        terms: Terms,
-        ends: Instant,
-        wasi: WasiCtx,
-    ) -> Self {
-        let Task { subject, log_place, played, .. } = task;
-        let Terms { limits, log, .. } = terms;
-        let mut resources = ResourceTable::new();
+    pub(super) fn new(linked: Arc<Linked>, services: Arc<Services>, task: Task, terms: Terms, ends: Instant) -> Self {
+        let Task { subject, log_place, circumstances, played } = task;
+        let (limits, mut resources) = (terms.limits, ResourceTable::new());
         resources.set_max_capacity(RESOURCES);
         Self {
             linked,
@@ -104,7 +95,6 @@ impl State {
             trace: Trace::new(played),
             ends,
             limits,
-            log,
             told_of_denial: false,
             lines_logged: 0,
             database_calls: 0,
@@ -116,7 +106,7 @@ impl State {
                 most_elements: count(limits.table_elements),
                 most_instances: count(limits.core_instances),
             },
-            wasi,
+            wasi: Wasi::new(circumstances, kib(limits.output_kib)),
             resources,
         }
     }
@@ -139,7 +129,7 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+        WasiCtxView { ctx: self.wasi.context(), table: &mut self.resources }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
     entry_kind::EntryKind,
+    guard::Allowances,
     instance::Subject,
     limits::{RECENT_BYTES, RECENT_LINES},
     receipts::Line,
@@ -68,6 +69,8 @@ pub struct Missed(pub u64);
 /// Where the lines of a call go.
 pub(super) struct LogPlace {
     pub(super) log: Arc<LiveLog>,
+    /// How many there may be.
+    pub(super) allowances: Arc<Allowances>,
     /// What is called.
     pub(super) counts: Arc<Counts>,
 }
@@ -154,7 +157,7 @@ mod tests {
 
     fn write(log: &Arc<LiveLog>, lines: std::ops::Range<u64>) {
         let counts = Statistics::default().counts(EntryKind::Handler, "hello");
-        let place = LogPlace { log: Arc::clone(log), counts };
+        let place = LogPlace { log: Arc::clone(log), allowances: Arc::default(), counts };
         let app = Arc::new(App::new("shop", AppType::Service, "wx1"));
         let subject = Subject { app, granted: None, delivery_id: "d".into(), raw: "".into() };
         for number in lines {

@@ -4,7 +4,7 @@
 //!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
 //! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
 //!   `sandbox` runs one call in a fresh `instance` from one of the `pools`, within [`limits`], while `epoch` ticks;
-//!   `host` answers what it asks. `convert` and `convert_orders` stand between our types and the WIT's.
+//!   `host` answers what it asks, and `wasi` its standard library. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_limits` reads what the operator has set for single plugins.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
 //!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
@@ -33,7 +33,6 @@ mod instance;
 pub mod limits;
 mod live_log;
 mod named;
-mod output;
 mod own_limits;
 mod pools;
 mod receipts;
@@ -42,6 +41,7 @@ mod sandbox;
 mod statistics;
 mod trace;
 mod versions;
+mod wasi;
 mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};

@@ -2,16 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use rand::{SeedableRng as _, rngs::StdRng};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-
-use wasmtime_wasi::{WasiCtxBuilder, clocks::HostWallClock};
 
 use super::{
     bindings::imported::types,
     host::{Function, HostError},
-    limits::{RANDOM_BYTES, RECORDED_BYTES, RECORDED_CALLS},
+    limits::{RECORDED_BYTES, RECORDED_CALLS},
     receipts::{HostCall, Line, json, redacted},
 };
 
@@ -173,66 +169,5 @@ fn outcome<T>(answer: &Result<T, HostError>) -> &'static str {
             types::Error::Wechat(_) => "wechat",
             types::Error::Other(_) => "other",
         },
-    }
-}
-
-/// What makes a call come out as it did, besides the answers of the host.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances {
-    /// What its randomness comes from: secure in the first 32 bytes, insecure in the others.
-    pub(super) seed: [u8; 48],
-    /// When it began.
-    pub(super) at: Timestamp,
-    /// The time of day that its clock begins with, since 1970, when it is made again.
-    again: Option<Duration>,
-}
-
-/// The time of day of a call that is made again: as the other time.
-struct Then {
-    began: Instant,
-    at: Duration,
-}
-
-impl HostWallClock for Then {
-    fn resolution(&self) -> Duration {
-        Duration::from_nanos(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.at + self.began.elapsed()
-    }
-}
-
-impl Circumstances {
-    /// What gives a call its randomness and its time of day.
-    pub(super) fn wasi(&self) -> WasiCtxBuilder {
-        let (secure, insecure) = self.seed.split_at(32);
-        let mut seed = [0; 32];
-        seed.copy_from_slice(secure);
-        let mut number = [0; 16];
-        number.copy_from_slice(insecure);
-        let number = u128::from_le_bytes(number);
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.max_random_size(RANDOM_BYTES)
-            .secure_random(StdRng::from_seed(seed))
-            .insecure_random(StdRng::seed_from_u64(u64::try_from(number >> 64).unwrap_or_default()))
-            .insecure_random_seed(number);
-        if let Some(at) = self.again {
-            wasi.wall_clock(Then { began: Instant::now(), at });
-        }
-        wasi
-    }
-
-    /// Of a call that is made for the first time, now.
-    pub(super) fn new() -> Self {
-        let mut seed = [0; 48];
-        rand::fill(&mut seed);
-        Self { seed, at: Timestamp::now(), again: None }
-    }
-
-    /// Those of a call that is made again.
-    pub(super) fn again(seed: [u8; 48], at: Timestamp) -> Self {
-        let again = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
-        Self { seed, at: Timestamp::now(), again }
     }
 }

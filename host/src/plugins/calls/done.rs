@@ -13,7 +13,8 @@ use crate::{
         host::log::printable,
         receipts::redacted,
         sandbox::{Ran, Used},
-        trace::{Circumstances, Trace},
+        trace::Trace,
+        wasi::Circumstances,
     },
 };
 

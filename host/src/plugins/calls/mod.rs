@@ -141,7 +141,8 @@ impl Plugins {
         // Where it is, and not moved into the span.
         let asking = pin!(async {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
-            let log_place = LogPlace { log: Arc::clone(&plugin.log), counts: Arc::clone(&counts) };
+            let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
+            let log_place = LogPlace { log, allowances, counts: Arc::clone(&counts) };
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
@@ -211,8 +212,7 @@ impl Plugins {
             Err(error) => return Ran::not(task, error, began.elapsed()),
         };
         let waited = began.elapsed();
-        let log = place.plugin.guard.log.of(place.app);
-        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), log, heavy: turn.weight().is_heavy() };
+        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), heavy: turn.weight().is_heavy() };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
         turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
         ran.used.queued = waited;

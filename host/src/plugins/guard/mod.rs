@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub(super) use self::allowance::{Allowance, Allowances, Verdict};
+pub(super) use self::allowance::{Allowances, Verdict};
 pub use self::breaker::Breaking;
 pub(super) use self::breaker::{Breakers, Pauses, Whose};
 pub use self::openings::BreakerStatistics;
@@ -38,13 +38,13 @@ pub(super) struct Limits {
 pub(super) struct Guard {
     limits: ArcSwap<Limits>,
     pub(super) lanes: Lanes,
-    pub(super) log: Allowances,
+    pub(super) log: Arc<Allowances>,
     pub(super) openings: Openings,
 }
 
 impl Guard {
     pub(super) fn new(limits: Limits) -> Self {
-        let log = Allowances::default();
+        let log = Arc::<Allowances>::default();
         log.set(limits.effective.log_lines_per_second);
         Self { limits: ArcSwap::from_pointee(limits), lanes: Lanes::default(), log, openings: Openings::default() }
     }

@@ -47,7 +47,12 @@ impl State {
             Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
             None => ("", ""),
         };
-        match self.log.take(self.limits.log_lines_per_second) {
+        let verdict = match &self.log_place {
+            Some(place) => place.allowances.of(app).take(self.limits.log_lines_per_second),
+            // Nothing but the call's own limits, as it does not come again.
+            None => Verdict::Allowed(0),
+        };
+        match verdict {
             Verdict::Allowed(0) => {}
             Verdict::Allowed(dropped) => tracing::warn!(
                 plugin,

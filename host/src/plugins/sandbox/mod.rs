@@ -20,14 +20,13 @@ use self::{background::Background, cpu::CpuMeter};
 use super::{
     component::{Exports, InPool, Linked},
     error::CallError,
-    guard::Allowance,
     instance::{Services, State, Subject},
     limits::{Limits, count, kib},
     live_log::LogPlace,
-    output::Output,
     pools::Pools,
     receipts::{HostCall, LineLevel},
-    trace::{Circumstances, Trace},
+    trace::Trace,
+    wasi::Circumstances,
 };
 use crate::{plugin_limits::PluginLimits, storage};
 
@@ -70,8 +69,6 @@ pub(super) struct Terms {
     pub(super) limits: PluginLimits,
     /// Wall clock.
     pub(super) timeout: Duration,
-    /// How much the plugin may log.
-    pub(super) log: Arc<Allowance>,
     /// It begins in the background.
     pub(super) heavy: bool,
 }
@@ -150,19 +147,18 @@ impl Sandbox {
         let (limits, timeout, heavy) = (terms.limits, terms.timeout, terms.heavy);
         let (began, place) = (Instant::now(), self.pools.enter());
         let (ends, circumstances) = (began + timeout, task.circumstances);
-        let (output, meter) = (Output::new(kib(limits.output_kib)), Arc::new(CpuMeter::new(began)));
-        let wasi = circumstances.wasi().stdout(output.clone()).stderr(output.clone()).build();
-        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, terms, ends, wasi);
+        let meter = Arc::new(CpuMeter::new(began));
+        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, terms, ends);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
         let call = call(store, place.pool, visit, ends, Arc::clone(&meter));
         let (mut store, ended) = self.background.run(call, &meter, heavy).await;
         let result = match ended {
-            Some(result) => result.map_err(|error| crash::explain(&error, &limits, &output.take())),
+            Some(result) => result.map_err(|error| crash::explain(&error, &limits, &store.data().wasi.take_printed())),
             None => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
         };
         // What a guest that crashed printed is in the error.
-        log_output(store.data_mut(), &output.take());
+        log_printed(store.data_mut());
         // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
         let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
         let state = store.into_data();
@@ -219,7 +215,8 @@ async fn call<V: Visit>(
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.
-fn log_output(state: &mut State, printed: &str) {
+fn log_printed(state: &mut State) {
+    let printed = state.wasi.take_printed();
     for line in printed.lines().filter(|line| !line.trim().is_empty()).take(count(state.limits.log_lines)) {
         state.log_line(LineLevel::Info, line);
     }

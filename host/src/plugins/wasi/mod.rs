@@ -1,0 +1,107 @@
+//! What a guest gets of WASI: clocks, randomness, and somewhere to print.
+
+mod output;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rand::{SeedableRng as _, rngs::StdRng};
+use wasmtime_wasi::{WasiCtx, clocks::HostWallClock};
+
+use self::output::Output;
+use super::limits::RANDOM_BYTES;
+
+/// The WASI of one call. It is made when the guest first asks for it: most never do.
+pub(super) struct Wasi {
+    circumstances: Circumstances,
+    /// Bytes that are kept of what it prints.
+    most_printed: usize,
+    made: Option<Box<Made>>,
+}
+
+struct Made {
+    context: WasiCtx,
+    output: Output,
+}
+
+impl Wasi {
+    pub(super) fn new(circumstances: Circumstances, most_printed: usize) -> Self {
+        Self { circumstances, most_printed, made: None }
+    }
+
+    pub(super) fn context(&mut self) -> &mut WasiCtx {
+        let Self { circumstances, most_printed, made } = self;
+        let made = made.get_or_insert_with(|| {
+            let output = Output::new(*most_printed);
+            Box::new(Made { context: circumstances.context(&output), output })
+        });
+        &mut made.context
+    }
+
+    /// Takes what was printed so far, as text.
+    pub(super) fn take_printed(&self) -> String {
+        self.made.as_ref().map(|made| made.output.take()).unwrap_or_default()
+    }
+}
+
+/// What makes a call come out as it did, besides the answers of the host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    /// What its randomness comes from: secure in the first 32 bytes, insecure in the others.
+    pub(super) seed: [u8; 48],
+    /// When it began.
+    pub(super) at: Timestamp,
+    /// The time of day that its clock begins with, since 1970, when it is made again.
+    again: Option<Duration>,
+}
+
+impl Circumstances {
+    /// Of a call that is made for the first time, now.
+    pub(super) fn new() -> Self {
+        let mut seed = [0; 48];
+        rand::fill(&mut seed);
+        Self { seed, at: Timestamp::now(), again: None }
+    }
+
+    /// Those of a call that is made again.
+    pub(super) fn again(seed: [u8; 48], at: Timestamp) -> Self {
+        let again = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
+        Self { seed, at: Timestamp::now(), again }
+    }
+
+    fn context(&self, output: &Output) -> WasiCtx {
+        let (secure, insecure) = self.seed.split_at(32);
+        let mut seed = [0; 32];
+        seed.copy_from_slice(secure);
+        let mut number = [0; 16];
+        number.copy_from_slice(insecure);
+        let number = u128::from_le_bytes(number);
+        let mut wasi = WasiCtx::builder();
+        wasi.max_random_size(RANDOM_BYTES)
+            .secure_random(StdRng::from_seed(seed))
+            .insecure_random(StdRng::seed_from_u64(u64::try_from(number >> 64).unwrap_or_default()))
+            .insecure_random_seed(number)
+            .stdout(output.clone())
+            .stderr(output.clone());
+        if let Some(at) = self.again {
+            wasi.wall_clock(Then { began: Instant::now(), at });
+        }
+        wasi.build()
+    }
+}
+
+/// The time of day of a call that is made again: as the other time.
+struct Then {
+    began: Instant,
+    at: Duration,
+}
+
+impl HostWallClock for Then {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.at + self.began.elapsed()
+    }
+}
