@@ -1,4 +1,4 @@
-//! Durations, counted by how long they are. To record one costs two atomic additions: no lock and no allocation.
+//! Durations, counted by how long they are. To record one costs two atomic additions at most: no lock and no allocation.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -35,7 +35,9 @@ impl Histogram {
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.fetch_add(1, Relaxed);
         }
-        self.micros.fetch_add(micros, Relaxed);
+        if micros > 0 {
+            self.micros.fetch_add(micros, Relaxed);
+        }
     }
 
     /// What was counted until now.

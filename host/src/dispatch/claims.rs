@@ -163,7 +163,7 @@ impl Claims {
 
     /// Writes what is claimed and answered, shows others that this process is alive, and deletes what is old; until it
     /// is [closed](Self::close).
-    pub(super) async fn run(self) {
+    pub(super) async fn run(&self) {
         let shared = &self.0;
         let closed = &shared.closed;
         tokio::join!(

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU8, AtomicU32,
+            AtomicU8, AtomicU32, AtomicUsize,
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
@@ -29,6 +29,12 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// How many answers are remembered at least, over all apps, within their time.
 const REMEMBERED_ANSWERS: usize = 100_000;
+
+/// From how many bytes on an answer is long. Of shorter ones their number is bound enough.
+const LONG: usize = 1 << 10;
+
+/// How many bytes of long answers are remembered at most, about. What came before is forgotten sooner then.
+const REMEMBERED_BYTES: usize = 256 << 20;
 
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
@@ -64,8 +70,12 @@ pub enum Outcome {
 
 /// The deliveries of the last minute.
 #[derive(Clone)]
-pub(super) struct Deliveries {
-    runs: Arc<Newest<DeliveryKey, Arc<Run>>>,
+pub(super) struct Deliveries(Arc<Shared>);
+
+struct Shared {
+    runs: Newest<DeliveryKey, Arc<Run>>,
+    /// Bytes of the long answers among those that are young.
+    young_bytes: AtomicUsize,
     /// What other processes know, and what is left for the next one.
     claims: Claims,
     /// Handlers that go on without a connection.
@@ -99,10 +109,8 @@ pub(super) trait Handle: Send + 'static {
 #[derive(Clone)]
 pub(super) struct Fate {
     run: Arc<Run>,
-    claims: Claims,
+    deliveries: Deliveries,
     key: DeliveryKey,
-    /// After which time another process may have given the handler up.
-    slow: Duration,
 }
 
 /// The first try, whose connection drives the handler itself: handing it to another task, or
@@ -115,14 +123,21 @@ struct FirstTry<'a> {
 
 impl Deliveries {
     pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
-        let runs = Arc::new(Newest::new(REMEMBERED_ANSWERS));
-        Self { runs, claims: Claims::new(store), tasks: TaskTracker::new(), reply_deadline }
+        Self(Arc::new(Shared {
+            runs: Newest::new(REMEMBERED_ANSWERS),
+            young_bytes: AtomicUsize::new(0),
+            claims: Claims::new(store),
+            tasks: TaskTracker::new(),
+            reply_deadline,
+        }))
     }
 
     /// Remembers what the process before has answered; to be called before the first delivery.
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
-        for (key, answer) in self.claims.begin(REMEMBERED_ANSWERS).await? {
-            self.runs.get_or_insert_with(key, || Arc::new(Run::ended(answer)));
+        for (key, answer) in self.0.claims.begin(REMEMBERED_ANSWERS).await? {
+            let bytes = answer.as_ref().map_or(0, Bytes::len);
+            self.0.runs.get_or_insert_with(key, || Arc::new(Run::ended(answer)));
+            self.0.remembers(bytes);
         }
         Ok(())
     }
@@ -135,17 +150,16 @@ impl Deliveries {
     /// try is told so. `age` is the message's, in seconds.
     pub(super) async fn answer(&self, key: DeliveryKey, age: u64, patience: bool, handle: impl Handle) -> Outcome {
         let mut handler = None;
-        let run = self.runs.get_or_insert_with(key, || {
+        let run = self.0.runs.get_or_insert_with(key, || {
             let run = Arc::new(Run::begun());
-            let slow = self.reply_deadline.min(SLOW);
-            let fate = Fate { run: Arc::clone(&run), claims: self.claims.clone(), key, slow };
+            let fate = Fate { run: Arc::clone(&run), deliveries: self.clone(), key };
             handler = Some(once(fate, handle).boxed());
             run
         });
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
-        let wait = if last { self.reply_deadline } else { TRY_RUNS_OUT };
-        let mut first = FirstTry { handler, tasks: &self.tasks };
+        let wait = if last { self.0.reply_deadline } else { TRY_RUNS_OUT };
+        let mut first = FirstTry { handler, tasks: &self.0.tasks };
         let answer = async {
             first.drive().await;
             run.wait().await
@@ -164,9 +178,9 @@ impl Deliveries {
             return run.wait().await;
         }
         // Goes on when it takes too long: the process that runs the handler must hear of it.
-        let claims = self.claims.clone();
-        let telling = self.tasks.spawn(async move { claims.give_up(key).await });
-        let left = LAST_MOMENT.saturating_sub(self.reply_deadline).max(A_MOMENT);
+        let claims = self.0.claims.clone();
+        let telling = self.0.tasks.spawn(async move { claims.give_up(key).await });
+        let left = LAST_MOMENT.saturating_sub(self.0.reply_deadline).max(A_MOMENT);
         match tokio::time::timeout(left, telling).await {
             Ok(Ok(Some(answer))) => Outcome::Answered(answer),
             _ => Outcome::Late,
@@ -177,24 +191,43 @@ impl Deliveries {
     pub(super) async fn forget(self) {
         loop {
             tokio::time::sleep(REMEMBERED).await;
-            self.runs.grow_old();
+            self.0.grow_old();
         }
     }
 
     /// Keeps the database up to date, until it is [closed](Self::close).
     pub(super) async fn write(self) {
-        self.claims.run().await;
+        self.0.claims.run().await;
     }
 
     /// Writes what is not written yet; to be called when no handler runs.
     pub(super) async fn close(&self) {
-        self.claims.close().await;
+        self.0.claims.close().await;
     }
 
     /// Waits for the handlers that run without a connection.
     pub(super) async fn finish(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+impl Shared {
+    /// After which time another process may have given a handler up.
+    fn slow(&self) -> Duration {
+        self.reply_deadline.min(SLOW)
+    }
+
+    /// Counts an answer of so many bytes. Where they are too many, the older half of all answers is forgotten.
+    fn remembers(&self, bytes: usize) {
+        if bytes >= LONG && self.young_bytes.fetch_add(bytes, Relaxed) + bytes > REMEMBERED_BYTES / 2 {
+            self.grow_old();
+        }
+    }
+
+    fn grow_old(&self) {
+        self.young_bytes.store(0, Relaxed);
+        self.runs.grow_old();
     }
 }
 
@@ -231,17 +264,18 @@ impl Fate {
     /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
     /// in it, so that the answer to one try answers another.
     pub(super) async fn answer(&self, answer: Answer, first: impl Future<Output = ()>) -> bool {
-        let open = self.run.close(ANSWERED);
-        let is_slow = open && self.run.began.elapsed() >= self.slow;
+        let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
+        let is_slow = open && self.run.began.elapsed() >= deliveries.slow();
         // Boxed, as it is rare.
-        let in_time = open && (!is_slow || Box::pin(self.claims.answered_late(self.key, &answer)).await);
+        let in_time = open && (!is_slow || Box::pin(deliveries.claims.answered_late(self.key, &answer)).await);
         if in_time {
             first.await;
         }
         let answer = answer.filter(|_| in_time);
         if !is_slow {
-            self.claims.answered(self.key, &answer);
+            deliveries.claims.answered(self.key, &answer);
         }
+        deliveries.remembers(answer.as_ref().map_or(0, Bytes::len));
         // Nobody else sets it.
         drop(self.run.answer.set(answer));
         in_time
@@ -251,8 +285,10 @@ impl Fate {
 /// Handles a delivery, unless another process does or did.
 async fn once(fate: Fate, handle: impl Handle) {
     let run = Arc::clone(&fate.run);
-    if let Claim::Answered(answer) = fate.claims.claim(fate.key).await {
+    let deliveries = &fate.deliveries.0;
+    if let Claim::Answered(answer) = deliveries.claims.claim(fate.key).await {
         run.close(ANSWERED);
+        deliveries.remembers(answer.as_ref().map_or(0, Bytes::len));
         drop(run.answer.set(answer));
         return;
     }
@@ -279,5 +315,55 @@ impl Drop for FirstTry<'_> {
         if let Some(handler) = self.handler.take() {
             self.tasks.spawn(handler);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Clock, config::DatabaseUrl, secret::SecretKey};
+
+    /// Answers with this, and counts how often.
+    struct Says(Bytes, Arc<AtomicUsize>);
+
+    impl Handle for Says {
+        async fn run(self, fate: Fate) {
+            self.1.fetch_add(1, Relaxed);
+            fate.answer(Some(self.0), std::future::ready(())).await;
+        }
+    }
+
+    async fn deliveries(folder: &tempfile::TempDir) -> Deliveries {
+        let (url, key) = (DatabaseUrl::Sqlite(folder.path().join("weft.db")), Arc::new(SecretKey::generate()));
+        Deliveries::new(Store::open(&url, key, Clock::system()).await.unwrap(), Duration::from_secs(4))
+    }
+
+    #[tokio::test]
+    async fn long_answers_are_forgotten_before_they_fill_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let (deliveries, handled) = (deliveries(&folder).await, Arc::new(AtomicUsize::new(0)));
+        let (short, long) = (Bytes::from(vec![b'x'; LONG - 1]), Bytes::from(vec![b'x'; 1 << 20]));
+        let fit = REMEMBERED_BYTES / long.len();
+        let deliver = async |prefix: &str, number: usize, answer: &Bytes| {
+            let key = DeliveryKey::of(&format!("{prefix}/{number}"));
+            deliveries.answer(key, 0, true, Says(answer.clone(), Arc::clone(&handled))).await
+        };
+        for number in 0..2 * fit {
+            deliver("short", number, &short).await;
+        }
+        assert_eq!(deliver("short", 0, &long).await, Outcome::Answered(Some(short)), "few bytes are no reason");
+
+        for number in 0..2 * fit {
+            deliver("long", number, &long).await;
+        }
+        let before = handled.load(Relaxed);
+        for number in 2 * fit - fit / 2..2 * fit {
+            deliver("long", number, &long).await;
+        }
+        assert_eq!(handled.load(Relaxed), before, "the last ones are remembered");
+        for number in 0..fit - 1 {
+            deliver("long", number, &long).await;
+        }
+        assert_eq!(handled.load(Relaxed), before + fit - 1, "those before are not");
     }
 }

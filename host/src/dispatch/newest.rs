@@ -2,15 +2,16 @@
 //!
 //! What has just come is what comes again, so nothing is weighed: what is kept stands in two generations, and when the
 //! younger one is full, or old enough, it takes the place of the older one. To look for a key, and to put it there where
-//! it is new, takes one short lock on one of many parts. (Caches that weigh what they keep take several times as long,
-//! which was a tenth of what a message cost.)
+//! it is new, takes one hash and one short lock on one of many parts. (Caches that weigh what they keep take several times
+//! as long, which was a tenth of what a message cost.)
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use hashbrown::HashTable;
 
 /// Parts, each with a lock of its own. A generation goes part by part, so that freeing it holds nobody up for long.
 const PARTS: usize = 64;
@@ -18,21 +19,24 @@ const PARTS: usize = 64;
 /// The newest values by their keys.
 pub(super) struct Newest<K, V> {
     parts: Box<[Mutex<Generations<K, V>>]>,
-    /// Picks the part of a key.
+    /// Picks the part of a key, and its place there.
     hasher: RandomState,
     /// Entries that one generation of a part may have.
     most: usize,
 }
 
 struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: Generation<K, V>,
+    old: Generation<K, V>,
 }
+
+/// The entries, each with its key's hash.
+type Generation<K, V> = HashTable<(u64, K, V)>;
 
 impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     /// Keeps the `at_least` newest entries, unless they grow old, and not many more than twice as many.
     pub(super) fn new(at_least: usize) -> Self {
-        let part = |_| Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() });
+        let part = |_| Mutex::new(Generations { young: HashTable::new(), old: HashTable::new() });
         Self {
             parts: (0..PARTS).map(part).collect(),
             hasher: RandomState::new(),
@@ -43,13 +47,15 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
 
     /// What stands under `key`; where nothing does, `new` makes it. For one key that is done once.
     pub(super) fn get_or_insert_with(&self, key: K, new: impl FnOnce() -> V) -> V {
-        let mut part = self.part(&key);
-        if let Some(known) = part.young.get(&key).or_else(|| part.old.get(&key)) {
+        let hash = self.hasher.hash_one(&key);
+        let mut part = self.part(hash);
+        let is_it = |(_, known, _): &(u64, K, V)| *known == key;
+        if let Some((_, _, known)) = part.young.find(hash, is_it).or_else(|| part.old.find(hash, is_it)) {
             return known.clone();
         }
-        let gone = if part.young.len() < self.most { HashMap::new() } else { part.grow_old() };
+        let gone = if part.young.len() < self.most { HashTable::new() } else { part.grow_old() };
         let value = new();
-        part.young.insert(key, value.clone());
+        part.young.insert_unique(hash, (hash, key, value.clone()), |(hash, _, _)| *hash);
         drop(part);
         // Now that nobody waits for it.
         drop(gone);
@@ -64,17 +70,18 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
         }
     }
 
-    fn part(&self, key: &K) -> MutexGuard<'_, Generations<K, V>> {
-        // The remainder is below the number of parts.
-        let part = self.hasher.hash_one(key) % PARTS as u64;
+    fn part(&self, hash: u64) -> MutexGuard<'_, Generations<K, V>> {
+        // Bits of the middle: a table takes the lowest for places and the highest for tags. The remainder is below the
+        // number of parts.
+        let part = (hash >> 32) % PARTS as u64;
         lock(&self.parts[usize::try_from(part).unwrap_or_default()])
     }
 }
 
 impl<K, V> Generations<K, V> {
     /// Gives back what is forgotten. The next generation has room for as many as this one from the start.
-    fn grow_old(&mut self) -> HashMap<K, V> {
-        let next = HashMap::with_capacity(self.young.len());
+    fn grow_old(&mut self) -> Generation<K, V> {
+        let next = HashTable::with_capacity(self.young.len());
         mem::replace(&mut self.old, mem::replace(&mut self.young, next))
     }
 }

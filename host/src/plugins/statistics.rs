@@ -138,8 +138,13 @@ impl Statistics {
         counts.took.record(used.took);
         counts.queued.record(used.queued);
         counts.cpu_nanos.fetch_add(u64::try_from(used.cpu.as_nanos()).unwrap_or_default(), Relaxed);
-        counts.memory.fetch_max(used.memory, Relaxed);
-        counts.lines.fetch_add(u64::from(used.lines), Relaxed);
+        // What changes nothing is not written: cores would take the line from each other.
+        if counts.memory.load(Relaxed) < used.memory {
+            counts.memory.fetch_max(used.memory, Relaxed);
+        }
+        if used.lines > 0 {
+            counts.lines.fetch_add(u64::from(used.lines), Relaxed);
+        }
         if let Some(error) = error {
             let code = CallError::CODES.iter().position(|code| *code == error.code());
             if let Some(count) = code.and_then(|code| counts.errors.get(code)) {

@@ -119,6 +119,7 @@ impl<T: BatchRow> BatchWriter<T> {
         // Held for as long as it writes: there is one writer.
         let mut queued = self.queued.lock().await;
         let mut entries = Vec::with_capacity(BATCH);
+        let (mut rows, mut waiting, mut marks) = (Vec::new(), Vec::new(), Vec::new());
         while queued.recv_many(&mut entries, BATCH).await > 0 {
             let hurry = |entry: &Entry<T>| !matches!(entry, Entry::Row(_, None));
             if !T::GATHER.is_zero() && entries.len() < BATCH && !entries.iter().any(hurry) {
@@ -129,7 +130,6 @@ impl<T: BatchRow> BatchWriter<T> {
                     entries.push(entry);
                 }
             }
-            let (mut rows, mut waiting, mut marks) = (Vec::with_capacity(entries.len()), Vec::new(), Vec::new());
             for entry in entries.drain(..) {
                 match entry {
                     Entry::Row(row, wait) => {
@@ -144,15 +144,16 @@ impl<T: BatchRow> BatchWriter<T> {
                     }
                 }
             }
-            self.write_batch(&rows, waiting).await;
+            self.write_batch(&rows, &mut waiting).await;
+            rows.clear();
             // Who does not wait any more does not need to know.
-            for mark in marks {
+            for mark in marks.drain(..) {
                 mark.send(()).ok();
             }
         }
     }
 
-    async fn write_batch(&self, rows: &[T], waiting: Vec<Waiting<T>>) {
+    async fn write_batch(&self, rows: &[T], waiting: &mut Vec<Waiting<T>>) {
         if rows.is_empty() {
             return;
         }
@@ -165,7 +166,7 @@ impl<T: BatchRow> BatchWriter<T> {
                 vec![error; rows.len()].into_iter().map(Err).collect()
             }
         };
-        for (wait, outcome) in waiting.into_iter().zip(outcomes) {
+        for (wait, outcome) in waiting.drain(..).zip(outcomes) {
             if let Some(wait) = wait {
                 drop(wait.send(outcome));
             }

@@ -9,12 +9,7 @@ mod pages;
 mod rules;
 mod version;
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -205,13 +200,12 @@ impl Plugins {
         &(limits, bounds): &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
     ) -> Ran<Result<C::Answer, types::Error>> {
-        let began = Instant::now();
         let timeout = C::timeout(&limits);
         let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
             Ok(turn) => turn,
-            Err(error) => return Ran::not(task, error, began.elapsed()),
+            Err((error, waited)) => return Ran::not(task, error, waited),
         };
-        let waited = began.elapsed();
+        let waited = turn.waited();
         let terms = Terms { limits, timeout: timeout.saturating_sub(waited), heavy: turn.weight().is_heavy() };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
         turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
@@ -223,20 +217,27 @@ impl Plugins {
         ran
     }
 
-    /// The right to run one call of the plugin for the app.
-    async fn turn(&self, plugin: &Plugin, app: &str, bounds: Bounds, timeout: Duration) -> Result<Turn<'_>, CallError> {
+    /// The right to run one call of the plugin for the app; or why not, and how long that took.
+    async fn turn(
+        &self,
+        plugin: &Plugin,
+        app: &str,
+        bounds: Bounds,
+        timeout: Duration,
+    ) -> Result<Turn<'_>, (CallError, Duration)> {
         let queue = &self.0.queue;
         let lane = plugin.guard.lanes.of(app, queue);
         let turn = queue.turn(lane, bounds, timeout).await;
         turn.map_err(|reason| {
             let (plugin, waited) = (plugin.name.to_string(), timeout);
-            match reason {
-                NoTurn::Shed(waiting) => CallError::Shed { plugin, waiting },
+            let error = match reason {
+                NoTurn::Shed(waiting) => return (CallError::Shed { plugin, waiting }, Duration::ZERO),
                 NoTurn::AppInPlugin => CallError::Busy { plugin, waited, setting: "limits.max_concurrency of the app" },
                 NoTurn::App => CallError::Busy { plugin, waited, setting: "plugins.max_app_concurrency" },
                 NoTurn::Plugin => CallError::Busy { plugin, waited, setting: "plugins.max_concurrency" },
                 NoTurn::Pool => CallError::PoolBusy { waited },
-            }
+            };
+            (error, waited)
         })
     }
 

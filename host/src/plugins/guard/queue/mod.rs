@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -39,6 +39,7 @@ pub(in crate::plugins) struct Queue {
 pub(in crate::plugins) struct Turn<'q> {
     queue: &'q Queue,
     lane: Arc<Lane>,
+    waited: Duration,
 }
 
 /// Why there is no turn.
@@ -74,13 +75,14 @@ impl Queue {
     ) -> Result<Turn<'_>, NoTurn> {
         let others_wait = lane.app.waiting.load(SeqCst) > 0 || lane.plugin.load.waiting.load(SeqCst) > 0;
         if !others_wait && self.room.take(&lane, bounds).is_ok() {
-            return Ok(Turn { queue: self, lane });
+            return Ok(Turn { queue: self, lane, waited: Duration::ZERO });
         }
+        let began = Instant::now();
         let mut waiting = self.wait(lane, bounds)?;
         let granted = tokio::time::timeout(timeout, &mut waiting.granted).await;
         if let Ok(Ok(())) = granted {
             waiting.is_over = true;
-            return Ok(Turn { queue: self, lane: Arc::clone(&waiting.lane) });
+            return Ok(Turn { queue: self, lane: Arc::clone(&waiting.lane), waited: began.elapsed() });
         }
         Err(self.room.in_the_way(&waiting.lane, bounds))
     }
@@ -168,6 +170,11 @@ impl Drop for Waiting<'_> {
 }
 
 impl Turn<'_> {
+    /// How long the call has waited for it.
+    pub(in crate::plugins) fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// What such calls compute.
     pub(in crate::plugins) fn weight(&self) -> &Weight {
         &self.lane.weight
