@@ -8,7 +8,7 @@ use weft_wechat::account::{Account as Webhook, Token};
 use crate::{
     model::{App, AppPlugin},
     rules::RuleSet,
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
 };
 
 /// How soon a change that another process made is seen.
@@ -99,6 +99,7 @@ impl Accounts {
                 before => match self.compile(&app, revision).await {
                     // One app's fault is not the others'.
                     Err(error @ StoreError::Corrupt { .. }) => {
+                        let error = with_causes(&error);
                         tracing::error!(app, %error, "the app's handlers could not be read; the ones known stay");
                         before.cloned().unwrap_or_default()
                     }
@@ -129,7 +130,7 @@ impl Accounts {
                 Err(error) => Err(error),
             };
             if let Err(error) = result {
-                tracing::warn!(%error, "the apps could not be read again; the ones known stay");
+                tracing::warn!(error = %with_causes(&error), "the apps could not be read again; the ones known stay");
             }
         }
     }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use crate::{clock::Clock, model::AuditEntry, storage::Store};
+use crate::{
+    clock::Clock,
+    model::AuditEntry,
+    storage::{Store, with_causes},
+};
 
 /// How long entries are kept, in seconds.
 const KEPT: u64 = 365 * 24 * 60 * 60;
@@ -42,8 +46,8 @@ impl AuditLog {
     pub async fn record(&self, entry: AuditEntry) {
         let AuditEntry { actor, action, app, path, request_id, .. } = entry.clone();
         if let Err(error) = self.store.audit_log().insert(entry).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, actor, action, app, path, request_id, "a change is missing in the audit log");
+            let error = with_causes(&error);
+            tracing::error!(%error, actor, action, app, path, request_id, "a change is missing in the audit log");
         }
     }
 
@@ -61,8 +65,7 @@ impl AuditLog {
                 Ok(deleted) if deleted == u64::from(PRUNE.1) => continue,
                 Ok(_) => {}
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "old entries of the audit log could not be deleted");
+                    tracing::warn!(error = %with_causes(&error), "old entries of the audit log could not be deleted");
                 }
             }
             tokio::time::sleep(PRUNE.0).await;

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::{LogDurability, WebhookConfig},
     model::{LoggedMessage, MessageLogEntry},
-    storage::{BatchError, BatchWriter, MessageLogRow, Store},
+    storage::{BatchError, BatchWriter, MessageLogRow, Store, with_causes},
 };
 
 /// How many bytes of raw texts may wait to be written. What comes beyond it is logged without its raw text.
@@ -112,7 +112,7 @@ impl MessageLog {
                 Ok(_) => tokio::time::sleep(PURGE_PAUSE).await,
                 Err(error) => {
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = %with_causes(&error),
                         "old entries of the message log could not be deleted"
                     );
                     tokio::time::sleep(PURGE_EVERY).await;

@@ -8,6 +8,7 @@ use weft_wechat::api::{
 use super::{ArticleError, Articles, is_id, is_unknown};
 use crate::{
     model::{App, ArticleKind, ArticleSet, FieldError, check_draft},
+    storage::with_causes,
     turns::Turn,
 };
 
@@ -105,6 +106,7 @@ impl Articles {
         let items = match self.fetched(app, media_id).await {
             Ok(items) => items,
             Err(error) => {
+                let error = with_causes(&error);
                 tracing::debug!(app = app.name, media_id, %error, "the draft is kept as it was written");
                 written
             }

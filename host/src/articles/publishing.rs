@@ -11,7 +11,7 @@ use weft_wechat::api::freepublish::{
 use super::{ArticleError, Articles, drafts::no_draft, is_unknown};
 use crate::{
     model::{App, ArticleKind, ArticleSet, Publication, PublicationOutcome, PublicationState},
-    storage::StoreError,
+    storage::{StoreError, with_causes},
 };
 
 /// How often to look for publications that WeChat is to be asked about.
@@ -76,8 +76,7 @@ impl Articles {
     pub async fn follow(self) {
         loop {
             if let Err(error) = self.follow_up_due().await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "publications could not be followed up");
+                tracing::warn!(error = %with_causes(&error), "publications could not be followed up");
             }
             tokio::time::sleep(POLL).await;
         }
@@ -95,6 +94,7 @@ impl Articles {
                 Err(ArticleError::Store(error)) => return Err(error),
                 Err(error) => {
                     let publish_id = publication.publish_id;
+                    let error = with_causes(&error);
                     tracing::warn!(app = app.name, publish_id, %error, "WeChat did not tell of a publication");
                 }
             }

@@ -12,7 +12,7 @@ use crate::{
     plugins::{Decided, Plugins, Report},
     secret::SecretKey,
     server,
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
 };
 
 /// What was looked at and how it is.
@@ -57,15 +57,15 @@ pub(super) async fn run(settings: &SettingsArgs, output: OutputArgs) -> anyhow::
 async fn check(settings: &SettingsArgs, findings: &mut Vec<Finding>) {
     let config = match settings.load(Overrides::default()) {
         Ok(config) => config,
-        Err(error) => return findings.push(Finding::bad("configuration", format!("{error:#}"))),
+        Err(error) => return findings.push(Finding::bad("configuration", with_causes(&*error))),
     };
     findings.push(Finding::good("configuration", "every key and value is known"));
     let (store, key) = match server::open_store(&config, Clock::system()).await {
         Ok(opened) => opened,
-        Err(error) => return findings.push(Finding::bad("database", format!("{error:#}"))),
+        Err(error) => return findings.push(Finding::bad("database", with_causes(&*error))),
     };
     if let Err(error) = check_contents(&config, &store, &key, findings).await {
-        findings.push(Finding::bad("database", error.to_string()));
+        findings.push(Finding::bad("database", with_causes(&error)));
     }
     store.close().await;
 }
@@ -90,7 +90,7 @@ async fn check_contents(
                 findings.extend(lacking.into_iter().map(|lacking| Finding::bad(&part, lacking)));
             }
         }
-        Err(error) => findings.push(Finding::bad("plugins", format!("{error:#}"))),
+        Err(error) => findings.push(Finding::bad("plugins", with_causes(&*error))),
     }
     Ok(())
 }

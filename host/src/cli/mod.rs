@@ -32,7 +32,7 @@ use crate::{
     model::AuditEntry,
     plugins::{Bounds, compile_plugin},
     server,
-    storage::Store,
+    storage::{Store, with_causes},
 };
 
 pub use plugin_new::Sdk;
@@ -139,7 +139,7 @@ pub async fn main(sdk: &Sdk) -> ExitCode {
     match Box::pin(run(cli, sdk)).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("weft: {error:#}");
+            eprintln!("weft: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }

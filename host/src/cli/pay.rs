@@ -16,7 +16,7 @@ use crate::{
     model::{AuditEntry, BillDate, Difference, DifferenceKind, Figures},
     pay::{Pay, ReconcileError, Shop},
     server,
-    storage::{DifferenceFilter, Store},
+    storage::{DifferenceFilter, Store, with_causes},
     upstream::Gateway,
 };
 
@@ -94,7 +94,7 @@ fn view(outcome: &Outcome, date: BillDate) -> Value {
         "app": outcome.shop.app.name,
         "merchant": outcome.shop.merchant.name,
         "date": date,
-        "error": outcome.compared.as_ref().err().map(ToString::to_string),
+        "error": outcome.compared.as_ref().err().map(|error| with_causes(error)),
         "figures": outcome.compared.as_ref().ok(),
         "differences": differences,
     })
@@ -121,7 +121,7 @@ fn text(outcomes: &[Outcome]) -> String {
         let name = format!("{}/{}", shop.app.name, shop.merchant.name);
         match compared {
             Ok(figures) => lines.push(format!("{name}: {}", summary(figures, open.len()))),
-            Err(error) => lines.push(format!("{name}: not compared: {error}")),
+            Err(error) => lines.push(format!("{name}: not compared: {}", with_causes(error))),
         }
         if open.is_empty() {
             continue;

@@ -5,7 +5,7 @@
 //! for the other's answer, and takes over when the other has gone.
 
 use std::{
-    fmt::Display,
+    error::Error,
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deliveries::Answer;
 use crate::storage::{
-    BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError,
+    BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError, with_causes,
 };
 
 /// How long a message waits for a database before it does without: a plugin's answer matters more than the chance
@@ -180,7 +180,7 @@ impl Claims {
         self.0.answers.close().await;
         self.0.closed.cancel();
         if let Err(error) = in_time(self.processes().withdraw()).await {
-            tracing::debug!(%error, "this process could not be taken off");
+            tracing::debug!(error = %with_causes(&error), "this process could not be taken off");
         }
     }
 
@@ -202,7 +202,7 @@ impl Claims {
         loop {
             tokio::time::sleep(pause).await;
             if let Err(error) = self.prune_all(limit).await {
-                tracing::warn!(%error, "old deliveries could not be deleted");
+                tracing::warn!(error = %with_causes(&error), "old deliveries could not be deleted");
             }
         }
     }
@@ -219,13 +219,13 @@ impl Claims {
     }
 
     /// The database does not answer: until it does, this process relies on its memory.
-    fn lose(&self, error: &dyn Display) {
+    fn lose(&self, error: &dyn Error) {
         self.0.reachable.store(false, Relaxed);
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
             *said = Some(Instant::now());
             tracing::warn!(
-                %error,
+                error = %with_causes(error),
                 "the database does not take claims on deliveries: while it does not, a message that reaches two \
                  processes is handled twice"
             );

@@ -21,6 +21,7 @@ use crate::{
     model::{Handler, LateReply, LoggedHandler, MessageLogEntry, Outcome, PluginTarget, ReplyTemplate, Via},
     plugins::CallError,
     rules::{self, Ask, Plan},
+    storage::with_causes,
     upstream::{self, CustomerService, ForwardError, SendError},
 };
 
@@ -201,6 +202,7 @@ impl Handling {
         let (app, message) = (&self.account.app, &self.delivery.message);
         let sent = self.parts.customer_service.send(app, &message.sender, reply).await;
         if let Err(error) = &sent {
+            let error = with_causes(error);
             tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
         }
         sent
@@ -287,7 +289,7 @@ impl Handling {
         let (app, delivery) = (&self.account.app.name, &*self.id);
         let (kind, event) = (message.msg_type(), message.event_name().unwrap_or_default());
         let Failure::Plugin { target, error } = failure else {
-            return tracing::error!(app, delivery, kind, event, "no answer: {failure}");
+            return tracing::error!(app, delivery, kind, event, "no answer: {}", with_causes(failure));
         };
         let plugin = &target.plugin;
         let handler = self.parts.plugins.handler_name(target).unwrap_or_default();

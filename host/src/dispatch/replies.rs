@@ -19,7 +19,7 @@ use crate::{
     model::{PluginTarget, ReplyContent, Via},
     plugins::{CallError, Plugins},
     rules,
-    storage::Store,
+    storage::{Store, with_causes},
     upstream::{Forward, Wechat},
 };
 
@@ -113,7 +113,7 @@ impl Replies {
             return Ok(Reply::News(articles.to_vec()));
         }
         let known = self.store.articles().shown(&account.app.name, media_id).await.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the articles of a reply could not be read");
+            tracing::warn!(error = %with_causes(&error), "the articles of a reply could not be read");
             None
         });
         let mut items = match known {

@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     materials::Materials,
     model::{App, Handler},
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
     upstream::{CallError, Wechat},
 };
 
@@ -115,6 +115,7 @@ impl HandlerSync {
             }
             let outcome = sync.sync(&app).await;
             if let Err(error) = sync.store.handler_syncs().end(&app.name).await {
+                let error = with_causes(&error);
                 tracing::warn!(app = app.name, %error, "the next sync has to wait until this one counts as dead");
             }
             outcome

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::admission::AdmissionView;
 use crate::{
     plugins::Refused,
-    storage::StoreError,
+    storage::{StoreError, with_causes},
     upstream::{CallError, PayError},
 };
 
@@ -191,7 +191,7 @@ impl Problem {
 
     /// 500; the cause goes to the log and not to the caller.
     pub(super) fn internal(error: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error, "a request failed");
+        tracing::error!(error = %with_causes(error), "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed on our side; the log says why")
     }
 }

@@ -14,6 +14,7 @@ use weft_wechat::pay::v2;
 
 use super::AppState;
 use crate::pay::{Answer, Notified, Shop};
+use crate::storage::with_causes;
 
 /// The largest notification that is read, in bytes; WeChat's are a few thousand.
 const NOTIFICATION_BYTES: usize = 1 << 20;
@@ -50,7 +51,7 @@ async fn answered(state: &AppState, place: Place, headers: &HeaderMap, body: Bod
         Ok(Some(shop)) => take(state, &shop, posted, is_refund).await,
         Ok(None) => Answer::Refused("there is no such merchant"),
         Err(error) => {
-            tracing::error!(app, merchant, %error, "a notification of WeChat Pay is not taken");
+            tracing::error!(app, merchant, error = %with_causes(&error), "a notification of WeChat Pay is not taken");
             Answer::Failed
         }
     };

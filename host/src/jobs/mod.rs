@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::{
     clock::Clock,
     model::{Job, JobError, NewJob},
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
 };
 
 pub use running::Running;
@@ -92,7 +92,7 @@ impl From<StoreError> for JobError {
                 Self::failed(error.to_string())
             }
             error => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the database failed a job");
+                tracing::warn!(error = %with_causes(&error), "the database failed a job");
                 Self::later("the database failed; the log says why")
             }
         }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Jobs, Running, Work};
 use crate::{
     model::JobError,
-    storage::{ClaimedJob, JobEnd, JobLease, StoreError},
+    storage::{ClaimedJob, JobEnd, JobLease, StoreError, with_causes},
 };
 
 /// How many jobs this process works on at once.
@@ -61,7 +61,7 @@ impl Jobs {
         let mut pruned: Option<Instant> = None;
         while !stop.is_cancelled() {
             if let Err(error) = self.look(&mut runs).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "jobs cannot be looked after");
+                tracing::warn!(error = %with_causes(&error), "jobs cannot be looked after");
             }
             if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE.0) {
                 self.prune().await;
@@ -135,7 +135,10 @@ impl Jobs {
         }
         match timeout(DATABASE_TIMEOUT, self.0.store.jobs().leave_all()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "others take the jobs of this process over when they have lapsed"),
+            Ok(Err(error)) => {
+                let error = with_causes(&error);
+                tracing::warn!(%error, "others take the jobs of this process over when they have lapsed");
+            }
             Err(_) => tracing::warn!("the database does not take the jobs of this process back"),
         }
     }
@@ -163,7 +166,7 @@ impl Jobs {
         }
         // Until it is written the job stays with this process: nobody does again what is done.
         while let Err(error) = self.0.store.jobs().end(&lease, &end).await {
-            tracing::warn!(app, kind, id, %error, "the end of a job cannot be written yet");
+            tracing::warn!(app, kind, id, error = %with_causes(&error), "the end of a job cannot be written yet");
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -185,7 +188,7 @@ impl Jobs {
     async fn prune(&self) {
         let end = self.0.clock.now().saturating_sub(KEPT);
         if let Err(error) = self.0.store.jobs().prune(end, PRUNE.1).await {
-            tracing::warn!(%error, "old jobs could not be deleted");
+            tracing::warn!(error = %with_causes(&error), "old jobs could not be deleted");
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     model::{App, EventTarget, PluginTarget},
     plugins::{CallError, OrderChange, Plugins, RefundChange, Subject},
-    storage::{DueEvent, HookOutcome, Store, StoreError},
+    storage::{DueEvent, HookOutcome, Store, StoreError, with_causes},
     upstream::{WebhookError, Webhooks},
 };
 
@@ -125,6 +125,7 @@ impl OrderHooks {
     pub async fn tell(self) {
         loop {
             if let Err(error) = self.tell_what_is_due().await {
+                let error = with_causes(&error);
                 tracing::warn!(%error, "events of orders could not be read: their hooks hear of them later");
                 tokio::time::sleep(LOOK).await;
             }
@@ -184,6 +185,7 @@ impl OrderHooks {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
+                let error = with_causes(&error);
                 return tracing::warn!(event = event.id, %error, "the event of an order could not be taken on");
             }
         }
@@ -199,6 +201,7 @@ impl OrderHooks {
         };
         report(&event, &outcome, &backtrace);
         if let Err(error) = orders.settle_event(&event, outcome).await {
+            let error = with_causes(&error);
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
         }
     }

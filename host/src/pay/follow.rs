@@ -14,7 +14,7 @@ use weft_wechat::pay::TradeType;
 
 use super::{Pay, PayActionError, Shop};
 use crate::model::{Order, Refund, RefundState};
-use crate::storage::Question;
+use crate::storage::{Question, with_causes};
 use crate::upstream::PayError;
 
 /// How often it is looked what is due.
@@ -83,7 +83,9 @@ impl Pay {
                 // There may be more than one round takes.
                 Ok(asked) if asked > 0 => continue,
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "open orders and refunds are not asked about"),
+                Err(error) => {
+                    tracing::warn!(error = %with_causes(&error), "open orders and refunds are not asked about");
+                }
             }
             tokio::time::sleep(ROUND).await;
         }

@@ -6,6 +6,7 @@ use weft_wechat::pay::{Refund, Transaction};
 
 use super::{Pay, PayActionError, Shop};
 use crate::model::{Observation, ObservationSource, Transition};
+use crate::storage::with_causes;
 
 /// Something that was posted, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ impl Pay {
             if posted.is_v2() { self.notified_v2(shop, posted).await } else { self.notified_v3(shop, posted).await };
         answer.unwrap_or_else(|error| {
             let (app, merchant) = (&shop.app.name, &shop.merchant.name);
-            tracing::error!(app, merchant, %error, "a notification of WeChat Pay is not stored");
+            tracing::error!(app, merchant, error = %with_causes(&error), "a notification of WeChat Pay is not stored");
             Answer::Failed
         })
     }
@@ -77,7 +78,7 @@ impl Pay {
         };
         match signer.open_refund(posted.body) {
             Ok(hint) => self.ask_about_refund(shop, &hint).await.unwrap_or_else(|error| {
-                warn(shop, &error);
+                warn(shop, &with_causes(&error));
                 Answer::Failed
             }),
             Err(error) => {

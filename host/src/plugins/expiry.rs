@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::registry::Plugins;
+use crate::storage::with_causes;
 
 /// How often it is looked for, and how many entries are deleted at a time.
 const ROUND: (Duration, u32) = (Duration::from_mins(1), 500);
@@ -15,8 +16,7 @@ impl Plugins {
                 Ok(deleted) if deleted == u64::from(ROUND.1) => continue,
                 Ok(_) => {}
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "what plugins kept for a time could not be deleted");
+                    tracing::warn!(error = %with_causes(&error), "what plugins kept for a time could not be deleted");
                 }
             }
             tokio::time::sleep(ROUND.0).await;

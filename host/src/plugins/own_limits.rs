@@ -9,7 +9,7 @@ use super::{
 use crate::{
     model::AppPlugin,
     plugin_limits::{LimitChanges, PluginLimits},
-    storage::StoreError,
+    storage::{StoreError, with_causes},
 };
 
 /// How soon a change that another process made is seen.
@@ -71,6 +71,7 @@ impl Plugins {
             let now = match self.0.loader.database().apps().revision().await {
                 Ok(now) => Some(now),
                 Err(error) => {
+                    let error = with_causes(&error);
                     tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
                     continue;
                 }
@@ -81,6 +82,7 @@ impl Plugins {
             match self.refresh_limits().await {
                 Ok(()) => seen = now,
                 Err(error) => {
+                    let error = with_causes(&error);
                     tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
                 }
             }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     jobs::{Jobs, Started},
     model::{App, MessageSend, NewJob, Recipient, SendOutcome},
-    storage::{NewSend, SettledAs, Store, StoreError},
+    storage::{NewSend, SettledAs, Store, StoreError, with_causes},
     upstream::{CallError, Wechat},
 };
 
@@ -174,7 +174,7 @@ impl Sends {
                 sends.prune().await
             };
             if let Err(error) = looked.await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "sent messages cannot be looked after");
+                tracing::warn!(error = %with_causes(&error), "sent messages cannot be looked after");
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -3,7 +3,7 @@
 //! While a batch is written the next one gathers, so batches are as large as the load needs them to be.
 
 use std::{
-    fmt::Display,
+    error::Error,
     slice,
     sync::{Arc, Mutex as Lock, PoisonError},
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{Store, StoreError, error::is_about_a_row};
+use super::{Store, StoreError, error::is_about_a_row, with_causes};
 
 /// How many rows are written at once at most.
 const BATCH: usize = 1024;
@@ -189,9 +189,9 @@ impl<T: BatchRow> BatchWriter<T> {
         outcomes
     }
 
-    fn lose(&self, rows: usize, error: &dyn Display) {
+    fn lose(&self, rows: usize, error: &dyn Error) {
         if let Some(rows) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).add(rows) {
-            tracing::error!(rows, %error, "{} could not be written", T::WHAT);
+            tracing::error!(rows, error = %with_causes(error), "{} could not be written", T::WHAT);
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What goes wrong in the storage. Absence is `None` or `false`, never one of these.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 /// Why something could not be stored or read.
+///
+/// The text may be shown to whoever asked. What the database itself says of a statement may name tables and hold values
+/// of others; it stands behind the text, for operators alone: `with_causes`.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is one of that name already.
@@ -83,6 +87,20 @@ impl StoreError {
     }
 }
 
+/// An error's text and those of its causes, for the log and the command. What a text says already is not said again.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Whether `error` says that a unique name is taken.
 pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
@@ -113,4 +131,31 @@ pub(super) fn is_about_a_row(error: &StoreError) -> bool {
     // PostgreSQL: data that it cannot hold, such as U+0000 in a text, and constraints. SQLite has kinds for the latter.
     error.kind() != sqlx::error::ErrorKind::Other
         || error.code().is_some_and(|code| code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::migrate::MigrateError;
+
+    use super::*;
+    use crate::storage::KvError;
+
+    #[test]
+    fn what_the_database_and_the_system_say_stands_behind_the_text_and_is_told_once() {
+        let full = || io::Error::other("no space left");
+        let failed = "error communicating with database: no space left";
+        let file = StoreError::File { path: "weft.db".into(), source: full() };
+        let migration = MigrateError::Execute(sqlx::Error::Io(full()));
+        for (error, text, cause) in [
+            (sqlx::Error::Io(full()).into(), "the database failed", failed.to_owned()),
+            (migration.into(), "cannot migrate the database", format!("while executing migrations: {failed}")),
+            (file, "cannot create the database file weft.db", "no space left".to_owned()),
+        ] {
+            let told = format!("{text}: {cause}");
+            assert_eq!((error.to_string(), with_causes(&error)), (text.to_owned(), told.clone()));
+            let wrapped = KvError::from(error);
+            assert_eq!((wrapped.to_string(), with_causes(&wrapped)), (text.to_owned(), told));
+        }
+        assert_eq!(with_causes(&StoreError::LimitReached("too many".to_owned())), "too many");
+    }
 }

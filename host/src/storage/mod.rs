@@ -70,6 +70,7 @@ pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
 pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
 pub use self::delivery_answers::DeliveryAnswers;
 pub use self::error::StoreError;
+pub(crate) use self::error::with_causes;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
+use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql, with_causes};
 use crate::model::ApiToken;
 use crate::secret::Secret;
 
@@ -94,7 +94,7 @@ impl Tokens<'_> {
                 // A full disk must not lock out those who could make room.
                 Err(error) => tracing::warn!(
                     token = token.id,
-                    error = &error as &dyn std::error::Error,
+                    error = %with_causes(&error),
                     "when the token was last used could not be written"
                 ),
             }

@@ -31,7 +31,7 @@ pub enum CallError {
     /// There is no access token or ticket; the call itself was not sent, or WeChat refused its token and there is no
     /// other.
     #[error("the app has no access token or ticket: {0}")]
-    Token(Arc<TokenError>),
+    Token(#[source] Arc<TokenError>),
     /// WeChat says no.
     #[error("{path}: {refusal}")]
     Refused {
@@ -180,10 +180,10 @@ impl From<CallError> for JobError {
 pub enum TransportError {
     /// No connection: nothing was sent.
     #[error("the server cannot be reached: check the network, the DNS and the firewall ({})", cause(.0))]
-    Connect(#[source] reqwest::Error),
+    Connect(reqwest::Error),
     /// The connection ended before the answer did.
     #[error("the connection was cut before the answer was complete ({})", cause(.0))]
-    Cut(#[source] reqwest::Error),
+    Cut(reqwest::Error),
     /// It took too long.
     #[error("no complete answer within {} seconds", .0.as_secs_f32())]
     Timeout(Duration),
@@ -243,7 +243,7 @@ pub enum TokenError {
     #[error("access_token_url is not an http or https URL")]
     Url,
     /// The call for a ticket came to nothing.
-    #[error("{0}")]
+    #[error(transparent)]
     Call(Box<CallError>),
     /// Where tokens are kept.
     #[error("the token cannot be stored or read: {0}")]
@@ -308,4 +308,29 @@ fn cause(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::with_causes;
+
+    #[test]
+    fn what_the_database_says_of_a_token_is_told_to_operators_alone() {
+        let full = sqlx::Error::Io(std::io::Error::other("no space left"));
+        let token = |error| CallError::Token(Arc::new(error));
+        let stored = token(TokenError::Store(full.into()));
+        // A ticket is asked for with a token.
+        let ticket = token(TokenError::Call(Box::new(stored.clone())));
+        let told = "the app has no access token or ticket: the token cannot be stored or read: the database failed";
+        assert_eq!(stored.to_string(), told);
+        assert_eq!(with_causes(&stored), format!("{told}: error communicating with database: no space left"));
+        for error in [stored, ticket] {
+            let JobError::Later { why, .. } = JobError::from(error.clone()) else { panic!("{error:?}") };
+            for text in [error.to_string(), error.explained(), why] {
+                assert!(text.ends_with("the database failed"), "{text}");
+            }
+            assert!(with_causes(&error).ends_with(": no space left"), "{}", with_causes(&error));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use weft_wechat::api::Refusal;
 use weft_wechat::api::errcode::Class;
 
 use crate::model::CallPause;
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, with_causes};
 use crate::time::next_china_day;
 
 const MINUTE: u64 = 60;
@@ -56,7 +56,7 @@ impl Pauses {
         let pause = CallPause { app, path, errcode, until };
         // Without the database it holds as long as the process.
         if let Err(error) = self.store.call_pauses().put(&pause).await {
-            tracing::warn!(%error, "the pause of WeChat's calls is not stored");
+            tracing::warn!(error = %with_causes(&error), "the pause of WeChat's calls is not stored");
         }
         self.known
             .lock()

@@ -18,7 +18,7 @@ use super::{CallError, TokenError};
 use crate::clock::Clock;
 use crate::config::WechatConfig;
 use crate::model::{App, Credential};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, with_causes};
 
 /// WeChat's API. Clones share connections, tokens and what is known of quotas.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ const BETWEEN_FORGETTING: u32 = 720;
 
 fn warn(what: &str, outcome: Result<(), StoreError>) {
     if let Err(error) = outcome {
-        tracing::warn!(%error, "counts or pauses of WeChat's calls could not be {what}");
+        tracing::warn!(error = %with_causes(&error), "counts or pauses of WeChat's calls could not be {what}");
     }
 }
 

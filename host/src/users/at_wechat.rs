@@ -5,6 +5,7 @@ use weft_wechat::api::user::{info::UserProfile, info_batchget::UserInfoBatchget}
 use super::{FetchError, Users, error::INVALID_OPENID};
 use crate::{
     model::{App, Profile},
+    storage::with_causes,
     upstream::CallError,
 };
 
@@ -15,7 +16,8 @@ impl Users {
         self.fetch_profiles(move |app, openids| {
             let users = users.clone();
             async move {
-                let app = users.store.apps().find(&app).await.map_err(|error| FetchError::Failed(error.to_string()))?;
+                let app =
+                    users.store.apps().find(&app).await.map_err(|error| FetchError::Failed(with_causes(&error)))?;
                 let Some(app) = app else { return Ok(Vec::new()) };
                 Ok(users.ask_about(&app, &openids).await?)
             }
@@ -39,7 +41,7 @@ impl From<CallError> for FetchError {
         match &error {
             CallError::Unable(inability) => Self::Unable(inability.to_string()),
             _ if error.errcode() == Some(INVALID_OPENID) => Self::InvalidOpenid,
-            _ => Self::Failed(error.to_string()),
+            _ => Self::Failed(with_causes(&error)),
         }
     }
 }

@@ -20,7 +20,7 @@ use weft_wechat::message::{Content, Event, Message, UserAuthorization};
 use crate::{
     clock::Clock,
     model::{App, AppType, UserNote, is_openid},
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
     upstream::Wechat,
 };
 
@@ -105,7 +105,7 @@ impl Users {
         });
         let error = match tokio::time::timeout(WAIT, written).await {
             Ok(Ok(Ok(note))) => return note,
-            Ok(Ok(Err(error))) => error_with_causes(&error),
+            Ok(Ok(Err(error))) => with_causes(&error),
             Ok(Err(panic)) => panic.to_string(),
             Err(_) => format!("it takes longer than {} ms and goes on", WAIT.as_millis()),
         };
@@ -185,14 +185,4 @@ fn of_app<'a>(app: &App, about: &'a UserAuthorization) -> Option<&'a str> {
 /// Whether WeChat answers questions about the app's users.
 fn has_profiles(app: &App) -> bool {
     matches!(app.app_type, AppType::Service | AppType::Subscription)
-}
-
-fn error_with_causes(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Users, halves::Halves};
-use crate::{model::Profile, storage::StoreError};
+use crate::{
+    model::Profile,
+    storage::{StoreError, with_causes},
+};
 
 /// How many users WeChat is asked about at a time.
 const BATCH: usize = 100;
@@ -64,8 +67,8 @@ impl Users {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the profiles of users could not be brought up to date");
+                    let error = with_causes(&error);
+                    tracing::warn!(%error, "the profiles of users could not be brought up to date");
                 }
             }
             // A time-out is a reason to look, too.

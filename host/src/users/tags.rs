@@ -9,6 +9,7 @@ use weft_wechat::api::{
 
 use super::{UserError, Users, error::about_tag};
 use crate::model::{App, Profile, Tag, check_tag_name, is_system_tag};
+use crate::storage::with_causes;
 
 /// How long, in seconds, WeChat is not asked again when it did not know a tag either. Each time twice as long.
 const ASK_AGAIN: u64 = 60;
@@ -97,6 +98,7 @@ impl Users {
         match learnt.await {
             Ok(()) | Err(UserError::UnknownTag(_)) => {}
             Err(error) => {
+                let error = with_causes(&error);
                 tracing::warn!(app = app.name, %error, "users have a tag that is not known, and the tags cannot be synced");
             }
         }

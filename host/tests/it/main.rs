@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod connections;
 mod examples;
+mod failing_database;
 mod floors;
 mod handlers;
 mod inbox;

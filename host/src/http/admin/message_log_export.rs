@@ -22,7 +22,7 @@ use crate::{
         error::{Path, Problem, Query},
     },
     model::FieldError,
-    storage::{MessageLogQuery, Store, StoreError},
+    storage::{MessageLogQuery, Store, StoreError, with_causes},
 };
 
 /// How many entries are in memory at once, and read by one query.
@@ -82,7 +82,7 @@ pub(super) async fn export(
     let mut pages = Box::pin(stream::try_unfold(Some(export), Export::next));
     let first = pages.next().await.transpose().map_err(|error| Problem::internal(&error))?;
     let body = stream::iter(first.map(Ok)).chain(pages).inspect_err(|error: &ExportError| {
-        tracing::error!(error = error as &dyn std::error::Error, "an export of the message log ends half-way");
+        tracing::error!(error = %with_causes(error), "an export of the message log ends half-way");
     });
     let headers = [(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, Body::from_stream(body)).into_response())

@@ -15,6 +15,7 @@ use crate::http::{
     error::{Path, Problem},
     upload::Upload,
 };
+use crate::storage::with_causes;
 
 /// What callers need a permission for.
 const PERMISSION: &str = "wechat_api";
@@ -118,7 +119,7 @@ async fn send(state: &AppState, app: &str, call: AnyCall) -> Result<Response, Pr
     ];
     let path = request.path;
     let body = answer.into_stream().inspect_err(move |error| {
-        tracing::warn!(path, error = error as &dyn std::error::Error, "an answer of WeChat's is cut off");
+        tracing::warn!(path, error = %with_causes(error), "an answer of WeChat's is cut off");
     });
     let mut response = (status, Body::from_stream(body)).into_response();
     for (name, value) in headers {

@@ -10,7 +10,7 @@ use super::ReconcileInput;
 use crate::jobs::Jobs;
 use crate::model::BillDate;
 use crate::pay::Pay;
-use crate::storage::StoreError;
+use crate::storage::{StoreError, with_causes};
 
 /// How often it is looked what is to be begun.
 const LOOK: Duration = Duration::from_mins(1);
@@ -28,7 +28,7 @@ impl Pay {
         loop {
             tokio::time::sleep(LOOK).await;
             if let Err(error) = self.begin_due_reconciliations(&jobs).await {
-                tracing::warn!(%error, "the bills of a day are not compared");
+                tracing::warn!(error = %with_causes(&error), "the bills of a day are not compared");
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         host::HostError,
         instance::State,
     },
-    storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
+    storage::{KvError, KvQuota, KvWrite, PluginKv, Store, with_causes},
 };
 
 /// A store that the operator has granted, with whose it is.
@@ -55,7 +55,7 @@ fn error(error: KvError) -> HostError {
             Error::Limited(error.to_string())
         }
         KvError::Store(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the key-value store failed");
+            tracing::error!(error = %with_causes(&error), "the key-value store failed");
             Error::Unavailable("the database does not answer".to_owned())
         }
     };

@@ -18,6 +18,7 @@ use crate::{
         instance::State,
         limits::WECHAT_TIMEOUT,
     },
+    storage::with_causes,
     upstream::PayError,
 };
 
@@ -140,7 +141,7 @@ fn error(error: &PayActionError) -> Error {
         }
         PayActionError::Gateway(error) => gateway_error(error),
         PayActionError::Store(error) => {
-            tracing::error!(error = error as &dyn std::error::Error, "a plugin's question about orders failed");
+            tracing::error!(error = %with_causes(error), "a plugin's question about orders failed");
             Error::Unavailable("the database does not answer".to_owned())
         }
     }

@@ -19,7 +19,7 @@ use crate::{
         instance::{Services, State},
         limits::WECHAT_TIMEOUT,
     },
-    storage::StoreError,
+    storage::{StoreError, with_causes},
     users::UserError,
 };
 
@@ -145,6 +145,6 @@ fn error(error: &UserError) -> Error {
 }
 
 fn broken(error: &StoreError) -> Error {
-    tracing::error!(error = error as &dyn std::error::Error, "a plugin's question about users failed");
+    tracing::error!(error = %with_causes(error), "a plugin's question about users failed");
     Error::Unavailable("the database does not answer".to_owned())
 }

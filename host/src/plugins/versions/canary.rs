@@ -21,7 +21,7 @@ use crate::{
         error::CallError,
         registry::{Plugin, Plugins},
     },
-    storage::StoreError,
+    storage::{StoreError, with_causes},
 };
 
 /// A version that only some users get.
@@ -193,7 +193,7 @@ impl Plugins {
     pub(super) async fn obey_canary(&self, name: &str) -> Result<(), Behind> {
         let outcome = self.load_canary(name).await;
         if let Err(reason) = &outcome {
-            tracing::error!(plugin = name, error = %reason, "the canary does not run here");
+            tracing::error!(plugin = name, error = %with_causes(reason), "the canary does not run here");
             if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
                 lock(&self.versions().behind).insert(name.to_owned());
             }
@@ -255,8 +255,8 @@ impl Plugins {
                 }
             };
             if let Err(error) = outcome {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, plugin = &*plugin.name, "the canary cannot be looked after");
+                let error = with_causes(&error);
+                tracing::warn!(%error, plugin = &*plugin.name, "the canary cannot be looked after");
             }
         }
     }

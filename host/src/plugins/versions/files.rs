@@ -11,7 +11,7 @@ use crate::{
         folder,
         registry::{Plugin, Plugins},
     },
-    storage::StoreError,
+    storage::{StoreError, with_causes},
 };
 
 /// What became of a file that was read.
@@ -104,9 +104,8 @@ impl Plugins {
                 lock(&versions.unsaid).remove(name);
             }
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
                 tracing::warn!(
-                    error,
+                    error = %with_causes(&error),
                     plugin = name,
                     "the other processes could not be told of the plugin's version yet"
                 );
@@ -191,8 +190,8 @@ impl Plugins {
             return;
         }
         if let Err(error) = self.decide(name, None, PluginSource::Folder, None).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, plugin = name, "the other processes could not be told yet that the plugin is gone");
+            let error = with_causes(&error);
+            tracing::warn!(%error, plugin = name, "the other processes could not be told yet that the plugin is gone");
             lock(&versions.unsaid).insert(name.to_owned());
         }
     }

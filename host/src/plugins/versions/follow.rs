@@ -10,7 +10,7 @@ use super::lock;
 use crate::{
     model::PluginDecision,
     plugins::registry::Plugins,
-    storage::{PluginReplica, StoreError},
+    storage::{PluginReplica, StoreError, with_causes},
 };
 
 /// How soon a change that another process made is seen.
@@ -40,8 +40,8 @@ impl Plugins {
                     return;
                 }
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the database does not say yet which versions of plugins are to run");
+                    let error = with_causes(&error);
+                    tracing::warn!(%error, "the database does not say yet which versions of plugins are to run");
                 }
             }
             tokio::time::sleep(POLL).await;
@@ -84,8 +84,7 @@ impl Plugins {
                 }
             }
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the canaries of plugins are not known");
+                tracing::warn!(error = %with_causes(&error), "the canaries of plugins are not known");
             }
         }
     }
@@ -98,8 +97,8 @@ impl Plugins {
         loop {
             tokio::time::sleep(POLL).await;
             if let Err(error) = self.follow_once(&mut since).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the database does not say which versions of plugins are to run");
+                let error = with_causes(&error);
+                tracing::warn!(%error, "the database does not say which versions of plugins are to run");
             }
             self.watch_canaries().await;
             self.report(&mut reported).await;
@@ -179,8 +178,7 @@ impl Plugins {
         match store.plugin_replicas().report(&running, SILENCE).await {
             Ok(()) => *reported = (running, Some(Instant::now())),
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, "the other processes could not be told what runs here");
+                tracing::debug!(error = %with_causes(&error), "the other processes could not be told what runs here");
             }
         }
     }

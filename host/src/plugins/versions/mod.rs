@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     model::{CanaryRule, PluginDecision, PluginSource},
-    storage::{Store, StoreError},
+    storage::{Store, StoreError, with_causes},
 };
 use kept::Kept;
 use seen::Seen;
@@ -198,7 +198,8 @@ impl Plugins {
         };
         let outcome = self.obey_digest(name, wanted, at_hand, error).await;
         if let Err(reason) = &outcome {
-            tracing::error!(plugin = name, error = %reason, "the version {wanted:.12} that was decided does not run here");
+            let error = with_causes(reason);
+            tracing::error!(plugin = name, %error, "the version {wanted:.12} that was decided does not run here");
             // The same file is refused again.
             if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
                 lock(&versions.behind).insert(name.to_owned());

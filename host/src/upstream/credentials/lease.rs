@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Fetch, Inner};
 use crate::model::{App, Credential};
-use crate::storage::FetchedCredential;
+use crate::storage::{FetchedCredential, with_causes};
 use crate::upstream::{TokenError, TransportError};
 
 /// How long fetching may take, all tries together.
@@ -73,6 +73,7 @@ impl<F: Fetch> Inner<F> {
             Err(error) => {
                 // The first error says more; the lease ends by itself, too.
                 if let Err(error) = credentials.release(&app.name, &self.holder).await {
+                    let error = with_causes(&error);
                     tracing::warn!(app = app.name, %error, "the lease of an access token or ticket stays until it ends");
                 }
                 Err(error)

@@ -25,7 +25,7 @@ use super::TokenError;
 use crate::clock::Clock;
 use crate::model::{App, Credential, CredentialKind};
 use crate::secret::Secret;
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, with_causes};
 
 /// How often the background looks for credentials that are to be replaced.
 const POLL: Duration = Duration::from_secs(1);
@@ -162,7 +162,7 @@ impl<F: Fetch> Credentials<F> {
             let outcome = all.0.get(&app, wanted).await.map(Arc::new).map_err(Arc::new);
             if let Err(error) = &outcome {
                 let kind = all.0.fetch.kind().as_str();
-                tracing::warn!(app = app.name, kind, %error, "no new access token or ticket");
+                tracing::warn!(app = app.name, kind, error = %with_causes(error), "no new access token or ticket");
             }
             if matches!(&outcome, Err(error) if matches!(**error, TokenError::Store(StoreError::NotFound { .. }))) {
                 all.0.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&app.name);
