@@ -3,6 +3,7 @@
 mod app;
 mod check;
 mod demo;
+mod help;
 mod output;
 mod pay;
 mod plugin;
@@ -23,7 +24,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Subcommand};
 
 use crate::{
     clock::Clock,
@@ -48,8 +49,8 @@ const FIRST_STEPS: &str = "First steps · 第一步:
   weft serve";
 
 /// A WebAssembly plugin host for WeChat accounts · 微信账号的 WebAssembly 插件宿主
-#[derive(Debug, Parser)]
-#[command(name = "weft", version, propagate_version = true, after_help = FIRST_STEPS)]
+#[derive(Debug, Args)]
+#[command(version, propagate_version = true, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -131,7 +132,7 @@ fn this_command() -> Option<PathBuf> {
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
 pub async fn main(sdk: &Sdk) -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&help::command::<Cli>().get_matches()).unwrap_or_else(|error| error.exit());
     // A server tells what it does; a command tells what it was asked.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
