@@ -19,22 +19,22 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AppCommand {
-    /// Add a WeChat account
+    /// Add a WeChat account · 添加账号
     Add(AddArgs),
-    /// List the accounts
+    /// List the accounts · 列出账号
     List(OutputArgs),
-    /// Show an account; secrets are not shown
+    /// Show an account; secrets are not shown · 查看账号，不显示密钥
     Show {
-        /// Its name
+        /// Its name · 账号名
         name: String,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Remove an account with all that belongs to it
+    /// Remove an account with all that belongs to it · 删除账号及其全部数据
     Remove {
-        /// Its name
+        /// Its name · 账号名
         name: String,
-        /// Do not ask
+        /// Do not ask · 不再确认
         #[arg(long)]
         yes: bool,
     },
@@ -44,40 +44,46 @@ pub(super) enum AppCommand {
 /// environment is the better way.
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// Unique, for URLs: 1 to 16 letters, digits, `_` or `-`
+    /// Unique, for URLs: 1 to 16 letters, digits, `_` or `-` · 唯一的账号名，用在网址中
     name: String,
     /// service, subscription, miniprogram, `pay_partner` or other
-    #[arg(long = "type", value_name = "TYPE")]
+    /// · 服务号、订阅号、小程序、支付服务商或其他
+    #[arg(long = "type", value_name = "TYPE", verbatim_doc_comment)]
     app_type: AppType,
-    /// WeChat's id of the account
+    /// WeChat's id of the account · 开发者ID（AppID）
     #[arg(long)]
     appid: String,
-    /// For people; the name without
+    /// For people; the name without · 标题，默认与账号名相同
     #[arg(long)]
     title: Option<String>,
     /// The key to WeChat's API: for customer-service messages and users' profiles
-    #[arg(long, env = "WECHAT_APPSECRET", hide_env_values = true)]
+    /// · 开发者密码（AppSecret），发送客服消息、查询用户资料时需要
+    #[arg(long, env = "WECHAT_APPSECRET", hide_env_values = true, verbatim_doc_comment)]
     appsecret: Option<String>,
-    /// Token of the message server (令牌)
+    /// Token of the message server · 令牌（Token）
     #[arg(long, env = "WECHAT_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// plain, compatible or safe
+    /// plain, compatible or safe · 加解密方式：明文、兼容或安全模式
     #[arg(long, value_name = "MODE", default_value = "plain")]
     encoding_mode: EncodingMode,
-    /// EncodingAESKey (消息加解密密钥), 43 letters or digits; for compatible and safe
-    #[arg(long, env = "WECHAT_ENCODING_AES_KEY", hide_env_values = true)]
+    /// EncodingAESKey, 43 letters or digits; for compatible and safe
+    /// · 消息加解密密钥，43 位字母或数字；兼容模式和安全模式需要
+    #[arg(long, env = "WECHAT_ENCODING_AES_KEY", hide_env_values = true, verbatim_doc_comment)]
     encoding_aes_key: Option<String>,
     /// The plugin that answers what no rule matches: `greeter` or `greeter/vip`
-    #[arg(long, value_name = "PLUGIN")]
+    /// · 规则都不匹配时由哪个插件回复：`greeter` 或 `greeter/vip`
+    #[arg(long, value_name = "PLUGIN", verbatim_doc_comment)]
     message_handler: Option<PluginTarget>,
-    /// What becomes of an answer that takes longer than WeChat waits: `join` (its next try gets it), `customer_service`
-    /// (sent as such a message) or `drop`
-    #[arg(long, value_name = "WHAT", default_value = "join")]
+    /// What becomes of an answer that takes longer than WeChat waits:
+    /// `join` (its next try gets it), `customer_service` (sent as such a message) or `drop`
+    /// · 超时的回复：`join` 由微信的下一次重试取得，`customer_service` 改用客服消息发送，
+    /// `drop` 丢弃
+    #[arg(long, value_name = "WHAT", default_value = "join", verbatim_doc_comment)]
     late_reply: LateReply,
-    /// Keep what users send in the message log
+    /// Keep what users send in the message log · 在消息日志中记录用户的消息
     #[arg(long)]
     log_messages: bool,
-    /// Keep the answers in the message log
+    /// Keep the answers in the message log · 在消息日志中记录回复
     #[arg(long)]
     log_replies: bool,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod app;
 mod check;
 mod demo;
+mod help;
 mod output;
 mod pay;
 mod plugin;
@@ -23,7 +24,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Subcommand};
 
 use crate::{
     clock::Clock,
@@ -38,7 +39,7 @@ use crate::{
 pub use plugin_new::Sdk;
 
 /// Under which the flags stand that every command takes.
-const SETTINGS: &str = "Settings";
+const SETTINGS: &str = "Settings · 设置";
 
 /// What a new operator does first.
 const FIRST_STEPS: &str = "First steps · 第一步:
@@ -48,8 +49,8 @@ const FIRST_STEPS: &str = "First steps · 第一步:
   weft serve";
 
 /// A WebAssembly plugin host for WeChat accounts · 微信账号的 WebAssembly 插件宿主
-#[derive(Debug, Parser)]
-#[command(name = "weft", version, propagate_version = true, after_help = FIRST_STEPS)]
+#[derive(Debug, Args)]
+#[command(version, propagate_version = true, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -60,45 +61,45 @@ struct Cli {
 /// Flags that every command takes; they win over the environment and the file.
 #[derive(Debug, Args)]
 struct SettingsArgs {
-    /// Configuration file; ./weft.toml when it is there
+    /// Configuration file, else ./weft.toml · 配置文件
     #[arg(long, global = true, env = "WEFT_CONFIG", value_name = "FILE", help_heading = SETTINGS)]
     config: Option<PathBuf>,
-    /// Where the database, the secret key and the plugin cache are
+    /// Database, secret key and plugin cache · 数据库、密钥和插件缓存的目录
     #[arg(long, global = true, value_name = "DIR", help_heading = SETTINGS)]
     data_dir: Option<PathBuf>,
-    /// sqlite://… or postgres://…
+    /// sqlite://… or postgres://… · 数据库地址
     #[arg(long, global = true, value_name = "URL", hide_env_values = true, help_heading = SETTINGS)]
     database_url: Option<String>,
-    /// Where .wasm files are dropped
+    /// Where .wasm files are dropped · 插件目录，存放 .wasm 文件
     #[arg(long, global = true, value_name = "DIR", help_heading = SETTINGS)]
     plugins_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server
+    /// Run the server · 运行服务
     Serve(serve::ServeArgs),
-    /// Show everything at work with a simulated WeChat, on this machine alone
+    /// Show everything at work with a simulated WeChat · 用模拟的微信演示全部功能
     Demo(demo::DemoArgs),
-    /// Play WeChat's API on this machine; send messages as WeChat does
+    /// Play WeChat on this machine: API, Pay, messages · 在本机模拟微信：接口、支付、消息
     Simulate(simulate::SimulateArgs),
-    /// Bring the database up to date
+    /// Bring the database up to date · 升级数据库
     Migrate,
-    /// Check configuration, database, plugins, and that what apps name in plugins is there
+    /// Check configuration, database, plugins and apps · 检查配置、数据库、插件和账号
     Check(output::OutputArgs),
-    /// WeChat accounts
+    /// WeChat accounts · 微信账号
     #[command(subcommand)]
     App(app::AppCommand),
-    /// API tokens
+    /// API tokens · 接口令牌
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Plugins
+    /// Plugins · 插件
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// WeChat Pay
+    /// WeChat Pay · 微信支付
     #[command(subcommand)]
     Pay(pay::PayCommand),
-    /// Print the OpenAPI document of the admin API
+    /// Print the OpenAPI document of the admin API · 输出管理接口的 OpenAPI 文档
     Openapi,
     /// Compile a plugin from standard input to standard output: what the server starts for each file
     #[command(hide = true)]
@@ -131,7 +132,7 @@ fn this_command() -> Option<PathBuf> {
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
 pub async fn main(sdk: &Sdk) -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&help::command::<Cli>().get_matches()).unwrap_or_else(|error| error.exit());
     // A server tells what it does; a command tells what it was asked.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct OutputArgs {
-    /// Print JSON
+    /// Print JSON · 输出 JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -25,19 +25,22 @@ const PRINTED: usize = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PayCommand {
-    /// Compare WeChat Pay's bills of a day with the orders and refunds here; exit 1 when something differs
+    /// Compare WeChat Pay's bills of a day with orders and refunds here; exit 1 on differences
+    /// · 把微信支付某一天的账单与本地订单、退款核对，不一致时退出码为 1
+    #[command(verbatim_doc_comment)]
     Reconcile(ReconcileArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ReconcileArgs {
-    /// The day in China, such as 2026-01-31; its bills are ready at 10:00 of the next day
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// The day in China; its bills are ready at 10:00 of the next day
+    /// · 账单日期（北京时间），次日 10 点后才有账单
+    #[arg(long, value_name = "YYYY-MM-DD", verbatim_doc_comment)]
     date: BillDate,
-    /// Of this app alone
+    /// Of this app alone · 只核对这个账号
     #[arg(long)]
     app: Option<String>,
-    /// Of the merchant of this name alone
+    /// Of the merchant of this name alone · 只核对这个名字的商户
     #[arg(long)]
     merchant: Option<String>,
     #[command(flatten)]

@@ -22,17 +22,17 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
-    /// Check and list the plugins in the folder, and which versions are to run where that differs
+    /// Check and list the plugins, and which versions are to run · 检查并列出插件及应运行的版本
     List(OutputArgs),
-    /// Make a crate for a new plugin, which builds as it is
+    /// Make a crate for a new plugin, which builds as it is · 新建插件工程，可直接编译
     New(plugin_new::NewArgs),
-    /// Take a .wasm file through every check that the server makes, and show what it is and asks for
+    /// Check a .wasm file and show what it is and asks for · 检查 .wasm 文件，列出它需要的授权
     Check(plugin_check::CheckArgs),
-    /// Build a plugin's source with cargo and print where its .wasm is
+    /// Build a plugin with cargo and print where its .wasm is · 用 cargo 编译插件，输出文件位置
     Build(plugin_build::BuildArgs),
-    /// Let a .wasm file answer a message, as a server would, without one
+    /// Let a .wasm file answer a message without a server · 不启动服务端，让插件回复一条消息
     Test(plugin_test::TestArgs),
-    /// Make a recorded call again, on the same version or another one, with the answers that were recorded
+    /// Make a recorded call again, on the same or another version · 在原版本或新版本上重放调用
     Replay(plugin_replay::ReplayArgs),
 }
 

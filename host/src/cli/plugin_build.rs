@@ -22,14 +22,16 @@ const QUIET: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// The folder with its Cargo.toml
+    /// The folder with its Cargo.toml · Cargo.toml 所在的目录
     #[arg(default_value = ".")]
     source: PathBuf,
     /// Copy the .wasm into the plugins folder, where a running server takes it up
-    #[arg(long)]
+    /// · 放入插件目录，运行中的服务会自动加载
+    #[arg(long, verbatim_doc_comment)]
     install: bool,
     /// Build again whenever the source changes, until Ctrl-C
-    #[arg(long)]
+    /// · 源码修改后自动重新编译，按 Ctrl-C 结束
+    #[arg(long, verbatim_doc_comment)]
     watch: bool,
     #[command(flatten)]
     output: OutputArgs,

@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The .wasm file
+    /// The .wasm file · .wasm 文件
     file: PathBuf,
     #[command(flatten)]
     output: OutputArgs,

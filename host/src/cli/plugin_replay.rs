@@ -20,16 +20,21 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// A file with a receipt, or PLUGIN/ID of one that a server has (GET /api/v1/plugins/PLUGIN/receipts lists them)
-    #[arg(value_name = "RECEIPT")]
+    /// A file with a receipt, or PLUGIN/ID of one that a server has
+    /// (GET /api/v1/plugins/PLUGIN/receipts lists them)
+    /// · 调用记录的文件，或服务端上某条记录的 PLUGIN/ID
+    #[arg(value_name = "RECEIPT", verbatim_doc_comment)]
     receipt: String,
-    /// The .wasm to run; without, the one of the plugins folder, if it is the version that ran
-    #[arg(long, value_name = "NEW.wasm")]
+    /// The .wasm to run; without, the one of the plugins folder,
+    /// if it is the version that ran
+    /// · 要运行的 .wasm，默认为插件目录中的同一版本
+    #[arg(long, value_name = "NEW.wasm", verbatim_doc_comment)]
     file: Option<PathBuf>,
     /// The server's admin address; the one of the configuration without
-    #[arg(long, value_name = "URL")]
+    /// · 服务端的管理地址，默认取自配置
+    #[arg(long, value_name = "URL", verbatim_doc_comment)]
     server: Option<String>,
-    /// A token for the admin API
+    /// A token for the admin API · 管理接口的令牌
     #[arg(long, env = "WEFT_TOKEN", hide_env_values = true)]
     token: Option<String>,
     #[command(flatten)]

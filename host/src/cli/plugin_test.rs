@@ -23,43 +23,48 @@ const ORIGINAL_ID: &str = "gh_simulated";
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(super) struct TestArgs {
-    /// The .wasm
+    /// The .wasm · .wasm 文件
     file: PathBuf,
-    /// A text that somebody writes
+    /// A text that somebody writes · 用户发来的文本
     #[arg(long, value_name = "TEXT", group = "what")]
     message: Option<String>,
-    /// An event, such as subscribe or CLICK
+    /// An event, such as subscribe or CLICK · 事件，如 subscribe、CLICK
     #[arg(long, group = "what")]
     event: Option<String>,
-    /// The event's key
+    /// The event's key · 事件的 key
     #[arg(long, value_name = "KEY", requires = "event")]
     event_key: Option<String>,
-    /// A file with a message as WeChat sends it, decrypted; - reads standard input
-    #[arg(long, value_name = "FILE", group = "what")]
+    /// A decrypted message as WeChat sends it; - reads standard input
+    /// · 解密后的微信消息（XML），- 表示标准输入
+    #[arg(long, value_name = "FILE", group = "what", verbatim_doc_comment)]
     xml: Option<PathBuf>,
-    /// A page that somebody opens: a path below the plugin's name, such as /points?year=2026
-    #[arg(long, value_name = "PATH", group = "what")]
+    /// A page that somebody opens: a path below the plugin's name,
+    /// such as /points?year=2026
+    /// · 用户打开的网页：插件名之后的路径
+    #[arg(long, value_name = "PATH", group = "what", verbatim_doc_comment)]
     page: Option<String>,
-    /// A form that is sent to the page, such as name=a&gift=1
+    /// A form that is sent to the page, such as name=a&gift=1 · 提交的表单
     #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml"])]
     form: Option<String>,
-    /// The handler; the plugin's first one without
+    /// The handler; the plugin's first one without · 处理函数，默认第一个
     #[arg(long, value_name = "NAME", conflicts_with = "page")]
     handler: Option<String>,
-    /// What the operator would set, as JSON
+    /// What the operator would set, as JSON · 插件的配置
     #[arg(long, value_name = "JSON", default_value = "{}")]
     plugin_config: String,
-    /// What the plugin may do: kv, users, pages, `orders=read`, `http_hosts=https://api.example.com`,
-    /// `wechat_apis=/cgi-bin/user/`, or asked for all that it asks for; may be given more than once
-    #[arg(long = "grant", value_name = "GRANT")]
+    /// What the plugin may do: kv, users, pages, `orders=read`,
+    /// `http_hosts=https://api.example.com`, `wechat_apis=/cgi-bin/user/`,
+    /// or asked for all that it asks for; may be given more than once
+    /// · 授权，可多次指定；asked 为插件需要的全部授权
+    #[arg(long = "grant", value_name = "GRANT", verbatim_doc_comment)]
     grants: Vec<String>,
-    /// Who writes
+    /// Who writes · 发消息的用户
     #[arg(long, default_value = "oSimulated")]
     openid: String,
-    /// The app's name
+    /// The app's name · 账号名
     #[arg(long, value_name = "NAME", default_value = "test")]
     app: String,
-    /// Show the reply as WeChat reads it, too
+    /// Show the reply as WeChat reads it, too · 同时显示发给微信的 XML
     #[arg(long)]
     reply_xml: bool,
     #[command(flatten)]

@@ -10,10 +10,10 @@ use crate::{clock::Clock, config::Overrides, server::Server};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Address to listen on
+    /// Address to listen on · 监听地址
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Separate address for the operator's side
+    /// Separate address for the operator's side · 管理端单独的监听地址
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
 }

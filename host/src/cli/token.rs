@@ -14,22 +14,24 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Create a token and print it, this once
+    /// Create a token and print it, this once · 创建令牌，只显示这一次
     Create {
-        /// For people
+        /// For people · 令牌的名称，便于辨认
         #[arg(long)]
         name: String,
-        /// `*`, `<app>` or `<app>|<permission>`; may be given more than once; everything without
-        #[arg(long = "permission", value_name = "PERMISSION", default_value = "*")]
+        /// `*`, `<app>` or `<app>|<permission>`; everything without;
+        /// may be given more than once
+        /// · 权限，默认为全部；可多次指定
+        #[arg(long = "permission", value_name = "PERMISSION", default_value = "*", verbatim_doc_comment)]
         permissions: Vec<String>,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// List the tokens
+    /// List the tokens · 列出令牌
     List(OutputArgs),
-    /// Revoke a token at once
+    /// Revoke a token at once · 立即吊销令牌
     Revoke {
-        /// Its id, as `weft token list` shows it
+        /// Its id, as `weft token list` shows it · 令牌的 ID，见 `weft token list`
         id: String,
     },
 }

@@ -220,6 +220,58 @@ fn usage_is_2_and_help_names_every_command() {
     assert_eq!(weft(folder.path(), &["migrate"]).status.code(), Some(0));
 }
 
+#[test]
+fn the_help_of_every_command_is_in_english_and_chinese() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut waiting, mut seen) = (vec!["weft".to_owned()], Vec::new());
+    while let Some(command) = waiting.pop() {
+        let arguments: Vec<_> = command.split(' ').skip(1).chain(["--help"]).collect();
+        let output = weft(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        for text in told(&help) {
+            assert!(is_bilingual(&text), "{command}: {text}");
+        }
+        waiting.extend(commands(&help).map(|name| format!("{command} {name}")));
+        seen.push(command);
+    }
+    for command in ["weft serve", "weft app add", "weft simulate message", "weft plugin test"] {
+        assert!(seen.iter().any(|seen| seen == command), "{command}: {seen:?}");
+    }
+}
+
+/// With more blanks than before any name in a help, what stands above goes on.
+const GOES_ON: &str = "       ";
+
+/// What a help says in words: what the command is, each heading, and each entry as one text.
+fn told(help: &str) -> Vec<String> {
+    let mut paragraphs = help.split("\n\n");
+    let mut told = vec![paragraphs.next().unwrap().to_owned()];
+    let are_words = |paragraph: &&str| !paragraph.starts_with("Usage:") && !paragraph.starts_with("First steps");
+    for line in paragraphs.filter(are_words).flat_map(str::lines) {
+        if line.starts_with(GOES_ON) {
+            told.last_mut().unwrap().push_str(line);
+        } else {
+            told.push(line.to_owned());
+        }
+    }
+    told
+}
+
+/// The commands that a help names, but for `help` itself.
+fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let paragraph = help.split("\n\n").find(|paragraph| paragraph.starts_with("Commands"));
+    let entries = paragraph.unwrap_or_default().lines().skip(1).filter(|line| !line.starts_with(GOES_ON));
+    entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help")
+}
+
+/// `English · 中文`
+fn is_bilingual(text: &str) -> bool {
+    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    let parts = text.split_once("· ");
+    parts.is_some_and(|(english, chinese)| !english.contains(is_chinese) && chinese.contains(is_chinese))
+}
+
 #[cfg(unix)]
 #[test]
 fn serve_ends_in_order_when_it_is_asked_to() {

@@ -34,11 +34,12 @@ use shop::Shop;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Exit after the exchanges
+    /// Exit after the exchanges · 演示完即退出
     #[arg(long)]
     once: bool,
     /// Address to listen on; a free port is taken when it is in use
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    /// · 监听地址，被占用时换用空闲端口
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000", verbatim_doc_comment)]
     listen: SocketAddr,
 }
 

@@ -91,9 +91,9 @@ const TAKEN: &[&str] = &[
 
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// The plugin's name: a-z, 0-9, `_` and `-`, a letter first
+    /// The plugin's name: a-z, 0-9, `_` and `-`, a letter first · 插件名，以字母开头
     name: String,
-    /// The folder in which the crate's folder is made
+    /// The folder in which the crate's folder is made · 在哪个目录下新建
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
     #[command(flatten)]

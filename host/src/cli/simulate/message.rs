@@ -10,34 +10,35 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct MessageArgs {
-    /// The webhook: the server's address with /wechat/, the app's name, and /
+    /// The webhook: the server's address, /wechat/, the app's name and / · 服务器地址（URL）
     #[arg(long, value_name = "URL")]
     to: String,
-    /// The account's token (令牌)
+    /// The account's token · 令牌（Token）
     #[arg(long, env = "WECHAT_TOKEN", hide_env_values = true)]
     token: String,
-    /// The account's appid; needed with a key
+    /// The account's appid; needed with a key · 开发者ID（AppID），有密钥时需要
     #[arg(long, default_value = "", hide_default_value = true)]
     appid: String,
-    /// The account's `EncodingAESKey` (消息加解密密钥)
+    /// The account's EncodingAESKey · 消息加解密密钥
     #[arg(long, env = "WECHAT_ENCODING_AES_KEY", hide_env_values = true)]
     encoding_aes_key: Option<String>,
     /// plain, compatible or safe; safe with a key, plain without
-    #[arg(long, value_name = "MODE")]
+    /// · 加解密方式：明文、兼容或安全模式；默认有密钥为安全模式，没有为明文模式
+    #[arg(long, value_name = "MODE", verbatim_doc_comment)]
     encoding_mode: Option<EncodingMode>,
-    /// Who writes
+    /// Who writes · 发消息的用户
     #[arg(long, default_value = "oSimulated")]
     openid: String,
-    /// A text
+    /// A text · 文本消息
     #[arg(long)]
     text: Option<String>,
-    /// An event, such as subscribe or CLICK
+    /// An event, such as subscribe or CLICK · 事件，如 subscribe、CLICK
     #[arg(long)]
     event: Option<String>,
-    /// The event's key
+    /// The event's key · 事件的 key
     #[arg(long, value_name = "KEY", requires = "event")]
     event_key: Option<String>,
-    /// The elements of any message from `MsgType` on
+    /// The elements of any message from `MsgType` on · 任意消息的 XML，从 `MsgType` 开始
     #[arg(long)]
     xml: Option<String>,
     #[command(flatten)]

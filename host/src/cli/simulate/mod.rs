@@ -25,30 +25,37 @@ use seed::Seed;
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct SimulateArgs {
-    /// Address to listen on
+    /// Address to listen on · 监听地址
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8100")]
     listen: SocketAddr,
-    /// An account; may be given more than once
+    /// An account; may be given more than once · 账号，可多次指定
     #[arg(long = "account", value_name = "APPID=SECRET", value_parser = seed::account)]
     accounts: Vec<(String, String)>,
-    /// How many followers each account has
+    /// How many followers each account has · 每个账号的粉丝数
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     users: u64,
-    /// A call that goes wrong: PATH=ERRCODE, with *TIMES behind it for more than once; disconnect, html, status502 and
-    /// delay500 (milliseconds) instead of a code; may be given more than once
-    #[arg(long = "fault", value_name = "PATH=WHAT", value_parser = seed::fault)]
+    /// A call that goes wrong: PATH=ERRCODE, with *TIMES behind it for more than once;
+    /// disconnect, html, status502 and delay500 (milliseconds) instead of a code;
+    /// may be given more than once
+    /// · 让某个接口出错：路径=错误码，出错多次则在后面加 *次数；
+    /// 错误码可换成 disconnect、html、status502、delay500（毫秒）；可多次指定
+    #[arg(long = "fault", value_name = "PATH=WHAT", value_parser = seed::fault, verbatim_doc_comment)]
     faults: Vec<crate::simulator::wechat::FaultFields>,
-    /// Address of WeChat Pay; the next port without
+    /// Address of WeChat Pay; the next port without · 微信支付的监听地址，默认为下一个端口
     #[arg(long, value_name = "ADDRESS")]
     pay_listen: Option<SocketAddr>,
-    /// A merchant of v2, whose key has 32 letters or digits; one of v3 stands in a file; may be given more than once
-    #[arg(long = "merchant", value_name = "MCH_ID/APPID=API_KEY", value_parser = seed::merchant)]
+    /// A merchant of v2, whose key has 32 letters or digits; one of v3 stands in a file;
+    /// may be given more than once
+    /// · v2 商户，密钥为 32 位字母或数字；v3 商户写在文件中；可多次指定
+    #[arg(long = "merchant", value_name = "MCH_ID/APPID=API_KEY", value_parser = seed::merchant, verbatim_doc_comment)]
     merchants: Vec<MerchantFields>,
     /// How much faster than with WeChat time passes between the tries to notify of a payment
-    #[arg(long, value_name = "TIMES", default_value_t = 60)]
+    /// · 重发支付通知的间隔比微信快多少倍
+    #[arg(long, value_name = "TIMES", default_value_t = 60, verbatim_doc_comment)]
     pay_speed: u32,
     /// A TOML file with accounts, followers, tags, menus, templates, merchants and faults
-    #[arg(long, value_name = "FILE")]
+    /// · TOML 文件，内含账号、粉丝、标签、菜单、模板、商户和故障
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     seed: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<SimulateCommand>,
@@ -56,7 +63,7 @@ pub(super) struct SimulateArgs {
 
 #[derive(Debug, Subcommand)]
 enum SimulateCommand {
-    /// Send a message to a webhook as WeChat does, and print the answer
+    /// Send a message as WeChat does, and print the answer · 像微信一样发一条消息，打印回复
     Message(message::MessageArgs),
 }
 
