@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU8, AtomicU32, AtomicUsize,
+            AtomicU8, AtomicU32,
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     claims::{Claim, Claims},
+    long_answers::LongAnswers,
     newest::Newest,
 };
 use crate::storage::{DeliveryKey, Store, StoreError};
@@ -29,12 +30,6 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// How many answers are remembered at least, over all apps, within their time.
 const REMEMBERED_ANSWERS: usize = 100_000;
-
-/// From how many bytes on an answer is long. Of shorter ones their number is bound enough.
-const LONG: usize = 1 << 10;
-
-/// How many bytes of long answers are remembered at most, about. What came before is forgotten sooner then.
-const REMEMBERED_BYTES: usize = 256 << 20;
 
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
@@ -74,8 +69,7 @@ pub(super) struct Deliveries(Arc<Shared>);
 
 struct Shared {
     runs: Newest<DeliveryKey, Arc<Run>>,
-    /// Bytes of the long answers among those that are young.
-    young_bytes: AtomicUsize,
+    long_answers: LongAnswers,
     /// What other processes know, and what is left for the next one.
     claims: Claims,
     /// Handlers that go on without a connection.
@@ -101,6 +95,9 @@ const GIVEN_UP: u8 = 2;
 
 /// What there is to do for a delivery.
 pub(super) trait Handle: Send + 'static {
+    /// The name of the app that it is for.
+    fn app(&self) -> &str;
+
     /// Does it, and gives the answer to `fate`.
     fn run(self, fate: Fate) -> impl Future<Output = ()> + Send;
 }
@@ -124,8 +121,8 @@ struct FirstTry<'a> {
 impl Deliveries {
     pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
         Self(Arc::new(Shared {
-            runs: Newest::new(REMEMBERED_ANSWERS),
-            young_bytes: AtomicUsize::new(0),
+            runs: Newest::new(REMEMBERED_ANSWERS, |run| run.answer.get().is_none()),
+            long_answers: LongAnswers::default(),
             claims: Claims::new(store),
             tasks: TaskTracker::new(),
             reply_deadline,
@@ -135,9 +132,7 @@ impl Deliveries {
     /// Remembers what the process before has answered; to be called before the first delivery.
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
         for (key, answer) in self.0.claims.begin(REMEMBERED_ANSWERS).await? {
-            let bytes = answer.as_ref().map_or(0, Bytes::len);
             self.0.runs.get_or_insert_with(key, || Arc::new(Run::ended(answer)));
-            self.0.remembers(bytes);
         }
         Ok(())
     }
@@ -218,15 +213,8 @@ impl Shared {
         self.reply_deadline.min(SLOW)
     }
 
-    /// Counts an answer of so many bytes. Where they are too many, the older half of all answers is forgotten.
-    fn remembers(&self, bytes: usize) {
-        if bytes >= LONG && self.young_bytes.fetch_add(bytes, Relaxed) + bytes > REMEMBERED_BYTES / 2 {
-            self.grow_old();
-        }
-    }
-
     fn grow_old(&self) {
-        self.young_bytes.store(0, Relaxed);
+        self.long_answers.begin_anew();
         self.runs.grow_old();
     }
 }
@@ -263,7 +251,7 @@ impl Fate {
     ///
     /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
     /// in it, so that the answer to one try answers another.
-    pub(super) async fn answer(&self, answer: Answer, first: impl Future<Output = ()>) -> bool {
+    pub(super) async fn answer(&self, app: &str, answer: Answer, first: impl Future<Output = ()>) -> bool {
         let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
         let is_slow = open && self.run.began.elapsed() >= deliveries.slow();
         // Boxed, as it is rare.
@@ -272,31 +260,43 @@ impl Fate {
             first.await;
         }
         let answer = answer.filter(|_| in_time);
+        let is_kept = self.has_room(app, &answer);
         if !is_slow {
-            deliveries.claims.answered(self.key, &answer);
+            deliveries.claims.answered(self.key, if is_kept { &answer } else { &None });
         }
-        deliveries.remembers(answer.as_ref().map_or(0, Bytes::len));
+        self.set(answer, is_kept);
+        in_time
+    }
+
+    fn has_room(&self, app: &str, answer: &Answer) -> bool {
+        self.deliveries.0.long_answers.has_room(app, answer.as_ref().map_or(0, Bytes::len))
+    }
+
+    /// Gives the answer to the tries that wait, and where it is kept to those that come: else they get nothing.
+    fn set(&self, answer: Answer, is_kept: bool) {
         // Nobody else sets it.
         drop(self.run.answer.set(answer));
-        in_time
+        if !is_kept {
+            self.deliveries.0.runs.replace(&self.key, Arc::new(Run::ended(None)));
+        }
     }
 }
 
 /// Handles a delivery, unless another process does or did.
 async fn once(fate: Fate, handle: impl Handle) {
     let run = Arc::clone(&fate.run);
-    let deliveries = &fate.deliveries.0;
-    if let Claim::Answered(answer) = deliveries.claims.claim(fate.key).await {
+    if let Claim::Answered(answer) = fate.deliveries.0.claims.claim(fate.key).await {
         run.close(ANSWERED);
-        deliveries.remembers(answer.as_ref().map_or(0, Bytes::len));
-        drop(run.answer.set(answer));
+        let is_kept = fate.has_room(handle.app(), &answer);
+        fate.set(answer, is_kept);
         return;
     }
     let unanswered = fate.clone();
     // A panic is a bug, reported where it happens; there is no answer then.
     let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
     if ended.is_err() && run.answer.get().is_none() {
-        unanswered.answer(None, std::future::ready(())).await;
+        // Nothing takes no room.
+        unanswered.answer("", None, std::future::ready(())).await;
     }
 }
 
@@ -320,16 +320,22 @@ impl Drop for FirstTry<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
     use crate::{clock::Clock, config::DatabaseUrl, secret::SecretKey};
 
     /// Answers with this, and counts how often.
-    struct Says(Bytes, Arc<AtomicUsize>);
+    struct Says(&'static str, Bytes, Arc<AtomicUsize>);
 
     impl Handle for Says {
+        fn app(&self) -> &str {
+            self.0
+        }
+
         async fn run(self, fate: Fate) {
-            self.1.fetch_add(1, Relaxed);
-            fate.answer(Some(self.0), std::future::ready(())).await;
+            self.2.fetch_add(1, Relaxed);
+            fate.answer(self.0, Some(self.1), std::future::ready(())).await;
         }
     }
 
@@ -339,31 +345,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_answers_are_forgotten_before_they_fill_the_memory() {
+    async fn an_app_that_answers_at_length_fills_no_memory_and_takes_no_answer_from_another() {
         let folder = tempfile::tempdir().unwrap();
         let (deliveries, handled) = (deliveries(&folder).await, Arc::new(AtomicUsize::new(0)));
-        let (short, long) = (Bytes::from(vec![b'x'; LONG - 1]), Bytes::from(vec![b'x'; 1 << 20]));
-        let fit = REMEMBERED_BYTES / long.len();
-        let deliver = async |prefix: &str, number: usize, answer: &Bytes| {
-            let key = DeliveryKey::of(&format!("{prefix}/{number}"));
-            deliveries.answer(key, 0, true, Says(answer.clone(), Arc::clone(&handled))).await
+        let answer = Bytes::from(vec![b'x'; 1 << 20]);
+        let deliver = async |app: &'static str, number: u32| {
+            let key = DeliveryKey::of(&format!("{app}/{number}"));
+            deliveries.answer(key, 0, true, Says(app, answer.clone(), Arc::clone(&handled))).await
         };
-        for number in 0..2 * fit {
-            deliver("short", number, &short).await;
+        let answered = Outcome::Answered(Some(answer.clone()));
+        assert_eq!(deliver("shop", 0).await, answered);
+        for number in 0..1000 {
+            assert_eq!(deliver("floods", number).await, answered, "the first try always has it");
         }
-        assert_eq!(deliver("short", 0, &long).await, Outcome::Answered(Some(short)), "few bytes are no reason");
-
-        for number in 0..2 * fit {
-            deliver("long", number, &long).await;
+        let mut forgotten = 0;
+        for number in 0..1000 {
+            forgotten += usize::from(deliver("floods", number).await == Outcome::Answered(None));
         }
-        let before = handled.load(Relaxed);
-        for number in 2 * fit - fit / 2..2 * fit {
-            deliver("long", number, &long).await;
-        }
-        assert_eq!(handled.load(Relaxed), before, "the last ones are remembered");
-        for number in 0..fit - 1 {
-            deliver("long", number, &long).await;
-        }
-        assert_eq!(handled.load(Relaxed), before + fit - 1, "those before are not");
+        assert!((900..1000).contains(&forgotten), "{forgotten} MiB are not kept");
+        assert_eq!(deliver("shop", 0).await, answered);
+        assert_eq!(handled.load(Relaxed), 1001, "none is handled twice");
     }
 }

@@ -88,6 +88,10 @@ pub(super) fn is_nobodys(account: &Account) -> bool {
 }
 
 impl Handle for Handling {
+    fn app(&self) -> &str {
+        &self.account.app.name
+    }
+
     /// Takes the message to its end. Failures are logged here, with all that an operator needs to find them; there is
     /// no answer then.
     async fn run(self, fate: Fate) {
@@ -219,7 +223,7 @@ impl Handling {
             }
             log.record_as_configured(std::mem::take(&mut entries)).await;
         };
-        if fate.answer(body, record).await {
+        if fate.answer(&self.account.app.name, body, record).await {
             return;
         }
         // A fallback is for who waits.

@@ -6,6 +6,7 @@
 mod claims;
 mod deliveries;
 mod handling;
+mod long_answers;
 mod newest;
 mod observers;
 mod replays;

@@ -13,8 +13,8 @@ use std::{
 
 use hashbrown::HashTable;
 
-/// Parts, each with a lock of its own. A generation goes part by part, so that freeing it holds nobody up for long.
-const PARTS: usize = 64;
+/// Parts, each with a lock of its own. A generation goes part by part, so that it holds nobody up for long.
+const PARTS: usize = 128;
 
 /// The newest values by their keys.
 pub(super) struct Newest<K, V> {
@@ -23,6 +23,8 @@ pub(super) struct Newest<K, V> {
     hasher: RandomState,
     /// Entries that one generation of a part may have.
     most: usize,
+    /// Whether a value must not be forgotten yet, however old it is.
+    is_needed: fn(&V) -> bool,
 }
 
 struct Generations<K, V> {
@@ -34,14 +36,16 @@ struct Generations<K, V> {
 type Generation<K, V> = HashTable<(u64, K, V)>;
 
 impl<K: Eq + Hash, V: Clone> Newest<K, V> {
-    /// Keeps the `at_least` newest entries, unless they grow old, and not many more than twice as many.
-    pub(super) fn new(at_least: usize) -> Self {
+    /// Keeps the `at_least` newest entries, unless they grow old, and not many more than twice as many beside those that
+    /// are needed.
+    pub(super) fn new(at_least: usize, is_needed: fn(&V) -> bool) -> Self {
         let part = |_| Mutex::new(Generations { young: HashTable::new(), old: HashTable::new() });
         Self {
             parts: (0..PARTS).map(part).collect(),
             hasher: RandomState::new(),
             // A quarter more: the parts do not fill evenly.
             most: (at_least + at_least / 4).div_ceil(PARTS),
+            is_needed,
         }
     }
 
@@ -53,7 +57,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
         if let Some((_, _, known)) = part.young.find(hash, is_it).or_else(|| part.old.find(hash, is_it)) {
             return known.clone();
         }
-        let gone = if part.young.len() < self.most { HashTable::new() } else { part.grow_old() };
+        let gone = if part.young.len() < self.most { HashTable::new() } else { part.grow_old(self.is_needed) };
         let value = new();
         part.young.insert_unique(hash, (hash, key, value.clone()), |(hash, _, _)| *hash);
         drop(part);
@@ -62,10 +66,22 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
         value
     }
 
+    /// Puts another value where `key` has one.
+    pub(super) fn replace(&self, key: &K, value: V) {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |(_, known, _): &(u64, K, V)| known == key;
+        let mut part = self.part(hash);
+        let Generations { young, old } = &mut *part;
+        let entry = young.find_mut(hash, is_it).or_else(|| old.find_mut(hash, is_it));
+        let gone = entry.map(|(_, _, known)| mem::replace(known, value));
+        drop(part);
+        drop(gone);
+    }
+
     /// Forgets what was young when this was called before, or older.
     pub(super) fn grow_old(&self) {
         for part in &self.parts {
-            let gone = lock(part).grow_old();
+            let gone = lock(part).grow_old(self.is_needed);
             drop(gone);
         }
     }
@@ -80,8 +96,11 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
 
 impl<K, V> Generations<K, V> {
     /// Gives back what is forgotten. The next generation has room for as many as this one from the start.
-    fn grow_old(&mut self) -> Generation<K, V> {
-        let next = HashTable::with_capacity(self.young.len());
+    fn grow_old(&mut self, is_needed: fn(&V) -> bool) -> Generation<K, V> {
+        let mut next = HashTable::with_capacity(self.young.len());
+        for (hash, key, value) in self.old.extract_if(|(_, _, value)| is_needed(value)) {
+            next.insert_unique(hash, (hash, key, value), |(hash, _, _)| *hash);
+        }
         mem::replace(&mut self.old, mem::replace(&mut self.young, next))
     }
 }
@@ -102,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_came_last_is_remembered_however_much_came_before() {
-        let newest = Newest::new(100_000);
+        let newest = Newest::new(100_000, |()| false);
         for key in 0..350_000 {
             newest.get_or_insert_with(key, || ());
         }
@@ -115,12 +134,28 @@ mod tests {
 
     #[test]
     fn a_key_that_is_known_keeps_its_value() {
-        let newest = Newest::new(10);
+        let newest = Newest::new(10, |_| false);
         assert_eq!(newest.get_or_insert_with("key", || 1), 1);
         assert_eq!(newest.get_or_insert_with("key", || 2), 1);
         newest.grow_old();
         assert_eq!(newest.get_or_insert_with("key", || 3), 1, "it is old");
         newest.grow_old();
         assert_eq!(newest.get_or_insert_with("key", || 4), 4, "it was forgotten");
+        newest.replace(&"key", 5);
+        newest.grow_old();
+        newest.replace(&"nobody's", 6);
+        assert_eq!(newest.get_or_insert_with("key", || 7), 5, "it was replaced");
+    }
+
+    #[test]
+    fn what_is_needed_is_kept_however_much_comes_after_it() {
+        let newest = Newest::new(1000, |value| *value == "needed");
+        newest.get_or_insert_with(0, || "needed");
+        for key in 1..100_000 {
+            newest.get_or_insert_with(key, || "not needed");
+        }
+        newest.grow_old();
+        assert_eq!(newest.get_or_insert_with(0, || "anew"), "needed");
+        assert_eq!(newest.get_or_insert_with(1, || "anew"), "anew");
     }
 }

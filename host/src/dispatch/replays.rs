@@ -20,7 +20,7 @@ pub(super) struct Replays {
 
 impl Replays {
     pub(super) fn new(window: Duration) -> Self {
-        Self { nonces: Arc::new(Newest::new(REMEMBERED)), window: window.max(Duration::from_secs(1)) }
+        Self { nonces: Arc::new(Newest::new(REMEMBERED, |_| false)), window: window.max(Duration::from_secs(1)) }
     }
 
     /// Whether `nonce` comes for the first time, or with the same delivery as before: WeChat's own

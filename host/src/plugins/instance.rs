@@ -9,7 +9,7 @@ use super::{
     component::Linked,
     limits::{RESOURCES, count, kib, mib},
     live_log::LogPlace,
-    sandbox::{Task, Terms},
+    sandbox::Task,
     trace::Trace,
     wasi::Wasi,
 };
@@ -83,9 +83,15 @@ pub(super) struct State {
 
 impl State {
     /// Of a call that the host ends at `ends`.
-    pub(super) fn new(linked: Arc<Linked>, services: Arc<Services>, task: Task, terms: Terms, ends: Instant) -> Self {
+    pub(super) fn new(
+        linked: Arc<Linked>,
+        services: Arc<Services>,
+        task: Task,
+        limits: PluginLimits,
+        ends: Instant,
+    ) -> Self {
         let Task { subject, log_place, circumstances, played } = task;
-        let (limits, mut resources) = (terms.limits, ResourceTable::new());
+        let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         Self {
             linked,

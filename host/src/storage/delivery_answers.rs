@@ -11,6 +11,9 @@ const KEPT_SECONDS: u64 = 2 * 60;
 /// How many rows are deleted in one transaction: each may be as large as a whole batch of answers.
 const PRUNE: i64 = 16;
 
+/// How many bytes of answers are read at once at most, about.
+const RECENT_BYTES: usize = 256 << 20;
+
 /// Marks a delivery that was answered with nothing, where the length of an answer stands.
 const NOTHING: u32 = u32::MAX;
 
@@ -19,16 +22,18 @@ const NOTHING: u32 = u32::MAX;
 pub struct DeliveryAnswers<'a>(pub(super) &'a Store);
 
 impl DeliveryAnswers<'_> {
-    /// The answers of the last `seconds`, the latest batches first; about `limit` at most.
+    /// The answers of the last `seconds`, the latest batches first; about `limit` at most, and [`RECENT_BYTES`] of them.
     pub async fn recent(&self, seconds: u64, limit: usize) -> Result<Vec<(DeliveryKey, Option<Bytes>)>, StoreError> {
         const SQL: &str = "SELECT answers FROM delivery_answers WHERE written_at >= $1 ORDER BY rowid DESC";
         let Db::Sqlite { readers, .. } = &self.0.db else { return Ok(Vec::new()) };
         let since = to_sql(self.0.clock.now().saturating_sub(seconds));
         let mut batches = sqlx::query_scalar::<_, Vec<u8>>(SQL).bind(since).fetch(readers);
-        let mut answers = Vec::new();
+        let (mut answers, mut bytes) = (Vec::new(), 0);
         while answers.len() < limit
+            && bytes < RECENT_BYTES
             && let Some(batch) = batches.try_next().await?
         {
+            bytes += batch.len();
             let batch = decode(batch);
             answers.append(&mut batch.ok_or_else(|| StoreError::Corrupt { what: "delivery_answers".to_owned() })?);
         }

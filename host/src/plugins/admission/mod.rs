@@ -177,7 +177,7 @@ impl Loader {
     /// Makes an instance and asks it what it is, in the same sandbox that messages get.
     async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
         let limits = self.sandbox.limits().defaults;
-        let terms = Terms { limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
+        let terms = Terms { app: "", limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
         let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
         let probe = Arc::new(Probe { started: Arc::clone(&started) });
         let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;

@@ -125,7 +125,7 @@ impl Plugins {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry::<C>(loaded, &target, subject)?;
         let limits = self.limits().defaults;
-        let terms = Terms { limits, timeout: C::timeout(&limits), heavy: false };
+        let terms = Terms { app: &subject.app.name, limits, timeout: C::timeout(&limits), heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
         Ok(done.receipt(subject, loaded, &named))

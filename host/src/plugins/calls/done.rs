@@ -70,7 +70,7 @@ impl<T> Done<T> {
             raw: subject.raw.to_string(),
             input: call.kept(),
             config,
-            seed: hex::encode(circumstances.seed),
+            seed: hex::encode(circumstances.seed()),
             outcome: error.map_or("ok", CallError::code).to_owned(),
             error: error.map(ToString::to_string),
             backtrace: match error {

@@ -133,6 +133,7 @@ impl Plugins {
             delivery = &*subject.delivery_id,
             outcome = tracing::field::Empty,
         );
+        let recorded = span.clone();
         // Where it is, and not moved into the span.
         let asking = pin!(async {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
@@ -145,7 +146,7 @@ impl Plugins {
             let done = Done::of(self.guarded(place, task, &granted, &named).await);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
-            tracing::Span::current().record("outcome", error.map_or("ok", CallError::code));
+            recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
             let ran = !done.used.took.is_zero();
             if let Some(subject) = &done.subject
@@ -206,7 +207,8 @@ impl Plugins {
             Err((error, waited)) => return Ran::not(task, error, waited),
         };
         let waited = turn.waited();
-        let terms = Terms { limits, timeout: timeout.saturating_sub(waited), heavy: turn.weight().is_heavy() };
+        let (app, heavy) = (place.app, turn.weight().is_heavy());
+        let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
         turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
         ran.used.queued = waited;

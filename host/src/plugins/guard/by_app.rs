@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use arc_swap::ArcSwap;
 
 /// One of them for each app that was ever asked for.
-pub(super) struct ByApp<T>(ArcSwap<HashMap<Box<str>, Arc<T>>>);
+pub(in crate::plugins) struct ByApp<T>(ArcSwap<HashMap<Box<str>, Arc<T>>>);
 
 impl<T> Default for ByApp<T> {
     fn default() -> Self {
@@ -20,7 +20,7 @@ impl<T> ByApp<T> {
     }
 
     /// That of an app; `new` makes it where there is none.
-    pub(super) fn of(&self, app: &str, new: impl FnOnce() -> T) -> Arc<T> {
+    pub(in crate::plugins) fn of(&self, app: &str, new: impl FnOnce() -> T) -> Arc<T> {
         if let Some(known) = self.find(app) {
             return known;
         }

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 pub(super) use self::allowance::{Allowances, Verdict};
 pub use self::breaker::Breaking;
 pub(super) use self::breaker::{Breakers, Pauses, Whose};
+pub(super) use self::by_app::ByApp;
 pub use self::openings::BreakerStatistics;
 use self::openings::Openings;
 pub use self::queue::Crowd;

@@ -2,23 +2,27 @@
 //!
 //! A guest gives its thread back with every tick, but it also takes it again: with as many busy guests as there are cores,
 //! every message would wait for one of them. On threads of their own the system shares the cores out, and messages
-//! come first.
+//! come first. Of one app no more calls compute at a time than there are threads, and each tick another: an app that
+//! has many holds up its own.
 
 use std::{
     future::{Future, poll_fn},
     panic::resume_unwind,
     pin::Pin,
-    sync::OnceLock,
-    task::{Context, Poll},
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
     thread,
 };
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::Semaphore,
+};
+use tokio_util::{sync::PollSemaphore, task::AbortOnDropHandle};
 use tracing::Instrument as _;
 
 use super::cpu::CpuMeter;
-use crate::plugins::limits::FOREGROUND;
+use crate::plugins::{guard::ByApp, limits::FOREGROUND};
 
 /// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
 #[cfg(target_os = "linux")]
@@ -26,16 +30,21 @@ const NICE: i32 = 5;
 
 /// The threads, from the first call on that needs them.
 #[derive(Default)]
-pub(super) struct Background(OnceLock<Option<Runtime>>);
+pub(super) struct Background {
+    threads: OnceLock<Option<Runtime>>,
+    /// For each app the right to compute on them.
+    turns: ByApp<Semaphore>,
+}
 
 impl Background {
-    /// Polls a call here for as long as `meter` says that it is a short one, and then in the background; a `heavy` one
-    /// there from the beginning.
+    /// Polls a call of an app here for as long as `meter` says that it is a short one, and then in the background; a
+    /// `heavy` one there from the beginning.
     pub(super) async fn run<T>(
         &self,
-        call: impl Future<Output = T> + Send + 'static,
-        meter: &CpuMeter,
+        app: &str,
         heavy: bool,
+        meter: &CpuMeter,
+        call: impl Future<Output = T> + Send + 'static,
     ) -> T
     where
         T: Send + 'static,
@@ -49,9 +58,10 @@ impl Background {
         if !heavy && let Some(result) = here.await {
             return result;
         }
-        let Some(runtime) = self.0.get_or_init(start) else { return call.await };
+        let Some(runtime) = self.threads.get_or_init(start) else { return call.await };
         meter.reads_threads();
-        let call = Elsewhere { home: Handle::current(), call: Some(call) };
+        let turns = PollSemaphore::new(self.turns.of(app, || Semaphore::new(threads())));
+        let call = Elsewhere { home: Handle::current(), turns, call: Some(call) };
         // It is not stopped as long as this waits for it: what does not end has panicked.
         let ended = AbortOnDropHandle::new(runtime.spawn(call.in_current_span())).await;
         ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
@@ -60,17 +70,20 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take().flatten() {
+        if let Some(runtime) = self.threads.take().flatten() {
             // Waiting for it is not for async code, and there is nothing to wait for.
             runtime.shutdown_background();
         }
     }
 }
 
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn start() -> Option<Runtime> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(threads).thread_name("plugin-background").on_thread_start(step_back);
+    builder.worker_threads(threads()).thread_name("plugin-background").on_thread_start(step_back);
     let error = |error| tracing::warn!(%error, "no threads for long calls of plugins: they will delay others");
     builder.build().map_err(error).ok()
 }
@@ -84,9 +97,10 @@ fn step_back() {
     }
 }
 
-/// A call that is polled by another runtime than that whose timers and connections it uses.
+/// A call that is polled by another runtime than that whose timers and connections it uses, whenever it is its turn.
 struct Elsewhere<F> {
     home: Handle,
+    turns: PollSemaphore,
     call: Option<Pin<Box<F>>>,
 }
 
@@ -94,7 +108,9 @@ impl<F: Future> Future for Elsewhere<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { home, call } = &mut *self;
+        let Self { home, turns, call } = &mut *self;
+        // None would say that it was closed, which it never is.
+        let _turn = ready!(turns.poll_acquire(context));
         let _home = home.enter();
         match call {
             Some(call) => call.as_mut().poll(context),

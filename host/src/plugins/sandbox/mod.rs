@@ -65,7 +65,9 @@ impl Task {
 }
 
 /// What one call may use.
-pub(super) struct Terms {
+pub(super) struct Terms<'a> {
+    /// The name of the app that it runs for; empty while the plugin describes itself.
+    pub(super) app: &'a str,
     pub(super) limits: PluginLimits,
     /// Wall clock.
     pub(super) timeout: Duration,
@@ -141,36 +143,17 @@ impl Sandbox {
         &self,
         linked: &Arc<Linked>,
         task: Task,
-        terms: Terms,
+        terms: Terms<'_>,
         visit: Arc<V>,
     ) -> Ran<V::Answer> {
-        let (limits, timeout, heavy) = (terms.limits, terms.timeout, terms.heavy);
+        let Terms { app, limits, timeout, heavy } = terms;
         let (began, place) = (Instant::now(), self.pools.enter());
-        let (ends, circumstances) = (began + timeout, task.circumstances);
         let meter = Arc::new(CpuMeter::new(began));
-        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, terms, ends);
+        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, limits, began + timeout);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
-        let call = call(store, place.pool, visit, ends, Arc::clone(&meter));
-        let (mut store, ended) = self.background.run(call, &meter, heavy).await;
-        let result = match ended {
-            Some(result) => result.map_err(|error| crash::explain(&error, &limits, &store.data().wasi.take_printed())),
-            None => Err(CallError::TimedOut { after: timeout, waited: Duration::ZERO, setting: None }),
-        };
-        // What a guest that crashed printed is in the error.
-        log_printed(store.data_mut());
-        // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
-        let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
-        let state = store.into_data();
-        let used = Used {
-            queued: Duration::ZERO,
-            took: began.elapsed(),
-            cpu: meter.ended(),
-            memory: state.memory(),
-            lines: state.lines_logged,
-            fuel: left.map(|left| u64::MAX - left),
-        };
-        Ran { result, used, subject: state.subject, trace: state.trace, circumstances }
+        let call = Call { pool: place.pool, visit, began, timeout, counts_fuel: self.counts_fuel };
+        self.background.run(app, heavy, &meter, call.make(store, Arc::clone(&meter))).await
     }
 
     /// Sets the limits that wasmtime watches.
@@ -193,25 +176,48 @@ impl Sandbox {
     }
 }
 
-/// Makes an instance in `store`, in the pool that this is for, and visits it; nothing comes of that when it has not ended
-/// by `ends`. Needs nothing of whoever waits for it, and has little to carry when it moves.
-async fn call<V: Visit>(
-    mut store: Store<State>,
+/// One call. Making it needs nothing of whoever waits for it, and has little to carry when it moves.
+struct Call<V> {
+    /// The pool that its store is for.
     pool: usize,
     visit: Arc<V>,
-    ends: Instant,
-    meter: Arc<CpuMeter>,
-) -> (Store<State>, Option<wasmtime::Result<V::Answer>>) {
-    let linked = Arc::clone(&store.data().linked);
-    let InPool { pre, exports } = &linked.in_pools[pool];
-    let ended = {
-        let visiting = pin!(async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            visit.visit(&mut store, &instance, exports).await
-        });
-        tokio::time::timeout_at(ends.into(), meter.measure(visiting)).await.ok()
-    };
-    (store, ended)
+    began: Instant,
+    timeout: Duration,
+    counts_fuel: bool,
+}
+
+impl<V: Visit> Call<V> {
+    /// Makes an instance in `store` and visits it, within its time; to its end, with all that there is to clear away.
+    async fn make(self, mut store: Store<State>, meter: Arc<CpuMeter>) -> Ran<V::Answer> {
+        let linked = Arc::clone(&store.data().linked);
+        let InPool { pre, exports } = &linked.in_pools[self.pool];
+        let ended = {
+            let visiting = pin!(async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                self.visit.visit(&mut store, &instance, exports).await
+            });
+            tokio::time::timeout_at((self.began + self.timeout).into(), meter.measure(visiting)).await
+        };
+        let state = store.data_mut();
+        let result = match ended {
+            Ok(result) => result.map_err(|error| crash::explain(&error, &state.limits, &state.wasi.take_printed())),
+            Err(_) => Err(CallError::TimedOut { after: self.timeout, waited: Duration::ZERO, setting: None }),
+        };
+        // What a guest that crashed printed is in the error.
+        log_printed(state);
+        // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
+        let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
+        let state = store.into_data();
+        let used = Used {
+            queued: Duration::ZERO,
+            took: self.began.elapsed(),
+            cpu: meter.ended(),
+            memory: state.memory(),
+            lines: state.lines_logged,
+            fuel: left.map(|left| u64::MAX - left),
+        };
+        Ran { result, used, subject: state.subject, trace: state.trace, circumstances: state.wasi.circumstances() }
+    }
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.

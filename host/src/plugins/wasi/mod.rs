@@ -38,6 +38,11 @@ impl Wasi {
         &mut made.context
     }
 
+    /// What made the call come out as it did.
+    pub(super) fn circumstances(&self) -> Circumstances {
+        self.circumstances
+    }
+
     /// Takes what was printed so far, as text.
     pub(super) fn take_printed(&self) -> String {
         self.made.as_ref().map(|made| made.output.take()).unwrap_or_default()
@@ -47,8 +52,8 @@ impl Wasi {
 /// What makes a call come out as it did, besides the answers of the host.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
-    /// What its randomness comes from: secure in the first 32 bytes, insecure in the others.
-    pub(super) seed: [u8; 48],
+    /// What its randomness comes from: secure in the first 32 bytes, insecure in the others. None where it asked for none.
+    seed: Option<[u8; 48]>,
     /// When it began.
     pub(super) at: Timestamp,
     /// The time of day that its clock begins with, since 1970, when it is made again.
@@ -58,19 +63,22 @@ pub(super) struct Circumstances {
 impl Circumstances {
     /// Of a call that is made for the first time, now.
     pub(super) fn new() -> Self {
-        let mut seed = [0; 48];
-        rand::fill(&mut seed);
-        Self { seed, at: Timestamp::now(), again: None }
+        Self { seed: None, at: Timestamp::now(), again: None }
     }
 
     /// Those of a call that is made again.
     pub(super) fn again(seed: [u8; 48], at: Timestamp) -> Self {
         let again = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
-        Self { seed, at: Timestamp::now(), again }
+        Self { seed: Some(seed), at: Timestamp::now(), again }
     }
 
-    fn context(&self, output: &Output) -> WasiCtx {
-        let (secure, insecure) = self.seed.split_at(32);
+    /// What its randomness comes from, or would have.
+    pub(super) fn seed(&self) -> [u8; 48] {
+        self.seed.unwrap_or_else(rand::random)
+    }
+
+    fn context(&mut self, output: &Output) -> WasiCtx {
+        let (secure, insecure) = self.seed.get_or_insert_with(rand::random).split_at(32);
         let mut seed = [0; 32];
         seed.copy_from_slice(secure);
         let mut number = [0; 16];

@@ -1,7 +1,8 @@
 //! Calls that compute for long go on where messages do not wait for them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use weft_wechat::account::EncodingMode;
 
 use super::ask;
@@ -33,4 +34,32 @@ async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_on
     assert_eq!(ask(&account, "loop").await, None);
     let second = background(&process).0.saturating_sub(first);
     assert!(second > Duration::from_millis(298), "{second:?} of 300 ms: all, from the beginning");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_with_many_long_calls_holds_up_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    std::fs::create_dir_all(&plugins).unwrap();
+    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+    app.account("many", EncodingMode::Plain, "guest").await;
+    app.account("one", EncodingMode::Plain, "guest").await;
+    app.stop().await;
+    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
+    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", "150")]);
+    let [many, one] = ["many", "one"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
+
+    let began = Instant::now();
+    let crowd = async {
+        join_all((0..12).map(|_| ask(&many, "loop"))).await;
+        began.elapsed()
+    };
+    let single = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ask(&one, "loop").await;
+        began.elapsed()
+    };
+    let (crowd, single) = tokio::join!(crowd, single);
+    // Each of the thirteen computes for as long. Tick by tick in one line, they would end together.
+    assert!(single < crowd * 7 / 10, "{single:?} beside a crowd that took {crowd:?}");
 }
