@@ -9,7 +9,7 @@ use std::{
     future::{Future, poll_fn},
     panic::resume_unwind,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
     task::{Context, Poll, ready},
     thread,
 };
