@@ -102,7 +102,7 @@ pub use self::subscriptions::Subscriptions;
 pub use self::tags::Tags;
 pub use self::templates::{TemplateSync, Templates};
 pub use self::tokens::Tokens;
-pub use self::users::Users;
+pub use self::users::{Sighted, Sighting, Users};
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 use crate::secret::SecretKey;

@@ -29,6 +29,7 @@ mod plugin_versions;
 mod publications;
 mod reconciliations;
 mod sends;
+mod sightings;
 mod tags;
 mod tokens;
 mod users;
