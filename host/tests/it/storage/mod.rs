@@ -13,6 +13,7 @@ mod delivery_answers;
 mod handler_syncs;
 mod handlers;
 mod jobs;
+mod kv_turns;
 mod limited_actions;
 mod materials;
 mod menus;
