@@ -19,6 +19,7 @@ mod handler_syncs;
 mod handlers;
 mod jobs;
 mod json_rows;
+mod kv_turns;
 mod limited_actions;
 mod mass_messages;
 mod materials;
@@ -74,6 +75,7 @@ pub(crate) use self::error::with_causes;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
+use self::kv_turns::KvTurns;
 pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::materials::{ListedMaterial, Materials, UploadedMaterial};
@@ -102,7 +104,7 @@ pub use self::subscriptions::Subscriptions;
 pub use self::tags::Tags;
 pub use self::templates::{TemplateSync, Templates};
 pub use self::tokens::Tokens;
-pub use self::users::Users;
+pub use self::users::{Sighted, Sighting, Users};
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 use crate::secret::SecretKey;
@@ -118,6 +120,7 @@ pub struct Store {
     clock: Clock,
     /// Which of the processes that share the database this one is; another one after a restart.
     process: Arc<str>,
+    kv_turns: KvTurns,
 }
 
 #[derive(Debug, Clone)]
@@ -168,7 +171,8 @@ impl Store {
             DatabaseUrl::Sqlite(path) => sqlite::open(path).await?,
             DatabaseUrl::Postgres(_) => postgres::open(url).await?,
         };
-        Ok(Self { db, key, clock, process: Uuid::new_v4().simple().to_string().into() })
+        let process = Uuid::new_v4().simple().to_string().into();
+        Ok(Self { db, key, clock, process, kv_turns: KvTurns::default() })
     }
 
     /// Brings the tables up to date, forward only, and makes sure that the secret key is the one that sealed what is

@@ -1,7 +1,7 @@
 //! Tables `plugin_kv` and `plugin_kv_totals`: a key-value store for each plugin in each app.
 //!
 //! Every write first locks its row of totals. So the writes of one plugin in one app follow each other, its quota is
-//! exact, and versions only grow.
+//! exact, and versions only grow. Calls of one app wait for their turn before they ask for a connection.
 
 use super::error::is_missing_parent;
 use super::{Store, StoreError, from_sql, in_transaction, on_db, to_sql};
@@ -97,6 +97,7 @@ impl PluginKv<'_> {
         const SQL: &str = "SELECT value, version FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key = $3 \
              AND (expires_at IS NULL OR expires_at > $4)";
         check_key(key)?;
+        let _turn = self.0.kv_turns.to_read(app).await;
         let now = to_sql(self.0.clock.now());
         let row: Option<(Vec<u8>, i64)> = on_db!(&self.0.db, pool => {
             sqlx::query_as(SQL).bind(app).bind(plugin).bind(key).bind(now).fetch_optional(pool).await
@@ -127,6 +128,7 @@ impl PluginKv<'_> {
         const SQL: &str =
             "DELETE FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key = $3 RETURNING size, expires_at";
         check_key(key)?;
+        let _turn = self.0.kv_turns.to_write(app).await;
         let now = to_sql(self.0.clock.now());
         let deleted: Option<(i64, Option<i64>)> = in_transaction!(&self.0.db, connection => {
             sqlx::query(LOCK).bind(app).bind(plugin).execute(&mut *connection).await?;
@@ -158,6 +160,7 @@ impl PluginKv<'_> {
             return Err(KvError::InvalidKey);
         }
         let end = end_of_prefix(prefix);
+        let _turn = self.0.kv_turns.to_read(app).await;
         let now = to_sql(self.0.clock.now());
         let limit = i64::from(limit.min(MAX_KEYS_LISTED));
         let keys = on_db!(&self.0.db, pool => {
@@ -238,6 +241,7 @@ impl PluginKv<'_> {
             return Err(KvError::ValueTooLong(quota.max_value_bytes));
         }
         let size = to_sql(value_bytes.saturating_add(key.len() as u64));
+        let _turn = self.0.kv_turns.to_write(app).await;
         let now = self.0.clock.now();
         let expires_at = ttl_seconds.map(|seconds| to_sql(now.saturating_add(seconds.into())));
         let now = to_sql(now);

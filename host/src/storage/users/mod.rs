@@ -15,6 +15,8 @@ use super::{
 };
 use crate::model::{User, UserChange};
 
+pub use sightings::{Sighted, Sighting};
+
 /// Selects users with all that is known of them.
 macro_rules! select_users {
     ($($rest:literal),+) => {

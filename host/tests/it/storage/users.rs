@@ -8,26 +8,26 @@ use weft::storage::{Store, StoreError};
 use super::add_app;
 use crate::support::database::{START, TestDatabase, on_every_database};
 
-const NEW: UserNote = UserNote { new: true, first_subscribe: false };
-const NOTHING: UserNote = UserNote { new: false, first_subscribe: false };
+pub(super) const NEW: UserNote = UserNote { new: true, first_subscribe: false };
+pub(super) const NOTHING: UserNote = UserNote { new: false, first_subscribe: false };
 
-async fn with_shop(database: &TestDatabase) -> Store {
+pub(super) async fn with_shop(database: &TestDatabase) -> Store {
     let store = database.open().await;
     add_app(&store, "shop").await;
     store
 }
 
-async fn user(store: &Store, openid: &str) -> User {
+pub(super) async fn user(store: &Store, openid: &str) -> User {
     store.users().find("shop", openid).await.unwrap().unwrap()
 }
 
 /// Following now, since when, left when, first when.
-async fn subscription(store: &Store, openid: &str) -> (bool, Option<u64>, Option<u64>, Option<u64>) {
+pub(super) async fn subscription(store: &Store, openid: &str) -> (bool, Option<u64>, Option<u64>, Option<u64>) {
     let user = user(store, openid).await;
     (user.subscribed, user.subscribed_at, user.unsubscribed_at, user.first_subscribed_at)
 }
 
-fn bare(openid: &str) -> User {
+pub(super) fn bare(openid: &str) -> User {
     User {
         app: "shop".to_owned(),
         openid: openid.to_owned(),

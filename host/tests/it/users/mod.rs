@@ -4,6 +4,7 @@ mod bulk;
 mod changes;
 mod events;
 mod search;
+mod strangers;
 mod sync;
 mod sync_killed;
 mod tags;
