@@ -12,18 +12,32 @@ use crate::{
     accounts::Account,
     model::PluginTarget,
     plugins::{Observation, Plugins},
+    shares::Shares,
 };
 
 /// Messages that are observed at once. Observers that are slower than the messages come miss some.
 const AT_ONCE: usize = 1024;
 
+/// How many of them may be of one app: each counts until it has been answered, which may take seconds.
+const OF_ONE_APP: usize = 128;
+
 /// Tells observers. Clones share what is under way.
 #[derive(Clone)]
 pub(super) struct Observers {
     plugins: Plugins,
-    room: Arc<Semaphore>,
+    room: Room,
     tasks: TaskTracker,
 }
+
+/// Room for messages that are being observed. Clones share it.
+#[derive(Clone)]
+struct Room {
+    all: Arc<Semaphore>,
+    apps: Shares,
+}
+
+/// What a message takes of the room: of its app's, and of all.
+type Place = [OwnedSemaphorePermit; 2];
 
 /// A message that is being observed: what becomes of it is told when it is known.
 pub(super) struct Observed(Option<oneshot::Sender<Ending>>);
@@ -46,7 +60,7 @@ struct Subjects {
 
 impl Observers {
     pub(super) fn new(plugins: Plugins) -> Self {
-        Self { plugins, room: Arc::new(Semaphore::new(AT_ONCE)), tasks: TaskTracker::new() }
+        Self { plugins, room: Room::new(), tasks: TaskTracker::new() }
     }
 
     /// Tells the account's observers, if it has any, that a message has come.
@@ -60,11 +74,13 @@ impl Observers {
         if account.app.settings.message_observers.is_empty() {
             return Observed(None);
         }
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+        let app = &account.app.name;
+        let Some(place) = self.room.place(app) else {
             tracing::warn!(
-                app = account.app.name,
+                app,
                 delivery = &**delivery_id,
-                "the observers are {AT_ONCE} messages behind: they do not hear of this one"
+                "the observers are {OF_ONE_APP} messages behind, or those of all apps {AT_ONCE}: they do not hear of \
+                 this one"
             );
             return Observed(None);
         };
@@ -75,7 +91,7 @@ impl Observers {
             delivery_id: Arc::clone(delivery_id),
             raw: Arc::clone(raw),
         };
-        self.tasks.spawn(observe(self.plugins.clone(), subjects, ending, room));
+        self.tasks.spawn(observe(self.plugins.clone(), subjects, ending, place));
         Observed(Some(ended))
     }
 
@@ -83,6 +99,19 @@ impl Observers {
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), apps: Shares::new(OF_ONE_APP) }
+    }
+
+    /// A place for a message of the app, if there is one.
+    fn place(&self, app: &str) -> Option<Place> {
+        let own = self.apps.of(app).try_acquire_owned().ok()?;
+        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some([own, of_all])
     }
 }
 
@@ -97,7 +126,7 @@ impl Observed {
 }
 
 /// Each observer hears of the message before it hears of the end; one that is slow holds up no other.
-async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _room: OwnedSemaphorePermit) {
+async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _place: Place) {
     // None when the process ends.
     let ending = ending.map(|ending| ending.ok().map(Arc::new)).shared();
     let message = &subjects.message;
@@ -122,5 +151,23 @@ async fn tell(plugins: &Plugins, subjects: &Subjects, target: &PluginTarget, obs
     if let Err(error) = plugins.observe(target, subject, observation).await {
         let (app, delivery, backtrace) = (&account.app.name, &**delivery_id, error.backtrace());
         tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_whose_messages_take_long_leaves_the_others_room() {
+        let room = Room::new();
+        let taken: Vec<_> = (0..AT_ONCE).map_while(|_| room.place("slow")).collect();
+        assert_eq!(taken.len(), OF_ONE_APP);
+        assert!(room.place("quick").is_some());
+        drop(taken);
+        let of_many: Vec<_> = (0..2 * AT_ONCE).filter_map(|number| room.place(&number.to_string())).collect();
+        assert_eq!(of_many.len(), AT_ONCE, "all together take no more than there is");
+        drop(of_many);
+        assert!(room.place("slow").is_some());
     }
 }
