@@ -10,6 +10,7 @@ use weft_wechat::{message::Message, reply::Reply};
 use super::subject;
 use crate::{
     accounts::Account,
+    failure_lines::FailureLines,
     model::PluginTarget,
     plugins::{Observation, Plugins},
     shares::Shares,
@@ -25,6 +26,7 @@ const OF_ONE_APP: usize = 128;
 #[derive(Clone)]
 pub(super) struct Observers {
     plugins: Plugins,
+    failures: FailureLines,
     room: Room,
     tasks: TaskTracker,
 }
@@ -59,8 +61,8 @@ struct Subjects {
 }
 
 impl Observers {
-    pub(super) fn new(plugins: Plugins) -> Self {
-        Self { plugins, room: Room::new(), tasks: TaskTracker::new() }
+    pub(super) fn new(plugins: Plugins, failures: FailureLines) -> Self {
+        Self { plugins, failures, room: Room::new(), tasks: TaskTracker::new() }
     }
 
     /// Tells the account's observers, if it has any, that a message has come.
@@ -76,12 +78,14 @@ impl Observers {
         }
         let app = &account.app.name;
         let Some(place) = self.room.place(app) else {
-            tracing::warn!(
-                app,
-                delivery = &**delivery_id,
-                "the observers are {OF_ONE_APP} messages behind, or those of all apps {AT_ONCE}: they do not hear of \
-                 this one"
-            );
+            self.failures.tell(app, format_args!("observers"), "behind", || {
+                tracing::warn!(
+                    app,
+                    delivery = &**delivery_id,
+                    "the observers are {OF_ONE_APP} messages behind, or those of all apps {AT_ONCE}: they do not hear of \
+                     this one"
+                );
+            });
             return Observed(None);
         };
         let (ended, ending) = oneshot::channel();
@@ -91,7 +95,7 @@ impl Observers {
             delivery_id: Arc::clone(delivery_id),
             raw: Arc::clone(raw),
         };
-        self.tasks.spawn(observe(self.plugins.clone(), subjects, ending, place));
+        self.tasks.spawn(observe(self.plugins.clone(), self.failures.clone(), subjects, ending, place));
         Observed(Some(ended))
     }
 
@@ -126,18 +130,25 @@ impl Observed {
 }
 
 /// Each observer hears of the message before it hears of the end; one that is slow holds up no other.
-async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _place: Place) {
+async fn observe(
+    plugins: Plugins,
+    failures: FailureLines,
+    subjects: Subjects,
+    ending: oneshot::Receiver<Ending>,
+    _place: Place,
+) {
     // None when the process ends.
     let ending = ending.map(|ending| ending.ok().map(Arc::new)).shared();
     let message = &subjects.message;
+    let observers = (&plugins, &failures);
     let told = subjects.account.app.settings.message_observers.iter().map(async |target| {
-        tell(&plugins, &subjects, target, Observation::Received(message)).await;
+        tell(observers, &subjects, target, Observation::Received(message)).await;
         match ending.clone().await.as_deref() {
             Some(Ending::Handled(reply)) => {
-                tell(&plugins, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
+                tell(observers, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
             }
             Some(Ending::Failed(reason)) => {
-                tell(&plugins, &subjects, target, Observation::Failed(message, reason)).await;
+                tell(observers, &subjects, target, Observation::Failed(message, reason)).await;
             }
             None => {}
         }
@@ -145,12 +156,20 @@ async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver
     futures::future::join_all(told).await;
 }
 
-async fn tell(plugins: &Plugins, subjects: &Subjects, target: &PluginTarget, observation: Observation<'_>) {
+async fn tell(
+    (plugins, failures): (&Plugins, &FailureLines),
+    subjects: &Subjects,
+    target: &PluginTarget,
+    observation: Observation<'_>,
+) {
     let Subjects { account, delivery_id, raw, .. } = subjects;
     let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
     if let Err(error) = plugins.observe(target, subject, observation).await {
-        let (app, delivery, backtrace) = (&account.app.name, &**delivery_id, error.backtrace());
-        tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+        let app = &account.app.name;
+        failures.tell(app, format_args!("observer {target}"), error.code(), || {
+            let (delivery, backtrace, error) = (&**delivery_id, error.backtrace(), error.in_log());
+            tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+        });
     }
 }
 
