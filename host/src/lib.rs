@@ -14,7 +14,7 @@
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`plugin_limits`]: every limit of plugins |
+//! | 1 | [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`plugin_limits`]: every limit of plugins; [`shares`]: turns for each |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
@@ -24,6 +24,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;
+pub mod failure_lines;
 pub mod handler_sync;
 pub mod histogram;
 pub mod http;
@@ -44,6 +45,7 @@ pub mod rules;
 pub mod secret;
 pub mod sends;
 pub mod server;
+pub mod shares;
 pub mod simulator;
 pub mod storage;
 pub mod telemetry;

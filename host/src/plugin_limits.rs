@@ -122,7 +122,7 @@ limits! {
     /// Bytes of one line in the log.
     log_line_bytes: 4096, 65_536, 64..=65_536;
     /// Lines that a plugin may log in a second, over all its calls, or for one app where it is set for that; ten times as
-    /// many at once after a pause. Half is kept for apps that log little.
+    /// many at once after a pause. Half is kept for apps that log little. What it asks outside is a line each.
     log_lines_per_second: 200, 10_000, 1..=100_000;
     /// KiB kept of what one call prints to standard output and standard error together.
     output_kib: 16, 1024, 0..=1024;

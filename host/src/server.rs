@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dispatch::{Dispatcher, Surroundings},
+    failure_lines::FailureLines,
     handler_sync::HandlerSync,
     http::{self, AppState, Measures, Parts, Refusals, Routes},
     jobs::{Jobs, Work},
@@ -271,6 +272,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let templates = Templates::new(store.clone(), wechat.clone());
     let sends = Sends::new(store.clone(), wechat.clone());
     let mass_messages = MassMessages::new(store.clone(), wechat.clone());
+    let failures = FailureLines::default();
     let surroundings = Surroundings {
         plugins: plugins.clone(),
         store: store.clone(),
@@ -280,6 +282,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         message_log: message_log.clone(),
         wechat: wechat.clone(),
         forward: Forward::new().context("calls of operators' servers")?,
+        failures: failures.clone(),
     };
     let dispatcher = Dispatcher::new(surroundings, &config.webhook);
     dispatcher.restore().await.context("the deliveries")?;
@@ -295,6 +298,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         jobs,
         measures: Measures::default(),
         refusals: Refusals::default(),
+        failures,
         message_log,
         users,
         wechat,

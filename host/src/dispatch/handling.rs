@@ -1,6 +1,6 @@
 //! One message on its way to its answer: user, observers, rules, replies, log.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};
@@ -61,6 +61,19 @@ pub(super) enum Failure {
     /// It was to go out as a customer-service message.
     #[error("customer service: {0}")]
     NotSent(#[from] SendError),
+}
+
+impl Failure {
+    /// Which lines of the log are about the same.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Plugin { error, .. } => error.code(),
+            Self::Forward(_) | Self::Unreadable(_) => "forward",
+            Self::Articles(_) | Self::NoArticles { .. } => "articles",
+            Self::Reply(_) | Self::Names => "reply",
+            Self::NotSent(_) => "not_sent",
+        }
+    }
 }
 
 /// Who answers a message.
@@ -206,8 +219,10 @@ impl Handling {
         let (app, message) = (&self.account.app, &self.delivery.message);
         let sent = self.parts.customer_service.send(app, &message.sender, reply).await;
         if let Err(error) = &sent {
-            let error = with_causes(error);
-            tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
+            self.tell(format_args!("customer service"), "not_sent", || {
+                let error = with_causes(error);
+                tracing::warn!(app = app.name, delivery = &*self.id, %error, "a customer-service message was not sent");
+            });
         }
         sent
     }
@@ -240,12 +255,14 @@ impl Handling {
         if app.settings.late_reply != LateReply::Drop && CustomerService::may_send(app) {
             return outcome(&self.send_reply(reply).await);
         }
-        tracing::warn!(
-            app = app.name,
-            delivery = &*self.id,
-            "the answer came after WeChat's last try and reaches nobody: the app may not send customer-service \
-             messages, or drops late answers"
-        );
+        self.tell(format_args!("answers"), "late", || {
+            tracing::warn!(
+                app = app.name,
+                delivery = &*self.id,
+                "the answer came after WeChat's last try and reaches nobody: the app may not send customer-service \
+                 messages, or drops late answers"
+            );
+        });
         Outcome::Late
     }
 
@@ -293,16 +310,34 @@ impl Handling {
         let (app, delivery) = (&self.account.app.name, &*self.id);
         let (kind, event) = (message.msg_type(), message.event_name().unwrap_or_default());
         let Failure::Plugin { target, error } = failure else {
-            return tracing::error!(app, delivery, kind, event, "no answer: {}", with_causes(failure));
+            return self.tell(format_args!("answers"), failure.code(), || {
+                tracing::error!(app, delivery, kind, event, "no answer: {}", with_causes(failure));
+            });
         };
-        let plugin = &target.plugin;
-        let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
-        if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. }) {
-            // Why is in the log already, or a matter of numbers.
-            return tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: {failure}");
-        }
-        let backtrace = error.backtrace();
-        tracing::error!(app, plugin, handler, delivery, kind, event, backtrace, "no answer: {failure}");
+        self.tell(format_args!("handler {target}"), failure.code(), || {
+            let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
+            let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
+            if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. }) {
+                // Why is in the log already, or a matter of numbers.
+                tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");
+            } else {
+                tracing::error!(
+                    app,
+                    plugin,
+                    handler,
+                    delivery,
+                    kind,
+                    event,
+                    backtrace,
+                    "no answer: plugin {target}: {why}"
+                );
+            }
+        });
+    }
+
+    /// Tells the log of a failure by `line`, as far as there were not many such lines.
+    fn tell(&self, what: fmt::Arguments<'_>, code: &str, line: impl FnOnce()) {
+        self.parts.failures.tell(&self.account.app.name, what, code, line);
     }
 }
 
@@ -314,13 +349,16 @@ struct PluginRules<'h> {
 
 impl Ask for PluginRules<'_> {
     fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, rules::Answer> {
-        let Handling { parts, account, delivery, id, .. } = self.handling;
+        let handling = self.handling;
+        let Handling { parts, account, delivery, id, .. } = handling;
         let subject = subject(account, target, Arc::clone(id), Arc::clone(self.raw));
         let asked = parts.plugins.matches(target, subject, &delivery.message);
         let asked = asked.map_err(move |error| {
-            let app = &account.app.name;
-            let (delivery, backtrace) = (&**id, error.backtrace());
-            tracing::warn!(app, rule = %target, delivery, backtrace, "a plugin's rule failed and does not match: {error}");
+            handling.tell(format_args!("rule {target}"), error.code(), || {
+                let (app, delivery) = (&account.app.name, &**id);
+                let (backtrace, why) = (error.backtrace(), error.in_log());
+                tracing::warn!(app, rule = %target, delivery, backtrace, "a plugin's rule failed and does not match: {why}");
+            });
             error.to_string()
         });
         asked.boxed()

@@ -24,6 +24,7 @@ use crate::{
     accounts::Account,
     clock::Clock,
     config::WebhookConfig,
+    failure_lines::FailureLines,
     message_log::MessageLog,
     model::{LateReply, PluginTarget},
     outcomes::Outcomes,
@@ -58,6 +59,7 @@ struct Parts {
     users: Users,
     outcomes: Outcomes,
     message_log: MessageLog,
+    failures: FailureLines,
     observers: Observers,
     replies: Replies,
     customer_service: CustomerService,
@@ -81,6 +83,8 @@ pub struct Surroundings {
     pub wechat: Wechat,
     /// Operators' own servers.
     pub forward: Forward,
+    /// What fails, in the log.
+    pub failures: FailureLines,
 }
 
 /// The nonce has come with another message before.
@@ -91,12 +95,14 @@ pub struct Replayed;
 impl Dispatcher {
     /// Plays by the rules of `config`.
     pub fn new(surroundings: Surroundings, config: &WebhookConfig) -> Self {
-        let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward } = surroundings;
+        let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward, failures } =
+            surroundings;
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
         Self {
             replays: config.reject_replays.then(|| Replays::new(window)),
             parts: Arc::new(Parts {
-                observers: Observers::new(plugins.clone()),
+                observers: Observers::new(plugins.clone(), failures.clone()),
+                failures,
                 replies: Replies::new(plugins.clone(), store.clone(), wechat.clone(), forward),
                 customer_service: CustomerService::new(wechat),
                 plugins,

@@ -10,20 +10,36 @@ use weft_wechat::{message::Message, reply::Reply};
 use super::subject;
 use crate::{
     accounts::Account,
+    failure_lines::FailureLines,
     model::PluginTarget,
     plugins::{Observation, Plugins},
+    shares::Shares,
 };
 
 /// Messages that are observed at once. Observers that are slower than the messages come miss some.
 const AT_ONCE: usize = 1024;
 
+/// How many of them may be of one app: each counts until it has been answered, which may take seconds.
+const OF_ONE_APP: usize = 128;
+
 /// Tells observers. Clones share what is under way.
 #[derive(Clone)]
 pub(super) struct Observers {
     plugins: Plugins,
-    room: Arc<Semaphore>,
+    failures: FailureLines,
+    room: Room,
     tasks: TaskTracker,
 }
+
+/// Room for messages that are being observed. Clones share it.
+#[derive(Clone)]
+struct Room {
+    all: Arc<Semaphore>,
+    apps: Shares,
+}
+
+/// What a message takes of the room: of its app's, and of all.
+type Place = [OwnedSemaphorePermit; 2];
 
 /// A message that is being observed: what becomes of it is told when it is known.
 pub(super) struct Observed(Option<oneshot::Sender<Ending>>);
@@ -45,8 +61,8 @@ struct Subjects {
 }
 
 impl Observers {
-    pub(super) fn new(plugins: Plugins) -> Self {
-        Self { plugins, room: Arc::new(Semaphore::new(AT_ONCE)), tasks: TaskTracker::new() }
+    pub(super) fn new(plugins: Plugins, failures: FailureLines) -> Self {
+        Self { plugins, failures, room: Room::new(), tasks: TaskTracker::new() }
     }
 
     /// Tells the account's observers, if it has any, that a message has come.
@@ -60,12 +76,16 @@ impl Observers {
         if account.app.settings.message_observers.is_empty() {
             return Observed(None);
         }
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            tracing::warn!(
-                app = account.app.name,
-                delivery = &**delivery_id,
-                "the observers are {AT_ONCE} messages behind: they do not hear of this one"
-            );
+        let app = &account.app.name;
+        let Some(place) = self.room.place(app) else {
+            self.failures.tell(app, format_args!("observers"), "behind", || {
+                tracing::warn!(
+                    app,
+                    delivery = &**delivery_id,
+                    "the observers are {OF_ONE_APP} messages behind, or those of all apps {AT_ONCE}: they do not hear of \
+                     this one"
+                );
+            });
             return Observed(None);
         };
         let (ended, ending) = oneshot::channel();
@@ -75,7 +95,7 @@ impl Observers {
             delivery_id: Arc::clone(delivery_id),
             raw: Arc::clone(raw),
         };
-        self.tasks.spawn(observe(self.plugins.clone(), subjects, ending, room));
+        self.tasks.spawn(observe(self.plugins.clone(), self.failures.clone(), subjects, ending, place));
         Observed(Some(ended))
     }
 
@@ -83,6 +103,19 @@ impl Observers {
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), apps: Shares::new(OF_ONE_APP) }
+    }
+
+    /// A place for a message of the app, if there is one.
+    fn place(&self, app: &str) -> Option<Place> {
+        let own = self.apps.of(app).try_acquire_owned().ok()?;
+        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some([own, of_all])
     }
 }
 
@@ -97,18 +130,25 @@ impl Observed {
 }
 
 /// Each observer hears of the message before it hears of the end; one that is slow holds up no other.
-async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver<Ending>, _room: OwnedSemaphorePermit) {
+async fn observe(
+    plugins: Plugins,
+    failures: FailureLines,
+    subjects: Subjects,
+    ending: oneshot::Receiver<Ending>,
+    _place: Place,
+) {
     // None when the process ends.
     let ending = ending.map(|ending| ending.ok().map(Arc::new)).shared();
     let message = &subjects.message;
+    let observers = (&plugins, &failures);
     let told = subjects.account.app.settings.message_observers.iter().map(async |target| {
-        tell(&plugins, &subjects, target, Observation::Received(message)).await;
+        tell(observers, &subjects, target, Observation::Received(message)).await;
         match ending.clone().await.as_deref() {
             Some(Ending::Handled(reply)) => {
-                tell(&plugins, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
+                tell(observers, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
             }
             Some(Ending::Failed(reason)) => {
-                tell(&plugins, &subjects, target, Observation::Failed(message, reason)).await;
+                tell(observers, &subjects, target, Observation::Failed(message, reason)).await;
             }
             None => {}
         }
@@ -116,11 +156,37 @@ async fn observe(plugins: Plugins, subjects: Subjects, ending: oneshot::Receiver
     futures::future::join_all(told).await;
 }
 
-async fn tell(plugins: &Plugins, subjects: &Subjects, target: &PluginTarget, observation: Observation<'_>) {
+async fn tell(
+    (plugins, failures): (&Plugins, &FailureLines),
+    subjects: &Subjects,
+    target: &PluginTarget,
+    observation: Observation<'_>,
+) {
     let Subjects { account, delivery_id, raw, .. } = subjects;
     let subject = subject(account, target, Arc::clone(delivery_id), Arc::clone(raw));
     if let Err(error) = plugins.observe(target, subject, observation).await {
-        let (app, delivery, backtrace) = (&account.app.name, &**delivery_id, error.backtrace());
-        tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+        let app = &account.app.name;
+        failures.tell(app, format_args!("observer {target}"), error.code(), || {
+            let (delivery, backtrace, error) = (&**delivery_id, error.backtrace(), error.in_log());
+            tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_whose_messages_take_long_leaves_the_others_room() {
+        let room = Room::new();
+        let taken: Vec<_> = (0..AT_ONCE).map_while(|_| room.place("slow")).collect();
+        assert_eq!(taken.len(), OF_ONE_APP);
+        assert!(room.place("quick").is_some());
+        drop(taken);
+        let of_many: Vec<_> = (0..2 * AT_ONCE).filter_map(|number| room.place(&number.to_string())).collect();
+        assert_eq!(of_many.len(), AT_ONCE, "all together take no more than there is");
+        drop(of_many);
+        assert!(room.place("slow").is_some());
     }
 }

@@ -97,8 +97,7 @@ impl Replies {
         let query = pass_query.then(|| signed_query(asking));
         let content_type = if asking.raw.starts_with('{') { "application/json" } else { "text/xml; charset=utf-8" };
         let body = asking.raw.as_bytes().to_vec().into();
-        let listed = &asking.account.app.settings.forward_hosts;
-        let answer = self.forward.post(url, listed, query.as_deref(), body, content_type).await?;
+        let answer = self.forward.post(&asking.account.app, url, query.as_deref(), body, content_type).await?;
         let answer = str::from_utf8(&answer).map_err(|_| Failure::Unreadable("it is not UTF-8".to_owned()))?;
         rules::forwarded(answer).map_err(|error| Failure::Unreadable(error.to_string()))
     }

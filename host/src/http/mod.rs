@@ -35,9 +35,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
-    handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages, materials::Materials, menus::Menus,
-    message_log::MessageLog, order_hooks::OrderHooks, outcomes::Outcomes, pay::Pay, plugins::Plugins, sends::Sends,
-    storage::Store, templates::Templates, upstream::Wechat, users::Users,
+    failure_lines::FailureLines, handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages,
+    materials::Materials, menus::Menus, message_log::MessageLog, order_hooks::OrderHooks, outcomes::Outcomes, pay::Pay,
+    plugins::Plugins, sends::Sends, storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use listener::{ConnectionLimits, serve};
@@ -69,6 +69,8 @@ pub struct Parts {
     pub measures: Measures,
     /// Tells the log of what is refused.
     pub refusals: Refusals,
+    /// Tells the log of what fails for an app.
+    pub failures: FailureLines,
     /// Takes what is logged of messages.
     pub message_log: MessageLog,
     /// Who writes.

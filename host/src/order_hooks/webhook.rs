@@ -81,5 +81,5 @@ async fn post<T: Serialize>(
         [&app.order_webhook_secret, &app.previous_order_webhook_secret].into_iter().flatten().collect();
     let body = serde_json::to_string(event).unwrap_or_default();
     let message = WebhookMessage { id, body: &body, secrets: &secrets, timestamp: now };
-    webhooks.post(url, &app.settings.forward_hosts, message).await
+    webhooks.post(app, url, message).await
 }

@@ -51,10 +51,7 @@ pub enum CallError {
         waiting: usize,
     },
     /// What is called keeps failing for this app.
-    #[error(
-        "{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {} ms; last: {error}",
-        refused_for.as_millis()
-    )]
+    #[error("{}; last: {error}", keeps_failing(plugin, kind, name, *refused_for))]
     KeepsFailing {
         /// The plugin.
         plugin: String,
@@ -107,6 +104,16 @@ impl CallError {
     /// The guest's functions, where it crashed; empty otherwise.
     pub fn backtrace(&self) -> &str {
         if let Self::Crashed(crash) = self { &crash.backtrace } else { "" }
+    }
+
+    /// What the log says of it. Why something keeps failing is there since its breaker opened, and not repeated.
+    pub fn in_log(&self) -> String {
+        match self {
+            Self::KeepsFailing { plugin, kind, name, refused_for, .. } => {
+                keeps_failing(plugin, kind, name, *refused_for)
+            }
+            error => error.to_string(),
+        }
     }
 
     /// Whether it is a fault of the plugin, so that the next call would end the same way. What it answers is none, and
@@ -169,6 +176,11 @@ impl CallError {
     }
 }
 
+fn keeps_failing(plugin: &str, kind: &str, name: &str, refused_for: Duration) -> String {
+    let refused_for = refused_for.as_millis();
+    format!("{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {refused_for} ms")
+}
+
 /// How a guest died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {
@@ -183,5 +195,23 @@ pub struct Crash {
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.printed.is_empty() { f.write_str(&self.cause) } else { f.write_str(&self.printed) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_does_not_repeat_why_something_keeps_failing() {
+        let error = CallError::KeepsFailing {
+            plugin: "greeter".to_owned(),
+            kind: "handler",
+            name: "vip".to_owned(),
+            refused_for: Duration::from_secs(3),
+            error: "a long story".to_owned(),
+        };
+        let short = "handler `vip` of plugin `greeter` keeps failing for this app and is not called for 3000 ms";
+        assert_eq!((error.in_log(), error.to_string()), (short.to_owned(), format!("{short}; last: a long story")));
     }
 }

@@ -8,7 +8,9 @@ use reqwest::Url;
 use super::TransportError;
 use super::answer::{AnswerStream, Beginning};
 use super::http;
+use super::lookups::Askers;
 use super::outside::{self, Outside};
+use crate::model::App;
 
 /// How long it may take altogether; WeChat waits for five seconds.
 const TIMEOUT: Duration = Duration::from_millis(4500);
@@ -18,7 +20,10 @@ const MAX_ANSWER: usize = 256 << 10;
 /// Posts to operators' servers. Only public addresses are reached, and the hosts that an operator lists. Clones share
 /// connections.
 #[derive(Debug, Clone)]
-pub struct Forward(Outside);
+pub struct Forward {
+    outside: Outside,
+    askers: Askers,
+}
 
 /// Why there is no answer. None of the texts holds the URL.
 #[derive(Debug, thiserror::Error)]
@@ -43,18 +48,18 @@ impl Forward {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        Ok(Self(Outside::new()?))
+        Ok(Self { outside: Outside::new()?, askers: Askers::default() })
     }
 
-    /// Posts `body` to `url`, with `query` behind the URL's own. `listed` are the hosts that may be reached although
-    /// they are not public: `host` or `host:port`. A redirect is not followed and is no answer.
+    /// Posts `body` to `url` for `app`, with `query` behind the URL's own. Of hosts that are not public, those are reached
+    /// that the app's settings list. A redirect is not followed and is no answer.
     ///
     /// # Errors
     /// Why there is none: another status than 2xx, more than 4.5 seconds, more than 256 KiB.
     pub async fn post(
         &self,
+        app: &App,
         url: &str,
-        listed: &[String],
         query: Option<&str>,
         body: Bytes,
         content_type: &str,
@@ -65,15 +70,41 @@ impl Forward {
         }
         let host = url.host_str().ok_or(ForwardError::Url)?.to_owned();
         let not_public = || ForwardError::NotPublic { host: host.clone() };
-        let client = self.0.client(&url, outside::is_listed(listed, &url)).map_err(|_| not_public())?;
+        let client = self.outside.client(&url, outside::is_listed(&app.settings.forward_hosts, &url));
+        let client = client.map_err(|_| not_public())?;
         if let Some(query) = query.filter(|query| !query.is_empty()) {
             let both = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&{query}"));
             url.set_query(Some(both.as_deref().unwrap_or(query)));
         }
         let request = client.post(url).header("content-type", content_type).timeout(TIMEOUT).body(body);
-        let response = request.send().await.map_err(|error| {
+        let sending = self.askers.app(&app.name).within(request.send());
+        let response = sending.await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() }
         })?;
         Ok(AnswerStream::open(response, Beginning::All, MAX_ANSWER, TIMEOUT).await?.into_raw().body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::model::AppType;
+    use crate::upstream::silent_names::{self, SilentNames};
+
+    #[tokio::test]
+    async fn an_app_whose_names_are_looked_up_slowly_keeps_no_other_from_forwarding() {
+        let names = SilentNames::default();
+        let forward = Forward { outside: Outside::resolving_with(names.clone()).unwrap(), askers: Askers::default() };
+        let [slow, quick] = ["slow", "quick"].map(|name| App::new(name, AppType::Service, "wx1"));
+        let post = async |app: &App, host: &str| {
+            let url = format!("http://{host}/");
+            forward.post(app, &url, None, Bytes::new(), "text/xml").await.is_ok()
+        };
+        let hosts: Vec<_> = (0..100).map(|number| format!("{number}.slow.example")).collect();
+        join_all(hosts.iter().map(|host| silent_names::in_vain(post(&slow, host)))).await;
+        assert!(names.heard() < 20, "{}", names.heard());
+        assert!(names.hears("quick.example", post(&quick, "quick.example")).await);
     }
 }

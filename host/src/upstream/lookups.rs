@@ -1,18 +1,22 @@
 //! How many names are looked up at once: in all, and of them for one who asks.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+
+use crate::shares::Shares;
 
 /// How many names one resolver looks up at once. Each look-up holds a thread of the 512 that the whole process has for
 /// what blocks, for as long as the name's own server keeps silent.
 const AT_ONCE: usize = 64;
 
-/// How many of them one who asks may have: servers that keep silent for one hold up nobody else.
+/// How many of them an app may have, or a plugin in an app: servers that keep silent for one hold up nobody else.
 const OF_ONE: usize = 8;
+
+/// How many of them a plugin may have, over all its apps.
+const OF_PLUGIN: usize = AT_ONCE / 2;
 
 tokio::task_local! {
     static SHARE: Share;
@@ -22,13 +26,16 @@ tokio::task_local! {
 #[derive(Debug, Clone)]
 pub(super) struct Lookups(Arc<Semaphore>);
 
-/// The turns of one who asks. Clones share them.
-#[derive(Debug, Clone)]
-pub(super) struct Share(Arc<Semaphore>);
+/// The turns of one who asks, and of whom it is one of. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Share(Vec<Arc<Semaphore>>);
 
 /// The turns of all who ask. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Shares(Arc<Mutex<HashMap<Box<str>, Share>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Askers {
+    single: Shares,
+    plugins: Shares,
+}
 
 impl Default for Lookups {
     fn default() -> Self {
@@ -45,16 +52,15 @@ impl Lookups {
         L: Future<Output = io::Result<T>> + Send + 'static,
     {
         // Connections may come about in a task of their own, but they begin in the one that asks.
-        let share = SHARE.try_with(|share| Arc::clone(&share.0)).ok();
+        let Share(share) = SHARE.try_with(Share::clone).unwrap_or_default();
         let all = Arc::clone(&self.0);
         async move {
-            let own = match share {
-                Some(share) => Some(share.acquire_owned().await.map_err(io::Error::other)?),
-                None => None,
-            };
-            let turn = all.acquire_owned().await.map_err(io::Error::other)?;
+            let mut turns = Vec::new();
+            for semaphore in share.into_iter().chain([all]) {
+                turns.push(semaphore.acquire_owned().await.map_err(io::Error::other)?);
+            }
             let looking = tokio::spawn(async move {
-                let _turns = (own, turn);
+                let _turns = turns;
                 lookup.await
             });
             looking.await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
@@ -62,16 +68,21 @@ impl Lookups {
     }
 }
 
-impl Shares {
-    /// The turns of who is called that.
-    pub(super) fn of(&self, asker: &str) -> Share {
-        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(asker) {
-            return share.clone();
-        }
-        let share = Share(Arc::new(Semaphore::new(OF_ONE)));
-        shares.insert(asker.into(), share.clone());
-        share
+impl Default for Askers {
+    fn default() -> Self {
+        Self { single: Shares::new(OF_ONE), plugins: Shares::new(OF_PLUGIN) }
+    }
+}
+
+impl Askers {
+    /// The turns of an app.
+    pub(super) fn app(&self, app: &str) -> Share {
+        Share(vec![self.single.of(app)])
+    }
+
+    /// The turns of a plugin in an app.
+    pub(super) fn plugin(&self, plugin: &str, app: &str) -> Share {
+        Share(vec![self.single.of(&format!("{plugin}/{app}")), self.plugins.of(plugin)])
     }
 }
 
@@ -131,14 +142,32 @@ mod tests {
 
     #[tokio::test]
     async fn one_whose_look_ups_hang_holds_up_itself_alone() {
-        let (lookups, shares, silent) = (Lookups::default(), Shares::default(), Silent::default());
-        let hanging = (0..3 * AT_ONCE).map(|_| shares.of("slow").within(silent.asked(&lookups)));
+        let (lookups, askers, silent) = (Lookups::default(), Askers::default(), Silent::default());
+        let hanging = (0..3 * AT_ONCE).map(|_| askers.app("slow").within(silent.asked(&lookups)));
         futures::future::join_all(hanging).await;
         assert_eq!(silent.asking(), OF_ONE);
         let ready = async || lookups.in_turn(async { Ok(()) }).await;
-        assert!(ends_soon(shares.of("quick").within(ready())).await);
-        assert!(!ends_soon(shares.of("slow").within(ready())).await);
+        assert!(ends_soon(askers.app("quick").within(ready())).await);
+        assert!(!ends_soon(askers.app("slow").within(ready())).await);
         silent.0.0.notify_waiters();
-        assert!(ends_soon(shares.of("slow").within(ready())).await, "its turns come back");
+        assert!(ends_soon(askers.app("slow").within(ready())).await, "its turns come back");
+    }
+
+    #[tokio::test]
+    async fn a_plugin_whose_look_ups_hang_in_many_apps_holds_up_no_other_plugin() {
+        let (lookups, askers, silent) = (Lookups::default(), Askers::default(), Silent::default());
+        let ready = async || lookups.in_turn(async { Ok(()) }).await;
+        let hang = async |app: String| {
+            let hanging = (0..2 * OF_ONE).map(|_| askers.plugin("slow", &app).within(silent.asked(&lookups)));
+            futures::future::join_all(hanging).await;
+        };
+        hang("shop".to_owned()).await;
+        assert_eq!(silent.asking(), OF_ONE);
+        assert!(ends_soon(askers.plugin("slow", "blog").within(ready())).await, "nor another app");
+        for number in 0..10 {
+            hang(number.to_string()).await;
+        }
+        assert_eq!(silent.asking(), OF_PLUGIN);
+        assert!(ends_soon(askers.plugin("quick", "shop").within(ready())).await);
     }
 }

@@ -22,6 +22,8 @@ mod pauses;
 mod pay;
 mod public_address;
 mod retry;
+#[cfg(test)]
+mod silent_names;
 mod webhook;
 mod wechat;
 

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use super::TransportError;
-use super::lookups::Shares;
+use super::lookups::Askers;
 use super::outside::{self, Outside};
 use super::{answer, http};
 
@@ -33,7 +33,7 @@ pub(crate) const OF_THE_CONNECTION: &[&str] = &[
 #[derive(Debug, Clone)]
 pub struct Outbound {
     outside: Outside,
-    shares: Shares,
+    askers: Askers,
 }
 
 /// A request as a plugin states it.
@@ -92,20 +92,25 @@ impl Outbound {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        Ok(Self { outside: Outside::new()?, shares: Shares::default() })
+        Ok(Self { outside: Outside::new()?, askers: Askers::default() })
     }
 
-    /// Sends a request of `plugin` once. A redirect is an answer as any other.
+    /// Sends a request of `plugin` for `app` once. A redirect is an answer as any other.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub async fn send(&self, plugin: &str, request: OutboundRequest) -> Result<OutboundAnswer, OutboundError> {
+    pub async fn send(
+        &self,
+        plugin: &str,
+        app: &str,
+        request: OutboundRequest,
+    ) -> Result<OutboundAnswer, OutboundError> {
         let OutboundRequest { method, url, headers, body, timeout, max_answer, is_meant } = request;
         let host = url.host_str().unwrap_or_default().to_owned();
         let not_public = || OutboundError::NotPublic { host: host.clone() };
         let client = self.outside.client(&url, is_meant).map_err(|_| not_public())?;
         let building = client.request(allowed(&method)?, url).headers(head(&headers)?).timeout(timeout);
-        let sending = self.shares.of(plugin).within(building.body(body).send());
+        let sending = self.askers.plugin(plugin, app).within(building.body(body).send());
         let response = sending.await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, timeout).into() }
         })?;
@@ -145,56 +150,32 @@ fn read_head(headers: &HeaderMap) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::pending,
-        io,
-        net::SocketAddr,
-        sync::{Arc, Mutex},
-    };
-
     use futures::future::join_all;
-    use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
     use super::*;
-    use crate::upstream::lookups::Lookups;
-
-    /// Finds no name, and keeps the names that it was asked for.
-    #[derive(Clone, Default)]
-    struct Silent(Lookups, Arc<Mutex<Vec<String>>>);
-
-    impl Resolve for Silent {
-        fn resolve(&self, name: Name) -> Resolving {
-            let asked = Arc::clone(&self.1);
-            let silence = self.0.in_turn(async move {
-                asked.lock().unwrap().push(name.as_str().to_owned());
-                pending::<io::Result<Vec<SocketAddr>>>().await
-            });
-            Box::pin(async move { Ok(Box::new(silence.await?.into_iter()) as Addrs) })
-        }
-    }
+    use crate::upstream::silent_names::{self, SilentNames};
 
     #[tokio::test]
-    async fn a_plugin_whose_names_are_looked_up_slowly_keeps_no_other_from_asking() {
-        let resolver = Silent::default();
-        let outside = Outside::resolving_with(resolver.clone()).unwrap();
-        let outbound = Outbound { outside, shares: Shares::default() };
-        let ask = async |plugin: &str, host: &str| {
+    async fn a_plugin_whose_names_are_looked_up_slowly_keeps_no_other_from_asking_nor_another_app() {
+        let names = SilentNames::default();
+        let outside = Outside::resolving_with(names.clone()).unwrap();
+        let outbound = Outbound { outside, askers: Askers::default() };
+        let ask = async |plugin: &str, app: &str, host: &str| {
             let request = OutboundRequest {
                 method: "GET".to_owned(),
                 url: format!("http://{host}/").parse().unwrap(),
                 headers: Vec::new(),
                 body: Bytes::new(),
-                timeout: Duration::from_millis(200),
+                timeout: Duration::from_secs(10),
                 max_answer: 0,
                 is_meant: false,
             };
-            outbound.send(plugin, request).await.unwrap_err();
+            outbound.send(plugin, app, request).await.is_ok()
         };
         let hosts: Vec<_> = (0..100).map(|number| format!("{number}.slow.example")).collect();
-        join_all(hosts.iter().map(|host| ask("slow", host))).await;
-        ask("quick", "quick.example").await;
-        let asked = resolver.1.lock().unwrap();
-        assert!(asked.iter().any(|name| name == "quick.example"), "{asked:?}");
-        assert!(asked.len() < 20, "{asked:?}");
+        join_all(hosts.iter().map(|host| silent_names::in_vain(ask("slow", "shop", host)))).await;
+        assert!(names.heard() < 20, "{}", names.heard());
+        assert!(names.hears("blog.example", ask("slow", "blog", "blog.example")).await);
+        assert!(names.hears("quick.example", ask("quick", "shop", "quick.example")).await);
     }
 }

@@ -10,8 +10,9 @@ use sha2::Sha256;
 
 use super::TransportError;
 use super::http;
+use super::lookups::Askers;
 use super::outside::{self, Outside};
-use crate::model::webhook_key;
+use crate::model::{App, webhook_key};
 use crate::secret::Secret;
 
 /// How long the server may take to answer.
@@ -20,7 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Posts events to operators' servers. Only public addresses are reached, and the hosts that an operator lists. Clones
 /// share connections.
 #[derive(Debug, Clone)]
-pub struct Webhooks(Outside);
+pub struct Webhooks {
+    outside: Outside,
+    askers: Askers,
+}
 
 /// What a server is told.
 #[derive(Debug, Clone, Copy)]
@@ -67,16 +71,16 @@ impl Webhooks {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        Ok(Self(Outside::new()?))
+        Ok(Self { outside: Outside::new()?, askers: Askers::default() })
     }
 
-    /// Posts a message to `url` once, and gives the status of the answer, which is 2xx. `listed` are the hosts that may
-    /// be reached although they are not public: `host` or `host:port`. A redirect is not followed and is no such answer;
-    /// what stands in the answer is nobody's matter.
+    /// Posts a message of `app` to `url` once, and gives the status of the answer, which is 2xx. Of hosts that are not
+    /// public, those are reached that the app's settings list. A redirect is not followed and is no such answer; what
+    /// stands in the answer is nobody's matter.
     ///
     /// # Errors
     /// Why the server has not heard of it, or may not have.
-    pub async fn post(&self, url: &str, listed: &[String], message: WebhookMessage<'_>) -> Result<u16, WebhookError> {
+    pub async fn post(&self, app: &App, url: &str, message: WebhookMessage<'_>) -> Result<u16, WebhookError> {
         let url: Url = url.parse().map_err(|_| WebhookError::Url)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(WebhookError::Url);
@@ -85,7 +89,8 @@ impl Webhooks {
         let not_public = || WebhookError::NotPublic { host: host.clone() };
         let signatures: Option<Vec<_>> = message.secrets.iter().map(|secret| message.signature(secret)).collect();
         let signatures = signatures.filter(|signatures| !signatures.is_empty()).ok_or(WebhookError::Secret)?;
-        let client = self.0.client(&url, outside::is_listed(listed, &url)).map_err(|_| not_public())?;
+        let client = self.outside.client(&url, outside::is_listed(&app.settings.forward_hosts, &url));
+        let client = client.map_err(|_| not_public())?;
         let request = client
             .post(url)
             .timeout(TIMEOUT)
@@ -94,7 +99,8 @@ impl Webhooks {
             .header("webhook-timestamp", message.timestamp)
             .header("webhook-signature", signatures.join(" "))
             .body(message.body.to_owned());
-        let answered = request.send().await.map_err(|error| {
+        let sending = self.askers.app(&app.name).within(request.send());
+        let answered = sending.await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() }
         })?;
         match answered.status().as_u16() {
@@ -115,7 +121,11 @@ impl WebhookMessage<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures::future::join_all;
+
     use super::*;
+    use crate::model::AppType;
+    use crate::upstream::silent_names::{self, SilentNames};
 
     /// The example that the libraries for Standard Webhooks are tested with.
     #[test]
@@ -127,5 +137,20 @@ mod tests {
         let signature = message.signature(&secret).unwrap();
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert_eq!(message.signature(&Secret::new("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")), None);
+    }
+    #[tokio::test]
+    async fn an_app_whose_names_are_looked_up_slowly_keeps_no_other_from_telling() {
+        let names = SilentNames::default();
+        let webhooks = Webhooks { outside: Outside::resolving_with(names.clone()).unwrap(), askers: Askers::default() };
+        let [slow, quick] = ["slow", "quick"].map(|name| App::new(name, AppType::Service, "wx1"));
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let post = async |app: &App, host: &str| {
+            let message = WebhookMessage { id: "1", body: "{}", secrets: &[&secret], timestamp: 1 };
+            webhooks.post(app, &format!("http://{host}/"), message).await.is_ok()
+        };
+        let hosts: Vec<_> = (0..100).map(|number| format!("{number}.slow.example")).collect();
+        join_all(hosts.iter().map(|host| silent_names::in_vain(post(&slow, host)))).await;
+        assert!(names.heard() < 20, "{}", names.heard());
+        assert!(names.hears("quick.example", post(&quick, "quick.example")).await);
     }
 }

@@ -164,18 +164,18 @@ impl Call {
             Err(error) => error,
         };
         let (app, delivery) = (&app.name, &*delivery);
-        match &error {
-            // Why is in the log already, a matter of numbers, or to be expected.
-            CallError::KeepsFailing { .. }
-            | CallError::Shed { .. }
-            | CallError::NotLoaded(_)
-            | CallError::NoSuchEntry { .. }
-            | CallError::NotForApp { .. } => tracing::warn!(app, plugin, page, delivery, method, "no page: {error}"),
-            _ => {
-                let backtrace = error.backtrace();
-                tracing::error!(app, plugin, page, delivery, method, backtrace, "no page: {error}");
+        state.failures.tell(app, format_args!("page {plugin}/{page}"), error.code(), || {
+            let (backtrace, why) = (error.backtrace(), error.in_log());
+            match &error {
+                // Why is in the log already, a matter of numbers, or to be expected.
+                CallError::KeepsFailing { .. }
+                | CallError::Shed { .. }
+                | CallError::NotLoaded(_)
+                | CallError::NoSuchEntry { .. }
+                | CallError::NotForApp { .. } => tracing::warn!(app, plugin, page, delivery, method, "no page: {why}"),
+                _ => tracing::error!(app, plugin, page, delivery, method, backtrace, "no page: {why}"),
             }
-        }
+        });
         Err(Failure::of(&error, delivery))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub(super) use self::allowance::{Allowances, Verdict};
+pub(super) use self::allowance::{Allowance, Allowances, Verdict};
 pub use self::breaker::Breaking;
 pub(super) use self::breaker::{Breakers, Pauses, Whose};
 pub(super) use self::by_app::ByApp;

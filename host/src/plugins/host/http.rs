@@ -34,8 +34,11 @@ impl http::Host for State {
             max_answer: kib(self.limits.response_kib),
             is_meant: granted.address().is_some(),
         };
-        let (outbound, plugin) = (self.services.outbound.clone(), Arc::clone(self.plugin()));
-        let asking = async move { response(outbound.send(&plugin, request).await.map_err(|failure| error(&failure))?) };
+        let (outbound, plugin, app) = (self.services.outbound.clone(), Arc::clone(self.plugin()), call.app());
+        let asking = async move {
+            let answer = outbound.send(&plugin, &app.name, request).await;
+            response(answer.map_err(|failure| error(&failure))?)
+        };
         call.ends(&to, asking).await
     }
 }

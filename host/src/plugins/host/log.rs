@@ -1,10 +1,10 @@
 //! `log`: lines of a plugin in the operator's log.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::plugins::{
     bindings::imported::log::{self, Level},
-    guard::Verdict,
+    guard::{Allowance, Verdict},
     instance::State,
     limits::count,
     receipts::{Line, LineLevel},
@@ -38,28 +38,27 @@ impl log::Host for State {
     }
 }
 
-impl State {
-    /// Takes a line to all who want to hear of it, as far as the plugin may log: the log of the process, the plugin's
-    /// own, and the call's receipt.
-    pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
-        let plugin = &**self.plugin();
-        let (app, delivery) = match &self.subject {
-            Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
-            None => ("", ""),
-        };
-        let verdict = match &self.log_place {
-            Some(place) => place.allowances.of(app).take(self.limits.log_lines_per_second),
-            // Nothing but the call's own limits, as it does not come again.
-            None => Verdict::Allowed(0),
-        };
-        match verdict {
-            Verdict::Allowed(0) => {}
-            Verdict::Allowed(dropped) => tracing::warn!(
-                plugin,
-                app,
-                dropped,
-                "lines of the plugin were dropped: it logged more for this app than it may (plugins.log_lines_per_second)"
-            ),
+/// How much may be logged of a call.
+pub(super) struct LogAllowance {
+    /// None where nothing but the call's own limits holds, as it does not come again.
+    of_app: Option<Arc<Allowance>>,
+    per_second: u64,
+}
+
+impl LogAllowance {
+    /// Whether one line more may be logged. Says so in the log when lines are dropped, and how many were.
+    pub(super) fn permits(&self, plugin: &str, app: &str) -> bool {
+        match self.of_app.as_ref().map_or(Verdict::Allowed(0), |lines| lines.take(self.per_second)) {
+            Verdict::Allowed(0) => true,
+            Verdict::Allowed(dropped) => {
+                tracing::warn!(
+                    plugin,
+                    app,
+                    dropped,
+                    "lines of the plugin were dropped: it logged more for this app than it may (plugins.log_lines_per_second)"
+                );
+                true
+            }
             Verdict::Dropped(is_first) => {
                 if is_first {
                     tracing::warn!(
@@ -68,8 +67,30 @@ impl State {
                         "lines of the plugin are dropped: it logs more for this app than it may (plugins.log_lines_per_second)"
                     );
                 }
-                return;
+                false
             }
+        }
+    }
+}
+
+impl State {
+    /// How much may be logged of this call.
+    pub(super) fn log_allowance(&self) -> LogAllowance {
+        let app = self.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
+        let of_app = self.log_place.as_ref().map(|place| place.allowances.of(app));
+        LogAllowance { of_app, per_second: self.limits.log_lines_per_second }
+    }
+
+    /// Takes a line to all who want to hear of it, as far as the plugin may log: the log of the process, the plugin's
+    /// own, and the call's receipt.
+    pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
+        let plugin = &**self.plugin();
+        let (app, delivery) = match &self.subject {
+            Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
+            None => ("", ""),
+        };
+        if !self.log_allowance().permits(plugin, app) {
+            return;
         }
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         match level {

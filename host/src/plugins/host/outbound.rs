@@ -16,7 +16,7 @@ use crate::{
         convert,
         host::{
             HostError,
-            log::{printable, printable_up_to},
+            log::{LogAllowance, printable, printable_up_to},
         },
         instance::State,
         limits::OUTBOUND_MARGIN,
@@ -34,6 +34,7 @@ pub(super) struct OutboundCall {
     plugin: Arc<str>,
     delivery: Arc<str>,
     id: Uuid,
+    allowance: LogAllowance,
 }
 
 impl State {
@@ -51,8 +52,8 @@ impl State {
             return Err(Error::TimedOut("the time of this call is over; nothing was sent".to_owned()).into());
         }
         self.outbound_calls += 1;
-        let (plugin, id) = (Arc::clone(self.plugin()), Uuid::now_v7());
-        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id })
+        let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
+        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id, allowance })
     }
 }
 
@@ -79,18 +80,24 @@ impl OutboundCall {
                 Err(Error::TimedOut(text))
             }
         };
-        let (plugin, app, delivery) = (&*self.plugin, &self.app.name, &*self.delivery);
-        let to = printable_up_to(to, TO_BYTES);
-        let (call, took_ms) = (self.id, began.elapsed().as_millis());
-        match &answer {
-            Ok(_) => tracing::info!(%call, plugin, app, delivery, to = &*to, took_ms, "a plugin asked outside"),
-            Err(error) => {
-                let error = convert::error(error);
-                let error = printable(&error);
-                tracing::warn!(%call, plugin, app, delivery, to = &*to, took_ms, error = &*error, "a plugin asked outside in vain");
-            }
-        }
+        self.report(to, answer.as_ref().err(), began.elapsed());
         Ok(answer?)
+    }
+
+    /// Says what came of it, as far as the plugin may log: it may ask as often as it is called.
+    fn report(&self, to: &str, failure: Option<&Error>, took: Duration) {
+        let (plugin, app, delivery) = (&*self.plugin, self.app.name.as_str(), &*self.delivery);
+        if !self.allowance.permits(plugin, app) {
+            return;
+        }
+        let to = printable_up_to(to, TO_BYTES);
+        let (call, took_ms) = (self.id, took.as_millis());
+        let Some(error) = failure else {
+            return tracing::info!(%call, plugin, app, delivery, to = &*to, took_ms, "a plugin asked outside");
+        };
+        let error = convert::error(error);
+        let error = printable(&error);
+        tracing::warn!(%call, plugin, app, delivery, to = &*to, took_ms, error = &*error, "a plugin asked outside in vain");
     }
 
     /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to

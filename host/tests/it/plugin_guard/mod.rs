@@ -7,6 +7,7 @@ mod breaker;
 mod failures;
 mod fairness;
 mod limits;
+mod logged;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -4,10 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -27,7 +24,7 @@ pub(crate) struct Process {
     /// `http://127.0.0.1:…`
     pub base: String,
     child: Child,
-    longest_line: Arc<AtomicUsize>,
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
@@ -53,16 +50,22 @@ impl Process {
         let address = serves.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
         let base = format!("http://{address}");
         assert!(lines.by_ref().any(|line| line.contains("the plugins folder has been read")));
-        let longest_line = Arc::<AtomicUsize>::default();
-        let longest = Arc::clone(&longest_line);
+        let logged = Arc::<Mutex<Vec<String>>>::default();
+        let kept = Arc::clone(&logged);
         // A pipe that nobody reads would hold it up.
-        std::thread::spawn(move || lines.for_each(|line| _ = longest.fetch_max(line.len(), Relaxed)));
-        Self { base, child, longest_line }
+        std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push(line)));
+        Self { base, child, lines: logged }
     }
 
     /// Bytes of the longest line that it has logged since the plugins were there.
     pub(crate) fn longest_line(&self) -> usize {
-        self.longest_line.load(Relaxed)
+        self.lines.lock().unwrap().iter().map(String::len).max().unwrap_or_default()
+    }
+
+    /// The lines that it has logged since the plugins were there and that hold all of this.
+    pub(crate) fn lines_with(&self, texts: &[&str]) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|line| texts.iter().all(|text| line.contains(text))).cloned().collect()
     }
 
     /// Its number in the system.

@@ -13,7 +13,10 @@ use axum::{
     routing::{any, post},
 };
 use bytes::Bytes;
-use weft::upstream::{Forward, ForwardError, TransportError};
+use weft::{
+    model::{App, AppType},
+    upstream::{Forward, ForwardError, TransportError},
+};
 
 use super::shown;
 
@@ -60,7 +63,9 @@ impl Operator {
 }
 
 async fn post_to(url: &str, listed: &[String], query: Option<&str>) -> Result<Bytes, ForwardError> {
-    Forward::new().unwrap().post(url, listed, query, Bytes::from_static("<xml>你好</xml>".as_bytes()), "text/xml").await
+    let mut app = App::new("shop", AppType::Service, "wx1");
+    app.settings.forward_hosts = listed.to_vec();
+    Forward::new().unwrap().post(&app, url, query, Bytes::from_static("<xml>你好</xml>".as_bytes()), "text/xml").await
 }
 
 #[tokio::test]

@@ -1,0 +1,70 @@
+//! What failures leave in the log: the first ones whole, and no line for every message.
+
+use reqwest::Method;
+use serde_json::json;
+use weft_wechat::account::EncodingMode;
+
+use super::{ask, send};
+use crate::support::{TestApp, guests, process::Process, sender_to, until};
+
+/// A server in a process of its own with the plugins `guest`, which fails when it is told to, and `asker`, which may ask
+/// an address where nobody is; and with an app that each answers, and `other` for the guest. A plugin may log a line a
+/// second.
+async fn server(folder: &tempfile::TempDir) -> Process {
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    std::fs::create_dir_all(&plugins).unwrap();
+    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+    for (name, handler) in [("guest", "guest"), ("other", "guest"), ("asker", "asker")] {
+        app.account(name, EncodingMode::Plain, handler).await;
+    }
+    let grants = json!({"http_hosts": ["http://127.0.0.1:1"]});
+    assert_eq!(app.api(Method::PUT, "/apps/asker/plugins/asker", Some(grants)).await.0, 200);
+    app.stop().await;
+    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
+    std::fs::write(plugins.join("asker.wasm"), guests::asker().await).unwrap();
+    let settings = [
+        ("WEFT_PLUGINS__BREAKER_FAILURES", "3"),
+        ("WEFT_PLUGINS__BREAKER_PAUSE_MS", "60000"),
+        ("WEFT_PLUGINS__LOG_LINES_PER_SECOND", "1"),
+    ];
+    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &settings))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_for_every_message_does_not_fill_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = server(&folder).await;
+    let [guest, other, asker] =
+        ["guest", "other", "asker"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
+    let question = json!({"ask": "http", "url": "http://127.0.0.1:1/"}).to_string();
+    for _ in 0..60 {
+        send(&asker, &question).await;
+    }
+    for _ in 0..100 {
+        assert_eq!(ask(&guest, "error").await, None);
+    }
+    for text in ["panic", "panic", "panic", "ok"] {
+        assert_eq!(ask(&other, text).await, None, "{text}");
+    }
+
+    // The last line of all.
+    let refused = until("it is logged that a call is refused", async || {
+        process.lines_with(&["no answer", "app=\"other\"", "is not called for"]).pop()
+    })
+    .await;
+    assert!(!refused.contains("order 42 missing"), "{refused}");
+    let crashed = process.lines_with(&["no answer", "app=\"other\"", "order 42 missing", "misbehave::"]);
+    assert_eq!(crashed.len(), 3, "{crashed:?}");
+
+    // Twenty, and one for each three seconds that it took.
+    let failed = process.lines_with(&["no answer", "app=\"guest\""]);
+    assert!((20..60).contains(&failed.len()), "{}", failed.len());
+    for told in ["plugin=\"guest\"", "handler=\"misbehave\"", "delivery=\"guest/", "the plugin gave up"] {
+        assert!(failed[0].contains(told), "{told}: {}", failed[0]);
+    }
+    let left_out = process.lines_with(&["more such lines come too fast", "app=\"guest\"", "what=handler guest"]);
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+
+    let asked = process.lines_with(&["a plugin asked outside in vain", "app=\"asker\""]);
+    assert!((1..50).contains(&asked.len()), "{}", asked.len());
+}
