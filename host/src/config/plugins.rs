@@ -36,7 +36,8 @@ pub struct PluginsConfig {
     pub compiler: Option<PathBuf>,
     /// A canary is not taken back by itself before it had so many calls.
     pub canary_min_calls: u32,
-    /// It is taken back when so many more of a hundred of its calls fail than of the version that runs.
+    /// It is taken back when so many more of a hundred of its calls fail than of the version that runs, whichever app is
+    /// left out where several call the plugin.
     pub canary_error_rise: u32,
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{
@@ -10,10 +11,18 @@ use std::{
             Ordering::{Acquire, Relaxed, Release},
         },
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
-use hyper::service::service_fn;
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    response::Response,
+};
+use hyper::{
+    body::{Frame, SizeHint},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
@@ -35,7 +44,9 @@ pub struct ConnectionLimits {
     /// How long a new connection may take until the head of its first request has arrived.
     pub head: Duration,
     /// How long a connection may be without a request that is being answered: between requests,
-    /// and while a client does not read its answers.
+    /// and while a client does not read its answers. An answer that comes bit by bit is being
+    /// answered while its next bit is awaited, and each bit that the client takes begins the time
+    /// anew; a bit counts as taken when there is room for it in the buffers on the way.
     pub idle: Duration,
 }
 
@@ -144,8 +155,8 @@ impl Server {
             let in_flight = InFlight::new(&requests);
             let routes = Arc::clone(&routes);
             async move {
-                let _in_flight = in_flight;
-                Ok::<_, Infallible>(routes.answer(request).await)
+                let answer = routes.answer(request).await;
+                Ok::<_, Infallible>(in_flight.ends_with(answer))
             }
         });
         let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
@@ -204,6 +215,16 @@ impl InFlight {
         requests.begun.fetch_add(1, Relaxed);
         Self(Arc::clone(requests))
     }
+
+    /// Ends with the head of an answer that is all there, as most are. One that is still being made is
+    /// counted on.
+    fn ends_with(self, answer: Response) -> Response {
+        if answer.body().size_hint().exact().is_some() {
+            return answer;
+        }
+        let requests = Arc::clone(&self.0);
+        answer.map(|body| Body::new(Streamed { body, requests, awaited: None }))
+    }
 }
 
 impl Drop for InFlight {
@@ -211,6 +232,37 @@ impl Drop for InFlight {
         let open_for = self.0.opened.elapsed().as_millis();
         self.0.last_ended.store(u64::try_from(open_for).unwrap_or(u64::MAX), Relaxed);
         self.0.ended.fetch_add(1, Release);
+    }
+}
+
+/// The body of an answer that is still being made. Its request is in flight while the next bit is awaited. While the
+/// client has no room for another one, nobody asks for it, and the time runs in which the client has to read.
+struct Streamed {
+    body: Body,
+    requests: Arc<Requests>,
+    awaited: Option<InFlight>,
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let in_flight = this.awaited.take().unwrap_or_else(|| InFlight::new(&this.requests));
+        let next = Pin::new(&mut this.body).poll_frame(context);
+        if next.is_pending() {
+            this.awaited = Some(in_flight);
+        }
+        next
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

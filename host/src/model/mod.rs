@@ -69,7 +69,9 @@ pub use order::{
     Alarm, DEFAULT_TIME_LIMIT, EventTarget, Observation, ObservationSource, Order, OrderState, OrderStep, OrderTerms,
     OrderView, Transition, UnknownEventTarget, UnknownOrderState, transition,
 };
-pub use plugin_canary::{CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, PluginCanary, UnknownCanaryState};
+pub use plugin_canary::{
+    CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, CanaryVerdict, PluginCanary, UnknownCanaryState,
+};
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
 pub use publication::{Publication, PublicationOutcome, PublicationState};

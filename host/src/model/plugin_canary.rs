@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 /// How sure it must be that more calls fail: 99 in 100.
 const SURE: f64 = 2.576;
 
-/// How many calls of a version are looked at; older ones count less and less.
+/// How many calls of a version are looked at, of each app; older ones count less and less.
 const RECENT: u64 = 10_000;
 
 /// The most openids that are named.
@@ -35,7 +35,7 @@ pub struct PluginCanary {
     pub began_at: u64,
     /// Seconds since 1970.
     pub ended_at: Option<u64>,
-    /// How its calls went.
+    /// How its calls went, those of all apps together.
     pub counts: CanaryCounts,
 }
 
@@ -73,13 +73,45 @@ pub struct CanaryRule {
     pub error_rise: u32,
 }
 
+/// What the calls of a canary say of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CanaryVerdict {
+    /// It does not fail clearly more often.
+    Sound,
+    /// It does, but not without the calls of one of the apps.
+    FailsForOneApp,
+    /// It does, and is to be taken back.
+    Broken,
+}
+
 impl CanaryCounts {
+    /// These and those.
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            calls: self.calls + more.calls,
+            failures: self.failures + more.failures,
+            stable_calls: self.stable_calls + more.stable_calls,
+            stable_failures: self.stable_failures + more.stable_failures,
+        }
+    }
+
+    /// These without those, which are among them.
+    fn without(self, some: Self) -> Self {
+        Self {
+            calls: self.calls - some.calls,
+            failures: self.failures - some.failures,
+            stable_calls: self.stable_calls - some.stable_calls,
+            stable_failures: self.stable_failures - some.stable_failures,
+        }
+    }
+
     /// These and those, with the oldest worth less when there are many.
     #[must_use]
     pub fn and(self, more: Self) -> Self {
-        let (calls, failures) = recent(self.calls + more.calls, self.failures + more.failures);
-        let (stable_calls, stable_failures) =
-            recent(self.stable_calls + more.stable_calls, self.stable_failures + more.stable_failures);
+        let sum = self.plus(more);
+        let (calls, failures) = recent(sum.calls, sum.failures);
+        let (stable_calls, stable_failures) = recent(sum.stable_calls, sum.stable_failures);
         Self { calls, failures, stable_calls, stable_failures }
     }
 }
@@ -89,21 +121,34 @@ fn recent(calls: u64, failures: u64) -> (u64, u64) {
 }
 
 impl CanaryRule {
+    /// What the calls of each app say together. Who owns an app can make its calls fail, and only those that the canary
+    /// gets: so it is broken only when the calls say so whichever app is left out, unless one is `alone` with the plugin.
+    pub fn verdict(self, apps: &[CanaryCounts], alone: bool) -> CanaryVerdict {
+        let all = apps.iter().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
+        if !self.is_broken(&all) {
+            CanaryVerdict::Sound
+        } else if alone || apps.iter().all(|app| self.is_broken(&all.without(*app))) {
+            CanaryVerdict::Broken
+        } else {
+            CanaryVerdict::FailsForOneApp
+        }
+    }
+
     /// Whether the canary's calls fail clearly more often: its share of failures, as low as it may be by chance
     /// (Wilson's interval), lies above the other version's by what the operator allows.
-    pub fn is_broken(self, counts: &CanaryCounts) -> bool {
+    fn is_broken(self, counts: &CanaryCounts) -> bool {
         counts.calls >= self.min_calls
             && lowest_share(counts.failures, counts.calls)
                 > share(counts.stable_failures, counts.stable_calls) + f64::from(self.error_rise) / 100.0
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are never more than RECENT")]
+#[expect(clippy::cast_precision_loss, reason = "there are few: RECENT of each app")]
 fn share(failures: u64, calls: u64) -> f64 {
     if calls == 0 { 0.0 } else { failures as f64 / calls as f64 }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are never more than RECENT")]
+#[expect(clippy::cast_precision_loss, reason = "there are few: RECENT of each app")]
 fn lowest_share(failures: u64, calls: u64) -> f64 {
     let (n, p, z) = (calls.max(1) as f64, share(failures, calls), SURE);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
@@ -168,6 +213,32 @@ mod tests {
             let counts = counts(calls, failures, stable_calls, stable_failures);
             assert!(!rule.is_broken(&counts), "{counts:?}");
         }
+    }
+
+    #[test]
+    fn no_app_decides_for_the_others() {
+        let rule = CanaryRule { min_calls: 10, error_rise: 5 };
+        let app = |calls, failures| CanaryCounts { calls, failures, stable_calls: 100, stable_failures: 0 };
+        let (failing, sound, unasked) = (app(500, 500), app(100, 0), app(0, 0));
+        let all: [(&[CanaryCounts], CanaryVerdict); 11] = [
+            (&[failing, unasked], CanaryVerdict::FailsForOneApp),
+            (&[failing, sound], CanaryVerdict::FailsForOneApp),
+            (&[failing, sound, unasked, app(100, 2)], CanaryVerdict::FailsForOneApp),
+            // Of the others too few calls are known.
+            (&[failing, app(9, 9)], CanaryVerdict::FailsForOneApp),
+            (&[failing], CanaryVerdict::FailsForOneApp),
+            (&[failing, app(10, 10)], CanaryVerdict::Broken),
+            (&[failing, app(6, 6), app(6, 6), unasked], CanaryVerdict::Broken),
+            (&[app(100, 40), app(100, 30), sound], CanaryVerdict::Broken),
+            (&[sound, unasked], CanaryVerdict::Sound),
+            (&[app(9, 9)], CanaryVerdict::Sound),
+            (&[], CanaryVerdict::Sound),
+        ];
+        for (apps, verdict) in all {
+            assert_eq!(rule.verdict(apps, false), verdict, "{apps:?}");
+        }
+        assert_eq!(rule.verdict(&[failing], true), CanaryVerdict::Broken);
+        assert_eq!(rule.verdict(&[sound], true), CanaryVerdict::Sound);
     }
 
     #[test]

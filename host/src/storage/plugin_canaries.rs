@@ -1,6 +1,8 @@
-//! Table `plugin_canaries`.
+//! Tables `plugin_canaries` and `plugin_canary_apps`.
 //!
 //! What begins or ends a canary moves its plugin's decision on, so that the other processes look.
+
+use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
@@ -45,6 +47,7 @@ impl PluginCanaries<'_> {
              percent = excluded.percent, openids = excluded.openids, state = excluded.state, reason = NULL, \
              began_at = excluded.began_at, ended_at = NULL, calls = 0, failures = 0, stable_calls = 0, \
              stable_failures = 0";
+        const FORGET_APPS: &str = "DELETE FROM plugin_canary_apps WHERE plugin = $1";
         let openids = serde_json::Value::from(openids).to_string();
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
@@ -62,6 +65,7 @@ impl PluginCanaries<'_> {
                     .await?;
                 let forget = sqlx::query(FORGET_VERSIONS).bind(plugin).bind(i64::from(KEPT_VERSIONS));
                 forget.execute(&mut *connection).await?;
+                sqlx::query(FORGET_APPS).bind(plugin).execute(&mut *connection).await?;
             }
             sqlx::query(MOVE_ON).bind(plugin).bind(revision).execute(&mut *connection).await?;
         });
@@ -84,24 +88,32 @@ impl PluginCanaries<'_> {
         Ok(true)
     }
 
-    /// Adds to what was counted of the canary that began then, and gives the sum; none when it has ended.
+    /// Adds to what was counted of the canary that began then, by app, and gives the sum of each app that is there;
+    /// none when it has ended. Apps that are gone count for all together only.
     pub async fn count(
         &self,
         plugin: &str,
         began: u64,
-        more: CanaryCounts,
-    ) -> Result<Option<CanaryCounts>, StoreError> {
+        more: &BTreeMap<String, CanaryCounts>,
+    ) -> Result<Option<Vec<CanaryCounts>>, StoreError> {
         // Locks the row: others count too.
         const READ: &str = "UPDATE plugin_canaries SET calls = calls WHERE plugin = $1 AND began = $2 \
              AND state = 'running' RETURNING calls, failures, stable_calls, stable_failures";
         const WRITE: &str = "UPDATE plugin_canaries SET calls = $2, failures = $3, stable_calls = $4, \
              stable_failures = $5 WHERE plugin = $1";
-        let sum = in_transaction!(&self.0.db, connection => {
+        const READ_APPS: &str =
+            "SELECT app, calls, failures, stable_calls, stable_failures FROM plugin_canary_apps WHERE plugin = $1";
+        const WRITE_APP: &str = "INSERT INTO plugin_canary_apps (plugin, app, calls, failures, stable_calls, \
+             stable_failures) SELECT $1, name, $3, $4, $5, $6 FROM apps WHERE name = $2 \
+             ON CONFLICT (plugin, app) DO UPDATE SET calls = excluded.calls, failures = excluded.failures, \
+             stable_calls = excluded.stable_calls, stable_failures = excluded.stable_failures";
+        let all = more.values().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
+        let apps = in_transaction!(&self.0.db, connection => {
             let read = sqlx::query_as(READ).bind(plugin).bind(to_sql(began));
             let Some(row): Option<(i64, i64, i64, i64)> = read.fetch_optional(&mut *connection).await? else {
                 return Ok(None);
             };
-            let sum = counts(row).and(more);
+            let sum = counts(row).and(all);
             sqlx::query(WRITE)
                 .bind(plugin)
                 .bind(to_sql(sum.calls))
@@ -110,9 +122,30 @@ impl PluginCanaries<'_> {
                 .bind(to_sql(sum.stable_failures))
                 .execute(&mut *connection)
                 .await?;
-            sum
+            let read = sqlx::query_as(READ_APPS).bind(plugin);
+            let rows: Vec<(String, i64, i64, i64, i64)> = read.fetch_all(&mut *connection).await?;
+            let open = |(app, calls, failures, stable_calls, stable_failures)| {
+                (app, counts((calls, failures, stable_calls, stable_failures)))
+            };
+            let mut apps: BTreeMap<String, CanaryCounts> = rows.into_iter().map(open).collect();
+            for (app, more) in more {
+                let sum = apps.get(app).copied().unwrap_or_default().and(*more);
+                let written = sqlx::query(WRITE_APP)
+                    .bind(plugin)
+                    .bind(app)
+                    .bind(to_sql(sum.calls))
+                    .bind(to_sql(sum.failures))
+                    .bind(to_sql(sum.stable_calls))
+                    .bind(to_sql(sum.stable_failures))
+                    .execute(&mut *connection)
+                    .await?;
+                if written.rows_affected() > 0 {
+                    apps.insert(app.clone(), sum);
+                }
+            }
+            apps
         });
-        Ok(Some(sum))
+        Ok(Some(apps.into_values().collect()))
     }
 }
 

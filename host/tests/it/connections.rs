@@ -1,11 +1,13 @@
 //! What the listener does with connections: silent, slow, many, and at the end.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use axum::{Router, routing::get};
+use axum::{Router, body::Body, routing::get};
+use futures::stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -31,11 +33,23 @@ fn routes() -> Router {
     Router::new().route("/", get("hello")).route("/slow", get(slow)).route("/large", get(large))
 }
 
+/// So many lines, one after another.
+fn lines(count: usize, pause: Duration) -> Body {
+    Body::from_stream(stream::unfold(0, move |line| async move {
+        sleep(pause).await;
+        (line < count).then(|| (Ok::<_, Infallible>(format!("line {line}\n")), line + 1))
+    }))
+}
+
 async fn listening(limits: ConnectionLimits) -> (SocketAddr, DropGuard) {
+    listening_to(routes(), limits).await
+}
+
+async fn listening_to(routes: Router, limits: ConnectionLimits) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listener, Routes::new(routes()), limits, stop.clone()));
+    tokio::spawn(serve(listener, Routes::new(routes), limits, stop.clone()));
     (address, stop.drop_guard())
 }
 
@@ -115,6 +129,47 @@ async fn a_slow_handler_may_take_its_time() {
     let (address, _stop) = listening(LIMITS).await;
     let mut stream = connected(address, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(read_until(&mut stream, "at last").await.ends_with("at last"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_comes_bit_by_bit_may_take_its_time() {
+    let often = async || lines(10, LIMITS.idle / 4);
+    let seldom = async || lines(2, LIMITS.idle + Duration::from_millis(400));
+    let routes = Router::new().route("/often", get(often)).route("/seldom", get(seldom));
+    let (address, _stop) = listening_to(routes, LIMITS).await;
+    let read = async |path: &str, last: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut stream = connected(address, request.as_bytes()).await;
+        let answer = read_until(&mut stream, "\r\n0\r\n\r\n").await;
+        assert!(answer.contains(last) && answer.ends_with("\r\n0\r\n\r\n"), "{path} is cut: {answer}");
+        closed(&mut stream, path).await;
+    };
+    tokio::join!(read("/often", "line 9"), read("/seldom", "line 1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_is_cut_off() {
+    let gone = CancellationToken::new();
+    let answered = gone.clone();
+    let endless = move || {
+        // It goes with the answer.
+        let there = answered.clone().drop_guard();
+        let chunks =
+            stream::unfold(there, |there| async move { Some((Ok::<_, Infallible>("x".repeat(1 << 16)), there)) });
+        async move { Body::from_stream(chunks) }
+    };
+    let (address, _stop) = listening_to(Router::new().route("/", get(endless)), LIMITS).await;
+    let mut stream = connected(address, GET).await;
+    // It reads for longer than it may be idle.
+    let began = Instant::now();
+    let mut chunk = vec![0; 1 << 16];
+    while began.elapsed() < LIMITS.idle * 2 {
+        let read = timeout(IN_TIME, stream.read(&mut chunk)).await.expect("more of the answer").unwrap();
+        assert!(read > 0, "the answer is cut although it is read");
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!gone.is_cancelled(), "the answer has ended although it is read");
+    assert!(timeout(IN_TIME, gone.cancelled()).await.is_ok(), "the connection stays open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,9 +40,10 @@ impl Plugins {
         call: C,
     ) -> Result<C::Answer, CallError> {
         let Version { loaded, plugin, is_canary } = version;
+        let counted = plugin.canary.as_ref().map(|canary| (canary, Arc::clone(&subject.app)));
         let result = self.ask_version(&plugin, &loaded, target, subject, call).await;
-        if let Some(canary) = &plugin.canary {
-            canary.count(is_canary, &result);
+        if let Some((canary, app)) = counted {
+            canary.count(&app.name, is_canary, &result);
         }
         result
     }

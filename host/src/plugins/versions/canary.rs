@@ -1,11 +1,15 @@
 //! Canaries: a version that only some users get, taken back by itself when clearly more of its calls fail.
+//!
+//! Calls are counted by app: one app's failures may be of its own making, and end no canary of the others.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
+    mem,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -15,7 +19,9 @@ use sha2::{Digest, Sha256};
 use super::{Behind, lock, requests::ChangeError};
 use crate::{
     config::PluginsConfig,
-    model::{AuditEntry, CanaryCounts, CanaryRule, CanaryState, PluginCanary, PluginSource, is_plugin_name},
+    model::{
+        AuditEntry, CanaryCounts, CanaryRule, CanaryState, CanaryVerdict, PluginCanary, PluginSource, is_plugin_name,
+    },
     plugins::{
         component::Loaded,
         error::CallError,
@@ -23,6 +29,9 @@ use crate::{
     },
     storage::{StoreError, with_causes},
 };
+
+/// An app that is the only one to call a plugin for so long is the only one that uses it.
+const ALONE: Duration = Duration::from_hours(1);
 
 /// A version that only some users get.
 pub struct Canary {
@@ -34,13 +43,14 @@ pub struct Canary {
     counts: Arc<Counts>,
 }
 
-/// Calls that the database does not know of yet.
-#[derive(Default)]
+/// What is counted here of a canary.
 struct Counts {
-    calls: AtomicU64,
-    failures: AtomicU64,
-    stable_calls: AtomicU64,
-    stable_failures: AtomicU64,
+    /// When it began here.
+    since: Instant,
+    /// Calls that the database does not know of yet, by app.
+    unsaid: Mutex<BTreeMap<String, CanaryCounts>>,
+    /// The operator has been told that it fails, and stays because that may be one app's doing.
+    told: AtomicBool,
 }
 
 impl Canary {
@@ -50,15 +60,15 @@ impl Canary {
         self.openids.contains(openid) || place(&self.loaded.digest, openid) < self.percent
     }
 
-    /// Counts a call of the canary, or of the version that runs beside it.
-    pub(in crate::plugins) fn count<T>(&self, of_canary: bool, result: &Result<T, CallError>) {
-        let counts = &self.counts;
-        let (calls, failures) =
-            if of_canary { (&counts.calls, &counts.failures) } else { (&counts.stable_calls, &counts.stable_failures) };
-        calls.fetch_add(1, Relaxed);
-        if result.as_ref().is_err_and(CallError::is_of_version) {
-            failures.fetch_add(1, Relaxed);
-        }
+    /// Counts an app's call of the canary, or of the version that runs beside it.
+    pub(in crate::plugins) fn count<T>(&self, app: &str, of_canary: bool, result: &Result<T, CallError>) {
+        let failures = u64::from(result.as_ref().is_err_and(CallError::is_of_version));
+        let call = if of_canary {
+            CanaryCounts { calls: 1, failures, ..CanaryCounts::default() }
+        } else {
+            CanaryCounts { stable_calls: 1, stable_failures: failures, ..CanaryCounts::default() }
+        };
+        self.counts.add(app, call);
     }
 }
 
@@ -75,21 +85,30 @@ impl From<&PluginsConfig> for CanaryRule {
     }
 }
 
+impl Default for Counts {
+    fn default() -> Self {
+        Self { since: Instant::now(), unsaid: Mutex::default(), told: AtomicBool::new(false) }
+    }
+}
+
 impl Counts {
-    fn take(&self) -> CanaryCounts {
-        CanaryCounts {
-            calls: self.calls.swap(0, Relaxed),
-            failures: self.failures.swap(0, Relaxed),
-            stable_calls: self.stable_calls.swap(0, Relaxed),
-            stable_failures: self.stable_failures.swap(0, Relaxed),
+    fn add(&self, app: &str, more: CanaryCounts) {
+        let mut unsaid = lock(&self.unsaid);
+        if let Some(counts) = unsaid.get_mut(app) {
+            *counts = counts.plus(more);
+        } else {
+            unsaid.insert(app.to_owned(), more);
         }
     }
 
-    fn put_back(&self, counts: &CanaryCounts) {
-        self.calls.fetch_add(counts.calls, Relaxed);
-        self.failures.fetch_add(counts.failures, Relaxed);
-        self.stable_calls.fetch_add(counts.stable_calls, Relaxed);
-        self.stable_failures.fetch_add(counts.stable_failures, Relaxed);
+    fn take(&self) -> BTreeMap<String, CanaryCounts> {
+        mem::take(&mut *lock(&self.unsaid))
+    }
+
+    fn put_back(&self, counts: &BTreeMap<String, CanaryCounts>) {
+        for (app, counts) in counts {
+            self.add(app, *counts);
+        }
     }
 }
 
@@ -240,15 +259,13 @@ impl Plugins {
         for plugin in self.list() {
             let Some(canary) = &plugin.canary else { continue };
             let more = canary.counts.take();
-            if more == CanaryCounts::default() {
+            if more.is_empty() {
                 continue;
             }
-            let counted = self.versions().store.plugin_canaries().count(&plugin.name, canary.began, more).await;
+            let counted = self.versions().store.plugin_canaries().count(&plugin.name, canary.began, &more).await;
             let outcome = match counted {
-                Ok(Some(sum)) if self.versions().canary.is_broken(&sum) => {
-                    self.take_back_broken(&plugin.name, canary, &sum).await
-                }
-                Ok(_) => Ok(()),
+                Ok(Some(apps)) => self.judge_canary(&plugin, canary, &apps).await,
+                Ok(None) => Ok(()),
                 Err(error) => {
                     canary.counts.put_back(&more);
                     Err(error)
@@ -261,7 +278,32 @@ impl Plugins {
         }
     }
 
-    async fn take_back_broken(&self, name: &str, canary: &Canary, counts: &CanaryCounts) -> Result<(), StoreError> {
+    /// Takes a canary back where the calls of the `apps` say so.
+    async fn judge_canary(&self, plugin: &Plugin, canary: &Canary, apps: &[CanaryCounts]) -> Result<(), StoreError> {
+        // Others may have called before it began, and be about to call again.
+        let alone = apps.len() < 2 && (plugin.guard.lanes.callers() < 2 || canary.counts.since.elapsed() >= ALONE);
+        let sum = apps.iter().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
+        match self.versions().canary.verdict(apps, alone) {
+            CanaryVerdict::Sound => Ok(()),
+            CanaryVerdict::Broken => self.take_back_broken(&plugin.name, canary, sum).await,
+            CanaryVerdict::FailsForOneApp => {
+                if !canary.counts.told.swap(true, Relaxed) {
+                    let CanaryCounts { calls, failures, .. } = sum;
+                    let (plugin, digest) = (&*plugin.name, &canary.loaded.digest);
+                    tracing::warn!(
+                        plugin,
+                        digest,
+                        calls,
+                        failures,
+                        "the canary fails, but not clearly beyond one app, and stays"
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_back_broken(&self, name: &str, canary: &Canary, counts: CanaryCounts) -> Result<(), StoreError> {
         let _changing = self.changing(name).await;
         let store = &self.versions().store;
         let CanaryCounts { calls, failures, stable_calls, stable_failures } = counts;

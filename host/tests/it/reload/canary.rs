@@ -96,6 +96,35 @@ async fn one_that_fails_more_is_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_app_alone_takes_it_back_from_no_other() {
+    let app = TestApp::start().await;
+    let shop = app.account("shop", EncodingMode::Plain, "greeter").await;
+    let cafe = app.account("cafe", EncodingMode::Plain, "greeter").await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    // It calls seldom: no more before the other has failed.
+    assert!(answers_to(&cafe, OPENID).await.is_some());
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    let fail = async |account: &Sender, times: u64| {
+        for _ in 0..times {
+            assert_eq!(account.send(&Incoming::text(OPENID, "error")).await.unwrap().text(), None);
+        }
+    };
+    let failed = |times: u64| move |plugin: &Value| plugin["canary"]["calls"]["failed"] == times;
+    fail(&shop, 30).await;
+    app.plugin_becomes("greeter", failed(30)).await;
+    // When the next one is counted, those have been judged.
+    fail(&shop, 1).await;
+    let plugin = app.plugin_becomes("greeter", failed(31)).await;
+    assert_eq!(plugin["canary"]["state"], "running", "{plugin}");
+
+    fail(&cafe, 10).await;
+    let plugin = app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+    let reason = plugin["canary"]["reason"].as_str().unwrap();
+    assert!(reason.contains("41 of its last 41 calls failed"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_fails_as_often_as_the_other_stays() {
     let app = TestApp::start().await;
     let account = app.account("shop", EncodingMode::Plain, "greeter").await;

@@ -1,11 +1,19 @@
-//! Table `plugin_canaries`.
+//! Tables `plugin_canaries` and `plugin_canary_apps`.
+
+use std::collections::BTreeMap;
 
 use weft::{
     model::{CanaryCounts, CanaryState, PluginSource},
     storage::Store,
 };
 
+use super::add_app;
 use crate::support::database::{START, on_every_database};
+
+/// What an app's calls came to.
+fn of(app: &str, counts: CanaryCounts) -> BTreeMap<String, CanaryCounts> {
+    BTreeMap::from([(app.to_owned(), counts)])
+}
 
 async fn add_versions(store: &Store, digests: &[&str]) {
     for digest in digests {
@@ -28,19 +36,20 @@ async fn a_canary_begins_is_changed_counted_and_ends_once() {
         let moved = decisions.since(before.revision).await.unwrap();
         assert_eq!(moved[0].digest.as_deref(), Some("old"), "the others look");
 
+        add_app(&store, "shop").await;
         let some = CanaryCounts { calls: 5, failures: 1, stable_calls: 50, stable_failures: 2 };
-        assert_eq!(canaries.count("greeter", canary.began, some).await.unwrap(), Some(some));
+        assert_eq!(canaries.count("greeter", canary.began, &of("shop", some)).await.unwrap(), Some(vec![some]));
         // Another share: it is the same canary.
         canaries.begin("greeter", "new", 20, &["oUser".to_owned()]).await.unwrap();
-        let sum = canaries.count("greeter", canary.began, some).await.unwrap().unwrap();
-        assert_eq!((sum.calls, sum.stable_failures), (10, 4));
+        let sum = some.plus(some);
+        assert_eq!(canaries.count("greeter", canary.began, &of("shop", some)).await.unwrap(), Some(vec![sum]));
         let changed = canaries.find("greeter").await.unwrap().unwrap();
         assert_eq!((changed.percent, changed.openids.as_slice()), (20, ["oUser".to_owned()].as_slice()));
         assert_eq!((changed.began, changed.counts), (canary.began, sum));
 
         assert!(canaries.take_back("greeter", canary.began, "because").await.unwrap());
         assert!(!canaries.take_back("greeter", canary.began, "again").await.unwrap());
-        assert_eq!(canaries.count("greeter", canary.began, some).await.unwrap(), None);
+        assert_eq!(canaries.count("greeter", canary.began, &of("shop", some)).await.unwrap(), None);
         let ended = canaries.find("greeter").await.unwrap().unwrap();
         assert_eq!((ended.state, ended.reason.as_deref()), (CanaryState::TakenBack, Some("because")));
 
@@ -48,6 +57,35 @@ async fn a_canary_begins_is_changed_counted_and_ends_once() {
         let again = canaries.find("greeter").await.unwrap().unwrap();
         assert!(again.began > canary.began);
         assert_eq!((again.counts, again.reason, again.ended_at), (CanaryCounts::default(), None, None));
+        assert_eq!(canaries.count("greeter", again.began, &of("shop", some)).await.unwrap(), Some(vec![some]));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_for_each_app_that_is_there() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        let canaries = store.plugin_canaries();
+        add_app(&store, "cafe").await;
+        add_app(&store, "shop").await;
+        canaries.begin("greeter", "new", 10, &[]).await.unwrap();
+        let began = canaries.find("greeter").await.unwrap().unwrap().began;
+        let few = CanaryCounts { calls: 1, ..CanaryCounts::default() };
+        let more = CanaryCounts { stable_calls: 3, stable_failures: 2, ..CanaryCounts::default() };
+        let mut both = of("cafe", few);
+        both.extend(of("shop", more));
+        assert_eq!(canaries.count("greeter", began, &both).await.unwrap(), Some(vec![few, more]));
+        assert_eq!(canaries.count("greeter", began, &of("shop", few)).await.unwrap(), Some(vec![few, few.plus(more)]));
+        // One that has never been is as one that is gone.
+        let left = Some(vec![few, few.plus(more)]);
+        assert_eq!(canaries.count("greeter", began, &of("gone", more)).await.unwrap(), left);
+        assert!(store.apps().delete("cafe").await.unwrap());
+        let left = Some(vec![few.plus(few).plus(more)]);
+        assert_eq!(canaries.count("greeter", began, &of("shop", few)).await.unwrap(), left);
+        let all = canaries.find("greeter").await.unwrap().unwrap().counts;
+        assert_eq!(all, CanaryCounts { calls: 3, failures: 0, stable_calls: 6, stable_failures: 4 });
         store.close().await;
     })
     .await;

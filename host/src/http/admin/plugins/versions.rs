@@ -74,7 +74,7 @@ struct CanaryView {
     began_at: String,
     /// RFC 3339.
     ended_at: Option<String>,
-    /// Its last calls, in all processes; those of the last second may be missing.
+    /// Its last calls, in all processes and of all apps; those of the last second may be missing.
     calls: CanaryCalls,
     /// The calls of the version beside it in that time.
     stable_calls: CanaryCalls,

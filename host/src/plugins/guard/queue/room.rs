@@ -90,6 +90,11 @@ impl Lanes {
         lane
     }
 
+    /// How many apps have called the plugin since the process started.
+    pub(in crate::plugins) fn callers(&self) -> usize {
+        self.plugin.apps.load(SeqCst)
+    }
+
     /// The calls of the plugin.
     pub(in crate::plugins) fn crowd(&self) -> Crowd {
         let PluginLoad { load, shed, .. } = &*self.plugin;
