@@ -22,6 +22,8 @@ pub struct PluginsConfig {
     pub stack_kib: u32,
     /// Calls of one app at once, over all plugins.
     pub max_app_concurrency: u32,
+    /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it.
+    pub total_memory_mib: u32,
     /// How long calls are refused when a plugin keeps failing, at first, in milliseconds.
     pub breaker_pause_ms: u64,
     /// The same at most, after more failures.
@@ -52,10 +54,11 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 9] = [
+const OWN_KEYS: [Key; 10] = [
     Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
     Key::new("plugins.stack_kib", Expects::Number(64, 8192)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
+    Key::new("plugins.total_memory_mib", Expects::Number(16, 1_048_576)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
     Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
@@ -83,6 +86,7 @@ impl Default for PluginsConfig {
             max_file_mib: 32,
             stack_kib: 512,
             max_app_concurrency: 128,
+            total_memory_mib: 1024,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,
             compile_timeout_ms: 30_000,

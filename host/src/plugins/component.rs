@@ -13,6 +13,7 @@ use super::{
     bindings::exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
     guard::{Breakers, Breaking},
     instance::State,
+    memory::TotalMemory,
 };
 use crate::model::Grants;
 
@@ -48,6 +49,8 @@ pub(super) struct Linked {
     pub(super) plugin: Arc<str>,
     /// The same in every pool.
     pub(super) in_pools: Box<[InPool]>,
+    /// What its instances share with those of all plugins.
+    pub(super) memory: Arc<TotalMemory>,
 }
 
 /// A component in one pool.

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use super::memory::MemoryBound;
+
 /// Why a call gave no answer. None of these is the host's failure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
@@ -117,10 +119,11 @@ impl CallError {
     }
 
     /// Whether it is a fault of the plugin, so that the next call would end the same way. What it answers is none, and
-    /// neither is a machine that is busy.
+    /// neither is a machine that is busy, nor that others have the memory.
     pub(super) fn is_fault(&self) -> bool {
         match self {
-            Self::Crashed(_) | Self::CpuExhausted { .. } => true,
+            Self::Crashed(crash) => !crash.is_of_others(),
+            Self::CpuExhausted { .. } => true,
             Self::TimedOut { after, waited, .. } => waited < after,
             _ => false,
         }
@@ -145,16 +148,16 @@ impl CallError {
     /// Whether another version of the plugin might have answered: what the host or the operator's settings cause is no
     /// version's fault.
     pub(super) fn is_of_version(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Self::Crashed(crash) => !crash.is_of_others(),
             Self::NoSuchEntry { .. }
-                | Self::KeepsFailing { .. }
-                | Self::TimedOut { .. }
-                | Self::CpuExhausted { .. }
-                | Self::Crashed(_)
-                | Self::Failed(_)
-                | Self::BadReply(_)
-        )
+            | Self::KeepsFailing { .. }
+            | Self::TimedOut { .. }
+            | Self::CpuExhausted { .. }
+            | Self::Failed(_)
+            | Self::BadReply(_) => true,
+            _ => false,
+        }
     }
 
     /// A stable word for programs.
@@ -190,11 +193,50 @@ pub struct Crash {
     pub printed: String,
     /// The guest's functions, innermost first, one in a line.
     pub backtrace: String,
+    /// The bound beyond which it had asked for memory in vain.
+    pub refused: Option<MemoryBound>,
+}
+
+impl Crash {
+    /// Whether others had the memory that it wanted.
+    fn is_of_others(&self) -> bool {
+        self.refused == Some(MemoryBound::Total)
+    }
 }
 
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.printed.is_empty() { f.write_str(&self.cause) } else { f.write_str(&self.printed) }
+        if let Some(bound) = self.refused {
+            write!(f, "memory beyond {bound} was refused; ")?;
+        }
+        f.write_str(if self.printed.is_empty() { &self.cause } else { &self.printed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_crashes_because_others_have_the_memory_is_not_at_fault() {
+        for (refused, fault, said) in [
+            (None, true, "the plugin crashed: unreachable"),
+            (
+                Some(MemoryBound::App),
+                true,
+                "the plugin crashed: memory beyond an app's half of plugins.total_memory_mib was refused; unreachable",
+            ),
+            (
+                Some(MemoryBound::Total),
+                false,
+                "the plugin crashed: memory beyond plugins.total_memory_mib was refused; unreachable",
+            ),
+        ] {
+            let (cause, printed, backtrace) = ("unreachable".to_owned(), String::new(), String::new());
+            let error = CallError::Crashed(Crash { cause, printed, backtrace, refused });
+            assert_eq!((error.is_fault(), error.is_of_version()), (fault, fault));
+            assert_eq!(error.to_string(), said);
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
-    limits::{RESOURCES, count, kib, mib},
+    limits::{RESOURCES, kib},
     live_log::LogPlace,
+    memory::{Memory, MemoryBound},
     sandbox::Task,
     trace::Trace,
     wasi::Wasi,
@@ -105,13 +106,7 @@ impl State {
             lines_logged: 0,
             database_calls: 0,
             outbound_calls: 0,
-            memory: Memory {
-                bytes: 0,
-                most_bytes: mib(limits.memory_mib),
-                elements: 0,
-                most_elements: count(limits.table_elements),
-                most_instances: count(limits.core_instances),
-            },
+            memory: Memory::new(&limits),
             wasi: Wasi::new(circumstances, kib(limits.output_kib)),
             resources,
         }
@@ -124,12 +119,32 @@ impl State {
 
     /// What watches its memory.
     pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
-        &mut self.memory
+        self
     }
 
     /// The most linear memory that it had at a time, in bytes: memories never shrink.
     pub(super) fn memory(&self) -> u64 {
-        self.memory.bytes as u64
+        self.memory.bytes() as u64
+    }
+
+    /// The bound beyond which it asked for memory in vain, the last time.
+    pub(super) fn memory_refused(&self) -> Option<MemoryBound> {
+        self.memory.refused()
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let app = self.subject.as_ref().map(|subject| subject.app.name.as_str());
+        Ok(self.memory.grow(current, desired, app, &self.linked.memory))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.memory.grow_tables(current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        self.memory.most_instances()
     }
 }
 
@@ -143,36 +158,4 @@ impl wasmtime_wasi_io::IoView for State {
     fn table(&mut self) -> &mut ResourceTable {
         &mut self.resources
     }
-}
-
-/// Counts what an instance holds, over all its memories and tables.
-struct Memory {
-    bytes: usize,
-    most_bytes: usize,
-    elements: usize,
-    most_elements: usize,
-    most_instances: usize,
-}
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.bytes, current, desired, self.most_bytes))
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(grow(&mut self.elements, current, desired, self.most_elements))
-    }
-
-    fn instances(&self) -> usize {
-        self.most_instances
-    }
-}
-
-fn grow(held: &mut usize, current: usize, desired: usize, limit: usize) -> bool {
-    let after = held.saturating_sub(current).saturating_add(desired);
-    let allowed = after <= limit;
-    if allowed {
-        *held = after;
-    }
-    allowed
 }

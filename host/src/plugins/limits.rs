@@ -19,6 +19,10 @@ pub const KEEP_RESIDENT: usize = 256 << 10;
 /// Bytes of stack that host functions have beyond what the guest may use.
 pub const HOST_STACK: usize = 512 << 10;
 
+/// Bytes of linear memory of an instance that are not counted together with those of others. Small plugins, as most in
+/// Rust are, have no more.
+pub const UNCOUNTED_MEMORY: usize = 4 << 20;
+
 /// Tables and memories of one component. The pool has as many for every instance, so that no component takes another's.
 /// A memory costs 4 GiB of address space in every slot. Rust has two tables and one memory; JavaScript by `QuickJS` three
 /// of each, Python two and one.
@@ -113,6 +117,8 @@ pub struct Limits {
     pub stack: usize,
     /// Calls of one app at once, over all plugins.
     pub app_concurrency: usize,
+    /// Bytes of linear memory of all instances together, without the first [`UNCOUNTED_MEMORY`] of each.
+    pub total_memory: usize,
     /// How long calls of what keeps failing are refused.
     pub(super) pauses: Pauses,
     /// Bytes of a plugin file.
@@ -130,6 +136,7 @@ impl From<&PluginsConfig> for Limits {
             ceilings: config.ceilings.0.max(&config.limits),
             stack: kib(config.stack_kib.into()),
             app_concurrency: usize::try_from(config.max_app_concurrency).unwrap_or(usize::MAX),
+            total_memory: mib(config.total_memory_mib.into()),
             pauses: Pauses {
                 first: Duration::from_millis(config.breaker_pause_ms),
                 longest: Duration::from_millis(config.breaker_max_pause_ms),

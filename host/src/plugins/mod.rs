@@ -3,7 +3,8 @@
 //! - `watcher` sees that a file changed, `versions` knows whether it counts, `admission` checks it, `compiler`
 //!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
 //! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
-//!   `sandbox` runs one call in a fresh `instance` from one of the `pools`, within [`limits`], while `epoch` ticks;
+//!   `sandbox` runs one call in a fresh `instance` from one of the `pools`, within [`limits`], while `epoch` ticks; `memory`
+//!   counts what one instance has, and all together;
 //!   `host` answers what it asks, and `wasi` its standard library. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_limits` reads what the operator has set for single plugins.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
@@ -32,6 +33,7 @@ mod host;
 mod instance;
 pub mod limits;
 mod live_log;
+mod memory;
 mod named;
 mod own_limits;
 mod pools;
@@ -56,6 +58,7 @@ pub use host::Function;
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
+pub use memory::MemoryBound;
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
 pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};

@@ -31,6 +31,7 @@ use super::{
     host::log::printable,
     instance::{Services, State},
     limits::{DESCRIBE_TIMEOUT, Limits},
+    memory::TotalMemory,
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
@@ -47,6 +48,7 @@ pub(super) struct Loader {
     cache: Arc<Cache>,
     compiler: Arc<Compiler>,
     sandbox: Arc<Sandbox>,
+    memory: Arc<TotalMemory>,
 }
 
 impl Loader {
@@ -62,8 +64,9 @@ impl Loader {
         counts_fuel: bool,
     ) -> wasmtime::Result<Self> {
         let pools = Arc::new(Pools::new(&limits, counts_fuel)?);
+        let memory = Arc::new(TotalMemory::new(limits.total_memory));
         let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel));
-        Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox })
+        Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox, memory })
     }
 
     /// Forgets compiled code that is old and not among `digests`.
@@ -151,7 +154,7 @@ impl Loader {
             Code::Made(code) => self.pools.load(&code).map_err(|error| LoadError::BeyondLimits(text(error)))?,
         };
         let in_pools = self.pools.link(&components).map_err(|error| LoadError::Mismatch(text(error)))?;
-        Ok(Linked { plugin, in_pools })
+        Ok(Linked { plugin, in_pools, memory: Arc::clone(&self.memory) })
     }
 
     /// What was compiled before, in every pool.

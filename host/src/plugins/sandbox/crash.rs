@@ -11,6 +11,7 @@ use crate::{
         error::{CallError, Crash},
         host::log::{printable, printable_up_to},
         limits::RESOURCES,
+        memory::MemoryBound,
     },
 };
 
@@ -31,8 +32,13 @@ impl Unsendable {
     }
 }
 
-/// Whose fault it was and what the guest said last.
-pub(super) fn explain(error: &wasmtime::Error, limits: &PluginLimits, printed: &str) -> CallError {
+/// Whose fault it was, what the guest said last, and whether it had been refused memory.
+pub(super) fn explain(
+    error: &wasmtime::Error,
+    limits: &PluginLimits,
+    printed: &str,
+    refused: Option<MemoryBound>,
+) -> CallError {
     if let Some(Trap::Interrupt) = error.downcast_ref() {
         return CallError::CpuExhausted { after: Duration::from_millis(limits.cpu_ms) };
     }
@@ -50,7 +56,7 @@ pub(super) fn explain(error: &wasmtime::Error, limits: &PluginLimits, printed: &
     };
     let backtrace = error.downcast_ref().map(backtrace).unwrap_or_default();
     let [cause, printed] = [cause.as_str(), printed.trim()].map(|text| printable(text).into_owned());
-    CallError::Crashed(Crash { cause, printed, backtrace })
+    CallError::Crashed(Crash { cause, printed, backtrace, refused })
 }
 
 /// The guest's functions by the names that their authors gave them, innermost first.

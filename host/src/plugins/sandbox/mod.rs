@@ -200,7 +200,9 @@ impl<V: Visit> Call<V> {
         };
         let state = store.data_mut();
         let result = match ended {
-            Ok(result) => result.map_err(|error| crash::explain(&error, &state.limits, &state.wasi.take_printed())),
+            Ok(result) => result.map_err(|error| {
+                crash::explain(&error, &state.limits, &state.wasi.take_printed(), state.memory_refused())
+            }),
             Err(_) => Err(CallError::TimedOut { after: self.timeout, waited: Duration::ZERO, setting: None }),
         };
         // What a guest that crashed printed is in the error.

@@ -10,7 +10,7 @@ use serde_json::json;
 use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
-use super::{ask, limit, plugin};
+use super::{ask, last_error, limit, plugin};
 use crate::support::{TestApp, guests, until};
 
 /// A server whose plugin runs few calls at once, and two apps that share it.
@@ -111,4 +111,27 @@ async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
     assert_eq!(lines("quiet").await, 8, "and that it had more to say");
     let flooded = lines("flood").await;
     assert!((40..=90).contains(&flooded), "{flooded}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_hoards_memory_leaves_the_others_theirs() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.total_memory_mib = 48;
+        config.plugins.limits.call_timeout_ms = 3000;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let noisy = Arc::new(app.account("flood", EncodingMode::Plain, "guest").await);
+    let quiet = app.account("quiet", EncodingMode::Plain, "guest").await;
+    let calls = flood(&noisy, 2, "hold 20 MiB for 60000 ms");
+    let refused = "memory beyond an app's half of plugins.total_memory_mib was refused";
+    until("one of two finds no memory", async || last_error(&app).await.contains(refused).then_some(())).await;
+    let held = Some("held 20 MiB");
+    assert_eq!(ask(&noisy, "ok").await.as_deref(), Some("ok"), "a small one needs none of it");
+    assert_eq!(ask(&quiet, "hold 20 MiB for 0 ms").await.as_deref(), held);
+    futures::future::join_all(calls).await;
+    until("the other has ended, and its memory is there again", async || {
+        (ask(&noisy, "hold 20 MiB for 0 ms").await.as_deref() == held).then_some(())
+    })
+    .await;
 }

@@ -125,7 +125,7 @@ async fn each_limit_ends_what_exceeds_it() {
     for (limits, text, answer, why) in [
         (json!({"call_timeout_ms": 300}), "sleep", None, "within"),
         (json!({"cpu_ms": 30}), "hostcall-loop", None, "30 ms of CPU"),
-        (json!({"memory_mib": 4}), "memory", None, "memory allocation"),
+        (json!({"memory_mib": 4}), "memory", None, "memory beyond plugins.memory_mib was refused"),
         (json!({"core_instances": 1}), "ok", None, "instance count too high"),
         (json!({"host_call_kib": 64}), "long-error", None, "fuel"),
         (json!({"reply_kib": 1}), "big-reply", None, "it has 8192 bytes and may have 1024"),

@@ -85,11 +85,8 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
             std::thread::sleep(Duration::from_secs(seconds));
             number.to_string()
         }
-        other if other.starts_with("nap ") => {
-            let milliseconds = other.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
-            std::thread::sleep(Duration::from_millis(milliseconds));
-            format!("napped {milliseconds} ms")
-        }
+        other if other.starts_with("nap ") => nap(other),
+        other if other.starts_with("hold ") => hold(other),
         other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
             Some(seconds) => {
                 std::thread::sleep(Duration::from_secs(seconds));
@@ -181,6 +178,23 @@ fn memory() -> String {
     loop {
         hoard.push(black_box(vec![1_u8; 1 << 20]));
     }
+}
+
+/// `nap 100`: sleeps for so many milliseconds.
+fn nap(text: &str) -> String {
+    let milliseconds = text.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    format!("napped {milliseconds} ms")
+}
+
+/// `hold 20 MiB for 100 ms`: has so much memory for so long.
+fn hold(text: &str) -> String {
+    let mut numbers = text.split(' ').skip(1).step_by(3);
+    let mebibytes = numbers.next().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let milliseconds = numbers.next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let held = black_box(vec![1_u8; mebibytes << 20]);
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    format!("held {} MiB", black_box(held).len() >> 20)
 }
 
 /// What the host has to keep as long as it is held.
