@@ -238,11 +238,6 @@ mod tests {
             assert_eq!(error.to_string(), said);
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_log_does_not_repeat_why_something_keeps_failing() {
