@@ -2,23 +2,29 @@
 //!
 //! A guest gives its thread back with every tick, but it also takes it again: with as many busy guests as there are cores,
 //! every message would wait for one of them. On threads of their own the system shares the cores out, and messages
-//! come first. Of one app no more calls compute at a time than there are threads, and each tick another: an app that
-//! has many holds up its own.
+//! come first. Of one app a thread has one call in its queue, each tick another: an app that has many holds up its own.
 
 use std::{
     future::{Future, poll_fn},
+    io, mem,
     panic::resume_unwind,
     pin::Pin,
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     thread,
 };
 
 use tokio::{
-    runtime::{Builder, Handle, Runtime},
-    sync::Semaphore,
+    runtime::{Builder, Handle},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::{sync::PollSemaphore, task::AbortOnDropHandle};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard, PollSemaphore},
+    task::AbortOnDropHandle,
+};
 use tracing::Instrument as _;
 
 use super::cpu::CpuMeter;
@@ -28,13 +34,23 @@ use crate::plugins::{guard::ByApp, limits::FOREGROUND};
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-/// The threads, from the first call on that needs them.
+/// The threads, from the first call on that needs them; none where the system has none to give.
 #[derive(Default)]
-pub(super) struct Background {
-    threads: OnceLock<Option<Runtime>>,
-    /// For each app the right to compute on them.
+pub(super) struct Background(OnceLock<Box<[Thread]>>);
+
+/// One of them. Each has a queue of its own, in which who has had a tick stands at the end.
+struct Thread {
+    queue: Handle,
+    /// Calls that were given to it and have not ended.
+    calls: AtomicUsize,
+    /// For each app the right to stand in the queue.
     turns: ByApp<Semaphore>,
+    /// Ends the thread when this goes.
+    _ends: DropGuard,
 }
+
+/// A call that was given to a thread, until it has ended.
+struct Given<'a>(&'a AtomicUsize);
 
 impl Background {
     /// Polls a call of an app here for as long as `meter` says that it is a short one, and then in the background; a
@@ -43,7 +59,7 @@ impl Background {
         &self,
         app: &str,
         heavy: bool,
-        meter: &CpuMeter,
+        meter: &Arc<CpuMeter>,
         call: impl Future<Output = T> + Send + 'static,
     ) -> T
     where
@@ -58,34 +74,52 @@ impl Background {
         if !heavy && let Some(result) = here.await {
             return result;
         }
-        let Some(runtime) = self.threads.get_or_init(start) else { return call.await };
+        let threads = self.0.get_or_init(start);
+        let Some(thread) = threads.iter().min_by_key(|thread| thread.calls.load(Relaxed)) else { return call.await };
+        let _given = Given::to(thread);
         meter.reads_threads();
-        let turns = PollSemaphore::new(self.turns.of(app, || Semaphore::new(threads())));
-        let call = Elsewhere { home: Handle::current(), turns, call: Some(call) };
+        let turns = PollSemaphore::new(thread.turns.of(app, || Semaphore::new(1)));
+        let (home, meter) = (Handle::current(), Arc::clone(meter));
+        let call = Elsewhere { home, turns, turn: None, meter, call: Some(call) };
         // It is not stopped as long as this waits for it: what does not end has panicked.
-        let ended = AbortOnDropHandle::new(runtime.spawn(call.in_current_span())).await;
+        let ended = AbortOnDropHandle::new(thread.queue.spawn(call.in_current_span())).await;
         ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
     }
 }
 
-impl Drop for Background {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.threads.take().flatten() {
-            // Waiting for it is not for async code, and there is nothing to wait for.
-            runtime.shutdown_background();
-        }
+impl<'a> Given<'a> {
+    fn to(thread: &'a Thread) -> Self {
+        thread.calls.fetch_add(1, Relaxed);
+        Self(&thread.calls)
     }
 }
 
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+impl Drop for Given<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
-fn start() -> Option<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(threads()).thread_name("plugin-background").on_thread_start(step_back);
-    let error = |error| tracing::warn!(%error, "no threads for long calls of plugins: they will delay others");
-    builder.build().map_err(error).ok()
+fn start() -> Box<[Thread]> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let started: io::Result<_> = (0..threads).map(|_| Thread::start()).collect();
+    started.unwrap_or_else(|error| {
+        tracing::warn!(%error, "no threads for long calls of plugins: they will delay others");
+        Box::default()
+    })
+}
+
+impl Thread {
+    fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().build()?;
+        let (queue, ends) = (runtime.handle().clone(), CancellationToken::new());
+        let ended = ends.clone();
+        thread::Builder::new().name("plugin-background".to_owned()).spawn(move || {
+            step_back();
+            runtime.block_on(ended.cancelled());
+        })?;
+        Ok(Self { queue, calls: AtomicUsize::new(0), turns: ByApp::default(), _ends: ends.drop_guard() })
+    }
 }
 
 /// Lets others have their turn before this thread. Calls still get on with a machine that is busy, as they have a
@@ -97,10 +131,30 @@ fn step_back() {
     }
 }
 
+/// What a guest waits for after a tick. Here it lets all go first that is ready, and what comes from outside; in the
+/// background it goes to the end of the queue: it would wait there until the queue is empty.
+pub(super) fn give_way(meter: &Arc<CpuMeter>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    if !meter.is_in_background() {
+        return Box::pin(tokio::task::yield_now());
+    }
+    let (mut gave_way, meter) = (false, Arc::clone(meter));
+    Box::pin(poll_fn(move |context| {
+        if mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        meter.gives_way();
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }))
+}
+
 /// A call that is polled by another runtime than that whose timers and connections it uses, whenever it is its turn.
 struct Elsewhere<F> {
     home: Handle,
     turns: PollSemaphore,
+    /// Its place in the queue, which it keeps for one tick, and not while it waits for something.
+    turn: Option<OwnedSemaphorePermit>,
+    meter: Arc<CpuMeter>,
     call: Option<Pin<Box<F>>>,
 }
 
@@ -108,14 +162,23 @@ impl<F: Future> Future for Elsewhere<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { home, turns, call } = &mut *self;
-        // None would say that it was closed, which it never is.
-        let _turn = ready!(turns.poll_acquire(context));
-        let _home = home.enter();
-        match call {
-            Some(call) => call.as_mut().poll(context),
-            None => Poll::Pending,
+        let Self { home, turns, turn, meter, call } = &mut *self;
+        if turn.is_none() {
+            // None would say that the turns were closed, which they never are.
+            *turn = ready!(turns.poll_acquire(context));
         }
+        let _home = home.enter();
+        let Some(call) = call else { return Poll::Pending };
+        let poll = call.as_mut().poll(context);
+        *turn = None;
+        if poll.is_pending()
+            && meter.gave_way()
+            // Behind those of the app that wait; where nobody does, it keeps its place.
+            && let Poll::Ready(next) = turns.poll_acquire(context)
+        {
+            *turn = next;
+        }
+        poll
     }
 }
 

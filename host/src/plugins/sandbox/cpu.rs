@@ -17,19 +17,37 @@ pub(super) struct CpuMeter {
     began: AtomicU64,
     /// Whether it is polled by threads that others push aside: their own clocks are read then.
     pushed_aside: AtomicBool,
+    /// Whether the poll that runs ends for others to go first, and not to wait for something.
+    gives_way: AtomicBool,
 }
 
 impl CpuMeter {
     /// Of a future that begins now, which is `origin`.
     pub(super) fn new(origin: Instant) -> Self {
         let pushed_aside = AtomicBool::new(false);
-        Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside }
+        let gives_way = AtomicBool::new(false);
+        Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside, gives_way }
     }
 
     /// From now on, and not while it is polled, threads poll it that have to wait for others in the middle of it. Their
     /// clocks cost a system call each time.
     pub(super) fn reads_threads(&self) {
         self.pushed_aside.store(true, Relaxed);
+    }
+
+    /// Whether such threads poll it.
+    pub(super) fn is_in_background(&self) -> bool {
+        self.pushed_aside.load(Relaxed)
+    }
+
+    /// The poll that runs ends for others to go first.
+    pub(super) fn gives_way(&self) {
+        self.gives_way.store(true, Relaxed);
+    }
+
+    /// Whether the poll that was the last one ended so; asked once.
+    pub(super) fn gave_way(&self) -> bool {
+        self.gives_way.swap(false, Relaxed)
     }
 
     /// Nanoseconds by a clock that moves while this thread is on a core.

@@ -170,7 +170,7 @@ impl Sandbox {
             Ok(if meter.spent() >= cpu {
                 UpdateDeadline::Interrupt
             } else {
-                UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+                UpdateDeadline::YieldCustom(1, background::give_way(&meter))
             })
         });
     }

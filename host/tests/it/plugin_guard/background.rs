@@ -51,7 +51,11 @@ async fn an_app_with_many_long_calls_holds_up_its_own() {
 
     let began = Instant::now();
     let crowd = async {
-        join_all((0..12).map(|_| ask(&many, "loop"))).await;
+        join_all((0..12).map(async |_| {
+            ask(&many, "loop").await;
+            eprintln!("many {:?}", began.elapsed());
+        }))
+        .await;
         began.elapsed()
     };
     let single = async {
