@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, BodyDataStream},
     http::{HeaderMap, StatusCode, header},
 };
 use futures::StreamExt;
@@ -16,6 +16,10 @@ const ALL_KIB: usize = 64 << 10;
 
 /// How long a visitor may take for the body.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of a body that is too long is still taken, and for how long: who is still sending when the connection is
+/// closed would not get to read why.
+const DISCARDED: (usize, Duration) = (2 << 20, Duration::from_secs(1));
 
 /// Room in memory for bodies.
 #[derive(Clone)]
@@ -38,17 +42,26 @@ impl Budget {
     ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
         let most = usize::try_from(most_kib.saturating_mul(1 << 10)).unwrap_or(usize::MAX);
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > most) {
-            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE));
+        let mut stream = body.into_data_stream();
+        let collected = if announced.is_some_and(|length: usize| length > most) {
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE))
+        } else {
+            let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT);
+            tokio::time::timeout(TIMEOUT, self.collect(&mut stream, most)).await.map_err(late)?
+        };
+        if collected.as_ref().is_err_and(|failure| failure.status() == StatusCode::PAYLOAD_TOO_LARGE) {
+            discard(stream).await;
         }
-        let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT);
-        tokio::time::timeout(TIMEOUT, self.collect(body, most)).await.map_err(late)?
+        collected
     }
 
     /// Takes room as the body arrives, and not before: who announces much and sends nothing keeps nobody out.
-    async fn collect(&self, body: Body, most: usize) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
+    async fn collect(
+        &self,
+        stream: &mut BodyDataStream,
+        most: usize,
+    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
         let (mut bytes, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
-        let mut stream = body.into_data_stream();
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|_| Failure::new(StatusCode::BAD_REQUEST))?;
             let length = bytes.len() + piece.len();
@@ -66,6 +79,21 @@ impl Budget {
         }
         Ok((bytes, room))
     }
+}
+
+/// Takes what still comes, and keeps none of it.
+async fn discard(mut stream: BodyDataStream) {
+    let (most, time) = DISCARDED;
+    let taking = async {
+        let mut taken = 0;
+        while taken < most
+            && let Some(Ok(piece)) = stream.next().await
+        {
+            taken += piece.len();
+        }
+    };
+    // Whoever takes longer is cut off.
+    drop(tokio::time::timeout(time, taking).await);
 }
 
 #[cfg(test)]

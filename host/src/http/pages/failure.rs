@@ -54,7 +54,6 @@ impl Failure {
         Self { reference: Some(reference.to_owned()), ..failure }
     }
 
-    #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
