@@ -86,7 +86,7 @@ impl Default for PluginsConfig {
             max_file_mib: 32,
             stack_kib: 512,
             max_app_concurrency: 128,
-            total_memory_mib: 1024,
+            total_memory_mib: 4096,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,
             compile_timeout_ms: 30_000,
