@@ -103,8 +103,7 @@ async fn one_app_alone_takes_it_back_from_no_other() {
     app.drop_plugin("greeter", guests::greeter().await).await;
     // It calls seldom: no more before the other has failed.
     assert!(answers_to(&cafe, OPENID).await.is_some());
-    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
-    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    assert_eq!(upload(&app, 100, guests::misbehave().await).await.0, 200);
     let fail = async |account: &Sender, times: u64| {
         for _ in 0..times {
             assert_eq!(account.send(&Incoming::text(OPENID, "error")).await.unwrap().text(), None);
@@ -122,6 +121,12 @@ async fn one_app_alone_takes_it_back_from_no_other() {
     let plugin = app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
     let reason = plugin["canary"]["reason"].as_str().unwrap();
     assert!(reason.contains("41 of its last 41 calls failed"), "{reason}");
+
+    // The other app's users are none of those.
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    fail(&shop, 10).await;
+    app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
