@@ -22,7 +22,7 @@ const NOTHING: u32 = u32::MAX;
 pub struct DeliveryAnswers<'a>(pub(super) &'a Store);
 
 impl DeliveryAnswers<'_> {
-    /// The answers of the last `seconds`, the latest batches first; about `limit` at most, and [`RECENT_BYTES`] of them.
+    /// The answers of the last `seconds`, the latest batches first; about `limit` at most, and about 256 MiB.
     pub async fn recent(&self, seconds: u64, limit: usize) -> Result<Vec<(DeliveryKey, Option<Bytes>)>, StoreError> {
         const SQL: &str = "SELECT answers FROM delivery_answers WHERE written_at >= $1 ORDER BY rowid DESC";
         let Db::Sqlite { readers, .. } = &self.0.db else { return Ok(Vec::new()) };
