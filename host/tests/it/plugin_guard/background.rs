@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use tempfile::TempDir;
+use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
 use super::ask;
@@ -14,17 +16,25 @@ fn background(process: &Process) -> (Duration, Vec<String>) {
     (threads.iter().map(|thread| thread.cpu).sum(), threads.into_iter().map(|thread| thread.nice).collect())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_one_begins_there() {
+/// A server with these apps, all with a plugin that may compute for so long in a call, and what writes to each of them.
+async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (Process, [Sender; APPS], TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
     std::fs::create_dir_all(&plugins).unwrap();
     let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
-    app.account("app", EncodingMode::Plain, "guest").await;
+    for name in names {
+        app.account(name, EncodingMode::Plain, "guest").await;
+    }
     app.stop().await;
     std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
-    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", "300")]);
-    let account = sender_to(&process.base, "app", EncodingMode::Plain);
+    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", cpu_ms)]);
+    let accounts = names.map(|name| sender_to(&process.base, name, EncodingMode::Plain));
+    (process, accounts, folder)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_one_begins_there() {
+    let (process, [account], _folder) = server(["app"], "300").await;
 
     assert_eq!(ask(&account, "loop").await, None);
     let (first, nice) = background(&process);
@@ -38,24 +48,11 @@ async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_on
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_with_many_long_calls_holds_up_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
-    app.account("many", EncodingMode::Plain, "guest").await;
-    app.account("one", EncodingMode::Plain, "guest").await;
-    app.stop().await;
-    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
-    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", "150")]);
-    let [many, one] = ["many", "one"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
+    let (_process, [many, one], _folder) = server(["many", "one"], "150").await;
 
     let began = Instant::now();
     let crowd = async {
-        join_all((0..12).map(async |_| {
-            ask(&many, "loop").await;
-            eprintln!("many {:?}", began.elapsed());
-        }))
-        .await;
+        join_all((0..12).map(|_| ask(&many, "loop"))).await;
         began.elapsed()
     };
     let single = async {
