@@ -17,7 +17,7 @@ fn background(process: &Process) -> (Duration, Vec<String>) {
 }
 
 /// A server with these apps, all with a plugin that may compute for so long in a call, and what writes to each of them.
-async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (Process, [Sender; APPS], TempDir) {
+async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (TempDir, Process, [Sender; APPS]) {
     let folder = tempfile::tempdir().unwrap();
     let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
     std::fs::create_dir_all(&plugins).unwrap();
@@ -29,12 +29,12 @@ async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (Proces
     std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
     let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", cpu_ms)]);
     let accounts = names.map(|name| sender_to(&process.base, name, EncodingMode::Plain));
-    (process, accounts, folder)
+    (folder, process, accounts)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_one_begins_there() {
-    let (process, [account], _folder) = server(["app"], "300").await;
+    let (_folder, process, [account]) = server(["app"], "300").await;
 
     assert_eq!(ask(&account, "loop").await, None);
     let (first, nice) = background(&process);
@@ -48,7 +48,7 @@ async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_on
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_with_many_long_calls_holds_up_its_own() {
-    let (_process, [many, one], _folder) = server(["many", "one"], "150").await;
+    let (_folder, _process, [many, one]) = server(["many", "one"], "150").await;
 
     let began = Instant::now();
     let crowd = async {
