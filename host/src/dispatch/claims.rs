@@ -8,7 +8,7 @@ use std::{
     error::Error,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -17,8 +17,12 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::deliveries::Answer;
-use crate::storage::{
-    BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError, with_causes,
+use crate::{
+    losses::Losses,
+    storage::{
+        BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError,
+        with_causes,
+    },
 };
 
 /// How long a message waits for a database before it does without: a plugin's answer matters more than the chance
@@ -40,9 +44,6 @@ const OF_USE: u64 = 60;
 /// How often old deliveries are deleted, and how many in one transaction.
 const PRUNE: (Duration, u32) = (Duration::from_mins(1), 1000);
 
-/// How often the log says at most that deliveries are not claimed.
-const SAY_AGAIN: Duration = Duration::from_secs(10);
-
 /// What came of claiming a delivery.
 pub(super) enum Claim {
     /// It is for this process to handle.
@@ -61,8 +62,8 @@ struct Shared {
     answers: BatchWriter<DeliveryAnswer>,
     /// Whether the database answered when it was last asked.
     reachable: AtomicBool,
-    /// When the log last said that it does not.
-    said: Mutex<Option<Instant>>,
+    /// What it did not answer.
+    losses: Losses,
     closed: CancellationToken,
 }
 
@@ -70,7 +71,7 @@ impl Claims {
     pub(super) fn new(store: Store) -> Self {
         let (claims, answers) = (BatchWriter::new(store.clone()), BatchWriter::new(store.clone()));
         let reachable = AtomicBool::new(true);
-        Self(Arc::new(Shared { store, claims, answers, reachable, said: Mutex::default(), closed: <_>::default() }))
+        Self(Arc::new(Shared { store, claims, answers, reachable, losses: Losses::default(), closed: <_>::default() }))
     }
 
     /// The answers that the process before gave, for deliveries that may come again; and shows others, before
@@ -221,9 +222,7 @@ impl Claims {
     /// The database does not answer: until it does, this process relies on its memory.
     fn lose(&self, error: &dyn Error) {
         self.0.reachable.store(false, Relaxed);
-        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
-            *said = Some(Instant::now());
+        if self.0.losses.add(1).is_some() {
             tracing::warn!(
                 error = %with_causes(error),
                 "the database does not take claims on deliveries: while it does not, a message that reaches two \

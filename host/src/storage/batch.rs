@@ -2,25 +2,18 @@
 //!
 //! While a batch is written the next one gathers, so batches are as large as the load needs them to be.
 
-use std::{
-    error::Error,
-    slice,
-    sync::{Arc, Mutex as Lock, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{error::Error, slice, sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{Store, StoreError, error::is_about_a_row, with_causes};
+use crate::losses::Losses;
 
 /// How many rows are written at once at most.
 const BATCH: usize = 1024;
 
 /// How many rows may wait. More than the database takes in this time it would not catch up with either.
 const QUEUE: usize = 8192;
-
-/// How often the log says at most that rows are lost.
-const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// A row that is written together with others of its kind.
 pub trait BatchRow: Send + Sync + Sized + 'static {
@@ -58,7 +51,7 @@ pub struct BatchWriter<T: BatchRow> {
     store: Store,
     queue: mpsc::Sender<Entry<T>>,
     queued: Arc<Mutex<mpsc::Receiver<Entry<T>>>>,
-    losses: Arc<Lock<Losses>>,
+    losses: Arc<Losses>,
 }
 
 /// Who waits for a row, if somebody does.
@@ -190,7 +183,7 @@ impl<T: BatchRow> BatchWriter<T> {
     }
 
     fn lose(&self, rows: usize, error: &dyn Error) {
-        if let Some(rows) = self.losses.lock().unwrap_or_else(PoisonError::into_inner).add(rows) {
+        if let Some(rows) = self.losses.add(rows) {
             tracing::error!(rows, error = %with_causes(error), "{} could not be written", T::WHAT);
         }
     }
@@ -204,24 +197,5 @@ impl<T: BatchRow> Clone for BatchWriter<T> {
             queued: Arc::clone(&self.queued),
             losses: Arc::clone(&self.losses),
         }
-    }
-}
-
-/// Rows that were lost since the log said so.
-#[derive(Default)]
-struct Losses {
-    rows: usize,
-    said: Option<Instant>,
-}
-
-impl Losses {
-    /// Counts `rows`; gives all that were not spoken of when it is time to speak.
-    fn add(&mut self, rows: usize) -> Option<usize> {
-        self.rows += rows;
-        if self.said.is_some_and(|said| said.elapsed() < SAY_AGAIN) {
-            return None;
-        }
-        self.said = Some(Instant::now());
-        Some(std::mem::take(&mut self.rows))
     }
 }

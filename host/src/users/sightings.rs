@@ -17,6 +17,7 @@ use tokio::{
 
 use super::Users;
 use crate::{
+    losses::Losses,
     model::{App, UserNote},
     storage::{Sighted, Sighting, StoreError, with_causes},
 };
@@ -29,9 +30,6 @@ const BATCH: usize = 64;
 
 /// How many of an app may wait. More than the database takes within [`WAIT`] would come too late for their answers.
 const WAITING: usize = 1024;
-
-/// How often the log says at most of an app that users were not written in time.
-const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why a user was not written while their message waited.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +60,8 @@ struct Line {
     waiting: VecDeque<Entry>,
     /// Writes what waits, until nothing does.
     writer: Option<JoinHandle<()>>,
-    missed: Missed,
+    /// Users who were not written in time.
+    missed: Losses,
 }
 
 struct Entry {
@@ -70,13 +69,6 @@ struct Entry {
     /// The user, among those who are remembered to be known.
     key: String,
     written: oneshot::Sender<Written>,
-}
-
-/// Users who were not written in time since the log said so.
-#[derive(Default)]
-struct Missed {
-    users: usize,
-    said: Option<Instant>,
 }
 
 impl Users {
@@ -157,7 +149,7 @@ impl Users {
     }
 
     fn miss(&self, app: &str, openid: &str, error: &NotWritten) {
-        let missed = self.lines.lock().entry(app.to_owned()).or_default().missed.add(Instant::now());
+        let missed = self.lines.lock().entry(app.to_owned()).or_default().missed.add(1);
         if let Some(users) = missed {
             let error = with_causes(error);
             tracing::warn!(
@@ -186,29 +178,5 @@ impl Lines {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Line>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Missed {
-    /// Counts one; gives all that were not spoken of when it is time to speak.
-    fn add(&mut self, now: Instant) -> Option<usize> {
-        self.users += 1;
-        if self.said.is_some_and(|said| now.duration_since(said) < SAY_AGAIN) {
-            return None;
-        }
-        self.said = Some(now);
-        Some(std::mem::take(&mut self.users))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missed_is_told_at_once_and_then_every_ten_seconds() {
-        let (mut missed, now) = (Missed::default(), Instant::now());
-        assert_eq!([missed.add(now), missed.add(now), missed.add(now)], [Some(1), None, None]);
-        assert_eq!([missed.add(now + SAY_AGAIN), missed.add(now + SAY_AGAIN)], [Some(3), None]);
     }
 }
