@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{OwnedMutexGuard, Semaphore, SetOnce};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
 use super::{
     admission::{LoadError, Loader, Refused},
@@ -24,7 +24,7 @@ use super::{
     statistics::Statistics,
     versions::{Canary, Versions},
 };
-use crate::{model::CanaryRule, plugin_limits::LimitChanges};
+use crate::{model::CanaryRule, plugin_limits::LimitChanges, shares::Shares};
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ pub(super) struct Inner {
     writing: Mutex<()>,
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
     /// follows the folder in its order.
-    changing: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    changing: Shares,
     /// Compiling takes a core for as long as it takes.
     compiling: Semaphore,
     pub(super) loader: Loader,
@@ -119,7 +119,7 @@ impl Plugins {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
             writing: Mutex::new(()),
-            changing: Mutex::default(),
+            changing: Shares::new(1),
             compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
@@ -221,18 +221,14 @@ impl Plugins {
     }
 
     /// Waits until nobody else changes the plugin.
-    pub(super) async fn changing(&self, name: &str) -> OwnedMutexGuard<()> {
-        self.changing_lock(name).lock_owned().await
+    pub(super) async fn changing(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        self.0.changing.of(name).acquire_owned().await.ok()
     }
 
     /// None while something else changes the plugin: the next look comes soon.
-    pub(super) fn unless_changing(&self, name: &str) -> Option<OwnedMutexGuard<()>> {
-        self.changing_lock(name).try_lock_owned().ok()
-    }
-
-    fn changing_lock(&self, name: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(locks.entry(name.to_owned()).or_default())
+    pub(super) fn unless_changing(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+        self.0.changing.of(name).try_acquire_owned().ok()
     }
 
     /// Where a plugin's file is.

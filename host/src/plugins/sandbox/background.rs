@@ -19,7 +19,7 @@ use std::{
 
 use tokio::{
     runtime::{Builder, Handle},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard, PollSemaphore},
@@ -28,7 +28,7 @@ use tokio_util::{
 use tracing::Instrument as _;
 
 use super::cpu::CpuMeter;
-use crate::plugins::{guard::ByApp, limits::FOREGROUND};
+use crate::{plugins::limits::FOREGROUND, shares::Shares};
 
 /// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
 #[cfg(target_os = "linux")]
@@ -44,7 +44,7 @@ struct Thread {
     /// Calls that were given to it and have not ended.
     calls: AtomicUsize,
     /// For each app the right to stand in the queue.
-    turns: ByApp<Semaphore>,
+    turns: Shares,
     /// Ends the thread when this goes.
     _ends: DropGuard,
 }
@@ -78,7 +78,7 @@ impl Background {
         let Some(thread) = threads.iter().min_by_key(|thread| thread.calls.load(Relaxed)) else { return call.await };
         let _given = Given::to(thread);
         meter.reads_threads();
-        let turns = PollSemaphore::new(thread.turns.of(app, || Semaphore::new(1)));
+        let turns = PollSemaphore::new(thread.turns.of(app));
         let (home, meter) = (Handle::current(), Arc::clone(meter));
         let call = Elsewhere { home, turns, turn: None, meter, call: Some(call) };
         // It is not stopped as long as this waits for it: what does not end has panicked.
@@ -118,7 +118,7 @@ impl Thread {
             step_back();
             runtime.block_on(ended.cancelled());
         })?;
-        Ok(Self { queue, calls: AtomicUsize::new(0), turns: ByApp::default(), _ends: ends.drop_guard() })
+        Ok(Self { queue, calls: AtomicUsize::new(0), turns: Shares::new(1), _ends: ends.drop_guard() })
     }
 }
 
