@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// As many turns for each. Clones share them.
 #[derive(Debug, Clone)]
@@ -32,6 +32,30 @@ impl Shares {
     }
 }
 
+/// Room for all, of which each has a share. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Room {
+    all: Arc<Semaphore>,
+    shares: Shares,
+}
+
+/// A place in a room: one of those of who has it, and one of all. It is free again when this is dropped.
+pub type Place = [OwnedSemaphorePermit; 2];
+
+impl Room {
+    /// Of so many places in all, of which each has so many at most.
+    pub fn new(in_all: usize, of_one: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(in_all)), shares: Shares::new(of_one) }
+    }
+
+    /// A place for who is called that, if there is one.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        let own = self.shares.of(name).try_acquire_owned().ok()?;
+        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some([own, of_all])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +68,18 @@ mod tests {
         assert!(shares.clone().of("a").try_acquire_owned().is_err() && shares.of("b").try_acquire_owned().is_ok());
         drop(taken);
         assert!(shares.of("a").try_acquire_owned().is_ok());
+    }
+
+    #[test]
+    fn one_who_keeps_places_for_long_leaves_the_others_room() {
+        let room = Room::new(64, 8);
+        let taken: Vec<_> = (0..64).map_while(|_| room.place("slow")).collect();
+        assert_eq!(taken.len(), 8);
+        assert!(room.place("quick").is_some());
+        drop(taken);
+        let of_many: Vec<_> = (0..128).filter_map(|number| room.place(&number.to_string())).collect();
+        assert_eq!(of_many.len(), 64, "all together take no more than there is");
+        drop(of_many);
+        assert!(room.place("slow").is_some());
     }
 }

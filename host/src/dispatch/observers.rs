@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use weft_wechat::{message::Message, reply::Reply};
 
@@ -13,7 +13,7 @@ use crate::{
     failure_lines::FailureLines,
     model::PluginTarget,
     plugins::{Observation, Plugins},
-    shares::Shares,
+    shares::{Place, Room},
 };
 
 /// Messages that are observed at once. Observers that are slower than the messages come miss some.
@@ -30,16 +30,6 @@ pub(super) struct Observers {
     room: Room,
     tasks: TaskTracker,
 }
-
-/// Room for messages that are being observed. Clones share it.
-#[derive(Clone)]
-struct Room {
-    all: Arc<Semaphore>,
-    apps: Shares,
-}
-
-/// What a message takes of the room: of its app's, and of all.
-type Place = [OwnedSemaphorePermit; 2];
 
 /// A message that is being observed: what becomes of it is told when it is known.
 pub(super) struct Observed(Option<oneshot::Sender<Ending>>);
@@ -62,7 +52,7 @@ struct Subjects {
 
 impl Observers {
     pub(super) fn new(plugins: Plugins, failures: FailureLines) -> Self {
-        Self { plugins, failures, room: Room::new(), tasks: TaskTracker::new() }
+        Self { plugins, failures, room: Room::new(AT_ONCE, OF_ONE_APP), tasks: TaskTracker::new() }
     }
 
     /// Tells the account's observers, if it has any, that a message has come.
@@ -103,19 +93,6 @@ impl Observers {
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-}
-
-impl Room {
-    fn new() -> Self {
-        Self { all: Arc::new(Semaphore::new(AT_ONCE)), apps: Shares::new(OF_ONE_APP) }
-    }
-
-    /// A place for a message of the app, if there is one.
-    fn place(&self, app: &str) -> Option<Place> {
-        let own = self.apps.of(app).try_acquire_owned().ok()?;
-        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some([own, of_all])
     }
 }
 
@@ -170,23 +147,5 @@ async fn tell(
             let (delivery, backtrace, error) = (&**delivery_id, error.backtrace(), error.in_log());
             tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_app_whose_messages_take_long_leaves_the_others_room() {
-        let room = Room::new();
-        let taken: Vec<_> = (0..AT_ONCE).map_while(|_| room.place("slow")).collect();
-        assert_eq!(taken.len(), OF_ONE_APP);
-        assert!(room.place("quick").is_some());
-        drop(taken);
-        let of_many: Vec<_> = (0..2 * AT_ONCE).filter_map(|number| room.place(&number.to_string())).collect();
-        assert_eq!(of_many.len(), AT_ONCE, "all together take no more than there is");
-        drop(of_many);
-        assert!(room.place("slow").is_some());
     }
 }

@@ -4,7 +4,6 @@
 //! neither a crash nor a plugin that fails loses one. Who tells takes the event on for a while first, so that of several
 //! processes one does; if that one dies, the while runs out. Each target of an app is told by itself.
 
-mod turns;
 mod webhook;
 
 use std::{
@@ -12,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -20,14 +20,19 @@ use crate::{
     clock::Clock,
     model::{App, EventTarget, PluginTarget},
     plugins::{CallError, OrderChange, Plugins, RefundChange, Subject},
+    shares::Room,
     storage::{DueEvent, HookOutcome, Store, StoreError, with_causes},
     upstream::{WebhookError, Webhooks},
 };
 
-use turns::Turns;
-
 /// How often events are looked for: a hook hears of a change within a second.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How many calls run at once to one kind of target, of one app and in all: one that hangs must not keep other apps'
+/// from hearing, nor a server plugins.
+const OF_ONE_APP: u32 = 16;
+/// See [`OF_ONE_APP`].
+const IN_ALL: u32 = 64;
 
 /// Pauses after the tries that failed. After the last one the event is parked, a day after the change.
 const PAUSES: [Duration; 9] = [
@@ -56,7 +61,10 @@ pub struct OrderHooks {
     plugins: Plugins,
     webhooks: Webhooks,
     clock: Clock,
-    turns: Turns,
+    hook_room: Room,
+    webhook_room: Room,
+    /// A call has ended: there is room for another.
+    ended: Arc<Notify>,
     tasks: TaskTracker,
 }
 
@@ -117,8 +125,18 @@ impl OrderHooks {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new(store: Store, accounts: Accounts, plugins: Plugins, clock: Clock) -> reqwest::Result<Self> {
-        let (webhooks, turns, tasks) = (Webhooks::new()?, Turns::default(), TaskTracker::new());
-        Ok(Self { store, accounts, plugins, webhooks, clock, turns, tasks })
+        let room = || Room::new(IN_ALL as usize, OF_ONE_APP as usize);
+        Ok(Self {
+            store,
+            accounts,
+            plugins,
+            webhooks: Webhooks::new()?,
+            clock,
+            hook_room: room(),
+            webhook_room: room(),
+            ended: Arc::default(),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Looks for what somebody has not heard of, for as long as it is polled.
@@ -130,7 +148,7 @@ impl OrderHooks {
                 tokio::time::sleep(LOOK).await;
             }
             // Time that runs out is the other reason to look.
-            self.turns.ended(LOOK).await;
+            drop(tokio::time::timeout(LOOK, self.ended.notified()).await);
         }
     }
 
@@ -152,18 +170,23 @@ impl OrderHooks {
     async fn tell_what_is_due(&self) -> Result<(), StoreError> {
         let orders = self.store.orders();
         let mut skipped = Vec::new();
-        for event in orders.due_events(turns::OF_ONE_APP, turns::IN_ALL * 2).await? {
+        for event in orders.due_events(OF_ONE_APP, IN_ALL * 2).await? {
             // An app that is not known here yet, or not any more.
             let Some(account) = self.accounts.find(&event.order.app) else { continue };
             let Some(listener) = Listener::of(&account.app, event.target) else {
                 skipped.push(event);
                 continue;
             };
-            let Some(turn) = self.turns.take(&event.order.app, event.target) else { continue };
+            let room = match event.target {
+                EventTarget::Hook => &self.hook_room,
+                EventTarget::Webhook => &self.webhook_room,
+            };
+            let Some(place) = room.place(&event.order.app) else { continue };
             let hooks = self.clone();
             self.tasks.spawn(async move {
                 hooks.tell_of(event, &account, &listener).await;
-                drop(turn);
+                drop(place);
+                hooks.ended.notify_one();
             });
         }
         if !skipped.is_empty() {
