@@ -1,8 +1,11 @@
 //! The kinds of what a plugin exports.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::component::{Description, Entry};
+use crate::plugin_limits::PluginLimits;
 
 /// What an entry of a plugin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,5 +47,28 @@ impl EntryKind {
             Self::Observer => &plugin.observers,
             Self::Page => &plugin.pages,
         }
+    }
+
+    /// How long a call of one may take, by the wall clock, and the setting that says so.
+    pub(super) fn timeout(self, limits: &PluginLimits) -> (Duration, &'static str) {
+        let (millis, setting) = match self {
+            Self::Handler => (limits.call_timeout_ms, "plugins.call_timeout_ms"),
+            Self::Rule => (limits.rule_timeout_ms, "plugins.rule_timeout_ms"),
+            Self::Hook => (limits.hook_timeout_ms, "plugins.hook_timeout_ms"),
+            Self::Observer => (limits.observer_timeout_ms, "plugins.observer_timeout_ms"),
+            Self::Page => (limits.page_timeout_ms, "plugins.page_timeout_ms"),
+        };
+        (Duration::from_millis(millis), setting)
+    }
+
+    /// Whether calls of one that keeps failing are refused for a while. Not of hooks: an event is told again after
+    /// pauses of its own, and a breaker would only use its tries up.
+    pub(super) fn has_breaker(self) -> bool {
+        self != Self::Hook
+    }
+
+    /// Whether the plugin's first one is called where none has the name that is asked for.
+    pub(super) fn falls_back(self) -> bool {
+        self == Self::Page
     }
 }

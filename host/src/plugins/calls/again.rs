@@ -125,7 +125,8 @@ impl Plugins {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry::<C>(loaded, &target, subject)?;
         let limits = self.limits().defaults;
-        let terms = Terms { app: &subject.app.name, limits, timeout: C::timeout(&limits), heavy: false };
+        let (timeout, _) = C::KIND.timeout(&limits);
+        let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
         Ok(done.receipt(subject, loaded, &named))

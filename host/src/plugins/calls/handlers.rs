@@ -1,7 +1,5 @@
 //! `handlers`: answer a message.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::{
     message::Message,
@@ -11,7 +9,6 @@ use weft_wechat::{
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
-    plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::imported::{message as wit, reply as wit_reply},
@@ -31,18 +28,12 @@ pub(super) struct Handle {
 impl Call for Handle {
     type Answer = Option<wit_reply::Reply>;
     const KIND: EntryKind = EntryKind::Handler;
-    const SETTING: &'static str = "plugins.call_timeout_ms";
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Duration::from_millis(limits.call_timeout_ms)
-    }
 
     fn openid(&self) -> Option<&str> {
         Some(&self.message.sender)
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let handlers = exported(exports.handlers.as_ref())?.load(&mut *store, instance)?;
         let mut answer = handlers.call_handle(&mut *store, entry, &self.message).await?;
         let (bytes, most) = (answer.iter().flatten().map(bytes).sum(), kib(store.data().limits.reply_kib));

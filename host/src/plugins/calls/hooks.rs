@@ -1,13 +1,10 @@
 //! `hooks` and `refund-hooks`: hear of orders and refunds that changed.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Entry, Inside, Outcome, entry, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget, RefundStep},
-    plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::{hooks as wit, refund_hooks},
@@ -55,20 +52,12 @@ pub(super) struct Tell {
 impl Call for Tell {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Hook;
-    const SETTING: &'static str = "plugins.hook_timeout_ms";
-    // An event is told again after pauses of its own; a breaker would only use its tries up.
-    const HAS_BREAKER: bool = false;
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Duration::from_millis(limits.hook_timeout_ms)
-    }
 
     fn openid(&self) -> Option<&str> {
         self.event.order.openid.as_deref()
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let hooks = exported(exports.hooks.as_ref())?.load(&mut *store, instance)?;
         hooks.call_order_updated(store, entry, &self.event).await
     }
@@ -84,19 +73,12 @@ pub(super) struct TellOfRefund {
 impl Call for TellOfRefund {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Hook;
-    const SETTING: &'static str = Tell::SETTING;
-    const HAS_BREAKER: bool = Tell::HAS_BREAKER;
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Tell::timeout(limits)
-    }
 
     fn openid(&self) -> Option<&str> {
         self.event.order.openid.as_deref()
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let hooks = exported(exports.refund_hooks.as_ref())?.load(&mut *store, instance)?;
         hooks.call_refund_updated(store, entry, &self.event).await
     }

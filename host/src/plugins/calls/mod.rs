@@ -43,15 +43,6 @@ trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     type Answer: Serialize + Send;
     /// Which of a plugin's entries are called so.
     const KIND: EntryKind;
-    /// The setting that limits the wall clock of such calls.
-    const SETTING: &'static str;
-    /// Whether calls of an entry that keeps failing are refused for a while.
-    const HAS_BREAKER: bool = true;
-    /// Whether the plugin's first entry is called where none has the name.
-    const FALLS_BACK: bool = false;
-
-    /// How long such a call may take, by the wall clock.
-    fn timeout(limits: &PluginLimits) -> Duration;
 
     /// The user that it is about.
     fn openid(&self) -> Option<&str>;
@@ -168,7 +159,7 @@ impl Plugins {
         granted: &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
     ) -> Ran<Result<C::Answer, types::Error>> {
-        if !C::HAS_BREAKER {
+        if !C::KIND.has_breaker() {
             return self.run(place, task, granted, named).await;
         }
         let whose = Whose { plugin: &place.plugin.name, app: place.app, kind: C::KIND, entry: place.entry };
@@ -201,7 +192,7 @@ impl Plugins {
         &(limits, bounds): &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
     ) -> Ran<Result<C::Answer, types::Error>> {
-        let timeout = C::timeout(&limits);
+        let (timeout, setting) = C::KIND.timeout(&limits);
         let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
             Ok(turn) => turn,
             Err((error, waited)) => return Ran::not(task, error, waited),
@@ -213,7 +204,7 @@ impl Plugins {
         turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
         ran.used.queued = waited;
         ran.result = ran.result.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(C::SETTING) },
+            CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(setting) },
             error => error,
         });
         ran
@@ -265,7 +256,7 @@ fn entry<'a, C: Call>(loaded: &'a Loaded, target: &PluginTarget, subject: &Subje
     let (kind, entries) = (C::KIND, C::KIND.entries(&loaded.description));
     let named = target.entry.as_ref().map(|name| entries.iter().find(|entry| entry.name == *name));
     let found = match named {
-        Some(found) if found.is_some() || !C::FALLS_BACK => found,
+        Some(found) if found.is_some() || !kind.falls_back() => found,
         _ => entries.first(),
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {

@@ -1,14 +1,11 @@
 //! `observers`: hear of messages without answering them.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::{message::Message, reply::Reply};
 
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
-    plugin_limits::PluginLimits,
     plugins::{CallError, EntryKind, Plugins, Subject, bindings::exported::observers as wit, convert},
 };
 
@@ -33,11 +30,6 @@ pub(super) struct Observe {
 impl Call for Observe {
     type Answer = ();
     const KIND: EntryKind = EntryKind::Observer;
-    const SETTING: &'static str = "plugins.observer_timeout_ms";
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Duration::from_millis(limits.observer_timeout_ms)
-    }
 
     fn openid(&self) -> Option<&str> {
         let (wit::Observation::Received(message)
@@ -46,8 +38,7 @@ impl Call for Observe {
         Some(&message.sender)
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let observers = exported(exports.observers.as_ref())?.load(&mut *store, instance)?;
         observers.call_observe(store, entry, &self.observation).await
     }

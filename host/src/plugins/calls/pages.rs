@@ -1,7 +1,5 @@
 //! `pages`: answer HTTP requests.
 
-use std::time::Duration;
-
 use reqwest::{
     StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -12,7 +10,6 @@ use serde_json::Value;
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
-    plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::pages as wit,
@@ -46,12 +43,6 @@ pub(super) struct Serve {
 impl Call for Serve {
     type Answer = wit::Response;
     const KIND: EntryKind = EntryKind::Page;
-    const SETTING: &'static str = "plugins.page_timeout_ms";
-    const FALLS_BACK: bool = true;
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Duration::from_millis(limits.page_timeout_ms)
-    }
 
     fn openid(&self) -> Option<&str> {
         self.request.user.as_ref().map(|user| user.openid.as_str())
@@ -72,8 +63,7 @@ impl Call for Serve {
         kept(json::value(&answer), body)
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let pages = exported(exports.pages.as_ref())?.load(&mut *store, instance)?;
         let answer = pages.call_serve(&mut *store, entry, &self.request).await?;
         if let Ok(response) = &answer {

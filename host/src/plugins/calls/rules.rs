@@ -1,14 +1,11 @@
 //! `rules`: say whether a message is meant.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::message::Message;
 
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
-    plugin_limits::PluginLimits,
     plugins::{CallError, EntryKind, Plugins, Subject, bindings::imported::message as wit, convert},
 };
 
@@ -22,18 +19,12 @@ pub(super) struct Match {
 impl Call for Match {
     type Answer = bool;
     const KIND: EntryKind = EntryKind::Rule;
-    const SETTING: &'static str = "plugins.rule_timeout_ms";
-
-    fn timeout(limits: &PluginLimits) -> Duration {
-        Duration::from_millis(limits.rule_timeout_ms)
-    }
 
     fn openid(&self) -> Option<&str> {
         Some(&self.message.sender)
     }
 
-    async fn call(&self, inside: Inside<'_>) -> Outcome<Self::Answer> {
-        let Inside { store, instance, exports, entry } = inside;
+    async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let rules = exported(exports.rules.as_ref())?.load(&mut *store, instance)?;
         rules.call_matches(store, entry, &self.message).await
     }

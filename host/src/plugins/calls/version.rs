@@ -21,7 +21,8 @@ impl Plugins {
     /// # Errors
     /// When nothing of the plugin runs.
     pub(super) async fn version_for<C: Call>(&self, plugin: &str, call: &C) -> Result<Version, CallError> {
-        let (plugin, running) = self.running(plugin, C::timeout(&self.limits().defaults)).await?;
+        let (timeout, _) = C::KIND.timeout(&self.limits().defaults);
+        let (plugin, running) = self.running(plugin, timeout).await?;
         let canary = plugin.canary.as_ref().filter(|canary| call.openid().is_some_and(|openid| canary.is_for(openid)));
         let canary = canary.map(|canary| Arc::clone(&canary.loaded));
         Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin })
