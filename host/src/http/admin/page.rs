@@ -1,5 +1,7 @@
 //! Lists: `limit` and `cursor` in, `items` and `next_cursor` out.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -50,6 +52,20 @@ impl PageQuery {
         self.cursor.as_deref()
     }
 
+    /// The same, where it is no text.
+    pub(super) fn after<T: FromStr>(&self) -> Result<Option<T>, Problem> {
+        self.cursor().map(str::parse).transpose().map_err(|_| unknown_cursor())
+    }
+
+    /// The same, where it is a place of two parts: a time in seconds since 1970, and an id.
+    pub(super) fn place(&self) -> Result<Option<(u64, &str)>, Problem> {
+        let place = self.cursor().map(|cursor| {
+            let parts = cursor.split_once('.');
+            parts.and_then(|(time, id)| Some((time.parse().ok()?, id))).ok_or_else(unknown_cursor)
+        });
+        place.transpose()
+    }
+
     /// The page of `items`, which are sorted by `key` and have no two of a key.
     pub(super) fn of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> &str) -> Page<T> {
         let mut rest = items.into_iter().skip_while(|item| self.cursor().is_some_and(|cursor| key(item) <= cursor));
@@ -59,9 +75,6 @@ impl PageQuery {
     }
 }
 
-/// The place that a cursor of two parts names: a time in seconds since 1970, and an id.
-pub(super) fn place(cursor: &str) -> Result<(u64, &str), Problem> {
-    let parts = cursor.split_once('.');
-    let parts = parts.and_then(|(time, id)| Some((time.parse().ok()?, id)));
-    parts.ok_or_else(|| Problem::bad_request("cursor: take the `next_cursor` of the page before"))
+fn unknown_cursor() -> Problem {
+    Problem::bad_request("cursor: take the `next_cursor` of the page before")
 }

@@ -92,9 +92,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<ReconciliationView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     merchants::find(&state, &app, &merchant).await?;
-    let wrong = |_| Problem::bad_request("cursor: take the `next_cursor` of the page before");
-    let before = page.cursor().map(str::parse).transpose().map_err(wrong)?;
-    let days = state.store.reconciliations().list(&app, &merchant, before, page.limit() + 1).await?;
+    let days = state.store.reconciliations().list(&app, &merchant, page.after()?, page.limit() + 1).await?;
     let page = Page::first(days, page.limit(), |day| day.date.to_string());
     Ok(Json(page.map(ReconciliationView::from)))
 }

@@ -94,11 +94,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<TagView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let last: Option<u32> = match page.cursor().map(str::parse) {
-        Some(Err(_)) => return Err(Problem::bad_request("cursor: take the `next_cursor` of the page before")),
-        Some(Ok(last)) => Some(last),
-        None => None,
-    };
+    let last: Option<u32> = page.after()?;
     find_app(&state, &app).await?;
     let mut tags = state.store.tags().list(&app).await?;
     tags.retain(|tag| last.is_none_or(|last| tag.id > last));

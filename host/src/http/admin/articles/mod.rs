@@ -14,7 +14,7 @@ use super::{
     find_app as find,
     jobs::StartedView,
     materials::form::{Form, Incoming},
-    page::{Page, PageQuery, place},
+    page::{Page, PageQuery},
 };
 use crate::{
     articles::ArticleError,
@@ -177,7 +177,7 @@ async fn listed(
     page: &PageQuery,
 ) -> Result<Page<ArticleSet>, Problem> {
     let (search, limit) = (query.search()?, page.limit());
-    let after = page.cursor().map(place).transpose()?;
+    let after = page.place()?;
     find(state, app).await?;
     // One more shows whether there is another page.
     let sets = state.store.articles().list(app, kind, search, after, limit + 1).await?;

@@ -10,7 +10,7 @@ use crate::{
         AppState,
         admin::{
             auth::Caller,
-            page::{Page, PageQuery, place},
+            page::{Page, PageQuery},
         },
         error::{Path, Problem, Query},
     },
@@ -56,7 +56,7 @@ pub(in crate::http::admin) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<PublicationView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let (after, limit) = (page.cursor().map(place).transpose()?, page.limit());
+    let (after, limit) = (page.place()?, page.limit());
     find(&state, &app).await?;
     let media_id = query.media_id.as_deref().filter(|media_id| !media_id.is_empty());
     let publications = state.store.publications().list(&app, media_id, after, limit + 1).await?;

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     find_app as find,
-    page::{Page, PageQuery, place},
+    page::{Page, PageQuery},
 };
 use crate::{
     http::{
@@ -90,7 +90,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<MaterialView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (filter, limit) = (query.filter()?, page.limit());
-    let after = page.cursor().map(place).transpose()?;
+    let after = page.place()?;
     find(&state, &app).await?;
     // One more shows whether there is another page.
     let materials = state.store.materials().list(&app, &filter, after, limit + 1).await?;

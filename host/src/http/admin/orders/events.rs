@@ -127,11 +127,7 @@ pub(in crate::http::admin) async fn list(
 ) -> Result<Json<Page<OrderEventView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let order = find(&state, &app, &merchant, &out_trade_no).await?;
-    let sequence = |cursor: &str| {
-        cursor.parse().map_err(|_| Problem::bad_request("cursor: take the `next_cursor` of the page before"))
-    };
-    let after = page.cursor().map(sequence).transpose()?;
-    let events = state.store.orders().events(&order, after, page.limit() + 1).await?;
+    let events = state.store.orders().events(&order, page.after()?, page.limit() + 1).await?;
     let page = Page::first(events, page.limit(), |event| event.sequence.to_string());
     Ok(Json(page.map(OrderEventView::from)))
 }

@@ -54,17 +54,10 @@ pub(super) async fn list(
     caller.require(Some(&app), PERMISSION)?;
     merchants::find(&state, &app, &merchant).await?;
     let filter = OrderFilter { state: query.state, openid: query.openid };
-    let after = page.cursor().map(after).transpose()?;
+    let after = page.place()?;
     let orders = state.store.orders().list(&app, &merchant, &filter, after, page.limit() + 1).await?;
     let cursor = |order: &Order| format!("{}.{}", order.created_at, order.out_trade_no);
     Ok(Json(Page::first(orders, page.limit(), cursor).map(OrderView::from)))
-}
-
-/// The order that a cursor names: when it was created, and its number.
-fn after(cursor: &str) -> Result<(u64, &str), Problem> {
-    let parts = cursor.split_once('.');
-    let parts = parts.and_then(|(created_at, number)| Some((created_at.parse().ok()?, number)));
-    parts.ok_or_else(|| Problem::bad_request("cursor: take the `next_cursor` of the page before"))
 }
 
 /// Creates an order. The same number with the same content is the same order (200), with another content a conflict.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     find_app,
-    page::{Page, PageQuery, place},
+    page::{Page, PageQuery},
 };
 use crate::{
     http::{
@@ -54,7 +54,7 @@ pub(super) async fn list(
 ) -> Result<Json<Page<UserView>>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let (filter, limit) = (query.filter()?, page.limit());
-    let after = page.cursor().map(place).transpose()?;
+    let after = page.place()?;
     find_app(&state, &app).await?;
     // One more shows whether there is another page.
     let users = state.store.users().list(&app, &filter, after, limit + 1).await?;
