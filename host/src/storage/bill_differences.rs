@@ -66,42 +66,28 @@ impl BillDifferences<'_> {
             let mut count: i64 = count.fetch_one(&mut *connection).await?;
             let mut left_out = 0;
             for Found { kind, out_trade_no, out_refund_no, wechat_number, here, at_wechat } in found {
-                let known = sqlx::query(KNOWN)
-                    .bind(app)
-                    .bind(merchant)
-                    .bind(&date)
-                    .bind(kind.as_str())
-                    .bind(storable(out_trade_no))
-                    .bind(storable(out_refund_no))
-                    .bind(wechat_number.as_deref().map(storable))
-                    .bind(storable(here))
-                    .bind(storable(at_wechat))
-                    .bind(to_sql(run))
-                    .bind(now)
-                    .execute(&mut *connection)
-                    .await?;
-                if known.rows_affected() > 0 {
+                let bound = |sql: &'static str| {
+                    sqlx::query(sql)
+                        .bind(app)
+                        .bind(merchant)
+                        .bind(&date)
+                        .bind(kind.as_str())
+                        .bind(storable(out_trade_no))
+                        .bind(storable(out_refund_no))
+                        .bind(wechat_number.as_deref().map(storable))
+                        .bind(storable(here))
+                        .bind(storable(at_wechat))
+                        .bind(to_sql(run))
+                        .bind(now)
+                };
+                if bound(KNOWN).execute(&mut *connection).await?.rows_affected() > 0 {
                     continue;
                 }
                 if count >= OF_A_DAY {
                     left_out += 1;
                     continue;
                 }
-                sqlx::query(NEW)
-                    .bind(app)
-                    .bind(merchant)
-                    .bind(&date)
-                    .bind(kind.as_str())
-                    .bind(storable(out_trade_no))
-                    .bind(storable(out_refund_no))
-                    .bind(wechat_number.as_deref().map(storable))
-                    .bind(storable(here))
-                    .bind(storable(at_wechat))
-                    .bind(to_sql(run))
-                    .bind(now)
-                    .bind(Uuid::now_v7().to_string())
-                    .execute(&mut *connection)
-                    .await?;
+                bound(NEW).bind(Uuid::now_v7().to_string()).execute(&mut *connection).await?;
                 count += 1;
             }
             left_out

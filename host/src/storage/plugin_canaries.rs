@@ -104,7 +104,7 @@ impl PluginCanaries<'_> {
         const READ_APPS: &str =
             "SELECT app, calls, failures, stable_calls, stable_failures FROM plugin_canary_apps WHERE plugin = $1";
         const WRITE_APP: &str = "INSERT INTO plugin_canary_apps (plugin, app, calls, failures, stable_calls, \
-             stable_failures) SELECT $1, name, $3, $4, $5, $6 FROM apps WHERE name = $2 \
+             stable_failures) SELECT $1, name, $2, $3, $4, $5 FROM apps WHERE name = $6 \
              ON CONFLICT (plugin, app) DO UPDATE SET calls = excluded.calls, failures = excluded.failures, \
              stable_calls = excluded.stable_calls, stable_failures = excluded.stable_failures";
         let all = more.values().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
@@ -113,15 +113,15 @@ impl PluginCanaries<'_> {
             let Some(row): Option<(i64, i64, i64, i64)> = read.fetch_optional(&mut *connection).await? else {
                 return Ok(None);
             };
-            let sum = counts(row).and(all);
-            sqlx::query(WRITE)
-                .bind(plugin)
-                .bind(to_sql(sum.calls))
-                .bind(to_sql(sum.failures))
-                .bind(to_sql(sum.stable_calls))
-                .bind(to_sql(sum.stable_failures))
-                .execute(&mut *connection)
-                .await?;
+            let bound = |sql: &'static str, sum: CanaryCounts| {
+                sqlx::query(sql)
+                    .bind(plugin)
+                    .bind(to_sql(sum.calls))
+                    .bind(to_sql(sum.failures))
+                    .bind(to_sql(sum.stable_calls))
+                    .bind(to_sql(sum.stable_failures))
+            };
+            bound(WRITE, counts(row).and(all)).execute(&mut *connection).await?;
             let read = sqlx::query_as(READ_APPS).bind(plugin);
             let rows: Vec<(String, i64, i64, i64, i64)> = read.fetch_all(&mut *connection).await?;
             let open = |(app, calls, failures, stable_calls, stable_failures)| {
@@ -130,15 +130,7 @@ impl PluginCanaries<'_> {
             let mut apps: BTreeMap<String, CanaryCounts> = rows.into_iter().map(open).collect();
             for (app, more) in more {
                 let sum = apps.get(app).copied().unwrap_or_default().and(*more);
-                let written = sqlx::query(WRITE_APP)
-                    .bind(plugin)
-                    .bind(app)
-                    .bind(to_sql(sum.calls))
-                    .bind(to_sql(sum.failures))
-                    .bind(to_sql(sum.stable_calls))
-                    .bind(to_sql(sum.stable_failures))
-                    .execute(&mut *connection)
-                    .await?;
+                let written = bound(WRITE_APP, sum).bind(app).execute(&mut *connection).await?;
                 if written.rows_affected() > 0 {
                     apps.insert(app.clone(), sum);
                 }
