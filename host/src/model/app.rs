@@ -1,11 +1,9 @@
 //! An app: one WeChat account.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::webhook_key::check_webhook_secret;
+use super::words::words;
 use super::{AppSettings, EncodingMode, FieldError, PluginTarget};
 use crate::secret::Secret;
 
@@ -25,40 +23,21 @@ pub enum AppType {
     Other,
 }
 
-impl AppType {
-    /// Every type, in the order in which people are offered them.
-    pub const ALL: [Self; 5] = [Self::Service, Self::Subscription, Self::Miniprogram, Self::PayPartner, Self::Other];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Subscription => "subscription",
-            Self::Miniprogram => "miniprogram",
-            Self::PayPartner => "pay_partner",
-            Self::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for AppType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(
+    AppType {
+        Service: "service",
+        Subscription: "subscription",
+        Miniprogram: "miniprogram",
+        PayPartner: "pay_partner",
+        Other: "other",
+    },
+    UnknownAppType
+);
 
 /// No app type has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an app type is one of service, subscription, miniprogram, pay_partner, other")]
 pub struct UnknownAppType;
-
-impl FromStr for AppType {
-    type Err = UnknownAppType;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|app_type| app_type.as_str() == text).ok_or(UnknownAppType)
-    }
-}
 
 /// One WeChat account with everything needed to speak for it.
 #[derive(Debug, Clone, PartialEq)]

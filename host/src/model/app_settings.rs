@@ -1,9 +1,8 @@
 //! Settings of an app that nothing is looked up by: a new one needs no migration, only a default.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
 use super::{FieldError, PluginTarget, ReplyContent, ReplyTemplate};
 
 /// Hosts that one app may list.
@@ -76,25 +75,7 @@ pub enum LateReply {
 #[error("one of join, customer_service, drop")]
 pub struct UnknownLateReply;
 
-impl LateReply {
-    /// The text in JSON and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Join => "join",
-            Self::CustomerService => "customer_service",
-            Self::Drop => "drop",
-        }
-    }
-}
-
-impl FromStr for LateReply {
-    type Err = UnknownLateReply;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Join, Self::CustomerService, Self::Drop];
-        all.into_iter().find(|late_reply| late_reply.as_str() == text).ok_or(UnknownLateReply)
-    }
-}
+words!(LateReply { Join: "join", CustomerService: "customer_service", Drop: "drop" }, UnknownLateReply);
 
 /// Where an app's access token comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

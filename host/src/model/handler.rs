@@ -1,11 +1,10 @@
 //! A handler (自动回复): the messages it is for, and what they are answered.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::flat::is_text;
+use super::words::words;
 use super::{FieldError, ReplyFields, ReplyTemplate, Rule, RuleFields};
 
 /// The longest name, in characters.
@@ -89,51 +88,14 @@ pub enum ReplyStrategy {
     None,
 }
 
-impl HandlerSource {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Own => "self",
-            Self::Menu => "menu",
-            Self::Mp => "mp",
-            Self::Migrate => "migrate",
-        }
-    }
-}
+words!(HandlerSource { Own: "self", Menu: "menu", Mp: "mp", Migrate: "migrate" }, UnknownHandlerWord);
 
-impl ReplyStrategy {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReplyAll => "reply_all",
-            Self::RandomOne => "random_one",
-            Self::None => "none",
-        }
-    }
-}
+words!(ReplyStrategy { ReplyAll: "reply_all", RandomOne: "random_one", None: "none" }, UnknownHandlerWord);
 
 /// No source or strategy has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a source is one of self, menu, mp, migrate; a strategy one of reply_all, random_one, none")]
 pub struct UnknownHandlerWord;
-
-impl FromStr for HandlerSource {
-    type Err = UnknownHandlerWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Own, Self::Menu, Self::Mp, Self::Migrate];
-        all.into_iter().find(|source| source.as_str() == text).ok_or(UnknownHandlerWord)
-    }
-}
-
-impl FromStr for ReplyStrategy {
-    type Err = UnknownHandlerWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::ReplyAll, Self::RandomOne, Self::None];
-        all.into_iter().find(|strategy| strategy.as_str() == text).ok_or(UnknownHandlerWord)
-    }
-}
 
 /// Whether a handler is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! A job: long work for an app that goes on after a crash.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::words::words;
 
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,18 +113,12 @@ impl JobError {
     }
 }
 
-impl JobState {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
+words!(
+    JobState { Queued: "queued", Running: "running", Done: "done", Failed: "failed", Cancelled: "cancelled" },
+    UnknownJobState
+);
 
+impl JobState {
     /// Whether nothing will change any more.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
@@ -135,14 +129,3 @@ impl JobState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("queued, running, done, failed or cancelled")]
 pub struct UnknownJobState;
-
-impl FromStr for JobState {
-    type Err = UnknownJobState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownJobState> {
-        [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or(UnknownJobState)
-    }
-}

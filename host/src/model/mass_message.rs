@@ -1,13 +1,12 @@
 //! A message to many followers at once, how an operator writes it, and what becomes of it.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_wechat::api::message::custom_send::{Media, Text, WxCard};
 use weft_wechat::api::message::mass::{Images, MAX_CLIENTMSGID, MAX_IMAGES, MassContent, send::USERS};
 
 use super::FieldError;
+use super::words::words;
 
 /// The longest text, in bytes.
 const TEXT_BYTES: usize = 2048;
@@ -150,34 +149,23 @@ impl MassMessage {
     }
 }
 
-impl MassState {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sending => "sending",
-            Self::Taken => "taken",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Deleted => "deleted",
-        }
-    }
-}
+words!(
+    MassState {
+        Sending: "sending",
+        Taken: "taken",
+        Refused: "refused",
+        Unknown: "unknown",
+        Sent: "sent",
+        Failed: "failed",
+        Deleted: "deleted",
+    },
+    UnknownMassState
+);
 
 /// A text that is no [`MassState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("sending, taken, refused, unknown, sent, failed or deleted")]
 pub struct UnknownMassState;
-
-impl FromStr for MassState {
-    type Err = UnknownMassState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownMassState> {
-        let all = [Self::Sending, Self::Taken, Self::Refused, Self::Unknown, Self::Sent, Self::Failed, Self::Deleted];
-        all.into_iter().find(|state| state.as_str() == text).ok_or(UnknownMassState)
-    }
-}
 
 /// What a mass message says; the fields follow from its type.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

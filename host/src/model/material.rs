@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_wechat::api::{material::batchget_material, media::MediaType};
 
-use super::{FieldError, flat::is_text};
+use super::{FieldError, flat::is_text, words::words};
 
 /// The most characters of a material's alias.
 const ALIAS_CHARACTERS: usize = 64;
@@ -27,26 +27,9 @@ pub enum MaterialType {
     News,
 }
 
+words!(MaterialType { Image: "image", Voice: "voice", Video: "video", Thumb: "thumb", News: "news" });
+
 impl MaterialType {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Image, Self::Voice, Self::Video, Self::Thumb, Self::News];
-
-    /// The text in JSON, in the database and at WeChat.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Voice => "voice",
-            Self::Video => "video",
-            Self::Thumb => "thumb",
-            Self::News => "news",
-        }
-    }
-
-    /// The type of that name.
-    pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
     /// What it is as a file; none for articles.
     pub fn media_type(self) -> Option<MediaType> {
         match self {

@@ -6,6 +6,7 @@ use weft_wechat::api::menu::{self, MAX_BUTTONS, MAX_KEY, MAX_NAME, MAX_SUB_BUTTO
 
 use super::FieldError;
 use super::flat::is_url;
+use super::words::words;
 
 /// A button: flat, as WeChat has it. Its type says which other fields it needs; one that opens others has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,47 +75,23 @@ pub enum ButtonType {
     ArticleViewLimited,
 }
 
+words!(ButtonType {
+    Click: "click",
+    View: "view",
+    Miniprogram: "miniprogram",
+    ScancodePush: "scancode_push",
+    ScancodeWaitmsg: "scancode_waitmsg",
+    PicSysphoto: "pic_sysphoto",
+    PicPhotoOrAlbum: "pic_photo_or_album",
+    PicWeixin: "pic_weixin",
+    LocationSelect: "location_select",
+    MediaId: "media_id",
+    ViewLimited: "view_limited",
+    ArticleId: "article_id",
+    ArticleViewLimited: "article_view_limited",
+});
+
 impl ButtonType {
-    const ALL: [Self; 13] = [
-        Self::Click,
-        Self::View,
-        Self::Miniprogram,
-        Self::ScancodePush,
-        Self::ScancodeWaitmsg,
-        Self::PicSysphoto,
-        Self::PicPhotoOrAlbum,
-        Self::PicWeixin,
-        Self::LocationSelect,
-        Self::MediaId,
-        Self::ViewLimited,
-        Self::ArticleId,
-        Self::ArticleViewLimited,
-    ];
-
-    /// The type that WeChat calls so; none for those that only its console has.
-    pub fn of(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// The text in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Click => "click",
-            Self::View => "view",
-            Self::Miniprogram => "miniprogram",
-            Self::ScancodePush => "scancode_push",
-            Self::ScancodeWaitmsg => "scancode_waitmsg",
-            Self::PicSysphoto => "pic_sysphoto",
-            Self::PicPhotoOrAlbum => "pic_photo_or_album",
-            Self::PicWeixin => "pic_weixin",
-            Self::LocationSelect => "location_select",
-            Self::MediaId => "media_id",
-            Self::ViewLimited => "view_limited",
-            Self::ArticleId => "article_id",
-            Self::ArticleViewLimited => "article_view_limited",
-        }
-    }
-
     /// The fields that it needs, and the only ones that it has.
     fn fields(self) -> &'static [&'static str] {
         match self {

@@ -1,13 +1,11 @@
 //! A merchant: one configuration of WeChat Pay of an app.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::pay::Party;
 use weft_wechat::pay::v2::{self, ApiKey, SignType};
 use weft_wechat::pay::v3::{self, Apiv3Key, Certificate, PlatformKeys, PrivateKey, PublicKey};
 
+use super::words::words;
 use super::{App, FieldError};
 use crate::secret::Secret;
 
@@ -22,34 +20,12 @@ pub enum PayVersion {
     V3,
 }
 
-impl PayVersion {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        }
-    }
-}
-
-impl fmt::Display for PayVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(PayVersion { V2: "v2", V3: "v3" }, UnknownPayVersion);
 
 /// There is no such version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a version of WeChat Pay is v2 or v3")]
 pub struct UnknownPayVersion;
-
-impl FromStr for PayVersion {
-    type Err = UnknownPayVersion;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPayVersion> {
-        [Self::V2, Self::V3].into_iter().find(|version| version.as_str() == text).ok_or(UnknownPayVersion)
-    }
-}
 
 /// One configuration of WeChat Pay. The keys of both versions may be there together.
 #[derive(Debug, Clone, PartialEq)]

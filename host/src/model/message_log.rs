@@ -1,7 +1,5 @@
 //! An entry of the message log: one message, in either direction.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use weft_wechat::{
@@ -10,6 +8,7 @@ use weft_wechat::{
 };
 
 use super::message_summary::{of_message, of_reply};
+use super::words::words;
 
 /// Longest text of an entry, in bytes; what passes it is cut off.
 const TEXT_BYTES: usize = 4096;
@@ -71,24 +70,7 @@ pub enum Direction {
     Out,
 }
 
-impl Direction {
-    /// Every direction.
-    pub const ALL: [Self; 2] = [Self::In, Self::Out];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::In => "in",
-            Self::Out => "out",
-        }
-    }
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(Direction { In: "in", Out: "out" });
 
 /// Who answered. The name is kept because the log outlives handlers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,19 +93,7 @@ pub enum Via {
     Forward,
 }
 
-impl Via {
-    /// Every way.
-    pub const ALL: [Self; 3] = [Self::Passive, Self::CustomerService, Self::Forward];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passive => "passive",
-            Self::CustomerService => "customer_service",
-            Self::Forward => "forward",
-        }
-    }
-}
+words!(Via { Passive: "passive", CustomerService: "customer_service", Forward: "forward" });
 
 /// What became of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,6 +39,7 @@ mod template_message;
 mod token;
 mod user;
 mod webhook_key;
+mod words;
 
 use std::borrow::Cow;
 

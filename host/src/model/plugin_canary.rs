@@ -1,9 +1,9 @@
 //! A version of a plugin that only some users get, and when it is taken back by itself.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::words::words;
 
 /// How sure it must be that more calls fail: 99 in 100.
 const SURE: f64 = 2.576;
@@ -155,27 +155,7 @@ fn lowest_share(failures: u64, calls: u64) -> f64 {
     (p + z * z / (2.0 * n) - spread) / (1.0 + z * z / n)
 }
 
-impl CanaryState {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Running, Self::Promoted, Self::TakenBack];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Promoted => "promoted",
-            Self::TakenBack => "taken_back",
-        }
-    }
-}
-
-impl FromStr for CanaryState {
-    type Err = UnknownCanaryState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCanaryState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownCanaryState)
-    }
-}
+words!(CanaryState { Running: "running", Promoted: "promoted", TakenBack: "taken_back" }, UnknownCanaryState);
 
 /// A text that names no [`CanaryState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,9 +1,9 @@
 //! Which version of a plugin runs, and where that was decided.
 
-use std::str::FromStr;
-
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::words::words;
 
 /// What a plugin is to run, in every process that shares the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,29 +54,10 @@ pub struct PluginVersion {
     pub first_at: u64,
 }
 
-impl PluginSource {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Folder, Self::Upload, Self::Rollback, Self::Canary, Self::Delete];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Folder => "folder",
-            Self::Upload => "upload",
-            Self::Rollback => "rollback",
-            Self::Canary => "canary",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-impl FromStr for PluginSource {
-    type Err = UnknownPluginSource;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPluginSource> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(UnknownPluginSource)
-    }
-}
+words!(
+    PluginSource { Folder: "folder", Upload: "upload", Rollback: "rollback", Canary: "canary", Delete: "delete" },
+    UnknownPluginSource
+);
 
 /// A text that names no [`PluginSource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

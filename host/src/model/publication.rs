@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words::words;
+
 /// How far a publication has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -23,39 +25,22 @@ pub enum PublicationState {
     Banned,
 }
 
-impl PublicationState {
-    const ALL: [Self; 7] = [
-        Self::Published,
-        Self::Publishing,
-        Self::OriginalityFailed,
-        Self::Failed,
-        Self::Rejected,
-        Self::Deleted,
-        Self::Banned,
-    ];
+// In the order of WeChat's numbers for them.
+words!(PublicationState {
+    Published: "published",
+    Publishing: "publishing",
+    OriginalityFailed: "originality_failed",
+    Failed: "failed",
+    Rejected: "rejected",
+    Deleted: "deleted",
+    Banned: "banned",
+});
 
+impl PublicationState {
     /// The state for WeChat's `publish_status`; a number that nobody knows is a failure.
     pub fn of_status(status: u32) -> Self {
         let at = usize::try_from(status).unwrap_or(usize::MAX);
         Self::ALL.get(at).copied().unwrap_or(Self::Failed)
-    }
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Publishing => "publishing",
-            Self::Published => "published",
-            Self::OriginalityFailed => "originality_failed",
-            Self::Failed => "failed",
-            Self::Rejected => "rejected",
-            Self::Deleted => "deleted",
-            Self::Banned => "banned",
-        }
-    }
-
-    /// The state of that name.
-    pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 }
 

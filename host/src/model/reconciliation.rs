@@ -1,13 +1,11 @@
 //! What became of comparing the bills of a day with the orders and refunds here, and what differs.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_wechat::pay::Fen;
 
 use super::BillDate;
+use super::words::words;
 
 /// The comparison of a merchant's bills of one day. Times are seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,41 +84,25 @@ pub enum DifferenceKind {
     FundFlowRefunds,
 }
 
+words!(
+    DifferenceKind {
+        UnknownOrder: "unknown_order",
+        OrderState: "order_state",
+        MissingOrder: "missing_order",
+        OrderAmount: "order_amount",
+        TransactionId: "transaction_id",
+        OtherParty: "other_party",
+        UnknownRefund: "unknown_refund",
+        RefundAmount: "refund_amount",
+        RefundState: "refund_state",
+        MissingRefund: "missing_refund",
+        FundFlowPayments: "fund_flow_payments",
+        FundFlowRefunds: "fund_flow_refunds",
+    },
+    UnknownDifference
+);
+
 impl DifferenceKind {
-    /// Every kind.
-    pub const ALL: [Self; 12] = [
-        Self::UnknownOrder,
-        Self::OrderState,
-        Self::MissingOrder,
-        Self::OrderAmount,
-        Self::TransactionId,
-        Self::OtherParty,
-        Self::UnknownRefund,
-        Self::RefundAmount,
-        Self::RefundState,
-        Self::MissingRefund,
-        Self::FundFlowPayments,
-        Self::FundFlowRefunds,
-    ];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownOrder => "unknown_order",
-            Self::OrderState => "order_state",
-            Self::MissingOrder => "missing_order",
-            Self::OrderAmount => "order_amount",
-            Self::TransactionId => "transaction_id",
-            Self::OtherParty => "other_party",
-            Self::UnknownRefund => "unknown_refund",
-            Self::RefundAmount => "refund_amount",
-            Self::RefundState => "refund_state",
-            Self::MissingRefund => "missing_refund",
-            Self::FundFlowPayments => "fund_flow_payments",
-            Self::FundFlowRefunds => "fund_flow_refunds",
-        }
-    }
-
     /// What a person should do about it.
     pub fn what_to_do(self) -> &'static str {
         match self {
@@ -171,24 +153,10 @@ impl DifferenceKind {
     }
 }
 
-impl fmt::Display for DifferenceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// There is no such kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no kind of difference has this name")]
 pub struct UnknownDifference;
-
-impl FromStr for DifferenceKind {
-    type Err = UnknownDifference;
-
-    fn from_str(text: &str) -> Result<Self, UnknownDifference> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownDifference)
-    }
-}
 
 /// Something that differs, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

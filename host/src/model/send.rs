@@ -1,11 +1,10 @@
 //! A message that goes to one user or to many, and what becomes of it for each.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::TemplateMessage;
+use super::words::words;
 
 /// A message with who gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,34 +76,20 @@ pub struct Recipient {
     pub settled_at: Option<u64>,
 }
 
-impl SendOutcome {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Queued, Self::Sending, Self::Sent, Self::Delivered, Self::Failed, Self::Blocked, Self::Unknown];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
-            Self::Unknown => "unknown",
-        }
-    }
-}
+words!(
+    SendOutcome {
+        Queued: "queued",
+        Sending: "sending",
+        Sent: "sent",
+        Delivered: "delivered",
+        Failed: "failed",
+        Blocked: "blocked",
+        Unknown: "unknown",
+    },
+    UnknownSendOutcome
+);
 
 /// A text that is no [`SendOutcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("queued, sending, sent, delivered, failed, blocked or unknown")]
 pub struct UnknownSendOutcome;
-
-impl FromStr for SendOutcome {
-    type Err = UnknownSendOutcome;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSendOutcome> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or(UnknownSendOutcome)
-    }
-}

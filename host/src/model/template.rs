@@ -1,12 +1,11 @@
 //! A template of an app: the text that template and subscribe messages fill with values.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_wechat::api::message::TemplateData;
 
 use super::FieldError;
+use super::words::words;
 
 /// The most characters of an alias.
 const ALIAS_CHARACTERS: usize = 64;
@@ -61,28 +60,12 @@ pub struct TemplateChange {
     pub comment: Option<String>,
 }
 
-impl TemplateKind {
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Template => "template",
-            Self::Subscribe => "subscribe",
-        }
-    }
-}
+words!(TemplateKind { Template: "template", Subscribe: "subscribe" }, UnknownTemplateKind);
 
 /// A text that is no [`TemplateKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("template or subscribe")]
 pub struct UnknownTemplateKind;
-
-impl FromStr for TemplateKind {
-    type Err = UnknownTemplateKind;
-
-    fn from_str(text: &str) -> Result<Self, UnknownTemplateKind> {
-        [Self::Template, Self::Subscribe].into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownTemplateKind)
-    }
-}
 
 impl Template {
     /// The names between `{{` and `.DATA}}`, in their order, each once.

@@ -194,9 +194,7 @@ struct StoredRow {
 impl StoredRow {
     fn open(self, app: &str) -> Result<LoggedMessage, StoreError> {
         let corrupt = |column: &str| StoreError::Corrupt { what: format!("message_logs.{column}/{}", self.id) };
-        let direction = Direction::ALL.into_iter().find(|direction| direction.as_str() == self.direction);
-        let via =
-            self.via.map(|text| Via::ALL.into_iter().find(|via| via.as_str() == text).ok_or_else(|| corrupt("via")));
+        let via = self.via.map(|word| Via::of(&word).ok_or_else(|| corrupt("via")));
         let outcome = self.outcome.map(|text| match text.as_str() {
             "sent" => Ok(Outcome::Sent),
             "failed" => Ok(Outcome::Failed(self.reason.unwrap_or_default())),
@@ -209,7 +207,7 @@ impl StoredRow {
             entry: MessageLogEntry {
                 app: app.to_owned(),
                 at: from_sql(self.at),
-                direction: direction.ok_or_else(|| corrupt("direction"))?,
+                direction: Direction::of(&self.direction).ok_or_else(|| corrupt("direction"))?,
                 openid: self.openid,
                 msg_type: self.msg_type,
                 event: self.event,

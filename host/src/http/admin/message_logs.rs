@@ -131,7 +131,7 @@ impl MessageLogFilter {
         let mut errors = Vec::new();
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         let direction = filled(self.direction).and_then(|text| {
-            let direction = Direction::ALL.into_iter().find(|direction| direction.as_str() == text);
+            let direction = Direction::of(&text);
             errors.extend(direction.is_none().then(|| FieldError::new("direction", "`in` or `out`")));
             direction
         });

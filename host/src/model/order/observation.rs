@@ -1,10 +1,9 @@
 //! Something that was seen of an order.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::pay::{TradeState, Transaction};
+
+use crate::model::words::words;
 
 /// How something was seen of an order. All but the last two are WeChat's own word, verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,44 +27,24 @@ pub enum ObservationSource {
     Manual,
 }
 
-impl ObservationSource {
-    /// Every source.
-    pub const ALL: [Self; 8] =
-        [Self::Prepay, Self::Notify, Self::Query, Self::Close, Self::Reverse, Self::Refund, Self::Bill, Self::Manual];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prepay => "prepay",
-            Self::Notify => "notify",
-            Self::Query => "query",
-            Self::Close => "close",
-            Self::Reverse => "reverse",
-            Self::Refund => "refund",
-            Self::Bill => "bill",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for ObservationSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+words!(
+    ObservationSource {
+        Prepay: "prepay",
+        Notify: "notify",
+        Query: "query",
+        Close: "close",
+        Reverse: "reverse",
+        Refund: "refund",
+        Bill: "bill",
+        Manual: "manual",
+    },
+    UnknownSource
+);
 
 /// No source has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no way to see something of an order")]
 pub struct UnknownSource;
-
-impl FromStr for ObservationSource {
-    type Err = UnknownSource;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSource> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text).ok_or(UnknownSource)
-    }
-}
 
 /// Something that was seen of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]

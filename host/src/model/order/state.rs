@@ -1,10 +1,9 @@
 //! Where an order is.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::pay::TradeState;
+
+use crate::model::words::words;
 
 /// Where an order is: WeChat's states, and the one before WeChat knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,33 +27,21 @@ pub enum OrderState {
     Refund,
 }
 
+words!(
+    OrderState {
+        New: "NEW",
+        Notpay: TradeState::Notpay.as_str(),
+        Userpaying: TradeState::Userpaying.as_str(),
+        Payerror: TradeState::Payerror.as_str(),
+        Closed: TradeState::Closed.as_str(),
+        Revoked: TradeState::Revoked.as_str(),
+        Success: TradeState::Success.as_str(),
+        Refund: TradeState::Refund.as_str(),
+    },
+    UnknownOrderState
+);
+
 impl OrderState {
-    /// Every state, by rank.
-    pub const ALL: [Self; 8] = [
-        Self::New,
-        Self::Notpay,
-        Self::Userpaying,
-        Self::Payerror,
-        Self::Closed,
-        Self::Revoked,
-        Self::Success,
-        Self::Refund,
-    ];
-
-    /// The text in JSON and in the database, as WeChat writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "NEW",
-            Self::Notpay => TradeState::Notpay.as_str(),
-            Self::Userpaying => TradeState::Userpaying.as_str(),
-            Self::Payerror => TradeState::Payerror.as_str(),
-            Self::Closed => TradeState::Closed.as_str(),
-            Self::Revoked => TradeState::Revoked.as_str(),
-            Self::Success => TradeState::Success.as_str(),
-            Self::Refund => TradeState::Refund.as_str(),
-        }
-    }
-
     /// How far it is. An order goes up; the exceptions stand in [`transition`](super::transition()).
     pub fn rank(self) -> u8 {
         match self {
@@ -97,21 +84,7 @@ impl From<TradeState> for OrderState {
     }
 }
 
-impl fmt::Display for OrderState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// No state has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a state is one of NEW, NOTPAY, USERPAYING, PAYERROR, CLOSED, REVOKED, SUCCESS, REFUND")]
 pub struct UnknownOrderState;
-
-impl FromStr for OrderState {
-    type Err = UnknownOrderState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownOrderState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownOrderState)
-    }
-}

@@ -2,14 +2,12 @@
 
 mod view;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use weft_wechat::pay::{self, Fen, OutRefundNo, RefundStatus};
 
 pub use view::RefundView;
 
+use super::words::words;
 use super::{FieldError, Order};
 
 /// How many refunds one order may have, as WeChat limits them.
@@ -31,29 +29,15 @@ pub enum RefundState {
     Abnormal,
 }
 
+words!(
+    RefundState { New: "NEW", Processing: "PROCESSING", Success: "SUCCESS", Closed: "CLOSED", Abnormal: "ABNORMAL" },
+    UnknownRefundState
+);
+
 impl RefundState {
-    const ALL: [Self; 5] = [Self::New, Self::Processing, Self::Success, Self::Closed, Self::Abnormal];
-
-    /// The text in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "NEW",
-            Self::Processing => "PROCESSING",
-            Self::Success => "SUCCESS",
-            Self::Closed => "CLOSED",
-            Self::Abnormal => "ABNORMAL",
-        }
-    }
-
     /// Whether nothing can become of it any more.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Closed)
-    }
-}
-
-impl fmt::Display for RefundState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -61,14 +45,6 @@ impl fmt::Display for RefundState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a refund is NEW, PROCESSING, SUCCESS, CLOSED or ABNORMAL")]
 pub struct UnknownRefundState;
-
-impl FromStr for RefundState {
-    type Err = UnknownRefundState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRefundState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownRefundState)
-    }
-}
 
 impl From<RefundStatus> for RefundState {
     fn from(status: RefundStatus) -> Self {
