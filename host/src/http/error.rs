@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::admission::AdmissionView;
 use crate::{
+    model::Inability,
     plugins::Refused,
     storage::{StoreError, with_causes},
     upstream::{CallError, PayError},
@@ -238,10 +239,16 @@ impl Problem {
     }
 }
 
+impl From<Inability> for Problem {
+    fn from(inability: Inability) -> Self {
+        Self::refused("unable", inability.to_string())
+    }
+}
+
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         if let Some(inability) = error.inability() {
-            return Self::refused("unable", inability.to_string());
+            return inability.into();
         }
         let errcode = error.errcode();
         let rid = error.rid().map(Box::from);

@@ -106,7 +106,7 @@ pub(super) async fn refresh(
         let detail = "the app's access tokens come from access_token_url: end the token there";
         return Err(Problem::refused("not-fetched-here", detail));
     }
-    app.may(crate::model::Ability::Api).map_err(CallError::Unable)?;
+    app.may(crate::model::Ability::Api)?;
     let now = state.clock.now();
     let period = time::china_day(now);
     let limit = ActionLimit { action: "force_access_token", period: &period, most: FORCED_A_DAY, apart: FORCED_APART };

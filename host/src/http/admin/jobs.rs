@@ -20,7 +20,7 @@ use crate::{
         error::{Path, Problem, Query},
     },
     jobs::Started,
-    model::{Job, JobState},
+    model::{Ability, App, Job, JobState, NewJob},
     storage::JobQuery,
     time,
 };
@@ -63,6 +63,14 @@ pub(super) struct ProgressView {
     done: u64,
     /// Null when it is not known.
     total: Option<u64>,
+}
+
+/// A job that a caller asks for.
+pub(super) struct Asked {
+    pub(super) kind: &'static str,
+    pub(super) key: String,
+    pub(super) permission: &'static str,
+    pub(super) input: Value,
 }
 
 /// A job that was asked for: 202, with its address.
@@ -111,6 +119,21 @@ impl StartedView {
     pub(super) fn new(state: &AppState, started: Started) -> Self {
         Self { job: JobView::new(state, started.job), existed: started.existed }
     }
+}
+
+/// Starts a job for an app that has the ability, or answers the one that is there.
+pub(super) async fn start(
+    state: &AppState,
+    caller: &Caller,
+    app: &App,
+    ability: Ability,
+    asked: Asked,
+) -> Result<StartedView, Problem> {
+    app.may(ability)?;
+    let Asked { kind, key, permission, input } = asked;
+    let created_by = caller.name().to_owned();
+    let new = NewJob { app: app.name.clone(), kind, key, permission, created_by, input };
+    Ok(StartedView::new(state, state.jobs.start(&new).await?))
 }
 
 impl IntoResponse for StartedView {

@@ -77,7 +77,7 @@ pub(super) async fn page(
     if !wrong.is_empty() {
         return Err(super::invalid(wrong));
     }
-    app.may(Ability::Templates).map_err(|error| Problem::refused("unable", error.to_string()))?;
+    app.may(Ability::Templates)?;
     Ok(Json(SubscribePageView { url: page_url(&app.appid, &template, scene, &redirect_url, &reserved) }))
 }
 

@@ -214,7 +214,7 @@ pub(super) async fn send_to(
     message: TemplateMessage,
     warnings: Vec<String>,
 ) -> Result<Response, Problem> {
-    app.may(Ability::Templates).map_err(|error| Problem::refused("unable", error.to_string()))?;
+    app.may(Ability::Templates)?;
     let (openids, recipients) = match (to.openid, to.openids, to.tag_id) {
         (Some(openid), None, None) => (vec![openid], None),
         (None, Some(openids), None) => {

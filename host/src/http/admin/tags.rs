@@ -12,16 +12,15 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     find_app,
-    jobs::StartedView,
+    jobs::{Asked, StartedView, start},
     page::{Page, PageQuery},
-    users::sync::{Asked, start},
 };
 use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{App, Tag, is_system_tag},
+    model::{Ability, App, Tag, is_system_tag},
     time,
     users::{
         TagSync, UserError,
@@ -166,7 +165,7 @@ pub(super) async fn delete(
         Err(UserError::TooManyUsers) => {
             let input = serde_json::to_value(TagDeletionInput { tag_id: id }).unwrap_or_default();
             let asked = Asked { kind: TAG_DELETION, key: id.to_string(), permission: PERMISSION, input };
-            Ok(start(&state, &caller, &app, asked).await?.into_response())
+            Ok(start(&state, &caller, &app, Ability::Users, asked).await?.into_response())
         }
         deleted => {
             deleted?;
@@ -222,5 +221,6 @@ pub(super) async fn sync_users(
     state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?;
     let input = TagUserSyncInput { tag_id: id, details: body.details };
     let input = serde_json::to_value(input).unwrap_or_default();
-    start(&state, &caller, &app, Asked { kind: TAG_USER_SYNC, key: id.to_string(), permission: SYNC, input }).await
+    let asked = Asked { kind: TAG_USER_SYNC, key: id.to_string(), permission: SYNC, input };
+    start(&state, &caller, &app, Ability::Users, asked).await
 }

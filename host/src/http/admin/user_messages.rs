@@ -53,7 +53,7 @@ pub(super) async fn send(
         return Err(Problem::not_found("user", &openid));
     }
     let (message, reply) = message(fields)?;
-    app.may(Ability::CustomerService).map_err(|error| Problem::refused("unable", error.to_string()))?;
+    app.may(Ability::CustomerService)?;
     let msgtype = msgtype(&message);
     let sent = state.wechat.call(&app, &CustomSend::new(openid.as_str(), message)).await;
     if app.settings.log_replies {

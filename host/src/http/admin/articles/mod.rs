@@ -6,13 +6,14 @@ mod view;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use weft_wechat::api::Ability;
 
 use super::{
     auth::Caller,
     find_app as find,
-    jobs::StartedView,
+    jobs::{Asked, StartedView, start},
     materials::form::{Form, Incoming},
     page::{Page, PageQuery},
 };
@@ -23,7 +24,7 @@ use crate::{
         error::{Path, Problem, Query},
     },
     materials::{ARTICLE_SYNC, List, SyncInput},
-    model::{ArticleKind, ArticleSet, FieldError, NewJob},
+    model::{ArticleKind, ArticleSet, FieldError},
     time,
 };
 
@@ -192,17 +193,9 @@ async fn start_sync(
     key: &str,
 ) -> Result<StartedView, Problem> {
     let app = find(state, app).await?;
-    app.may(Ability::Materials).map_err(|inability| Problem::refused("unable", inability.to_string()))?;
-    let input = serde_json::to_value(SyncInput { lists: vec![list] }).map_err(|error| Problem::internal(&error))?;
-    let new = NewJob {
-        app: app.name,
-        kind: ARTICLE_SYNC,
-        key: key.to_owned(),
-        permission: SYNC,
-        created_by: caller.name().to_owned(),
-        input,
-    };
-    Ok(StartedView::new(state, state.jobs.start(&new).await?))
+    let input = json!(SyncInput { lists: vec![list] });
+    let asked = Asked { kind: ARTICLE_SYNC, key: key.to_owned(), permission: SYNC, input };
+    start(state, caller, &app, Ability::Materials, asked).await
 }
 
 impl PublishedView {

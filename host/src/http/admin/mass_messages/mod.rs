@@ -141,7 +141,7 @@ pub(super) async fn create(
     if !is_clientmsgid(&clientmsgid) {
         return Err(wrong("clientmsgid", "1 to 64 visible ASCII characters"));
     }
-    app.may(Ability::MassMessages).map_err(|error| Problem::refused("unable", error.to_string()))?;
+    app.may(Ability::MassMessages)?;
     if !new.confirm {
         caller.notes.recorded(false);
         let users = state.mass_messages.count(&app, &target).await?;

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use weft_wechat::api::Ability;
 
@@ -13,11 +14,14 @@ use super::{PERMISSION, find, view::MaterialView};
 use crate::{
     http::{
         AppState,
-        admin::{auth::Caller, jobs::StartedView},
+        admin::{
+            auth::Caller,
+            jobs::{Asked, StartedView, start},
+        },
         error::{Body, Path, Problem},
     },
     materials::{CLEAN_UP, CleanUpInput, List, MATERIAL_SYNC, SyncInput},
-    model::{FieldError, MaterialType, NewJob},
+    model::{FieldError, MaterialType},
 };
 
 /// What callers need a permission for who take over what WeChat has.
@@ -76,17 +80,9 @@ pub(in crate::http::admin) async fn sync(
         return Err(types_problem("one or more of image, voice, video, news"));
     }
     let app = find(&state, &app).await?;
-    app.may(Ability::Materials).map_err(|inability| Problem::refused("unable", inability.to_string()))?;
-    let input = serde_json::to_value(SyncInput { lists }).map_err(|error| Problem::internal(&error))?;
-    let new = NewJob {
-        app: app.name,
-        kind: MATERIAL_SYNC,
-        key: String::new(),
-        permission: SYNC,
-        created_by: caller.name().to_owned(),
-        input,
-    };
-    Ok(StartedView::new(&state, state.jobs.start(&new).await?))
+    let input = json!(SyncInput { lists });
+    let asked = Asked { kind: MATERIAL_SYNC, key: String::new(), permission: SYNC, input };
+    start(&state, &caller, &app, Ability::Materials, asked).await
 }
 
 /// Lists the materials that no handler, no menu and no draft uses, or deletes them as a job. A dry run goes by what is
@@ -116,17 +112,8 @@ pub(in crate::http::admin) async fn clean_up(
         let items = unused.first.into_iter().map(MaterialView::from).collect();
         return Ok(Json(CleanUpView { dry_run: true, count: unused.count, items }).into_response());
     }
-    app.may(Ability::Materials).map_err(|inability| Problem::refused("unable", inability.to_string()))?;
-    let input = serde_json::to_value(input).map_err(|error| Problem::internal(&error))?;
-    let new = NewJob {
-        app: app.name,
-        kind: CLEAN_UP,
-        key: String::new(),
-        permission: PERMISSION,
-        created_by: caller.name().to_owned(),
-        input,
-    };
-    Ok(StartedView::new(&state, state.jobs.start(&new).await?).into_response())
+    let asked = Asked { kind: CLEAN_UP, key: String::new(), permission: PERMISSION, input: json!(input) };
+    Ok(start(&state, &caller, &app, Ability::Materials, asked).await?.into_response())
 }
 
 fn types_problem(rule: &str) -> Problem {

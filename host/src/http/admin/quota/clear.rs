@@ -14,7 +14,6 @@ use crate::{
     model::Ability,
     storage::{ActionLimit, Turn},
     time,
-    upstream::CallError,
 };
 
 /// What callers need a permission for: it is about the whole account, and cannot be done often.
@@ -44,7 +43,7 @@ pub(in crate::http::admin) async fn clear(
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
     confirmation.check(&app)?;
-    app.may(Ability::Api).map_err(CallError::Unable)?;
+    app.may(Ability::Api)?;
     let now = state.clock.now();
     let period = time::china_month(now);
     let limit = ActionLimit { action: "clear_quota", period: &period, most: CLEARS_A_MONTH, apart: 0 };

@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::{
-    PERMISSION, find_app,
-    sync::{self, Asked},
-};
+use super::{PERMISSION, find_app};
 use crate::{
     http::{
         AppState,
-        admin::{auth::Caller, jobs::StartedView},
+        admin::{
+            auth::Caller,
+            jobs::{Asked, StartedView, start},
+        },
         error::{Body, Path, Problem},
     },
+    model::Ability,
     users::{
         BulkChange, RefusedUser,
         jobs::{BULK, BulkInput},
@@ -136,8 +137,8 @@ async fn change(
         state.users.check_many(&app, change, &openids).await?;
         let input = serde_json::to_value(BulkInput { change, openids }).unwrap_or_default();
         let key = hex::encode(Sha256::digest(input.to_string()));
-        let (kind, permission) = (BULK, PERMISSION);
-        return Ok(sync::start(state, caller, &app, Asked { kind, key, permission, input }).await?.into_response());
+        let asked = Asked { kind: BULK, key, permission: PERMISSION, input };
+        return Ok(start(state, caller, &app, Ability::Users, asked).await?.into_response());
     }
     let outcome = state.users.change_many(&app, change, &openids).await?;
     let failed = outcome.failed.into_iter().map(RefusedUserView::from).collect();

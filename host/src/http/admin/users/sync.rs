@@ -1,41 +1,21 @@
 //! `/apps/{app}/users/sync` and `…/blacklist/sync`: taking users over from WeChat, as jobs.
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{SYNC, find_app};
 use crate::{
     http::{
         AppState,
-        admin::{auth::Caller, jobs::StartedView},
+        admin::{
+            auth::Caller,
+            jobs::{Asked, StartedView, start},
+        },
         error::{Body, Path, Problem},
     },
-    model::{Ability, App, NewJob},
-    upstream::CallError,
+    model::Ability,
     users::jobs::{BLACKLIST_SYNC, USER_SYNC, UserSyncInput},
 };
-
-/// A job that a caller asks for.
-pub(in crate::http::admin) struct Asked {
-    pub(in crate::http::admin) kind: &'static str,
-    pub(in crate::http::admin) key: String,
-    pub(in crate::http::admin) permission: &'static str,
-    pub(in crate::http::admin) input: Value,
-}
-
-/// Starts a job for an app that may manage users, or answers the one that is there.
-pub(in crate::http::admin) async fn start(
-    state: &AppState,
-    caller: &Caller,
-    app: &App,
-    asked: Asked,
-) -> Result<StartedView, Problem> {
-    app.may(Ability::Users).map_err(CallError::from)?;
-    let Asked { kind, key, permission, input } = asked;
-    let created_by = caller.name().to_owned();
-    let new = NewJob { app: app.name.clone(), kind, key, permission, created_by, input };
-    Ok(StartedView::new(state, state.jobs.start(&new).await?))
-}
 
 /// Takes followers over from WeChat: those who came since the last time, or all of them. It goes on after a crash.
 #[utoipa::path(post, operation_id = "sync_users", path = "/apps/{app}/users/sync", tag = "users", params(("app" = String, Path)), request_body = UserSyncInput,
@@ -50,7 +30,8 @@ pub(in crate::http::admin) async fn users(
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
     let input = serde_json::to_value(input).unwrap_or_default();
-    start(&state, &caller, &app, Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input }).await
+    let asked = Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input };
+    start(&state, &caller, &app, Ability::Users, asked).await
 }
 
 /// Takes over from WeChat who is on the blacklist.
@@ -65,5 +46,5 @@ pub(in crate::http::admin) async fn blacklist(
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
     let asked = Asked { kind: BLACKLIST_SYNC, key: String::new(), permission: SYNC, input: json!({}) };
-    start(&state, &caller, &app, asked).await
+    start(&state, &caller, &app, Ability::Users, asked).await
 }
