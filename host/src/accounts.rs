@@ -137,6 +137,7 @@ impl Accounts {
 
     /// Follows the changes that other processes make, for as long as it is polled.
     pub async fn follow(self) {
+        let mut told: Option<String> = None;
         loop {
             tokio::time::sleep(POLL).await;
             let seen = self.snapshot.load().revision;
@@ -145,8 +146,16 @@ impl Accounts {
                 Ok(_) => self.refresh().await,
                 Err(error) => Err(error),
             };
-            if let Err(error) = result {
-                tracing::warn!(error = %with_causes(&error), "the apps could not be read again; the ones known stay");
+            let Err(error) = result else {
+                if told.take().is_some() {
+                    tracing::info!("the apps can be read again");
+                }
+                continue;
+            };
+            let error = self.store.why(&error).await;
+            if told.as_ref() != Some(&error) {
+                tracing::warn!(error, "the apps could not be read again; the ones known stay until they can");
+                told = Some(error);
             }
         }
     }
