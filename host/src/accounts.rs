@@ -1,6 +1,13 @@
 //! Every app, ready for its webhook, in memory: a message costs no query.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use weft_wechat::account::{Account as Webhook, Token};
@@ -18,6 +25,8 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Account {
     /// The app as it is stored.
     pub app: Arc<App>,
+    /// Tells it from the others in this process, in fewer bytes than its name. No app has 0.
+    pub number: u32,
     /// None for an app that takes no messages: it has no token, or its key is missing or wrong.
     pub webhook: Option<Webhook>,
     /// What plugins may do for the app, by plugin.
@@ -31,6 +40,8 @@ pub struct Account {
 pub struct Accounts {
     store: Store,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// How many numbers were given to apps.
+    numbers: Arc<AtomicU32>,
 }
 
 #[derive(Default)]
@@ -53,7 +64,7 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer, or the secret key is not the one that it was written with.
     pub async fn load(store: Store) -> Result<Self, StoreError> {
-        let accounts = Self { store, snapshot: Arc::default() };
+        let accounts = Self { store, snapshot: Arc::default(), numbers: Arc::default() };
         accounts.refresh().await?;
         Ok(accounts)
     }
@@ -75,11 +86,16 @@ impl Accounts {
             plugins.entry(granted.app.clone()).or_default().insert(granted.plugin.clone(), Arc::new(granted));
         }
         let rules = self.compiled().await?;
+        let known = self.snapshot.load_full();
         let accounts = self.store.apps().list().await?.into_iter().map(|app| {
+            let number = match known.accounts.get(&app.name) {
+                Some(account) => account.number,
+                None => 1 + self.numbers.fetch_add(1, Relaxed),
+            };
             let plugins = plugins.remove(&app.name).unwrap_or_default();
             let rules = rules.get(&app.name).map(|compiled| Arc::clone(&compiled.rules)).unwrap_or_default();
             let name = app.name.clone();
-            (name, Arc::new(Account { webhook: webhook(&app), app: Arc::new(app), plugins, rules }))
+            (name, Arc::new(Account { webhook: webhook(&app), app: Arc::new(app), number, plugins, rules }))
         });
         let read = Arc::new(Snapshot { revision, accounts: accounts.collect(), rules });
         // Who read earlier and took longer must not undo what another has read since.
@@ -121,6 +137,7 @@ impl Accounts {
 
     /// Follows the changes that other processes make, for as long as it is polled.
     pub async fn follow(self) {
+        let mut told: Option<String> = None;
         loop {
             tokio::time::sleep(POLL).await;
             let seen = self.snapshot.load().revision;
@@ -129,8 +146,16 @@ impl Accounts {
                 Ok(_) => self.refresh().await,
                 Err(error) => Err(error),
             };
-            if let Err(error) = result {
-                tracing::warn!(error = %with_causes(&error), "the apps could not be read again; the ones known stay");
+            let Err(error) = result else {
+                if told.take().is_some() {
+                    tracing::info!("the apps can be read again");
+                }
+                continue;
+            };
+            let error = self.store.why(&error).await;
+            if told.as_ref() != Some(&error) {
+                tracing::warn!(error, "the apps could not be read again; the ones known stay until they can");
+                told = Some(error);
             }
         }
     }

@@ -31,6 +31,9 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 /// How many answers are remembered at least, over all apps, within their time.
 const REMEMBERED_ANSWERS: usize = 100_000;
 
+/// Whose answers are that the process before gave: nobody kept for which apps they were.
+const NO_APP: u32 = 0;
+
 /// How often WeChat delivers a message that nobody answers.
 const TRIES: u32 = 3;
 
@@ -98,6 +101,9 @@ pub(super) trait Handle: Send + 'static {
     /// The name of the app that it is for.
     fn app(&self) -> &str;
 
+    /// That app's number in this process.
+    fn app_number(&self) -> u32;
+
     /// Does it, and gives the answer to `fate`.
     fn run(self, fate: Fate) -> impl Future<Output = ()> + Send;
 }
@@ -132,7 +138,7 @@ impl Deliveries {
     /// Remembers what the process before has answered; to be called before the first delivery.
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
         for (key, answer) in self.0.claims.begin(REMEMBERED_ANSWERS).await? {
-            self.0.runs.get_or_insert_with(key, || Arc::new(Run::ended(answer)));
+            self.0.runs.get_or_insert_with(NO_APP, key, || Arc::new(Run::ended(answer)));
         }
         Ok(())
     }
@@ -145,7 +151,7 @@ impl Deliveries {
     /// try is told so. `age` is the message's, in seconds.
     pub(super) async fn answer(&self, key: DeliveryKey, age: u64, patience: bool, handle: impl Handle) -> Outcome {
         let mut handler = None;
-        let run = self.0.runs.get_or_insert_with(key, || {
+        let run = self.0.runs.get_or_insert_with(handle.app_number(), key, || {
             let run = Arc::new(Run::begun());
             let fate = Fate { run: Arc::clone(&run), deliveries: self.clone(), key };
             handler = Some(once(fate, handle).boxed());
@@ -331,6 +337,10 @@ mod tests {
     impl Handle for Says {
         fn app(&self) -> &str {
             self.0
+        }
+
+        fn app_number(&self) -> u32 {
+            1
         }
 
         async fn run(self, fate: Fate) {

@@ -105,6 +105,10 @@ impl Handle for Handling {
         &self.account.app.name
     }
 
+    fn app_number(&self) -> u32 {
+        self.account.number
+    }
+
     /// Takes the message to its end. Failures are logged here, with all that an operator needs to find them; there is
     /// no answer then.
     async fn run(self, fate: Fate) {

@@ -133,7 +133,7 @@ impl Dispatcher {
         let id: Arc<str> = format!("{}/{}", app.name, delivery.key()).into();
         let key = DeliveryKey::of(&id);
         if let Some(replays) = &self.replays
-            && !replays.is_first_or_same(&app.name, &query.nonce, key)
+            && !replays.is_first_or_same(&account, &query.nonce, key)
         {
             return Err(Replayed);
         }

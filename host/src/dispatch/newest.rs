@@ -4,6 +4,9 @@
 //! younger one is full, or old enough, it takes the place of the older one. To look for a key, and to put it there where
 //! it is new, takes one hash and one short lock on one of many parts. (Caches that weigh what they keep take several times
 //! as long, which was a tenth of what a message cost.)
+//!
+//! All apps share it. Whoever sends much fills generations fast, and pushes out their own: when one goes, the entries of
+//! those who have the fewest in it move into the next, for as long as they are not too old.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
@@ -21,7 +24,7 @@ pub(super) struct Newest<K, V> {
     parts: Box<[Mutex<Generations<K, V>>]>,
     /// Picks the part of a key, and its place there.
     hasher: RandomState,
-    /// Entries that one generation of a part may have.
+    /// New entries that one generation of a part may have.
     most: usize,
     /// Whether a value must not be forgotten yet, however old it is.
     is_needed: fn(&V) -> bool,
@@ -30,36 +33,51 @@ pub(super) struct Newest<K, V> {
 struct Generations<K, V> {
     young: Generation<K, V>,
     old: Generation<K, V>,
+    /// Entries that the younger one may have: new ones, and those that moved into it.
+    room: usize,
+    /// How often it was time to forget.
+    time: u32,
 }
 
-/// The entries, each with its key's hash.
-type Generation<K, V> = HashTable<(u64, K, V)>;
+type Generation<K, V> = HashTable<Entry<K, V>>;
+
+struct Entry<K, V> {
+    hash: u64,
+    key: K,
+    value: V,
+    /// Whose it is.
+    app: u32,
+    /// When it came, in times to forget.
+    time: u32,
+}
 
 impl<K: Eq + Hash, V: Clone> Newest<K, V> {
-    /// Keeps the `at_least` newest entries, unless they grow old, and not many more than twice as many beside those that
-    /// are needed.
+    /// Keeps the `at_least` newest entries, unless they grow old, and not many more than three times as many beside those
+    /// that are needed.
     pub(super) fn new(at_least: usize, is_needed: fn(&V) -> bool) -> Self {
-        let part = |_| Mutex::new(Generations { young: HashTable::new(), old: HashTable::new() });
-        Self {
-            parts: (0..PARTS).map(part).collect(),
-            hasher: RandomState::new(),
-            // A quarter more: the parts do not fill evenly.
-            most: (at_least + at_least / 4).div_ceil(PARTS),
-            is_needed,
-        }
+        // A quarter more: the parts do not fill evenly.
+        let most = (at_least + at_least / 4).div_ceil(PARTS);
+        let part = |_| {
+            let (young, old) = (HashTable::new(), HashTable::new());
+            Mutex::new(Generations { young, old, room: most, time: 0 })
+        };
+        Self { parts: (0..PARTS).map(part).collect(), hasher: RandomState::new(), most, is_needed }
     }
 
-    /// What stands under `key`; where nothing does, `new` makes it. For one key that is done once.
-    pub(super) fn get_or_insert_with(&self, key: K, new: impl FnOnce() -> V) -> V {
+    /// What stands under `key`; where nothing does, `new` makes it for the app of that number. For one key that is done
+    /// once.
+    pub(super) fn get_or_insert_with(&self, app: u32, key: K, new: impl FnOnce() -> V) -> V {
         let hash = self.hasher.hash_one(&key);
         let mut part = self.part(hash);
-        let is_it = |(_, known, _): &(u64, K, V)| *known == key;
-        if let Some((_, _, known)) = part.young.find(hash, is_it).or_else(|| part.old.find(hash, is_it)) {
-            return known.clone();
+        let is_it = |entry: &Entry<K, V>| entry.key == key;
+        if let Some(known) = part.young.find(hash, is_it).or_else(|| part.old.find(hash, is_it)) {
+            return known.value.clone();
         }
-        let gone = if part.young.len() < self.most { HashTable::new() } else { part.grow_old(self.is_needed) };
+        let gone =
+            if part.young.len() < part.room { HashTable::new() } else { part.grow_old(self.most, self.is_needed) };
         let value = new();
-        part.young.insert_unique(hash, (hash, key, value.clone()), |(hash, _, _)| *hash);
+        let entry = Entry { hash, key, value: value.clone(), app, time: part.time };
+        part.young.insert_unique(hash, entry, |entry| entry.hash);
         drop(part);
         // Now that nobody waits for it.
         drop(gone);
@@ -69,11 +87,11 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     /// Puts another value where `key` has one.
     pub(super) fn replace(&self, key: &K, value: V) {
         let hash = self.hasher.hash_one(key);
-        let is_it = |(_, known, _): &(u64, K, V)| known == key;
+        let is_it = |entry: &Entry<K, V>| entry.key == *key;
         let mut part = self.part(hash);
-        let Generations { young, old } = &mut *part;
+        let Generations { young, old, .. } = &mut *part;
         let entry = young.find_mut(hash, is_it).or_else(|| old.find_mut(hash, is_it));
-        let gone = entry.map(|(_, _, known)| mem::replace(known, value));
+        let gone = entry.map(|entry| mem::replace(&mut entry.value, value));
         drop(part);
         drop(gone);
     }
@@ -81,7 +99,10 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     /// Forgets what was young when this was called before, or older.
     pub(super) fn grow_old(&self) {
         for part in &self.parts {
-            let gone = lock(part).grow_old(self.is_needed);
+            let mut part = lock(part);
+            part.time += 1;
+            let gone = part.grow_old(self.most, self.is_needed);
+            drop(part);
             drop(gone);
         }
     }
@@ -95,13 +116,44 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
 }
 
 impl<K, V> Generations<K, V> {
-    /// Gives back what is forgotten. The next generation has room for as many as this one from the start.
-    fn grow_old(&mut self, is_needed: fn(&V) -> bool) -> Generation<K, V> {
+    /// Gives back what is forgotten. The next generation has room for `most` new entries, and for as many as this one from
+    /// the start.
+    fn grow_old(&mut self, most: usize, is_needed: fn(&V) -> bool) -> Generation<K, V> {
+        let (time, modest) = (self.time, self.modest(most / 2));
         let mut next = HashTable::with_capacity(self.young.len());
-        for (hash, key, value) in self.old.extract_if(|(_, _, value)| is_needed(value)) {
-            next.insert_unique(hash, (hash, key, value), |(hash, _, _)| *hash);
+        let stays = |entry: &mut Entry<K, V>| {
+            is_needed(&entry.value) || entry.is_of_use(time) && modest.binary_search(&entry.app).is_ok()
+        };
+        for entry in self.old.extract_if(stays) {
+            next.insert_unique(entry.hash, entry, |entry| entry.hash);
         }
+        self.room = most + next.len();
         mem::replace(&mut self.old, mem::replace(&mut self.young, next))
+    }
+
+    /// The apps that have the fewest entries in the older generation, sorted: as many apps as have `most` together.
+    fn modest(&self, most: usize) -> Vec<u32> {
+        let of_use = self.old.iter().filter(|entry| entry.is_of_use(self.time));
+        let mut apps: Vec<u32> = of_use.map(|entry| entry.app).collect();
+        apps.sort_unstable();
+        let of_each = apps.chunk_by(|one, other| one == other);
+        let mut counts: Vec<(usize, u32)> = of_each.map(|entries| (entries.len(), entries[0])).collect();
+        counts.sort_unstable();
+        let mut room = most;
+        let fitting = counts.into_iter().map_while(|(count, app)| {
+            room = room.checked_sub(count)?;
+            Some(app)
+        });
+        let mut modest: Vec<u32> = fitting.collect();
+        modest.sort_unstable();
+        modest
+    }
+}
+
+impl<K, V> Entry<K, V> {
+    /// Whether it came since the time to forget before the last one.
+    fn is_of_use(&self, time: u32) -> bool {
+        self.time + 1 >= time
     }
 }
 
@@ -111,51 +163,83 @@ fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
-    fn knows(newest: &Newest<u32, ()>, key: u32) -> bool {
+    fn knows(newest: &Newest<u32, ()>, app: u32, key: u32) -> bool {
         let mut known = true;
-        newest.get_or_insert_with(key, || known = false);
+        newest.get_or_insert_with(app, key, || known = false);
         known
+    }
+
+    fn kept(newest: &Newest<u32, ()>) -> usize {
+        newest.parts.iter().map(|part| lock(part)).map(|part| part.young.len() + part.old.len()).sum()
     }
 
     #[test]
     fn what_came_last_is_remembered_however_much_came_before() {
         let newest = Newest::new(100_000, |()| false);
         for key in 0..350_000 {
-            newest.get_or_insert_with(key, || ());
+            newest.get_or_insert_with(1, key, || ());
         }
-        let kept: usize =
-            newest.parts.iter().map(|part| lock(part)).map(|part| part.young.len() + part.old.len()).sum();
-        assert!(kept < 251_000, "{kept} are kept");
-        let lost = (250_000..350_000).filter(|key| !knows(&newest, *key)).count();
+        assert!(kept(&newest) < 251_000, "{} are kept", kept(&newest));
+        let lost = (250_000..350_000).filter(|key| !knows(&newest, 1, *key)).count();
         assert_eq!(lost, 0, "of the last 100000");
     }
 
     #[test]
     fn a_key_that_is_known_keeps_its_value() {
         let newest = Newest::new(10, |_| false);
-        assert_eq!(newest.get_or_insert_with("key", || 1), 1);
-        assert_eq!(newest.get_or_insert_with("key", || 2), 1);
+        assert_eq!(newest.get_or_insert_with(1, "key", || 1), 1);
+        assert_eq!(newest.get_or_insert_with(1, "key", || 2), 1);
         newest.grow_old();
-        assert_eq!(newest.get_or_insert_with("key", || 3), 1, "it is old");
+        assert_eq!(newest.get_or_insert_with(1, "key", || 3), 1, "it is old");
         newest.grow_old();
-        assert_eq!(newest.get_or_insert_with("key", || 4), 4, "it was forgotten");
+        assert_eq!(newest.get_or_insert_with(1, "key", || 4), 4, "it was forgotten");
         newest.replace(&"key", 5);
         newest.grow_old();
         newest.replace(&"nobody's", 6);
-        assert_eq!(newest.get_or_insert_with("key", || 7), 5, "it was replaced");
+        assert_eq!(newest.get_or_insert_with(1, "key", || 7), 5, "it was replaced");
     }
 
     #[test]
     fn what_is_needed_is_kept_however_much_comes_after_it() {
         let newest = Newest::new(1000, |value| *value == "needed");
-        newest.get_or_insert_with(0, || "needed");
+        newest.get_or_insert_with(1, 0, || "needed");
         for key in 1..100_000 {
-            newest.get_or_insert_with(key, || "not needed");
+            newest.get_or_insert_with(1, key, || "not needed");
         }
         newest.grow_old();
-        assert_eq!(newest.get_or_insert_with(0, || "anew"), "needed");
-        assert_eq!(newest.get_or_insert_with(1, || "anew"), "anew");
+        assert_eq!(newest.get_or_insert_with(1, 0, || "anew"), "needed");
+        assert_eq!(newest.get_or_insert_with(1, 1, || "anew"), "anew");
+    }
+
+    #[test]
+    fn who_sends_much_pushes_out_their_own_and_of_others_nothing_before_its_time() {
+        let newest = Newest::new(10_000, |()| false);
+        let forgotten = |app, keys: Range<u32>| keys.filter(|key| !knows(&newest, app, *key)).count();
+        let flood = |keys: Range<u32>| keys.for_each(|key| newest.get_or_insert_with(2, key, || ()));
+        assert_eq!(forgotten(1, 0..300), 300, "all are new");
+        flood(1000..41_000);
+        assert_eq!(forgotten(1, 0..300), 0);
+        assert!(forgotten(2, 1000..2000) > 900);
+        newest.grow_old();
+        flood(41_000..82_000);
+        assert_eq!(forgotten(1, 0..300), 0, "their time is not over");
+        newest.grow_old();
+        flood(82_000..123_000);
+        assert_eq!(forgotten(1, 0..300), 300, "it is over");
+    }
+
+    #[test]
+    fn many_who_send_little_have_no_more_than_there_is_room_for() {
+        let newest = Newest::new(10_000, |()| false);
+        for key in 0..100_000 {
+            newest.get_or_insert_with(key % 1000, key, || ());
+        }
+        assert!(kept(&newest) < 38_000, "{} are kept", kept(&newest));
+        let lost = (95_000..100_000).filter(|key| !knows(&newest, key % 1000, *key)).count();
+        assert_eq!(lost, 0, "of the last 5000");
     }
 }

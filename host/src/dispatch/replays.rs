@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::newest::Newest;
-use crate::storage::DeliveryKey;
+use crate::{accounts::Account, storage::DeliveryKey};
 
 /// How many nonces are remembered at least, over all apps, within their time.
 const REMEMBERED: usize = 200_000;
@@ -25,12 +25,12 @@ impl Replays {
 
     /// Whether `nonce` comes for the first time, or with the same delivery as before: WeChat's own
     /// retries may repeat it.
-    pub(super) fn is_first_or_same(&self, app: &str, nonce: &str, delivery: DeliveryKey) -> bool {
+    pub(super) fn is_first_or_same(&self, account: &Account, nonce: &str, delivery: DeliveryKey) -> bool {
         if nonce.len() > NONCE_BYTES {
             return false;
         }
-        let key = [app, "/", nonce].concat().into_boxed_str();
-        self.nonces.get_or_insert_with(key, || delivery) == delivery
+        let key = [account.app.name.as_str(), "/", nonce].concat().into_boxed_str();
+        self.nonces.get_or_insert_with(account.number, key, || delivery) == delivery
     }
 
     /// Forgets nonces whose timestamps are no longer accepted, for as long as it is polled.

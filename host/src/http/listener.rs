@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
@@ -28,6 +29,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -45,8 +47,9 @@ pub struct ConnectionLimits {
     pub head: Duration,
     /// How long a connection may be without a request that is being answered: between requests,
     /// and while a client does not read its answers. An answer that comes bit by bit is being
-    /// answered while its next bit is awaited, and each bit that the client takes begins the time
-    /// anew; a bit counts as taken when there is room for it in the buffers on the way.
+    /// answered while its next bit is awaited, and each part of any answer that the client takes
+    /// begins the time anew; a part counts as taken when there is room for it in the buffers on
+    /// the way.
     pub idle: Duration,
 }
 
@@ -68,6 +71,11 @@ const RESERVED_DESCRIPTORS: usize = 100;
 /// How many connections are open at most, where the system allows more descriptors or does not say.
 const MOST_CONNECTIONS: usize = 50_000;
 const CONNECTIONS_ELSEWHERE: usize = 900;
+
+/// From how many bytes on that are written at once a client has taken a part of an answer. Fewer are what HTTP/2 says
+/// between answers, to clients that ask for nothing, and no part that was waited for: a socket takes more as soon as
+/// there is room for many.
+const PART: usize = 1 << 10;
 
 /// How long requests in flight may take when the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,7 +167,8 @@ impl Server {
                 Ok::<_, Infallible>(in_flight.ends_with(answer))
             }
         });
-        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Watched { stream, requests: Arc::clone(&counted) });
+        let connection = self.builder.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = self.connections.watch(connection);
         let limits = self.limits;
         tokio::spawn(async move {
@@ -184,8 +193,8 @@ struct Requests {
     /// How many have begun, and how many have ended.
     begun: AtomicU64,
     ended: AtomicU64,
-    /// When the last one ended, in milliseconds since the connection was opened.
-    last_ended: AtomicU64,
+    /// When the last one ended, or the client took a part of its answer, in milliseconds since the connection was opened.
+    last_sign: AtomicU64,
 }
 
 /// Counts a connection's request for as long as it is being answered.
@@ -197,15 +206,21 @@ impl Requests {
             opened: Instant::now(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
-            last_ended: AtomicU64::new(0),
+            last_sign: AtomicU64::new(0),
         }
+    }
+
+    /// The client is there.
+    fn sign(&self) {
+        let open_for = self.opened.elapsed().as_millis();
+        self.last_sign.store(u64::try_from(open_for).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Since when there has been no request, and for how long that may be; none while there is one.
     fn silent_since(&self, limits: ConnectionLimits) -> Option<(Instant, Duration)> {
         let (ended, begun) = (self.ended.load(Acquire), self.begun.load(Relaxed));
         let limit = if begun == 0 { limits.head } else { limits.idle };
-        let since = self.opened + Duration::from_millis(self.last_ended.load(Relaxed));
+        let since = self.opened + Duration::from_millis(self.last_sign.load(Relaxed));
         (begun == ended).then_some((since, limit))
     }
 }
@@ -229,8 +244,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let open_for = self.0.opened.elapsed().as_millis();
-        self.0.last_ended.store(u64::try_from(open_for).unwrap_or(u64::MAX), Relaxed);
+        self.0.sign();
         self.0.ended.fetch_add(1, Release);
     }
 }
@@ -263,6 +277,60 @@ impl HttpBody for Streamed {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A connection, where it is seen that the client takes parts of an answer: one whose length is known is handed over whole,
+/// long before it was read.
+struct Watched {
+    stream: TcpStream,
+    requests: Arc<Requests>,
+}
+
+impl Watched {
+    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(PART..)) = written {
+            self.requests.sign();
+        }
+        written
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

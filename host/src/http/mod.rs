@@ -40,6 +40,7 @@ use crate::{
     plugins::Plugins, sends::Sends, storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
+pub use health::Probes;
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
 pub use refusals::Refusals;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub spools: Arc<Semaphore>,
     /// Counts what WeChat sends.
     pub measures: Measures,
+    /// Looks at what works.
+    pub probes: Probes,
     /// Tells the log of what is refused.
     pub refusals: Refusals,
     /// Tells the log of what fails for an app.

@@ -18,6 +18,7 @@ use crate::{
     model::{App, FileKind},
     upstream::CallError,
 };
+
 /// A file in memory. It holds a turn, of which there are few, until it is dropped.
 #[derive(Debug)]
 pub struct Downloaded {
@@ -28,7 +29,14 @@ pub struct Downloaded {
     /// What WeChat says of it when it is a permanent video.
     pub video: Option<MaterialVideo>,
     /// To be kept as long as the bytes are.
-    pub turn: OwnedSemaphorePermit,
+    pub turn: DownloadTurn,
+}
+
+/// Room for one file, among those of the app and among all.
+#[derive(Debug)]
+pub struct DownloadTurn {
+    _of_app: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 impl Materials {
@@ -37,7 +45,7 @@ impl Materials {
     /// # Errors
     /// Why it cannot be had; [`MaterialError::NoFile`] for articles.
     pub async fn download(&self, app: &App, media_id: &str) -> Result<Downloaded, MaterialError> {
-        let turn = self.turn(media_id).await?;
+        let turn = self.turn(app, media_id).await?;
         let got = self.wechat.call(app, &GetMaterial { media_id }).await.map_err(|error| known(media_id, error))?;
         let (bytes, video) = match got {
             get_material::Material::File(file) => (file.bytes, None),
@@ -55,7 +63,7 @@ impl Materials {
     /// # Errors
     /// Why it cannot be had.
     pub async fn download_temporary(&self, app: &App, media_id: &str) -> Result<Downloaded, MaterialError> {
-        let turn = self.turn(media_id).await?;
+        let turn = self.turn(app, media_id).await?;
         let got = self.wechat.call(app, &MediaGet { media_id }).await.map_err(|error| known(media_id, error))?;
         let bytes = match got {
             TemporaryMedia::File(file) => file.bytes,
@@ -64,12 +72,14 @@ impl Materials {
         Ok(Downloaded { kind: FileKind::of(&bytes), bytes, video: None, turn })
     }
 
-    async fn turn(&self, media_id: &str) -> Result<OwnedSemaphorePermit, MaterialError> {
-        let no_file = |reason: &str| MaterialError::NoFile { reason: reason.to_owned(), may_pass: true };
+    async fn turn(&self, app: &App, media_id: &str) -> Result<DownloadTurn, MaterialError> {
+        let stops = |_| MaterialError::NoFile { reason: "the process stops".to_owned(), may_pass: true };
         if !is_media_id(media_id) {
             return Err(MaterialError::NotFound { media_id: media_id.to_owned() });
         }
-        Arc::clone(&self.downloads).acquire_owned().await.map_err(|_| no_file("the process stops"))
+        let of_app = self.downloads_of_app.of(&app.name).acquire_owned().await.map_err(stops)?;
+        let of_all = Arc::clone(&self.downloads).acquire_owned().await.map_err(stops)?;
+        Ok(DownloadTurn { _of_app: of_app, _of_all: of_all })
     }
 
     async fn film(&self, path: &str, url: &str) -> Result<Bytes, CallError> {

@@ -18,13 +18,14 @@ use weft_wechat::api::material::del_material::DelMaterial;
 
 use crate::{
     model::App,
+    shares::Shares,
     storage::Store,
     turns::Turns,
     upstream::{CallError, Wechat},
 };
 
 pub use clean_up::{CLEAN_UP, CleanUp, CleanUpInput, Unused};
-pub use download::Downloaded;
+pub use download::{DownloadTurn, Downloaded};
 pub use error::{MaterialError, named};
 pub use sync::{ARTICLE_SYNC, List, ListSync, MATERIAL_SYNC, SyncInput};
 pub use upload::{NewFile, Temporary, Uploaded};
@@ -36,6 +37,9 @@ const INVALID_MEDIA_ID: i64 = 40007;
 /// How many files are downloaded at a time: each is held in memory, and may have 32 MB.
 const DOWNLOADS: usize = 4;
 
+/// How many of them an app may have: whoever reads its files slowly, or not at all, keeps those of no other waiting.
+const DOWNLOADS_OF_APP: usize = DOWNLOADS / 2;
+
 /// Files between here and WeChat. Clones share what runs.
 #[derive(Clone)]
 pub struct Materials {
@@ -44,6 +48,7 @@ pub struct Materials {
     /// Contents that are being uploaded, by app and digest.
     uploading: Turns,
     downloads: Arc<Semaphore>,
+    downloads_of_app: Shares,
     running: TaskTracker,
 }
 
@@ -55,6 +60,7 @@ impl Materials {
             wechat,
             uploading: Turns::default(),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
+            downloads_of_app: Shares::new(DOWNLOADS_OF_APP),
             running: TaskTracker::new(),
         }
     }

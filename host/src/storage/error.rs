@@ -76,10 +76,6 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn connect(url: &impl ToString, error: &sqlx::Error) -> Self {
         let reason = match error {
-            // The driver tries again while a server refuses, as one does that is just starting.
-            sqlx::Error::PoolTimedOut => {
-                "nobody answers there: is the server running, and are host and port right?".to_owned()
-            }
             sqlx::Error::Database(error) => error.message().to_owned(),
             error => error.to_string(),
         };

@@ -29,6 +29,7 @@ mod merchants;
 mod message_log_batch;
 mod message_logs;
 mod orders;
+mod ping;
 mod plugin_canaries;
 mod plugin_decisions;
 mod plugin_kv;
@@ -188,15 +189,6 @@ impl Store {
             Db::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
         }
         self.check_secret_key().await
-    }
-
-    /// Whether the database answers, and lets itself be written to.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        on_db!(&self.db, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
-        if let Db::Sqlite { writer, .. } = &self.db {
-            writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
-        }
-        Ok(())
     }
 
     /// Whether other processes may be at work with the same database. One process owns an SQLite file.

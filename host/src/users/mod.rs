@@ -7,13 +7,13 @@ mod changes;
 mod error;
 mod halves;
 pub mod jobs;
+mod known;
 mod profiles;
 mod sightings;
 mod tags;
 
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use weft_wechat::message::{Content, Event, Message, UserAuthorization};
@@ -30,11 +30,9 @@ pub use error::UserError;
 pub use profiles::FetchError;
 pub use tags::TagSync;
 
+use known::Known;
 use profiles::Pauses;
 use sightings::Lines;
-
-/// How many users are remembered to be known, over all apps: their messages cost no query.
-const REMEMBERED: usize = 100_000;
 
 /// Knows users. Clones share what they know.
 #[derive(Clone)]
@@ -42,7 +40,7 @@ pub struct Users {
     store: Store,
     wechat: Wechat,
     clock: Clock,
-    known: Arc<Cache<String, ()>>,
+    known: Arc<Known>,
     /// Says that somebody new should be looked up.
     wanted: Arc<Notify>,
     /// Apps whose users cannot be looked up for now.
@@ -61,7 +59,7 @@ impl Users {
             store,
             wechat,
             clock,
-            known: Arc::new(Cache::new(REMEMBERED)),
+            known: Arc::default(),
             wanted: Arc::default(),
             pauses: Arc::default(),
             tag_pauses: Arc::default(),
@@ -78,7 +76,7 @@ impl Users {
         let key = format!("{}/{}/{openid}", app.name, app.created_at);
         let wants_profile = has_profiles(app);
         let is_no_news = match sighted {
-            Sighted::Seen => self.known.get(&key).is_some(),
+            Sighted::Seen => self.known.has(&key),
             Sighted::Modified => !wants_profile,
             _ => false,
         };

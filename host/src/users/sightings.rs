@@ -80,7 +80,7 @@ impl Users {
         if sighting.sighted == Sighted::Seen
             && let Ok(Ok(true)) = timeout_at(until, self.store.users().is_known(&app.name, &sighting.openid)).await
         {
-            self.known.insert(key, ());
+            self.known.add(&app.name, key);
             return UserNote::default();
         }
         let openid = sighting.openid.clone();
@@ -137,7 +137,7 @@ impl Users {
                 let is_due = note.new || matches!(sighted, Sighted::Subscribed { .. } | Sighted::Modified);
                 somebody_is_due |= wants_profile && is_due;
                 if !matches!(sighted, Sighted::Modified | Sighted::Revoked) {
-                    self.known.insert(key, ());
+                    self.known.add(app, key);
                 }
             }
             // Who does not wait any more does not need to know.

@@ -11,7 +11,7 @@ use weft_wechat::message::Message;
 
 use crate::support::{
     NoPlugins,
-    database::{START, on_every_database},
+    database::{START, on_every_database, on_sqlite},
 };
 
 async fn add(store: &Store, app: &str, name: &str) -> Handler {
@@ -62,6 +62,26 @@ async fn only_the_handlers_that_changed_are_compiled_again() {
         assert_eq!(answering(&accounts, "shop").await, None);
         store.close().await;
         other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_app_keeps_a_number_of_its_own() {
+    on_sqlite(async |database| {
+        let store = database.open().await;
+        let accounts = Accounts::load(store.clone()).await.unwrap();
+        let number = |app: &str| accounts.find(app).unwrap().number;
+        let mut numbers = Vec::new();
+        for app in ["blog", "shop"] {
+            store.apps().insert(&App::new(app, AppType::Service, "wx1")).await.unwrap();
+            accounts.refresh().await.unwrap();
+            numbers.push(number(app));
+        }
+        assert!(numbers[0] != numbers[1] && !numbers.contains(&0), "{numbers:?}");
+        accounts.refresh().await.unwrap();
+        assert_eq!(numbers, [number("blog"), number("shop")]);
+        store.close().await;
     })
     .await;
 }

@@ -148,6 +148,21 @@ async fn an_answer_that_comes_bit_by_bit_may_take_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_known_length_that_is_read_slowly_comes_whole() {
+    // Much more than the buffers on the way have room for.
+    const LENGTH: usize = 64 << 20;
+    let (address, _stop) = listening_to(Router::new().route("/", get(async || "x".repeat(LENGTH))), LIMITS).await;
+    let mut stream = connected(address, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let (began, mut total, mut chunk) = (Instant::now(), 0, vec![0; 1 << 16]);
+    while let Ok(read @ 1..) = timeout(IN_TIME, stream.read(&mut chunk)).await.expect("more, or an end") {
+        total += read;
+        sleep(Duration::from_millis(2)).await;
+    }
+    assert!(began.elapsed() > LIMITS.idle * 2, "it is read for longer than the client may be idle");
+    assert!(total > LENGTH, "the answer is cut after {total} bytes although it is read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_stops_reading_is_cut_off() {
     let gone = CancellationToken::new();
     let answered = gone.clone();

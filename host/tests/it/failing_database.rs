@@ -1,14 +1,20 @@
 //! What a database says when it fails is for operators, from the command and in the log, and for nobody else.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
+use reqwest::Url;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, BufReader, copy_bidirectional},
+    net::{TcpListener, TcpStream},
     process::Command,
+    task::JoinSet,
     time::timeout,
 };
+use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, storage::Store};
+
+use crate::support::{database::on_postgres, process::Process, until};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Command {
@@ -74,4 +80,65 @@ async fn the_log_tells_what_the_database_says_and_the_api_does_not() {
         let line = line_with("a request failed").await;
         assert!(line.contains("no such table: jobs"), "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_once_why_a_process_is_not_ready_however_often_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    std::fs::create_dir(&plugins).unwrap();
+    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let client = weft::simulator::http_client().unwrap();
+    let ask = async |patience: u64| {
+        let request = client.get(format!("{}/readyz", process.base)).timeout(Duration::from_secs(patience));
+        request.send().await.map(|response| response.status().as_u16()).ok()
+    };
+    assert_eq!(ask(30).await, Some(200));
+
+    let url = format!("sqlite://{}", data.join("weft.db").display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    assert_eq!(ask(1).await, None, "who asks waits for less long than the process for its database");
+    let told = || process.lines_with(&["not ready", "database is locked"]).len();
+    until("the log tells why", async || (told() > 0).then_some(())).await;
+    assert_eq!(ask(30).await, Some(503));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(ask(30).await, Some(200));
+    until("the log tells that it is over", async || (process.lines_with(&["ready again"]).len() == 1).then_some(()))
+        .await;
+    assert_eq!(told(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_cannot_be_made_are_told_of_with_the_reason() {
+    on_postgres(async |database| {
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut url: Url = url.expose().parse().unwrap();
+        let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
+        let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(between.local_addr().unwrap().port())).unwrap();
+        let forwarding = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (mut here, _) = between.accept().await.unwrap();
+                let mut there = TcpStream::connect(&server).await.unwrap();
+                connections.spawn(async move { copy_bidirectional(&mut here, &mut there).await });
+            }
+        });
+        let (url, key) = (url.as_str().parse().unwrap(), Arc::new(SecretKey::generate()));
+        let store = Store::open(&url, key, Clock::system()).await.unwrap();
+        store.ping().await.unwrap();
+
+        forwarding.abort();
+        assert!(forwarding.await.is_err_and(|error| error.is_cancelled()));
+        let why = until("connections are refused", async || {
+            let why = store.why(&store.ping().await.err()?).await;
+            why.contains("Connection refused").then_some(why)
+        })
+        .await;
+        assert!(why.starts_with("the database failed: "), "{why}");
+        store.close().await;
+    })
+    .await;
 }

@@ -1,7 +1,10 @@
 //! Files on their way out.
 
+use std::time::Duration;
+
 use reqwest::{Method, Response};
 use serde_json::json;
+use tokio::time::timeout;
 use weft::simulator::wechat::Fault;
 use weft_wechat::api::{
     material::NewsItem,
@@ -71,6 +74,28 @@ async fn temporary_media_come_back_videos_too() {
         let response = shop.app.api_response(&format!("/apps/shop/media/{}", id(&video))).await;
         assert_eq!(response.status().as_u16(), 502, "{address}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_files_nobody_reads_keeps_no_other_from_its_own() {
+    let shop = Shop::open().await;
+    shop.wechat.add_account("wxblog", "thesecret");
+    let blog = json!({"name": "blog", "type": "service", "appid": "wxblog", "appsecret": "thesecret"});
+    assert_eq!(shop.app.api(Method::POST, "/apps", Some(blog)).await.0, 201);
+    let film = |app: &str| {
+        // Much more than the buffers on the way have room for.
+        let bytes = [mp4(), vec![7; 24 << 20]].concat().into();
+        let file = MediaFile { content_type: "video/mp4".into(), filename: Some("v.mp4".into()), bytes };
+        let media_id = shop.wechat.add_media(&format!("wx{app}"), MediaType::Image, file);
+        format!("/apps/{app}/media/{media_id}")
+    };
+    let (of_shop, of_blog) = (film("shop"), film("blog"));
+    let get = async |path: &str| shop.app.api_response(path).await;
+    let unread = [get(&of_shop).await, get(&of_shop).await];
+    assert!(timeout(Duration::from_millis(500), get(&of_shop)).await.is_err(), "it waits for those before");
+    assert_eq!(get(&of_blog).await.status().as_u16(), 200);
+    drop(unread);
+    assert_eq!(get(&of_shop).await.status().as_u16(), 200, "the turns are given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -73,6 +73,7 @@ async fn a_database_that_cannot_be_opened_is_named_without_its_password() {
     let error = open("postgres://weft:hunter2@127.0.0.1:1/weft").await;
     let text = error.to_string();
     assert!(text.starts_with("cannot open the database postgres://weft@127.0.0.1:1/weft: nobody answers"), "{text}");
+    assert!(text.contains("Connection refused"), "{text}");
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
