@@ -10,7 +10,7 @@ use weft_wechat::api::RawAnswer;
 use super::TransportError;
 use super::answer::{AnswerStream, Beginning};
 use super::http;
-use super::public_address::{PublicOnly, is_public};
+use super::public_address::{PublicOnly, SystemNames, is_public};
 use crate::config::WechatConfig;
 
 /// How long a file may take altogether.
@@ -31,7 +31,7 @@ impl Files {
         let public = match &config.proxy {
             // It alone may be able to look names up, and need not be public itself.
             Some(_) => own.clone(),
-            None => http::client().dns_resolver(Arc::new(PublicOnly::default())).build()?,
+            None => http::client().dns_resolver(Arc::new(PublicOnly::of(SystemNames))).build()?,
         };
         Ok(Self { public, own, base: config.api_base.parse().ok() })
     }

@@ -150,26 +150,39 @@ fn read_head(headers: &HeaderMap) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+    use std::sync::{Arc, Mutex};
+    use std::vec;
+
     use futures::future::join_all;
+    use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+    use tokio::net::TcpListener;
 
     use super::*;
     use crate::upstream::silent_names::{self, SilentNames};
 
+    fn get(url: &str, timeout: Duration) -> OutboundRequest {
+        OutboundRequest {
+            method: "GET".to_owned(),
+            url: url.parse().unwrap(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            timeout,
+            max_answer: 0,
+            is_meant: false,
+        }
+    }
+
+    fn resolving_with(names: impl Resolve + 'static) -> Outbound {
+        Outbound { outside: Outside::resolving_with(names).unwrap(), askers: Askers::default() }
+    }
+
     #[tokio::test]
     async fn a_plugin_whose_names_are_looked_up_slowly_keeps_no_other_from_asking_nor_another_app() {
         let names = SilentNames::default();
-        let outside = Outside::resolving_with(names.clone()).unwrap();
-        let outbound = Outbound { outside, askers: Askers::default() };
+        let outbound = resolving_with(names.clone());
         let ask = async |plugin: &str, app: &str, host: &str| {
-            let request = OutboundRequest {
-                method: "GET".to_owned(),
-                url: format!("http://{host}/").parse().unwrap(),
-                headers: Vec::new(),
-                body: Bytes::new(),
-                timeout: Duration::from_secs(10),
-                max_answer: 0,
-                is_meant: false,
-            };
+            let request = get(&format!("http://{host}/"), Duration::from_secs(10));
             outbound.send(plugin, app, request).await.is_ok()
         };
         let hosts: Vec<_> = (0..100).map(|number| format!("{number}.slow.example")).collect();
@@ -177,5 +190,42 @@ mod tests {
         assert!(names.heard() < 20, "{}", names.heard());
         assert!(names.hears("blog.example", ask("slow", "blog", "blog.example")).await);
         assert!(names.hears("quick.example", ask("quick", "shop", "quick.example")).await);
+    }
+
+    /// A server of names that answers each question with the next of its answers. Clones share them.
+    #[derive(Clone)]
+    struct ChangingNames(Arc<Mutex<vec::IntoIter<Vec<IpAddr>>>>);
+
+    impl Resolve for ChangingNames {
+        fn resolve(&self, _: Name) -> Resolving {
+            let answer = self.0.lock().unwrap().next().expect("each request asks once");
+            let addresses = answer.into_iter().map(|address| SocketAddr::new(address, 0));
+            Box::pin(async move { Ok(Box::new(addresses) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_at_each_look_up_never_leads_to_this_side() {
+        let this_side = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let private = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        // Of a network that is given to nobody: where connections end before they begin.
+        let public = IpAddr::V6(Ipv6Addr::new(0x2f00, 0, 0, 0, 0, 0, 0, 1));
+        let answers = [vec![public], vec![private], vec![private, public], vec![public, private], vec![private]];
+        let is_private = answers.each_ref().map(|answer| *answer == [private]);
+        let names = ChangingNames(Arc::new(Mutex::new(Vec::from(answers).into_iter())));
+        let outbound = resolving_with(names.clone());
+        let url = format!("http://changing.example:{}/", this_side.local_addr().unwrap().port());
+        for is_private in is_private {
+            let sent = outbound.send("plugin", "app", get(&url, Duration::from_millis(300))).await;
+            let refused = match sent.unwrap_err() {
+                OutboundError::NotPublic { host } => host == "changing.example",
+                OutboundError::Transport(_) => false,
+                error => panic!("{error}"),
+            };
+            assert_eq!(refused, is_private);
+        }
+        assert_eq!(names.0.lock().unwrap().len(), 0, "the name is looked up once for each request");
+        let connected = tokio::time::timeout(Duration::from_millis(50), this_side.accept()).await;
+        assert!(connected.is_err(), "a connection came to this side");
     }
 }

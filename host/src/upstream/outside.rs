@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::{Client, Url, dns::Resolve};
 
 use super::http;
-use super::public_address::{NotPublic, PublicOnly, is_public};
+use super::public_address::{NotPublic, PublicOnly, SystemNames, is_public};
 
 /// Connections of both kinds. Clones share them.
 #[derive(Debug, Clone)]
@@ -21,12 +21,12 @@ impl Outside {
     /// # Errors
     /// When the system has no TLS roots.
     pub(super) fn new() -> reqwest::Result<Self> {
-        Self::resolving_with(PublicOnly::default())
+        Self::resolving_with(SystemNames)
     }
 
-    /// With another resolver than that of public addresses.
-    pub(super) fn resolving_with(resolver: impl Resolve + 'static) -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(resolver)).build()?;
+    /// With what `names` finds, of which only public addresses are reached.
+    pub(super) fn resolving_with(names: impl Resolve + 'static) -> reqwest::Result<Self> {
+        let public = http::client().dns_resolver(Arc::new(PublicOnly::of(names))).build()?;
         Ok(Self { public, anywhere: http::client().build()? })
     }
 

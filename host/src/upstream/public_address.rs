@@ -3,7 +3,10 @@
 //! The resolver is what the connection is made with: there is no second look-up between check and use, in which a
 //! name could point somewhere else.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -67,16 +70,28 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[error("the name has no public address")]
 pub struct NotPublic;
 
-/// Resolves names to public addresses only. Clones share their turns.
-#[derive(Debug, Clone, Default)]
-pub struct PublicOnly {
+/// Resolves names to those of the addresses that `names` finds that are public. Clones share their turns.
+#[derive(Debug, Clone)]
+pub(super) struct PublicOnly<R> {
+    names: R,
     lookups: Lookups,
 }
 
-impl Resolve for PublicOnly {
+/// Resolves names as the system does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SystemNames;
+
+impl<R> PublicOnly<R> {
+    pub(super) fn of(names: R) -> Self {
+        Self { names, lookups: Lookups::default() }
+    }
+}
+
+impl<R: Resolve> Resolve for PublicOnly<R> {
     fn resolve(&self, name: Name) -> Resolving {
+        let found = self.names.resolve(name);
         let public = self.lookups.in_turn(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = found.await.map_err(io::Error::other)?;
             Ok(found.filter(|address| is_public(address.ip())).collect::<Vec<SocketAddr>>())
         });
         Box::pin(async move {
@@ -85,6 +100,16 @@ impl Resolve for PublicOnly {
                 return Err(NotPublic.into());
             }
             let addresses: Addrs = Box::new(public.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+impl Resolve for SystemNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let addresses: Addrs = Box::new(found.into_iter());
             Ok(addresses)
         })
     }

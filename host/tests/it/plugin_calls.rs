@@ -186,3 +186,13 @@ async fn an_observer_that_fails_is_an_error_and_is_counted() {
     assert_eq!(counts(&app).await, (2, 2));
     assert!(tokio::time::timeout(Duration::from_secs(5), matches(&app, "guest", "vip")).await.unwrap().unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_that_takes_longer_than_it_may_is_ended() {
+    let app = server().await;
+    let limits = json!({"limits": {"observer_timeout_ms": 100}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(limits)).await.0, 200);
+    let error = observe(&app, "guest/dawdles", Observation::Received(&text("hi"))).await.unwrap_err();
+    assert!(error.to_string().contains("(plugins.observer_timeout_ms)"), "{error}");
+    assert_eq!(counts(&app).await, (1, 1));
+}

@@ -49,7 +49,8 @@ impl pay::Host for State {
         if path.is_v3() {
             return Err(Error::Invalid("a path of v3 is called with call-v3".to_owned()).into());
         }
-        let call = v2::AnyCall::new(path, fields(request.fields)?).map_err(|own| Error::Invalid(own.to_string()))?;
+        let fields = v2_fields(request.fields, kib(self.limits.request_kib))?;
+        let call = v2::AnyCall::new(path, fields).map_err(|own| Error::Invalid(own.to_string()))?;
         let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
         let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path()));
         let asking = async move {
@@ -87,7 +88,7 @@ impl State {
 fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
     let body = request.body.as_deref().filter(|body| !body.is_empty());
     if body.is_some_and(|body| body.len() > most) {
-        return Err(Error::Limited(format!("the body of a call has at most {most} bytes")));
+        return Err(too_long(most));
     }
     let json =
         |body| serde_json::from_str(body).map_err(|error| Error::Invalid(format!("the body is no JSON: {error}")));
@@ -99,13 +100,20 @@ fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Erro
     }
 }
 
-/// What is there twice could be signed as one and read as the other.
-fn fields(fields: Vec<(String, String)>) -> Result<Fields, Error> {
+/// Names and values may have `most` bytes together. What is there twice could be signed as one and read as the other.
+fn v2_fields(fields: Vec<(String, String)>, most: usize) -> Result<Fields, Error> {
+    if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
+        return Err(too_long(most));
+    }
     let mut seen = BTreeSet::new();
     if let Some((name, _)) = fields.iter().find(|(name, _)| !seen.insert(name)) {
         return Err(Error::Invalid(format!("the field `{name}` is there twice")));
     }
     Ok(fields.into_iter().collect())
+}
+
+fn too_long(most: usize) -> Error {
+    Error::Limited(format!("the body of a call has at most {most} bytes"))
 }
 
 /// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.

@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{plugin_limits::LIMITS, simulator::Sender};
+use weft::{
+    plugin_limits::LIMITS,
+    simulator::Sender,
+    storage::{KvQuota, KvWrite},
+};
 use weft_wechat::account::EncodingMode;
 
-use super::{ask, last_error, limit, plugin};
+use super::{GROWS_MEMORY, GROWS_TABLES, ask, last_error, limit, plugin};
 use crate::support::{HandMade, TestApp, database::on_postgres, guests, until};
 
 /// A server with the guest, and two apps that it answers for.
@@ -119,33 +123,106 @@ async fn who_manages_one_app_may_lower_its_limits_and_not_raise_them() {
     assert_eq!(app.api_as(token, Method::PATCH, "/plugins/guest", Some(limits)).await.0, 403);
 }
 
+/// Limits that are exceeded where their subject is tested, and in which file that is.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("rule_timeout_ms", "plugin_calls.rs"),
+    ("observer_timeout_ms", "plugin_calls.rs"),
+    ("hook_timeout_ms", "orders/hooks.rs"),
+    ("page_timeout_ms", "pages/failures.rs"),
+    ("page_request_kib", "pages/requests.rs"),
+    ("page_kib", "pages/failures.rs"),
+    ("response_kib", "plugin_outside/http.rs"),
+    ("wechat_response_kib", "plugin_outside/wechat.rs"),
+    ("log_lines", "plugin_guard/fairness.rs"),
+    ("log_lines_per_second", "plugin_guard/fairness.rs"),
+    ("max_concurrency", "plugin_guard/fairness.rs"),
+    ("max_queue", "plugin_guard/fairness.rs"),
+    ("breaker_failures", "plugin_guard/breaker.rs"),
+    ("table_elements", "plugin_guard/limits.rs"),
+    ("log_line_bytes", "plugin_guard/limits.rs"),
+    ("output_kib", "plugin_guard/limits.rs"),
+];
+
+/// A limit, its value, what the guest does, and its answer, or why there is none: another than without that limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_limit_ends_what_exceeds_it() {
     let (app, shop, _) = server().await;
-    for (limits, text, answer, why) in [
-        (json!({"call_timeout_ms": 300}), "sleep", None, "within"),
-        (json!({"cpu_ms": 30}), "hostcall-loop", None, "30 ms of CPU"),
-        (json!({"memory_mib": 4}), "memory", None, "memory beyond plugins.memory_mib was refused"),
-        (json!({"core_instances": 1}), "ok", None, "instance count too high"),
-        (json!({"host_call_kib": 64}), "long-error", None, "fuel"),
-        (json!({"reply_kib": 1}), "big-reply", None, "it has 8192 bytes and may have 1024"),
-        (json!({"database_calls": 3}), "kv-flood", Some("3 written, then"), ""),
-        (json!({"kv_value_kib": 4}), "kv-big", Some("4096 bytes"), ""),
-        (json!({"kv_keys": 3}), "kv-keys", Some("at most 3 keys"), ""),
-        (json!({"outbound_calls": 0}), "http", Some("0 times outside"), ""),
-        (json!({"request_kib": 1}), "http-big", Some("at most 1024 bytes"), ""),
+    // Almost the one MiB that there may be later.
+    let filler = KvWrite { key: "filler", value: &vec![0; (1 << 20) - 4096], ttl_seconds: None };
+    let quota = KvQuota { max_value_bytes: 1 << 20, max_keys: 1, max_total_bytes: 1 << 20 };
+    app.state.store.plugin_kv().set("shop", "guest", filler, &quota).await.unwrap();
+    let mut tested: Vec<_> = ELSEWHERE.iter().map(|(limit, _)| *limit).collect();
+    for (limit, value, text, answer, why) in [
+        ("call_timeout_ms", 300, "nap 2000", None, "(plugins.call_timeout_ms)"),
+        ("cpu_ms", 30, "hostcall-loop", None, " 30 ms of CPU"),
+        ("memory_mib", 4, "hold 8 MiB for 0 ms", None, "memory beyond plugins.memory_mib was refused"),
+        ("core_instances", 1, "ok", None, "instance count too high"),
+        ("host_call_kib", 64, "long-reply", None, "fuel"),
+        ("reply_kib", 1, "big-reply", None, "it has 8192 bytes and may have 1024"),
+        ("database_calls", 3, "kv-flood", Some("3 written, then"), ""),
+        ("kv_value_kib", 4, "kv-big", Some("a value has at most 4096 bytes"), ""),
+        ("kv_keys", 3, "kv-keys", Some("at most 3 keys"), ""),
+        ("kv_total_mib", 1, "kv-big", Some("at most 1048576 bytes may be kept"), ""),
+        ("outbound_calls", 0, "http", Some("0 times outside"), ""),
+        ("request_kib", 1, "http-big", Some("at most 1024 bytes"), ""),
     ] {
-        let grants = json!({"kv": true, "http_hosts": ["https://example.com"], "limits": limits});
-        set(&app, "shop", grants).await;
+        tested.push(limit);
+        let limits = json!({(limit): value});
+        set(&app, "shop", json!({"kv": true, "http_hosts": ["https://example.com"], "limits": limits})).await;
         let answered = ask(&shop, text).await;
         if let Some(answer) = answer {
-            assert!(answered.as_deref().is_some_and(|text| text.contains(answer)), "{limits} {answered:?}");
+            assert!(answered.as_deref().is_some_and(|text| text.contains(answer)), "{limit} {answered:?}");
         } else {
-            assert_eq!(answered, None, "{limits}");
-            assert!(last_error(&app).await.contains(why), "{limits} {}", last_error(&app).await);
+            assert_eq!(answered, None, "{limit}");
+            assert!(last_error(&app).await.contains(why), "{limit} {}", last_error(&app).await);
         }
         set(&app, "shop", json!({})).await;
         assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    }
+    for limit in LIMITS {
+        assert!(tested.contains(&limit.name), "no test exceeds {}", limit.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_and_tables_grow_to_their_limit_and_no_further() {
+    let app = TestApp::start().await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    for (plugin, limits, grown) in [
+        (GROWS_MEMORY, json!({}), "1024"),
+        (GROWS_MEMORY, json!({"memory_mib": 8}), "128"),
+        (GROWS_TABLES, json!({}), "19002"),
+        (GROWS_TABLES, json!({"table_elements": 5000}), "4002"),
+    ] {
+        app.drop_plugin("guest", &plugin.bytes()).await;
+        set(&app, "shop", json!({"limits": limits})).await;
+        assert_eq!(ask(&shop, "hello").await.as_deref(), Some(grown), "{limits}");
+    }
+}
+
+/// How many bytes each line has that was logged for `shop`, oldest first.
+async fn logged(app: &TestApp) -> Vec<usize> {
+    let (status, events) = app.api(Method::GET, "/apps/shop/logs?follow=false", None).await;
+    assert_eq!(status, 200, "{events}");
+    let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
+    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().len()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_what_is_printed_so_much_is_logged_and_of_a_line_so_much() {
+    let (app, shop, _) = server().await;
+    let mut before = 0;
+    for (limits, expected) in [
+        (json!({}), vec![1023_usize; 4]),
+        (json!({"output_kib": 2}), vec![1023; 2]),
+        (json!({"output_kib": 0}), vec![]),
+        (json!({"log_line_bytes": 100}), vec![100; 4]),
+    ] {
+        set(&app, "shop", json!({"limits": limits})).await;
+        assert_eq!(ask(&shop, "print").await.as_deref(), Some("printed"));
+        let lines = logged(&app).await;
+        assert_eq!(lines[before..], expected, "{limits}");
+        before = lines.len();
     }
 }
 

@@ -13,7 +13,22 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::{Exchange, Incoming, Sender};
 
-use crate::support::TestApp;
+use crate::support::{HandMade, TestApp};
+
+/// Takes memory until it gets no more, and tells how many pages of 64 KiB it has then.
+const GROWS_MEMORY: HandMade = HandMade {
+    handle: "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (call $tell (memory.size))",
+    ..HandMade::PLAIN
+};
+
+/// The same for the elements of its two tables: a thousand at a time, first of one, then of the other.
+const GROWS_TABLES: HandMade = HandMade {
+    handle: "(loop $more (br_if $more (i32.ne (table.grow $a (ref.null func) (i32.const 1000)) (i32.const -1))))
+         (loop $more (br_if $more (i32.ne (table.grow $b (ref.null func) (i32.const 1000)) (i32.const -1))))
+         (call $tell (i32.add (table.size $a) (table.size $b)))",
+    more: "(table $a 1 funcref) (table $b 1 funcref)",
+    ..HandMade::PLAIN
+};
 
 async fn send(account: &Sender, text: &str) -> Exchange {
     account.send(&Incoming::text("oUser", text)).await.unwrap()

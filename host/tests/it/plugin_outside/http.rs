@@ -171,6 +171,11 @@ async fn requests_and_answers_have_a_size() {
         assert!(refused.starts_with("limited: "), "{refused}");
     }
     assert_eq!(other.requests(), 0);
+
+    let less = json!({"http_hosts": [other.url("")], "limits": {"response_kib": 1023}});
+    asking.grant(less).await;
+    let refused = asking.ask(get(&other.url("/just-fits"))).await;
+    assert_eq!(refused, "limited: the answer is longer than 1047552 bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,6 +70,19 @@ async fn nothing_is_called_beyond_the_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_has_a_size() {
+    let (asking, pay) = open("v3", json!({"pay_apis": ["/"], "limits": {"request_kib": 1}})).await;
+    let long = "x".repeat(1 << 10);
+    for ask in [
+        call("post", json!({"path": TRANSFERS, "body": {"remark": long}})),
+        call("v2", json!({"path": "/tools/shorturl", "fields": [["long_url", long]]})),
+    ] {
+        assert_eq!(asking.ask(ask).await, "limited: the body of a call has at most 1024 bytes");
+    }
+    assert!(pay.calls().is_empty(), "nothing was sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_of_a_payment_are_given_away_with_the_sdk() {
     let (asking, pay) = open("v3", json!({"pay_apis": ["/v3/profitsharing/"]})).await;
     let transaction = till::paid(&asking.inbox.app, &pay, "T20260101").await;

@@ -158,6 +158,22 @@ async fn an_answer_that_is_endless_or_late_costs_the_guest_no_more_than_that() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_has_the_size_that_the_app_allows() {
+    let asking = Asking::start().await;
+    asking.grant(json!({"wechat_apis": ["/cgi-bin/media"], "limits": {"wechat_response_kib": 1}})).await;
+    let get = async |length: usize| {
+        let bytes = Bytes::from(vec![0x89_u8; length]);
+        let file = MediaFile { bytes, content_type: "image/png".to_owned(), filename: None };
+        let media_id = asking.inbox.wechat.add_media("wxshop", MediaType::Image, file);
+        asking.ask(json!({"ask": "wechat", "path": "/cgi-bin/media/get", "query": [["media_id", media_id]]})).await
+    };
+    let fits = get(1024).await;
+    assert!(fits.starts_with("image/png 1024 "), "{fits}");
+    let refused = get(1025).await;
+    assert!(refused.starts_with("limited: ") && refused.contains("longer than 1024 bytes"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sdks_functions_say_what_wechat_understands() {
     let asking = granted(&["/cgi-bin/qrcode/create", "/cgi-bin/shorten"]).await;
     let made = asking.ask(json!({"ask": "qr_codes", "id": 7, "text": "shop-1"})).await;

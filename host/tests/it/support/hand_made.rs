@@ -13,7 +13,7 @@ const HEAP: u32 = 65_536;
 pub(crate) struct HandMade {
     /// What the handler does; it leaves the address of the answer. At 4096 there are zeros, which answer nothing: of
     /// `result<option<reply>, error>`, the three discriminants stand at 0, 8 and 12, and a text's address and length,
-    /// or a list's, at 16 and 20.
+    /// or a list's, at 16 and 20. `(call $tell (i32.const 42))` answers a number.
     pub handle: &'static str,
     /// What gives the host room for its arguments: the body of a function of four numbers.
     pub realloc: &'static str,
@@ -70,10 +70,23 @@ impl HandMade {
                 (func (export "weft:plugin/manifest@{version}#describe") (result i32) i32.const 1024)
                 (func (export "weft:plugin/handlers@{version}#handle") (param i32) (result i32) {handle})
                 (func (export "cabi_post_weft:plugin/handlers@{version}#handle") (param i32) {post_return})
+                {TELL}
             )"#
         )
     }
 }
+
+/// Answers a number, in decimal digits that end at 4160.
+const TELL: &str = "(func $tell (param $number i32) (result i32) (local $at i32)
+    (local.set $at (i32.const 4160))
+    (loop $digit
+        (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+        (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10))))
+        (br_if $digit (local.tee $number (i32.div_u (local.get $number) (i32.const 10)))))
+    (i32.store8 (i32.const 4104) (i32.const 1))
+    (i32.store (i32.const 4112) (local.get $at))
+    (i32.store (i32.const 4116) (i32.sub (i32.const 4160) (local.get $at)))
+    i32.const 4096)";
 
 /// The record `description` as it stands in memory from 1024 on: one handler, called `hand`.
 fn description() -> Vec<u8> {

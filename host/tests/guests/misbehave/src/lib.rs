@@ -34,6 +34,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "exit" => std::process::exit(1),
         "stdout-flood" => stdout_flood()?,
         "log-flood" => log_flood(),
+        "print" => print_lines(),
         "huge-reply" => "x".repeat(20 << 20),
         "state" => (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
         "env" => format!("{} variables, {} arguments", std::env::vars_os().count(), std::env::args_os().count()),
@@ -78,6 +79,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "other-user" => told(users::find("oSomebodyElse").map(|_| "found")),
         "empty-reply" => String::new(),
         "big-reply" => "x".repeat(8 << 10),
+        "long-reply" => "x".repeat(100 << 10),
         "cdata" => "a ]]> b \0 c < d".to_owned(),
         other if other.starts_with("kv-count, sleep ") => {
             let number = count()?;
@@ -227,6 +229,14 @@ fn stderr_flood() -> Result<String, Error> {
         stderr().write_all(&text)?;
     }
     Ok("flooded standard error".to_owned())
+}
+
+/// Four lines of a KiB.
+fn print_lines() -> String {
+    for _ in 0..4 {
+        println!("{}", "x".repeat(1023));
+    }
+    "printed".to_owned()
 }
 
 fn nothing() -> Article {
