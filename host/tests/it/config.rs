@@ -8,6 +8,18 @@ use weft::config::{Config, ConfigError, DatabaseUrl, LogDurability, Overrides, S
 
 const EXAMPLE: &str = include_str!("../../weft.example.toml");
 
+/// The example, and what stands at its end by full names, as nothing uses it yet.
+fn example() -> (&'static str, String) {
+    let (used, reserved) = EXAMPLE.split_once("\n# Reserved").unwrap();
+    (used, format!("#{reserved}"))
+}
+
+/// The key that a line of the example sets, or would set without its `#`.
+fn key_of(line: &str) -> Option<&str> {
+    let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
+    (!key.contains(' ')).then_some(key)
+}
+
 /// The settings of a folder whose weft.toml says `file`, with these variables and flags.
 fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let folder = folder_with(file);
@@ -69,31 +81,35 @@ fn without_any_source_the_defaults_hold() {
 #[test]
 fn the_example_lists_every_key_with_its_default() {
     assert_eq!(load(EXAMPLE, &[], &[]).unwrap(), Config::default());
+    let (used, reserved) = example();
     let mut section = String::new();
     let mut listed = Vec::new();
-    for line in EXAMPLE.lines() {
+    for line in used.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = format!("{name}.");
         }
-        let line = line.strip_prefix("# ").unwrap_or(line);
-        if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
-            listed.push(format!("{section}{key}"));
-        }
+        listed.extend(key_of(line).map(|key| format!("{section}{key}")));
     }
-    let known: Vec<_> = key_names().collect();
+    listed.extend(reserved.lines().filter_map(key_of).map(str::to_owned));
+    let mut known: Vec<_> = key_names().collect();
+    listed.sort_unstable();
+    known.sort_unstable();
     assert_eq!(listed, known);
 }
 
 #[test]
 fn the_example_stays_right_when_its_optional_lines_are_taken_in() {
-    let optional = |line: &str| {
-        line.strip_prefix("# ").is_some_and(|line| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
+    let taken_in = |text: &str| {
+        let lines = text.lines().map(|line| line.strip_prefix("# ").filter(|_| key_of(line).is_some()).unwrap_or(line));
+        load(&lines.collect::<Vec<_>>().join("\n"), &[], &[]).unwrap()
     };
-    let lines = EXAMPLE.lines().map(|line| if optional(line) { &line[2..] } else { line });
-    let config = load(&lines.collect::<Vec<_>>().join("\n"), &[], &[]).unwrap();
-    assert!(config.admin_listen.is_some() && config.redis_url.is_some() && config.secret_key.is_some());
-    assert!(config.wechat.proxy.is_some());
+    let (used, reserved) = example();
+    let config = taken_in(used);
+    assert!(config.admin_listen.is_some() && config.secret_key.is_some() && config.wechat.proxy.is_some());
     assert_eq!(config.database_url, Some(DatabaseUrl::Sqlite("./data/weft.db".into())));
+    let mut config = taken_in(&reserved);
+    assert!(config.redis_url.take().is_some());
+    assert_eq!(config, Config::default(), "they are listed with their defaults");
 }
 
 #[test]
