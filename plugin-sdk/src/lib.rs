@@ -53,7 +53,7 @@ pub use log;
 /// /// Greets whoever writes.
 /// #[message_handler(name = "vip", apps("shop", "media"))]
 /// fn greet_vip(message: Message, context: Context) -> String {
-///     format!("您好 {}, 欢迎光临{}", message.sender, context.app().title)
+///     format!("您好 {}，欢迎光临{}", message.sender, context.app().title)
 /// }
 /// ```
 ///

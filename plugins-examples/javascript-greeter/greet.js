@@ -2,8 +2,8 @@
 
 /** The text that answers a message, if any. `title` is asked only when somebody follows. */
 export function greet(content, title) {
-  if (content.tag === 'text') return `Hello / 你好: ${content.val.content}`;
+  if (content.tag === 'text') return `Hello / 你好：${content.val.content}`;
   if (content.tag === 'event' && content.val.tag === 'subscribe') {
-    return `Welcome to ${title()}! / 欢迎关注 ${title()}!`;
+    return `Welcome to ${title()}! / 欢迎关注 ${title()}！`;
   }
 }

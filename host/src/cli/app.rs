@@ -190,6 +190,7 @@ fn added(app: &App, public_url: &str, plugins_dir: &Path) -> String {
     if public_url == Config::default().public_url {
         lines.push("WeChat cannot reach that: set `public_url` to the address under which it can".to_owned());
     }
+    lines.push("a server that runs already has the app within a second, and answers 404 until then".to_owned());
     lines.join("\n")
 }
 

@@ -42,7 +42,7 @@ pub use plugin_new::Sdk;
 const SETTINGS: &str = "Settings · 设置";
 
 /// What a new operator does first.
-const FIRST_STEPS: &str = "First steps · 第一步:
+const FIRST_STEPS: &str = "First steps · 第一步：
   weft demo                        look at it, in a checkout · 先看演示（在源码目录中）
   weft token create --name me      for the admin API · 创建接口令牌
   weft app add NAME --type service --appid wx… --token …

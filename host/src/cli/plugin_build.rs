@@ -25,8 +25,9 @@ pub(super) struct BuildArgs {
     /// The folder with its Cargo.toml · Cargo.toml 所在的目录
     #[arg(default_value = ".")]
     source: PathBuf,
-    /// Copy the .wasm into the plugins folder, where a running server takes it up
-    /// · 放入插件目录，运行中的服务会自动加载
+    /// Copy the .wasm into the plugins folder (./plugins, or --plugins-dir),
+    /// where a running server takes it up
+    /// · 放入插件目录（./plugins 或 --plugins-dir），运行中的服务会自动加载
     #[arg(long, verbatim_doc_comment)]
     install: bool,
     /// Build again whenever the source changes, until Ctrl-C
@@ -66,16 +67,30 @@ async fn build_once(config: &Config, args: &BuildArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut component = build::build(&args.source, &[]).await?;
     if args.install {
-        let folder = &config.plugins_dir;
-        component = build::install(&component, folder)
-            .await
-            .with_context(|| format!("cannot copy it into {}", folder.display()))?;
+        component = install(&component, &config.plugins_dir).await?;
     }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let bytes = fs::metadata(&component)?.len();
     eprintln!("{} KiB in {:.1} s", bytes.div_ceil(1024), began.elapsed().as_secs_f32());
     let built = Built { component, bytes, took_ms };
     args.output.print(&built, || built.component.display().to_string())
+}
+
+/// Copies it into the plugins folder; returns the whole path. A folder that was not there is no server's yet.
+async fn install(component: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let is_new = !folder.exists();
+    let installed = build::install(component, &folder)
+        .await
+        .with_context(|| format!("cannot copy it into {}", folder.display()))?;
+    if is_new {
+        eprintln!(
+            "made {}: a server looks into its own plugins_dir; where that is another, --plugins-dir names it\n\
+             · 新建了这个目录；服务只加载自己的 plugins_dir，若不是这个目录，请用 --plugins-dir 指定",
+            folder.display()
+        );
+    }
+    Ok(installed)
 }
 
 /// Tells when a source has changed.

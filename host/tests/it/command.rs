@@ -62,7 +62,8 @@ fn an_app_without_a_token_is_told_to_get_one_before_its_address_is_of_use() {
     let waits = add("waits", &[]);
     assert!(waits.starts_with("added; it takes no messages until it has a token: "), "{waits}");
     let ready = add("ready", &["--token", "sometoken"]);
-    assert!(ready.contains("/wechat/ready/") && !ready.contains("until"), "{ready}");
+    assert!(ready.contains("/wechat/ready/") && !ready.contains("until it has"), "{ready}");
+    assert!(ready.contains("within a second"), "{ready}");
     let typo = add("typo", &["--token", "sometoken", "--message-handler", "greetr/vip"]);
     assert!(typo.contains("until there is a ./plugins/greetr.wasm"), "{typo}");
 }

@@ -88,11 +88,19 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     let said = String::from_utf8_lossy(&tested.stdout);
     assert!(said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&tested.stderr));
 
+    // Nobody says where a server takes plugins from: it says where this one went.
+    let built = weft(&source, &["plugin", "build", "--install"]).output().unwrap();
+    let [path, said] = [built.stdout, built.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    let plugins = source.canonicalize().unwrap().join("plugins");
+    assert_eq!(Path::new(path.trim()), plugins.join("tea_shop.wasm"), "{said}");
+    assert!(said.contains(&format!("made {}: ", plugins.display())) && said.contains("--plugins-dir"), "{said}");
+    fs::remove_dir_all(plugins).unwrap();
+
     let app = TestApp::start().await;
     let account = app.account("shop", EncodingMode::Plain, "tea_shop").await;
     let watching = Watching::start(&source, &app.plugins);
     let said = watching.built();
-    assert!(said.contains(" KiB in "), "{said}");
+    assert!(said.contains(" KiB in ") && !said.contains("--plugins-dir"), "{said}");
     let first = app.plugin_becomes("tea_shop", |plugin| plugin["state"] == "ready").await;
     assert_eq!(answer(&account).await.as_deref(), Some("你好 / Hello: hi"));
 
@@ -129,6 +137,29 @@ fn a_new_plugin_has_the_whole_sdk() {
         let path = file.strip_prefix(&root).unwrap();
         let copied = fs::read(made.join("vendor/weft").join(path)).unwrap_or_default();
         assert!(copied == fs::read(&file).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_new_plugin_is_the_one_that_the_documents_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = weft(folder.path(), &["plugin", "new", "hello"]).output().unwrap();
+    assert_eq!(made.status.code(), Some(0));
+    let program = fs::read_to_string(folder.path().join("hello/src/lib.rs")).unwrap();
+    let its_test = r#"assert_eq!(greet(testing::text("o1", "hi")).as_deref(), Some("你好 / Hello: hi"))"#;
+    assert!(program.contains(its_test), "{program}");
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (document, tells_of_tests) in [
+        ("README.md", false),
+        ("README.zh-CN.md", false),
+        ("plugin-sdk/README.md", true),
+        ("plugin-sdk/README.zh-CN.md", true),
+    ] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let shown = text.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        assert!(program.contains(shown), "{document}: {shown}");
+        assert_eq!(text.contains(its_test), tells_of_tests, "{document}");
     }
 }
 

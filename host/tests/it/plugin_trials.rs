@@ -48,10 +48,10 @@ fn tested(file: &Path, arguments: &[&str]) -> Value {
 async fn a_plugin_answers_without_a_server() {
     let (_folder, file) = placed("greeter", guests::greeter().await);
     let first = tested(&file, &["--message", "hi"]);
-    assert_eq!((&first["outcome"], &first["answer"]), (&json!("ok"), &json!({"Text": "Hello / 你好: hi"})));
+    assert_eq!((&first["outcome"], &first["answer"]), (&json!("ok"), &json!({"Text": "Hello / 你好：hi"})));
     let xml = first["reply_xml"].as_str().unwrap();
     assert!(
-        xml.contains("<ToUserName><![CDATA[oSimulated]]></ToUserName>") && xml.contains("Hello / 你好: hi"),
+        xml.contains("<ToUserName><![CDATA[oSimulated]]></ToUserName>") && xml.contains("Hello / 你好：hi"),
         "{xml}"
     );
     let fuel = |of: &Value| of["used"]["fuel"].as_u64().unwrap();
@@ -60,17 +60,18 @@ async fn a_plugin_answers_without_a_server() {
     assert!(first["warm_us"].as_u64().unwrap() > 0 && first["load_us"].as_u64().unwrap() > 0, "{first}");
 
     let vip = tested(&file, &["--message", "hi", "--handler", "vip", "--openid", "oImportant"]);
-    assert_eq!(vip["answer"], json!({"Text": "At your service / 为您服务: oImportant"}));
+    assert_eq!(vip["answer"], json!({"Text": "At your service / 为您服务：oImportant"}));
     assert_eq!(vip["logs"][0]["level"], "info", "{vip}");
     let welcome = tested(&file, &["--event", "subscribe", "--app", "shop"]);
-    assert_eq!(welcome["answer"], json!({"Text": "Welcome to shop! / 欢迎关注 shop!"}));
+    assert_eq!(welcome["answer"], json!({"Text": "Welcome to shop! / 欢迎关注 shop！"}));
     let message = file.with_extension("xml");
     std::fs::write(&message, welcome["raw"].as_str().unwrap()).unwrap();
     assert_eq!(tested(&file, &["--xml", message.to_str().unwrap(), "--app", "shop"])["answer"], welcome["answer"]);
 
     let (code, text) = test(&file, &["--message", "hi", "--reply-xml"]);
     assert_eq!(code, Some(0), "{text}");
-    for shown in ["answer    Hello / 你好: hi", "handler   greet of greeter", "<Content>", "time", "memory", "fuel"] {
+    for shown in ["answer    Hello / 你好：hi", "handler   greet of greeter", "<Content>", "time", "memory", "fuel"]
+    {
         assert!(text.contains(shown), "`{shown}` in\n{text}");
     }
 }
@@ -180,7 +181,7 @@ async fn another_version_is_compared_with_what_was() {
     let arguments = [&receipt, "--file", "new.wasm", "--server", &app.base, "--token", &app.token];
     let (code, text) = run("replay", &file, &arguments);
     assert_eq!(code, Some(0), "{text}");
-    let differs = "differs   answer: Hello / 你好: hi → Good day / 您好: hi";
+    let differs = "differs   answer: Hello / 你好：hi → Good day / 您好：hi";
     assert!(text.contains(differs) && text.matches("differs").count() == 1, "{text}");
 }
 

@@ -28,12 +28,12 @@ impl Simulation {
         let mut child = weft(&[&["simulate", "--listen", "127.0.0.1:0"], arguments].concat());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let first = lines.next().unwrap();
-        let base = first.strip_prefix("WeChat's API is played at ").unwrap().to_owned();
+        let base = first.strip_prefix("WeChat's API · 微信接口：").unwrap().to_owned();
         let until_steering = lines.by_ref().take_while(|line| !line.contains("to steer it")).count();
         assert_eq!(until_steering, 1);
         let told = lines.by_ref().take(3).map(|line| line.trim().to_owned()).collect();
         let pay =
-            lines.by_ref().find_map(|line| Some(line.strip_prefix("WeChat Pay is played at ")?.to_owned())).unwrap();
+            lines.by_ref().find_map(|line| Some(line.strip_prefix("WeChat Pay · 微信支付：")?.to_owned())).unwrap();
         Self { base, told, pay, child, client: http_client().unwrap() }
     }
 
@@ -98,7 +98,8 @@ async fn accounts_come_from_a_file_and_faults_from_flags_and_from_outside() {
     std::fs::write(&seed, text).unwrap();
     let simulation = start(&seed);
     assert!(simulation.told[0].contains("account wx1: 4 followers"), "{:?}", simulation.told);
-    assert!(simulation.told[1].ends_with("vip") && simulation.told[2].ends_with("订单"), "{:?}", simulation.told);
+    assert!(simulation.told[1].ends_with(" vip · 标签"), "{:?}", simulation.told);
+    assert!(simulation.told[2].ends_with(" 订单 · 模板"), "{:?}", simulation.told);
     let secret = json!({"grant_type": "client_credential", "appid": "wx1", "secret": "thesecret"});
     let (_, token) = simulation.call(Method::POST, "/cgi-bin/stable_token", Some(secret)).await;
     let token = token["access_token"].as_str().unwrap();

@@ -27,7 +27,7 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
     }
     let text = if let Some(code) = request.query_value("coupon").filter(|code| code.len() <= 10) {
         let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(Response::status(404)) };
-        format!("{}, 您的优惠码: <b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
+        format!("{}，您的优惠码：<b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
     } else if let left @ 1.. = left(&config)?.0 {
         // Who sends the form has seen it here: there is none for this user on another's page.
         let ticket = context.delivery_id();
@@ -93,6 +93,6 @@ mod tests {
         assert_eq!(send("ticket=delivery-1&name=%3Cb%3E"), "?coupon=delivery-1");
         assert_eq!(send("ticket=delivery-1&name=again"), "?");
         assert!(page("").contains("已领完"));
-        assert!(page("coupon=delivery-1").contains("&lt;b&gt;, 您的优惠码: <b>delivery-1"));
+        assert!(page("coupon=delivery-1").contains("&lt;b&gt;，您的优惠码：<b>delivery-1"));
     }
 }

@@ -10,9 +10,9 @@ const GREETING: (&str, &str) = if cfg!(feature = "formal") { ("您好", "Good da
 fn greet(message: Message, context: Context) -> Option<String> {
     let (chinese, english) = GREETING;
     match message.content {
-        Content::Text(text) => Some(format!("{english} / {chinese}: {}", text.content)),
-        Content::Image(_) => Some("A nice picture! / 图片真好看!".to_owned()),
-        Content::Event(Event::Subscribe(_)) => Some(format!("Welcome to {0}! / 欢迎关注 {0}!", context.app().title)),
+        Content::Text(text) => Some(format!("{english} / {chinese}：{}", text.content)),
+        Content::Image(_) => Some("A nice picture! / 图片真好看！".to_owned()),
+        Content::Event(Event::Subscribe(_)) => Some(format!("Welcome to {0}! / 欢迎关注 {0}！", context.app().title)),
         _ => None,
     }
 }
@@ -21,7 +21,7 @@ fn greet(message: Message, context: Context) -> Option<String> {
 #[message_handler]
 fn vip(message: Message) -> String {
     log::info!(openid = message.sender; "a vip wrote");
-    format!("At your service / 为您服务: {}", message.sender)
+    format!("At your service / 为您服务：{}", message.sender)
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn a_text_is_greeted() {
-        let expected = if cfg!(feature = "formal") { "Good day / 您好: hi" } else { "Hello / 你好: hi" };
+        let expected = if cfg!(feature = "formal") { "Good day / 您好：hi" } else { "Hello / 你好：hi" };
         assert_eq!(greet(text("o1", "hi"), Context::test()).as_deref(), Some(expected));
     }
 

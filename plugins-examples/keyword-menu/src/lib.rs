@@ -1,7 +1,7 @@
 //! A menu to walk through by numbers. Where a user is stays in the key-value store, for ten minutes.
 //!
-//! The operator writes the menu, and grants `kv`: `{"kv": true, "config": {"keyword": "菜单", "text": "想了解什么?",
-//! "items": [{"label": "价格", "text": "每斤 99 元"}, {"label": "门店", "text": "哪个城市?", "items": [...]}]}}`.
+//! The operator writes the menu, and grants `kv`: `{"kv": true, "config": {"keyword": "菜单", "text": "想了解什么？",
+//! "items": [{"label": "价格", "text": "每斤 99 元"}, {"label": "门店", "text": "哪个城市？", "items": [...]}]}}`.
 
 use std::time::Duration;
 
@@ -68,9 +68,9 @@ mod tests {
     use super::*;
 
     fn host() -> Host {
-        let shops = json!({"label": "门店", "text": "哪个城市?", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});
+        let shops = json!({"label": "门店", "text": "哪个城市？", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});
         let items = json!([{"label": "价格", "text": "每斤 99 元"}, shops]);
-        Host::new().grant_kv().config(&json!({"keyword": "菜单", "text": "想了解什么?", "items": items}))
+        Host::new().grant_kv().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
     }
 
     fn says(host: Host, words: &str) -> Option<String> {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn numbers_lead_through_the_menu_and_back() {
         let host = host();
-        let (top, shops) = ("想了解什么?\n1. 价格\n2. 门店", "哪个城市?\n1. 杭州\n0. 返回");
+        let (top, shops) = ("想了解什么？\n1. 价格\n2. 门店", "哪个城市？\n1. 杭州\n0. 返回");
         assert_eq!(says(host, "1"), None, "the menu is not open");
         for (words, answer) in [("菜单", top), ("2", shops), ("7", shops), ("好", shops), ("0", top), ("2", shops)] {
             assert_eq!(says(host, words).as_deref(), Some(answer), "{words}");

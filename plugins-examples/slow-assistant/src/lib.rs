@@ -58,7 +58,7 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
         Ok(answer) if answer.status == 200 => answer.json::<Completion>()?,
         failed => {
             log::warn!("no answer: {:?}", failed.map(|answer| answer.status));
-            return Ok(Some("助手现在很忙,请稍后再问".into()));
+            return Ok(Some("助手现在很忙，请稍后再问".into()));
         }
     };
     let said = completion.choices.into_iter().next().ok_or("the model has nothing to say")?.message;

@@ -13,7 +13,7 @@ pub(super) fn hints(base: &str, token: &str, plugins: &Path) -> String {
   its token · 访问令牌   {token}
   plugins   · 插件目录   {plugins}
 
-Try · 试一试 (in bash or zsh; the others use the first · 在 bash 或 zsh 中；后面的命令会用到第一条):
+Try, in bash or zsh; the others use the first · 试一试：在 bash 或 zsh 中执行，后面的命令会用到第一条
 
   api() {{ curl -s -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' "$@"; echo; }}
 
@@ -21,7 +21,7 @@ Try · 试一试 (in bash or zsh; the others use the first · 在 bash 或 zsh �
   say() {{ t=$(date +%s); n=$RANDOM$RANDOM; s=$(printf '%s\n' {TOKEN} $t $n | LC_ALL=C sort | tr -d '\n' | sha1sum | cut -c1-40); curl -s "{base}/wechat/demo/?signature=$s&timestamp=$t&nonce=$n" -d "<xml><ToUserName>{ORIGINAL_ID}</ToUserName><FromUserName>oMe</FromUserName><CreateTime>$t</CreateTime><MsgType>text</MsgType><Content>$1</Content><MsgId>$t$RANDOM</MsgId></xml>"; echo; }}
   say hi
 
-  # a rule of your own, and a message that it answers · 加一条自动回复规则
+  # a rule of your own, and a message that it answers · 加一条自动回复
   api {base}/api/v1/apps/demo/handlers -d '{{"name":"price","rules":[{{"type":"regex","pattern":"price|价格"}}],"replies":[{{"type":"text","content":"9.9"}}]}}'
   say 价格
 
@@ -33,7 +33,7 @@ Try · 试一试 (in bash or zsh; the others use the first · 在 bash 或 zsh �
   api '{base}/api/v1/apps/demo/message-logs?limit=5'
   api '{base}/api/v1/apps/demo/message-logs/export?format=csv'
 
-  # all rules as a file, to keep or to give to another app · 导出全部规则
+  # all rules as a file, to keep or to give to another app · 导出全部自动回复
   api '{base}/api/v1/apps/demo/handlers/export?format=yaml'
 
   # change plugins-examples/greeter/src/lib.rs, then build and drop it · 修改示例插件后重新放入

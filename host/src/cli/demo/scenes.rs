@@ -55,12 +55,12 @@ impl Stage<'_> {
         let began = Instant::now();
         build::install(component, self.plugins).await?;
         let plugin = self.api.until(&format!("/plugins/{name}"), |plugin| plugin["digest"].is_string()).await?;
-        println!("  ready after {} ms", began.elapsed().as_millis());
+        println!("  ready after {} ms · 已加载", began.elapsed().as_millis());
         Ok(text(&plugin["digest"]))
     }
 
     async fn create_accounts(&self) -> anyhow::Result<(Sender, Sender)> {
-        step("creating two accounts through the admin API, both answered by greeter · 通过管理接口创建两个公众号");
+        step("creating two accounts through the admin API, both answered by greeter · 通过管理接口创建两个账号");
         let plain = self.api.create("demo", EncodingMode::Plain).await?;
         let safe = self.api.create("demo-safe", EncodingMode::Safe).await?;
         for (name, account) in [("demo", &plain), ("demo-safe", &safe)] {
@@ -92,7 +92,7 @@ impl Stage<'_> {
             "replies": [{"type": "text", "content": answer}],
         }))
         .await?;
-        println!("  tried without sending anything (handlers/test) · 试一试，不发送:");
+        println!("  tried without sending anything (handlers/test) · 试一试，不发送：");
         for content in ["几点开门？", "weft"] {
             self.explain(content).await?;
         }
@@ -107,10 +107,11 @@ impl Stage<'_> {
         let trial = json!({"message": {"type": "text", "content": content}});
         let told = self.api.call(Method::POST, "/apps/demo/handlers/test", Some(&trial)).await?;
         for handler in told["handlers"].as_array().into_iter().flatten() {
-            println!("    {content} → {}: {}", text(&handler["name"]), text(&handler["why"]));
+            let outcome = outcome_in_chinese(&handler["outcome"]);
+            println!("    {content} → {}: {} · {outcome}", text(&handler["name"]), text(&handler["why"]));
         }
         if told["matched"].is_null() {
-            println!("    {content} → plugin {}: no rule matched", text(&told["falls_to"]));
+            println!("    {content} → plugin {}: no rule matched · 规则都不匹配，由插件回复", text(&told["falls_to"]));
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Stage<'_> {
             "rules": [{"type": "equal", "pattern": "coupon"}],
             "replies": [
                 {"type": "text", "content": "Here it comes … / 马上就来…"},
-                {"type": "text", "content": "Your code / 优惠码: WEFT-7"},
+                {"type": "text", "content": "Your code / 优惠码：WEFT-7"},
             ],
         }))
         .await?;
@@ -161,7 +162,7 @@ impl Stage<'_> {
         let sent = until("the customer-service message", find).await?;
         // As it is sent: every kind of message has its own fields.
         let sent: CustomSend = serde_json::from_value(sent)?;
-        println!("  ⇠ customer-service message at WeChat · 微信收到的客服消息: {}", serde_json::to_string(&sent)?);
+        println!("  ⇠ customer-service message at WeChat · 微信收到的客服消息：{}", serde_json::to_string(&sent)?);
         Ok(())
     }
 
@@ -250,8 +251,18 @@ async fn send(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Res
     println!("\n  ── {title}");
     println!("  → {}", exchange.sent);
     println!("  ← {}", if exchange.reply.is_empty() { &exchange.body } else { &exchange.reply });
-    println!("    {} in {:.1} ms", if sealed { "encrypted" } else { "plain" }, exchange.took.as_secs_f64() * 1e3);
+    let mode = if sealed { "encrypted · 密文" } else { "plain · 明文" };
+    println!("    {:.1} ms, {mode}", exchange.took.as_secs_f64() * 1e3);
     Ok(exchange)
+}
+
+/// What became of a handler when a message was tried; `why` says it in English.
+fn outcome_in_chinese(outcome: &Value) -> &'static str {
+    match outcome.as_str() {
+        Some("matched") => "匹配",
+        Some("no_rule_matched") => "不匹配",
+        _ => "跳过",
+    }
 }
 
 /// A value for people.

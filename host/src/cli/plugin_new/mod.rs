@@ -156,8 +156,9 @@ fn hints(folder: &Path, plugin: &str) -> String {
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
   weft plugin build {folder} --install --watch
-      build it into the plugins folder, now and after every change · 编译并放入插件目录，修改后自动重来
+      build it into ./plugins, or what --plugins-dir names, now and after every change
+      · 编译并放入 ./plugins 或 --plugins-dir 指定的目录，修改后自动重来
   weft app add shop --type service --appid wx… --token … --message-handler {plugin}
-      let it answer an account's messages · 让它回复公众号的消息"
+      let it answer an account's messages · 让它回复账号收到的消息"
     )
 }

@@ -62,7 +62,7 @@ pub(super) async fn run(args: MessageArgs) -> anyhow::Result<()> {
     let delivered = deliver(&fields).await?;
     args.output.print(&delivered, || match (&delivered.text, delivered.reply.as_str()) {
         (Some(text), _) => text.clone(),
-        (None, "") => format!("no reply ({} ms)", delivered.took_ms),
+        (None, "") => format!("no reply ({} ms) · 没有回复", delivered.took_ms),
         (None, reply) => reply.to_owned(),
     })
 }

@@ -82,14 +82,14 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; is it in use?", args.listen))?;
     let told = seed.plant(&wechat);
-    println!("WeChat's API is played at {}", wechat.base);
-    println!("  for a server that calls it: WEFT_WECHAT__API_BASE={}", wechat.base);
-    println!("  to steer it: {}/simulator/…", wechat.base);
+    println!("WeChat's API · 微信接口：{}", wechat.base);
+    println!("  for a server that calls it · 服务端的设置：WEFT_WECHAT__API_BASE={}", wechat.base);
+    println!("  to steer it · 控制：{}/simulator/…", wechat.base);
     for line in told {
         println!("  {line}");
     }
     if seed.accounts.is_empty() {
-        println!("  it knows no account: add one with --account APPID=SECRET");
+        println!("  it knows no account: --account APPID=SECRET adds one · 没有账号，用它添加");
     }
     let next = if args.listen.port() == 0 { 0 } else { args.listen.port().wrapping_add(1) };
     let pay_listen = args.pay_listen.unwrap_or(SocketAddr::new(args.listen.ip(), next));
@@ -103,15 +103,16 @@ async fn play_pay(listen: SocketAddr, speed: u32, merchants: &[MerchantFields]) 
         .await
         .with_context(|| format!("cannot listen on {listen}; is it in use? --pay-listen names another address"))?;
     pay.set_notifying(Notifying { by_itself: true, speed, ..Notifying::default() });
-    println!("WeChat Pay is played at {}", pay.base);
-    println!("  for a server that calls it: WEFT_PAY__API_BASE={}", pay.base);
-    println!("  to pay an order: {}/pay/MCH_ID/OUT_TRADE_NO; to steer it: {}/simulator/pay/…", pay.base, pay.base);
+    println!("WeChat Pay · 微信支付：{}", pay.base);
+    println!("  for a server that calls it · 服务端的设置：WEFT_PAY__API_BASE={}", pay.base);
+    println!("  to pay an order · 支付订单：{}/pay/MCH_ID/OUT_TRADE_NO", pay.base);
+    println!("  to steer it · 控制：{}/simulator/pay/…", pay.base);
     for merchant in merchants {
         pay.add(merchant).map_err(|why| anyhow::anyhow!("merchant {}: {why}", merchant.mch_id))?;
-        println!("  merchant {} of {}", merchant.mch_id, merchant.appid);
+        println!("  merchant {} of {} · 商户", merchant.mch_id, merchant.appid);
     }
     if merchants.is_empty() {
-        println!("  it knows no merchant: add one with --merchant MCH_ID/APPID=API_KEY");
+        println!("  it knows no merchant: --merchant MCH_ID/APPID=API_KEY adds one · 没有商户，用它添加");
     }
     Ok(pay)
 }

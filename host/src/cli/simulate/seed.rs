@@ -83,22 +83,23 @@ impl Seed {
         for account in &self.accounts {
             let appid = account.appid.as_str();
             wechat.add_account(appid, &account.secret);
-            told.push(format!("account {appid}: {} followers", account.users + account.followers.len() as u64));
+            told.push(format!("account {appid}: {} followers · 粉丝", account.users + account.followers.len() as u64));
             wechat.follow_many(appid, 0..account.users);
             account.followers.iter().for_each(|openid| wechat.follow(appid, openid));
             for Tag { name, openids } in &account.tags {
                 let id = wechat.add_tag(appid, name, openids.iter().cloned());
-                told.push(format!("account {appid}: tag {id} {name}"));
+                told.push(format!("account {appid}: tag {id} {name} · 标签"));
             }
             if let Some(menu) = &account.menu {
                 wechat.set_console_menu(appid, menu.clone());
             }
             for Template { title, content, .. } in &account.templates {
-                told.push(format!("account {appid}: template {} {title}", wechat.add_template(appid, title, content)));
+                let id = wechat.add_template(appid, title, content);
+                told.push(format!("account {appid}: template {id} {title} · 模板"));
             }
             for Template { title, content, lasting } in &account.subscribe_templates {
                 let id = wechat.add_subscribe_template(appid, title, content, *lasting);
-                told.push(format!("account {appid}: subscribe template {id} {title}"));
+                told.push(format!("account {appid}: subscribe template {id} {title} · 订阅消息模板"));
             }
         }
         for fields in &self.faults {

@@ -60,8 +60,8 @@ async fn answers(name: &str, component: &Path) {
 
     let account = app.sender("shop", EncodingMode::Plain);
     for (message, answer) in [
-        (Incoming::text("oUser", "hi"), Some("Hello / 你好: hi")),
-        (Incoming::subscribe("oUser", None), Some("Welcome to shop! / 欢迎关注 shop!")),
+        (Incoming::text("oUser", "hi"), Some("Hello / 你好：hi")),
+        (Incoming::subscribe("oUser", None), Some("Welcome to shop! / 欢迎关注 shop！")),
         (Incoming::image("oUser", "m1"), None),
     ] {
         assert_eq!(account.send(&message).await.unwrap().text().as_deref(), answer, "{message:?}");
