@@ -134,15 +134,16 @@ fn row(
     let Some(plugin) = file else {
         return [name, ABSENT.to_owned(), String::new(), String::new(), missing, decided];
     };
+    let state = plugin.state().as_str().to_owned();
     match (&plugin.loaded, &plugin.error) {
         (Some(loaded), None) => {
             let description = &loaded.description;
             let handlers = description.handlers.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>();
-            [name, "ready".to_owned(), description.version.clone(), handlers.join(", "), missing, decided]
+            [name, state, description.version.clone(), handlers.join(", "), missing, decided]
         }
         (_, error) => {
             let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
-            [name, "failed".to_owned(), String::new(), error, missing, decided]
+            [name, state, String::new(), error, missing, decided]
         }
     }
 }

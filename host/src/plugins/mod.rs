@@ -6,7 +6,7 @@
 //!   `sandbox` runs one call in a fresh `instance` from one of the `pools`, within [`limits`], while `epoch` ticks; `memory`
 //!   counts what one instance has, and all together;
 //!   `host` answers what it asks, and `wasi` its standard library. `convert` and `convert_orders` stand between our types and the WIT's.
-//! - `own_limits` reads what the operator has set for single plugins.
+//! - `own_settings` reads what the operator has set for single plugins.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
 //!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
 //! - `named` tells whether what apps name in plugins is there.
@@ -35,7 +35,7 @@ pub mod limits;
 mod live_log;
 mod memory;
 mod named;
-mod own_limits;
+mod own_settings;
 mod pools;
 mod receipts;
 mod registry;

@@ -33,6 +33,7 @@ mod plugin_guard;
 mod plugin_imports;
 mod plugin_limits;
 mod plugin_outside;
+mod plugin_switch;
 mod plugin_trials;
 mod receipts;
 mod reload;

@@ -35,7 +35,7 @@ use crate::{
         admission::{AdmissionView, RefusedView},
         error::{Path, Problem, Query},
     },
-    model::Grants,
+    model::{Grants, PluginState},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::{Breaking, ChangeError, Entry, Loaded, Plugin},
     time,
@@ -46,9 +46,8 @@ use crate::{
 pub struct PluginView {
     /// The file's name without `.wasm`.
     name: String,
-    /// ready or failed. A plugin that is ready may have an error: the file that lies there now is
-    /// refused, and the version before it runs.
-    state: &'static str,
+    /// A plugin that is ready may have an error: the file that lies there now is refused, and the version before it runs.
+    state: PluginState,
     /// As the plugin says.
     title: Option<String>,
     version: Option<String>,
@@ -142,7 +141,7 @@ impl From<&Plugin> for PluginView {
         let loaded = plugin.loaded.as_deref();
         Self {
             name: plugin.name.to_string(),
-            state: if loaded.is_some() { "ready" } else { "failed" },
+            state: plugin.state(),
             title: loaded.map(|loaded| loaded.description.name.clone()),
             version: loaded.map(|loaded| loaded.description.version.clone()),
             description: loaded.map(|loaded| loaded.description.description.clone()),
