@@ -102,17 +102,28 @@ pub(super) struct BreakerView {
     kind: &'static str,
     /// Its name.
     entry: String,
+    /// Whether it is the canary's, and not that of the version that runs.
+    is_canary: bool,
     /// Until a call is let through to see whether all is well again; 0 while one runs, or when the next one will be.
     refused_for_ms: u64,
     /// Why the last call failed.
     error: String,
 }
 
-impl From<Breaking> for BreakerView {
-    fn from(breaking: Breaking) -> Self {
+impl BreakerView {
+    fn new(breaking: Breaking, is_canary: bool) -> Self {
         let Breaking { app, kind, entry, refused_for, error } = breaking;
         let refused_for_ms = u64::try_from(refused_for.as_millis()).unwrap_or(u64::MAX);
-        Self { app, kind: kind.name(), entry, refused_for_ms, error }
+        Self { app, kind: kind.name(), entry, is_canary, refused_for_ms, error }
+    }
+
+    /// Those that are open for the version that runs, and for its canary.
+    fn all(plugin: &Plugin) -> Vec<Self> {
+        let canary = plugin.canary.as_ref().map(|canary| (&canary.loaded, true));
+        let versions = plugin.loaded.iter().map(|loaded| (loaded, false)).chain(canary);
+        versions
+            .flat_map(|(loaded, is_canary)| loaded.breaking().into_iter().map(move |one| Self::new(one, is_canary)))
+            .collect()
     }
 }
 
@@ -152,7 +163,7 @@ impl From<&Plugin> for PluginView {
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
-            breakers: loaded.map(Loaded::breaking).unwrap_or_default().into_iter().map(BreakerView::from).collect(),
+            breakers: BreakerView::all(plugin),
             limits: plugin.own_limits(),
             effective_limits: plugin.limits(),
             calls: Calls::from(plugin),
