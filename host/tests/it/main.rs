@@ -29,6 +29,7 @@ mod orders;
 mod pages;
 mod plugin_authors;
 mod plugin_calls;
+mod plugin_config;
 mod plugin_guard;
 mod plugin_imports;
 mod plugin_limits;

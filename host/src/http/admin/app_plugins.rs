@@ -47,7 +47,8 @@ pub(super) struct AppPluginView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    /// JSON handed to the plugin as it is; at most 64 KiB.
+    /// JSON handed to the plugin as it is; at most 64 KiB. It has to fit the `config_schema` of the version that runs, where
+    /// that has one.
     #[schema(value_type = Object)]
     config: serde_json::Map<String, serde_json::Value>,
     /// A key-value store of its own.
@@ -94,6 +95,10 @@ impl From<Grants> for GrantsView {
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let found = state.plugins.find(&record.plugin);
     let loaded = found.as_ref().and_then(|plugin| plugin.loaded.clone());
+    let misfits = loaded.as_ref().map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default();
+    let misfits = misfits
+        .into_iter()
+        .map(|misfit| format!("{}: {}, says the plugin's config_schema", misfit.field, misfit.message));
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
         Some(CallError::Disabled(record.plugin.clone()).to_string())
     } else if loaded.is_none() {
@@ -116,7 +121,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         effective_limits,
         // That of a record that is stored nowhere.
         updated_at: (updated_at > 0).then(|| time::rfc3339(updated_at)),
-        warnings: warning.into_iter().collect(),
+        warnings: warning.into_iter().chain(misfits).collect(),
     }
 }
 
@@ -192,6 +197,9 @@ pub(super) async fn put(
     };
     let mut errors = record.check();
     errors.extend(out_of_range(&state, &limits));
+    if errors.is_empty() {
+        errors = misfits(&state, &record).await;
+    }
     if !errors.is_empty() {
         return Err(super::invalid(errors));
     }
@@ -214,6 +222,16 @@ pub(super) async fn put(
     let view = view(&state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
+}
+
+/// What of a configuration the version of the plugin that runs says is wrong.
+async fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
+    let Some(loaded) = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone()) else {
+        return Vec::new();
+    };
+    let config = record.config.clone();
+    // A stranger's schema may take a while.
+    tokio::task::spawn_blocking(move || loaded.config_misfits(&config)).await.unwrap_or_default()
 }
 
 /// Takes configuration, grants and limits away.

@@ -59,6 +59,9 @@ pub struct PluginView {
     exports: Exports,
     /// What it would like to be granted.
     asks: GrantsView,
+    /// The JSON Schema of its configuration, where it has one.
+    #[schema(value_type = Option<Object>)]
+    config_schema: Option<serde_json::Value>,
     /// How the file that runs was let in.
     admission: Option<AdmissionView>,
     error: Option<RefusedView>,
@@ -160,6 +163,7 @@ impl From<&Plugin> for PluginView {
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
+            config_schema: loaded.and_then(Loaded::config_schema).cloned(),
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
