@@ -23,7 +23,7 @@ use crate::{
     menus::Menus,
     message_log::MessageLog,
     migrate::Migration,
-    model::CanaryRule,
+    model::{CanaryRule, PluginState},
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
@@ -113,7 +113,7 @@ impl Server {
             follow_folder(watcher, state.clone()).boxed(),
             state.plugins.clone().follow().boxed(),
             state.accounts.clone().follow().boxed(),
-            state.plugins.clone().follow_limits().boxed(),
+            state.plugins.clone().follow_settings().boxed(),
             state.plugins.clone().forget_expired().boxed(),
             state.dispatcher.clone().forget().boxed(),
             state.users.clone().look_up().boxed(),
@@ -197,10 +197,10 @@ pub(crate) fn platform(settings: Settings, services: Services) -> anyhow::Result
     Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))
 }
 
-/// The plugin platform with the limits that are set, and what fills it.
+/// The plugin platform with what is set for single plugins, and what fills it.
 async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
     let plugins = platform(plugin_settings(config, key), services)?;
-    plugins.refresh_limits().await.context("the limits of plugins")?;
+    plugins.refresh().await.context("what is set for plugins")?;
     let watcher = Watcher::new(plugins.clone())
         .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
     Ok((plugins, watcher))
@@ -323,8 +323,10 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
 async fn follow_folder(mut watcher: Watcher, state: AppState) {
     watcher.load_all().await;
     let plugins = state.plugins.list();
-    let ready = plugins.iter().filter(|plugin| plugin.loaded.is_some()).count();
-    tracing::info!(ready, failed = plugins.len() - ready, "the plugins folder has been read");
+    let count = |state: PluginState| plugins.iter().filter(|plugin| plugin.state() == state).count();
+    let (ready, failed, disabled) =
+        (count(PluginState::Ready), count(PluginState::Failed), count(PluginState::Disabled));
+    tracing::info!(ready, failed, disabled, "the plugins folder has been read");
     watcher.run().await;
 }
 

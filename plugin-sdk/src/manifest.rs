@@ -44,6 +44,11 @@ inventory::collect!(Asks);
 /// }
 /// ```
 ///
+/// The host refuses a configuration that does not fit `config_schema`, a JSON Schema, and tells the operator
+/// where. It looks at `type`, `enum`, `const`, `minimum`, `maxLength`, `items`, `properties`, `required`,
+/// `anyOf`, `$ref` within the schema and their like; `pattern`, `format` and whatever else there is are the
+/// plugin's to look at.
+///
 /// What cannot be granted does not compile:
 ///
 /// ```compile_fail

@@ -104,7 +104,10 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
             (Some(refused), _) => {
                 Finding::bad(part, format!("{} ({})", refused, refused.error.code())).of(&refused.report)
             }
-            (None, Some(loaded)) => Finding::good(part, loaded.description.version.clone()).of(&loaded.report),
+            (None, Some(loaded)) => {
+                let switched_off = if plugin.is_disabled { ", switched off" } else { "" };
+                Finding::good(part, format!("{}{switched_off}", loaded.description.version)).of(&loaded.report)
+            }
             (None, None) => Finding::bad(part, "not loaded"),
         });
     }

@@ -53,7 +53,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &S
 pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> anyhow::Result<Plugins> {
     let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
     let plugins = server::platform(settings, server::services(config, store, Clock::system())?)?;
-    plugins.refresh_limits().await?;
+    plugins.refresh().await?;
     Watcher::new(plugins.clone())?.load_all().await;
     Ok(plugins)
 }

@@ -58,6 +58,7 @@ fn accepted(loaded: &Loaded) -> String {
     ];
     lines.extend(exported(&loaded.description));
     lines.push(("needs to be granted", asks));
+    lines.push(("configuration", loaded.config_schema().map(|schema| format!("{schema:#}")).unwrap_or_default()));
     format!("{}\n\n{}\n\n{}", columns(&lines), examined(&loaded.report), "ok: a server lets it in")
 }
 

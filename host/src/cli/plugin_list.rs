@@ -12,8 +12,8 @@ use crate::{
     clock::Clock,
     config::Config,
     http::admin::PluginView,
-    model::{App, AppPlugin, Grants, PluginSource},
-    plugins::{Decided, DecidedCanary, Plugin},
+    model::{Grants, PluginSource},
+    plugins::{Decided, DecidedCanary, Plugin, not_granted},
     server, time,
 };
 
@@ -94,7 +94,6 @@ impl From<&DecidedCanary> for CanaryView {
 pub(super) async fn run(config: &Config, output: OutputArgs) -> anyhow::Result<()> {
     let (store, key) = server::open_store(config, Clock::system()).await?;
     let plugins = loaded(config, store.clone(), &key).await?;
-    let (apps, records) = (store.apps().list().await?, store.app_plugins().all().await?);
     let decided: BTreeMap<_, _> =
         plugins.decided().await?.into_iter().map(|decided| (decided.decision.plugin.clone(), decided)).collect();
     let files: BTreeMap<_, _> = plugins.list().into_iter().map(|plugin| (plugin.name.to_string(), plugin)).collect();
@@ -105,7 +104,10 @@ pub(super) async fn run(config: &Config, output: OutputArgs) -> anyhow::Result<(
     let (mut views, mut rows) = (Vec::new(), Vec::new());
     for name in names {
         let (file, decided) = (files.get(name), decided.get(name));
-        let missing = file.map(|plugin| missing(plugin, &apps, &records)).unwrap_or_default();
+        let missing = match file.and_then(|plugin| plugin.loaded.as_ref()) {
+            Some(loaded) => not_granted(&store, name, &Grants::from(&loaded.description)).await?,
+            None => BTreeMap::new(),
+        };
         rows.push(row(name, file.map(AsRef::as_ref), &missing, decided));
         views.push(Listed {
             file: file.map(|plugin| PluginView::from(&**plugin)),
@@ -134,15 +136,16 @@ fn row(
     let Some(plugin) = file else {
         return [name, ABSENT.to_owned(), String::new(), String::new(), missing, decided];
     };
+    let state = plugin.state().as_str().to_owned();
     match (&plugin.loaded, &plugin.error) {
         (Some(loaded), None) => {
             let description = &loaded.description;
             let handlers = description.handlers.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>();
-            [name, "ready".to_owned(), description.version.clone(), handlers.join(", "), missing, decided]
+            [name, state, description.version.clone(), handlers.join(", "), missing, decided]
         }
         (_, error) => {
             let error = error.as_ref().map(ToString::to_string).unwrap_or_default();
-            [name, "failed".to_owned(), String::new(), error, missing, decided]
+            [name, state, String::new(), error, missing, decided]
         }
     }
 }
@@ -167,20 +170,4 @@ fn in_short(decided: &Decided) -> String {
         format!("canary {version} for {} %{named}{}", canary.percent, lost(*is_at_hand))
     });
     differs.into_iter().chain(canary).collect::<Vec<_>>().join("; ")
-}
-
-/// What the plugin asks for and is not granted, in the apps that name it or have something set for it.
-fn missing(plugin: &Plugin, apps: &[App], records: &[AppPlugin]) -> BTreeMap<String, Vec<String>> {
-    let Some(loaded) = &plugin.loaded else { return BTreeMap::new() };
-    let asked = Grants::from(&loaded.description);
-    let missing = apps.iter().filter_map(|app| {
-        let mut named = app.message_handler.iter().chain(&app.order_hook).chain(&app.settings.message_observers);
-        let record = records.iter().find(|record| record.app == app.name && record.plugin == *plugin.name);
-        if record.is_none() && !named.any(|target| target.plugin == *plugin.name) {
-            return None;
-        }
-        let granted = record.map(|record| record.grants.clone()).unwrap_or_default();
-        Some((app.name.clone(), asked.beyond(&granted).each()))
-    });
-    missing.filter(|(_, grants)| !grants.is_empty()).collect()
 }

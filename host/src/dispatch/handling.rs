@@ -321,8 +321,8 @@ impl Handling {
         self.tell(format_args!("handler {target}"), failure.code(), || {
             let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
             let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
-            if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. }) {
-                // Why is in the log already, or a matter of numbers.
+            if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. } | CallError::Disabled(_)) {
+                // Why is in the log already, a matter of numbers, or the operator's word.
                 tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");
             } else {
                 tracing::error!(

@@ -111,6 +111,11 @@ impl App {
         }
     }
 
+    /// What its settings name in plugins.
+    pub fn plugin_targets(&self) -> impl Iterator<Item = &PluginTarget> {
+        self.message_handler.iter().chain(&self.order_hook).chain(&self.settings.message_observers)
+    }
+
     /// The fields that break their rules; empty when the app may be stored.
     pub fn check(&self) -> Vec<FieldError> {
         let secret = |field, secret: Option<&Secret>| check_webhook_secret(field, secret?);

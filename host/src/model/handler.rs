@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::flat::is_text;
 use super::words::words;
-use super::{FieldError, ReplyFields, ReplyTemplate, Rule, RuleFields};
+use super::{Condition, FieldError, PluginTarget, ReplyContent, ReplyFields, ReplyTemplate, Rule, RuleFields};
 
 /// The longest name, in characters.
 const NAME_LENGTH: usize = 60;
@@ -130,6 +130,19 @@ impl Handler {
             created_at: 0,
             updated_at: 0,
         }
+    }
+
+    /// What its rules and replies name in plugins.
+    pub fn plugin_targets(&self) -> impl Iterator<Item = &PluginTarget> {
+        let rules = self.rules.iter().filter_map(|rule| match &rule.condition {
+            Condition::Custom(target) => Some(target),
+            _ => None,
+        });
+        let replies = self.replies.iter().filter_map(|reply| match &reply.content {
+            ReplyContent::Custom(target) => Some(target),
+            _ => None,
+        });
+        rules.chain(replies)
     }
 
     /// Whether it is tried at `now`, in seconds since 1970.

@@ -24,6 +24,7 @@ mod message_log;
 mod message_summary;
 mod order;
 mod plugin_canary;
+mod plugin_state;
 mod plugin_target;
 mod plugin_version;
 mod publication;
@@ -73,6 +74,7 @@ pub use order::{
 pub use plugin_canary::{
     CANARY_OPENIDS, CanaryCounts, CanaryRule, CanaryState, CanaryVerdict, PluginCanary, UnknownCanaryState,
 };
+pub use plugin_state::PluginState;
 pub use plugin_target::{MalformedPluginTarget, PluginTarget, is_plugin_name};
 pub use plugin_version::{PluginDecision, PluginSource, PluginVersion, UnknownPluginSource};
 pub use publication::{Publication, PublicationOutcome, PublicationState};

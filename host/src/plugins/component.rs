@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmtime::{
     Store,
@@ -11,11 +12,12 @@ use wasmtime::{
 use super::{
     admission::Report,
     bindings::exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
+    config_schema::{ConfigSchema, STEPS},
     guard::{Breakers, Breaking},
     instance::State,
     memory::TotalMemory,
 };
-use crate::model::Grants;
+use crate::model::{FieldError, Grants};
 
 pub use manifest::{Asks, Description, Entry};
 
@@ -27,6 +29,7 @@ pub struct Loaded {
     pub digest: String,
     /// What the plugin says of itself.
     pub description: Description,
+    pub(super) config_schema: Option<Arc<ConfigSchema>>,
     /// When it was loaded.
     pub loaded_at: SystemTime,
     /// How it was let in.
@@ -40,6 +43,19 @@ impl Loaded {
     /// What keeps failing in this version, and for which app: its calls are refused for a while.
     pub fn breaking(&self) -> Vec<Breaking> {
         self.breakers.open()
+    }
+
+    /// The JSON Schema that the plugin gives for its configuration.
+    pub fn config_schema(&self) -> Option<&Value> {
+        self.config_schema.as_ref().map(|schema| schema.json())
+    }
+
+    /// What of a configuration does not fit that schema, as far as that can be told.
+    pub fn config_misfits(&self, config: &Value) -> Vec<FieldError> {
+        self.config_schema.as_ref().map_or_else(Vec::new, |schema| {
+            let mut steps = STEPS;
+            schema.misfits(config, &mut steps)
+        })
     }
 }
 

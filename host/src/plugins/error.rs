@@ -12,6 +12,9 @@ pub enum CallError {
         "plugin `{0}` is not loaded: drop {0}.wasm into the plugins folder, or see with `weft plugin list` why it is refused"
     )]
     NotLoaded(String),
+    /// The operator has switched it off.
+    #[error("plugin `{0}` is switched off: PATCH /api/v1/plugins/{0} with {{\"state\": \"ready\"}} switches it on")]
+    Disabled(String),
     /// The plugin has nothing of that name.
     #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has}")]
     NoSuchEntry {
@@ -130,8 +133,9 @@ impl CallError {
     }
 
     /// Every [`code`](Self::code).
-    pub const CODES: [&str; 12] = [
+    pub const CODES: [&str; 13] = [
         "not_loaded",
+        "disabled",
         "no_such_entry",
         "not_for_app",
         "busy",
@@ -164,6 +168,7 @@ impl CallError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotLoaded(_) => "not_loaded",
+            Self::Disabled(_) => "disabled",
             Self::NoSuchEntry { .. } => "no_such_entry",
             Self::NotForApp { .. } => "not_for_app",
             Self::Busy { .. } => "busy",

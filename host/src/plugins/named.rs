@@ -1,7 +1,7 @@
 //! What apps and their handlers name in plugins, and whether it is there: it may be named before its file is dropped,
 //! and calls fail softly until then.
 
-use super::{EntryKind, Plugins};
+use super::{CallError, EntryKind, Plugins};
 use crate::model::{App, Condition, Handler, PluginTarget, ReplyContent};
 
 impl Plugins {
@@ -55,6 +55,9 @@ impl Plugins {
     fn lacks(&self, app: &str, kind: EntryKind, target: &PluginTarget) -> Option<String> {
         let plugin = &target.plugin;
         let found = self.find(plugin);
+        if found.as_ref().is_some_and(|plugin| plugin.is_disabled) {
+            return Some(CallError::Disabled(plugin.clone()).to_string());
+        }
         let Some(loaded) = found.as_ref().and_then(|plugin| plugin.loaded.clone()) else {
             let refused = found.as_ref().and_then(|plugin| plugin.error.as_ref());
             return Some(match refused {

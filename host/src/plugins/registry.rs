@@ -1,7 +1,7 @@
 //! The live set of plugins: who is there, and the swap when a file changes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -24,7 +24,11 @@ use super::{
     statistics::Statistics,
     versions::{Canary, Versions},
 };
-use crate::{model::CanaryRule, plugin_limits::LimitChanges, shares::Shares};
+use crate::{
+    model::{CanaryRule, PluginState},
+    plugin_limits::LimitChanges,
+    shares::Shares,
+};
 
 /// What the platform is made of.
 #[derive(Clone)]
@@ -57,8 +61,9 @@ pub(super) struct Inner {
     set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
     /// Set when the folder has been read once.
     pub(super) first_pass: SetOnce<()>,
-    /// Held while the set is replaced, so that no change gets lost.
-    writing: Mutex<()>,
+    /// Held while the set is replaced, so that no change gets lost. In it are the names of the plugins that are switched
+    /// off, whether they are there or not.
+    writing: Mutex<HashSet<String>>,
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
     /// follows the folder in its order.
     changing: Shares,
@@ -74,6 +79,7 @@ pub(super) struct Inner {
 }
 
 /// One file of the folder.
+#[derive(Clone)]
 pub struct Plugin {
     /// The file's name without `.wasm`.
     pub name: Arc<str>,
@@ -83,6 +89,8 @@ pub struct Plugin {
     pub canary: Option<Arc<Canary>>,
     /// Why the file that lies there now does not run.
     pub error: Option<Refused>,
+    /// Whether the operator has switched it off: nothing of it is called.
+    pub is_disabled: bool,
     /// Counts over all versions since the start.
     pub statistics: Arc<Statistics>,
     /// What became of the last calls.
@@ -93,6 +101,15 @@ pub struct Plugin {
 }
 
 impl Plugin {
+    /// What becomes of its calls.
+    pub fn state(&self) -> PluginState {
+        match (self.is_disabled, &self.loaded) {
+            (true, _) => PluginState::Disabled,
+            (false, Some(_)) => PluginState::Ready,
+            (false, None) => PluginState::Failed,
+        }
+    }
+
     /// What breakers did that have opened since the process started. One that is open for the version that runs, or for
     /// its canary, is open.
     pub fn breakers(&self) -> Vec<BreakerStatistics> {
@@ -118,7 +135,7 @@ impl Plugins {
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
-            writing: Mutex::new(()),
+            writing: Mutex::default(),
             changing: Shares::new(1),
             compiling: Semaphore::new(COMPILATIONS),
             loader,
@@ -248,7 +265,7 @@ impl Plugins {
 
     /// Puts what `change` makes of a plugin in its place.
     pub(super) fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let disabled = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut set = BTreeMap::clone(&self.0.set.load());
         let before = set.get(name).map_or_else(
             || Plugin {
@@ -256,27 +273,37 @@ impl Plugins {
                 loaded: None,
                 canary: None,
                 error: None,
+                is_disabled: false,
                 statistics: Arc::default(),
                 receipts: Arc::default(),
                 log: Arc::default(),
                 guard: Arc::new(Guard::new(self.guard_limits(name))),
             },
-            |plugin| Plugin {
-                name: Arc::clone(&plugin.name),
-                loaded: plugin.loaded.clone(),
-                canary: plugin.canary.clone(),
-                error: plugin.error.clone(),
-                statistics: Arc::clone(&plugin.statistics),
-                receipts: Arc::clone(&plugin.receipts),
-                log: Arc::clone(&plugin.log),
-                guard: Arc::clone(&plugin.guard),
-            },
+            |plugin| Plugin::clone(plugin),
         );
-        let after = Arc::new(change(before));
+        let after = Arc::new(Plugin { is_disabled: disabled.contains(name), ..change(before) });
         set.insert(Arc::clone(&after.name), Arc::clone(&after));
         self.0.set.store(Arc::new(set));
         // They may have been set since its guard was made.
         after.guard.set_limits(self.guard_limits(name));
         after
+    }
+
+    /// Switches the plugins with these names off, and all others on. Calls in flight finish.
+    pub(super) fn disable(&self, names: HashSet<String>) {
+        let mut disabled = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *disabled == names {
+            return;
+        }
+        let mut set = BTreeMap::clone(&self.0.set.load());
+        for plugin in set.values_mut() {
+            let is_disabled = names.contains(&*plugin.name);
+            if plugin.is_disabled != is_disabled {
+                tracing::info!(plugin = &*plugin.name, "plugin switched {}", if is_disabled { "off" } else { "on" });
+                *plugin = Arc::new(Plugin { is_disabled, ..Plugin::clone(plugin) });
+            }
+        }
+        self.0.set.store(Arc::new(set));
+        *disabled = names;
     }
 }

@@ -57,6 +57,11 @@ impl RuleSet {
         Self { handlers, index }
     }
 
+    /// The handlers, in the order in which they are tried.
+    pub fn handlers(&self) -> impl Iterator<Item = &Handler> {
+        self.handlers.iter().map(AsRef::as_ref)
+    }
+
     /// Whether no message can match.
     pub fn is_empty(&self) -> bool {
         self.handlers.iter().all(|handler| !handler.enabled || handler.rules.is_empty())

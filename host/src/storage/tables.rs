@@ -2,10 +2,10 @@
 
 use super::{
     AppPlugins, Apps, Articles, AuditLog, BillDifferences, CallCounts, CallPauses, Credentials, Deliveries,
-    DeliveryAnswers, HandlerSyncs, Handlers, Jobs, LimitedActions, MassMessages, Materials, Menus, MerchantPauses,
-    Merchants, MessageLogs, Orders, PluginCanaries, PluginDecisions, PluginKv, PluginLimits, PluginReplicas,
-    PluginVersions, Processes, Publications, Questions, Reconciliations, Refunds, Sends, Store, Subscriptions, Tags,
-    Templates, Tokens, Users,
+    DeliveryAnswers, DisabledPlugins, HandlerSyncs, Handlers, Jobs, LimitedActions, MassMessages, Materials, Menus,
+    MerchantPauses, Merchants, MessageLogs, Orders, PluginCanaries, PluginDecisions, PluginKv, PluginLimits,
+    PluginReplicas, PluginVersions, Processes, Publications, Questions, Reconciliations, Refunds, Sends, Store,
+    Subscriptions, Tags, Templates, Tokens, Users,
 };
 use crate::model::CredentialKind;
 
@@ -18,6 +18,11 @@ impl Store {
     /// The limits of single plugins.
     pub fn plugin_limits(&self) -> PluginLimits<'_> {
         PluginLimits(self)
+    }
+
+    /// The plugins that are switched off.
+    pub fn disabled_plugins(&self) -> DisabledPlugins<'_> {
+        DisabledPlugins(self)
     }
 
     /// What plugins may do for apps.

@@ -319,8 +319,11 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     let errors: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
     assert_eq!((status, errors), (422, vec![json!("http_hosts"), json!("wechat_apis"), json!("orders")]));
     assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await, (200, read));
-    assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, 204);
-    assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await.0, 404);
+    for status in [204, 404] {
+        assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, status);
+    }
+    let (status, nothing) = app.api(Method::GET, "/apps/shop/plugins/greeter", None).await;
+    assert_eq!((status, &nothing["config"], &nothing["kv"]), (200, &json!({}), &json!(false)), "{nothing}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

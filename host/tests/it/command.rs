@@ -136,7 +136,7 @@ async fn check_names_the_plugins_that_apps_and_rules_want_and_that_are_not_there
     let folder = tempfile::tempdir().unwrap();
     let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--message-handler", "greeter/vip"];
     assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
-    add_handler(folder.path()).await;
+    add_handler(folder.path(), "greeter/vip").await;
     let check = || {
         let output = weft(folder.path(), &["check"]);
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -152,6 +152,36 @@ async fn check_names_the_plugins_that_apps_and_rules_want_and_that_are_not_there
     std::fs::write(folder.path().join("plugins/greeter.wasm"), guests::greeter().await).unwrap();
     let (code, text) = check();
     assert_eq!((code, text.contains("app shop")), (Some(0), false), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_is_switched_off_is_shown_as_such_and_missed_by_the_apps_that_name_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let output = weft(folder.path(), &["check"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(check().0, Some(0));
+    std::fs::write(folder.path().join("plugins/greeter.wasm"), guests::greeter().await).unwrap();
+    let config = Config { data_dir: folder.path().join("data"), ..Config::default() };
+    let (store, _) = open_store(&config, Clock::system()).await.unwrap();
+    store.disabled_plugins().set("greeter", true).await.unwrap();
+    let (code, text) = check();
+    let shown =
+        text.lines().any(|line| line.starts_with("ok     plugin greeter: ") && line.ends_with(", switched off"));
+    assert!(code == Some(0) && shown, "{text}");
+    assert_eq!(json(&weft(folder.path(), &["plugin", "list", "--json"]))[0]["state"], "disabled");
+    let table = String::from_utf8(weft(folder.path(), &["plugin", "list"]).stdout).unwrap();
+    assert!(table.contains("disabled"), "{table}");
+
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--message-handler", "greeter"];
+    assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
+    let (code, text) = check();
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("FAILED app shop: message_handler: plugin `greeter` is switched off"), "{text}");
+    store.disabled_plugins().set("greeter", false).await.unwrap();
+    assert_eq!(check().0, Some(0));
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -196,12 +226,29 @@ async fn check_counts_versions_that_are_kept_and_not_in_the_folder() {
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_granted_is_listed_for_every_app_that_names_the_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    let apps: [(&str, &[&str]); 3] = [("shop", &[]), ("blog", &["--message-handler", "scenes"]), ("none", &[])];
+    for (name, more) in apps {
+        let add = [&["app", "add", name, "--type", "service", "--appid", "wx1"], more].concat();
+        assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
+    }
+    add_handler(folder.path(), "scenes").await;
+    std::fs::create_dir_all(folder.path().join("plugins")).unwrap();
+    std::fs::write(folder.path().join("plugins/scenes.wasm"), guests::qr_attribution().await).unwrap();
+    let listed = json(&weft(folder.path(), &["plugin", "list", "--json"]));
+    assert_eq!(listed[0]["missing"], json!({"blog": ["users"], "shop": ["users"]}), "{listed}");
+    let table = String::from_utf8(weft(folder.path(), &["plugin", "list"]).stdout).unwrap();
+    assert!(table.contains("blog: users; shop: users"), "{table}");
+}
+
 /// A handler of the app `shop` that a plugin answers, in the database that `weft` has made in `folder`.
-async fn add_handler(folder: &Path) {
+async fn add_handler(folder: &Path, plugin: &str) {
     let config = Config { data_dir: folder.join("data"), ..Config::default() };
     let (store, _) = open_store(&config, Clock::system()).await.unwrap();
     let mut handler = Handler::new("shop", "vips");
-    let content = ReplyContent::Custom("greeter/vip".parse().unwrap());
+    let content = ReplyContent::Custom(plugin.parse().unwrap());
     handler.replies = vec![ReplyTemplate { weight: 0, content }];
     store.handlers().insert(&handler).await.unwrap();
     store.close().await;

@@ -49,6 +49,18 @@ async fn calls_are_counted_by_entry_and_by_what_came_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_is_switched_off_is_not_ready() {
+    let (app, _) = server().await;
+    for (state, ready, disabled) in [("disabled", 0.0, 1.0), ("ready", 1.0, 0.0)] {
+        let switch = serde_json::json!({"state": state});
+        assert_eq!(app.api(Method::PATCH, "/plugins/guest", Some(switch)).await.0, 200);
+        let text = app.get("/metrics").await.text().await.unwrap();
+        assert_eq!(sample(&text, r#"weft_plugin_ready{plugin="guest"}"#), Some(ready), "{text}");
+        assert_eq!(sample(&text, r#"weft_plugin_disabled{plugin="guest"}"#), Some(disabled), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_reads_what_was_counted() {
     let (app, sender) = server().await;
     say(&sender, &["ok", "ok", "panic"]).await;

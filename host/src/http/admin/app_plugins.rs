@@ -1,11 +1,14 @@
 //! `/apps/{app}/plugins`: what plugins may do for an app.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     auth::Caller,
+    find_app,
     page::{Page, PageQuery},
     plugin_limits::out_of_range,
 };
@@ -14,8 +17,9 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
+    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, Handler, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
+    plugins::CallError,
     time,
     upstream::is_public,
 };
@@ -33,8 +37,8 @@ pub(super) struct AppPluginView {
     missing: GrantsView,
     /// What its calls for this app may use.
     effective_limits: PluginLimits,
-    /// RFC 3339.
-    updated_at: String,
+    /// RFC 3339; null where nothing is set.
+    updated_at: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -43,7 +47,8 @@ pub(super) struct AppPluginView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    /// JSON handed to the plugin as it is; at most 64 KiB.
+    /// JSON handed to the plugin as it is; at most 64 KiB. It has to fit the `config_schema` of the version that runs, where
+    /// that has one.
     #[schema(value_type = Object)]
     config: serde_json::Map<String, serde_json::Value>,
     /// A key-value store of its own.
@@ -88,8 +93,19 @@ impl From<Grants> for GrantsView {
 }
 
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
-    let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
-    let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
+    let found = state.plugins.find(&record.plugin);
+    let loaded = found.as_ref().and_then(|plugin| plugin.loaded.clone());
+    let misfits = loaded.as_ref().map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default();
+    let misfits = misfits
+        .into_iter()
+        .map(|misfit| format!("{}: {}, says the plugin's config_schema", misfit.field, misfit.message));
+    let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
+        Some(CallError::Disabled(record.plugin.clone()).to_string())
+    } else if loaded.is_none() {
+        Some(format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin))
+    } else {
+        None
+    };
     let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
     let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
     let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
@@ -103,12 +119,21 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         asked: asked.into(),
         missing: lacking.into(),
         effective_limits,
-        updated_at: time::rfc3339(updated_at),
-        warnings: if loaded.is_some() { Vec::new() } else { vec![missing] },
+        // That of a record that is stored nowhere.
+        updated_at: (updated_at > 0).then(|| time::rfc3339(updated_at)),
+        warnings: warning.into_iter().chain(misfits).collect(),
     }
 }
 
-/// Lists the plugins for which something is set in this app.
+/// The plugins that an app names: in its settings, and in handlers that are switched on.
+fn named(state: &AppState, app: &str) -> BTreeSet<String> {
+    let Some(account) = state.accounts.find(app) else { return BTreeSet::new() };
+    let handlers = account.rules.handlers().filter(|handler| handler.enabled);
+    let targets = account.app.plugin_targets().chain(handlers.flat_map(Handler::plugin_targets));
+    targets.map(|target| target.plugin.clone()).collect()
+}
+
+/// Lists the plugins that this app names or for which something is set in it.
 #[utoipa::path(get, operation_id = "list_app_plugins", path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
     responses((status = 200, description = "Done", body = Page<AppPluginView>), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn list(
@@ -118,13 +143,20 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<AppPluginView>>, Problem> {
     caller.require(Some(&app), "manage")?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
-    let granted = state.store.app_plugins().list(&app).await?;
-    let items = granted.into_iter().map(|granted| view(&state, granted)).collect();
+    find_app(&state, &app).await?;
+    let mut records = state.store.app_plugins().list(&app).await?;
+    let mut unset = named(&state, &app);
+    for record in &records {
+        unset.remove(&record.plugin);
+    }
+    records.extend(unset.into_iter().map(|plugin| AppPlugin::new(&app, plugin)));
+    records.sort_by(|one, other| one.plugin.cmp(&other.plugin));
+    let items = records.into_iter().map(|record| view(&state, record)).collect();
     Ok(Json(page.of(items, |item: &AppPluginView| &item.plugin)))
 }
 
-/// Reads what a plugin may do for this app.
+/// Reads what a plugin may do for this app. Where nothing is set yet, that is nothing: for plugins that are there, and for
+/// those that the app names.
 #[utoipa::path(get, operation_id = "read_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
     responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem)))]
@@ -134,9 +166,14 @@ pub(super) async fn read(
     Path((app, plugin)): Path<(String, String)>,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(&app), "manage")?;
-    let granted = state.store.app_plugins().find(&app, &plugin).await?;
-    let granted = granted.ok_or_else(|| Problem::not_found("setting for plugin", &plugin))?;
-    Ok(Json(view(&state, granted)))
+    if let Some(record) = state.store.app_plugins().find(&app, &plugin).await? {
+        return Ok(Json(view(&state, record)));
+    }
+    find_app(&state, &app).await?;
+    if state.plugins.find(&plugin).is_none() && !named(&state, &app).contains(&plugin) {
+        return Err(Problem::not_found("setting for plugin", &plugin));
+    }
+    Ok(Json(view(&state, AppPlugin::new(&app, plugin))))
 }
 
 /// Sets what a plugin may do for this app; what was set before is replaced. Limits above those of the other apps, and new
@@ -160,6 +197,9 @@ pub(super) async fn put(
     };
     let mut errors = record.check();
     errors.extend(out_of_range(&state, &limits));
+    if errors.is_empty() {
+        errors = misfits(&state, &record).await;
+    }
     if !errors.is_empty() {
         return Err(super::invalid(errors));
     }
@@ -182,6 +222,16 @@ pub(super) async fn put(
     let view = view(&state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
+}
+
+/// What of a configuration the version of the plugin that runs says is wrong.
+async fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
+    let Some(loaded) = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone()) else {
+        return Vec::new();
+    };
+    let config = record.config.clone();
+    // A stranger's schema may take a while.
+    tokio::task::spawn_blocking(move || loaded.config_misfits(&config)).await.unwrap_or_default()
 }
 
 /// Takes configuration, grants and limits away.

@@ -1,4 +1,4 @@
-//! `PATCH /plugins/{plugin}`: what the calls of one plugin may use.
+//! `PATCH /plugins/{plugin}`: whether a plugin is called, and what its calls may use.
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -18,12 +18,27 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PluginPatch {
+    /// Whether it is called.
+    state: Option<PluginSwitch>,
     /// What its calls may use, where that is not what the calls of other plugins may; in the place of what was set
     /// before, so that `{}` takes all of it away.
     limits: Option<LimitChanges>,
 }
 
-/// Changes what the calls of a plugin may use, for all apps, up to the ceilings of the configuration.
+/// Whether a plugin is called.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PluginSwitch {
+    /// It is, by every app that names it.
+    Ready,
+    /// It is not, whatever file or version comes.
+    Disabled,
+}
+
+/// Switches a plugin off or on, and changes what its calls may use, for all apps, up to the ceilings of the
+/// configuration. One that is switched off is as one that is missing, in all processes and over restarts: messages get
+/// the app's `fallback_reply` or nothing, pages are answered 404, events of orders wait and are tried again. Calls in
+/// flight finish, and files and versions come and go as before.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
     responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
@@ -42,9 +57,12 @@ pub(super) async fn patch(
             return Err(super::invalid(errors));
         }
         state.store.plugin_limits().put(&name, &limits).await?;
-        state.plugins.refresh_limits().await?;
     }
-    let view = PluginView::from(&*plugin);
+    if let Some(switch) = patch.state {
+        state.store.disabled_plugins().set(&name, switch == PluginSwitch::Disabled).await?;
+    }
+    state.plugins.refresh().await?;
+    let view = PluginView::from(&*state.plugins.find(&name).unwrap_or(plugin));
     caller.notes.after(&view);
     Ok(Json(view))
 }

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::families::{Families, Labels, labels};
-use crate::plugins::{EntryStatistics, Plugin, Plugins};
+use crate::{
+    model::PluginState,
+    plugins::{EntryStatistics, Plugin, Plugins},
+};
 
 /// Adds what was counted of all plugins.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
@@ -11,11 +14,13 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
     let plugins = plugins.list();
     families.gauge(
         "weft_plugin_ready",
-        "Whether a version of the plugin runs",
-        plugins.iter().map(|plugin| {
-            let ready = f64::from(u8::from(plugin.loaded.is_some()));
-            (labels([("plugin", &plugin.name)]), ready)
-        }),
+        "Whether a version of the plugin runs and is called",
+        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Ready))),
+    );
+    families.gauge(
+        "weft_plugin_disabled",
+        "Whether the plugin is switched off",
+        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Disabled))),
     );
     let entries: Vec<_> = plugins
         .iter()
@@ -110,6 +115,11 @@ fn describe_breakers(plugins: &[Arc<Plugin>], families: &mut Families) {
         "Calls that were refused because a breaker was open",
         breakers.iter().map(|(labels, breaker)| (labels.clone(), breaker.refused)),
     );
+}
+
+/// 1 or 0.
+fn is(plugin: &Plugin, state: PluginState) -> f64 {
+    f64::from(u8::from(plugin.state() == state))
 }
 
 fn of(plugin: &str, entry: &EntryStatistics) -> Labels {

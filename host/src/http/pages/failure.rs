@@ -38,7 +38,10 @@ impl Failure {
     /// with plugins has it; 502 is an answer that cannot be sent.
     pub(super) fn of(error: &CallError, reference: &str) -> Self {
         let failure = match error {
-            CallError::NotLoaded(_) | CallError::NoSuchEntry { .. } | CallError::NotForApp { .. } => {
+            CallError::NotLoaded(_)
+            | CallError::Disabled(_)
+            | CallError::NoSuchEntry { .. }
+            | CallError::NotForApp { .. } => {
                 return Self::nothing_here();
             }
             CallError::KeepsFailing { refused_for, .. } => Self::busy(*refused_for),

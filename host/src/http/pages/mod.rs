@@ -171,6 +171,7 @@ impl Call {
                 CallError::KeepsFailing { .. }
                 | CallError::Shed { .. }
                 | CallError::NotLoaded(_)
+                | CallError::Disabled(_)
                 | CallError::NoSuchEntry { .. }
                 | CallError::NotForApp { .. } => tracing::warn!(app, plugin, page, delivery, method, "no page: {why}"),
                 _ => tracing::error!(app, plugin, page, delivery, method, backtrace, "no page: {why}"),

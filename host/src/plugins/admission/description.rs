@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::LoadError;
 use crate::plugins::{
     component::{Description, Entry, Exports},
+    config_schema::ConfigSchema,
     host::log::printable,
     limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
 };
@@ -38,6 +39,9 @@ fn check_texts(description: &Description) -> Result<(), LoadError> {
 /// must be exported.
 pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), LoadError> {
     check_texts(description)?;
+    if let Some(Err(reason)) = description.config_schema.as_deref().map(ConfigSchema::parse) {
+        return Err(LoadError::Description(format!("its config_schema is no JSON Schema: {reason}")));
+    }
     let kinds = [
         ("handlers", &description.handlers, exports.handlers.is_some()),
         ("rules", &description.rules, exports.rules.is_some()),

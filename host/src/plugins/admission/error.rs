@@ -126,6 +126,9 @@ pub enum LoadError {
     /// What it says of itself is not usable.
     #[error("its description is not usable: {0}")]
     Description(String),
+    /// It asks for what cannot be granted.
+    #[error("it asks for what nobody can grant: {0}")]
+    Ungrantable(String),
 }
 
 impl LoadError {
@@ -167,6 +170,7 @@ impl LoadError {
             Self::Instantiate { .. } => "instantiate_failed",
             Self::Describe { .. } => "describe_failed",
             Self::Description(_) => "bad_description",
+            Self::Ungrantable(_) => "ungrantable",
         }
     }
 
@@ -208,6 +212,7 @@ impl LoadError {
             }
             Self::Describe { .. } => "manifest.describe must answer within two seconds and without any grant",
             Self::Description(_) => "mend what the plugin says of itself and build it again",
+            Self::Ungrantable(_) => "mend what the plugin asks for and build it again",
         }
     }
 }

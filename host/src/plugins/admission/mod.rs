@@ -2,11 +2,13 @@
 //!
 //! - `anatomy` reads the file without running any of it, `world` compares its border with what this host has.
 //! - `compiler` compiles it, in a process that can be killed; code that was kept from before is taken from the cache.
-//! - The first instance is made and asked what it is; `description` looks at the answer.
+//! - The first instance is made and asked what it is; `description` looks at the answer, and `remarks` says what that is to
+//!   the apps.
 
 mod anatomy;
 mod description;
 mod error;
+mod remarks;
 mod report;
 mod world;
 
@@ -26,6 +28,7 @@ use super::{
     cache::Cache,
     compiler::Compiler,
     component::{Asks, Description, Exports, Linked, Loaded, digest},
+    config_schema::ConfigSchema,
     error::CallError,
     guard::Breakers,
     host::log::printable,
@@ -132,14 +135,24 @@ impl Loader {
             name: Arc::clone(&linked.plugin),
             digest,
             description: nothing_said(),
+            config_schema: None,
             loaded_at: SystemTime::now(),
             report: report.clone(),
             linked,
             breakers: Breakers::default(),
         };
         loaded.description = self.probe(&loaded, report).await?;
-        report.step("grants", || Ok(()))?;
-        report.remark(asked(&Grants::from(&loaded.description)));
+        let schema = loaded.description.config_schema.as_deref().and_then(|text| ConfigSchema::parse(text).ok());
+        if let Some(schema) = schema {
+            let schema = Arc::new(schema);
+            loaded.config_schema = Some(Arc::clone(&schema));
+            if let Some(unfit) = self.unfit(name, schema).await {
+                report.remark(unfit);
+            }
+        }
+        let asks = Grants::from(&loaded.description);
+        report.step("grants", || grantable(&asks))?;
+        report.remark(self.asked(name, &asks).await);
         if fresh {
             self.keep(&loaded).await;
         }
@@ -256,16 +269,14 @@ fn read_file(bytes: &[u8], limit: u64) -> (Report, Result<(), LoadError>) {
     (report, read)
 }
 
-/// What a plugin asks for, and what of it nobody can grant. What is granted is up to each app, and changes.
-fn asked(asks: &Grants) -> String {
-    let each = asks.each();
-    if each.is_empty() {
-        return "asks for nothing".to_owned();
-    }
+/// Whether there is anybody who could grant what a plugin asks for.
+fn grantable(asks: &Grants) -> Result<(), LoadError> {
     let wrong = asks.check();
-    let wrong = wrong.iter().map(|error| format!("; {} cannot be granted: {}", error.field, error.message));
-    let text = format!("asks for {}{}", each.join(", "), wrong.collect::<String>());
-    printable(&text).into_owned()
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let wrong: Vec<_> = wrong.iter().map(|error| format!("{}, {}", error.field, error.message)).collect();
+    Err(LoadError::Ungrantable(wrong.join("; ")))
 }
 
 fn nothing_said() -> Description {

@@ -234,20 +234,23 @@ impl Plugins {
         })
     }
 
-    /// The version of a plugin that runs. While the folder is read for the first time it may be
+    /// The version of a plugin that runs, unless it is switched off. While the folder is read for the first time it may be
     /// about to come, so a start loses no message.
     async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
         let running = || {
             let plugin = self.find(name)?;
+            if plugin.is_disabled {
+                return Some(Err(CallError::Disabled(name.to_owned())));
+            }
             let loaded = plugin.loaded.clone()?;
-            Some((plugin, loaded))
+            Some(Ok((plugin, loaded)))
         };
         if let Some(running) = running() {
-            return Ok(running);
+            return running;
         }
         // Time that runs out is time in which it did not come.
         drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
-        running().ok_or_else(|| CallError::NotLoaded(name.to_owned()))
+        running().unwrap_or_else(|| Err(CallError::NotLoaded(name.to_owned())))
     }
 }
 

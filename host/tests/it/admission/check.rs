@@ -32,6 +32,7 @@ async fn a_good_file_is_shown_with_all_that_it_has_and_asks_for() {
         "weft:plugin/manifest@",
         "this Weft has",
         "granted  users",
+        "\"maxLength\": 30",
         "sha256",
         "ok: ",
     ] {
@@ -45,6 +46,7 @@ async fn a_good_file_is_shown_with_all_that_it_has_and_asks_for() {
     let (code, json) = check(folder.path(), &["scenes.wasm", "--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, &json["state"], &json["asks"]["users"]), (Some(0), &"ready".into(), &true.into()), "{json}");
+    assert_eq!(json["config_schema"]["properties"]["scenes"]["type"], "object", "{json}");
     assert!(json["admission"]["compile_memory"].as_u64().unwrap() > 0, "{json}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "a check leaves nothing behind: {left:?}");

@@ -67,6 +67,12 @@ fn other_shapes() -> Vec<Case> {
     // The list of the handler's options: so many empty ones at a place with zeros.
     let options = r#"(data (i32.const 1168) "\00\00\02\00\65\00\00\00")"#;
     let talks = HandMade { more: options, ..HandMade::PLAIN }.bytes();
+    // What it asks for on orders: a list of one text.
+    let orders = r#"(data (i32.const 1108) "\00\08\00\00\01\00\00\00")
+        (data (i32.const 2048) "\08\08\00\00\03\00\00\00own")"#;
+    let wishes = HandMade { more: orders, ..HandMade::PLAIN }.bytes();
+    let schema = r#"(data (i32.const 1116) "\01\00\00\00\00\08\00\00\03\00\00\00") (data (i32.const 2048) "own")"#;
+    let odd = HandMade { more: schema, ..HandMade::PLAIN }.bytes();
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),
@@ -81,6 +87,8 @@ fn other_shapes() -> Vec<Case> {
         ("a loop at its start", loops, "instantiate", "instantiate_failed", "500 ms of CPU time"),
         ("more memory than there is", hoards, "link", "beyond_limits", "plugins.memory_mib"),
         ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
+        ("a schema that is none", odd, "describe", "bad_description", "its config_schema is no JSON Schema"),
+        ("a wish of nobody's to grant", wishes, "grants", "ungrantable", "orders, entry 1: read, create or refund"),
         ("64-bit memory", describing("(memory i64 1)"), "compile", "compile_failed", "memory64"),
     ]
 }

@@ -174,6 +174,29 @@ async fn a_hook_that_keeps_failing_is_told_of_every_change_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_wait_for_a_hook_whose_plugin_is_switched_off() {
+    let app = shop("ear/fulfil", |_| ()).await;
+    let switch = async |state: &str| {
+        assert_eq!(app.api(Method::PATCH, "/plugins/ear", Some(json!({"state": state}))).await.0, 200);
+    };
+    switch("disabled").await;
+    create(&app, "T000031", 101).await;
+    see(&app, "T000031", TradeState::Success, 1).await;
+    let tried = |events: &[Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+    let events = events_become(&app, "T000031", tried).await;
+    assert_eq!(events[0]["delivery"], "pending", "{events:?}");
+    let error = events[0]["deliveries"][0]["error"].as_str().unwrap();
+    assert!(error.contains("plugin `ear` is switched off"), "{error}");
+    assert_eq!(heard(&app, "T000031").await, "");
+
+    switch("ready").await;
+    // Not to wait for the pause.
+    redeliver(&app, "T000031", &events[0]).await;
+    events_become(&app, "T000031", all("delivered")).await;
+    assert_eq!(heard(&app, "T000031").await, "1:New>Success@Notify ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_is_to_be_told_events_are_left_out_until_an_operator_asks() {
     let app = shop("ear/fulfil", |_| ()).await;
     assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(json!({"order_hook": null}))).await.0, 200);

@@ -47,6 +47,18 @@ async fn a_plugin_serves_pages_of_the_apps_that_grant_it_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_a_plugin_that_is_switched_off_are_absent() {
+    let site = Site::start().await;
+    let (_, nothing) = answer(&site, "/wechat/shop/pages/nobody/").await;
+    for (state, status) in [("disabled", 404), ("ready", 200)] {
+        let switch = json!({"state": state});
+        assert_eq!(site.app.api(Method::PATCH, "/plugins/guest", Some(switch)).await.0, 200);
+        let (answered, page) = answer(&site, "/wechat/shop/pages/guest/").await;
+        assert_eq!((answered, page == nothing), (status, status == 404), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_are_among_what_is_asked_for_and_missing() {
     let site = Site::start().await;
     let (_, plugin) = site.app.api(Method::GET, "/plugins/guest", None).await;

@@ -95,6 +95,22 @@ async fn a_new_file_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_failing_in_a_canary_is_shown_as_its_own() {
+    let (app, shop, blog) = server(600_000).await;
+    let mut canary = guests::misbehave().await.to_vec();
+    canary.extend_from_slice(&[0, 4, 3, b'n', b'e', b'w']);
+    fail(&blog, 3).await;
+    assert_eq!(app.upload("guest?canary=100", canary).await.0, 200);
+    fail(&shop, 3).await;
+    let open = breakers(&app).await;
+    let whose: Vec<_> = open.iter().map(|breaker| (&breaker["app"], &breaker["is_canary"])).collect();
+    let (blog, shop) = (json!("blog"), json!("shop"));
+    assert_eq!(whose, [(&blog, &json!(false)), (&shop, &json!(true))], "{open:?}");
+    assert_eq!(app.api(Method::DELETE, "/plugins/guest/canary", None).await.0, 204);
+    assert_eq!(breakers(&app).await.len(), 1, "they are gone with it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_plugin_answers_is_no_failure_and_neither_is_a_busy_machine() {
     let (app, shop, _) = server(600_000).await;
     for _ in 0..10 {

@@ -1,9 +1,10 @@
 //! What a plugin asks for, beside what it is granted.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Asking;
+use crate::support::guests;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_and_not_granted_is_shown() {
@@ -30,6 +31,73 @@ async fn what_is_asked_and_not_granted_is_shown() {
         "pages": false,
     });
     assert_eq!((&all["missing"], &all["http_hosts"]), (&missing, &asked["http_hosts"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_is_named_shows_what_it_lacks_before_anything_is_set() {
+    let asking = Asking::start().await;
+    let app = &asking.inbox.app;
+    let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
+    let (status, named) = app.api(Method::GET, "/apps/shop/plugins/asker", None).await;
+    assert_eq!((status, &named["missing"], &named["updated_at"]), (200, &plugin["asks"], &Value::Null), "{named}");
+    assert_eq!((&named["config"], &named["kv"]), (&json!({}), &json!(false)));
+    let (_, list) = app.api(Method::GET, "/apps/shop/plugins", None).await;
+    assert_eq!(list["items"], json!([named]));
+
+    asking.inbox.account("blog", json!({})).await;
+    let listed = async || {
+        let (_, list) = app.api(Method::GET, "/apps/blog/plugins", None).await;
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| item["plugin"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [""; 0]);
+    for (path, status) in [("blog/plugins/asker", 200), ("blog/plugins/nobody", 404), ("none/plugins/asker", 404)] {
+        assert_eq!(app.api(Method::GET, &format!("/apps/{path}"), None).await.0, status, "{path}");
+    }
+    let handler = json!({
+        "name": "asks", "rules": [{"type": "custom", "handler": "nobody/vip"}],
+        "replies": [{"type": "custom", "handler": "asker"}],
+    });
+    let (status, handler) = app.api(Method::POST, "/apps/blog/handlers", Some(handler)).await;
+    assert_eq!(status, 201, "{handler}");
+    assert_eq!(listed().await, ["asker", "nobody"]);
+    let (status, nobody) = app.api(Method::GET, "/apps/blog/plugins/nobody", None).await;
+    assert_eq!(status, 200, "{nobody}");
+    assert!(nobody["warnings"][0].as_str().unwrap().contains("nobody.wasm"), "{nobody}");
+
+    let path = format!("/apps/blog/handlers/{}", handler["id"].as_str().unwrap());
+    assert_eq!(app.api(Method::PATCH, &path, Some(json!({"enabled": false}))).await.0, 200);
+    assert_eq!(listed().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_version_tells_which_apps_have_not_granted_what_it_asks_for() {
+    let asking = Asking::start().await;
+    let app = &asking.inbox.app;
+    asking.inbox.account("blog", json!({})).await;
+    asking.inbox.handler("blog", "ask", json!({"replies": [{"type": "custom", "handler": "asker/ask"}]})).await;
+    asking.inbox.account("none", json!({})).await;
+    asking.inbox.handler("none", "asker", json!({"replies": [{"type": "text", "content": "asker"}]})).await;
+    asking.grant(json!({"kv": true})).await;
+    let remark = async |section: u8| {
+        // A section that nobody reads makes it another file.
+        let bytes = [guests::asker().await, &[0, 3, 1, b'n', section]].concat();
+        app.drop_plugin("asker", &bytes).await;
+        let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
+        let step = plugin["admission"]["steps"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&step["name"], &step["outcome"]), (&json!("grants"), &json!("passed")));
+        (step["detail"].as_str().unwrap().to_owned(), plugin["asks"].clone())
+    };
+    let (lacks, asked) = remark(1).await;
+    assert!(lacks.starts_with("asks for kv, users, "), "{lacks}");
+    assert!(lacks.contains("; not granted when it was loaded, by blog (kv, users, "), "{lacks}");
+    assert!(lacks.contains("), shop (users, ") && !lacks.contains("none"), "{lacks}");
+
+    for name in ["shop", "blog"] {
+        asking.grant_to(name, asked.clone()).await;
+    }
+    let (all, _) = remark(2).await;
+    assert!(all.starts_with("asks for kv, users, ") && !all.contains("not granted"), "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

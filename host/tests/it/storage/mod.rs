@@ -10,6 +10,7 @@ mod call_counts;
 mod concurrency;
 mod deliveries;
 mod delivery_answers;
+mod disabled_plugins;
 mod handler_syncs;
 mod handlers;
 mod jobs;

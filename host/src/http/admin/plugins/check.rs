@@ -25,6 +25,8 @@ pub struct CheckView {
     exports: Exports,
     /// What it would like to be granted.
     asks: GrantsView,
+    /// The JSON Schema of its configuration, where it has one.
+    config_schema: Option<serde_json::Value>,
     /// How it was let in, or how far it came.
     admission: AdmissionView,
     error: Option<RefusedView>,
@@ -44,6 +46,7 @@ impl CheckView {
             state: if loaded.is_some() { "ready" } else { "failed" },
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
+            config_schema: loaded.and_then(Loaded::config_schema).cloned(),
             title: said.as_ref().map(|said| said.name.clone()),
             version: said.as_ref().map(|said| said.version.clone()),
             description: said.as_ref().map(|said| said.description.clone()),

@@ -35,7 +35,7 @@ use crate::{
         admission::{AdmissionView, RefusedView},
         error::{Path, Problem, Query},
     },
-    model::Grants,
+    model::{Grants, PluginState},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::{Breaking, ChangeError, Entry, Loaded, Plugin},
     time,
@@ -46,9 +46,8 @@ use crate::{
 pub struct PluginView {
     /// The file's name without `.wasm`.
     name: String,
-    /// ready or failed. A plugin that is ready may have an error: the file that lies there now is
-    /// refused, and the version before it runs.
-    state: &'static str,
+    /// A plugin that is ready may have an error: the file that lies there now is refused, and the version before it runs.
+    state: PluginState,
     /// As the plugin says.
     title: Option<String>,
     version: Option<String>,
@@ -60,6 +59,9 @@ pub struct PluginView {
     exports: Exports,
     /// What it would like to be granted.
     asks: GrantsView,
+    /// The JSON Schema of its configuration, where it has one.
+    #[schema(value_type = Option<Object>)]
+    config_schema: Option<serde_json::Value>,
     /// How the file that runs was let in.
     admission: Option<AdmissionView>,
     error: Option<RefusedView>,
@@ -103,17 +105,28 @@ pub(super) struct BreakerView {
     kind: &'static str,
     /// Its name.
     entry: String,
+    /// Whether it is the canary's, and not that of the version that runs.
+    is_canary: bool,
     /// Until a call is let through to see whether all is well again; 0 while one runs, or when the next one will be.
     refused_for_ms: u64,
     /// Why the last call failed.
     error: String,
 }
 
-impl From<Breaking> for BreakerView {
-    fn from(breaking: Breaking) -> Self {
+impl BreakerView {
+    fn new(breaking: Breaking, is_canary: bool) -> Self {
         let Breaking { app, kind, entry, refused_for, error } = breaking;
         let refused_for_ms = u64::try_from(refused_for.as_millis()).unwrap_or(u64::MAX);
-        Self { app, kind: kind.name(), entry, refused_for_ms, error }
+        Self { app, kind: kind.name(), entry, is_canary, refused_for_ms, error }
+    }
+
+    /// Those that are open for the version that runs, and for its canary.
+    fn all(plugin: &Plugin) -> Vec<Self> {
+        let canary = plugin.canary.as_ref().map(|canary| (&canary.loaded, true));
+        let versions = plugin.loaded.iter().map(|loaded| (loaded, false)).chain(canary);
+        versions
+            .flat_map(|(loaded, is_canary)| loaded.breaking().into_iter().map(move |one| Self::new(one, is_canary)))
+            .collect()
     }
 }
 
@@ -142,7 +155,7 @@ impl From<&Plugin> for PluginView {
         let loaded = plugin.loaded.as_deref();
         Self {
             name: plugin.name.to_string(),
-            state: if loaded.is_some() { "ready" } else { "failed" },
+            state: plugin.state(),
             title: loaded.map(|loaded| loaded.description.name.clone()),
             version: loaded.map(|loaded| loaded.description.version.clone()),
             description: loaded.map(|loaded| loaded.description.description.clone()),
@@ -150,10 +163,11 @@ impl From<&Plugin> for PluginView {
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
+            config_schema: loaded.and_then(Loaded::config_schema).cloned(),
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
-            breakers: loaded.map(Loaded::breaking).unwrap_or_default().into_iter().map(BreakerView::from).collect(),
+            breakers: BreakerView::all(plugin),
             limits: plugin.own_limits(),
             effective_limits: plugin.limits(),
             calls: Calls::from(plugin),

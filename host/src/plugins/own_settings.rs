@@ -1,4 +1,4 @@
-//! The limits that are set for single plugins: read from the database, as every process sees them.
+//! What is set for single plugins, limits and whether they are called: read from the database, as every process sees it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -54,8 +54,10 @@ impl Plugins {
     ///
     /// # Errors
     /// When the database does not answer; what was known stays.
-    pub async fn refresh_limits(&self) -> Result<(), StoreError> {
-        let own = self.0.loader.database().plugin_limits().all().await?;
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let database = self.0.loader.database();
+        let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
+        self.disable(disabled);
         self.0.own_limits.store(Arc::new(own));
         for plugin in self.list() {
             plugin.guard.set_limits(self.guard_limits(&plugin.name));
@@ -64,7 +66,7 @@ impl Plugins {
     }
 
     /// Follows the changes that other processes make, for as long as it is polled.
-    pub async fn follow_limits(self) {
+    pub async fn follow_settings(self) {
         let mut seen = None;
         loop {
             tokio::time::sleep(POLL).await;
@@ -72,18 +74,18 @@ impl Plugins {
                 Ok(now) => Some(now),
                 Err(error) => {
                     let error = with_causes(&error);
-                    tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
+                    tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
                     continue;
                 }
             };
             if now == seen {
                 continue;
             }
-            match self.refresh_limits().await {
+            match self.refresh().await {
                 Ok(()) => seen = now,
                 Err(error) => {
                     let error = with_causes(&error);
-                    tracing::warn!(%error, "the limits of plugins could not be read again; the ones known stay");
+                    tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
                 }
             }
         }
