@@ -1,9 +1,9 @@
 //! The live set of plugins: who is there, and the swap when a file changes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -71,6 +71,8 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
+    /// Plugins whose files are to be read again although they are as before.
+    reread: Mutex<BTreeSet<String>>,
 }
 
 /// One file of the folder.
@@ -126,6 +128,7 @@ impl Plugins {
             versions,
             queue,
             own_limits: ArcSwap::default(),
+            reread: Mutex::default(),
         })))
     }
 
@@ -164,12 +167,13 @@ impl Plugins {
         drop(self.0.first_pass.set(()));
     }
 
-    /// Takes a file's bytes through every step of admission without letting it in.
+    /// Takes a file's bytes through every step of admission without letting it in. It may use what the plugin's calls
+    /// may.
     ///
     /// # Errors
     /// The first step that it fails.
     pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
-        self.0.loader.load(name, bytes).await
+        self.0.loader.load(name, bytes, &self.limits_of_all_apps(name)).await
     }
 
     /// As [`check`](Self::check), for a file anywhere.
@@ -205,6 +209,25 @@ impl Plugins {
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
         let read = read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string())))?;
         Ok(read.map(Bytes::from))
+    }
+
+    /// Has the files of these plugins read again, although they are as before.
+    pub(super) fn read_again(&self, names: impl IntoIterator<Item = String>) {
+        self.reread().extend(names);
+    }
+
+    /// Takes out one of those whose files are to be read again.
+    pub(super) fn next_to_read_again(&self) -> Option<String> {
+        self.reread().pop_first()
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_to_read_again(&self) -> bool {
+        !self.reread().is_empty()
+    }
+
+    fn reread(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which version runs, and how it comes here.

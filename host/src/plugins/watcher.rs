@@ -164,7 +164,7 @@ impl Watcher {
             if tokio::time::timeout(left.min(POLL), self.events.recv()).await.is_ok() {
                 return tokio::time::sleep(GATHER).await;
             }
-            if left <= POLL || self.is_replaced().await {
+            if left <= POLL || self.plugins.is_to_read_again() || self.is_replaced().await {
                 return;
             }
         }
@@ -228,6 +228,9 @@ impl Watcher {
             (self.folder, self.replaced) = (id, Some(Instant::now()));
         }
         self.linked = linked;
+        while let Some(name) = self.plugins.next_to_read_again() {
+            self.taken().remove(&name);
+        }
         let mut present = BTreeSet::new();
         for (path, signature) in files {
             let Some(name) = plugin_name(&path) else {

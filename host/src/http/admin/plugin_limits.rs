@@ -23,7 +23,8 @@ pub(super) struct PluginPatch {
     limits: Option<LimitChanges>,
 }
 
-/// Changes what the calls of a plugin may use, for all apps, up to the ceilings of the configuration.
+/// Changes what the calls of a plugin may use, for all apps, up to the ceilings of the configuration. Its file begins
+/// within the same limits: one that was refused is tried again.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
     responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]

@@ -204,9 +204,11 @@ impl LoadError {
             Self::BeyondLimits(_) => "build it so that it begins with less, or raise plugins.memory_mib",
             Self::Mismatch(_) => "build it with the weft-plugin crate, or from the files in `wit/` as they are",
             Self::Instantiate { .. } => {
-                "see that it needs no more than plugins.memory_mib and that nothing before its handlers fails"
+                "see that nothing before its handlers fails; where it needs more than plugins.memory_mib or plugins.cpu_ms, raise that for this plugin: PATCH /api/v1/plugins/{plugin}"
             }
-            Self::Describe { .. } => "manifest.describe must answer within two seconds and without any grant",
+            Self::Describe { .. } => {
+                "manifest.describe must answer within two seconds, without any grant, and within the limits of the plugin's calls: PATCH /api/v1/plugins/{plugin} raises those"
+            }
             Self::Description(_) => "mend what the plugin says of itself and build it again",
         }
     }

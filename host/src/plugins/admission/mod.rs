@@ -35,7 +35,7 @@ use super::{
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
-use crate::{model::Grants, storage};
+use crate::{model::Grants, plugin_limits::PluginLimits, storage};
 
 pub use error::LoadError;
 pub use report::{Outcome, Refused, Report, STEPS, Step};
@@ -84,11 +84,11 @@ impl Loader {
         &self.sandbox
     }
 
-    /// Takes a file through every step. A file that passes can be called.
+    /// Takes a file through every step, within what the calls of the plugin may use. A file that passes can be called.
     ///
     /// # Errors
     /// The first step that it fails.
-    pub(super) async fn load(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
+    pub(super) async fn load(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
         let limit = self.sandbox.limits().file;
         let read = bytes.clone();
         let (mut report, read) = match tokio::task::spawn_blocking(move || read_file(&read, limit)).await {
@@ -96,7 +96,7 @@ impl Loader {
             Err(panic) => return Err(Refused::unread(LoadError::Unreadable(panic.to_string()))),
         };
         let admitted = match read {
-            Ok(()) => self.admit(name, bytes, &mut report).await,
+            Ok(()) => self.admit(name, bytes, limits, &mut report).await,
             Err(error) => Err(error),
         };
         match admitted {
@@ -106,7 +106,13 @@ impl Loader {
     }
 
     /// The steps behind those that only look.
-    async fn admit(&self, name: &str, bytes: Bytes, report: &mut Report) -> Result<Loaded, LoadError> {
+    async fn admit(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        limits: &PluginLimits,
+        report: &mut Report,
+    ) -> Result<Loaded, LoadError> {
         let digest = report.digest.clone();
         let began = Instant::now();
         let kept = self.kept(&digest).await;
@@ -137,7 +143,7 @@ impl Loader {
             linked,
             breakers: Breakers::default(),
         };
-        loaded.description = self.probe(&loaded, report).await?;
+        loaded.description = self.probe(&loaded, limits, report).await?;
         report.step("grants", || Ok(()))?;
         report.remark(asked(&Grants::from(&loaded.description)));
         if fresh {
@@ -178,9 +184,13 @@ impl Loader {
     }
 
     /// Makes an instance and asks it what it is, in the same sandbox that messages get.
-    async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
-        let limits = self.sandbox.limits().defaults;
-        let terms = Terms { app: "", limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
+    async fn probe(
+        &self,
+        loaded: &Loaded,
+        limits: &PluginLimits,
+        report: &mut Report,
+    ) -> Result<Description, LoadError> {
+        let terms = Terms { app: "", limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
         let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
         let probe = Arc::new(Probe { started: Arc::clone(&started) });
         let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;

@@ -199,6 +199,36 @@ async fn a_plugin_that_is_let_in_shows_every_step() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_is_let_in_within_its_own_limits_and_tried_again_when_they_change() {
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 5).await;
+    // 100 MiB of memory, and some ten milliseconds before it can be asked anything.
+    let large = HandMade {
+        pages: 1600,
+        start: "(local $n i32) (loop $again (br_if $again
+            (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 50000000))))",
+        ..HandMade::PLAIN
+    };
+    fs::write(app.plugin_file("large"), large.bytes()).unwrap();
+    let why = |plugin: &Value| plugin["error"]["detail"].as_str().unwrap_or_default().to_owned();
+    let limit = async |limits: Value| {
+        let limits = serde_json::json!({"limits": limits});
+        assert_eq!(app.api(Method::PATCH, "/plugins/large", Some(limits)).await.0, 200);
+    };
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "failed").await;
+    assert!(why(&plugin).contains("plugins.memory_mib") && why(&plugin).contains("PATCH"), "{plugin}");
+    assert_steps("large", &plugin["error"]["admission"], "instantiate");
+
+    limit(serde_json::json!({"memory_mib": 200})).await;
+    app.plugin_becomes("large", |plugin| why(plugin).contains(" 5 ms of CPU time")).await;
+    limit(serde_json::json!({"memory_mib": 200, "cpu_ms": 10_000})).await;
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(plugin["error"], Value::Null, "{plugin}");
+    let larger = HandMade { pages: 1601, ..large };
+    let (status, plugin) = app.upload("large", larger.bytes()).await;
+    assert_eq!((status, &plugin["error"]), (200, &Value::Null), "{plugin}");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_things_in_the_folder_hold_nobody_up() {
