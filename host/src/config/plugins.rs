@@ -20,7 +20,7 @@ pub struct PluginsConfig {
     pub max_file_mib: u32,
     /// Stack of a call, in KiB.
     pub stack_kib: u32,
-    /// Calls of one app at once, over all plugins.
+    /// Calls of one app at once, over all plugins, where the app has no number of its own.
     pub max_app_concurrency: u32,
     /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it.
     pub total_memory_mib: u32,

@@ -115,7 +115,7 @@ pub struct Limits {
     /// Bytes of stack that a guest may use. The pool has stacks of one size and the engine one limit for what runs on
     /// them, so it is the same for all plugins.
     pub stack: usize,
-    /// Calls of one app at once, over all plugins.
+    /// Calls of one app at once, over all plugins, where the app has no number of its own.
     pub app_concurrency: usize,
     /// Bytes of linear memory of all instances together, without the first [`UNCOUNTED_MEMORY`] of each.
     pub total_memory: usize,

@@ -114,7 +114,7 @@ impl Plugins {
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, versions, decides, canary, limits, counts_fuel, compiler } = settings;
         let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
-        let queue = Queue::new(limits.app_concurrency);
+        let queue = Queue::new();
         let compiler = Compiler::new(compiler, &limits, counts_fuel);
         let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel)?;
         Ok(Self(Arc::new(Inner {
