@@ -142,9 +142,9 @@ impl Plugins {
         self.0.loader.sandbox().limits()
     }
 
-    /// The largest file that is accepted, in bytes.
-    pub fn max_file_bytes(&self) -> u64 {
-        self.limits().file
+    /// The largest file of a plugin that is accepted, in bytes.
+    pub fn max_file_bytes(&self, name: &str) -> u64 {
+        self.limits_of_all_apps(name).max_file_mib << 20
     }
 
     /// All plugins, by name.
@@ -181,7 +181,7 @@ impl Plugins {
     /// # Errors
     /// The first step that it fails.
     pub async fn check_file(&self, name: &str, file: &Path) -> Result<Loaded, Refused> {
-        match self.read(file.to_owned()).await {
+        match self.read(name, file.to_owned()).await {
             Ok(Some(bytes)) => self.check(name, bytes).await,
             Ok(None) => {
                 let reason = tokio::fs::metadata(file).await.err().map(|error| error.to_string());
@@ -203,9 +203,9 @@ impl Plugins {
         self.check(name, bytes).await.map(Arc::new)
     }
 
-    /// The bytes of a file; None while somebody writes, replaces or removes it.
-    pub(super) async fn read(&self, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
-        let limit = self.limits().file;
+    /// The bytes of a plugin's file; None while somebody writes, replaces or removes it.
+    pub(super) async fn read(&self, name: &str, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
+        let limit = self.max_file_bytes(name);
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
         let read = read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string())))?;
         Ok(read.map(Bytes::from))

@@ -13,7 +13,7 @@ pub enum LoadError {
     /// It was there and is gone.
     #[error("the file is gone: the plugin ends when it does not come back at once")]
     Missing,
-    /// It is larger than `plugins.max_file_mib`.
+    /// It is larger than `max_file_mib` of the plugin, or of all.
     #[error("the file has {actual} bytes and may have {limit}")]
     TooLarge {
         /// Bytes.
@@ -176,7 +176,7 @@ impl LoadError {
             Self::Unreadable(_) => "let the user that runs Weft read it",
             Self::Missing => "put it back, or delete the plugin",
             Self::TooLarge { .. } => {
-                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`, or raise plugins.max_file_mib"
+                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin}"
             }
             Self::NotWebAssembly(_) => "a plugin is what `cargo build --target wasm32-wasip2 --release` makes",
             Self::Precompiled => "drop the .wasm file that it was compiled from: Weft compiles it itself",

@@ -89,7 +89,7 @@ impl Loader {
     /// # Errors
     /// The first step that it fails.
     pub(super) async fn load(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
-        let limit = self.sandbox.limits().file;
+        let limit = limits.max_file_mib << 20;
         let read = bytes.clone();
         let (mut report, read) = match tokio::task::spawn_blocking(move || read_file(&read, limit)).await {
             Ok(read) => read,

@@ -55,6 +55,11 @@ impl State {
         let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
         Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id, allowance })
     }
+
+    /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
+    pub(super) fn wechat_call(&mut self) -> Result<OutboundCall, HostError> {
+        self.outbound_call(Duration::from_millis(self.limits.wechat_timeout_ms))
+    }
 }
 
 impl OutboundCall {

@@ -294,7 +294,7 @@ impl Plugins {
 
     /// The digest of the file that lies in the folder; none when there is none that can be read.
     async fn digest_in_folder(&self, name: &str) -> Option<String> {
-        let (file, limit) = (self.file(name), self.max_file_bytes());
+        let (file, limit) = (self.file(name), self.max_file_bytes(name));
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit).ok().flatten().map(|b| digest(&b)));
         read.await.ok().flatten()
     }

@@ -229,6 +229,29 @@ async fn a_plugin_is_let_in_within_its_own_limits_and_tried_again_when_they_chan
     assert_eq!((status, &plugin["error"]), (200, &Value::Null), "{plugin}");
 }
 
+/// A section of a component that says nothing and has a MiB.
+fn padding() -> Vec<u8> {
+    // Its length in LEB128 stands for 2^20 bytes, of which the first two are its name.
+    [&[0, 0x80, 0x80, 0x40, 1, b'p'][..], &vec![0; (1 << 20) - 2]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_may_have_a_larger_file_than_others() {
+    let app = TestApp::start_with(|config| config.plugins.limits.max_file_mib = 1).await;
+    let file = |bytes: &[u8]| [bytes, &padding()].concat();
+    fs::write(app.plugin_file("large"), file(guests::greeter().await)).unwrap();
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "failed").await;
+    assert_eq!(plugin["error"]["code"], "too_large", "{plugin}");
+
+    let limits = serde_json::json!({"limits": {"max_file_mib": 4}});
+    let (status, problem) = app.api(Method::PUT, "/apps/shop/plugins/large", Some(limits.clone())).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &Value::from("limits.max_file_mib")), "{problem}");
+    assert_eq!(app.api(Method::PATCH, "/plugins/large", Some(limits)).await.0, 200);
+    app.plugin_becomes("large", |plugin| plugin["state"] == "ready").await;
+    let (status, plugin) = app.upload("large", file(guests::formal_greeter().await)).await;
+    assert_eq!((status, &plugin["effective_limits"]["max_file_mib"]), (200, &Value::from(4)), "{plugin}");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_things_in_the_folder_hold_nobody_up() {

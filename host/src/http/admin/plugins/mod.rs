@@ -216,7 +216,7 @@ pub(super) async fn put(
     if let Some(before) = state.plugins.find(&name) {
         caller.notes.before(&PluginView::from(&*before));
     }
-    let bytes = received(body, state.plugins.max_file_bytes()).await?;
+    let bytes = received(body, state.plugins.max_file_bytes(&name)).await?;
     let plugin = match query.canary {
         Some(percent) => state.plugins.upload_canary(&name, bytes, percent).await?,
         None => state.plugins.upload(&name, bytes).await?,
