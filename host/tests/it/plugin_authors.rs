@@ -45,7 +45,7 @@ struct Watching {
 
 impl Watching {
     fn start(source: &Path, plugins: &Path) -> Self {
-        let arguments = ["plugin", "build", "--install", "--watch", "--plugins-dir"];
+        let arguments = ["plugin", "build", "--watch", "--plugins-dir"];
         let mut child =
             weft(source, &arguments).arg(plugins).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

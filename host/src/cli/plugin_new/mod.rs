@@ -155,7 +155,7 @@ fn hints(folder: &Path, plugin: &str) -> String {
 
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
-  weft plugin build {folder} --install --watch
+  weft plugin build {folder} --watch
       build it into the plugins folder, now and after every change · 编译并放入插件目录，修改后自动重来
   weft app add shop --type service --appid wx… --token … --message-handler {plugin}
       let it answer an account's messages · 让它回复公众号的消息"
