@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::admission::LoadError;
+use crate::model::is_plugin_name;
 
 /// What tells one version of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,22 @@ impl From<&fs::Metadata> for Signature {
     fn from(metadata: &fs::Metadata) -> Self {
         Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: inode(metadata) }
     }
+}
+
+/// The plugin that a file of the folder is. Hidden files and odd names are none's, and are passed over.
+pub fn plugin_name(file: &Path) -> Option<String> {
+    let is_wasm = file.extension().is_some_and(|extension| extension == "wasm");
+    file.file_stem()?.to_str().filter(|stem| is_wasm && is_plugin_name(stem)).map(str::to_owned)
+}
+
+/// The .wasm files that are passed over for their names, but for hidden ones: tools write such for a while.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn misnamed(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_hidden = |file: &Path| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let files = list(folder)?.files.into_iter().map(|(file, _)| file);
+    Ok(files.filter(|file| plugin_name(file).is_none() && !is_hidden(file)).collect())
 }
 
 /// Which folder it is that stands there now.

@@ -53,6 +53,7 @@ pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
+pub use folder::plugin_name;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::Function;
 pub use instance::{Services, Subject};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -135,6 +136,14 @@ impl Plugins {
     /// The folder of the .wasm files.
     pub fn folder(&self) -> &Path {
         &self.0.folder
+    }
+
+    /// The .wasm files of the folder that are no plugins' for their names. Blocks.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn misnamed_files(&self) -> io::Result<Vec<PathBuf>> {
+        folder::misnamed(&self.0.folder)
     }
 
     /// What the operator has set.

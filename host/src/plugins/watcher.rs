@@ -29,11 +29,10 @@ use notify::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    folder::{self, FolderId, Listing, Signature},
+    folder::{self, FolderId, Listing, Signature, plugin_name},
     registry::Plugins,
     versions::Taken,
 };
-use crate::model::is_plugin_name;
 
 /// How long a file must look the same before it is read.
 const SETTLE: Duration = Duration::from_millis(120);
@@ -344,11 +343,6 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Create(_) | EventKind::Modify(_) => !cfg!(target_os = "linux"),
         EventKind::Access(_) => false,
     }
-}
-
-/// The name that a file gives its plugin; hidden files and odd names give none.
-fn plugin_name(path: &Path) -> Option<String> {
-    path.file_stem()?.to_str().filter(|stem| is_plugin_name(stem)).map(str::to_owned)
 }
 
 #[cfg(test)]

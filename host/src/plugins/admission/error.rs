@@ -21,6 +21,9 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// It may be good, and is passed over in the folder.
+    #[error("a server passes over `{0}`: it takes up NAME.wasm, whose NAME has 1 to 64 letters, digits, `_` or `-`")]
+    Misnamed(String),
     /// It does not begin as WebAssembly does.
     #[error("this is not WebAssembly but {0}")]
     NotWebAssembly(&'static str),
@@ -146,6 +149,7 @@ impl LoadError {
             Self::Unreadable(_) => "unreadable",
             Self::Missing => "file_missing",
             Self::TooLarge { .. } => "too_large",
+            Self::Misnamed(_) => "bad_name",
             Self::NotWebAssembly(_) => "not_webassembly",
             Self::Precompiled => "precompiled",
             Self::CoreModule => "core_module",
@@ -178,6 +182,7 @@ impl LoadError {
             Self::TooLarge { .. } => {
                 "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin}"
             }
+            Self::Misnamed(_) => "rename the file, without its version: that stands in the plugin itself",
             Self::NotWebAssembly(_) => "a plugin is what `cargo build --target wasm32-wasip2 --release` makes",
             Self::Precompiled => "drop the .wasm file that it was compiled from: Weft compiles it itself",
             Self::CoreModule => "build it with `cargo build --target wasm32-wasip2 --release`",
