@@ -228,6 +228,7 @@ fn usage_is_2_and_help_names_every_command() {
     }
     let openapi = json(&weft(folder.path(), &["openapi"]));
     assert_eq!(openapi["info"]["title"], "Weft");
+    assert_eq!(json(&weft(folder.path(), &["openapi", "--json"])), openapi);
     assert_eq!(weft(folder.path(), &["migrate"]).status.code(), Some(0));
 }
 

@@ -211,7 +211,11 @@ impl Loader {
         report.record("instantiate", started, Ok(()))?;
         let exports = &loaded.linked.anywhere().exports;
         let described = said.and_then(|said| description::check(&said, exports).map(|()| said));
-        report.record("describe", took.saturating_sub(started), described)
+        let described = report.record("describe", took.saturating_sub(started), described)?;
+        if let Some(remark) = description::remark(&described) {
+            report.remark(remark);
+        }
+        Ok(described)
     }
 }
 

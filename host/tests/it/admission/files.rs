@@ -67,6 +67,13 @@ fn other_shapes() -> Vec<Case> {
     // The list of the handler's options: so many empty ones at a place with zeros.
     let options = r#"(data (i32.const 1168) "\00\00\02\00\65\00\00\00")"#;
     let talks = HandMade { more: options, ..HandMade::PLAIN }.bytes();
+    // A hook at 1400, whose option at 1440 is `refunds`, `true`.
+    let refunds = r#"(data (i32.const 1064) "\78\05\00\00\01\00\00\00")
+        (data (i32.const 1400) "\98\04\00\00\04\00\00\00")
+        (data (i32.const 1424) "\a0\05\00\00\01\00\00\00")
+        (data (i32.const 1440) "\b0\05\00\00\07\00\00\00\b7\05\00\00\04\00\00\00refundstrue")
+        (func (export "weft:plugin/hooks@VERSION#order-updated") (param i32) (result i32) i32.const 4096)"#;
+    let deaf = HandMade { more: refunds, interfaces: &["hooks"], ..HandMade::PLAIN }.bytes();
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),
@@ -80,6 +87,7 @@ fn other_shapes() -> Vec<Case> {
         ),
         ("a loop at its start", loops, "instantiate", "instantiate_failed", "500 ms of CPU time"),
         ("more memory than there is", hoards, "link", "beyond_limits", "plugins.memory_mib"),
+        ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
         ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
         ("64-bit memory", describing("(memory i64 1)"), "compile", "compile_failed", "memory64"),
     ]
@@ -196,6 +204,19 @@ async fn a_plugin_that_is_let_in_shows_every_step() {
     for part in ["cause", "remedy"] {
         let part = plugin["error"][part].as_str().unwrap();
         assert!(plugin["error"]["detail"].as_str().unwrap().contains(part), "{plugin}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_is_none_is_remarked_and_no_reason_to_refuse_a_plugin() {
+    let (app, _) = server().await;
+    for (bytes, remark) in [(HandMade::PLAIN.bytes(), true), (guests::greeter().await.to_vec(), false)] {
+        let (status, plugin) = app.upload("other", bytes).await;
+        assert_eq!(status, 200, "{plugin}");
+        let steps = plugin["admission"]["steps"].as_array().unwrap();
+        let described = steps.iter().find(|step| step["name"] == "describe").unwrap();
+        let remarked = described["detail"].as_str().is_some_and(|detail| detail.contains("not a semantic one"));
+        assert_eq!((&described["outcome"], remarked), (&Value::from("passed"), remark), "{described}");
     }
 }
 

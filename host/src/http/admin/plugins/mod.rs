@@ -209,7 +209,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    check_percent(query.canary)?;
+    check_canary(query.canary)?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
     };
@@ -226,9 +226,9 @@ pub(super) async fn put(
     Ok(Json(detail))
 }
 
-fn check_percent(percent: Option<u8>) -> Result<(), Problem> {
+fn check_canary(percent: Option<u8>) -> Result<(), Problem> {
     match percent {
-        Some(101..) => Err(Problem::invalid(vec![("percent".to_owned(), "0 to 100".to_owned())])),
+        Some(101..) => Err(Problem::invalid(vec![("canary".to_owned(), "0 to 100".to_owned())])),
         _ => Ok(()),
     }
 }
