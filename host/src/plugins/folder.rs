@@ -25,6 +25,8 @@ pub(super) type FolderId = (u64, Option<SystemTime>);
 pub(super) struct Listing {
     /// None when there is no folder.
     pub(super) id: Option<FolderId>,
+    /// Where it is, links followed.
+    pub(super) real: Option<PathBuf>,
     /// The .wasm files by path, links followed; None for what is there and cannot be looked at.
     pub(super) files: Vec<(PathBuf, Option<Signature>)>,
     /// Whether a link leads out of what can be watched: to the folder, or from it to a file.
@@ -63,7 +65,9 @@ pub(super) fn id(folder: &Path) -> Option<FolderId> {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn list(folder: &Path) -> io::Result<Listing> {
-    let mut listing = Listing { id: id(folder), files: Vec::new(), linked: is_behind_link(folder) };
+    let (id, real) = (id(folder), fs::canonicalize(folder).ok());
+    let linked = is_behind_link(folder, real.as_deref());
+    let mut listing = Listing { id, real, files: Vec::new(), linked };
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
@@ -108,10 +112,10 @@ fn is_link_loop(_: &io::Error) -> bool {
     false
 }
 
-/// Whether the path of the folder has a link in it, which may be set to another folder.
-fn is_behind_link(folder: &Path) -> bool {
-    match (std::path::absolute(folder), fs::canonicalize(folder)) {
-        (Ok(written), Ok(real)) => written != real,
+/// Whether the path of the folder, which is `real`, has a link in it, which may be set to another folder.
+fn is_behind_link(folder: &Path, real: Option<&Path>) -> bool {
+    match (std::path::absolute(folder), real) {
+        (Ok(written), Some(real)) => written != real,
         _ => true,
     }
 }

@@ -51,7 +51,8 @@ const POLL: Duration = Duration::from_millis(250);
 /// [`POLL`] before it, it ends within a second all the same.
 const GRACE: Duration = Duration::from_millis(600);
 
-/// How long all run on when another folder has taken the place of theirs: it may be filled only then.
+/// How long all run on when another folder was made in the place of theirs, or a link leads to an empty one: it may be
+/// filled only then.
 const FILLING: Duration = Duration::from_secs(2);
 
 /// Keeps a [`Plugins`] the same as its folder.
@@ -68,7 +69,9 @@ pub struct Watcher {
     unwatchable: bool,
     /// Which folder was looked at last.
     folder: Option<FolderId>,
-    /// When it took another's place.
+    /// Where that was, links followed.
+    real: Option<PathBuf>,
+    /// When it took another's place, to be filled there.
     replaced: Option<Instant>,
     /// What was last read of each file. A load that may succeed later takes its file out again.
     taken: Arc<Mutex<HashMap<String, Signature>>>,
@@ -115,6 +118,7 @@ impl Watcher {
             unsure,
             unwatchable: false,
             folder: None,
+            real: None,
             replaced: None,
             taken: Arc::default(),
             settling: HashMap::new(),
@@ -209,7 +213,7 @@ impl Watcher {
         let mut loading = Vec::new();
         let folder = self.plugins.folder().to_owned();
         let listing = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
-        let Listing { id, files, linked } = match listing {
+        let Listing { id, real, files, linked } = match listing {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 // A folder that is gone says nothing of its files; another may come in its place.
@@ -224,8 +228,11 @@ impl Watcher {
         };
         self.watch(id);
         if self.folder != id {
-            (self.folder, self.replaced) = (id, Some(Instant::now()));
+            // Whoever sets a link to a folder has filled it before.
+            let is_whole = self.real != real && !files.is_empty();
+            (self.folder, self.replaced) = (id, (!is_whole).then(Instant::now));
         }
+        self.real = real;
         self.linked = linked;
         while let Some(name) = self.plugins.next_to_read_again() {
             self.taken().remove(&name);
