@@ -136,6 +136,10 @@ limits! {
     database_calls: 256, 4096, 0..=10_000;
     /// How often one call may ask other servers, WeChat and WeChat Pay.
     outbound_calls: 16, 256, 0..=1000;
+    /// How long a request to another server may take where the plugin does not say, in milliseconds.
+    http_timeout_ms: 3000, 60_000, 10..=60_000;
+    /// How long a call of WeChat's API, or of WeChat Pay, may take, in milliseconds.
+    wechat_timeout_ms: 10_000, 60_000, 10..=60_000;
     /// KiB of the body of one request, to another server or to WeChat.
     request_kib: 1024, 8192, 0..=65_536;
     /// KiB of the body of another server's answer.
@@ -148,6 +152,8 @@ limits! {
     max_queue: 128, 1024, 0..=10_000;
     /// Failures in a row after which calls for that app are refused for a while.
     breaker_failures: 10, 1_000_000, 1..=1_000_000;
+    /// MiB of the plugin's file, of which CPython alone takes 18. It is the same for all apps, so an app has none of its own.
+    max_file_mib: 32, 128, 1..=512;
 }
 
 /// A change that cannot be made.

@@ -252,6 +252,7 @@ fn fields(app: &App, public_url: &str) -> Vec<(&'static str, Value)> {
         ("forward_hosts", json!(settings.forward_hosts)),
         ("access_token_source", json!(settings.access_token_source)),
         ("access_token_url", json!(settings.access_token_url)),
+        ("max_plugin_concurrency", json!(settings.max_plugin_concurrency)),
         ("webhook_url", json!(webhook_url(app, public_url))),
         ("created_at", json!(time::rfc3339(app.created_at))),
         ("updated_at", json!(time::rfc3339(app.updated_at))),

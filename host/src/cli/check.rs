@@ -1,6 +1,6 @@
 //! `weft check`
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, Overrides},
     model::App,
-    plugins::{Decided, Plugins, Report},
+    plugins::{Decided, LoadError, Plugins, Report},
     secret::SecretKey,
     server,
     storage::{Store, StoreError, with_causes},
@@ -98,6 +98,10 @@ async fn check_contents(
 fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>) {
     let list = plugins.list();
     findings.push(Finding::good("plugins", format!("{} in {}", list.len(), config.plugins_dir.display())));
+    match plugins.misnamed_files() {
+        Ok(files) => findings.extend(files.iter().map(|file| misnamed(file))),
+        Err(error) => findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error}"))),
+    }
     for plugin in list {
         let part = format!("plugin {}", plugin.name);
         findings.push(match (&plugin.error, &plugin.loaded) {
@@ -111,6 +115,12 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
             (None, None) => Finding::bad(part, "not loaded"),
         });
     }
+}
+
+fn misnamed(file: &Path) -> Finding {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let error = LoadError::Misnamed(name);
+    Finding::bad(format!("file {}", file.display()), format!("{error}: {} ({})", error.remedy(), error.code()))
 }
 
 /// Whether the versions that are to run are there, where the folder has others.

@@ -99,8 +99,8 @@ enum Command {
     /// WeChat Pay · 微信支付
     #[command(subcommand)]
     Pay(pay::PayCommand),
-    /// Print the OpenAPI document of the admin API · 输出管理接口的 OpenAPI 文档
-    Openapi,
+    /// Print the OpenAPI document of the admin API, always as JSON · 以 JSON 输出管理接口的 OpenAPI 文档
+    Openapi(output::OutputArgs),
     /// Compile a plugin from standard input to standard output: what the server starts for each file
     #[command(hide = true)]
     CompilePlugin(Bounds),
@@ -161,7 +161,7 @@ async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(&settings, command).await?,
         Command::Plugin(command) => return plugin::run(&settings, command, sdk).await,
         Command::Pay(command) => return Box::pin(pay::run(&settings, command)).await,
-        Command::Openapi => println!("{}", http::openapi().to_pretty_json()?),
+        Command::Openapi(_) => println!("{}", http::openapi().to_pretty_json()?),
         Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,
     }
     Ok(ExitCode::SUCCESS)

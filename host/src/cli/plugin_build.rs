@@ -30,8 +30,9 @@ pub(super) struct BuildArgs {
     /// · 放入插件目录（./plugins 或 --plugins-dir），运行中的服务会自动加载
     #[arg(long, verbatim_doc_comment)]
     install: bool,
-    /// Build again whenever the source changes, until Ctrl-C
-    /// · 源码修改后自动重新编译，按 Ctrl-C 结束
+    /// Build and copy it into the plugins folder, and again whenever the source changes,
+    /// until Ctrl-C
+    /// · 编译并放入插件目录，源码修改后自动重来，按 Ctrl-C 结束
     #[arg(long, verbatim_doc_comment)]
     watch: bool,
     #[command(flatten)]
@@ -66,7 +67,7 @@ pub(super) async fn run(config: &Config, args: BuildArgs) -> anyhow::Result<()> 
 async fn build_once(config: &Config, args: &BuildArgs) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut component = build::build(&args.source, &[]).await?;
-    if args.install {
+    if args.install || args.watch {
         component = install(&component, &config.plugins_dir).await?;
     }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

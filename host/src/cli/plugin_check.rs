@@ -11,7 +11,7 @@ use crate::{
     config::{Config, DatabaseUrl},
     http::admin::CheckView,
     model::Grants,
-    plugins::{Description, INTERFACE_VERSION, Loaded, Outcome, Refused, Report, Step},
+    plugins::{Description, INTERFACE_VERSION, LoadError, Loaded, Outcome, Refused, Report, Step, plugin_name},
     secret::SecretKey,
     server,
     storage::Store,
@@ -36,7 +36,13 @@ pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<Exit
     let services = server::services(&config, store.clone(), Clock::system())?;
     let plugins = server::platform(server::plugin_settings(&config, &key), services)?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let checked = plugins.check_file(&name, &file).await;
+    let checked = match plugins.check_file(&name, &file).await {
+        Ok(loaded) if plugin_name(&file).is_none() => {
+            let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Err(Refused { error: LoadError::Misnamed(file), report: loaded.report })
+        }
+        checked => checked,
+    };
     output.print(&CheckView::new(&name, &checked), || match &checked {
         Ok(loaded) => accepted(loaded),
         Err(refused) => refusal(refused),

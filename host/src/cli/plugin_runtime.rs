@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tempfile::TempDir;
 
 use crate::{
@@ -44,7 +44,8 @@ impl Runtime {
         store.migrate().await?;
         let services = server::services(&config, store, clock)?;
         let plugins = server::platform(settings, services.clone())?;
-        let loaded = plugins.check_file(name, file).await.map_err(|refused| refused.error);
+        let loaded = plugins.check_file(name, file).await;
+        let loaded = loaded.map_err(|refused| anyhow!("{refused} ({})", refused.error.code()));
         let loaded = loaded.with_context(|| file.display().to_string())?;
         Ok(Self { plugins, loaded, services, wechat: simulated, folder })
     }

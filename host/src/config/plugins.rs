@@ -16,11 +16,9 @@ pub struct PluginsConfig {
     pub limits: PluginLimits,
     /// How far the limits of one plugin may be raised.
     pub ceilings: PluginCeilings,
-    /// Largest .wasm file, in MiB.
-    pub max_file_mib: u32,
     /// Stack of a call, in KiB.
     pub stack_kib: u32,
-    /// Calls of one app at once, over all plugins.
+    /// Calls of one app at once, over all plugins, where the app has no number of its own.
     pub max_app_concurrency: u32,
     /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it.
     pub total_memory_mib: u32,
@@ -54,8 +52,7 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 10] = [
-    Key::new("plugins.max_file_mib", Expects::Number(1, 512)),
+const OWN_KEYS: [Key; 9] = [
     Key::new("plugins.stack_kib", Expects::Number(64, 8192)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
     Key::new("plugins.total_memory_mib", Expects::Number(16, 1_048_576)),
@@ -83,7 +80,6 @@ impl Default for PluginsConfig {
         Self {
             limits: PluginLimits::default(),
             ceilings: PluginCeilings(PluginLimits::CEILINGS),
-            max_file_mib: 32,
             stack_kib: 512,
             max_app_concurrency: 128,
             total_memory_mib: 4096,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     accounts::Account,
     model::{Handler, LateReply, LoggedHandler, MessageLogEntry, Outcome, PluginTarget, ReplyTemplate, Via},
-    plugins::CallError,
+    plugins::{CallError, EntryKind},
     rules::{self, Ask, Plan},
     storage::with_causes,
     upstream::{self, CustomerService, ForwardError, SendError},
@@ -320,7 +320,7 @@ impl Handling {
         };
         self.tell(format_args!("handler {target}"), failure.code(), || {
             let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
-            let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
+            let handler = self.parts.plugins.entry_name(EntryKind::Handler, target);
             if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. } | CallError::Disabled(_)) {
                 // Why is in the log already, a matter of numbers, or the operator's word.
                 tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");
@@ -359,9 +359,17 @@ impl Ask for PluginRules<'_> {
         let asked = parts.plugins.matches(target, subject, &delivery.message);
         let asked = asked.map_err(move |error| {
             handling.tell(format_args!("rule {target}"), error.code(), || {
-                let (app, delivery) = (&account.app.name, &**id);
+                let (app, plugin, delivery) = (&account.app.name, &target.plugin, &**id);
+                let rule = parts.plugins.entry_name(EntryKind::Rule, target);
                 let (backtrace, why) = (error.backtrace(), error.in_log());
-                tracing::warn!(app, rule = %target, delivery, backtrace, "a plugin's rule failed and does not match: {why}");
+                tracing::warn!(
+                    app,
+                    plugin,
+                    rule,
+                    delivery,
+                    backtrace,
+                    "a plugin's rule failed and does not match: {why}"
+                );
             });
             error.to_string()
         });

@@ -12,7 +12,7 @@ use crate::{
     accounts::Account,
     failure_lines::FailureLines,
     model::PluginTarget,
-    plugins::{Observation, Plugins},
+    plugins::{EntryKind, Observation, Plugins},
     shares::{Place, Room},
 };
 
@@ -144,8 +144,9 @@ async fn tell(
     if let Err(error) = plugins.observe(target, subject, observation).await {
         let app = &account.app.name;
         failures.tell(app, format_args!("observer {target}"), error.code(), || {
+            let (plugin, observer) = (&target.plugin, plugins.entry_name(EntryKind::Observer, target));
             let (delivery, backtrace, error) = (&**delivery_id, error.backtrace(), error.in_log());
-            tracing::warn!(app, observer = %target, delivery, backtrace, %error, "an observer failed");
+            tracing::warn!(app, plugin, observer, delivery, backtrace, %error, "an observer failed");
         });
     }
 }

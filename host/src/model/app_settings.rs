@@ -9,6 +9,8 @@ use super::{FieldError, PluginTarget, ReplyContent, ReplyTemplate};
 const HOSTS: usize = 100;
 /// Observers that one app may name.
 const OBSERVERS: usize = 16;
+/// Calls of plugins at once of one app at most: as many as `plugins.max_app_concurrency` may be.
+const PLUGIN_CONCURRENCY: u64 = 432;
 /// Longest URL of a server, in bytes.
 const URL_LENGTH: usize = 2048;
 
@@ -37,6 +39,8 @@ pub struct AppSettings {
     pub access_token_source: AccessTokenSource,
     /// The address that hands the token out; for the source `url`.
     pub access_token_url: Option<String>,
+    /// Calls at once, over all plugins, where that is not what other apps may have.
+    pub max_plugin_concurrency: Option<u64>,
 }
 
 impl Default for AppSettings {
@@ -52,6 +56,7 @@ impl Default for AppSettings {
             order_webhook_url: None,
             access_token_source: AccessTokenSource::Stable,
             access_token_url: None,
+            max_plugin_concurrency: None,
         }
     }
 }
@@ -99,6 +104,7 @@ impl AppSettings {
             self.check_forward_hosts(),
             self.check_order_webhook_url(),
             self.check_access_token_url(),
+            self.check_max_plugin_concurrency(),
         ]
         .into_iter()
         .flatten()
@@ -139,6 +145,12 @@ impl AppSettings {
             });
         let text = format!("an http or https URL without a user, a password or `#`, at most {URL_LENGTH} characters");
         (!right).then(|| FieldError::new("order_webhook_url", text))
+    }
+
+    fn check_max_plugin_concurrency(&self) -> Option<FieldError> {
+        let right = self.max_plugin_concurrency.is_none_or(|calls| (1..=PLUGIN_CONCURRENCY).contains(&calls));
+        let text = format!("from 1 to {PLUGIN_CONCURRENCY}; null for plugins.max_app_concurrency");
+        (!right).then(|| FieldError::new("max_plugin_concurrency", text))
     }
 
     fn check_access_token_url(&self) -> Option<FieldError> {

@@ -19,7 +19,7 @@ use crate::{
     accounts::{Account, Accounts},
     clock::Clock,
     model::{App, EventTarget, PluginTarget},
-    plugins::{CallError, OrderChange, Plugins, RefundChange, Subject},
+    plugins::{CallError, EntryKind, OrderChange, Plugins, RefundChange, Subject},
     shares::Room,
     storage::{DueEvent, HookOutcome, Store, StoreError, with_causes},
     upstream::{WebhookError, Webhooks},
@@ -222,7 +222,7 @@ impl OrderHooks {
             (None, Ok(false)) => HookOutcome::Skipped,
             (None, _) => HookOutcome::Delivered,
         };
-        report(&event, &outcome, &backtrace);
+        self.report(&event, listener, &outcome, &backtrace);
         if let Err(error) = orders.settle_event(&event, outcome).await {
             let error = with_causes(&error);
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
@@ -258,25 +258,31 @@ impl OrderHooks {
         Ok(true)
     }
 
+    /// Tells the log of a failure.
+    fn report(&self, event: &DueEvent, listener: &Listener, outcome: &HookOutcome<'_>, backtrace: &str) {
+        let HookOutcome::Failed(error, again) = outcome else { return };
+        let (order, target, attempt) = (&event.order, event.target, event.attempts + 1);
+        let (app, merchant, number) = (&order.app, &order.merchant, &order.out_trade_no);
+        let (plugin, hook) = match listener {
+            Listener::Hook(hook) => (Some(&*hook.plugin), self.plugins.entry_name(EntryKind::Hook, hook)),
+            Listener::Webhook => (None, None),
+        };
+        if again.is_some() {
+            tracing::warn!(
+                app, merchant, out_trade_no = number, event = event.id, %target, plugin, hook, attempt, error, backtrace,
+                "the event of an order was not taken and is delivered again later"
+            );
+        } else {
+            tracing::error!(
+                app, merchant, out_trade_no = number, event = event.id, %target, plugin, hook, attempt, error, backtrace,
+                "the event of an order was not taken for the last time and is parked; have it delivered again when the \
+                 other side is mended"
+            );
+        }
+    }
+
     fn after(&self, time: Duration) -> u64 {
         self.clock.now_ms() + u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2)
-    }
-}
-
-fn report(event: &DueEvent, outcome: &HookOutcome<'_>, backtrace: &str) {
-    let (order, target, attempt) = (&event.order, event.target, event.attempts + 1);
-    let (app, merchant, number) = (&order.app, &order.merchant, &order.out_trade_no);
-    match outcome {
-        HookOutcome::Delivered | HookOutcome::Skipped => {}
-        HookOutcome::Failed(error, Some(_)) => tracing::warn!(
-            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error, backtrace,
-            "the event of an order was not taken and is delivered again later"
-        ),
-        HookOutcome::Failed(error, None) => tracing::error!(
-            app, merchant, out_trade_no = number, event = event.id, %target, attempt, error, backtrace,
-            "the event of an order was not taken for the last time and is parked; have it delivered again when the \
-             other side is mended"
-        ),
     }
 }
 

@@ -98,6 +98,11 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// Whether a hook says of itself that it hears of refunds.
+pub(super) fn hears_of_refunds(hook: &Entry) -> bool {
+    hook.options.iter().any(|(name, value)| name == "refunds" && value == "true")
+}
+
 /// The option of a description that asks for a beginning of `pay_apis`: the record of what is asked for does not grow.
 const ASKS_PAY_APIS: &str = "asks-pay-apis";
 

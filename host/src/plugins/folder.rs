@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::admission::LoadError;
+use crate::model::is_plugin_name;
 
 /// What tells one version of a file from the next without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(super) type FolderId = (u64, Option<SystemTime>);
 pub(super) struct Listing {
     /// None when there is no folder.
     pub(super) id: Option<FolderId>,
+    /// Where it is, links followed.
+    pub(super) real: Option<PathBuf>,
     /// The .wasm files by path, links followed; None for what is there and cannot be looked at.
     pub(super) files: Vec<(PathBuf, Option<Signature>)>,
     /// Whether a link leads out of what can be watched: to the folder, or from it to a file.
@@ -36,6 +39,22 @@ impl From<&fs::Metadata> for Signature {
     }
 }
 
+/// The plugin that a file of the folder is. Hidden files and odd names are none's, and are passed over.
+pub fn plugin_name(file: &Path) -> Option<String> {
+    let is_wasm = file.extension().is_some_and(|extension| extension == "wasm");
+    file.file_stem()?.to_str().filter(|stem| is_wasm && is_plugin_name(stem)).map(str::to_owned)
+}
+
+/// The .wasm files that are passed over for their names, but for hidden ones: tools write such for a while.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn misnamed(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_hidden = |file: &Path| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let files = list(folder)?.files.into_iter().map(|(file, _)| file);
+    Ok(files.filter(|file| plugin_name(file).is_none() && !is_hidden(file)).collect())
+}
+
 /// Which folder it is that stands there now.
 pub(super) fn id(folder: &Path) -> Option<FolderId> {
     fs::metadata(folder).ok().map(|metadata| (inode(&metadata), metadata.created().ok()))
@@ -46,7 +65,9 @@ pub(super) fn id(folder: &Path) -> Option<FolderId> {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn list(folder: &Path) -> io::Result<Listing> {
-    let mut listing = Listing { id: id(folder), files: Vec::new(), linked: is_behind_link(folder) };
+    let (id, real) = (id(folder), fs::canonicalize(folder).ok());
+    let linked = is_behind_link(folder, real.as_deref());
+    let mut listing = Listing { id, real, files: Vec::new(), linked };
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
@@ -91,10 +112,10 @@ fn is_link_loop(_: &io::Error) -> bool {
     false
 }
 
-/// Whether the path of the folder has a link in it, which may be set to another folder.
-fn is_behind_link(folder: &Path) -> bool {
-    match (std::path::absolute(folder), fs::canonicalize(folder)) {
-        (Ok(written), Ok(real)) => written != real,
+/// Whether the path of the folder, which is `real`, has a link in it, which may be set to another folder.
+fn is_behind_link(folder: &Path, real: Option<&Path>) -> bool {
+    match (std::path::absolute(folder), real) {
+        (Ok(written), Some(real)) => written != real,
         _ => true,
     }
 }

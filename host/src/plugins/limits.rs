@@ -90,12 +90,6 @@ pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time that is left of a call when it stops waiting for an answer from outside, so that it can still say something.
 pub const OUTBOUND_MARGIN: Duration = Duration::from_millis(50);
 
-/// How long an HTTP request may take when the guest does not say.
-pub const HTTP_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a call of WeChat's API, or of WeChat Pay, may take.
-pub const WECHAT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Headers of an HTTP request or answer, here and elsewhere, and bytes of their names and values together.
 pub const HTTP_HEADERS: usize = 64;
 /// See [`HTTP_HEADERS`].
@@ -115,14 +109,12 @@ pub struct Limits {
     /// Bytes of stack that a guest may use. The pool has stacks of one size and the engine one limit for what runs on
     /// them, so it is the same for all plugins.
     pub stack: usize,
-    /// Calls of one app at once, over all plugins.
+    /// Calls of one app at once, over all plugins, where the app has no number of its own.
     pub app_concurrency: usize,
     /// Bytes of linear memory of all instances together, without the first [`UNCOUNTED_MEMORY`] of each.
     pub total_memory: usize,
     /// How long calls of what keeps failing are refused.
     pub(super) pauses: Pauses,
-    /// Bytes of a plugin file.
-    pub file: u64,
     /// Wall clock of compiling a file.
     pub compile_timeout: Duration,
     /// Bytes of memory of the process that compiles a file.
@@ -141,7 +133,6 @@ impl From<&PluginsConfig> for Limits {
                 first: Duration::from_millis(config.breaker_pause_ms),
                 longest: Duration::from_millis(config.breaker_max_pause_ms),
             },
-            file: u64::from(config.max_file_mib) << 20,
             compile_timeout: Duration::from_millis(config.compile_timeout_ms),
             compile_memory: u64::from(config.compile_memory_mib) << 20,
         }

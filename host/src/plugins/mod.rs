@@ -56,6 +56,7 @@ pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
+pub use folder::plugin_name;
 pub use grants::not_granted;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::Function;

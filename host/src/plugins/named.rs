@@ -29,9 +29,13 @@ impl Plugins {
         self.lacking(&handler.app, rules.chain(replies))
     }
 
-    /// The name of the handler that `target` means: its own, or that of the plugin's first one.
-    pub fn handler_name(&self, target: &PluginTarget) -> Option<String> {
-        let first = || Some(self.find(&target.plugin)?.loaded.as_ref()?.description.handlers.first()?.name.clone());
+    /// The name of what `target` means: its own, or that of the plugin's first entry of the kind.
+    pub fn entry_name(&self, kind: EntryKind, target: &PluginTarget) -> Option<String> {
+        let first = || {
+            let plugin = self.find(&target.plugin)?;
+            let loaded = plugin.loaded.as_ref()?;
+            Some(kind.entries(&loaded.description).first()?.name.clone())
+        };
         target.entry.clone().or_else(first)
     }
 

@@ -1,6 +1,6 @@
 //! What is set for single plugins, limits and whether they are called: read from the database, as every process sees it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     guard::{Crowd, Limits},
@@ -50,7 +50,8 @@ impl Plugins {
         set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
     }
 
-    /// Reads what is set for single plugins; to be called after a change.
+    /// Reads what is set for single plugins; to be called after a change. A file that was refused within the limits of
+    /// before may pass now.
     ///
     /// # Errors
     /// When the database does not answer; what was known stays.
@@ -58,10 +59,15 @@ impl Plugins {
         let database = self.0.loader.database();
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
         self.disable(disabled);
-        self.0.own_limits.store(Arc::new(own));
+        let now = Arc::new(own);
+        let before = self.0.own_limits.swap(Arc::clone(&now));
         for plugin in self.list() {
             plugin.guard.set_limits(self.guard_limits(&plugin.name));
         }
+        let changed = before.keys().chain(now.keys()).filter(|name| before.get(*name) != now.get(*name));
+        let changed: BTreeSet<_> = changed.cloned().collect();
+        changed.iter().for_each(|name| self.obey_again(name));
+        self.read_again(changed);
         Ok(())
     }
 

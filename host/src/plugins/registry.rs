@@ -1,9 +1,10 @@
 //! The live set of plugins: who is there, and the swap when a file changes.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -76,6 +77,8 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
+    /// Plugins whose files are to be read again although they are as before.
+    reread: Mutex<BTreeSet<String>>,
 }
 
 /// One file of the folder.
@@ -129,7 +132,7 @@ impl Plugins {
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, versions, decides, canary, limits, counts_fuel, compiler } = settings;
         let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
-        let queue = Queue::new(limits.app_concurrency);
+        let queue = Queue::new();
         let compiler = Compiler::new(compiler, &limits, counts_fuel);
         let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel)?;
         Ok(Self(Arc::new(Inner {
@@ -143,6 +146,7 @@ impl Plugins {
             versions,
             queue,
             own_limits: ArcSwap::default(),
+            reread: Mutex::default(),
         })))
     }
 
@@ -151,14 +155,22 @@ impl Plugins {
         &self.0.folder
     }
 
+    /// The .wasm files of the folder that are no plugins' for their names. Blocks.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn misnamed_files(&self) -> io::Result<Vec<PathBuf>> {
+        folder::misnamed(&self.0.folder)
+    }
+
     /// What the operator has set.
     pub fn limits(&self) -> &Limits {
         self.0.loader.sandbox().limits()
     }
 
-    /// The largest file that is accepted, in bytes.
-    pub fn max_file_bytes(&self) -> u64 {
-        self.limits().file
+    /// The largest file of a plugin that is accepted, in bytes.
+    pub fn max_file_bytes(&self, name: &str) -> u64 {
+        self.limits_of_all_apps(name).max_file_mib << 20
     }
 
     /// All plugins, by name.
@@ -181,12 +193,13 @@ impl Plugins {
         drop(self.0.first_pass.set(()));
     }
 
-    /// Takes a file's bytes through every step of admission without letting it in.
+    /// Takes a file's bytes through every step of admission without letting it in. It may use what the plugin's calls
+    /// may.
     ///
     /// # Errors
     /// The first step that it fails.
     pub async fn check(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
-        self.0.loader.load(name, bytes).await
+        self.0.loader.load(name, bytes, &self.limits_of_all_apps(name)).await
     }
 
     /// As [`check`](Self::check), for a file anywhere.
@@ -194,7 +207,7 @@ impl Plugins {
     /// # Errors
     /// The first step that it fails.
     pub async fn check_file(&self, name: &str, file: &Path) -> Result<Loaded, Refused> {
-        match self.read(file.to_owned()).await {
+        match self.read(name, file.to_owned()).await {
             Ok(Some(bytes)) => self.check(name, bytes).await,
             Ok(None) => {
                 let reason = tokio::fs::metadata(file).await.err().map(|error| error.to_string());
@@ -216,12 +229,31 @@ impl Plugins {
         self.check(name, bytes).await.map(Arc::new)
     }
 
-    /// The bytes of a file; None while somebody writes, replaces or removes it.
-    pub(super) async fn read(&self, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
-        let limit = self.limits().file;
+    /// The bytes of a plugin's file; None while somebody writes, replaces or removes it.
+    pub(super) async fn read(&self, name: &str, file: PathBuf) -> Result<Option<Bytes>, LoadError> {
+        let limit = self.max_file_bytes(name);
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit)).await;
         let read = read.unwrap_or_else(|panic| Err(LoadError::Unreadable(panic.to_string())))?;
         Ok(read.map(Bytes::from))
+    }
+
+    /// Has the files of these plugins read again, although they are as before.
+    pub(super) fn read_again(&self, names: impl IntoIterator<Item = String>) {
+        self.reread().extend(names);
+    }
+
+    /// Takes out one of those whose files are to be read again.
+    pub(super) fn next_to_read_again(&self) -> Option<String> {
+        self.reread().pop_first()
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_to_read_again(&self) -> bool {
+        !self.reread().is_empty()
+    }
+
+    fn reread(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which version runs, and how it comes here.

@@ -29,11 +29,10 @@ use notify::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    folder::{self, FolderId, Listing, Signature},
+    folder::{self, FolderId, Listing, Signature, plugin_name},
     registry::Plugins,
     versions::Taken,
 };
-use crate::model::is_plugin_name;
 
 /// How long a file must look the same before it is read.
 const SETTLE: Duration = Duration::from_millis(120);
@@ -52,7 +51,8 @@ const POLL: Duration = Duration::from_millis(250);
 /// [`POLL`] before it, it ends within a second all the same.
 const GRACE: Duration = Duration::from_millis(600);
 
-/// How long all run on when another folder has taken the place of theirs: it may be filled only then.
+/// How long all run on when another folder was made in the place of theirs, or a link leads to an empty one: it may be
+/// filled only then.
 const FILLING: Duration = Duration::from_secs(2);
 
 /// Keeps a [`Plugins`] the same as its folder.
@@ -69,7 +69,9 @@ pub struct Watcher {
     unwatchable: bool,
     /// Which folder was looked at last.
     folder: Option<FolderId>,
-    /// When it took another's place.
+    /// Where that was, links followed.
+    real: Option<PathBuf>,
+    /// When it took another's place, to be filled there.
     replaced: Option<Instant>,
     /// What was last read of each file. A load that may succeed later takes its file out again.
     taken: Arc<Mutex<HashMap<String, Signature>>>,
@@ -116,6 +118,7 @@ impl Watcher {
             unsure,
             unwatchable: false,
             folder: None,
+            real: None,
             replaced: None,
             taken: Arc::default(),
             settling: HashMap::new(),
@@ -164,7 +167,7 @@ impl Watcher {
             if tokio::time::timeout(left.min(POLL), self.events.recv()).await.is_ok() {
                 return tokio::time::sleep(GATHER).await;
             }
-            if left <= POLL || self.is_replaced().await {
+            if left <= POLL || self.plugins.is_to_read_again() || self.is_replaced().await {
                 return;
             }
         }
@@ -210,7 +213,7 @@ impl Watcher {
         let mut loading = Vec::new();
         let folder = self.plugins.folder().to_owned();
         let listing = tokio::task::spawn_blocking(move || folder::list(&folder)).await;
-        let Listing { id, files, linked } = match listing {
+        let Listing { id, real, files, linked } = match listing {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
                 // A folder that is gone says nothing of its files; another may come in its place.
@@ -225,9 +228,15 @@ impl Watcher {
         };
         self.watch(id);
         if self.folder != id {
-            (self.folder, self.replaced) = (id, Some(Instant::now()));
+            // Whoever sets a link to a folder has filled it before.
+            let is_whole = self.real != real && !files.is_empty();
+            (self.folder, self.replaced) = (id, (!is_whole).then(Instant::now));
         }
+        self.real = real;
         self.linked = linked;
+        while let Some(name) = self.plugins.next_to_read_again() {
+            self.taken().remove(&name);
+        }
         let mut present = BTreeSet::new();
         for (path, signature) in files {
             let Some(name) = plugin_name(&path) else {
@@ -341,11 +350,6 @@ fn is_change(kind: EventKind) -> bool {
         EventKind::Create(_) | EventKind::Modify(_) => !cfg!(target_os = "linux"),
         EventKind::Access(_) => false,
     }
-}
-
-/// The name that a file gives its plugin; hidden files and odd names give none.
-fn plugin_name(path: &Path) -> Option<String> {
-    path.file_stem()?.to_str().filter(|stem| is_plugin_name(stem)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ async fn how_an_app_answers_and_logs_is_set_and_has_defaults() {
     let app = TestApp::start().await;
     let defaults = json!({
         "late_reply": "join", "log_messages": false, "log_replies": false, "log_raw": false, "message_observers": [],
-        "forward_hosts": [], "access_token_source": "stable", "access_token_url": null,
+        "forward_hosts": [], "access_token_source": "stable", "access_token_url": null, "max_plugin_concurrency": null,
     });
     let (_, created) = app.api(Method::POST, "/apps", Some(shop())).await;
     for (field, value) in defaults.as_object().unwrap() {
@@ -80,7 +80,7 @@ async fn how_an_app_answers_and_logs_is_set_and_has_defaults() {
     let patch = json!({
         "late_reply": "customer_service", "log_messages": true, "log_replies": true, "log_raw": true,
         "message_observers": ["counter", "audit/all"], "forward_hosts": ["replies.internal:8080"],
-        "access_token_source": "url", "access_token_url": "https://tokens.example.com/shop",
+        "access_token_source": "url", "access_token_url": "https://tokens.example.com/shop", "max_plugin_concurrency": 9,
     });
     assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(patch.clone())).await.0, 200);
     let (_, read) = app.api(Method::GET, "/apps/shop", None).await;
@@ -92,6 +92,8 @@ async fn how_an_app_answers_and_logs_is_set_and_has_defaults() {
         ("access_token_url", json!("ftp://tokens.example.com")),
         ("access_token_url", Value::Null),
         ("message_observers", json!(vec!["counter"; 17])),
+        ("max_plugin_concurrency", json!(0)),
+        ("max_plugin_concurrency", json!(433)),
     ] {
         let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: value}))).await;
         assert_eq!(status, 422, "{problem}");
@@ -122,6 +124,24 @@ async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
     assert_eq!(app.api_as(&token, Method::PATCH, "/apps/shop", Some(settings)).await.0, 200);
     let fewer = json!({"title": "Shop", "forward_hosts": [], "access_token_url": null});
     assert_eq!(app.api_as(&token, Method::PATCH, "/apps/shop", Some(fewer)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_manages_one_app_cannot_give_it_more_calls_at_once_than_others_have() {
+    let app = TestApp::start_with(|config| config.plugins.max_app_concurrency = 20).await;
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    let new = json!({"name": "of the shop", "permissions": ["shop"]});
+    let token = app.api(Method::POST, "/tokens", Some(new)).await.1["token"].as_str().unwrap().to_owned();
+    let set = |calls: Value| Some(json!({"max_plugin_concurrency": calls}));
+    for (calls, status) in [(json!(21), 403), (json!(20), 200), (json!(1), 200), (Value::Null, 200)] {
+        let (answered, answer) = app.api_as(&token, Method::PATCH, "/apps/shop", set(calls)).await;
+        assert_eq!(answered, status, "{answer}");
+    }
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", set(json!(30))).await.0, 200);
+    for (calls, status) in [(31, 403), (30, 200), (25, 200), (30, 403)] {
+        let (answered, answer) = app.api_as(&token, Method::PATCH, "/apps/shop", set(json!(calls))).await;
+        assert_eq!(answered, status, "{calls} {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -118,6 +118,17 @@ async fn check_tells_what_is_wrong_and_exits_1() {
     let listed = json(&weft(folder.path(), &["plugin", "list", "--json"]));
     assert_eq!((&listed[0]["name"], &listed[0]["state"]), (&"greeter".into(), &"ready".into()));
 
+    // Tools write hidden files for a while.
+    std::fs::write(plugins.join(".greeter.wasm"), b"half").unwrap();
+    assert_eq!(json(&weft(folder.path(), &["check", "--json"]))["ok"], true);
+    std::fs::write(plugins.join("greeter-1.2.wasm"), guests::greeter().await).unwrap();
+    let output = weft(folder.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(1), "a server passes it over");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told = text.lines().find(|line| line.starts_with("FAILED file")).unwrap();
+    assert!(told.contains("greeter-1.2.wasm: ") && told.contains("rename") && told.contains("(bad_name)"), "{told}");
+    std::fs::remove_file(plugins.join("greeter-1.2.wasm")).unwrap();
+
     std::fs::write(plugins.join("broken.wasm"), b"nothing").unwrap();
     let output = weft(folder.path(), &["check"]);
     assert_eq!(output.status.code(), Some(1));
@@ -265,6 +276,7 @@ fn usage_is_2_and_help_names_every_command() {
     }
     let openapi = json(&weft(folder.path(), &["openapi"]));
     assert_eq!(openapi["info"]["title"], "Weft");
+    assert_eq!(json(&weft(folder.path(), &["openapi", "--json"])), openapi);
     assert_eq!(weft(folder.path(), &["migrate"]).status.code(), Some(0));
 }
 

@@ -45,7 +45,7 @@ struct Watching {
 
 impl Watching {
     fn start(source: &Path, plugins: &Path) -> Self {
-        let arguments = ["plugin", "build", "--install", "--watch", "--plugins-dir"];
+        let arguments = ["plugin", "build", "--watch", "--plugins-dir"];
         let mut child =
             weft(source, &arguments).arg(plugins).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -124,6 +124,7 @@ fn a_new_plugin_has_the_whole_sdk() {
     let made = weft(folder.path(), &["plugin", "new", "hello", "--dir", "mine"]).output().unwrap();
     let hints = String::from_utf8(made.stdout).unwrap();
     assert!(hints.contains("weft plugin build mine/hello") && hints.contains("已创建"), "{hints}");
+    assert!(hints.contains("cargo fetch --manifest-path mine/hello/Cargo.toml"), "{hints}");
     let made = folder.path().join("mine/hello");
     assert_eq!(fs::read_to_string(made.join(".gitignore")).unwrap(), "/target\n");
 

@@ -129,7 +129,11 @@ async fn a_new_version_tells_whose_configuration_it_does_not_take() {
     let steps = plugin["admission"]["steps"].as_array().unwrap();
     let describe = steps.iter().find(|step| step["name"] == "describe").unwrap();
     let remark = describe["detail"].as_str().unwrap();
-    assert!(remark.contains("does not fit config_schema in shop (config.title: is missing)"), "{remark}");
+    for part in
+        ["does not fit config_schema in shop (config.title: is missing)", "its version `` is not a semantic one"]
+    {
+        assert!(remark.contains(part), "no {part} in {remark}");
+    }
     let (_, set) = app.api(Method::GET, "/apps/shop/plugins/hand", None).await;
     assert_eq!(set["config"], config, "what is set stays");
     assert!(set["warnings"][0].as_str().unwrap().starts_with("config.title: is missing"), "{set}");

@@ -104,6 +104,12 @@ async fn what_fails_is_shown_and_is_the_exit_code() {
     assert_eq!(test(&file, &[]).0, Some(2), "no message");
     let (code, text) = test(&file.with_file_name("absent.wasm"), &["--message", "ok"]);
     assert!(code == Some(1) && text.contains("absent.wasm"), "{text}");
+    let (_folder, broken) = placed("broken", b"nothing");
+    let (code, text) = test(&broken, &["--message", "ok"]);
+    assert_eq!(code, Some(1), "{text}");
+    for part in ["broken.wasm: this is not WebAssembly", "cargo build --target wasm32-wasip2", "(not_webassembly)"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
 }
 
 #[tokio::test]

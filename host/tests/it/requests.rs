@@ -132,7 +132,7 @@ async fn answer(mut stream: TcpStream) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_breaks_off_is_told_from_one_that_is_too_large() {
-    let app = TestApp::start_with(|config| config.plugins.max_file_mib = 1).await;
+    let app = TestApp::start_with(|config| config.plugins.limits.max_file_mib = 1).await;
     let broken = answer(upload(&app, "Transfer-Encoding: chunked", b"5\r\nhello\r\nzz\r\n").await).await;
     assert!(broken.starts_with("HTTP/1.1 400") && broken.contains(r#""type":"bad-request""#), "{broken}");
 

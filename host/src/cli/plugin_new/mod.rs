@@ -153,9 +153,11 @@ fn hints(folder: &Path, plugin: &str) -> String {
     format!(
         "made {folder}: the plugin is src/lib.rs · 已创建，插件代码在 src/lib.rs
 
+  cargo fetch --manifest-path {folder}/Cargo.toml
+      once, with a network: from then on it builds without one · 联网执行一次，之后可离线编译
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
-  weft plugin build {folder} --install --watch
+  weft plugin build {folder} --watch
       build it into ./plugins, or what --plugins-dir names, now and after every change
       · 编译并放入 ./plugins 或 --plugins-dir 指定的目录，修改后自动重来
   weft app add shop --type service --appid wx… --token … --message-handler {plugin}

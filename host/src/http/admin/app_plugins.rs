@@ -197,6 +197,10 @@ pub(super) async fn put(
     };
     let mut errors = record.check();
     errors.extend(out_of_range(&state, &limits));
+    if limits.max_file_mib.is_some() {
+        let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
+        errors.push(FieldError::new("limits.max_file_mib", rule));
+    }
     if errors.is_empty() {
         errors = misfits(&state, &record).await;
     }

@@ -38,7 +38,8 @@ enum PluginSwitch {
 /// Switches a plugin off or on, and changes what its calls may use, for all apps, up to the ceilings of the
 /// configuration. One that is switched off is as one that is missing, in all processes and over restarts: messages get
 /// the app's `fallback_reply` or nothing, pages are answered 404, events of orders wait and are tried again. Calls in
-/// flight finish, and files and versions come and go as before.
+/// flight finish, and files and versions come and go as before. A file begins within the limits of its plugin: one that
+/// was refused is tried again when they change.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
     responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]

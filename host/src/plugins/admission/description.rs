@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use semver::Version;
+
 use super::LoadError;
 use crate::plugins::{
-    component::{Description, Entry, Exports},
+    component::{Description, Entry, Exports, hears_of_refunds},
     config_schema::ConfigSchema,
     host::log::printable,
     limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
@@ -64,12 +66,25 @@ pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), 
             }
         }
     }
+    if exports.refund_hooks.is_none()
+        && let Some(hook) = description.hooks.iter().find(|hook| hears_of_refunds(hook))
+    {
+        let why = "is to hear of refunds, and it does not export weft:plugin/refund-hooks";
+        return Err(LoadError::Description(format!("`{}` in hooks {why}", hook.name)));
+    }
     if kinds.iter().all(|(_, entries, _)| entries.is_empty()) {
         return Err(LoadError::Description(
             "it has no handler, rule, hook, observer or page: annotate a function with #[message_handler]".to_owned(),
         ));
     }
     Ok(())
+}
+
+/// What is not as it should be, and no reason to refuse it.
+pub(super) fn remark(description: &Description) -> Option<String> {
+    let version = &description.version;
+    let is_semantic = Version::parse(version).is_ok();
+    (!is_semantic).then(|| format!("its version `{}` is not a semantic one, such as 1.0.0", printable(version)))
 }
 
 fn is_name(name: &str) -> bool {

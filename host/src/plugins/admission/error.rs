@@ -13,7 +13,7 @@ pub enum LoadError {
     /// It was there and is gone.
     #[error("the file is gone: the plugin ends when it does not come back at once")]
     Missing,
-    /// It is larger than `plugins.max_file_mib`.
+    /// It is larger than `max_file_mib` of the plugin, or of all.
     #[error("the file has {actual} bytes and may have {limit}")]
     TooLarge {
         /// Bytes.
@@ -21,6 +21,9 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// It may be good, and is passed over in the folder.
+    #[error("a server passes over `{0}`: it takes up NAME.wasm, whose NAME has 1 to 64 letters, digits, `_` or `-`")]
+    Misnamed(String),
     /// It does not begin as WebAssembly does.
     #[error("this is not WebAssembly but {0}")]
     NotWebAssembly(&'static str),
@@ -149,6 +152,7 @@ impl LoadError {
             Self::Unreadable(_) => "unreadable",
             Self::Missing => "file_missing",
             Self::TooLarge { .. } => "too_large",
+            Self::Misnamed(_) => "bad_name",
             Self::NotWebAssembly(_) => "not_webassembly",
             Self::Precompiled => "precompiled",
             Self::CoreModule => "core_module",
@@ -180,8 +184,9 @@ impl LoadError {
             Self::Unreadable(_) => "let the user that runs Weft read it",
             Self::Missing => "put it back, or delete the plugin",
             Self::TooLarge { .. } => {
-                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`, or raise plugins.max_file_mib"
+                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin}"
             }
+            Self::Misnamed(_) => "rename the file, without its version: that stands in the plugin itself",
             Self::NotWebAssembly(_) => "a plugin is what `cargo build --target wasm32-wasip2 --release` makes",
             Self::Precompiled => "drop the .wasm file that it was compiled from: Weft compiles it itself",
             Self::CoreModule => "build it with `cargo build --target wasm32-wasip2 --release`",
@@ -208,9 +213,11 @@ impl LoadError {
             Self::BeyondLimits(_) => "build it so that it begins with less, or raise plugins.memory_mib",
             Self::Mismatch(_) => "build it with the weft-plugin crate, or from the files in `wit/` as they are",
             Self::Instantiate { .. } => {
-                "see that it needs no more than plugins.memory_mib and that nothing before its handlers fails"
+                "see that nothing before its handlers fails; where it needs more than plugins.memory_mib or plugins.cpu_ms, raise that for this plugin: PATCH /api/v1/plugins/{plugin}"
             }
-            Self::Describe { .. } => "manifest.describe must answer within two seconds and without any grant",
+            Self::Describe { .. } => {
+                "manifest.describe must answer within two seconds, without any grant, and within the limits of the plugin's calls: PATCH /api/v1/plugins/{plugin} raises those"
+            }
             Self::Description(_) => "mend what the plugin says of itself and build it again",
             Self::Ungrantable(_) => "mend what the plugin asks for and build it again",
         }

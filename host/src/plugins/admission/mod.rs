@@ -38,7 +38,7 @@ use super::{
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
-use crate::{model::Grants, storage};
+use crate::{model::Grants, plugin_limits::PluginLimits, storage};
 
 pub use error::LoadError;
 pub use report::{Outcome, Refused, Report, STEPS, Step};
@@ -87,19 +87,19 @@ impl Loader {
         &self.sandbox
     }
 
-    /// Takes a file through every step. A file that passes can be called.
+    /// Takes a file through every step, within what the calls of the plugin may use. A file that passes can be called.
     ///
     /// # Errors
     /// The first step that it fails.
-    pub(super) async fn load(&self, name: &str, bytes: Bytes) -> Result<Loaded, Refused> {
-        let limit = self.sandbox.limits().file;
+    pub(super) async fn load(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
+        let limit = limits.max_file_mib << 20;
         let read = bytes.clone();
         let (mut report, read) = match tokio::task::spawn_blocking(move || read_file(&read, limit)).await {
             Ok(read) => read,
             Err(panic) => return Err(Refused::unread(LoadError::Unreadable(panic.to_string()))),
         };
         let admitted = match read {
-            Ok(()) => self.admit(name, bytes, &mut report).await,
+            Ok(()) => self.admit(name, bytes, limits, &mut report).await,
             Err(error) => Err(error),
         };
         match admitted {
@@ -109,7 +109,13 @@ impl Loader {
     }
 
     /// The steps behind those that only look.
-    async fn admit(&self, name: &str, bytes: Bytes, report: &mut Report) -> Result<Loaded, LoadError> {
+    async fn admit(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        limits: &PluginLimits,
+        report: &mut Report,
+    ) -> Result<Loaded, LoadError> {
         let digest = report.digest.clone();
         let began = Instant::now();
         let kept = self.kept(&digest).await;
@@ -141,7 +147,7 @@ impl Loader {
             linked,
             breakers: Breakers::default(),
         };
-        loaded.description = self.probe(&loaded, report).await?;
+        loaded.description = self.probe(&loaded, limits, report).await?;
         let schema = loaded.description.config_schema.as_deref().and_then(|text| ConfigSchema::parse(text).ok());
         if let Some(schema) = schema {
             let schema = Arc::new(schema);
@@ -191,9 +197,13 @@ impl Loader {
     }
 
     /// Makes an instance and asks it what it is, in the same sandbox that messages get.
-    async fn probe(&self, loaded: &Loaded, report: &mut Report) -> Result<Description, LoadError> {
-        let limits = self.sandbox.limits().defaults;
-        let terms = Terms { app: "", limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
+    async fn probe(
+        &self,
+        loaded: &Loaded,
+        limits: &PluginLimits,
+        report: &mut Report,
+    ) -> Result<Description, LoadError> {
+        let terms = Terms { app: "", limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
         let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
         let probe = Arc::new(Probe { started: Arc::clone(&started) });
         let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;
@@ -214,7 +224,11 @@ impl Loader {
         report.record("instantiate", started, Ok(()))?;
         let exports = &loaded.linked.anywhere().exports;
         let described = said.and_then(|said| description::check(&said, exports).map(|()| said));
-        report.record("describe", took.saturating_sub(started), described)
+        let described = report.record("describe", took.saturating_sub(started), described)?;
+        if let Some(remark) = description::remark(&described) {
+            report.remark(remark);
+        }
+        Ok(described)
     }
 }
 

@@ -100,7 +100,10 @@ impl Report {
     /// Adds what there is to say about the last step.
     pub(super) fn remark(&mut self, detail: String) {
         if let Some(last) = self.steps.last_mut() {
-            last.detail = Some(detail);
+            last.detail = Some(match last.detail.take() {
+                Some(said) => format!("{said}; {detail}"),
+                None => detail,
+            });
         }
     }
 

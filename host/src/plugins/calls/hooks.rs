@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Entry, Inside, Outcome, entry, exported};
+use super::{Call, Inside, Outcome, entry, exported};
 use crate::{
     model::{ObservationSource, Order, OrderState, PluginTarget, RefundStep},
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::{hooks as wit, refund_hooks},
+        component::hears_of_refunds,
         convert_orders,
     },
 };
@@ -82,11 +83,6 @@ impl Call for TellOfRefund {
         let hooks = exported(exports.refund_hooks.as_ref())?.load(&mut *store, instance)?;
         hooks.call_refund_updated(store, entry, &self.event).await
     }
-}
-
-/// Whether a hook says of itself that it hears of refunds.
-fn hears_of_refunds(hook: &Entry) -> bool {
-    hook.options.iter().any(|(name, value)| name == "refunds" && value == "true")
 }
 
 impl Plugins {

@@ -23,6 +23,7 @@ use super::{
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
     instance::{State, Subject},
+    limits::count,
     live_log::LogPlace,
     receipts::json,
     registry::{Plugin, Plugins},
@@ -130,7 +131,8 @@ impl Plugins {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
             let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
             let log_place = LogPlace { log, allowances, counts: Arc::clone(&counts) };
-            let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings);
+            let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
+            let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
@@ -226,7 +228,10 @@ impl Plugins {
             let error = match reason {
                 NoTurn::Shed(waiting) => return (CallError::Shed { plugin, waiting }, Duration::ZERO),
                 NoTurn::AppInPlugin => CallError::Busy { plugin, waited, setting: "limits.max_concurrency of the app" },
-                NoTurn::App => CallError::Busy { plugin, waited, setting: "plugins.max_app_concurrency" },
+                NoTurn::App if bounds.app == self.limits().app_concurrency => {
+                    CallError::Busy { plugin, waited, setting: "plugins.max_app_concurrency" }
+                }
+                NoTurn::App => CallError::Busy { plugin, waited, setting: "max_plugin_concurrency of the app" },
                 NoTurn::Plugin => CallError::Busy { plugin, waited, setting: "plugins.max_concurrency" },
                 NoTurn::Pool => CallError::PoolBusy { waited },
             };

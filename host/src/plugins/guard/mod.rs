@@ -61,13 +61,20 @@ impl Guard {
         }
     }
 
-    /// What its calls may use for the app for which this is set, and how many of them may run and wait.
-    pub(super) fn limits_for(&self, set: Option<&AppPlugin>, ceilings: &PluginLimits) -> (PluginLimits, Bounds) {
+    /// What its calls may use for the app for which this is set, and how many of them may run and wait; `of_app` may run
+    /// over all plugins.
+    pub(super) fn limits_for(
+        &self,
+        set: Option<&AppPlugin>,
+        ceilings: &PluginLimits,
+        of_app: usize,
+    ) -> (PluginLimits, Bounds) {
         let plugin = self.limits.load().effective;
         let limits = set.map_or(plugin, |set| plugin.with(&set.limits, ceilings));
         let bounds = Bounds {
             plugin: count(plugin.max_concurrency),
             lane: count(limits.max_concurrency),
+            app: of_app,
             queue: count(limits.max_queue),
         };
         (limits, bounds)

@@ -13,7 +13,7 @@ use crate::{
             types::Error,
         },
         instance::State,
-        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_TIMEOUT, HTTP_URL_BYTES, kib},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES, kib},
     },
     upstream::{OutboundAnswer, OutboundError, OutboundRequest, TransportError},
 };
@@ -22,8 +22,8 @@ impl http::Host for State {
     async fn send(&mut self, request: Request) -> Result<Response, HostError> {
         let (url, granted) = self.granted_url(&request.url)?;
         check(&request, kib(self.limits.request_kib))?;
-        let wanted = request.timeout_ms.map_or(HTTP_TIMEOUT, |timeout| Duration::from_millis(timeout.into()));
-        let call = self.outbound_call(wanted)?;
+        let wanted = request.timeout_ms.map_or(self.limits.http_timeout_ms, u64::from);
+        let call = self.outbound_call(Duration::from_millis(wanted))?;
         let to = format!("{} {}", request.method, origin(&url));
         let request = OutboundRequest {
             method: request.method,

@@ -93,11 +93,13 @@ impl State {
             return;
         }
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
+        let called = self.log_place.as_ref().map(|place| &place.counts);
+        let (kind, entry) = (called.map(|called| called.kind.name()), called.map(|called| &*called.name));
         match level {
-            LineLevel::Debug => tracing::debug!(plugin, app, delivery, "{text}"),
-            LineLevel::Info => tracing::info!(plugin, app, delivery, "{text}"),
-            LineLevel::Warn => tracing::warn!(plugin, app, delivery, "{text}"),
-            LineLevel::Error => tracing::error!(plugin, app, delivery, "{text}"),
+            LineLevel::Debug => tracing::debug!(plugin, kind, entry, app, delivery, "{text}"),
+            LineLevel::Info => tracing::info!(plugin, kind, entry, app, delivery, "{text}"),
+            LineLevel::Warn => tracing::warn!(plugin, kind, entry, app, delivery, "{text}"),
+            LineLevel::Error => tracing::error!(plugin, kind, entry, app, delivery, "{text}"),
         }
         let line = Line { level, text: text.into_owned() };
         if let Some(place) = &self.log_place {

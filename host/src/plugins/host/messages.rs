@@ -22,7 +22,6 @@ use crate::{
         },
         convert,
         instance::State,
-        limits::WECHAT_TIMEOUT,
     },
     upstream::SendError,
 };
@@ -31,7 +30,7 @@ impl messages::Host for State {
     async fn send_customer_service(&mut self, openid: String, content: Reply) -> Result<(), HostError> {
         self.require_wechat_api(CustomSend::PATH)?;
         check(&openid)?;
-        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let call = self.wechat_call()?;
         let (app, reply, customer_service) = (call.app(), convert::reply(content), self.services.customer_service());
         let sending = async move {
             customer_service.send(&app, &openid, &reply).await.map_err(|error| match error {
@@ -49,7 +48,7 @@ impl messages::Host for State {
         if client_msg_id.len() > MAX_CLIENT_MSG_ID {
             return Err(Error::Invalid(format!("a client-msg-id has at most {MAX_CLIENT_MSG_ID} bytes")).into());
         }
-        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let call = self.wechat_call()?;
         let (app, wechat) = (call.app(), self.services.wechat.clone());
         let sending = async move {
             let miniprogram = message.mini_program.map(linked);
@@ -72,7 +71,7 @@ impl messages::Host for State {
         let path = if is_mini_program { SubscribeSend::PATH } else { SubscribeBizsend::PATH };
         self.require_wechat_api(path)?;
         check(&message.openid)?;
-        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let call = self.wechat_call()?;
         let (app, wechat) = (call.app(), self.services.wechat.clone());
         let sending = async move {
             let (touser, template_id) = (message.openid.as_str(), message.template_id.as_str());

@@ -16,7 +16,6 @@ use crate::{
         },
         convert_orders,
         instance::State,
-        limits::WECHAT_TIMEOUT,
     },
     storage::with_causes,
     upstream::PayError,
@@ -99,7 +98,7 @@ impl State {
         Asking: Future<Output = Result<T, Error>> + Send + 'static,
     {
         self.require_orders(right)?;
-        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let call = self.wechat_call()?;
         let asking = ask(self.services.pay.clone(), call.app());
         call.goes_on(&format!("WeChat Pay: {what}"), asking).await
     }

@@ -20,6 +20,7 @@ use crate::{
         },
         instance::State,
         limits::OUTBOUND_MARGIN,
+        statistics::Counts,
     },
 };
 
@@ -32,6 +33,8 @@ pub(super) struct OutboundCall {
     pub(super) timeout: Duration,
     app: Arc<App>,
     plugin: Arc<str>,
+    /// What of the plugin asks.
+    called: Option<Arc<Counts>>,
     delivery: Arc<str>,
     id: Uuid,
     allowance: LogAllowance,
@@ -53,7 +56,13 @@ impl State {
         }
         self.outbound_calls += 1;
         let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
-        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, delivery, id, allowance })
+        let called = self.log_place.as_ref().map(|place| Arc::clone(&place.counts));
+        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, called, delivery, id, allowance })
+    }
+
+    /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
+    pub(super) fn wechat_call(&mut self) -> Result<OutboundCall, HostError> {
+        self.outbound_call(Duration::from_millis(self.limits.wechat_timeout_ms))
     }
 }
 
@@ -90,14 +99,17 @@ impl OutboundCall {
         if !self.allowance.permits(plugin, app) {
             return;
         }
-        let to = printable_up_to(to, TO_BYTES);
+        let (to, error) = (printable_up_to(to, TO_BYTES), failure.map(convert::error));
+        let (to, error) = (&*to, error.as_deref().map(printable));
+        let called = self.called.as_deref();
+        let (kind, entry) = (called.map(|called| called.kind.name()), called.map(|called| &*called.name));
         let (call, took_ms) = (self.id, took.as_millis());
-        let Some(error) = failure else {
-            return tracing::info!(%call, plugin, app, delivery, to = &*to, took_ms, "a plugin asked outside");
-        };
-        let error = convert::error(error);
-        let error = printable(&error);
-        tracing::warn!(%call, plugin, app, delivery, to = &*to, took_ms, error = &*error, "a plugin asked outside in vain");
+        match error.as_deref() {
+            None => tracing::info!(%call, plugin, kind, entry, app, delivery, to, took_ms, "a plugin asked outside"),
+            Some(error) => {
+                tracing::warn!(%call, plugin, kind, entry, app, delivery, to, took_ms, error, "a plugin asked outside in vain");
+            }
+        }
     }
 
     /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to

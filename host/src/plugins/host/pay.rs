@@ -19,7 +19,7 @@ use crate::plugins::{
         types::{Error, WechatError},
     },
     instance::State,
-    limits::{WECHAT_TIMEOUT, kib},
+    limits::kib,
 };
 
 impl pay::Host for State {
@@ -30,7 +30,7 @@ impl pay::Host for State {
         }
         let (method, body) = v3_body(&request, kib(self.limits.request_kib))?;
         let call = AnyCall { method, path, query: request.query, body };
-        let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
+        let outbound = self.wechat_call()?;
         let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path));
         let asking = async move {
             let shop = shop(&pay, &app, request.merchant.as_deref()).await?;
@@ -51,7 +51,7 @@ impl pay::Host for State {
         }
         let fields = v2_fields(request.fields, kib(self.limits.request_kib))?;
         let call = v2::AnyCall::new(path, fields).map_err(|own| Error::Invalid(own.to_string()))?;
-        let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
+        let outbound = self.wechat_call()?;
         let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path()));
         let asking = async move {
             let shop = shop(&pay, &app, request.merchant.as_deref()).await?;

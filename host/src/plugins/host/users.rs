@@ -17,7 +17,6 @@ use crate::{
             users::{self, Tag, User},
         },
         instance::{Services, State},
-        limits::WECHAT_TIMEOUT,
     },
     storage::{StoreError, with_causes},
     users::UserError,
@@ -95,7 +94,7 @@ impl State {
         Asking: Future<Output = Result<T, UserError>> + Send + 'static,
     {
         self.require_users()?;
-        let call = self.outbound_call(WECHAT_TIMEOUT)?;
+        let call = self.wechat_call()?;
         let asking = ask(Arc::clone(&self.services), call.app());
         call.goes_on(to, async move { asking.await.map_err(|failure| error(&failure)) }).await
     }

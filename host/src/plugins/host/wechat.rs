@@ -11,7 +11,7 @@ use crate::{
             wechat::{self, Body, Request, Response},
         },
         instance::State,
-        limits::{WECHAT_TIMEOUT, kib},
+        limits::kib,
     },
     upstream::{CallError, TransportError},
 };
@@ -21,7 +21,7 @@ impl wechat::Host for State {
         let path = self.granted_path(&request.path)?;
         let (method, query) = (method(&request)?, request.query);
         let call = AnyCall { method, path, query, body: body(request.body, kib(self.limits.request_kib))? };
-        let outbound = self.outbound_call(WECHAT_TIMEOUT)?;
+        let outbound = self.wechat_call()?;
         let mut request = call.request();
         request.timeout = outbound.timeout;
         request.max_answer = kib(self.limits.wechat_response_kib);

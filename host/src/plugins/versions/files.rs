@@ -29,7 +29,7 @@ impl Plugins {
     /// Lets what lies in a plugin's file now take effect, if it is good and new.
     pub(in crate::plugins) async fn take_file(&self, name: &str) -> Taken {
         let _changing = self.changing(name).await;
-        let bytes = match self.read(self.file(name)).await {
+        let bytes = match self.read(name, self.file(name)).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Taken::Changing,
             Err(error) => return self.refuse(name, Refused::unread(error)).await,

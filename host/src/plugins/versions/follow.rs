@@ -107,6 +107,10 @@ impl Plugins {
 
     async fn follow_once(&self, since: &mut u64) -> Result<(), StoreError> {
         let decisions = self.read_decisions(*since).await?;
+        if !decisions.is_empty() {
+            // What was decided may need limits that were set just before.
+            self.refresh().await?;
+        }
         self.say_again().await;
         let newest = decisions.iter().map(|decision| decision.revision).max();
         let again: Vec<_> = lock(&self.versions().behind).iter().cloned().collect();

@@ -208,6 +208,16 @@ impl Plugins {
         outcome
     }
 
+    /// Has what was decided tried again where it does not run here.
+    pub(super) fn obey_again(&self, name: &str) {
+        let versions = self.versions();
+        let wanted = versions.decision(name).and_then(|decision| decision.digest);
+        let running = self.find(name).and_then(|plugin| plugin.loaded.as_ref().map(|loaded| loaded.digest.clone()));
+        if wanted.is_some() && wanted != running {
+            lock(&versions.behind).insert(name.to_owned());
+        }
+    }
+
     async fn obey_digest(
         &self,
         name: &str,
@@ -284,7 +294,7 @@ impl Plugins {
 
     /// The digest of the file that lies in the folder; none when there is none that can be read.
     async fn digest_in_folder(&self, name: &str) -> Option<String> {
-        let (file, limit) = (self.file(name), self.max_file_bytes());
+        let (file, limit) = (self.file(name), self.max_file_bytes(name));
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit).ok().flatten().map(|b| digest(&b)));
         read.await.ok().flatten()
     }

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use serde_json::Value;
 
 use super::components::exporting;
-use crate::support::guests;
+use crate::support::{HandMade, guests};
 
 /// Runs `weft plugin check` in a folder of its own; returns the exit code and what it printed.
 fn check(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -69,4 +69,22 @@ fn a_refused_file_is_explained_and_the_exit_code_is_1() {
     let (code, text) = check(folder.path(), &["nowhere.wasm"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("unreadable") && text.contains("No such file"), "{text}");
+}
+
+#[test]
+fn a_good_file_that_a_server_would_pass_over_is_refused_for_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["greeter-1.2.wasm", "你好.wasm", "greeter.component"] {
+        std::fs::write(folder.path().join(name), HandMade::PLAIN.bytes()).unwrap();
+        let (code, text) = check(folder.path(), &[name]);
+        assert_eq!(code, Some(1), "{text}");
+        for part in ["bad_name", &format!("passes over `{name}`"), "rename the file"] {
+            assert!(text.contains(part), "no {part} in {text}");
+        }
+        let passed = text.lines().any(|line| line.starts_with("describe") && line.contains("passed"));
+        assert!(passed, "the rest is looked at all the same: {text}");
+        let (_, json) = check(folder.path(), &[name, "--json"]);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["state"], &json["error"]["code"]), (&"failed".into(), &"bad_name".into()), "{json}");
+    }
 }

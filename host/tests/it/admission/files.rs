@@ -73,6 +73,13 @@ fn other_shapes() -> Vec<Case> {
     let wishes = HandMade { more: orders, ..HandMade::PLAIN }.bytes();
     let schema = r#"(data (i32.const 1116) "\01\00\00\00\00\08\00\00\03\00\00\00") (data (i32.const 2048) "own")"#;
     let odd = HandMade { more: schema, ..HandMade::PLAIN }.bytes();
+    // A hook at 1400, whose option at 1440 is `refunds`, `true`.
+    let refunds = r#"(data (i32.const 1064) "\78\05\00\00\01\00\00\00")
+        (data (i32.const 1400) "\98\04\00\00\04\00\00\00")
+        (data (i32.const 1424) "\a0\05\00\00\01\00\00\00")
+        (data (i32.const 1440) "\b0\05\00\00\07\00\00\00\b7\05\00\00\04\00\00\00refundstrue")
+        (func (export "weft:plugin/hooks@VERSION#order-updated") (param i32) (result i32) i32.const 4096)"#;
+    let deaf = HandMade { more: refunds, interfaces: &["hooks"], ..HandMade::PLAIN }.bytes();
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),
@@ -86,6 +93,7 @@ fn other_shapes() -> Vec<Case> {
         ),
         ("a loop at its start", loops, "instantiate", "instantiate_failed", "500 ms of CPU time"),
         ("more memory than there is", hoards, "link", "beyond_limits", "plugins.memory_mib"),
+        ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
         ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
         ("a schema that is none", odd, "describe", "bad_description", "its config_schema is no JSON Schema"),
         ("a wish of nobody's to grant", wishes, "grants", "ungrantable", "orders, entry 1: read, create or refund"),
@@ -205,6 +213,72 @@ async fn a_plugin_that_is_let_in_shows_every_step() {
         let part = plugin["error"][part].as_str().unwrap();
         assert!(plugin["error"]["detail"].as_str().unwrap().contains(part), "{plugin}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_is_none_is_remarked_and_no_reason_to_refuse_a_plugin() {
+    let (app, _) = server().await;
+    for (bytes, remark) in [(HandMade::PLAIN.bytes(), true), (guests::greeter().await.to_vec(), false)] {
+        let (status, plugin) = app.upload("other", bytes).await;
+        assert_eq!(status, 200, "{plugin}");
+        let steps = plugin["admission"]["steps"].as_array().unwrap();
+        let described = steps.iter().find(|step| step["name"] == "describe").unwrap();
+        let remarked = described["detail"].as_str().is_some_and(|detail| detail.contains("not a semantic one"));
+        assert_eq!((&described["outcome"], remarked), (&Value::from("passed"), remark), "{described}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_is_let_in_within_its_own_limits_and_tried_again_when_they_change() {
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 5).await;
+    // 100 MiB of memory, and some ten milliseconds before it can be asked anything.
+    let large = HandMade {
+        pages: 1600,
+        start: "(local $n i32) (loop $again (br_if $again
+            (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 50000000))))",
+        ..HandMade::PLAIN
+    };
+    fs::write(app.plugin_file("large"), large.bytes()).unwrap();
+    let why = |plugin: &Value| plugin["error"]["detail"].as_str().unwrap_or_default().to_owned();
+    let limit = async |limits: Value| {
+        let limits = serde_json::json!({"limits": limits});
+        assert_eq!(app.api(Method::PATCH, "/plugins/large", Some(limits)).await.0, 200);
+    };
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "failed").await;
+    assert!(why(&plugin).contains("plugins.memory_mib") && why(&plugin).contains("PATCH"), "{plugin}");
+    assert_steps("large", &plugin["error"]["admission"], "instantiate");
+
+    limit(serde_json::json!({"memory_mib": 200})).await;
+    app.plugin_becomes("large", |plugin| why(plugin).contains(" 5 ms of CPU time")).await;
+    limit(serde_json::json!({"memory_mib": 200, "cpu_ms": 10_000})).await;
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(plugin["error"], Value::Null, "{plugin}");
+    let larger = HandMade { pages: 1601, ..large };
+    let (status, plugin) = app.upload("large", larger.bytes()).await;
+    assert_eq!((status, &plugin["error"]), (200, &Value::Null), "{plugin}");
+}
+
+/// A section of a component that says nothing and has a MiB.
+fn padding() -> Vec<u8> {
+    // Its length in LEB128 stands for 2^20 bytes, of which the first two are its name.
+    [&[0, 0x80, 0x80, 0x40, 1, b'p'][..], &vec![0; (1 << 20) - 2]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_may_have_a_larger_file_than_others() {
+    let app = TestApp::start_with(|config| config.plugins.limits.max_file_mib = 1).await;
+    let file = |bytes: &[u8]| [bytes, &padding()].concat();
+    fs::write(app.plugin_file("large"), file(guests::greeter().await)).unwrap();
+    let plugin = app.plugin_becomes("large", |plugin| plugin["state"] == "failed").await;
+    assert_eq!(plugin["error"]["code"], "too_large", "{plugin}");
+
+    let limits = serde_json::json!({"limits": {"max_file_mib": 4}});
+    let (status, problem) = app.api(Method::PUT, "/apps/shop/plugins/large", Some(limits.clone())).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &Value::from("limits.max_file_mib")), "{problem}");
+    assert_eq!(app.api(Method::PATCH, "/plugins/large", Some(limits)).await.0, 200);
+    app.plugin_becomes("large", |plugin| plugin["state"] == "ready").await;
+    let (status, plugin) = app.upload("large", file(guests::formal_greeter().await)).await;
+    assert_eq!((status, &plugin["effective_limits"]["max_file_mib"]), (200, &Value::from(4)), "{plugin}");
 }
 
 #[cfg(unix)]

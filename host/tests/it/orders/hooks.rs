@@ -14,7 +14,7 @@ use super::{
     merchants::{MERCHANTS, v2},
     told,
 };
-use crate::support::{TestApp, database::on_postgres, guests};
+use crate::support::{TestApp, database::on_postgres, guests, process::Process, until};
 
 pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
 
@@ -131,6 +131,23 @@ async fn what_a_hook_refuses_it_is_told_again_and_later_changes_wait_for_it() {
     }
     events_become(&app, "T000002", |events| events[0]["delivery"] == "delivered").await;
     assert!(heard(&app, "T000002").await.starts_with("1:New>Notpay"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_fails_is_named_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    let app = shop("ear", |config| config.data_dir.clone_from(&data)).await;
+    // Its first hook needs the grant.
+    assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/ear", None).await.0, 204);
+    create(&app, "T000009", 101).await;
+    see(&app, "T000009", TradeState::Notpay, 1).await;
+    app.stop().await;
+    std::fs::create_dir_all(&plugins).unwrap();
+    std::fs::write(plugins.join("ear.wasm"), guests::listener().await).unwrap();
+    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let told = ["is delivered again later", "app=\"shop\"", "plugin=\"ear\"", "hook=\"fulfil\""];
+    until("it is logged", async || process.lines_with(&told).pop()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -95,6 +95,35 @@ async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_may_have_a_bound_of_its_own_over_all_plugins() {
+    let (app, noisy, quiet) = server(8, 100).await;
+    app.drop_plugin("other", guests::misbehave().await).await;
+    let soon = json!({"limits": {"call_timeout_ms": 1000}});
+    assert_eq!(app.api(Method::PATCH, "/plugins/other", Some(soon)).await.0, 200);
+    for name in ["flood", "quiet"] {
+        let handler = json!({
+            "name": "other", "rules": [{"type": "equal", "pattern": "ok"}],
+            "replies": [{"type": "custom", "handler": "other"}],
+        });
+        assert_eq!(app.api(Method::POST, &format!("/apps/{name}/handlers"), Some(handler)).await.0, 201);
+    }
+    let set = async |calls: serde_json::Value| {
+        let change = json!({"max_plugin_concurrency": calls});
+        assert_eq!(app.api(Method::PATCH, "/apps/flood", Some(change)).await.0, 200);
+    };
+    set(json!(1)).await;
+    let calls = flood(&noisy, 1, "nap 10000");
+    until("it runs", async || (plugin(&app, "guest").await["calls"]["running"] == 1).then_some(())).await;
+    assert_eq!(ask(&noisy, "ok").await, None, "one call of all plugins is all that it has");
+    let error = plugin(&app, "other").await["calls"]["last_error"].clone();
+    assert!(error.as_str().unwrap().contains("max_plugin_concurrency of the app"), "{error}");
+    assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
+    set(json!(null)).await;
+    assert_eq!(ask(&noisy, "ok").await.as_deref(), Some("ok"));
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
     let (app, noisy, quiet) = server(8, 100).await;
     // Eighty at once; a tenth of that is what an app may log whatever the others do.

@@ -7,33 +7,45 @@ use weft_wechat::account::EncodingMode;
 use super::{ask, send};
 use crate::support::{TestApp, guests, process::Process, sender_to, until};
 
-/// A server in a process of its own with the plugins `guest`, which fails when it is told to, and `asker`, which may ask
-/// an address where nobody is; and with an app that each answers, and `other` for the guest. A plugin may log a line a
-/// second.
-async fn server(folder: &tempfile::TempDir) -> Process {
+/// A server in a process of its own with the plugins `guest`, which fails when it is told to, `asker`, which may ask an
+/// address where nobody is, and `ear`, of which nothing can be started; and with an app that each of the first two answers,
+/// and `other` and `shop` for the guest. The shop has a rule and an observer of `ear`, which is named alone.
+async fn server(folder: &tempfile::TempDir, settings: &[(&str, &str)]) -> Process {
     let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
     std::fs::create_dir_all(&plugins).unwrap();
     let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
-    for (name, handler) in [("guest", "guest"), ("other", "guest"), ("asker", "asker")] {
+    for (name, handler) in [("guest", "guest"), ("other", "guest"), ("shop", "guest"), ("asker", "asker")] {
         app.account(name, EncodingMode::Plain, handler).await;
     }
     let grants = json!({"http_hosts": ["http://127.0.0.1:1"]});
     assert_eq!(app.api(Method::PUT, "/apps/asker/plugins/asker", Some(grants)).await.0, 200);
+    let none = json!({"limits": {"core_instances": 1}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(none)).await.0, 200);
+    let handler = json!({
+        "name": "vip", "rules": [{"type": "custom", "handler": "ear"}], "replies": [{"type": "text", "content": "vip"}],
+    });
+    assert_eq!(app.api(Method::POST, "/apps/shop/handlers", Some(handler)).await.0, 201);
+    let observers = json!({"message_observers": ["ear"]});
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(observers)).await.0, 200);
     app.stop().await;
     std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
     std::fs::write(plugins.join("asker.wasm"), guests::asker().await).unwrap();
+    std::fs::write(plugins.join("ear.wasm"), guests::listener().await).unwrap();
+    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, settings))
+}
+
+/// Asks for what is not granted.
+const UNGRANTED: &str = "kv-count";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_for_every_message_does_not_fill_the_log() {
+    let folder = tempfile::tempdir().unwrap();
     let settings = [
         ("WEFT_PLUGINS__BREAKER_FAILURES", "3"),
         ("WEFT_PLUGINS__BREAKER_PAUSE_MS", "60000"),
         ("WEFT_PLUGINS__LOG_LINES_PER_SECOND", "1"),
     ];
-    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &settings))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fails_for_every_message_does_not_fill_the_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = server(&folder).await;
+    let process = server(&folder, &settings).await;
     let [guest, other, asker] =
         ["guest", "other", "asker"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
     let question = json!({"ask": "http", "url": "http://127.0.0.1:1/"}).to_string();
@@ -67,4 +79,36 @@ async fn what_fails_for_every_message_does_not_fill_the_log() {
 
     let asked = process.lines_with(&["a plugin asked outside in vain", "app=\"asker\""]);
     assert!((1..50).contains(&asked.len()), "{}", asked.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_log_tells_of_a_plugin_names_what_of_it_was_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = server(&folder, &[]).await;
+    let [shop, asker] = ["shop", "asker"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
+    assert_eq!(ask(&shop, UNGRANTED).await, None);
+    send(&asker, &json!({"ask": "http", "url": "http://127.0.0.1:1/"}).to_string()).await;
+    for told in [
+        ["has not granted `kv`", "plugin=\"guest\"", "kind=\"handler\"", "entry=\"misbehave\""],
+        ["a plugin asked outside in vain", "plugin=\"asker\"", "kind=\"handler\"", "entry=\"ask\""],
+        ["a plugin's rule failed", "app=\"shop\"", "plugin=\"ear\"", "rule=\"vip\""],
+        ["an observer failed", "app=\"shop\"", "plugin=\"ear\"", "observer=\"count\""],
+    ] {
+        until(&format!("{told:?} is logged"), async || process.lines_with(&told).pop()).await;
+    }
+    assert_eq!(
+        process.lines_with(&["plugin_call"]),
+        [""; 0],
+        "spans cost something, and are there when they are wanted"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_is_a_span_where_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = server(&folder, &[("WEFT_LOG", "info,weft[plugin_call]=debug")]).await;
+    assert_eq!(ask(&sender_to(&process.base, "shop", EncodingMode::Plain), UNGRANTED).await, None);
+    let told =
+        ["plugin_call{plugin=\"guest\" kind=\"handler\" entry=\"misbehave\" app=\"shop\"", "has not granted `kv`"];
+    until("the line is within its call", async || process.lines_with(&told).pop()).await;
 }

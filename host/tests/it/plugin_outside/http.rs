@@ -206,6 +206,15 @@ async fn a_slow_server_costs_the_guest_its_patience_and_not_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_a_request_may_take_that_does_not_say_is_a_limit() {
+    let (asking, other) = granted().await;
+    let host = format!("http://{}", other.address);
+    asking.grant(json!({"http_hosts": [host], "limits": {"http_timeout_ms": 200}})).await;
+    let cut = asking.ask(get(&other.url("/slow"))).await;
+    assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_outside_ends_before_the_call_does_and_is_no_cpu_time() {
     let asking = Asking::start_with(|config| {
         config.plugins.limits.call_timeout_ms = 1500;

@@ -155,6 +155,11 @@ async fn an_answer_that_is_endless_or_late_costs_the_guest_no_more_than_that() {
     asking.inbox.wechat.fault("/cgi-bin/user/info", Fault::Delay(Duration::from_mins(1)), 1);
     let cut = asking.ask(info(json!([["openid", FAN]]))).await;
     assert!(cut.starts_with("timed out: "), "{cut}");
+
+    asking.grant(json!({"wechat_apis": ["/cgi-bin/user/info"], "limits": {"wechat_timeout_ms": 200}})).await;
+    asking.inbox.wechat.fault("/cgi-bin/user/info", Fault::Delay(Duration::from_mins(1)), 1);
+    let cut = asking.ask(info(json!([["openid", FAN]]))).await;
+    assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

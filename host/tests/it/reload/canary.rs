@@ -154,7 +154,8 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
     let (app, account, usual, formal) = server().await;
     let second = guests::formal_greeter().await;
     assert_eq!(app.upload("fresh?canary=10", second.to_vec()).await.0, 409, "nothing runs beside it");
-    assert_eq!(upload(&app, 101, second).await.0, 422);
+    let (status, problem) = upload(&app, 101, second).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("canary")), "{problem}");
     assert_eq!(upload(&app, 10, b"nothing").await.0, 422);
     assert_eq!(upload(&app, 10, guests::greeter().await).await.0, 409, "it is what runs");
     assert_eq!(set(&app, json!({"percent": 10})).await.0, 409, "there is none");

@@ -85,16 +85,27 @@ async fn the_folder_may_be_a_link_that_is_set_to_another() {
         fs::create_dir(home.path().join(release)).unwrap();
         fs::write(home.path().join(release).join("greeter.wasm"), bytes).unwrap();
     }
+    fs::write(home.path().join("v1/other.wasm"), first).unwrap();
+    fs::create_dir(home.path().join("v3")).unwrap();
     let current = home.path().join("current");
     link("v1", &current);
     let app = TestApp::start_with(|config| config.plugins_dir.clone_from(&current)).await;
     becomes(&app, first).await;
+    app.plugin_becomes("other", |plugin| plugin["state"] == "ready").await;
+    let began = Instant::now();
     link("v2", &current);
     let took = becomes(&app, second).await;
     assert!(took < Duration::from_secs(3), "{took:?}");
+    app.plugin_becomes("other", Value::is_null).await;
+    assert!(began.elapsed() < Duration::from_millis(1900), "the new folder was filled before: {:?}", began.elapsed());
     // The new folder is followed from now on.
     fs::write(home.path().join("v2/greeter.wasm"), first).unwrap();
     becomes(&app, first).await;
+    // An empty one may be filled only then.
+    link("v3", &current);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    app.plugin_becomes("greeter", |plugin| plugin["state"] == "ready").await;
+    app.plugin_becomes("greeter", Value::is_null).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

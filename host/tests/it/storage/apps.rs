@@ -37,6 +37,7 @@ fn full() -> App {
             order_webhook_url: Some("https://example.com/orders".to_owned()),
             access_token_source: AccessTokenSource::Url,
             access_token_url: Some("https://tokens.example.com/shop".to_owned()),
+            max_plugin_concurrency: Some(7),
         },
         ..App::new("shop", AppType::PayPartner, "wx0123456789abcdef")
     }

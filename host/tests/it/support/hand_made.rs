@@ -25,6 +25,9 @@ pub(crate) struct HandMade {
     pub more: &'static str,
     /// Pages of memory at first.
     pub pages: u32,
+    /// More interfaces of weft:plugin that it exports. `more` has their functions, in whose names VERSION stands for the
+    /// contract's.
+    pub interfaces: &'static [&'static str],
 }
 
 impl HandMade {
@@ -37,6 +40,7 @@ impl HandMade {
         start: "",
         more: "",
         pages: 16,
+        interfaces: &[],
     };
 
     /// The file.
@@ -45,9 +49,9 @@ impl HandMade {
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
         let (contract, _) = resolve.push_dir(&wit).unwrap();
         let version = resolve.packages[contract].name.version.clone().unwrap();
-        let world = format!(
-            "package hand:made; world plugin {{ export weft:plugin/manifest@{version}; export weft:plugin/handlers@{version}; }}"
-        );
+        let interfaces = ["manifest", "handlers"].into_iter().chain(self.interfaces.iter().copied());
+        let exports: Vec<_> = interfaces.map(|name| format!("export weft:plugin/{name}@{version};")).collect();
+        let world = format!("package hand:made; world plugin {{ {} }}", exports.join(" "));
         let package = resolve.push_str("hand.wit", &world).unwrap();
         let world = resolve.select_world(&[package], Some("plugin")).unwrap();
         let mut module = wat::parse_str(self.module(&version.to_string())).unwrap();
@@ -56,8 +60,8 @@ impl HandMade {
     }
 
     fn module(&self, version: &str) -> String {
-        let Self { handle, realloc, post_return, start, more, pages } = self;
-        let description = text(&description());
+        let Self { handle, realloc, post_return, start, more, pages, interfaces: _ } = self;
+        let (description, more) = (text(&description()), more.replace("VERSION", version));
         format!(
             r#"(module
                 (memory (export "memory") {pages})

@@ -76,6 +76,8 @@ pub(in crate::http::admin) struct AppView {
     access_token_source: AccessTokenSource,
     /// The address that hands the token out, for the source `url`.
     access_token_url: Option<String>,
+    /// Calls at once, over all plugins; null where `plugins.max_app_concurrency` holds.
+    max_plugin_concurrency: Option<u64>,
     /// What to enter at WeChat as the server's address (服务器地址 URL).
     webhook_url: String,
     /// RFC 3339.
@@ -151,6 +153,7 @@ pub(in crate::http::admin) struct NewApp {
     #[schema(value_type = Option<String>, example = "stable")]
     access_token_source: AccessTokenSource,
     access_token_url: Option<String>,
+    max_plugin_concurrency: Option<u64>,
 }
 
 /// Changes to an app: what is absent stays, null takes away.
@@ -210,6 +213,10 @@ pub(in crate::http::admin) struct AppPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     access_token_url: Change<String>,
+    /// From 1 to 432.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    max_plugin_concurrency: Change<u64>,
 }
 
 impl From<NewApp> for App {
@@ -240,6 +247,7 @@ impl From<NewApp> for App {
             order_webhook_url: new.order_webhook_url,
             access_token_source: new.access_token_source,
             access_token_url: new.access_token_url,
+            max_plugin_concurrency: new.max_plugin_concurrency,
         };
         app
     }
@@ -272,6 +280,7 @@ impl AppPatch {
         self.order_webhook_url.apply(&mut settings.order_webhook_url);
         set(&mut settings.access_token_source, self.access_token_source);
         self.access_token_url.apply(&mut settings.access_token_url);
+        self.max_plugin_concurrency.apply(&mut settings.max_plugin_concurrency);
     }
 }
 
@@ -302,6 +311,7 @@ pub(super) fn view(state: &AppState, app: &App) -> AppView {
         forward_hosts: app.settings.forward_hosts.clone(),
         access_token_source: app.settings.access_token_source,
         access_token_url: app.settings.access_token_url.clone(),
+        max_plugin_concurrency: app.settings.max_plugin_concurrency,
         webhook_url: format!("{}/wechat/{}/", state.config.public_url, app.name),
         created_at: time::rfc3339(app.created_at),
         updated_at: time::rfc3339(app.updated_at),

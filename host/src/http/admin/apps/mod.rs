@@ -73,7 +73,16 @@ fn reaches_further(before: &AppSettings, after: &AppSettings) -> bool {
         || (after.access_token_url.is_some() && after.access_token_url != before.access_token_url)
 }
 
-/// Changes an app. New `forward_hosts` and another `access_token_url` need a token that manages all apps.
+/// Whether the app has more calls of plugins at once than before, and than others: what all share is not for those to
+/// give who manage one app.
+fn uses_more(before: &AppSettings, after: &AppSettings, others: u32) -> bool {
+    let others = u64::from(others);
+    let most = before.max_plugin_concurrency.map_or(others, |calls| calls.max(others));
+    after.max_plugin_concurrency.is_some_and(|calls| calls > most)
+}
+
+/// Changes an app. New `forward_hosts`, another `access_token_url`, and a `max_plugin_concurrency` above that of other apps
+/// need a token that manages all apps.
 #[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     request_body = AppPatch,
     responses((status = 200, description = "Done", body = AppView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
@@ -88,7 +97,8 @@ pub(super) async fn patch(
         let before = app.clone();
         caller.notes.before(&view(&state, &before));
         patch.apply(app);
-        if reaches_further(&before.settings, &app.settings) {
+        let others = state.config.plugins.max_app_concurrency;
+        if reaches_further(&before.settings, &app.settings) || uses_more(&before.settings, &app.settings, others) {
             caller.require(None, "manage")?;
         }
         let errors = app.check_change(&before);

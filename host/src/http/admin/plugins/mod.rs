@@ -223,14 +223,14 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    check_percent(query.canary)?;
+    check_canary(query.canary)?;
     let Ok(_turn) = state.uploads.try_acquire() else {
         return Err(Problem::busy("other uploads are being checked; try again in a second"));
     };
     if let Some(before) = state.plugins.find(&name) {
         caller.notes.before(&PluginView::from(&*before));
     }
-    let bytes = received(body, state.plugins.max_file_bytes()).await?;
+    let bytes = received(body, state.plugins.max_file_bytes(&name)).await?;
     let plugin = match query.canary {
         Some(percent) => state.plugins.upload_canary(&name, bytes, percent).await?,
         None => state.plugins.upload(&name, bytes).await?,
@@ -240,9 +240,9 @@ pub(super) async fn put(
     Ok(Json(detail))
 }
 
-fn check_percent(percent: Option<u8>) -> Result<(), Problem> {
+fn check_canary(percent: Option<u8>) -> Result<(), Problem> {
     match percent {
-        Some(101..) => Err(Problem::invalid(vec![("percent".to_owned(), "0 to 100".to_owned())])),
+        Some(101..) => Err(Problem::invalid(vec![("canary".to_owned(), "0 to 100".to_owned())])),
         _ => Ok(()),
     }
 }

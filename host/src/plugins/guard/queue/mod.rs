@@ -59,8 +59,8 @@ pub(in crate::plugins) enum NoTurn {
 
 impl Queue {
     /// As many turns as there are instances for calls.
-    pub(in crate::plugins) fn new(per_app: usize) -> Self {
-        Self { room: Room::new(per_app), waiting: AtomicUsize::new(0), line: Mutex::default() }
+    pub(in crate::plugins) fn new() -> Self {
+        Self { room: Room::new(), waiting: AtomicUsize::new(0), line: Mutex::default() }
     }
 
     /// Waits for a turn.

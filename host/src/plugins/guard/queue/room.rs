@@ -64,6 +64,8 @@ pub(in crate::plugins) struct Bounds {
     pub(in crate::plugins) plugin: usize,
     /// Of the app in the plugin.
     pub(in crate::plugins) lane: usize,
+    /// Of the app, over all plugins.
+    pub(in crate::plugins) app: usize,
     /// Those of the app in the plugin that wait.
     pub(in crate::plugins) queue: usize,
 }
@@ -71,8 +73,6 @@ pub(in crate::plugins) struct Bounds {
 /// Room for calls, of all plugins.
 pub(super) struct Room {
     pub(super) free: AtomicUsize,
-    /// Calls of one app at once.
-    per_app: usize,
     apps: ByApp<Load>,
 }
 
@@ -112,8 +112,8 @@ impl PluginLoad {
 
 impl Room {
     /// For as many calls as there are instances for them.
-    pub(super) fn new(per_app: usize) -> Self {
-        Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), per_app, apps: ByApp::default() }
+    pub(super) fn new() -> Self {
+        Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), apps: ByApp::default() }
     }
 
     /// Takes every part of a turn, or none. Who fails must look into the line afterwards: for a moment it stood in the
@@ -128,7 +128,7 @@ impl Room {
     }
 
     fn take_of_others(&self, lane: &Lane, bounds: Bounds, first_of_app: bool) -> Result<(), NoTurn> {
-        take_below(&lane.app.running, self.per_app).ok_or(NoTurn::App)?;
+        take_below(&lane.app.running, bounds.app).ok_or(NoTurn::App)?;
         let kept = lane.plugin.kept(bounds.plugin, first_of_app);
         let Some(before) = take_below(&lane.plugin.load.running, bounds.plugin - kept) else {
             lane.app.running.fetch_sub(1, SeqCst);
@@ -151,7 +151,7 @@ impl Room {
         let own = lane.own.running.load(SeqCst);
         if own >= bounds.lane && bounds.lane < bounds.plugin {
             NoTurn::AppInPlugin
-        } else if lane.app.running.load(SeqCst) >= self.per_app {
+        } else if lane.app.running.load(SeqCst) >= bounds.app {
             NoTurn::App
         } else if lane.plugin.load.running.load(SeqCst) >= bounds.plugin - lane.plugin.kept(bounds.plugin, own == 0) {
             NoTurn::Plugin

@@ -7,7 +7,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::*;
 use crate::plugins::limits::{INSTANCES, LOADING};
 
-const BOUNDS: Bounds = Bounds { plugin: 2, lane: 2, queue: 100 };
+const BOUNDS: Bounds = Bounds { plugin: 2, lane: 2, app: 100, queue: 100 };
 const LONG: Duration = Duration::from_mins(1);
 
 fn start<'q>(queue: &'q Queue, lane: &Arc<Lane>, bounds: Bounds) -> BoxFuture<'q, Result<Turn<'q>, NoTurn>> {
@@ -47,7 +47,7 @@ fn assert_idle(queue: &Queue, lanes: &Lanes) {
 
 #[tokio::test]
 async fn the_apps_that_wait_get_turns_one_after_another() {
-    let (queue, lanes) = (Queue::new(100), Lanes::default());
+    let (queue, lanes) = (Queue::new(), Lanes::default());
     let [flood, one, two] = ["flood", "one", "two"].map(|app| lanes.of(app, &queue));
     let mut running = vec![
         ("flood", start(&queue, &flood, BOUNDS).await.unwrap()),
@@ -78,9 +78,9 @@ async fn the_apps_that_wait_get_turns_one_after_another() {
 
 #[tokio::test]
 async fn an_app_has_its_own_bound_and_others_pass_it() {
-    let (queue, lanes) = (Queue::new(100), Lanes::default());
+    let (queue, lanes) = (Queue::new(), Lanes::default());
     let [flood, other] = ["flood", "other"].map(|app| lanes.of(app, &queue));
-    let one_at_a_time = Bounds { plugin: 4, lane: 1, queue: 100 };
+    let one_at_a_time = Bounds { plugin: 4, lane: 1, ..BOUNDS };
     let first = start(&queue, &flood, one_at_a_time).await.unwrap();
     let mut second = start(&queue, &flood, one_at_a_time);
     let others = [start(&queue, &other, one_at_a_time).await.unwrap()];
@@ -93,14 +93,15 @@ async fn an_app_has_its_own_bound_and_others_pass_it() {
 
 #[tokio::test]
 async fn an_app_that_uses_many_plugins_has_a_bound_over_all() {
-    let (queue, one, two) = (Queue::new(3), Lanes::default(), Lanes::default());
+    let (queue, one, two) = (Queue::new(), Lanes::default(), Lanes::default());
+    let bounds = Bounds { app: 3, ..BOUNDS };
     let turns = [
-        start(&queue, &one.of("flood", &queue), BOUNDS).await.unwrap(),
-        start(&queue, &one.of("flood", &queue), BOUNDS).await.unwrap(),
-        start(&queue, &two.of("flood", &queue), BOUNDS).await.unwrap(),
+        start(&queue, &one.of("flood", &queue), bounds).await.unwrap(),
+        start(&queue, &one.of("flood", &queue), bounds).await.unwrap(),
+        start(&queue, &two.of("flood", &queue), bounds).await.unwrap(),
     ];
-    let mut fourth = start(&queue, &two.of("flood", &queue), BOUNDS);
-    drop(start(&queue, &two.of("other", &queue), BOUNDS).await.unwrap());
+    let mut fourth = start(&queue, &two.of("flood", &queue), bounds);
+    drop(start(&queue, &two.of("other", &queue), bounds).await.unwrap());
     assert!(poll(&mut fourth).is_pending());
     drop(turns);
     drop(fourth.await.unwrap());
@@ -110,8 +111,8 @@ async fn an_app_that_uses_many_plugins_has_a_bound_over_all() {
 
 #[tokio::test]
 async fn some_turns_are_kept_for_apps_that_have_none_where_there_are_several() {
-    let (queue, lanes) = (Queue::new(100), Lanes::default());
-    let bounds = Bounds { plugin: 16, lane: 16, queue: 100 };
+    let (queue, lanes) = (Queue::new(), Lanes::default());
+    let bounds = Bounds { plugin: 16, lane: 16, ..BOUNDS };
     let flood = lanes.of("flood", &queue);
     let alone: Vec<_> = (0..16).map(|_| start(&queue, &flood, bounds).now_or_never()).collect();
     assert!(alone.iter().all(Option::is_some), "an app that is alone has all");
@@ -126,8 +127,8 @@ async fn some_turns_are_kept_for_apps_that_have_none_where_there_are_several() {
 
 #[tokio::test]
 async fn who_comes_when_as_many_wait_as_may_is_refused() {
-    let (queue, lanes) = (Queue::new(100), Lanes::default());
-    let bounds = Bounds { plugin: 1, lane: 1, queue: 2 };
+    let (queue, lanes) = (Queue::new(), Lanes::default());
+    let bounds = Bounds { plugin: 1, lane: 1, queue: 2, ..BOUNDS };
     let [flood, other] = ["flood", "other"].map(|app| lanes.of(app, &queue));
     let turn = start(&queue, &flood, bounds).await.unwrap();
     let waiting = [start(&queue, &flood, bounds), start(&queue, &flood, bounds)];
@@ -141,17 +142,18 @@ async fn who_comes_when_as_many_wait_as_may_is_refused() {
 
 #[tokio::test]
 async fn who_gives_up_leaves_no_trace_and_knows_what_stood_in_the_way() {
-    let (queue, lanes) = (Queue::new(2), Lanes::default());
+    let (queue, lanes) = (Queue::new(), Lanes::default());
+    let bounds = Bounds { app: 2, ..BOUNDS };
     let [app, other] = ["app", "other"].map(|app| lanes.of(app, &queue));
-    let turns = [start(&queue, &app, BOUNDS).await.unwrap()];
-    let narrow = Bounds { lane: 1, ..BOUNDS };
+    let turns = [start(&queue, &app, bounds).await.unwrap()];
+    let narrow = Bounds { lane: 1, ..bounds };
     let soon = Duration::from_millis(10);
     assert_eq!(start_for(&queue, &app, narrow, soon).await.err(), Some(NoTurn::AppInPlugin));
-    let more = start(&queue, &app, BOUNDS).await.unwrap();
-    assert_eq!(start_for(&queue, &app, BOUNDS, soon).await.err(), Some(NoTurn::App));
-    assert_eq!(start_for(&queue, &other, BOUNDS, soon).await.err(), Some(NoTurn::Plugin));
+    let more = start(&queue, &app, bounds).await.unwrap();
+    assert_eq!(start_for(&queue, &app, bounds, soon).await.err(), Some(NoTurn::App));
+    assert_eq!(start_for(&queue, &other, bounds, soon).await.err(), Some(NoTurn::Plugin));
     // One that was served and did not look gives its turn back.
-    let unseen = start(&queue, &other, BOUNDS);
+    let unseen = start(&queue, &other, bounds);
     drop(more);
     assert_eq!(lanes.crowd().running, 2);
     drop(unseen);
@@ -162,8 +164,8 @@ async fn who_gives_up_leaves_no_trace_and_knows_what_stood_in_the_way() {
 
 #[tokio::test]
 async fn the_first_call_of_a_plugin_passes_plugins_that_have_taken_the_pool() {
-    let queue = Queue::new(1000);
-    let bounds = Bounds { plugin: 256, lane: 256, queue: 1000 };
+    let queue = Queue::new();
+    let bounds = Bounds { plugin: 256, lane: 256, app: 1000, queue: 1000 };
     let (hogs, quiet) = ([Lanes::default(), Lanes::default()], Lanes::default());
     let taken: Vec<_> = (0..500).map(|n| start(&queue, &hogs[n % 2].of("hog", &queue), bounds)).collect();
     let free = queue.room.free.load(SeqCst);
@@ -178,13 +180,13 @@ async fn the_first_call_of_a_plugin_passes_plugins_that_have_taken_the_pool() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_forgotten_and_nothing_is_lost_however_calls_come_and_go() {
-    let (queue, lanes) = (Arc::new(Queue::new(5)), Arc::new([Lanes::default(), Lanes::default()]));
+    let (queue, lanes) = (Arc::new(Queue::new()), Arc::new([Lanes::default(), Lanes::default()]));
     let calls = (0..400_usize).map(|n| {
         let (queue, lanes) = (Arc::clone(&queue), Arc::clone(&lanes));
         tokio::spawn(async move {
             for round in 0..20_usize {
                 let lane = lanes[(n + round) % 2].of(["a", "b", "c"][n % 3], &queue);
-                let bounds = Bounds { plugin: 4, lane: 3, queue: 1000 };
+                let bounds = Bounds { plugin: 4, lane: 3, app: 5, queue: 1000 };
                 let patience = if n % 10 == 0 { Duration::from_micros(100) } else { LONG };
                 let turn = queue.turn(lane, bounds, patience).await;
                 assert!(turn.is_ok() || n % 10 == 0);
