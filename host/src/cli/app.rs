@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     SettingsArgs,
-    output::{OutputArgs, table},
+    output::{OutputArgs, say, table},
 };
 use crate::{
     config::{Config, Overrides},
@@ -141,7 +141,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             anyhow::ensure!(store.apps().delete(&name).await?, "there is no app `{name}`");
             super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
                 .await?;
-            println!("removed");
+            say!("removed")?;
         }
     }
     store.close().await;

@@ -1,7 +1,28 @@
-//! How commands print data: columns for people, JSON for programs.
+//! How commands print: lines, columns for people, JSON for programs.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write},
+};
 
 use clap::Args;
 use serde::Serialize;
+
+/// As `println!`, for what may end before us: a reader such as `head`.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::output::line(format_args!($($text)*))
+    };
+}
+pub(super) use say;
+
+/// Prints a line. Who reads no further has what they wanted: the command goes on to its own end.
+pub(super) fn line(text: fmt::Arguments<'_>) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
@@ -15,9 +36,9 @@ impl OutputArgs {
     /// Prints `value` as JSON, or `text` for people.
     pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
+            say!("{}", serde_json::to_string_pretty(value)?)?;
         } else {
-            println!("{}", visible(&text()));
+            say!("{}", visible(&text()))?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The `weft` command, as a process.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use reqwest::Method;
@@ -221,6 +222,23 @@ fn usage_is_2_and_help_names_every_command() {
 }
 
 #[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let mut weft = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .arg("openapi")
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // As `head -1`: the pipe is closed behind the first line, and has no room for the rest.
+    let mut first = String::new();
+    BufReader::new(weft.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let output = weft.wait_with_output().unwrap();
+    assert_eq!((first.as_str(), output.status.code()), ("{\n", Some(0)));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
 fn the_help_of_every_command_is_in_english_and_chinese() {
     let folder = tempfile::tempdir().unwrap();
     let (mut waiting, mut seen) = (vec!["weft".to_owned()], Vec::new());
@@ -275,10 +293,6 @@ fn is_bilingual(text: &str) -> bool {
 #[cfg(unix)]
 #[test]
 fn serve_ends_in_order_when_it_is_asked_to() {
-    use std::{
-        io::{BufRead, BufReader},
-        process::Stdio,
-    };
     let folder = tempfile::tempdir().unwrap();
     let mut serving = Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(["serve", "--listen", "127.0.0.1:0"])

@@ -11,7 +11,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::serve::stop_on_signal;
+use super::{output::say, serve::stop_on_signal};
 use crate::{
     clock::Clock,
     simulator::{
@@ -82,14 +82,14 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; is it in use?", args.listen))?;
     let told = seed.plant(&wechat);
-    println!("WeChat's API is played at {}", wechat.base);
-    println!("  for a server that calls it: WEFT_WECHAT__API_BASE={}", wechat.base);
-    println!("  to steer it: {}/simulator/…", wechat.base);
+    say!("WeChat's API is played at {}", wechat.base)?;
+    say!("  for a server that calls it: WEFT_WECHAT__API_BASE={}", wechat.base)?;
+    say!("  to steer it: {}/simulator/…", wechat.base)?;
     for line in told {
-        println!("  {line}");
+        say!("  {line}")?;
     }
     if seed.accounts.is_empty() {
-        println!("  it knows no account: add one with --account APPID=SECRET");
+        say!("  it knows no account: add one with --account APPID=SECRET")?;
     }
     let next = if args.listen.port() == 0 { 0 } else { args.listen.port().wrapping_add(1) };
     let pay_listen = args.pay_listen.unwrap_or(SocketAddr::new(args.listen.ip(), next));
@@ -103,15 +103,15 @@ async fn play_pay(listen: SocketAddr, speed: u32, merchants: &[MerchantFields]) 
         .await
         .with_context(|| format!("cannot listen on {listen}; is it in use? --pay-listen names another address"))?;
     pay.set_notifying(Notifying { by_itself: true, speed, ..Notifying::default() });
-    println!("WeChat Pay is played at {}", pay.base);
-    println!("  for a server that calls it: WEFT_PAY__API_BASE={}", pay.base);
-    println!("  to pay an order: {}/pay/MCH_ID/OUT_TRADE_NO; to steer it: {}/simulator/pay/…", pay.base, pay.base);
+    say!("WeChat Pay is played at {}", pay.base)?;
+    say!("  for a server that calls it: WEFT_PAY__API_BASE={}", pay.base)?;
+    say!("  to pay an order: {}/pay/MCH_ID/OUT_TRADE_NO; to steer it: {}/simulator/pay/…", pay.base, pay.base)?;
     for merchant in merchants {
         pay.add(merchant).map_err(|why| anyhow::anyhow!("merchant {}: {why}", merchant.mch_id))?;
-        println!("  merchant {} of {}", merchant.mch_id, merchant.appid);
+        say!("  merchant {} of {}", merchant.mch_id, merchant.appid)?;
     }
     if merchants.is_empty() {
-        println!("  it knows no merchant: add one with --merchant MCH_ID/APPID=API_KEY");
+        say!("  it knows no merchant: add one with --merchant MCH_ID/APPID=API_KEY")?;
     }
     Ok(pay)
 }
