@@ -258,6 +258,31 @@ fn variables_that_are_no_settings_do_no_harm() {
 }
 
 #[test]
+fn what_the_logging_would_not_understand_is_refused() {
+    for (variable, value) in [
+        ("WEFT_LOG", "blah"),
+        ("WEFT_LOG", "weft=loud"),
+        ("WEFT_LOG", "weft=debug,blah"),
+        ("WEFT_LOG_FORMAT", "yaml"),
+        ("WEFT_LOG_FORMAT", "JSON"),
+    ] {
+        let error = message("", &[(variable, value)], &[]);
+        let (place, found) = (format!("environment: {variable} must be "), format!("; found \"{value}\""));
+        assert!(error.starts_with(&place) && error.ends_with(&found), "{error}");
+    }
+    for (variable, value) in [
+        ("WEFT_LOG", "warn"),
+        ("WEFT_LOG", "INFO,weft=debug,sqlx=off"),
+        ("WEFT_LOG", "weft[request]=debug"),
+        ("WEFT_LOG", ""),
+        ("WEFT_LOG_FORMAT", "text"),
+        ("WEFT_LOG_FORMAT", "json"),
+    ] {
+        assert_eq!(load("", &[(variable, value)], &[]).unwrap(), Config::default(), "{variable}={value}");
+    }
+}
+
+#[test]
 fn digits_in_a_variable_stay_a_text_where_a_text_belongs() {
     let digits = "1".repeat(64);
     let config = load("", &[("WEFT_SECRET_KEY", &digits), ("WEFT_DATA_DIR", "42")], &[]).unwrap();
