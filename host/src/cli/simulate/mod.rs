@@ -1,10 +1,12 @@
 //! `weft simulate`: WeChat on this machine, for people who write plugins or programs against Weft.
 //!
 //! Without a subcommand it plays WeChat's API until it is stopped; `weft simulate message` sends one message to a
-//! webhook and prints what comes back. WeChat Pay is played beside it.
+//! webhook and prints what comes back, `weft simulate verify` verifies its address. WeChat Pay is played beside it.
 
+mod account;
 mod message;
 mod seed;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -65,11 +67,15 @@ pub(super) struct SimulateArgs {
 enum SimulateCommand {
     /// Send a message as WeChat does, and print the answer · 像微信一样发一条消息，打印回复
     Message(message::MessageArgs),
+    /// Verify a server's address as WeChat's console does · 像微信后台一样验证服务器地址
+    Verify(verify::VerifyArgs),
 }
 
 pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
-    if let Some(SimulateCommand::Message(args)) = args.command {
-        return message::run(args).await;
+    match args.command {
+        Some(SimulateCommand::Message(args)) => return message::run(args).await,
+        Some(SimulateCommand::Verify(args)) => return verify::run(args).await,
+        None => {}
     }
     let mut seed = match &args.seed {
         Some(path) => Seed::read(path)?,
