@@ -128,7 +128,7 @@ async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
 async fn an_app_that_waits_for_its_token_says_so() {
     let app = TestApp::start().await;
     for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {
-        let new = json!({"name": kind, "type": kind, "appid": "wx1"});
+        let new = json!({"name": kind, "type": kind, "appid": "wx0123456789abcdef"});
         let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
         assert_eq!(status, 201, "{created}");
         if ["pay_partner", "other"].contains(&kind) {
@@ -140,6 +140,16 @@ async fn an_app_that_waits_for_its_token_says_so() {
         let (_, changed) = app.api(Method::PATCH, &format!("/apps/{kind}"), Some(json!({"token": "sometoken"}))).await;
         assert!(changed.get("warnings").is_none(), "{changed}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_appid_that_is_none_of_wechats_is_warned_of() {
+    let app = TestApp::start().await;
+    let mut new = shop();
+    (new["appid"], new["message_handler"]) = (json!("foo"), Value::Null);
+    let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
+    assert_eq!(status, 201, "{created}");
+    assert!(created["warnings"][0].as_str().unwrap().starts_with("appid: WeChat's are wx and 16 of"), "{created}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,8 +186,13 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     app.api(Method::POST, "/apps", Some(shop())).await;
     let (status, problem) = app.api(Method::POST, "/apps", Some(shop())).await;
     assert_eq!((status, &problem["type"]), (409, &json!("conflict")));
-    let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"appid": "wx2"}))).await;
-    assert_eq!(status, 422, "an appid cannot be changed");
+    for (field, other) in [("appid", "wx2"), ("name", "store")] {
+        let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: other}))).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("cannot be changed after creation"), "{problem}");
+    }
+    let same = json!({"name": "shop", "appid": "wx0123456789abcdef", "title": "新店"});
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(same)).await.1["title"], "新店");
     assert_eq!(app.api(Method::PATCH, "/apps/nobody", Some(json!({}))).await.0, 404);
     assert_eq!(app.api(Method::GET, "/apps?limit=x", None).await.0, 400);
 }

@@ -93,6 +93,31 @@ fn the_settings_of_an_app_are_shown_in_words() {
 }
 
 #[test]
+fn what_is_easily_overlooked_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| {
+        let output = weft(folder.path(), more);
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let add = |name, appid, more: &[&str]| {
+        run(&[&["app", "add", name, "--type", "service", "--token", "sometoken", "--appid", appid], more].concat())
+    };
+    let [added, _] = add("right", "wx0123456789abcdef", &[]);
+    assert!(added.starts_with("added; a server that runs knows it within a second"), "{added}");
+    assert!(!added.contains("appid: ") && added.contains("WeChat cannot reach http://127.0.0.1:8000"), "{added}");
+    let [checked, _] = run(&["check"]);
+    assert!(checked.contains("ok     configuration: ") && checked.contains("up to date, 1 app\n"), "{checked}");
+    assert!(checked.contains("WeChat cannot reach http://127.0.0.1:8000: set `public_url`"), "{checked}");
+    let [added, _] = add("odd", "foo", &[]);
+    assert!(added.contains("appid: WeChat's are wx and 16 of 0-9 and a-f, and `foo` is not"), "{added}");
+    let [_, refused] = add("safe", "wx0123456789abcdef", &["--encoding-mode", "safe"]);
+    assert!(refused.contains("--encoding-aes-key (or WECHAT_ENCODING_AES_KEY): encoding mode safe needs"), "{refused}");
+    let [shown, _] = run(&["app", "show", "right"]);
+    let verified = shown.lines().find(|line| line.starts_with("verified ")).unwrap();
+    assert!(verified.contains("assumed (WeChat certification, 微信认证)"), "{verified}");
+}
+
+#[test]
 fn a_token_is_printed_once_and_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let created = json(&weft(folder.path(), &["token", "create", "--name", "ci", "--json"]));
