@@ -330,13 +330,15 @@ async fn follow_folder(mut watcher: Watcher, state: AppState) {
 
 /// WeChat's side, and the operator's where it has an address of its own.
 async fn bind_both(config: &Config) -> anyhow::Result<(TcpListener, Option<TcpListener>)> {
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen, "`listen` (--listen)").await?;
     match config.admin_listen.filter(|admin| *admin != config.listen) {
-        Some(admin) => Ok((listener, Some(bind(admin).await?))),
+        Some(admin) => Ok((listener, Some(bind(admin, "`admin_listen` (--admin-listen)").await?))),
         None => Ok((listener, None)),
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is it in use?"))
+/// `setting` is where another address is named.
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let in_vain = || format!("cannot listen on {address}; is it in use? {setting} names another address");
+    TcpListener::bind(address).await.with_context(in_vain)
 }

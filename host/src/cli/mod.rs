@@ -21,6 +21,7 @@ mod token;
 
 use std::{
     io::Write,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -124,6 +125,11 @@ impl SettingsArgs {
         let config = self.load(Overrides::default())?;
         Ok(server::open_store(&config, Clock::system()).await?.0)
     }
+}
+
+/// What a flag says to listen on.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8000 or [::]:8000")
 }
 
 /// Where this program is, to be started again. On Linux also when its file was replaced or removed since.

@@ -237,6 +237,18 @@ fn usage_is_2_and_help_names_every_command() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(weft(folder.path(), &["serv"]).status.code(), Some(2));
     assert_eq!(weft(folder.path(), &["app", "add", "x"]).status.code(), Some(2));
+    let told = |arguments: &[&str]| {
+        let output = weft(folder.path(), arguments);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for listens in
+        [["serve", "--listen"], ["serve", "--admin-listen"], ["demo", "--listen"], ["simulate", "--pay-listen"]]
+    {
+        let (code, error) = told(&[&listens[..], &["localhost:8200"]].concat());
+        assert!(code == Some(2) && error.contains("an IP address and a port, such as 127.0.0.1:8000"), "{error}");
+    }
+    let (code, error) = told(&["plugin", "build"]);
+    assert!(code == Some(1) && error.contains("no Cargo.toml in .: ") && error.contains("weft plugin new"), "{error}");
     let help = String::from_utf8(weft(folder.path(), &["--help"]).stdout).unwrap();
     for command in ["serve", "demo", "migrate", "check", "app", "token", "plugin", "openapi"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}: {help}");

@@ -183,7 +183,8 @@ async fn a_server_listens_before_its_plugins_are_loaded_and_says_so() {
     let server = Server::prepare(config("127.0.0.1:0"), Clock::system()).await.unwrap();
     let address = server.address().unwrap();
     let taken = Server::prepare(config(&address.to_string()), Clock::system()).await;
-    assert!(taken.is_err_and(|error| error.to_string().contains("cannot listen")));
+    let taken = taken.err().unwrap().to_string();
+    assert!(taken.contains("cannot listen") && taken.contains("`listen` (--listen) names another address"), "{taken}");
 
     let state = server.state().clone();
     assert!(state.plugins.list().is_empty());

@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{output::say, serve::stop_on_signal};
+use super::{address, output::say, serve::stop_on_signal};
 use crate::{
     clock::Clock,
     simulator::{
@@ -28,7 +28,7 @@ use seed::Seed;
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct SimulateArgs {
     /// Address to listen on · 监听地址
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8100")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8100")]
     listen: SocketAddr,
     /// An account; may be given more than once · 账号，可多次指定
     #[arg(long = "account", value_name = "APPID=SECRET", value_parser = seed::account)]
@@ -44,7 +44,7 @@ pub(super) struct SimulateArgs {
     #[arg(long = "fault", value_name = "PATH=WHAT", value_parser = seed::fault, verbatim_doc_comment)]
     faults: Vec<crate::simulator::wechat::FaultFields>,
     /// Address of WeChat Pay; the next port without · 微信支付的监听地址，默认为下一个端口
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pay_listen: Option<SocketAddr>,
     /// A merchant of v2, whose key has 32 letters or digits; one of v3 stands in a file;
     /// may be given more than once
@@ -86,7 +86,7 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal()?;
     let wechat = Wechat::start_on(args.listen, Clock::system())
         .await
-        .with_context(|| format!("cannot listen on {}; is it in use?", args.listen))?;
+        .with_context(|| format!("cannot listen on {}; is it in use? --listen names another address", args.listen))?;
     let told = seed.plant(&wechat);
     say!("WeChat's API is played at {}", wechat.base)?;
     say!("  for a server that calls it: WEFT_WECHAT__API_BASE={}", wechat.base)?;
