@@ -49,12 +49,16 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
+/// How wide a column gets, in characters: what is longer goes on below.
+const WIDEST: usize = 60;
+
 /// Rows under a heading, in columns as wide as they need to be.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[Vec<String>; N]> = rows.iter().map(|row| row.each_ref().map(|cell| wrapped(cell))).collect();
     let mut widths = heading.map(|cell| cell.chars().count());
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = cell.iter().map(|line| line.chars().count()).fold(*width, usize::max);
         }
     }
     let line = |cells: [&str; N]| {
@@ -62,6 +66,25 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
         cells.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(heading)];
-    lines.extend(rows.iter().map(|row| line(row.each_ref().map(String::as_str))));
+    for row in &rows {
+        let height = row.iter().map(Vec::len).max().unwrap_or_default();
+        lines.extend((0..height).map(|at| line(row.each_ref().map(|cell| cell.get(at).map_or("", String::as_str)))));
+    }
     lines.join("\n")
+}
+
+/// A cell in lines that break between words; a word that is longer stays whole.
+fn wrapped(cell: &str) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in cell.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDEST {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }

@@ -312,7 +312,7 @@ impl Handling {
     fn report(&self, failure: &Failure) {
         let message = &self.delivery.message;
         let (app, delivery) = (&self.account.app.name, &*self.id);
-        let (kind, event) = (message.msg_type(), message.event_name().unwrap_or_default());
+        let (kind, event) = (message.msg_type(), message.event_name());
         let Failure::Plugin { target, error } = failure else {
             return self.tell(format_args!("answers"), failure.code(), || {
                 tracing::error!(app, delivery, kind, event, "no answer: {}", with_causes(failure));
@@ -320,7 +320,7 @@ impl Handling {
         };
         self.tell(format_args!("handler {target}"), failure.code(), || {
             let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
-            let handler = self.parts.plugins.handler_name(target).unwrap_or_default();
+            let handler = self.parts.plugins.handler_name(target);
             if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. }) {
                 // Why is in the log already, or a matter of numbers.
                 tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");

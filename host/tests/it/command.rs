@@ -148,6 +148,12 @@ async fn check_tells_what_is_wrong_and_exits_1() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("FAILED plugin broken") && text.contains("wasm32-wasip2"), "{text}");
+    let listed = weft(folder.path(), &["plugin", "list"]);
+    let table = String::from_utf8(listed.stdout).unwrap();
+    assert!(table.contains("wasm32-wasip2") && table.lines().all(|line| line.chars().count() < 130), "{table}");
+    for told_twice in [output.stderr, listed.stderr] {
+        assert_eq!(String::from_utf8(told_twice).unwrap(), "");
+    }
 
     std::fs::write(folder.path().join("weft.toml"), "[webhook]\nreply_deadline = 5\n").unwrap();
     let output = weft(folder.path(), &["check"]);

@@ -47,7 +47,7 @@ pub(super) struct LogAllowance {
 
 impl LogAllowance {
     /// Whether one line more may be logged. Says so in the log when lines are dropped, and how many were.
-    pub(super) fn permits(&self, plugin: &str, app: &str) -> bool {
+    pub(super) fn permits(&self, plugin: &str, app: Option<&str>) -> bool {
         match self.of_app.as_ref().map_or(Verdict::Allowed(0), |lines| lines.take(self.per_second)) {
             Verdict::Allowed(0) => true,
             Verdict::Allowed(dropped) => {
@@ -85,10 +85,8 @@ impl State {
     /// own, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
         let plugin = &**self.plugin();
-        let (app, delivery) = match &self.subject {
-            Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
-            None => ("", ""),
-        };
+        let subject = self.subject.as_ref().map(|subject| (subject.app.name.as_str(), &*subject.delivery_id));
+        let (app, delivery) = subject.unzip();
         if !self.log_allowance().permits(plugin, app) {
             return;
         }
