@@ -116,15 +116,20 @@ impl Problem {
     /// 422 for JSON that is not what the call takes, with the path of what is wrong.
     fn unreadable(error: &JsonDataError) -> Self {
         let cause = error.source().and_then(Error::source);
-        match cause.and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>()) {
-            Some(cause) if cause.path().iter().next().is_some() => {
-                Self::invalid(vec![(cause.path().to_string(), cause.inner().to_string())])
-            }
-            cause => {
-                let detail = cause.map_or_else(|| error.body_text(), ToString::to_string);
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
-            }
+        cause.and_then(|cause| cause.downcast_ref()).map_or_else(|| Self::unfit_for(error.body_text()), Self::unfit)
+    }
+
+    /// The same for JSON that was read already.
+    pub(super) fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        if error.path().iter().next().is_some() {
+            Self::invalid(vec![(error.path().to_string(), error.inner().to_string())])
+        } else {
+            Self::unfit_for(error.inner().to_string())
         }
+    }
+
+    fn unfit_for(detail: String) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
     /// 422 with a `type` of its own.

@@ -257,6 +257,13 @@ async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
     assert_eq!(as_tenant(Method::GET, "/apps/mine", None).await.0, 200);
     assert_eq!(as_tenant(Method::PATCH, "/apps/mine", Some(json!({"title": "m"}))).await.0, 200);
     assert_eq!(as_tenant(Method::PUT, "/apps/mine/plugins/greeter", Some(json!({"kv": true}))).await.0, 200);
+    assert_eq!(as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(json!({"kv": false}))).await.0, 200);
+    // What only the operator gives stays where it is, and is not given.
+    let given = json!({"limits": {"cpu_ms": 2000}, "http_hosts": ["http://10.0.0.7:8080"]});
+    assert_eq!(as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(given.clone())).await.0, 403);
+    assert_eq!(app.api(Method::PATCH, "/apps/mine/plugins/greeter", Some(given)).await.0, 200);
+    let (status, set) = as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(json!({"kv": true}))).await;
+    assert_eq!((status, &set["limits"]["cpu_ms"]), (200, &json!(2000)), "{set}");
     assert_eq!(as_tenant(Method::GET, "/apps", None).await.1["items"].as_array().unwrap().len(), 1);
     for (method, path) in [
         (Method::GET, "/apps/theirs"),
@@ -264,6 +271,7 @@ async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
         (Method::DELETE, "/apps/mine"),
         (Method::POST, "/apps"),
         (Method::PUT, "/apps/theirs/plugins/greeter"),
+        (Method::PATCH, "/apps/theirs/plugins/greeter"),
         (Method::GET, "/plugins"),
         (Method::PUT, "/plugins/greeter"),
         (Method::GET, "/tokens"),
@@ -345,6 +353,48 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await, (200, read));
     assert_eq!(app.api(Method::DELETE, "/apps/shop/plugins/greeter", None).await.0, 204);
     assert_eq!(app.api(Method::GET, "/apps/shop/plugins/greeter", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_for_a_plugin_is_merged_with_a_patch() {
+    let app = TestApp::start().await;
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    let path = "/apps/shop/plugins/keyword_menu";
+    let patch = async |body: Value| app.api(Method::PATCH, path, Some(body)).await;
+    let (status, set) = patch(json!({"config": {"keyword": "菜单", "menu": {"a": 1, "b": 2}}})).await;
+    assert_eq!((status, &set["kv"]), (200, &json!(false)), "nothing was set before: {set}");
+    let more = json!({"kv": true, "http_hosts": ["https://a.example"], "limits": {"cpu_ms": 50, "log_lines": 3}});
+    let (_, set) = patch(more).await;
+    assert_eq!(set["config"], json!({"keyword": "菜单", "menu": {"a": 1, "b": 2}}));
+    let other = json!({
+        "config": {"menu": {"a": null, "c": 3}}, "http_hosts": ["https://b.example"], "limits": {"cpu_ms": null},
+    });
+    let (_, set) = patch(other).await;
+    assert_eq!(set["config"], json!({"keyword": "菜单", "menu": {"b": 2, "c": 3}}));
+    assert_eq!(
+        (&set["kv"], &set["http_hosts"], &set["limits"]),
+        (&json!(true), &json!(["https://b.example"]), &json!({"log_lines": 3}))
+    );
+    let (_, set) = patch(json!({"kv": null, "config": null})).await;
+    assert_eq!((&set["kv"], &set["config"]), (&json!(false), &json!({})));
+
+    for (wrong, field) in [
+        (json!({"kvv": true}), "kvv"),
+        (json!({"kv": "yes"}), "kv"),
+        (json!({"orders": ["own"]}), "orders"),
+        (json!({"limits": {"cpu_ms": 0}}), "limits.cpu_ms"),
+    ] {
+        let (status, problem) = patch(wrong).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+    }
+    assert_eq!(app.api(Method::GET, path, None).await.1, set, "nothing has changed");
+    let (status, _) = app.api(Method::PATCH, "/apps/nobody/plugins/greeter", Some(json!({}))).await;
+    assert_eq!(status, 404);
+
+    let at_once = (0..20).map(|number| patch(json!({"config": {number.to_string(): number}})));
+    futures::future::join_all(at_once).await;
+    let (_, read) = app.api(Method::GET, path, None).await;
+    assert_eq!(read["config"].as_object().unwrap().len(), 20, "none is lost: {read}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -45,7 +46,7 @@ pub(super) struct AppPluginView {
 pub(super) struct Settings {
     /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
-    config: serde_json::Map<String, serde_json::Value>,
+    config: Map<String, Value>,
     /// A key-value store of its own.
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
@@ -87,23 +88,67 @@ impl From<Grants> for GrantsView {
     }
 }
 
+impl From<AppPlugin> for Settings {
+    fn from(record: AppPlugin) -> Self {
+        let AppPlugin { config, grants, limits, .. } = record;
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
+        let config = config.as_object().cloned().unwrap_or_default();
+        Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits }
+    }
+}
+
+impl Settings {
+    fn record(self, app: &str, plugin: &str) -> AppPlugin {
+        let Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = self;
+        AppPlugin {
+            config: Value::Object(config),
+            grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
+            limits,
+            ..AppPlugin::new(app, plugin)
+        }
+    }
+
+    /// These, with what a JSON merge patch says.
+    fn patched(self, patch: Value) -> Result<Self, Problem> {
+        let mut settings = serde_json::to_value(self).map_err(|error| Problem::internal(&error))?;
+        merge(&mut settings, patch);
+        serde_path_to_error::deserialize(settings).map_err(|error| Problem::unfit(&error))
+    }
+}
+
+/// As RFC 7396 says: fields of objects are merged, null takes one away, and everything else takes the place of what was.
+fn merge(target: &mut Value, patch: Value) {
+    match patch {
+        Value::Object(patch) => {
+            if !target.is_object() {
+                *target = Value::Object(Map::new());
+            }
+            let Value::Object(fields) = target else { return };
+            for (name, value) in patch {
+                if value.is_null() {
+                    fields.remove(&name);
+                } else {
+                    merge(fields.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        value => *target = value,
+    }
+}
+
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
     let missing = format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin);
     let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
-    let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
-    let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
-    let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
-    let config = config.as_object().cloned().unwrap_or_default();
+    let lacking = asked.beyond(&record.grants);
     AppPluginView {
-        app,
-        plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits },
+        app: record.app.clone(),
+        plugin: record.plugin.clone(),
         asked: asked.into(),
         missing: lacking.into(),
-        effective_limits,
-        updated_at: time::rfc3339(updated_at),
+        effective_limits: state.plugins.limits_of(&record.plugin, Some(&record)),
+        updated_at: time::rfc3339(record.updated_at),
+        set: record.into(),
         warnings: if loaded.is_some() { Vec::new() } else { vec![missing] },
     }
 }
@@ -150,36 +195,61 @@ pub(super) async fn put(
     Path((app, plugin)): Path<(String, String)>,
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = set;
-    let record = AppPlugin {
-        config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
-        limits,
-        ..AppPlugin::new(&app, plugin)
-    };
-    let mut errors = record.check();
-    errors.extend(out_of_range(&state, &limits));
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let before = state.store.app_plugins().find(&app, &record.plugin).await?;
-    let granted = before.as_ref().map(|before| before.grants.clone()).unwrap_or_default();
-    // Weft's own network, and what every app may use of the machine, are not for those to give who manage one app.
-    if limits.exceed(&state.plugins.limits_of_all_apps(&record.plugin)) || reaches_further(&granted, &record.grants) {
-        caller.require(None, "manage")?;
-    }
-    match before {
-        Some(before) => caller.notes.before(&view(&state, before)),
-        None if state.store.app_plugins().list(&app).await?.len() >= APP_PLUGINS => {
+    change(&state, &caller, (&app, &plugin), |_| Ok(set)).await
+}
+
+/// Changes what a plugin may do for this app, or sets it where nothing was set: what is absent stays, also inside `config`
+/// and `limits`, null takes away, and a list takes the place of the whole list (JSON merge patch, RFC 7396). What needs a
+/// token that manages all apps is as with PUT.
+#[utoipa::path(patch, operation_id = "patch_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+    params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
+    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, plugin)): Path<(String, String)>,
+    Body(patch): Body<Map<String, Value>>,
+) -> Result<Json<AppPluginView>, Problem> {
+    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch))).await
+}
+
+/// Stores what `change` makes of what is set for a plugin in an app, which is nothing at first.
+async fn change(
+    state: &AppState,
+    caller: &Caller,
+    (app, plugin): (&str, &str),
+    change: impl FnOnce(Settings) -> Result<Settings, Problem> + Send,
+) -> Result<Json<AppPluginView>, Problem> {
+    caller.require(Some(app), "manage")?;
+    let app_plugins = state.store.app_plugins();
+    let is_new = app_plugins.find(app, plugin).await?.is_none();
+    let has_room = !is_new || app_plugins.list(app).await?.len() < APP_PLUGINS;
+    let checked = |before: Option<AppPlugin>| {
+        let (granted, limited) =
+            before.as_ref().map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
+        let record = change(before.clone().map(Settings::from).unwrap_or_default())?.record(app, plugin);
+        let mut errors = record.check();
+        errors.extend(out_of_range(state, &record.limits));
+        if !errors.is_empty() {
+            return Err(super::invalid(errors));
+        }
+        // Weft's own network, and what every app may use of the machine, are not for those to give who manage one app.
+        let exceeds = record.limits != limited && record.limits.exceed(&state.plugins.limits_of_all_apps(plugin));
+        if exceeds || reaches_further(&granted, &record.grants) {
+            caller.require(None, "manage")?;
+        }
+        if !has_room {
             let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
             return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
         }
-        None => {}
-    }
-    let stored = state.store.app_plugins().put(&record).await?;
+        if let Some(before) = before {
+            caller.notes.before(&view(state, before));
+        }
+        Ok(record)
+    };
+    let stored = app_plugins.change(app, plugin, checked).await?;
     state.accounts.refresh().await?;
-    let view = view(&state, stored);
+    let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
 }
