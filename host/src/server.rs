@@ -30,7 +30,7 @@ use crate::{
     plugins::{Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
-    storage::Store,
+    storage::{OnlyServer, Store},
     templates::Templates,
     upstream::{Forward, Gateway, Outbound, Wechat},
     users::Users,
@@ -46,6 +46,7 @@ pub struct Server {
     state: AppState,
     listeners: Vec<(TcpListener, Routes)>,
     watcher: Watcher,
+    only: Option<OnlyServer>,
 }
 
 /// Opens the database that the configuration names, with its secret key, and brings it up to date.
@@ -65,6 +66,7 @@ impl Server {
     /// # Errors
     /// When a part cannot start; the text says which and why.
     pub async fn prepare(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let only = OnlyServer::of(&config.database()).await?;
         let (listener, admin_listener) = bind_both(&config).await?;
         let (state, watcher) = compose(config, clock).await?;
         let listeners = match admin_listener {
@@ -74,7 +76,7 @@ impl Server {
             }
             None => vec![(listener, Routes::new(http::everything(&state)).with_webhooks(&state))],
         };
-        Ok(Self { state, listeners, watcher })
+        Ok(Self { state, listeners, watcher, only })
     }
 
     /// The address that WeChat's side listens on; with the port that the system chose for port 0.
@@ -107,7 +109,7 @@ impl Server {
     /// Serves at once and loads the plugins meanwhile, until `stop`; then requests and handlers in
     /// flight end, and the database is closed.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { state, listeners, watcher } = self;
+        let Self { state, listeners, watcher, only } = self;
         let background = TaskTracker::new();
         let tasks = [
             follow_folder(watcher, state.clone()).boxed(),
@@ -179,6 +181,7 @@ impl Server {
         background.close();
         background.wait().await;
         state.store.close().await;
+        drop(only);
     }
 }
 
@@ -332,13 +335,15 @@ async fn follow_folder(mut watcher: Watcher, state: AppState) {
 
 /// WeChat's side, and the operator's where it has an address of its own.
 async fn bind_both(config: &Config) -> anyhow::Result<(TcpListener, Option<TcpListener>)> {
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen, "`listen` (--listen)").await?;
     match config.admin_listen.filter(|admin| *admin != config.listen) {
-        Some(admin) => Ok((listener, Some(bind(admin).await?))),
+        Some(admin) => Ok((listener, Some(bind(admin, "`admin_listen` (--admin-listen)").await?))),
         None => Ok((listener, None)),
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}; is it in use?"))
+/// `setting` is where another address is named.
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    let in_vain = || format!("cannot listen on {address}; is it in use? {setting} names another address");
+    TcpListener::bind(address).await.with_context(in_vain)
 }

@@ -8,9 +8,11 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 const PARTS: &str = "cranelift=warn,wasmtime=warn,sqlx=warn,hyper=warn";
 
 /// Begins to log, from `level` on. `WEFT_LOG` takes filters such as `debug` or `weft=debug,sqlx=info`;
-/// `WEFT_LOG_FORMAT=json` writes a JSON object a line.
+/// `WEFT_LOG_FORMAT=json` writes a JSON object a line. Whoever reads the configuration refuses other values.
 pub fn start(level: tracing::Level) {
-    let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(format!("{level},{PARTS}")));
+    let set = std::env::var("WEFT_LOG").ok().filter(|filter| !filter.is_empty());
+    let filter = set.and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("{level},{PARTS}")));
     let json = std::env::var("WEFT_LOG_FORMAT").is_ok_and(|format| format == "json");
     let lines = fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);

@@ -1,6 +1,6 @@
 //! `weft app add|list|show|remove`
 
-use std::{io::IsTerminal, path::Path};
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::{
     SettingsArgs,
-    output::{OutputArgs, table},
+    output::{OutputArgs, say, table},
 };
 use crate::{
     config::{Config, Overrides},
-    model::{Ability, App, AppType, AuditEntry, EncodingMode, LateReply, PluginTarget},
+    model::{Ability, App, AppType, AuditEntry, EncodingMode, FieldError, LateReply, PluginTarget},
     secret::Secret,
     time,
 };
@@ -91,22 +91,22 @@ pub(super) struct AddArgs {
 }
 
 pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow::Result<()> {
-    let Config { public_url, plugins_dir, .. } = settings.load(Overrides::default())?;
+    let config = settings.load(Overrides::default())?;
     let store = settings.store().await?;
     match command {
         AppCommand::Add(args) => {
             let output = args.output;
             let app = App::from(args);
-            super::refuse(app.check())?;
+            super::refuse(app.check().into_iter().map(as_typed).collect())?;
             let app = store.apps().insert(&app).await?;
-            let view = view(&app, &public_url);
+            let view = view(&app, &config.public_url);
             let change = AuditEntry { app: Some(app.name.clone()), after: Some(view.clone()), ..AuditEntry::default() };
             super::record(&store, "create_app", change).await?;
-            output.print(&view, || added(&app, &public_url, &plugins_dir))?;
+            output.print(&view, || added(&app, &config))?;
         }
         AppCommand::List(output) => {
             let apps = store.apps().list().await?;
-            let views: Vec<_> = apps.iter().map(|app| view(app, &public_url)).collect();
+            let views: Vec<_> = apps.iter().map(|app| view(app, &config.public_url)).collect();
             output.print(&views, || {
                 let rows: Vec<_> = apps
                     .iter()
@@ -127,21 +127,21 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
         }
         AppCommand::Show { name, output } => {
             let app = store.apps().find(&name).await?.with_context(|| format!("there is no app `{name}`"))?;
-            output.print(&view(&app, &public_url), || {
-                let rows: Vec<_> = fields(&app, &public_url)
+            output.print(&view(&app, &config.public_url), || {
+                let rows: Vec<_> = fields(&app, &config.public_url)
                     .into_iter()
-                    .map(|(field, value)| [field.to_owned(), text(&value)])
+                    .map(|(field, value)| [field.to_owned(), for_people(field, &value)])
                     .collect();
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
         AppCommand::Remove { name, yes } => {
             anyhow::ensure!(yes || confirmed(&name)?, "not removed; --yes removes without asking");
-            let before = store.apps().find(&name).await?.map(|app| view(&app, &public_url));
+            let before = store.apps().find(&name).await?.map(|app| view(&app, &config.public_url));
             anyhow::ensure!(store.apps().delete(&name).await?, "there is no app `{name}`");
             super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
                 .await?;
-            println!("removed");
+            say!("removed")?;
         }
     }
     store.close().await;
@@ -166,12 +166,25 @@ impl From<AddArgs> for App {
     }
 }
 
+/// The same error by what is typed for the field.
+fn as_typed(error: FieldError) -> FieldError {
+    let typed = match &*error.field {
+        "title" => "--title",
+        "appid" => "--appid",
+        "appsecret" => "--appsecret (or WECHAT_APPSECRET)",
+        "token" => "--token (or WECHAT_TOKEN)",
+        "encoding_aes_key" => "--encoding-aes-key (or WECHAT_ENCODING_AES_KEY)",
+        _ => return error,
+    };
+    FieldError::new(typed, error.message)
+}
+
 /// What is next, and what the app cannot do as it is.
-fn added(app: &App, public_url: &str, plugins_dir: &Path) -> String {
+fn added(app: &App, config: &Config) -> String {
     let name = &app.name;
-    let address = format!("its address at WeChat (服务器地址) is {}", webhook_url(app, public_url));
+    let address = format!("its address at WeChat (服务器地址) is {}", webhook_url(app, &config.public_url));
     let mut lines = vec![if app.token.is_some() {
-        format!("added; {address}")
+        format!("added; a server that runs knows it within a second, and answers 404 until then; {address}")
     } else {
         format!(
             "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{name}, or remove the \
@@ -183,14 +196,15 @@ fn added(app: &App, public_url: &str, plugins_dir: &Path) -> String {
     {
         lines.push(format!("late answers reach nobody yet: {inability}"));
     }
-    let handler = app.message_handler.as_ref().map(|target| plugins_dir.join(format!("{}.wasm", target.plugin)));
+    if let Some(odd) = app.odd_appid() {
+        lines.push(format!("appid: {odd}"));
+    }
+    let file = |target: &PluginTarget| config.plugins_dir.join(format!("{}.wasm", target.plugin));
+    let handler = app.message_handler.as_ref().map(file);
     if let Some(file) = handler.filter(|file| !file.exists()) {
         lines.push(format!("nothing answers what no rule matches until there is a {}", file.display()));
     }
-    if public_url == Config::default().public_url {
-        lines.push("WeChat cannot reach that: set `public_url` to the address under which it can".to_owned());
-    }
-    lines.push("a server that runs already has the app within a second, and answers 404 until then".to_owned());
+    lines.extend(config.unreachable());
     lines.join("\n")
 }
 
@@ -206,6 +220,15 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == name)
+}
+
+/// A value of a field. Whether WeChat has certified the account is nothing that was looked at.
+fn for_people(field: &str, value: &Value) -> String {
+    match (field, value) {
+        ("verified", Value::Bool(true)) => "assumed (WeChat certification, 微信认证)".to_owned(),
+        ("verified", Value::Bool(false)) => "no (WeChat certification, 微信认证)".to_owned(),
+        _ => text(value),
+    }
 }
 
 /// A value in a column of its own.

@@ -59,7 +59,8 @@ async fn check(settings: &SettingsArgs, findings: &mut Vec<Finding>) {
         Ok(config) => config,
         Err(error) => return findings.push(Finding::bad("configuration", with_causes(&*error))),
     };
-    findings.push(Finding::good("configuration", "every key and value is known"));
+    let unreachable = config.unreachable().map(|unreachable| format!("; {unreachable}")).unwrap_or_default();
+    findings.push(Finding::good("configuration", format!("every key and value is known{unreachable}")));
     let (store, key) = match server::open_store(&config, Clock::system()).await {
         Ok(opened) => opened,
         Err(error) => return findings.push(Finding::bad("database", with_causes(&*error))),
@@ -77,7 +78,8 @@ async fn check_contents(
     findings: &mut Vec<Finding>,
 ) -> Result<(), StoreError> {
     let apps = store.apps().list().await?;
-    findings.push(Finding::good("database", format!("up to date, {} apps", apps.len())));
+    let count = if apps.len() == 1 { "1 app".to_owned() } else { format!("{} apps", apps.len()) };
+    findings.push(Finding::good("database", format!("up to date, {count}")));
     match plugin::loaded(config, store.clone(), key).await {
         Ok(plugins) => {
             check_plugins(config, &plugins, findings);

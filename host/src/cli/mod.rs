@@ -20,6 +20,8 @@ mod simulate;
 mod token;
 
 use std::{
+    io::Write,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -36,6 +38,7 @@ use crate::{
     storage::{Store, with_causes},
 };
 
+use output::say;
 pub use plugin_new::Sdk;
 
 /// Under which the flags stand that every command takes.
@@ -124,6 +127,11 @@ impl SettingsArgs {
     }
 }
 
+/// What a flag says to listen on.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8000 or [::]:8000")
+}
+
 /// Where this program is, to be started again. On Linux also when its file was replaced or removed since.
 fn this_command() -> Option<PathBuf> {
     let running = Path::new("/proc/self/exe");
@@ -140,7 +148,8 @@ pub async fn main(sdk: &Sdk) -> ExitCode {
     match Box::pin(run(cli, sdk)).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("weft: {}", with_causes(&*error));
+            // Where nobody reads it, the exit code tells.
+            drop(writeln!(std::io::stderr(), "weft: {}", with_causes(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -154,14 +163,14 @@ async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(args).await?,
         Command::Migrate => {
             settings.store().await?.close().await;
-            println!("the database is up to date");
+            say!("the database is up to date")?;
         }
         Command::Check(args) => return check::run(&settings, args).await,
         Command::App(command) => app::run(&settings, command).await?,
         Command::Token(command) => token::run(&settings, command).await?,
         Command::Plugin(command) => return plugin::run(&settings, command, sdk).await,
         Command::Pay(command) => return Box::pin(pay::run(&settings, command)).await,
-        Command::Openapi(_) => println!("{}", http::openapi().to_pretty_json()?),
+        Command::Openapi(_) => say!("{}", http::openapi().to_pretty_json()?)?,
         Command::CompilePlugin(bounds) => tokio::task::spawn_blocking(move || compile_plugin(bounds)).await??,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,28 @@
-//! How commands print data: columns for people, JSON for programs.
+//! How commands print: lines, columns for people, JSON for programs.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write},
+};
 
 use clap::Args;
 use serde::Serialize;
+
+/// As `println!`, for what may end before us: a reader such as `head`.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::output::line(format_args!($($text)*))
+    };
+}
+pub(super) use say;
+
+/// Prints a line. Who reads no further has what they wanted: the command goes on to its own end.
+pub(super) fn line(text: fmt::Arguments<'_>) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
@@ -15,9 +36,9 @@ impl OutputArgs {
     /// Prints `value` as JSON, or `text` for people.
     pub(super) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
+            say!("{}", serde_json::to_string_pretty(value)?)?;
         } else {
-            println!("{}", visible(&text()));
+            say!("{}", visible(&text()))?;
         }
         Ok(())
     }
@@ -28,12 +49,16 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
+/// How wide a column gets, in characters: what is longer goes on below.
+const WIDEST: usize = 60;
+
 /// Rows under a heading, in columns as wide as they need to be.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[Vec<String>; N]> = rows.iter().map(|row| row.each_ref().map(|cell| wrapped(cell))).collect();
     let mut widths = heading.map(|cell| cell.chars().count());
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = cell.iter().map(|line| line.chars().count()).fold(*width, usize::max);
         }
     }
     let line = |cells: [&str; N]| {
@@ -41,6 +66,25 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
         cells.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(heading)];
-    lines.extend(rows.iter().map(|row| line(row.each_ref().map(String::as_str))));
+    for row in &rows {
+        let height = row.iter().map(Vec::len).max().unwrap_or_default();
+        lines.extend((0..height).map(|at| line(row.each_ref().map(|cell| cell.get(at).map_or("", String::as_str)))));
+    }
     lines.join("\n")
+}
+
+/// A cell in lines that break between words; a word that is longer stays whole.
+fn wrapped(cell: &str) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in cell.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDEST {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }

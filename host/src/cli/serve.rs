@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::SettingsArgs;
+use super::{SettingsArgs, address};
 use crate::{clock::Clock, config::Overrides, server::Server};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Address to listen on · 监听地址
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Separate address for the operator's side · 管理端单独的监听地址
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     SettingsArgs,
-    output::{OutputArgs, table},
+    output::{OutputArgs, say, table},
 };
 use crate::{
     model::{AuditEntry, check_new_token},
@@ -80,7 +80,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
             let before =
                 before.map(|token| json!({ "id": token.id, "name": token.name, "permissions": token.permissions }));
             super::record(&store, "revoke_token", AuditEntry { before, ..AuditEntry::default() }).await?;
-            println!("revoked");
+            say!("revoked")?;
         }
     }
     store.close().await;

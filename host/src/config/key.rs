@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use axum::http::Uri;
 use toml::Value;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::DatabaseUrl;
 use crate::secret::SecretKey;
@@ -31,6 +32,8 @@ pub(super) enum Expects {
     RedisUrl,
     ProxyUrl,
     SecretKey,
+    /// What of the log is written.
+    LogFilter,
 }
 
 impl Key {
@@ -59,6 +62,7 @@ impl Expects {
             Self::RedisUrl => text.is_some_and(is_redis_url),
             Self::ProxyUrl => text.is_some_and(is_proxy_url),
             Self::SecretKey => text.is_some_and(|text| SecretKey::parse(text).is_ok()),
+            Self::LogFilter => text.is_some_and(is_log_filter),
         }
     }
 
@@ -87,6 +91,9 @@ impl Expects {
             Self::RedisUrl => "\"redis://host:6379\" or \"rediss://user:password@host:6379/0\"",
             Self::ProxyUrl => "\"http://host:3128\", \"https://user:password@host:3128\" or \"socks5://host:1080\"",
             Self::SecretKey => "64 hexadecimal digits; `openssl rand -hex 32` prints a new key",
+            Self::LogFilter => {
+                "a level (error, warn, info, debug, trace, off), or filters such as \"weft=debug,sqlx=info\""
+            }
         }
         .to_owned()
     }
@@ -103,6 +110,12 @@ fn is_base_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let host_is_there = uri.host().is_some_and(|host| !host.is_empty());
     host_is_there && !rest.ends_with('/') && !rest.contains(['?', '#', '@'])
+}
+
+/// A word alone is a level: the filter would take any other for the name of a module, and leave out all the rest.
+fn is_log_filter(text: &str) -> bool {
+    let is_one = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    EnvFilter::try_new(text).is_ok() && text.split(',').all(|part| part.is_empty() || is_one(part))
 }
 
 fn is_redis_url(text: &str) -> bool {

@@ -9,7 +9,7 @@ use figment::{Metadata, Profile, Provider};
 use toml::{Table, Value};
 
 use super::error::{ConfigError, Problem};
-use super::key::Key;
+use super::key::{Expects, Key};
 use super::keys;
 
 /// The settings of one source, in sections.
@@ -18,9 +18,12 @@ pub(super) struct Layer {
     table: Table,
 }
 
-/// `WEFT_` variables that are no settings: the path of the file, what the logging reads, and with what commands call the
-/// admin API of a server.
-const NOT_SETTINGS: [&str; 4] = ["WEFT_CONFIG", "WEFT_LOG", "WEFT_LOG_FORMAT", "WEFT_TOKEN"];
+/// `WEFT_` variables that are no settings: the path of the file, and with what commands call the admin API of a server.
+const NOT_SETTINGS: [&str; 2] = ["WEFT_CONFIG", "WEFT_TOKEN"];
+
+/// What the logging reads before there are settings, which cannot complain then.
+const LOGGING: [Key; 2] =
+    [Key::new("WEFT_LOG", Expects::LogFilter), Key::new("WEFT_LOG_FORMAT", Expects::Word(&["text", "json"]))];
 
 impl Layer {
     pub(super) fn of_file(path: &Path, problems: &mut Vec<Problem>) -> Result<Self, ConfigError> {
@@ -53,6 +56,13 @@ impl Layer {
             let Some(rest) = variable.strip_prefix("WEFT_") else { continue };
             let foreign = rest.starts_with("TEST_") || describes_a_service(rest);
             if text.is_empty() || foreign || NOT_SETTINGS.contains(&variable.as_str()) {
+                continue;
+            }
+            if let Some(key) = LOGGING.iter().find(|key| key.name == variable) {
+                let value = key.expects.read(text);
+                if !key.expects.accepts(&value) {
+                    problems.push(Problem::bad_value("environment", key, &value));
+                }
                 continue;
             }
             let origin = format!("environment variable {variable}");

@@ -13,9 +13,10 @@ mod plugins;
 mod webhook;
 mod wechat;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use axum::http::Uri;
 use figment::Figment;
 use serde::Deserialize;
 
@@ -38,7 +39,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A separate listener for /admin, /api and /metrics; on `listen` without.
     pub admin_listen: Option<SocketAddr>,
-    /// Base of callback, notify and OAuth URLs; no slash at the end.
+    /// Base of callback, notify and OAuth URLs; no slash at the end. Where none is set, `listen` on this machine.
     pub public_url: String,
     /// Where the SQLite file, the secret key and the plugin cache are.
     pub data_dir: PathBuf,
@@ -143,7 +144,24 @@ impl Config {
         }
         let merged = layers.into_iter().fold(Figment::new(), Figment::merge);
         // Cannot fail after the checks above, unless a table of keys and its struct differ.
-        merged.extract().map_err(|error| ConfigError::Invalid(error.into_iter().map(Problem::from_figment).collect()))
+        let invalid = |error: figment::Error| error.into_iter().map(Problem::from_figment).collect();
+        let mut config: Self = merged.extract().map_err(|error| ConfigError::Invalid(invalid(error)))?;
+        // Which port the system gives for 0 is not known yet.
+        if !merged.contains("public_url") && config.listen.port() != 0 {
+            config.public_url = url_on_this_machine(config.listen);
+        }
+        Ok(config)
+    }
+
+    /// What to do where `public_url` is an address of this machine alone.
+    pub fn unreachable(&self) -> Option<String> {
+        let url = self.public_url.parse::<Uri>().ok()?;
+        let host = url.host()?.trim_matches(['[', ']']);
+        let is_local =
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+        is_local.then(|| {
+            format!("WeChat cannot reach {}: set `public_url` to the address under which it can", self.public_url)
+        })
     }
 
     /// The database: the one configured, or an SQLite file in the data folder.
@@ -159,6 +177,16 @@ impl Config {
             None => SecretKey::load_or_create(&self.data_dir.join("secret.key")),
         }
     }
+}
+
+/// Where what listens there is found from this machine.
+fn url_on_this_machine(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }
 
 /// A file that was named must exist; the usual one may be missing.

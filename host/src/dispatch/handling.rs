@@ -312,7 +312,7 @@ impl Handling {
     fn report(&self, failure: &Failure) {
         let message = &self.delivery.message;
         let (app, delivery) = (&self.account.app.name, &*self.id);
-        let (kind, event) = (message.msg_type(), message.event_name().unwrap_or_default());
+        let (kind, event) = (message.msg_type(), message.event_name());
         let Failure::Plugin { target, error } = failure else {
             return self.tell(format_args!("answers"), failure.code(), || {
                 tracing::error!(app, delivery, kind, event, "no answer: {}", with_causes(failure));

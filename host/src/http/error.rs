@@ -7,7 +7,7 @@ use axum::{
     Json,
     extract::{
         FromRequest, FromRequestParts, Request,
-        rejection::{JsonDataError, JsonRejection, PathRejection, QueryRejection},
+        rejection::{JsonDataError, JsonRejection, PathRejection},
     },
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -115,14 +115,21 @@ impl Problem {
 
     /// 422 for JSON that is not what the call takes, with the path of what is wrong.
     fn unreadable(error: &JsonDataError) -> Self {
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text());
         let cause = error.source().and_then(Error::source);
-        let cause = cause.and_then(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
-        if let Some(cause) = cause.filter(|cause| cause.path().iter().next().is_some()) {
-            let (field, detail) = (cause.path().to_string(), cause.inner().to_string());
-            problem.errors = Box::new([FieldProblem { field, detail }]);
+        cause.and_then(|cause| cause.downcast_ref()).map_or_else(|| Self::unfit_for(error.body_text()), Self::unfit)
+    }
+
+    /// The same for JSON that was read already.
+    pub(super) fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        if error.path().iter().next().is_some() {
+            Self::invalid(vec![(error.path().to_string(), error.inner().to_string())])
+        } else {
+            Self::unfit_for(error.inner().to_string())
         }
-        problem
+    }
+
+    fn unfit_for(detail: String) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
     /// 422 with a `type` of its own.
@@ -260,6 +267,11 @@ impl From<CallError> for Problem {
     }
 }
 
+/// What is wrong, and why in the words of what found it.
+fn because(what: &str, rejection: &dyn Error) -> String {
+    rejection.source().map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"))
+}
+
 /// A JSON body whose problems are answered as such.
 pub(super) struct Body<T>(pub T);
 
@@ -270,6 +282,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         match Json::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(Problem::unreadable(&error)),
+            Err(JsonRejection::JsonSyntaxError(error)) => {
+                Err(Problem::bad_request(because("the body is not JSON", &error)))
+            }
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large(error.body_text())),
             Err(error) => Err(Problem::bad_request(error.body_text())),
         }
@@ -312,7 +327,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(error) => Err(Problem::bad_request(QueryRejection::body_text(&error))),
+            Err(error) => Err(Problem::bad_request(because("the query cannot be read", &error))),
         }
     }
 }

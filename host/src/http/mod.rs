@@ -201,7 +201,8 @@ fn observed(routes: Router) -> Router {
         ServiceBuilder::new()
             .layer(MapRequestLayer::new(without_odd_id))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-            .layer(TraceLayer::new_for_http().make_span_with(span))
+            // What fails says so itself, and why.
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(CatchPanicLayer::new()),
     )
@@ -211,7 +212,10 @@ fn observed(routes: Router) -> Router {
 async fn within(limit: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => error::Problem::timeout(limit).into_response(),
+        Err(_) => {
+            tracing::warn!("the request took longer than {} s and is answered 504", limit.as_secs());
+            error::Problem::timeout(limit).into_response()
+        }
     }
 }
 

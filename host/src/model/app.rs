@@ -52,7 +52,7 @@ pub struct App {
     pub app_type: AppType,
     /// WeChat's id of the account (`wx…`); does not change after creation.
     pub appid: String,
-    /// 认证: whether WeChat has verified the account.
+    /// 微信认证: whether WeChat has certified the account, as the operator says.
     pub verified: bool,
     /// The key to WeChat's API.
     pub appsecret: Option<Secret>,
@@ -85,8 +85,11 @@ const NAME_LENGTH: usize = 16;
 /// Longest description, in characters.
 const DESCRIPTION_LENGTH: usize = 1000;
 
+/// What holds for name and appid: all that is known of the account belongs to them.
+const STAYS: &str = "cannot be changed after creation: remove the app, with all that is known of it, and add it again";
+
 impl App {
-    /// A verified app without secrets, titled with its name; the storage fills in the times.
+    /// A certified app without secrets, titled with its name; the storage fills in the times.
     pub fn new(name: impl Into<String>, app_type: AppType, appid: impl Into<String>) -> Self {
         let name = name.into();
         Self {
@@ -144,11 +147,25 @@ impl App {
     /// The fields that break their rules when this app takes the place of `before`: as [`check`](Self::check), and
     /// the name and the appid stay.
     pub fn check_change(&self, before: &Self) -> Vec<FieldError> {
-        let stays = |field, changed: bool| changed.then(|| FieldError::new(field, "cannot be changed after creation"));
+        let stays = |field, changed: bool| changed.then(|| FieldError::new(field, STAYS));
         let mut errors = self.check();
         errors.extend(stays("name", self.name != before.name));
         errors.extend(stays("appid", self.appid != before.appid));
         errors
+    }
+
+    /// What is odd about the appid and breaks no rule. A wrong one shows only when no encrypted message can be read.
+    pub fn odd_appid(&self) -> Option<String> {
+        let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let digits = self.appid.strip_prefix("wx");
+        let is_wechats = digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(is_hex));
+        (!is_wechats && self.app_type != AppType::Other).then(|| {
+            format!(
+                "WeChat's are wx and 16 of 0-9 and a-f, and `{}` is not: compare it with WeChat's console (开发者ID); it \
+                 {STAYS}",
+                self.appid
+            )
+        })
     }
 
     fn check_order_webhook(&self) -> Option<FieldError> {
@@ -291,6 +308,15 @@ mod tests {
         });
         let fields: Vec<_> = after.check_change(&before).into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["name", "appid"]);
+    }
+
+    #[test]
+    fn an_appid_that_wechat_would_not_give_is_odd() {
+        let odd = |app_type, appid| App::new("shop", app_type, appid).odd_appid().is_some();
+        assert!(!odd(AppType::Service, "wx0123456789abcdef"));
+        for appid in ["foo", "wx1", "wx0123456789ABCDEF", "wx0123456789abcdef0", "0123456789abcdefwx"] {
+            assert!(odd(AppType::Service, appid) && !odd(AppType::Other, appid), "{appid}");
+        }
     }
 
     #[test]

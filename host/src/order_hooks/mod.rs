@@ -96,10 +96,10 @@ enum TellError {
 
 impl TellError {
     /// Where a plugin failed.
-    fn backtrace(&self) -> &str {
+    fn backtrace(&self) -> Option<&str> {
         match self {
             Self::Hook(error) => error.backtrace(),
-            Self::Webhook(_) => "",
+            Self::Webhook(_) => None,
         }
     }
 
@@ -216,13 +216,13 @@ impl OrderHooks {
         let failure = told.as_ref().err().map(|error| short(&error.to_string()));
         let again = usize::try_from(event.attempts).ok().and_then(|attempts| PAUSES.get(attempts));
         let again = again.filter(|_| told.as_ref().err().is_none_or(TellError::may_pass));
-        let backtrace = told.as_ref().err().map(TellError::backtrace).unwrap_or_default().to_owned();
+        let backtrace = told.as_ref().err().and_then(TellError::backtrace).map(str::to_owned);
         let outcome = match (&failure, told) {
             (Some(failure), _) => HookOutcome::Failed(failure, again.map(|pause| self.after(longer(*pause)))),
             (None, Ok(false)) => HookOutcome::Skipped,
             (None, _) => HookOutcome::Delivered,
         };
-        self.report(&event, listener, &outcome, &backtrace);
+        self.report(&event, listener, &outcome, backtrace.as_deref());
         if let Err(error) = orders.settle_event(&event, outcome).await {
             let error = with_causes(&error);
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
@@ -259,7 +259,7 @@ impl OrderHooks {
     }
 
     /// Tells the log of a failure.
-    fn report(&self, event: &DueEvent, listener: &Listener, outcome: &HookOutcome<'_>, backtrace: &str) {
+    fn report(&self, event: &DueEvent, listener: &Listener, outcome: &HookOutcome<'_>, backtrace: Option<&str>) {
         let HookOutcome::Failed(error, again) = outcome else { return };
         let (order, target, attempt) = (&event.order, event.target, event.attempts + 1);
         let (app, merchant, number) = (&order.app, &order.merchant, &order.out_trade_no);

@@ -37,6 +37,9 @@ pub enum BuildError {
     /// The target's standard library is missing and could not be added.
     #[error("the Rust target {TARGET} is missing: run `rustup target add {TARGET}`")]
     NoTarget,
+    /// There is nothing to build.
+    #[error("there is no Cargo.toml in {}: name the plugin's folder, or begin a plugin with `weft plugin new NAME`", .0.display())]
+    NoManifest(PathBuf),
     /// cargo said why on standard error.
     #[error("cargo could not build {}", .0.display())]
     Failed(PathBuf),
@@ -51,8 +54,11 @@ pub enum BuildError {
 /// # Errors
 /// When the tools are missing or the source does not build.
 pub async fn build(folder: &Path, features: &[&str]) -> Result<PathBuf, BuildError> {
-    ensure_target().await?;
     let manifest = folder.join("Cargo.toml");
+    if !manifest.is_file() {
+        return Err(BuildError::NoManifest(folder.to_owned()));
+    }
+    ensure_target().await?;
     let mut cargo = Command::new("cargo");
     cargo
         .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])

@@ -106,9 +106,12 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The guest's functions, where it crashed; empty otherwise.
-    pub fn backtrace(&self) -> &str {
-        if let Self::Crashed(crash) = self { &crash.backtrace } else { "" }
+    /// The guest's functions, where it crashed and they are known.
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            Self::Crashed(crash) if !crash.backtrace.is_empty() => Some(&crash.backtrace),
+            _ => None,
+        }
     }
 
     /// What the log says of it. Why something keeps failing is there since its breaker opened, and not repeated.

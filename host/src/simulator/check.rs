@@ -14,15 +14,17 @@ use super::{Exchange, Settings};
 pub enum Fault {
     /// No connection, or no answer within five seconds.
     #[error("the host does not answer: {0}")]
-    Connection(#[from] reqwest::Error),
+    Connection(#[source] reqwest::Error),
     /// The address was not verified.
-    #[error("the address is not verified: status {status}, or another text than echostr")]
+    #[error("the address is not verified: {}", unverified(*status, body))]
     Verification {
         /// The HTTP status.
         status: u16,
+        /// What came instead of echostr.
+        body: String,
     },
     /// Another status than 200.
-    #[error("status {status}{meaning}", status = .0, meaning = meaning(*.0))]
+    #[error("status {status}{meaning}", status = .0, meaning = meaning(*.0, REFUSED))]
     Status(u16),
     /// The answer is no XML, or an element is missing or wrong.
     #[error("the reply is not one: {0}")]
@@ -32,15 +34,34 @@ pub enum Fault {
     Encryption(&'static str),
 }
 
-/// What Weft's webhook means by a status.
-fn meaning(status: u16) -> &'static str {
+/// The URL of a request holds its signature, and is known.
+impl From<reqwest::Error> for Fault {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Connection(error.without_url())
+    }
+}
+
+/// How much of an answer is shown that is not echostr, in characters.
+const SHOWN: usize = 60;
+
+fn unverified(status: u16, body: &str) -> String {
+    if status == 200 {
+        let shown: String = body.chars().take(SHOWN).collect();
+        return format!("another text came back than echostr, so that it is not Weft's webhook: {shown:?}");
+    }
+    format!("status {status}{}", meaning(status, "the token is not the app's"))
+}
+
+/// What may be wrong where a message is refused.
+const REFUSED: &str = "it refuses the message; token, encoding mode, EncodingAESKey and appid have to be the app's";
+
+/// What Weft's webhook means by a status, or what stands in front of it; `refused` is what it means by a refusal.
+fn meaning(status: u16, refused: &str) -> String {
     match status {
-        400 => {
-            ": it refuses the message; token, encoding mode, EncodingAESKey and appid have to be the app's, and the \
-             server's log may say more"
-        }
-        404 => ": there is no such app, or it has no token",
-        _ => "",
+        400 => format!(": {refused}; the server's log says which it is"),
+        404 => ": there is no such app, or it has no token".to_owned(),
+        502..=504 => ": something in front of the server, such as nginx, does not reach it".to_owned(),
+        _ => ": that is not Weft's webhook, or something in front of it".to_owned(),
     }
 }
 

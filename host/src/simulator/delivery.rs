@@ -80,11 +80,11 @@ impl MessageFields {
         }
         let key = self.encoding_aes_key.as_deref().map(str::parse::<EncodingAesKey>).transpose();
         let key = key.map_err(|_| DeliverError::Fields("encoding_aes_key: 43 letters and digits"))?;
-        if key.is_some() && self.appid.is_empty() {
-            return Err(DeliverError::Fields("appid is needed with encoding_aes_key: it is part of what is encrypted"));
-        }
         let by_key = if key.is_some() { EncodingMode::Safe } else { EncodingMode::Plain };
         let mode = self.encoding_mode.unwrap_or(by_key);
+        if mode != EncodingMode::Plain && key.is_some() && self.appid.is_empty() {
+            return Err(DeliverError::Fields("appid is needed with encoding_aes_key: it is part of what is encrypted"));
+        }
         if mode != EncodingMode::Plain && key.is_none() {
             return Err(DeliverError::Fields("encoding_aes_key is needed for this encoding_mode"));
         }

@@ -4,7 +4,8 @@
 //! [`Sender`] is one account at WeChat, [`Incoming`] what a user does, [`Exchange`] what came of it. The other
 //! direction, WeChat's API, is played by [`wechat::Wechat`], and WeChat Pay by [`pay::PayGateway`]. `weft simulate` does both from the command line: it plays
 //! the API with accounts, followers, templates and faults from flags or a file, and is steered under `/simulator/…`;
-//! `weft simulate message` delivers one message ([`deliver`]) and prints the answer.
+//! `weft simulate message` delivers one message ([`deliver`]) and prints the answer, `weft simulate verify` verifies an
+//! address.
 
 mod check;
 mod delivery;
@@ -89,6 +90,15 @@ impl Exchange {
     }
 }
 
+/// An address that was verified.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// What was sent, and came back.
+    pub echostr: String,
+    /// How long that took.
+    pub took: Duration,
+}
+
 /// A request as WeChat makes it, for those who send it themselves, or spoil it first.
 #[derive(Debug, Clone)]
 pub struct Signed {
@@ -113,14 +123,18 @@ impl Sender {
     ///
     /// # Errors
     /// What WeChat would not accept.
-    pub async fn verify(&self) -> Result<(), Fault> {
-        let echostr = self.number().to_string();
+    pub async fn verify(&self) -> Result<Verification, Fault> {
+        let (echostr, began) = (self.number().to_string(), Instant::now());
         let mut query = self.signature();
         query.push(("echostr", echostr.clone()));
         let response = self.client.get(&self.settings.url).query(&query).send().await?;
         let status = response.status().as_u16();
         let body = response.text().await?;
-        if status == 200 && body == echostr { Ok(()) } else { Err(Fault::Verification { status }) }
+        if status == 200 && body == echostr {
+            Ok(Verification { echostr, took: began.elapsed() })
+        } else {
+            Err(Fault::Verification { status, body })
+        }
     }
 
     /// Delivers a message, as often as WeChat does when there is no answer within five seconds, and

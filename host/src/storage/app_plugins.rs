@@ -9,6 +9,9 @@ use super::{
 };
 use crate::model::{AppPlugin, Grants};
 
+const FIND: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits, \
+     updated_at FROM app_plugins WHERE app = $1 AND plugin = $2";
+
 /// What plugins may do for apps: configuration, grants and limits.
 #[derive(Debug, Clone, Copy)]
 pub struct AppPlugins<'a>(pub(super) &'a Store);
@@ -50,37 +53,62 @@ impl AppPlugins<'_> {
 
     /// The record of one plugin in one app.
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
-             limits, updated_at \
-             FROM app_plugins WHERE app = $1 AND plugin = $2";
         if !may_be_stored(&[app, plugin]) {
             return Ok(None);
         }
         let row: Option<AppPluginRow> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).bind(plugin).fetch_optional(pool).await)?;
+            on_db!(&self.0.db, pool => sqlx::query_as(FIND).bind(app).bind(plugin).fetch_optional(pool).await)?;
         row.map(AppPluginRow::open).transpose()
     }
 
     /// Stores a record in the place of the one before, and gives it back with its time;
     /// [`StoreError::NotFound`] when there is no such app.
     pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
+        self.change(&record.app, &record.plugin, |_| Ok(record.clone())).await
+    }
+
+    /// Changes the record of a plugin in an app: reads it, if there is one, lets `change` say what is to be there and check
+    /// it, and stores that, all in one transaction, so that changes made at once lose nothing of each other. Gives back the
+    /// record as it is now; [`StoreError::NotFound`] when there is no such app. An error of `change` changes nothing.
+    pub async fn change<E: From<StoreError>>(
+        &self,
+        app: &str,
+        plugin: &str,
+        change: impl FnOnce(Option<AppPlugin>) -> Result<AppPlugin, E>,
+    ) -> Result<AppPlugin, E> {
+        self.change_at_once(app, plugin, change).await?
+    }
+
+    async fn change_at_once<E>(
+        &self,
+        app: &str,
+        plugin: &str,
+        change: impl FnOnce(Option<AppPlugin>) -> Result<AppPlugin, E>,
+    ) -> Result<Result<AppPlugin, E>, StoreError> {
         const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
              pay_apis, pages, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (app, plugin) DO UPDATE SET \
              config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
              wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
              pay_apis = excluded.pay_apis, pages = excluded.pages, limits = excluded.limits, updated_at = excluded.updated_at";
-        let record = AppPlugin { updated_at: self.0.clock.now(), ..record.clone() };
+        let no_app = || StoreError::NotFound { kind: "app", name: app.to_owned() };
+        if !may_be_stored(&[app, plugin]) {
+            return Err(no_app());
+        }
         let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
-        let missing = |error: sqlx::Error| {
-            if is_missing_parent(&error) {
-                StoreError::NotFound { kind: "app", name: record.app.clone() }
-            } else {
-                error.into()
-            }
-        };
-        in_transaction!(&self.0.db, connection => {
+        let missing = |error: sqlx::Error| if is_missing_parent(&error) { no_app() } else { error.into() };
+        let record = in_transaction!(&self.0.db, connection => {
+            // Before reading: the next change of any app waits here until this one is over.
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+            let row: Option<AppPluginRow> =
+                sqlx::query_as(FIND).bind(app).bind(plugin).fetch_optional(&mut *connection).await?;
+            let before = row.map(AppPluginRow::open).transpose()?;
+            let record = match change(before) {
+                Ok(record) => record,
+                Err(error) => return Ok(Err(error)),
+            };
+            let (app, plugin) = (app.to_owned(), plugin.to_owned());
+            let record = AppPlugin { app, plugin, updated_at: self.0.clock.now(), ..record };
             sqlx::query(SQL)
                 .bind(&record.app)
                 .bind(&record.plugin)
@@ -97,8 +125,9 @@ impl AppPlugins<'_> {
                 .execute(&mut *connection)
                 .await
                 .map_err(missing)?;
+            record
         });
-        Ok(record)
+        Ok(Ok(record))
     }
 
     /// Takes configuration, grants and limits away; false when there were none. What the plugin keeps in its key-value store

@@ -29,6 +29,7 @@ mod merchant_pauses;
 mod merchants;
 mod message_log_batch;
 mod message_logs;
+mod only_server;
 mod orders;
 mod ping;
 mod plugin_canaries;
@@ -87,6 +88,7 @@ pub use self::merchant_pauses::MerchantPauses;
 pub use self::merchants::{MerchantDeletion, Merchants};
 pub use self::message_log_batch::MessageLogRow;
 pub use self::message_logs::{MessageLogQuery, MessageLogs};
+pub use self::only_server::{NotTheOnlyServer, OnlyServer};
 pub use self::orders::{
     DeliveryAttempt, DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders,
 };

@@ -148,7 +148,7 @@ async fn who_manages_one_app_cannot_give_it_more_calls_at_once_than_others_have(
 async fn an_app_that_waits_for_its_token_says_so() {
     let app = TestApp::start().await;
     for kind in ["service", "subscription", "miniprogram", "pay_partner", "other"] {
-        let new = json!({"name": kind, "type": kind, "appid": "wx1"});
+        let new = json!({"name": kind, "type": kind, "appid": "wx0123456789abcdef"});
         let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
         assert_eq!(status, 201, "{created}");
         if ["pay_partner", "other"].contains(&kind) {
@@ -160,6 +160,16 @@ async fn an_app_that_waits_for_its_token_says_so() {
         let (_, changed) = app.api(Method::PATCH, &format!("/apps/{kind}"), Some(json!({"token": "sometoken"}))).await;
         assert!(changed.get("warnings").is_none(), "{changed}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_appid_that_is_none_of_wechats_is_warned_of() {
+    let app = TestApp::start().await;
+    let mut new = shop();
+    (new["appid"], new["message_handler"]) = (json!("foo"), Value::Null);
+    let (status, created) = app.api(Method::POST, "/apps", Some(new)).await;
+    assert_eq!(status, 201, "{created}");
+    assert!(created["warnings"][0].as_str().unwrap().starts_with("appid: WeChat's are wx and 16 of"), "{created}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,16 +200,30 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     unknown["tokenn"] = json!("x");
     let (status, problem) = app.api(Method::POST, "/apps", Some(unknown)).await;
     assert_eq!(status, 422);
-    assert!(problem["detail"].as_str().unwrap().contains("tokenn"), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("tokenn: unknown field `tokenn`"), "{problem}");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let broken = client.post(format!("{}/api/v1/apps", app.base)).bearer_auth(&app.token);
+    let broken = broken.header("content-type", "application/json").body("{\"name\": }").send().await.unwrap();
+    assert_eq!(broken.status(), 400);
+    let problem: Value = broken.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().starts_with("the body is not JSON: "), "{problem}");
     assert_eq!(app.api(Method::GET, "/apps", None).await.1["items"], json!([]));
 
     app.api(Method::POST, "/apps", Some(shop())).await;
     let (status, problem) = app.api(Method::POST, "/apps", Some(shop())).await;
     assert_eq!((status, &problem["type"]), (409, &json!("conflict")));
-    let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"appid": "wx2"}))).await;
-    assert_eq!(status, 422, "an appid cannot be changed");
+    for (field, other) in [("appid", "wx2"), ("name", "store")] {
+        let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: other}))).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("cannot be changed after creation"), "{problem}");
+    }
+    let same = json!({"name": "shop", "appid": "wx0123456789abcdef", "title": "新店"});
+    assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(same)).await.1["title"], "新店");
     assert_eq!(app.api(Method::PATCH, "/apps/nobody", Some(json!({}))).await.0, 404);
-    assert_eq!(app.api(Method::GET, "/apps?limit=x", None).await.0, 400);
+    let (status, problem) = app.api(Method::GET, "/apps?limit=x", None).await;
+    assert_eq!(status, 400);
+    assert!(problem["detail"].as_str().unwrap().starts_with("the query cannot be read: limit: "), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,6 +277,13 @@ async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
     assert_eq!(as_tenant(Method::GET, "/apps/mine", None).await.0, 200);
     assert_eq!(as_tenant(Method::PATCH, "/apps/mine", Some(json!({"title": "m"}))).await.0, 200);
     assert_eq!(as_tenant(Method::PUT, "/apps/mine/plugins/greeter", Some(json!({"kv": true}))).await.0, 200);
+    assert_eq!(as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(json!({"kv": false}))).await.0, 200);
+    // What only the operator gives stays where it is, and is not given.
+    let given = json!({"limits": {"cpu_ms": 2000}, "http_hosts": ["http://10.0.0.7:8080"]});
+    assert_eq!(as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(given.clone())).await.0, 403);
+    assert_eq!(app.api(Method::PATCH, "/apps/mine/plugins/greeter", Some(given)).await.0, 200);
+    let (status, set) = as_tenant(Method::PATCH, "/apps/mine/plugins/greeter", Some(json!({"kv": true}))).await;
+    assert_eq!((status, &set["limits"]["cpu_ms"]), (200, &json!(2000)), "{set}");
     assert_eq!(as_tenant(Method::GET, "/apps", None).await.1["items"].as_array().unwrap().len(), 1);
     for (method, path) in [
         (Method::GET, "/apps/theirs"),
@@ -260,6 +291,7 @@ async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
         (Method::DELETE, "/apps/mine"),
         (Method::POST, "/apps"),
         (Method::PUT, "/apps/theirs/plugins/greeter"),
+        (Method::PATCH, "/apps/theirs/plugins/greeter"),
         (Method::GET, "/plugins"),
         (Method::PUT, "/plugins/greeter"),
         (Method::GET, "/tokens"),
@@ -344,6 +376,48 @@ async fn a_plugin_is_described_and_its_settings_are_kept() {
     }
     let (status, nothing) = app.api(Method::GET, "/apps/shop/plugins/greeter", None).await;
     assert_eq!((status, &nothing["config"], &nothing["kv"]), (200, &json!({}), &json!(false)), "{nothing}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_for_a_plugin_is_merged_with_a_patch() {
+    let app = TestApp::start().await;
+    app.api(Method::POST, "/apps", Some(shop())).await;
+    let path = "/apps/shop/plugins/keyword_menu";
+    let patch = async |body: Value| app.api(Method::PATCH, path, Some(body)).await;
+    let (status, set) = patch(json!({"config": {"keyword": "菜单", "menu": {"a": 1, "b": 2}}})).await;
+    assert_eq!((status, &set["kv"]), (200, &json!(false)), "nothing was set before: {set}");
+    let more = json!({"kv": true, "http_hosts": ["https://a.example"], "limits": {"cpu_ms": 50, "log_lines": 3}});
+    let (_, set) = patch(more).await;
+    assert_eq!(set["config"], json!({"keyword": "菜单", "menu": {"a": 1, "b": 2}}));
+    let other = json!({
+        "config": {"menu": {"a": null, "c": 3}}, "http_hosts": ["https://b.example"], "limits": {"cpu_ms": null},
+    });
+    let (_, set) = patch(other).await;
+    assert_eq!(set["config"], json!({"keyword": "菜单", "menu": {"b": 2, "c": 3}}));
+    assert_eq!(
+        (&set["kv"], &set["http_hosts"], &set["limits"]),
+        (&json!(true), &json!(["https://b.example"]), &json!({"log_lines": 3}))
+    );
+    let (_, set) = patch(json!({"kv": null, "config": null})).await;
+    assert_eq!((&set["kv"], &set["config"]), (&json!(false), &json!({})));
+
+    for (wrong, field) in [
+        (json!({"kvv": true}), "kvv"),
+        (json!({"kv": "yes"}), "kv"),
+        (json!({"orders": ["own"]}), "orders"),
+        (json!({"limits": {"cpu_ms": 0}}), "limits.cpu_ms"),
+    ] {
+        let (status, problem) = patch(wrong).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+    }
+    assert_eq!(app.api(Method::GET, path, None).await.1, set, "nothing has changed");
+    let (status, _) = app.api(Method::PATCH, "/apps/nobody/plugins/greeter", Some(json!({}))).await;
+    assert_eq!(status, 404);
+
+    let at_once = (0..20).map(|number| patch(json!({"config": {number.to_string(): number}})));
+    futures::future::join_all(at_once).await;
+    let (_, read) = app.api(Method::GET, path, None).await;
+    assert_eq!(read["config"].as_object().unwrap().len(), 20, "none is lost: {read}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

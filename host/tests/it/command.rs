@@ -1,8 +1,9 @@
 //! The `weft` command, as a process.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use reqwest::Method;
@@ -93,6 +94,31 @@ fn the_settings_of_an_app_are_shown_in_words() {
 }
 
 #[test]
+fn what_is_easily_overlooked_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| {
+        let output = weft(folder.path(), more);
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let add = |name, appid, more: &[&str]| {
+        run(&[&["app", "add", name, "--type", "service", "--token", "sometoken", "--appid", appid], more].concat())
+    };
+    let [added, _] = add("right", "wx0123456789abcdef", &[]);
+    assert!(added.starts_with("added; a server that runs knows it within a second"), "{added}");
+    assert!(!added.contains("appid: ") && added.contains("WeChat cannot reach http://127.0.0.1:8000"), "{added}");
+    let [checked, _] = run(&["check"]);
+    assert!(checked.contains("ok     configuration: ") && checked.contains("up to date, 1 app\n"), "{checked}");
+    assert!(checked.contains("WeChat cannot reach http://127.0.0.1:8000: set `public_url`"), "{checked}");
+    let [added, _] = add("odd", "foo", &[]);
+    assert!(added.contains("appid: WeChat's are wx and 16 of 0-9 and a-f, and `foo` is not"), "{added}");
+    let [_, refused] = add("safe", "wx0123456789abcdef", &["--encoding-mode", "safe"]);
+    assert!(refused.contains("--encoding-aes-key (or WECHAT_ENCODING_AES_KEY): encoding mode safe needs"), "{refused}");
+    let [shown, _] = run(&["app", "show", "right"]);
+    let verified = shown.lines().find(|line| line.starts_with("verified ")).unwrap();
+    assert!(verified.contains("assumed (WeChat certification, 微信认证)"), "{verified}");
+}
+
+#[test]
 fn a_token_is_printed_once_and_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let created = json(&weft(folder.path(), &["token", "create", "--name", "ci", "--json"]));
@@ -134,6 +160,12 @@ async fn check_tells_what_is_wrong_and_exits_1() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("FAILED plugin broken") && text.contains("wasm32-wasip2"), "{text}");
+    let listed = weft(folder.path(), &["plugin", "list"]);
+    let table = String::from_utf8(listed.stdout).unwrap();
+    assert!(table.contains("wasm32-wasip2") && table.lines().all(|line| line.chars().count() < 130), "{table}");
+    for told_twice in [output.stderr, listed.stderr] {
+        assert_eq!(String::from_utf8(told_twice).unwrap(), "");
+    }
 
     std::fs::write(folder.path().join("weft.toml"), "[webhook]\nreply_deadline = 5\n").unwrap();
     let output = weft(folder.path(), &["check"]);
@@ -270,6 +302,18 @@ fn usage_is_2_and_help_names_every_command() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(weft(folder.path(), &["serv"]).status.code(), Some(2));
     assert_eq!(weft(folder.path(), &["app", "add", "x"]).status.code(), Some(2));
+    let told = |arguments: &[&str]| {
+        let output = weft(folder.path(), arguments);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for listens in
+        [["serve", "--listen"], ["serve", "--admin-listen"], ["demo", "--listen"], ["simulate", "--pay-listen"]]
+    {
+        let (code, error) = told(&[&listens[..], &["localhost:8200"]].concat());
+        assert!(code == Some(2) && error.contains("an IP address and a port, such as 127.0.0.1:8000"), "{error}");
+    }
+    let (code, error) = told(&["plugin", "build"]);
+    assert!(code == Some(1) && error.contains("no Cargo.toml in .: ") && error.contains("weft plugin new"), "{error}");
     let help = String::from_utf8(weft(folder.path(), &["--help"]).stdout).unwrap();
     for command in ["serve", "demo", "migrate", "check", "app", "token", "plugin", "openapi"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{command}: {help}");
@@ -278,6 +322,23 @@ fn usage_is_2_and_help_names_every_command() {
     assert_eq!(openapi["info"]["title"], "Weft");
     assert_eq!(json(&weft(folder.path(), &["openapi", "--json"])), openapi);
     assert_eq!(weft(folder.path(), &["migrate"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let mut weft = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .arg("openapi")
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // As `head -1`: the pipe is closed behind the first line, and has no room for the rest.
+    let mut first = String::new();
+    BufReader::new(weft.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let output = weft.wait_with_output().unwrap();
+    assert_eq!((first.as_str(), output.status.code()), ("{\n", Some(0)));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
 #[test]
@@ -335,10 +396,6 @@ fn is_bilingual(text: &str) -> bool {
 #[cfg(unix)]
 #[test]
 fn serve_ends_in_order_when_it_is_asked_to() {
-    use std::{
-        io::{BufRead, BufReader},
-        process::Stdio,
-    };
     let folder = tempfile::tempdir().unwrap();
     let mut serving = Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(["serve", "--listen", "127.0.0.1:0"])

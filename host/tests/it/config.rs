@@ -111,6 +111,24 @@ fn flags_override_the_environment_which_overrides_the_file() {
 }
 
 #[test]
+fn without_a_public_url_it_is_where_the_server_listens() {
+    for (listen, url) in [
+        ("127.0.0.1:8200", "http://127.0.0.1:8200"),
+        ("0.0.0.0:8200", "http://127.0.0.1:8200"),
+        ("[::]:8200", "http://[::1]:8200"),
+        ("10.0.0.7:80", "http://10.0.0.7:80"),
+        ("127.0.0.1:0", "http://127.0.0.1:8000"),
+    ] {
+        let config = load("", &[], &[("listen", listen)]).unwrap();
+        assert_eq!((config.public_url.as_str(), config.unreachable().is_some()), (url, listen != "10.0.0.7:80"));
+    }
+    for (url, is_local) in [("http://localhost:8000", true), ("https://wx.example.com", false)] {
+        let config = load(&format!("public_url = \"{url}\"\nlisten = \"127.0.0.1:8200\""), &[], &[]).unwrap();
+        assert_eq!((config.public_url.as_str(), config.unreachable().is_some()), (url, is_local));
+    }
+}
+
+#[test]
 fn a_named_file_must_exist_and_comes_before_the_usual_one() {
     let folder = folder_with("public_url = \"http://usual\"");
     fs::write(folder.path().join("other.toml"), "public_url = \"http://other\"").unwrap();
@@ -255,6 +273,31 @@ fn variables_that_are_no_settings_do_no_harm() {
         ("WEFT_ADMIN_PORT_80_TCP_PROTO", "tcp"),
     ];
     assert_eq!(load("", &environment, &[]).unwrap(), Config::default());
+}
+
+#[test]
+fn what_the_logging_would_not_understand_is_refused() {
+    for (variable, value) in [
+        ("WEFT_LOG", "blah"),
+        ("WEFT_LOG", "weft=loud"),
+        ("WEFT_LOG", "weft=debug,blah"),
+        ("WEFT_LOG_FORMAT", "yaml"),
+        ("WEFT_LOG_FORMAT", "JSON"),
+    ] {
+        let error = message("", &[(variable, value)], &[]);
+        let (place, found) = (format!("environment: {variable} must be "), format!("; found \"{value}\""));
+        assert!(error.starts_with(&place) && error.ends_with(&found), "{error}");
+    }
+    for (variable, value) in [
+        ("WEFT_LOG", "warn"),
+        ("WEFT_LOG", "INFO,weft=debug,sqlx=off"),
+        ("WEFT_LOG", "weft[request]=debug"),
+        ("WEFT_LOG", ""),
+        ("WEFT_LOG_FORMAT", "text"),
+        ("WEFT_LOG_FORMAT", "json"),
+    ] {
+        assert_eq!(load("", &[(variable, value)], &[]).unwrap(), Config::default(), "{variable}={value}");
+    }
 }
 
 #[test]

@@ -137,4 +137,11 @@ async fn a_new_version_tells_whose_configuration_it_does_not_take() {
     let (_, set) = app.api(Method::GET, "/apps/shop/plugins/hand", None).await;
     assert_eq!(set["config"], config, "what is set stays");
     assert!(set["warnings"][0].as_str().unwrap().starts_with("config.title: is missing"), "{set}");
+
+    let patch = async |change: Value| app.api(Method::PATCH, "/apps/shop/plugins/hand", Some(change)).await;
+    let (status, set) = patch(json!({"kv": true})).await;
+    assert_eq!((status, &set["kv"], &set["config"]), (200, &json!(true), &config), "the rest may change: {set}");
+    let (status, problem) = patch(json!({"config": {"count": 1}})).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("config.title")), "{problem}");
+    assert_eq!(patch(json!({"config": {"title": "a"}})).await.0, 200);
 }

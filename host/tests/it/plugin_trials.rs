@@ -118,6 +118,7 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
     let (code, text) = test(&file, &["--message", "kv-count"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains(r#"host      kv.get ["count"] → {"error":{"Denied":"#), "{text}");
+    assert!(text.contains(r#"/plugins/guest with {"kv":true} grants it"#), "{text}");
     let counted = tested(&file, &["--message", "kv-count", "--grant", "kv"]);
     assert_eq!(counted["answer"], json!({"Text": "1"}));
     let config = tested(&file, &["--message", "config", "--plugin-config", r#"{"greeting":"多谢"}"#]);
@@ -131,6 +132,10 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
     let said = tested(&file, &["--message", say, "--grant", "wechat_apis=/cgi-bin/message/"]);
     assert_eq!(said["host_calls"][0]["function"], "messages.send-customer-service", "{said}");
     assert_eq!(said["answer"], json!({"Text": "sent"}));
+    let send = r#"{"ask":"http","url":"https://b.example/"}"#;
+    let (_, text) = test(&file, &["--message", send, "--grant", "http_hosts=https://a.example"]);
+    let all = r#"/plugins/asker with {"http_hosts":["https://a.example","https://b.example"]} grants it"#;
+    assert!(text.contains(all), "what is granted stays in the list: {text}");
 }
 
 /// The receipt of what a plugin of a server did last.
@@ -174,6 +179,22 @@ async fn a_call_of_a_server_is_made_again_with_the_recorded_answers() {
     let (code, text) = replay(&["guest/nothing", "--file", path, "--server", &app.base, "--token", &app.token]);
     assert!(code == Some(1) && text.contains("there is no receipt `nothing`"), "{text}");
     assert_eq!(replay(&[&receipt, "--file", path]).0, Some(1), "no token");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_lacked_a_grant_ends_the_same_again() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "guest").await;
+    sender.send(&Incoming::text("oReplayed", "kv-count")).await.unwrap();
+    let receipt = last(&app, "guest").await;
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let arguments = [&receipt, "--file", "guest.wasm", "--json", "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &file, &arguments);
+    assert_eq!(code, Some(1), "it fails as the other time: {text}");
+    let replayed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(replayed["before"]["host_calls"][0]["outcome"], "denied", "{text}");
+    assert_eq!(replayed["differences"], json!([]), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use std::{process::Stdio, time::Duration};
 use axum::extract::Request;
 use reqwest::{Method, Response};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use weft::{clock::Clock, config::Config, secret::Secret, server::Server};
 
-use crate::support::{TestApp, guests};
+use crate::support::{SECRET_KEY, TestApp, guests};
 
 async fn get_with_id(app: &TestApp, id: &[u8]) -> Response {
     let client = weft::simulator::http_client().unwrap();
@@ -168,22 +169,59 @@ async fn two_uploads_are_taken_at_a_time() {
     assert_eq!(app.upload("fresh", b"nothing".to_vec()).await.0, 422, "the turns are given back");
 }
 
+/// The settings of a server with this data in `folder`.
+fn config(folder: &TempDir, data: &str, listen: &str) -> Config {
+    Config {
+        listen: listen.parse().unwrap(),
+        data_dir: folder.path().join(data),
+        plugins_dir: folder.path().join("plugins"),
+        secret_key: Some(Secret::new(SECRET_KEY)),
+        ..Config::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sqlite_file_has_one_server_at_a_time_and_commands_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepare = || Server::prepare(config(&folder, "data", "127.0.0.1:0"), Clock::system());
+    let server = prepare().await.unwrap();
+    let refused = prepare().await.err().unwrap().to_string();
+    let process = format!("another Weft server (process {}) uses the database ", std::process::id());
+    assert!(
+        refused.starts_with(&process) && refused.contains("data/weft.db, and SQLite has room for one"),
+        "{refused}"
+    );
+    let mut weft = Command::new(env!("CARGO_BIN_EXE_weft"));
+    weft.args(["app", "add", "shop", "--type", "service", "--appid", "wx1"]).current_dir(folder.path()).env_clear();
+    let beside = weft.env("WEFT_SECRET_KEY", SECRET_KEY).output().await.unwrap();
+    assert!(beside.status.success(), "{}", String::from_utf8_lossy(&beside.stderr));
+
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_weft"));
+    serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder.path()).env_clear().kill_on_drop(true);
+    let serve = serve.env("WEFT_SECRET_KEY", SECRET_KEY).output();
+    let second = timeout(Duration::from_secs(30), serve).await.expect("it does not serve").unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert_eq!((second.status.code(), said.contains(&process)), (Some(1), true), "{said}");
+
+    drop(server);
+    let server = prepare().await.expect("it was dropped");
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(server.run(stop.clone()));
+    stop.cancel();
+    running.await.unwrap();
+    prepare().await.expect("it was stopped");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_listens_before_its_plugins_are_loaded_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let config = |listen: &str| Config {
-        listen: listen.parse().unwrap(),
-        data_dir: folder.path().join("data"),
-        plugins_dir: folder.path().join("plugins"),
-        secret_key: Some(Secret::new("07".repeat(32))),
-        ..Config::default()
-    };
     std::fs::create_dir(folder.path().join("plugins")).unwrap();
     std::fs::write(folder.path().join("plugins/fresh.wasm"), b"nothing").unwrap();
-    let server = Server::prepare(config("127.0.0.1:0"), Clock::system()).await.unwrap();
+    let server = Server::prepare(config(&folder, "data", "127.0.0.1:0"), Clock::system()).await.unwrap();
     let address = server.address().unwrap();
-    let taken = Server::prepare(config(&address.to_string()), Clock::system()).await;
-    assert!(taken.is_err_and(|error| error.to_string().contains("cannot listen")));
+    let taken = Server::prepare(config(&folder, "other", &address.to_string()), Clock::system()).await;
+    let taken = taken.err().unwrap().to_string();
+    assert!(taken.contains("cannot listen") && taken.contains("`listen` (--listen) names another address"), "{taken}");
 
     let state = server.state().clone();
     assert!(state.plugins.list().is_empty());

@@ -160,9 +160,14 @@ async fn a_message_is_sent_from_the_command_line_and_from_outside() {
     // What is plain is refused by an account in safe mode.
     let (code, _, error) = run(arguments(&["--text", "hello"])).await;
     assert_eq!(code, 1);
-    assert!(error.contains("status 400"), "{error}");
-    let (code, _, error) = run(arguments(&["--encoding-aes-key", AES_KEY, "--text", "hello"])).await;
-    assert!(code == 1 && error.contains("appid"), "{error}");
+    assert!(error.contains("status 400") && error.contains("`weft app show shop`"), "{error}");
+    let only_key = ["--encoding-aes-key", AES_KEY, "--text", "hello"];
+    let (code, _, error) = run(arguments(&only_key)).await;
+    assert!(code == 1 && error.contains("WECHAT_ENCODING_AES_KEY): give --appid"), "{error}");
+    let (_, _, error) = run(arguments(&[&only_key[..], &["--encoding-mode", "plain"]].concat())).await;
+    assert!(error.contains("status 400"), "in plain no appid is needed: {error}");
+    let (code, _, error) = run(arguments(&["--encoding-mode", "safe", "--text", "hello"])).await;
+    assert!(code == 1 && error.contains("--encoding-mode safe needs --encoding-aes-key"), "{error}");
 
     let simulation = Simulation::start(&["--account", "wx1=s", "--account", "wx2=s", "--account", "wx3=s"]);
     let message = json!({"url": url, "token": TOKEN, "appid": "wxshop", "encoding_aes_key": AES_KEY, "text": "hello"});
@@ -171,4 +176,40 @@ async fn a_message_is_sent_from_the_command_line_and_from_outside() {
     let (status, told) = simulation.call(Method::POST, "/simulator/messages", Some(json!({"url": url}))).await;
     assert_eq!(status, 502);
     assert!(told["error"].as_str().unwrap().contains("token"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_is_verified_from_the_command_line() {
+    let inbox = Inbox::start_with(|_| ()).await;
+    inbox.account("shop", json!({"encoding_mode": "safe"})).await;
+    let base = &inbox.app.base;
+    let url = format!("{base}/wechat/shop/");
+    let verify = async |to: &str, token: &str, more: &[&str]| {
+        let arguments = [&["simulate", "verify", "--to", to, "--token", token], more].concat();
+        run(arguments.into_iter().map(str::to_owned).collect()).await
+    };
+    let (code, text, error) = verify(&url, TOKEN, &[]).await;
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("sent echostr ") && text.contains(&url) && text.contains("it came back"), "{text}");
+    // What `weft simulate message` needs of the account may stand there.
+    let (code, text, error) = verify(&url, TOKEN, &["--encoding-aes-key", AES_KEY, "--json"]).await;
+    assert_eq!(code, 0, "{error}");
+    let verified: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&verified["verified"], &verified["url"]), (&json!(true), &json!(url)), "{verified}");
+
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/wechat/shop/", listener.local_addr().unwrap())
+    };
+    for (to, token, told) in [
+        (&url, "anothertoken", &["status 400: the token is not the app's", "`weft app show shop`"][..]),
+        (&format!("{base}/wechat/nobody/"), TOKEN, &["status 404: there is no such app", "`weft app list`"][..]),
+        (&format!("{base}/healthz"), TOKEN, &["another text came back than echostr"][..]),
+        (&nobody, TOKEN, &["the host does not answer", "does `weft serve` run"][..]),
+    ] {
+        let (code, text, error) = verify(to, token, &[]).await;
+        assert_eq!((code, text.as_str()), (1, ""), "{error}");
+        assert!(told.iter().all(|told| error.contains(told)) && error.contains(to.as_str()), "{error}");
+        assert!(!error.contains("signature="), "{error}");
+    }
 }

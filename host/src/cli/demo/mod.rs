@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{serve::stop_on_signal, this_command};
+use super::{address, serve::stop_on_signal, this_command};
 use crate::{
     clock::Clock,
     config::{Config, PayConfig, PluginsConfig, WebhookConfig, WechatConfig},
@@ -39,7 +39,7 @@ pub(super) struct DemoArgs {
     once: bool,
     /// Address to listen on; a free port is taken when it is in use
     /// · 监听地址，被占用时换用空闲端口
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000", verbatim_doc_comment)]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8000", verbatim_doc_comment)]
     listen: SocketAddr,
 }
 

@@ -1,17 +1,19 @@
 //! `weft simulate`: WeChat on this machine, for people who write plugins or programs against Weft.
 //!
 //! Without a subcommand it plays WeChat's API until it is stopped; `weft simulate message` sends one message to a
-//! webhook and prints what comes back. WeChat Pay is played beside it.
+//! webhook and prints what comes back, `weft simulate verify` verifies its address. WeChat Pay is played beside it.
 
+mod account;
 mod message;
 mod seed;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::serve::stop_on_signal;
+use super::{address, output::say, serve::stop_on_signal};
 use crate::{
     clock::Clock,
     simulator::{
@@ -26,7 +28,7 @@ use seed::Seed;
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct SimulateArgs {
     /// Address to listen on · 监听地址
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8100")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8100")]
     listen: SocketAddr,
     /// An account; may be given more than once · 账号，可多次指定
     #[arg(long = "account", value_name = "APPID=SECRET", value_parser = seed::account)]
@@ -42,7 +44,7 @@ pub(super) struct SimulateArgs {
     #[arg(long = "fault", value_name = "PATH=WHAT", value_parser = seed::fault, verbatim_doc_comment)]
     faults: Vec<crate::simulator::wechat::FaultFields>,
     /// Address of WeChat Pay; the next port without · 微信支付的监听地址，默认为下一个端口
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pay_listen: Option<SocketAddr>,
     /// A merchant of v2, whose key has 32 letters or digits; one of v3 stands in a file;
     /// may be given more than once
@@ -65,11 +67,15 @@ pub(super) struct SimulateArgs {
 enum SimulateCommand {
     /// Send a message as WeChat does, and print the answer · 像微信一样发一条消息，打印回复
     Message(message::MessageArgs),
+    /// Verify a server's address as WeChat's console does · 像微信后台一样验证服务器地址
+    Verify(verify::VerifyArgs),
 }
 
 pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
-    if let Some(SimulateCommand::Message(args)) = args.command {
-        return message::run(args).await;
+    match args.command {
+        Some(SimulateCommand::Message(args)) => return message::run(args).await,
+        Some(SimulateCommand::Verify(args)) => return verify::run(args).await,
+        None => {}
     }
     let mut seed = match &args.seed {
         Some(path) => Seed::read(path)?,
@@ -80,16 +86,16 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal()?;
     let wechat = Wechat::start_on(args.listen, Clock::system())
         .await
-        .with_context(|| format!("cannot listen on {}; is it in use?", args.listen))?;
+        .with_context(|| format!("cannot listen on {}; is it in use? --listen names another address", args.listen))?;
     let told = seed.plant(&wechat);
-    println!("WeChat's API · 微信接口：{}", wechat.base);
-    println!("  for a server that calls it · 服务端的设置：WEFT_WECHAT__API_BASE={}", wechat.base);
-    println!("  to steer it · 控制：{}/simulator/…", wechat.base);
+    say!("WeChat's API · 微信接口：{}", wechat.base)?;
+    say!("  for a server that calls it · 服务端的设置：WEFT_WECHAT__API_BASE={}", wechat.base)?;
+    say!("  to steer it · 控制：{}/simulator/…", wechat.base)?;
     for line in told {
-        println!("  {line}");
+        say!("  {line}")?;
     }
     if seed.accounts.is_empty() {
-        println!("  it knows no account: --account APPID=SECRET adds one · 没有账号，用它添加");
+        say!("  it knows no account: --account APPID=SECRET adds one · 没有账号，用它添加")?;
     }
     let next = if args.listen.port() == 0 { 0 } else { args.listen.port().wrapping_add(1) };
     let pay_listen = args.pay_listen.unwrap_or(SocketAddr::new(args.listen.ip(), next));
@@ -103,16 +109,16 @@ async fn play_pay(listen: SocketAddr, speed: u32, merchants: &[MerchantFields]) 
         .await
         .with_context(|| format!("cannot listen on {listen}; is it in use? --pay-listen names another address"))?;
     pay.set_notifying(Notifying { by_itself: true, speed, ..Notifying::default() });
-    println!("WeChat Pay · 微信支付：{}", pay.base);
-    println!("  for a server that calls it · 服务端的设置：WEFT_PAY__API_BASE={}", pay.base);
-    println!("  to pay an order · 支付订单：{}/pay/MCH_ID/OUT_TRADE_NO", pay.base);
-    println!("  to steer it · 控制：{}/simulator/pay/…", pay.base);
+    say!("WeChat Pay · 微信支付：{}", pay.base)?;
+    say!("  for a server that calls it · 服务端的设置：WEFT_PAY__API_BASE={}", pay.base)?;
+    say!("  to pay an order · 支付订单：{}/pay/MCH_ID/OUT_TRADE_NO", pay.base)?;
+    say!("  to steer it · 控制：{}/simulator/pay/…", pay.base)?;
     for merchant in merchants {
         pay.add(merchant).map_err(|why| anyhow::anyhow!("merchant {}: {why}", merchant.mch_id))?;
-        println!("  merchant {} of {} · 商户", merchant.mch_id, merchant.appid);
+        say!("  merchant {} of {} · 商户", merchant.mch_id, merchant.appid)?;
     }
     if merchants.is_empty() {
-        println!("  it knows no merchant: --merchant MCH_ID/APPID=API_KEY adds one · 没有商户，用它添加");
+        say!("  it knows no merchant: --merchant MCH_ID/APPID=API_KEY adds one · 没有商户，用它添加")?;
     }
     Ok(pay)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
@@ -47,10 +48,10 @@ pub(super) struct AppPluginView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    /// JSON handed to the plugin as it is; at most 64 KiB. It has to fit the `config_schema` of the version that runs, where
-    /// that has one.
+    /// JSON handed to the plugin as it is; at most 64 KiB. Where it changes, it has to fit the `config_schema` of the version
+    /// that runs, if that has one.
     #[schema(value_type = Object)]
-    config: serde_json::Map<String, serde_json::Value>,
+    config: Map<String, Value>,
     /// A key-value store of its own.
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
@@ -92,11 +93,58 @@ impl From<Grants> for GrantsView {
     }
 }
 
+impl From<AppPlugin> for Settings {
+    fn from(record: AppPlugin) -> Self {
+        let AppPlugin { config, grants, limits, .. } = record;
+        let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
+        let config = config.as_object().cloned().unwrap_or_default();
+        Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits }
+    }
+}
+
+impl Settings {
+    fn record(self, app: &str, plugin: &str) -> AppPlugin {
+        let Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = self;
+        AppPlugin {
+            config: Value::Object(config),
+            grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
+            limits,
+            ..AppPlugin::new(app, plugin)
+        }
+    }
+
+    /// These, with what a JSON merge patch says.
+    fn patched(self, patch: Value) -> Result<Self, Problem> {
+        let mut settings = serde_json::to_value(self).map_err(|error| Problem::internal(&error))?;
+        merge(&mut settings, patch);
+        serde_path_to_error::deserialize(settings).map_err(|error| Problem::unfit(&error))
+    }
+}
+
+/// As RFC 7396 says: fields of objects are merged, null takes one away, and everything else takes the place of what was.
+fn merge(target: &mut Value, patch: Value) {
+    match patch {
+        Value::Object(patch) => {
+            if !target.is_object() {
+                *target = Value::Object(Map::new());
+            }
+            let Value::Object(fields) = target else { return };
+            for (name, value) in patch {
+                if value.is_null() {
+                    fields.remove(&name);
+                } else {
+                    merge(fields.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        value => *target = value,
+    }
+}
+
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let found = state.plugins.find(&record.plugin);
     let loaded = found.as_ref().and_then(|plugin| plugin.loaded.clone());
-    let misfits = loaded.as_ref().map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default();
-    let misfits = misfits
+    let misfits = misfits(state, &record)
         .into_iter()
         .map(|misfit| format!("{}: {}, says the plugin's config_schema", misfit.field, misfit.message));
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
@@ -107,20 +155,16 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         None
     };
     let asked = loaded.as_ref().map(|loaded| Grants::from(&loaded.description)).unwrap_or_default();
-    let effective_limits = state.plugins.limits_of(&record.plugin, Some(&record));
-    let AppPlugin { app, plugin, config, grants, limits, updated_at } = record;
-    let lacking = asked.beyond(&grants);
-    let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
-    let config = config.as_object().cloned().unwrap_or_default();
+    let lacking = asked.beyond(&record.grants);
     AppPluginView {
-        app,
-        plugin,
-        set: Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits },
+        app: record.app.clone(),
+        plugin: record.plugin.clone(),
         asked: asked.into(),
         missing: lacking.into(),
-        effective_limits,
+        effective_limits: state.plugins.limits_of(&record.plugin, Some(&record)),
         // That of a record that is stored nowhere.
-        updated_at: (updated_at > 0).then(|| time::rfc3339(updated_at)),
+        updated_at: (record.updated_at > 0).then(|| time::rfc3339(record.updated_at)),
+        set: record.into(),
         warnings: warning.into_iter().chain(misfits).collect(),
     }
 }
@@ -187,55 +231,81 @@ pub(super) async fn put(
     Path((app, plugin)): Path<(String, String)>,
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    caller.require(Some(&app), "manage")?;
-    let Settings { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = set;
-    let record = AppPlugin {
-        config: serde_json::Value::Object(config),
-        grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
-        limits,
-        ..AppPlugin::new(&app, plugin)
-    };
-    let mut errors = record.check();
-    errors.extend(out_of_range(&state, &limits));
-    if limits.max_file_mib.is_some() {
-        let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
-        errors.push(FieldError::new("limits.max_file_mib", rule));
-    }
-    if errors.is_empty() {
-        errors = misfits(&state, &record).await;
-    }
-    if !errors.is_empty() {
-        return Err(super::invalid(errors));
-    }
-    let before = state.store.app_plugins().find(&app, &record.plugin).await?;
-    let granted = before.as_ref().map(|before| before.grants.clone()).unwrap_or_default();
-    // Weft's own network, and what every app may use of the machine, are not for those to give who manage one app.
-    if limits.exceed(&state.plugins.limits_of_all_apps(&record.plugin)) || reaches_further(&granted, &record.grants) {
-        caller.require(None, "manage")?;
-    }
-    match before {
-        Some(before) => caller.notes.before(&view(&state, before)),
-        None if state.store.app_plugins().list(&app).await?.len() >= APP_PLUGINS => {
+    change(&state, &caller, (&app, &plugin), |_| Ok(set)).await
+}
+
+/// Changes what a plugin may do for this app, or sets it where nothing was set: what is absent stays, also inside `config`
+/// and `limits`, null takes away, and a list takes the place of the whole list (JSON merge patch, RFC 7396). What needs a
+/// token that manages all apps is as with PUT.
+#[utoipa::path(patch, operation_id = "patch_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
+    params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
+    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+pub(super) async fn patch(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, plugin)): Path<(String, String)>,
+    Body(patch): Body<Map<String, Value>>,
+) -> Result<Json<AppPluginView>, Problem> {
+    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch))).await
+}
+
+/// Stores what `change` makes of what is set for a plugin in an app, which is nothing at first.
+async fn change(
+    state: &AppState,
+    caller: &Caller,
+    (app, plugin): (&str, &str),
+    change: impl FnOnce(Settings) -> Result<Settings, Problem> + Send,
+) -> Result<Json<AppPluginView>, Problem> {
+    caller.require(Some(app), "manage")?;
+    let app_plugins = state.store.app_plugins();
+    let is_new = app_plugins.find(app, plugin).await?.is_none();
+    let has_room = !is_new || app_plugins.list(app).await?.len() < APP_PLUGINS;
+    let mut was = None;
+    let checked = |before: Option<AppPlugin>| {
+        let (granted, limited) =
+            before.as_ref().map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
+        let settings = before.clone().map(Settings::from).unwrap_or_default();
+        let configured = Value::Object(settings.config.clone());
+        let record = change(settings)?.record(app, plugin);
+        let mut errors = record.check();
+        errors.extend(out_of_range(state, &record.limits));
+        if record.limits.max_file_mib.is_some() {
+            let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
+            errors.push(FieldError::new("limits.max_file_mib", rule));
+        }
+        // What is set may stay although the version that runs now would not take it.
+        if errors.is_empty() && record.config != configured {
+            errors = misfits(state, &record);
+        }
+        if !errors.is_empty() {
+            return Err(super::invalid(errors));
+        }
+        // Weft's own network, and what every app may use of the machine, are not for those to give who manage one app.
+        let exceeds = record.limits != limited && record.limits.exceed(&state.plugins.limits_of_all_apps(plugin));
+        if exceeds || reaches_further(&granted, &record.grants) {
+            caller.require(None, "manage")?;
+        }
+        if !has_room {
             let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
             return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
         }
-        None => {}
+        was = before;
+        Ok(record)
+    };
+    let stored = app_plugins.change(app, plugin, checked).await?;
+    if let Some(was) = was {
+        caller.notes.before(&view(state, was));
     }
-    let stored = state.store.app_plugins().put(&record).await?;
     state.accounts.refresh().await?;
-    let view = view(&state, stored);
+    let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
 }
 
-/// What of a configuration the version of the plugin that runs says is wrong.
-async fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
-    let Some(loaded) = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone()) else {
-        return Vec::new();
-    };
-    let config = record.config.clone();
-    // A stranger's schema may take a while.
-    tokio::task::spawn_blocking(move || loaded.config_misfits(&config)).await.unwrap_or_default()
+/// What of a configuration the version of the plugin that runs says is wrong. Its schema may take some milliseconds.
+fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
+    let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
+    loaded.map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default()
 }
 
 /// Takes configuration, grants and limits away.

@@ -62,7 +62,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(apps::list, apps::create))
         .routes(routes!(apps::read, apps::patch, apps::delete))
         .routes(routes!(app_plugins::list))
-        .routes(routes!(app_plugins::read, app_plugins::put, app_plugins::delete))
+        .routes(routes!(app_plugins::read, app_plugins::put, app_plugins::patch, app_plugins::delete))
         .routes(routes!(plugins::app_logs::follow))
         .routes(routes!(message_logs::list))
         .routes(routes!(message_log_export::export))

@@ -156,7 +156,7 @@ struct Call {
 impl Call {
     async fn run(self) -> Result<Page, Failure> {
         let Self { state, plugin, subject, request } = self;
-        let page = state.plugins.page_of(&plugin, &request.path).unwrap_or_default();
+        let page = state.plugins.page_of(&plugin, &request.path);
         let (app, delivery) = (Arc::clone(&subject.app), Arc::clone(&subject.delivery_id));
         let method = request.method.clone();
         let error = match state.plugins.serve(&plugin, subject, request).await {
@@ -164,7 +164,8 @@ impl Call {
             Err(error) => error,
         };
         let (app, delivery) = (&app.name, &*delivery);
-        state.failures.tell(app, format_args!("page {plugin}/{page}"), error.code(), || {
+        let named = page.as_deref().unwrap_or_default();
+        state.failures.tell(app, format_args!("page {plugin}/{named}"), error.code(), || {
             let (backtrace, why) = (error.backtrace(), error.in_log());
             match &error {
                 // Why is in the log already, a matter of numbers, or to be expected.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::Url;
 
-use super::HostError;
+use super::{Grant, HostError};
 use crate::{
     model::HttpHost,
     plugins::{
@@ -53,7 +53,7 @@ impl State {
         let absolute = "the URL is not an absolute one, such as https://example.com/";
         let url: Url = url.parse().map_err(|_| Error::Invalid(absolute.to_owned()))?;
         let found = granted.as_ref().and_then(|granted| granted.grants.http_host(&url));
-        let granted = found.ok_or_else(|| self.denied(&format!("http_hosts: {}", origin(&url))))?;
+        let granted = found.ok_or_else(|| self.denied(Grant::HttpHost(&origin(&url))))?;
         Ok((url, granted))
     }
 }

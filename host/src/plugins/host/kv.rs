@@ -9,7 +9,7 @@ use crate::{
             kv::{self, Entry},
             types::Error,
         },
-        host::HostError,
+        host::{Grant, HostError},
         instance::State,
     },
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store, with_causes},
@@ -35,7 +35,7 @@ impl State {
         let subject = self.subject()?;
         let app = Arc::clone(&subject.app);
         if !subject.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
-            return Err(self.denied("kv"));
+            return Err(self.denied(Grant::Kv));
         }
         self.count_database_call()?;
         let quota = KvQuota {

@@ -47,7 +47,7 @@ pub(super) struct LogAllowance {
 
 impl LogAllowance {
     /// Whether one line more may be logged. Says so in the log when lines are dropped, and how many were.
-    pub(super) fn permits(&self, plugin: &str, app: &str) -> bool {
+    pub(super) fn permits(&self, plugin: &str, app: Option<&str>) -> bool {
         match self.of_app.as_ref().map_or(Verdict::Allowed(0), |lines| lines.take(self.per_second)) {
             Verdict::Allowed(0) => true,
             Verdict::Allowed(dropped) => {
@@ -81,16 +81,21 @@ impl State {
         LogAllowance { of_app, per_second: self.limits.log_lines_per_second }
     }
 
-    /// Takes a line to all who want to hear of it, as far as the plugin may log: the log of the process, the plugin's
-    /// own, and the call's receipt.
+    /// Takes a line of the call to all who want to hear of it, as far as the plugin may log: the log of the process, the
+    /// plugin's own, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
+        if let Some(line) = self.tell_line(level, text) {
+            self.trace.lines.push(line);
+        }
+    }
+
+    /// Takes a line to the log of the process and the plugin's own, as far as the plugin may log.
+    pub(super) fn tell_line(&self, level: LineLevel, text: &str) -> Option<Line> {
         let plugin = &**self.plugin();
-        let (app, delivery) = match &self.subject {
-            Some(subject) => (subject.app.name.as_str(), &*subject.delivery_id),
-            None => ("", ""),
-        };
+        let subject = self.subject.as_ref().map(|subject| (subject.app.name.as_str(), &*subject.delivery_id));
+        let (app, delivery) = subject.unzip();
         if !self.log_allowance().permits(plugin, app) {
-            return;
+            return None;
         }
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         let called = self.log_place.as_ref().map(|place| &place.counts);
@@ -105,7 +110,7 @@ impl State {
         if let Some(place) = &self.log_place {
             place.write(self.subject.as_ref(), &line);
         }
-        self.trace.lines.push(line);
+        Some(line)
     }
 }
 

@@ -1,7 +1,9 @@
-//! What plugins may ask of the host: one file per interface, with the same name as in `wit/`.
+//! What plugins may ask of the host: one file per interface, with the same name as in `wit/`. `recorded` is what all
+//! questions go through, `outbound` what calls to the outside have in common, `denial` what is said of grants.
 
 mod config;
 mod context;
+mod denial;
 mod http;
 mod kv;
 pub(super) mod log;
@@ -13,13 +15,13 @@ mod recorded;
 mod users;
 mod wechat;
 
+use denial::Grant;
 pub use recorded::Function;
 pub(super) use recorded::{Recording, recorded};
 
 use super::{
     bindings::imported::{message, order, reply, types},
     instance::{State, Subject},
-    receipts::LineLevel,
 };
 
 /// Why a host function does not do what it was asked for.
@@ -56,18 +58,6 @@ impl reply::Host for State {}
 impl order::Host for State {}
 
 impl State {
-    /// The operator could allow it: `grant` says by what. The log says so too, as the guest may keep it to itself.
-    fn denied(&mut self, grant: &str) -> HostError {
-        let text = format!("the operator has not granted `{grant}` to this plugin for this app");
-        if !self.told_of_denial {
-            self.told_of_denial = true;
-            let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
-            let line = format!("{text}; PUT /api/v1/apps/{app}/plugins/{} grants it", self.plugin());
-            self.log_line(LineLevel::Warn, &line);
-        }
-        HostError::Told(types::Error::Denied(text))
-    }
-
     /// What the call is about. While a plugin describes itself it is about nothing, and asking is
     /// the plugin's mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use weft_wechat::pay::Fen;
 
-use super::HostError;
+use super::{Grant, HostError};
 use crate::{
     model::{self, App},
     pay::{Pay, PayActionError, Shop},
@@ -82,7 +82,7 @@ impl State {
     fn require_orders(&mut self, right: &str) -> Result<(), HostError> {
         let granted = self.subject()?.granted.as_ref();
         let has = granted.is_some_and(|granted| granted.grants.orders.iter().any(|granted| granted == right));
-        if has { Ok(()) } else { Err(self.denied(&format!("orders: {right}"))) }
+        if has { Ok(()) } else { Err(self.denied(Grant::Order(right))) }
     }
 
     /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay

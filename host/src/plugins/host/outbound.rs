@@ -96,7 +96,7 @@ impl OutboundCall {
     /// Says what came of it, as far as the plugin may log: it may ask as often as it is called.
     fn report(&self, to: &str, failure: Option<&Error>, took: Duration) {
         let (plugin, app, delivery) = (&*self.plugin, self.app.name.as_str(), &*self.delivery);
-        if !self.allowance.permits(plugin, app) {
+        if !self.allowance.permits(plugin, Some(app)) {
             return;
         }
         let (to, error) = (printable_up_to(to, TO_BYTES), failure.map(convert::error));

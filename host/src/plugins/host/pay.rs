@@ -10,7 +10,7 @@ use weft_wechat::pay::{
 };
 
 use super::{
-    HostError,
+    Grant, HostError,
     orders::{gateway_error, shop},
 };
 use crate::plugins::{
@@ -79,7 +79,7 @@ impl State {
         if granted.is_some_and(|granted| granted.grants.has_pay_api(path.as_str())) {
             Ok(path)
         } else {
-            Err(self.denied(&format!("pay_apis: {path}")))
+            Err(self.denied(Grant::PayApi(path.as_str())))
         }
     }
 }

@@ -8,7 +8,7 @@ use weft_wechat::api::{
     user::{info::UserInfo, info_updateremark::UpdateRemark},
 };
 
-use super::{HostError, wechat};
+use super::{Grant, HostError, wechat};
 use crate::{
     model::{self, App, is_openid},
     plugins::{
@@ -80,7 +80,7 @@ impl users::Host for State {
 impl State {
     fn require_users(&mut self) -> Result<(), HostError> {
         let granted = self.subject()?.granted.as_ref();
-        if granted.is_some_and(|granted| granted.grants.users) { Ok(()) } else { Err(self.denied("users")) }
+        if granted.is_some_and(|granted| granted.grants.users) { Ok(()) } else { Err(self.denied(Grant::Users)) }
     }
 
     /// What needs WeChat; `to` is the path that stands in the log for it.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use weft_wechat::api::{self, AnyCall, ApiPath, FormPart, Method, PathError};
 
-use super::HostError;
+use super::{Grant, HostError};
 use crate::{
     plugins::{
         bindings::imported::{
@@ -53,7 +53,7 @@ impl State {
         if granted.is_some_and(|granted| granted.grants.has_wechat_api(path)) {
             Ok(())
         } else {
-            Err(self.denied(&format!("wechat_apis: {path}")))
+            Err(self.denied(Grant::WechatApi(path)))
         }
     }
 }

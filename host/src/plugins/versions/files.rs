@@ -136,14 +136,17 @@ impl Plugins {
                 let called_back = self.obey(name, None, Some(refused.clone())).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }
-            tracing::error!(
-                plugin = name,
-                code = refused.error.code(),
-                error = %refused,
-                steps = %refused.report,
-                "{name}.wasm is refused{}",
-                if runs { "; the last good version keeps running" } else { "" }
-            );
+            // Who only looks shows by itself what is refused.
+            if self.versions().decides {
+                tracing::error!(
+                    plugin = name,
+                    code = refused.error.code(),
+                    error = %refused,
+                    steps = %refused.report,
+                    "{name}.wasm is refused{}",
+                    if runs { "; the last good version keeps running" } else { "" }
+                );
+            }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
         again

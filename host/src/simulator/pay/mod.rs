@@ -32,7 +32,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weft_wechat::pay::{
     Fen, Party, Refund, RefundStatus, TradeState, Transaction,
@@ -190,7 +190,7 @@ impl PayGateway {
 
     /// A user pays; none when there is no such order, or it is not to be paid.
     pub fn pay(&self, mch_id: &str, out_trade_no: &str) -> Option<Transaction> {
-        pay(&self.shared, mch_id, out_trade_no)
+        pay(&self.shared, mch_id, out_trade_no).map(|(paid, _)| paid)
     }
 
     /// Sets where an order is, such as [`TradeState::Userpaying`], whatever it was.
@@ -356,16 +356,19 @@ async fn answer(
     }
 }
 
-/// A user pays, and WeChat tells of it as it is set.
-fn pay(shared: &Arc<Shared>, mch_id: &str, out_trade_no: &str) -> Option<Transaction> {
+/// A user pays, and WeChat tells of it as it is set: where it does by itself, with whether the first try was taken.
+fn pay(
+    shared: &Arc<Shared>,
+    mch_id: &str,
+    out_trade_no: &str,
+) -> Option<(Transaction, Option<oneshot::Receiver<bool>>)> {
     let now = shared.clock.now();
     let (told, notice) = {
         let mut book = shared.book();
         book.pay(mch_id, out_trade_no, now)?;
         (book.told(mch_id, out_trade_no)?, book.notice(mch_id, out_trade_no)?)
     };
-    notices::tell(shared, notice);
-    Some(told)
+    Some((told, notices::tell(shared, notice)))
 }
 
 /// Money has arrived, or has not, and WeChat tells of it as it is set.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use weft_wechat::pay::{Refund, Transaction, v2, v3::InvalidKey};
 
 use super::{Posted, Shared, book::Account};
@@ -130,27 +131,35 @@ impl Notice {
         }
     }
 
-    /// Posts it until it is taken, as WeChat does. It ends with the gateway.
-    pub(super) fn tell(self, shared: &Arc<Shared>) {
+    /// Posts it until it is taken, as WeChat does; gives whether that was at the first try. It ends with the gateway.
+    pub(super) fn tell(self, shared: &Arc<Shared>) -> oneshot::Receiver<bool> {
+        let (first, came) = oneshot::channel();
         let shared = Arc::clone(shared);
         let stop = shared.stop.clone();
-        tokio::spawn(async move { stop.run_until_cancelled_owned(self.until_taken(&shared)).await });
+        tokio::spawn(async move { stop.run_until_cancelled_owned(self.until_taken(&shared, first)).await });
+        came
     }
 
-    async fn until_taken(self, shared: &Shared) {
+    async fn until_taken(self, shared: &Shared, first: oneshot::Sender<bool>) {
+        let mut first = Some(first);
         for (before, pause) in std::iter::once(Duration::ZERO).chain(PAUSES).enumerate() {
             let Notifying { speed, at_once, lost, probe, .. } = shared.book().notifying;
             tokio::time::sleep(pause / speed.max(1)).await;
             let attempt = before + 1;
-            if before < lost as usize {
-                self.note(shared, self.kind(), attempt, None);
-                continue;
+            let taken = if before < lost as usize {
+                self.note(shared, self.kind(), attempt, None)
+            } else {
+                if probe {
+                    self.probe(shared, attempt).await;
+                }
+                let copies = (0..at_once.max(1)).map(|_| self.once(shared, attempt));
+                join_all(copies).await.into_iter().any(|taken| taken)
+            };
+            if let Some(first) = first.take() {
+                // Perhaps nobody waits for it.
+                drop(first.send(taken));
             }
-            if probe {
-                self.probe(shared, attempt).await;
-            }
-            let copies = (0..at_once.max(1)).map(|_| self.once(shared, attempt));
-            if join_all(copies).await.into_iter().any(|taken| taken) {
+            if taken {
                 return;
             }
         }
@@ -186,16 +195,17 @@ impl Notice {
     }
 }
 
-/// Tells of something as it is set: at once and on the schedule, later, or not at all.
-pub(super) fn tell(shared: &Arc<Shared>, notice: Notice) {
+/// Tells of something as it is set: at once and on the schedule, which gives whether the first try was taken; later, or
+/// not at all.
+pub(super) fn tell(shared: &Arc<Shared>, notice: Notice) -> Option<oneshot::Receiver<bool>> {
     let mut book = shared.book();
     let Notifying { by_itself, held, .. } = book.notifying;
     if held {
         book.held.push(notice);
-    } else if by_itself {
-        drop(book);
-        notice.tell(shared);
+        return None;
     }
+    drop(book);
+    by_itself.then(|| notice.tell(shared))
 }
 
 /// Tells each thing that was kept back once; gives how many were taken.

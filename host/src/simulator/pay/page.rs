@@ -7,7 +7,7 @@ use axum::{
     Router,
     extract::{Path, State},
     http::{StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use weft_wechat::pay::{Fen, TradeState};
@@ -36,9 +36,17 @@ async fn show(State(shared): State<Arc<Shared>>, Path((mch_id, out_trade_no)): P
 }
 
 async fn pay(State(shared): State<Arc<Shared>>, Path((mch_id, out_trade_no)): Path<(String, String)>) -> Response {
-    // Whatever came of it, the page shows it.
-    drop(super::pay(&shared, &mch_id, &out_trade_no));
-    Redirect::to(&path(&mch_id, &out_trade_no)).into_response()
+    let told = match super::pay(&shared, &mch_id, &out_trade_no) {
+        None => "not paid: there is no such order, or it is not open · 未支付：订单不存在，或不可支付",
+        Some((_, None)) => "paid; WeChat Pay does not tell of it by itself · 已支付，不会自动通知",
+        // Whoever pays from the command line looks at the order next.
+        Some((_, Some(first))) => match first.await {
+            Ok(true) => "paid, and the server has taken the notification · 已支付，服务端已收到通知",
+            _ => "paid; the server has not taken the notification yet · 已支付，服务端尚未收到通知",
+        },
+    };
+    // A browser goes on to the page, which shows what came of it; others show this line.
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path(&mch_id, &out_trade_no))], format!("{told}\n")).into_response()
 }
 
 fn filled(order: &Order, out_trade_no: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, redirect::Policy};
 use serde_json::{Value, json};
 use weft::simulator::pay::{Notifying, PayFault, Release};
 use weft_wechat::pay::TradeState;
@@ -127,9 +127,17 @@ async fn a_person_pays_at_a_page_and_other_programs_steer() {
     assert!(shown.contains("¥1.01") && shown.contains(NUMBER) && shown.contains("一个梨"), "{shown}");
     assert!(shown.contains("data-state=\"open\""), "{shown}");
     assert_eq!(client.get(format!("{page}x")).send().await.unwrap().status(), 404);
+    // Whoever stays here is told when the server knows.
+    let stays = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    let paid = stays.post(&page).send().await.unwrap();
+    assert_eq!(paid.status(), 303);
+    let told = paid.text().await.unwrap();
+    assert!(told.starts_with("paid, and the server has taken the notification"), "{told}");
+    assert_eq!(states(&till.get("/events").await["items"]), ["NOTPAY", "SUCCESS"]);
+    let again = stays.post(&page).send().await.unwrap().text().await.unwrap();
+    assert!(again.starts_with("not paid"), "{again}");
     let paid = client.post(&page).send().await.unwrap().text().await.unwrap();
     assert!(paid.contains("data-state=\"paid\""), "{paid}");
-    becomes(&till, "SUCCESS").await;
 
     let order = format!("/orders/{MCH_ID}/{NUMBER}");
     let (status, told) = steer(Method::GET, &order, None).await;

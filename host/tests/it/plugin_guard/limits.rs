@@ -284,5 +284,6 @@ async fn the_stack_is_set_for_the_process() {
         assert_eq!((&calls["total"], &calls["failed"]), (&json!(1), &json!(u8::from(!goes_well))), "{calls}");
         assert_eq!(goes_well, !last_error(&app).await.contains("stack"), "{calls}");
         assert_eq!(compiled(), 1, "what is compiled fits either");
+        app.stop().await;
     }
 }

@@ -74,6 +74,8 @@ async fn what_fails_for_every_message_does_not_fill_the_log() {
     for told in ["plugin=\"guest\"", "handler=\"misbehave\"", "delivery=\"guest/", "the plugin gave up"] {
         assert!(failed[0].contains(told), "{told}: {}", failed[0]);
     }
+    let empty = process.lines_with(&["=\"\""]);
+    assert!(empty.is_empty(), "what there is not is left out: {empty:?}");
     let left_out = process.lines_with(&["more such lines come too fast", "app=\"guest\"", "what=handler guest"]);
     assert_eq!(left_out.len(), 1, "{left_out:?}");
 

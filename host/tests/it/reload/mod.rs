@@ -237,7 +237,7 @@ async fn a_compiled_plugin_that_somebody_changed_is_compiled_again() {
     let (file, other) = compiled();
     assert_eq!(other, None);
     let good = fs::read(&file).unwrap();
-    drop(app);
+    app.stop().await;
 
     for change in [0, good.len() / 2, good.len() - 1] {
         let mut changed = good.clone();
@@ -251,6 +251,7 @@ async fn a_compiled_plugin_that_somebody_changed_is_compiled_again() {
         app.drop_plugin("greeter", guests::greeter().await).await;
         assert!(answer(&account).await.is_some());
         assert_ne!(fs::read(&file).unwrap(), changed, "byte {change}: the changed file was used");
+        app.stop().await;
     }
 }
 

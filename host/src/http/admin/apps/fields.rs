@@ -34,7 +34,7 @@ pub(in crate::http::admin) struct AppView {
     app_type: AppType,
     /// WeChat's id of the account.
     appid: String,
-    /// Whether WeChat has verified it (认证).
+    /// Whether WeChat has certified the account (微信认证), as it was set here: WeChat is not asked.
     verified: bool,
     appsecret: SecretView,
     token: SecretView,
@@ -105,6 +105,7 @@ pub(in crate::http::admin) struct NewApp {
     app_type: AppType,
     /// Cannot be changed.
     appid: String,
+    /// Whether WeChat has certified the account (微信认证); true without.
     verified: Option<bool>,
     #[schema(value_type = Option<String>)]
     appsecret: Option<Secret>,
@@ -160,6 +161,10 @@ pub(in crate::http::admin) struct NewApp {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct AppPatch {
+    /// May stand here as it is, and cannot be changed.
+    name: Option<String>,
+    /// May stand here as it is, and cannot be changed.
+    appid: Option<String>,
     title: Option<String>,
     description: Option<String>,
     #[serde(rename = "type")]
@@ -256,6 +261,8 @@ impl From<NewApp> for App {
 impl AppPatch {
     /// Sets what is there; the outcome is to be checked.
     pub(super) fn apply(self, app: &mut App) {
+        set(&mut app.name, self.name);
+        set(&mut app.appid, self.appid);
         set(&mut app.title, self.title);
         set(&mut app.description, self.description);
         set(&mut app.app_type, self.app_type);
@@ -320,7 +327,7 @@ pub(super) fn view(state: &AppState, app: &App) -> AppView {
 }
 
 /// A plugin may be named before its file is there: then calls fail softly. An app may wait for its token: its webhook
-/// is not there until then.
+/// is not there until then. An appid may be that of no account.
 fn warnings(state: &AppState, app: &App) -> Vec<String> {
     let mut warnings = Vec::new();
     let gets_messages = matches!(app.app_type, AppType::Service | AppType::Subscription | AppType::Miniprogram);
@@ -328,5 +335,6 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
         warnings.push("token: the app takes no messages until it has one".to_owned());
     }
     warnings.extend(state.plugins.lacking_in_app(app));
+    warnings.extend(app.odd_appid().map(|odd| format!("appid: {odd}")));
     warnings
 }
