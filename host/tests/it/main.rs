@@ -35,6 +35,7 @@ mod plugin_limits;
 mod plugin_outside;
 mod plugin_trials;
 mod receipts;
+mod refused_webhooks;
 mod reload;
 mod replicas;
 mod replies;
