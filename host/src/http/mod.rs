@@ -43,7 +43,6 @@ use crate::{
 pub use health::Probes;
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
-pub use refusals::Refusals;
 pub use routes::Routes;
 
 /// What handlers ask for. Clones share it, and cost as little for every request.
@@ -70,8 +69,6 @@ pub struct Parts {
     pub measures: Measures,
     /// Looks at what works.
     pub probes: Probes,
-    /// Tells the log of what is refused.
-    pub refusals: Refusals,
     /// Tells the log of what fails for an app.
     pub failures: FailureLines,
     /// Takes what is logged of messages.

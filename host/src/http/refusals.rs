@@ -1,77 +1,131 @@
 //! Requests to webhooks that are refused, in the log. From outside they all look the same, and at WeChat's console a
 //! wrong token does, too: the log is where an operator finds out.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
-use weft_wechat::account::Refusal;
+use axum::body::Bytes;
+use weft_wechat::account::{Mismatch, Query, Refusal};
 
 use super::webhook::Rejected;
+use crate::{accounts::Account, failure_lines::FailureLines};
 
-/// For how long one warning about an app is enough, in seconds: anybody can send what is refused.
-const PAUSE: u64 = 60;
+/// How much of a name that no app has, or of an appid that somebody sent, stands in a line.
+const SHOWN: usize = 32;
 
-/// When something was last warned of, by app: those that there are, and one entry for all others.
-#[derive(Debug, Default)]
-pub struct Refusals(Mutex<HashMap<String, u64>>);
+/// A request whose signature or envelope does not fit, with what it takes to see why.
+pub(super) struct Forged {
+    pub(super) account: Arc<Account>,
+    pub(super) query: Query,
+    /// Empty where it was not read.
+    pub(super) body: Bytes,
+}
 
-impl Refusals {
-    /// A request to the webhook of `app` was refused. What WeChat itself would send is a warning once a minute.
-    pub(super) fn rejected(&self, app: &str, rejected: &Rejected, now: u64) {
-        if let Some(remedy) = remedy(rejected).filter(|_| self.is_due(app, now)) {
-            tracing::warn!(app, reason = %rejected, "a webhook request is refused: {remedy}");
-        } else {
-            tracing::debug!(app, reason = %rejected, "a webhook request is refused");
-        }
+impl fmt::Debug for Forged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Forged(…)")
     }
+}
 
-    /// A request came for an app that there is not, or that has no token.
-    pub(super) fn nowhere(&self, app: &str, query: Option<&str>, now: u64) {
-        let is_signed = query.is_some_and(|query| query.contains("signature="));
-        if is_signed && self.is_due("", now) {
-            tracing::warn!(
-                app,
-                "a webhook request is refused: there is no such app, or it has no token (`weft app list`)"
-            );
-        } else {
-            tracing::debug!(app, "a webhook request is refused: there is no such app, or it has no token");
-        }
-    }
-
-    fn is_due(&self, app: &str, now: u64) -> bool {
-        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match warned.get_mut(app) {
-            Some(last) if now.saturating_sub(*last) < PAUSE => false,
-            Some(last) => {
-                *last = now;
-                true
-            }
-            None => {
-                warned.insert(app.to_owned(), now);
-                true
-            }
+impl Forged {
+    fn tell(&self, failures: &FailureLines) {
+        if let Some(webhook) = &self.account.webhook {
+            let app = &self.account.app;
+            let mismatch = webhook.mismatch(&self.query, &self.body);
+            warn(failures, &app.name, &Reason::of(&mismatch, &app.appid));
         }
     }
 }
 
-/// What an operator does about it, where it may be theirs to mend.
-fn remedy(rejected: &Rejected) -> Option<&'static str> {
+/// Why a request is refused that WeChat itself may have sent.
+struct Reason {
+    /// A stable word.
+    code: &'static str,
+    /// What it is, and what an operator does about it.
+    text: String,
+}
+
+/// Tells of a request to the webhook of `app` that was refused.
+pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     match rejected {
-        Rejected::Refused(Refusal::Forged) => Some(
-            "if WeChat sent it, the app's token (令牌), encoding_aes_key or appid differs from what WeChat's console has",
-        ),
-        Rejected::Refused(Refusal::NotEncrypted | Refusal::NoKey) => {
-            Some("the app's encoding_mode has to be that of WeChat's console (消息加解密方式)")
+        Rejected::Forged(forged) => {
+            // The answer waits for none of it, so that it takes the same time whatever does not fit.
+            let failures = failures.clone();
+            tokio::spawn(async move { forged.tell(&failures) });
         }
-        Rejected::Stale(_) => Some("set this machine's clock right (NTP)"),
-        Rejected::Parameter(_)
-        | Rejected::Timestamp
-        | Rejected::Refused(Refusal::NotUtf8 | Refusal::Unreadable(_))
-        | Rejected::Replayed(_)
-        | Rejected::Body => None,
+        rejected => match reason(&rejected) {
+            Some(reason) => warn(failures, app, &reason),
+            None => tracing::debug!(app, reason = %rejected, "a webhook request is refused"),
+        },
     }
+}
+
+/// Tells of a request for an app that there is not, or that has no token.
+pub(super) fn nowhere(failures: &FailureLines, app: &str, query: Option<&str>) {
+    let app: String = app.chars().take(SHOWN).collect();
+    let line = || {
+        tracing::warn!(app, "a webhook request is refused: there is no such app, or it has no token (`weft app list`)");
+    };
+    if query.is_some_and(|query| query.contains("signature=")) {
+        // Anybody can make names up: all of them are one failure.
+        failures.tell("unknown", format_args!("webhook"), "no_app", line);
+    } else {
+        tracing::debug!(app, "a webhook request is refused: there is no such app, or it has no token");
+    }
+}
+
+fn warn(failures: &FailureLines, app: &str, Reason { code, text }: &Reason) {
+    failures.tell(app, format_args!("webhook"), code, || {
+        tracing::warn!(app, reason = code, "a webhook request is refused: {text}");
+    });
+}
+
+impl Reason {
+    fn of(mismatch: &Mismatch, appid: &str) -> Self {
+        let (code, text) = match mismatch {
+            Mismatch::Token => (
+                "token",
+                "it is not signed with the app's token (令牌): if WeChat sent it, WeChat's console has another one"
+                    .to_owned(),
+            ),
+            Mismatch::Body => (
+                "body",
+                "the address is signed with the app's token and the body is not: something on the way changes it"
+                    .to_owned(),
+            ),
+            Mismatch::Key => (
+                "encoding_aes_key",
+                "the token is right, and the app's encoding_aes_key (消息加解密密钥) does not open the message: WeChat's \
+                 console has another one"
+                    .to_owned(),
+            ),
+            Mismatch::AppId(other) => {
+                let other: String = other.chars().take(SHOWN).collect();
+                let text = format!(
+                    "token and encoding_aes_key are right, and the message is for the appid {other:?} where the app \
+                     has {appid}: remove the app and add it again with that one"
+                );
+                ("appid", text)
+            }
+        };
+        Self { code, text }
+    }
+}
+
+/// What an operator does about it, where it may be theirs to mend.
+fn reason(rejected: &Rejected) -> Option<Reason> {
+    let (code, remedy) = match rejected {
+        Rejected::Encrypted | Rejected::Refused(Refusal::NotEncrypted | Refusal::NoKey) => {
+            ("encoding_mode", "the app's encoding_mode has to be that of WeChat's console (消息加解密方式)")
+        }
+        Rejected::Stale(_) => ("clock", "set this machine's clock right (NTP)"),
+        Rejected::Forged(_)
+        | Rejected::Parameter(_)
+        | Rejected::Timestamp
+        | Rejected::Refused(_)
+        | Rejected::Replayed(_)
+        | Rejected::Body => return None,
+    };
+    Some(Reason { code, text: format!("{rejected}: {remedy}") })
 }
 
 #[cfg(test)]
@@ -79,18 +133,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_app_is_warned_of_once_a_minute_and_none_for_another() {
-        let refusals = Refusals::default();
-        let due: Vec<_> = [("a", 100), ("a", 159), ("b", 159), ("a", 160), ("a", 161)]
-            .map(|(app, now)| refusals.is_due(app, now))
-            .into();
-        assert_eq!(due, [true, false, true, true, false]);
-    }
-
-    #[test]
     fn what_a_wrong_console_causes_has_a_remedy_and_what_strangers_try_has_none() {
-        let remedies = [Rejected::Refused(Refusal::Forged), Rejected::Stale(300), Rejected::Timestamp, Rejected::Body]
-            .map(|rejected| remedy(&rejected).is_some());
-        assert_eq!(remedies, [true, true, false, false]);
+        let code = |rejected: Rejected| reason(&rejected).map(|reason| reason.code);
+        assert_eq!(code(Rejected::Refused(Refusal::NotEncrypted)), Some("encoding_mode"));
+        assert_eq!(code(Rejected::Encrypted), Some("encoding_mode"));
+        assert_eq!(code(Rejected::Stale(300)), Some("clock"));
+        for strange in [Rejected::Timestamp, Rejected::Body, Rejected::Refused(Refusal::NotUtf8)] {
+            assert_eq!(code(strange), None);
+        }
     }
 }

@@ -15,9 +15,13 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use weft_wechat::account::{Query, Refusal};
+use weft_wechat::account::{EncodingMode, Query, Refusal};
 
-use super::{AppState, metrics::Delivered};
+use super::{
+    AppState,
+    metrics::Delivered,
+    refusals::{self, Forged},
+};
 use crate::{
     accounts::Account,
     dispatch::{Outcome, Replayed},
@@ -38,8 +42,13 @@ pub(super) enum Rejected {
     Timestamp,
     #[error("the timestamp is {0} s away from this machine's clock (webhook.message_time_offset)")]
     Stale(u64),
+    /// What of the account does not fit is for the log alone, which finds it out after the answer.
+    #[error("the signature or the encryption does not fit this account")]
+    Forged(Box<Forged>),
+    #[error("the message is encrypted, and the app's encoding_mode is plain")]
+    Encrypted,
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Refusal),
     #[error(transparent)]
     Replayed(#[from] Replayed),
     #[error("the body did not arrive, or is too large")]
@@ -55,7 +64,7 @@ pub(super) async fn verify(
     // A name that is not even text names no app.
     let Ok(Path(app)) = app else { return StatusCode::NOT_FOUND.into_response() };
     let Some(account) = find(&state, &app) else { return nowhere(&state, &app, query.as_deref()) };
-    match echo(&account, query.as_deref()) {
+    match echo(account, query.as_deref()) {
         Ok(echostr) => (
             [
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
@@ -64,7 +73,7 @@ pub(super) async fn verify(
             echostr,
         )
             .into_response(),
-        Err(rejected) => reject(&state, &app, &rejected),
+        Err(rejected) => reject(&state, &app, rejected),
     }
 }
 
@@ -92,7 +101,7 @@ pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, bo
             }
             Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
             Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
-            Err(rejected) => (Delivered::Refused, reject(state, app, &rejected)),
+            Err(rejected) => (Delivered::Refused, reject(state, app, rejected)),
         },
     };
     state.measures.delivered(outcome, began.elapsed());
@@ -104,13 +113,14 @@ fn find(state: &AppState, app: &str) -> Option<Arc<Account>> {
     state.accounts.find(app).filter(|account| account.webhook.is_some())
 }
 
-fn echo(account: &Account, query: Option<&str>) -> Result<String, Rejected> {
+fn echo(account: Arc<Account>, query: Option<&str>) -> Result<String, Rejected> {
     let parameters = Parameters::read(query);
     let (query, echostr) = (parameters.signed()?, parameters.echostr.required()?);
-    if let Some(webhook) = &account.webhook {
-        webhook.verify(&query)?;
+    let verified = account.webhook.as_ref().map_or(Ok(()), |webhook| webhook.verify(&query).map(drop));
+    match verified {
+        Ok(()) => Ok(echostr),
+        Err(refusal) => Err(refused(refusal, account, query, Bytes::new())),
     }
-    Ok(echostr)
 }
 
 async fn answer(state: &AppState, account: Arc<Account>, query: Option<&str>, body: Body) -> Result<Outcome, Rejected> {
@@ -121,9 +131,27 @@ async fn answer(state: &AppState, account: Arc<Account>, query: Option<&str>, bo
         return Err(Rejected::Stale(offset));
     }
     let Some(webhook) = &account.webhook else { return Ok(Outcome::Answered(None)) };
-    let verified = webhook.verify(&query)?;
-    let delivery = verified.open(&read(body).await?)?;
-    Ok(state.dispatcher.deliver(account, query, delivery).await?)
+    let opened = match webhook.verify(&query) {
+        Ok(verified) => {
+            let body = read(body).await?;
+            verified.open(&body).map_err(|refusal| (refusal, body))
+        }
+        Err(refusal) => Err((refusal, Bytes::new())),
+    };
+    match opened {
+        Ok(delivery) => Ok(state.dispatcher.deliver(account, query, delivery).await?),
+        Err((refusal, body)) => Err(refused(refusal, account, query, body)),
+    }
+}
+
+/// A refusal with what the log needs to say more. It costs the same whatever does not fit.
+fn refused(refusal: Refusal, account: Arc<Account>, query: Query, body: Bytes) -> Rejected {
+    let is_plain = account.webhook.as_ref().is_some_and(|webhook| webhook.mode == EncodingMode::Plain);
+    match refusal {
+        Refusal::Forged => Rejected::Forged(Box::new(Forged { account, query, body })),
+        Refusal::Unreadable(_) if is_plain && query.encrypt_type.as_deref() == Some("aes") => Rejected::Encrypted,
+        refusal => Rejected::Refused(refusal),
+    }
 }
 
 async fn read(body: Body) -> Result<Bytes, Rejected> {
@@ -196,11 +224,11 @@ impl Parameter<'_> {
 }
 
 fn nowhere(state: &AppState, app: &str, query: Option<&str>) -> Response {
-    state.refusals.nowhere(app, query, state.clock.now());
+    refusals::nowhere(&state.failures, app, query);
     StatusCode::NOT_FOUND.into_response()
 }
 
-fn reject(state: &AppState, app: &str, rejected: &Rejected) -> Response {
-    state.refusals.rejected(app, rejected, state.clock.now());
+fn reject(state: &AppState, app: &str, rejected: Rejected) -> Response {
+    refusals::rejected(&state.failures, app, rejected);
     StatusCode::BAD_REQUEST.into_response()
 }

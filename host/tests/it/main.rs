@@ -37,6 +37,7 @@ mod plugin_outside;
 mod plugin_switch;
 mod plugin_trials;
 mod receipts;
+mod refused_webhooks;
 mod reload;
 mod replicas;
 mod replies;

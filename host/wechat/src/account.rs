@@ -170,6 +170,19 @@ pub enum Refusal {
     Unreadable(#[from] ParseError),
 }
 
+/// What of an account does not fit a request that was refused as [`Forged`](Refusal::Forged).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The token: the URL is not signed with it.
+    Token,
+    /// The URL is signed with the token, and the body is not: it is another than was sent.
+    Body,
+    /// The keys: none opens the envelope.
+    Key,
+    /// The appid: a key opens the envelope, which is for this other one.
+    AppId(String),
+}
+
 /// A webhook's URL whose signature is right. It covers no body.
 #[derive(Debug, Clone, Copy)]
 pub struct Verified<'v> {
@@ -210,6 +223,26 @@ impl Account {
     /// Verifies a delivery's URL and body, and reads the message.
     pub fn open(&self, query: &Query, body: &[u8]) -> Result<Delivery, Refusal> {
         self.verify(query)?.open(body)
+    }
+
+    /// What does not fit in a request that was refused as [`Forged`](Refusal::Forged), for the operator alone: nobody
+    /// outside may see it, nor how long it took, which differs from case to case.
+    pub fn mismatch(&self, query: &Query, body: &[u8]) -> Mismatch {
+        if self.verify(query).is_err() {
+            return Mismatch::Token;
+        }
+        let document = str::from_utf8(body).ok().and_then(|body| Document::read(body).ok());
+        let encrypted = document.as_ref().and_then(|document| document.root().child("Encrypt"));
+        let (Some(encrypted), Some(signature)) = (encrypted, query.msg_signature.as_deref()) else {
+            return Mismatch::Body;
+        };
+        let encrypted = encrypted.value();
+        let parts = [&*self.token.0, &query.timestamp, &query.nonce, encrypted];
+        if !signature::verify(&parts, signature) {
+            return Mismatch::Body;
+        }
+        let receiver = self.keys.iter().find_map(|key| envelope::receiver(key, encrypted));
+        receiver.map_or(Mismatch::Key, Mismatch::AppId)
     }
 
     /// What `Encrypt` holds; `None` when a plain body is allowed and there is one.

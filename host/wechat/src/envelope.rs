@@ -79,22 +79,35 @@ pub struct EnvelopeError;
 ///
 /// Call it after the `msg_signature` was verified.
 pub fn open(key: &EncodingAesKey, appid: &str, encrypted: &str) -> Result<String, EnvelopeError> {
-    let mut bytes = STANDARD.decode(encrypted).map_err(|_| EnvelopeError)?;
-    let plain = cbc::Decryptor::<Aes256>::new(&key.key.into(), &key.iv.into())
-        .decrypt_padded::<NoPadding>(&mut bytes)
-        .map_err(|_| EnvelopeError)?;
-
-    let (text, good) = unpack(plain, appid).ok_or(EnvelopeError)?;
-    if !bool::from(good) {
+    let plain = decrypt(key, encrypted).ok_or(EnvelopeError)?;
+    let (text, receiver, good) = unpack(&plain).ok_or(EnvelopeError)?;
+    if !bool::from(good & receiver.ct_eq(appid.as_bytes())) {
         return Err(EnvelopeError);
     }
     let text = str::from_utf8(text).map_err(|_| EnvelopeError)?;
     Ok(text.to_owned())
 }
 
-/// The text in the plain bytes, and whether padding and appid are right. A wrong padding does not
-/// cut the work short: what follows is read as if it were right.
-fn unpack<'plain>(plain: &'plain [u8], appid: &str) -> Option<(&'plain [u8], Choice)> {
+/// The appid that an envelope is for, where the key opens it. It tells apart what [`open`] does not: for the operator's
+/// log, after the answer.
+pub(crate) fn receiver(key: &EncodingAesKey, encrypted: &str) -> Option<String> {
+    let plain = decrypt(key, encrypted)?;
+    let (text, receiver, good) = unpack(&plain)?;
+    let is_open = bool::from(good) && str::from_utf8(text).is_ok();
+    str::from_utf8(receiver).ok().filter(|_| is_open).map(str::to_owned)
+}
+
+fn decrypt(key: &EncodingAesKey, encrypted: &str) -> Option<Vec<u8>> {
+    let mut bytes = STANDARD.decode(encrypted).ok()?;
+    let cipher = cbc::Decryptor::<Aes256>::new(&key.key.into(), &key.iv.into());
+    let length = cipher.decrypt_padded::<NoPadding>(&mut bytes).ok()?.len();
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// The text in the plain bytes, the appid behind it, and whether the padding is right. A wrong padding
+/// does not cut the work short: what follows is read as if it were right.
+fn unpack(plain: &[u8]) -> Option<(&[u8], &[u8], Choice)> {
     let padding = *plain.last()?;
     let mut good = !padding.ct_eq(&0) & padding.ct_lt(&33);
     for (distance, byte) in (0_u8..).zip(plain.iter().rev().take(PADDED_TO)) {
@@ -106,8 +119,7 @@ fn unpack<'plain>(plain: &'plain [u8], appid: &str) -> Option<(&'plain [u8], Cho
     let (_, length) = header.split_last_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (text, receiver) = rest.split_at_checked(length)?;
-    good &= receiver.ct_eq(appid.as_bytes());
-    Some((text, good))
+    Some((text, receiver, good))
 }
 
 /// Seals `text` for `appid`: the base64 text of an `Encrypt` element.

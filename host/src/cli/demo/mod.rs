@@ -19,7 +19,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{address, serve::stop_on_signal, this_command};
+use super::{address, output::say, serve::stop_on_signal, this_command};
 use crate::{
     clock::Clock,
     config::{Config, PayConfig, PluginsConfig, WebhookConfig, WechatConfig},
@@ -55,7 +55,7 @@ const REPLY_DEADLINE_MS: u64 = 1000;
 
 pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let (source, fulfilment) = (example("greeter")?, example("order-fulfilment")?);
-    step("building the example plugins (the first time takes a minute) · 编译示例插件（首次约一分钟）");
+    step("building the example plugins (the first time takes a minute) · 编译示例插件（首次约一分钟）")?;
     let component = build::build(&source, &[]).await?;
     let fulfilment = build::build(&fulfilment, &[]).await?;
 
@@ -73,8 +73,8 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let stage = Stage { api: Api::new(&base, &token)?, wechat: &wechat, pay: &pay, plugins: &plugins };
     let result = stage.show(&component, &source, &fulfilment).await;
     if result.is_ok() && !args.once {
-        print!("{}", hints::hints(&base, &token, &plugins));
-        print!("{}", hints::payments(&base, &shop.base, &pay.page(payment::MCH_ID, hints::NUMBER)));
+        let payments = hints::payments(&base, &shop.base, &pay.page(payment::MCH_ID, hints::NUMBER));
+        say!("{}{}", hints::hints(&base, &token, &plugins), payments.trim_end())?;
         stop.cancelled().await;
     }
     stop.cancel();
@@ -109,8 +109,8 @@ async fn prepare(
 }
 
 /// A heading.
-fn step(text: &str) {
-    println!("\n● {text}");
+fn step(text: &str) -> std::io::Result<()> {
+    say!("\n● {text}")
 }
 
 /// The source of an example: the demo runs in a checkout.

@@ -11,9 +11,12 @@ use super::{
     shop::ORDERS,
     step,
 };
-use crate::simulator::{
-    Incoming, Sender, http_client,
-    pay::{MERCHANT_CERTIFICATE, MERCHANT_KEY, MerchantFields, Notifying, PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID},
+use crate::{
+    cli::output::say,
+    simulator::{
+        Incoming, Sender, http_client,
+        pay::{MERCHANT_CERTIFICATE, MERCHANT_KEY, MerchantFields, Notifying, PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID},
+    },
 };
 
 /// The demo's merchant; it exists nowhere else.
@@ -29,33 +32,33 @@ const PAYER: &str = "oSimulated";
 pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path) -> anyhow::Result<()> {
     stage.drop_plugin(PLUGIN, fulfilment).await?;
     let api = &stage.api;
-    step("an order, paid by QR code: WeChat Pay tells of it, and the plugin hands out a voucher · 扫码支付，插件发券");
+    step("an order, paid by QR code: WeChat Pay tells of it, and the plugin hands out a voucher · 扫码支付，插件发券")?;
     api.call(Method::PUT, &format!("/apps/demo/plugins/{PLUGIN}"), Some(&json!({"kv": true}))).await?;
     api.call(Method::PATCH, "/apps/demo", Some(&json!({"order_hook": PLUGIN}))).await?;
     open_merchant(stage).await?;
 
     let new = json!({"body": "A pear · 一个梨", "total_fee": 101, "trade_type": "NATIVE"});
-    println!("  → POST {ORDERS} {new}");
+    say!("  → POST {ORDERS} {new}")?;
     let order = api.call(Method::POST, ORDERS, Some(&new)).await?;
     let number = text(&order["out_trade_no"]);
-    println!("  ← order · 订单 {number}, {}", text(&order["state"]));
+    say!("  ← order · 订单 {number}, {}", text(&order["state"]))?;
     let path = format!("{ORDERS}/{number}");
     let prepaid = api.call(Method::POST, &format!("{path}/prepay"), Some(&json!({}))).await?;
     let code_url = text(&prepaid["code_url"]);
-    println!("  → POST …/prepay\n  ← code_url {code_url}");
+    say!("  → POST …/prepay\n  ← code_url {code_url}")?;
     let svg = api.text(&format!("{path}/qrcode")).await?;
     ensure!(svg.starts_with("<svg"), "the QR code is no picture: {svg}");
-    println!("  → GET …/qrcode\n  ← an SVG of {} bytes · 二维码图片", svg.len());
+    say!("  → GET …/qrcode\n  ← an SVG of {} bytes · 二维码图片", svg.len())?;
 
-    println!("  the user scans it and presses Pay · 用户扫码并支付");
+    say!("  the user scans it and presses Pay · 用户扫码并支付")?;
     let before = stage.pay.tries().len();
     http_client()?.post(&code_url).send().await?.error_for_status().context("the page of the simulated WeChat Pay")?;
     let paid = api.until(&path, |order| order["state"] == "SUCCESS").await?;
     let notified = stage.pay.tries().into_iter().skip(before).find(|told| told.taken);
     let status = notified.and_then(|told| told.status).context("it is paid, and no notification was taken")?;
-    println!("  ⇢ WeChat Pay notifies {}/wechat/demo/pay/default/notify/ · 微信支付通知", api.base());
-    println!("  ⇠ {status}: verified, decrypted and committed · 验签、解密并入库");
-    println!("  order · 订单 {number}, {}, transaction_id {}", text(&paid["state"]), text(&paid["transaction_id"]));
+    say!("  ⇢ WeChat Pay notifies {}/wechat/demo/pay/default/notify/ · 微信支付通知", api.base())?;
+    say!("  ⇠ {status}: verified, decrypted and committed · 验签、解密并入库")?;
+    say!("  order · 订单 {number}, {}, transaction_id {}", text(&paid["state"]), text(&paid["transaction_id"]))?;
 
     let heard = |events: &serde_json::Value| {
         let events = events["items"].as_array();
@@ -64,7 +67,7 @@ pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path)
     let events = api.until(&format!("{path}/events"), heard).await?;
     for event in events["items"].as_array().into_iter().flatten() {
         let (from, to) = (text(&event["previous_state"]), text(&event["state"]));
-        println!("  event · 事件 {from} → {to} ({}), the plugin has heard of it · 插件已收到", text(&event["source"]));
+        say!("  event · 事件 {from} → {to} ({}), the plugin has heard of it · 插件已收到", text(&event["source"]))?;
     }
     // The number of an order is sent to the plugin that has the vouchers.
     stage
@@ -98,6 +101,6 @@ async fn open_merchant(stage: &Stage<'_>) -> anyhow::Result<()> {
         "client_cert": MERCHANT_CERTIFICATE, "public_key": PLATFORM_PUBLIC_KEY, "public_key_id": PUBLIC_KEY_ID,
     });
     stage.api.call(Method::POST, "/apps/demo/merchants", Some(&here)).await?;
-    println!("  merchant · 商户号 {MCH_ID}: v3, with the WeChat Pay public key · 使用微信支付公钥");
+    say!("  merchant · 商户号 {MCH_ID}: v3, with the WeChat Pay public key · 使用微信支付公钥")?;
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::{
     step,
 };
 use crate::{
+    cli::output::say,
     plugins::build,
     simulator::{Exchange, Incoming, Sender, pay::PayGateway, wechat::Wechat},
 };
@@ -36,7 +37,7 @@ pub(super) struct Stage<'a> {
 impl Stage<'_> {
     /// All scenes; `component` is the greeter, built from `source`, and `fulfilment` the plugin that hears of orders.
     pub(super) async fn show(&self, component: &Path, source: &Path, fulfilment: &Path) -> anyhow::Result<()> {
-        step(&format!("the server listens on {} · 服务已启动", self.api.base()));
+        step(&format!("the server listens on {} · 服务已启动", self.api.base()))?;
         let digest = self.drop_plugin("greeter", component).await?;
         let (plain, safe) = self.create_accounts().await?;
         let hello = Incoming::text(OPENID, "weft");
@@ -51,16 +52,16 @@ impl Stage<'_> {
     }
 
     pub(super) async fn drop_plugin(&self, name: &str, component: &Path) -> anyhow::Result<String> {
-        step(&format!("dropping {name}.wasm into the plugins folder · 放入 {name}.wasm"));
+        step(&format!("dropping {name}.wasm into the plugins folder · 放入 {name}.wasm"))?;
         let began = Instant::now();
         build::install(component, self.plugins).await?;
         let plugin = self.api.until(&format!("/plugins/{name}"), |plugin| plugin["digest"].is_string()).await?;
-        println!("  ready after {} ms · 已加载", began.elapsed().as_millis());
+        say!("  ready after {} ms · 已加载", began.elapsed().as_millis())?;
         Ok(text(&plugin["digest"]))
     }
 
     async fn create_accounts(&self) -> anyhow::Result<(Sender, Sender)> {
-        step("creating two accounts through the admin API, both answered by greeter · 通过管理接口创建两个账号");
+        step("creating two accounts through the admin API, both answered by greeter · 通过管理接口创建两个账号")?;
         let plain = self.api.create("demo", EncodingMode::Plain).await?;
         let safe = self.api.create("demo-safe", EncodingMode::Safe).await?;
         for (name, account) in [("demo", &plain), ("demo-safe", &safe)] {
@@ -68,14 +69,14 @@ impl Stage<'_> {
             self.wechat.add_account(&appid, APPSECRET);
             self.wechat.add_user(&appid, follower());
             account.verify().await?;
-            println!("  {name}: address verified · 服务器地址验证通过");
+            say!("  {name}: address verified · 服务器地址验证通过")?;
         }
         Ok((plain, safe))
     }
 
     /// Returns what `hello` was answered.
     async fn messages(&self, plain: &Sender, safe: &Sender, hello: &Incoming) -> anyhow::Result<String> {
-        step("messages from a simulated user, through the real webhook · 模拟用户消息");
+        step("messages from a simulated user, through the real webhook · 模拟用户消息")?;
         exchange(plain, "subscribe by QR code · 扫码关注", &Incoming::subscribe(OPENID, Some(POSTER))).await?;
         let before = exchange(plain, "text · 文本", hello).await?;
         exchange(plain, "image · 图片", &Incoming::image(OPENID, "media-1")).await?;
@@ -84,7 +85,7 @@ impl Stage<'_> {
     }
 
     async fn keyword(&self, account: &Sender) -> anyhow::Result<()> {
-        step("a keyword rule, created through the admin API: rules come before the plugin · 关键词自动回复，先于插件");
+        step("a keyword rule, created through the admin API: rules come before the plugin · 关键词自动回复，先于插件")?;
         let answer = "9:00 – 18:00";
         self.create_handler(&json!({
             "name": "opening hours",
@@ -92,7 +93,7 @@ impl Stage<'_> {
             "replies": [{"type": "text", "content": answer}],
         }))
         .await?;
-        println!("  tried without sending anything (handlers/test) · 试一试，不发送：");
+        say!("  tried without sending anything (handlers/test) · 试一试，不发送：")?;
         for content in ["几点开门？", "weft"] {
             self.explain(content).await?;
         }
@@ -108,16 +109,16 @@ impl Stage<'_> {
         let told = self.api.call(Method::POST, "/apps/demo/handlers/test", Some(&trial)).await?;
         for handler in told["handlers"].as_array().into_iter().flatten() {
             let outcome = outcome_in_chinese(&handler["outcome"]);
-            println!("    {content} → {}: {} · {outcome}", text(&handler["name"]), text(&handler["why"]));
+            say!("    {content} → {}: {} · {outcome}", text(&handler["name"]), text(&handler["why"]))?;
         }
         if told["matched"].is_null() {
-            println!("    {content} → plugin {}: no rule matched · 规则都不匹配，由插件回复", text(&told["falls_to"]));
+            say!("    {content} → plugin {}: no rule matched · 规则都不匹配，由插件回复", text(&told["falls_to"]))?;
         }
         Ok(())
     }
 
     async fn several_replies(&self, account: &Sender) -> anyhow::Result<()> {
-        step("two replies to one message: the first as a customer-service message · 多条回复，第一条以客服消息发送");
+        step("two replies to one message: the first as a customer-service message · 多条回复，第一条以客服消息发送")?;
         self.create_handler(&json!({
             "name": "coupon",
             "strategy": "reply_all",
@@ -136,7 +137,7 @@ impl Stage<'_> {
     async fn late_reply(&self, account: &Sender) -> anyhow::Result<()> {
         step(&format!(
             "a server that takes longer than WeChat waits (here {REPLY_DEADLINE_MS} ms) · 回复超时，改用客服消息发送"
-        ));
+        ))?;
         let slow = SlowServer::start("Your order is on its way / 您的订单正在配送").await?;
         let settings = json!({"late_reply": "customer_service", "forward_hosts": [slow.host]});
         self.api.call(Method::PATCH, "/apps/demo", Some(&settings)).await?;
@@ -162,37 +163,37 @@ impl Stage<'_> {
         let sent = until("the customer-service message", find).await?;
         // As it is sent: every kind of message has its own fields.
         let sent: CustomSend = serde_json::from_value(sent)?;
-        println!("  ⇠ customer-service message at WeChat · 微信收到的客服消息：{}", serde_json::to_string(&sent)?);
+        say!("  ⇠ customer-service message at WeChat · 微信收到的客服消息：{}", serde_json::to_string(&sent)?)?;
         Ok(())
     }
 
     async fn users(&self) -> anyhow::Result<()> {
-        step("the user, noted before anything answered, looked up at WeChat in the background · 用户");
+        step("the user, noted before anything answered, looked up at WeChat in the background · 用户")?;
         let path = format!("/apps/demo/users/{OPENID}");
         let user = self.api.until(&path, |user| user["profile_fetched_at"].is_string()).await?;
         ensure!(user["subscribed"] == true && user["qr_scene"] == POSTER, "the follower is not known as one: {user}");
         let fields = ["openid", "subscribed", "subscribed_at", "qr_scene", "subscribe_scene", "remark"];
         for field in fields {
-            println!("  {field:16} {}", text(&user[field]));
+            say!("  {field:16} {}", text(&user[field]))?;
         }
         Ok(())
     }
 
     async fn message_log(&self) -> anyhow::Result<()> {
-        step("the message log, newest first · 消息日志");
+        step("the message log, newest first · 消息日志")?;
         let is_late = |entry: &Value| entry["via"] == "customer_service" && entry["handler"]["name"] == "order";
         let is_there = |log: &Value| log["items"].as_array().is_some_and(|entries| entries.iter().any(is_late));
         let log = self.api.until("/apps/demo/message-logs?limit=8", is_there).await?;
         for entry in log["items"].as_array().into_iter().flatten() {
             let arrow = if entry["direction"] == "in" { "→" } else { "←" };
             let how = entry["via"].as_str().map(|via| format!(" · {via}, {}", text(&entry["outcome"])));
-            println!(
+            say!(
                 "  {} {arrow} {} ({}{})",
                 text(&entry["at"]),
                 text(&entry["content"]),
                 text(&entry["handler"]["name"]),
                 how.unwrap_or_default()
-            );
+            )?;
         }
         Ok(())
     }
@@ -204,13 +205,13 @@ impl Stage<'_> {
         account: &Sender,
         (hello, before): (&Incoming, &str),
     ) -> anyhow::Result<()> {
-        step("changing the plugin: the same source, built with the feature `formal` · 修改插件并重新编译");
+        step("changing the plugin: the same source, built with the feature `formal` · 修改插件并重新编译")?;
         let changed = build::build(source, &["formal"]).await?;
         let began = Instant::now();
         build::install(&changed, self.plugins).await?;
         let is_new = |plugin: &Value| plugin["digest"].as_str().is_some_and(|other| other != digest);
         self.api.until("/plugins/greeter", is_new).await?;
-        println!("  the new version answers after {} ms, without a restart · 无需重启", began.elapsed().as_millis());
+        say!("  the new version answers after {} ms, without a restart · 无需重启", began.elapsed().as_millis())?;
         let after = exchange(account, "text · 文本", hello).await?;
         ensure!(before != after, "the changed plugin gives the old answer");
         Ok(())
@@ -219,7 +220,7 @@ impl Stage<'_> {
     pub(super) async fn create_handler(&self, handler: &Value) -> anyhow::Result<()> {
         self.api.call(Method::POST, "/apps/demo/handlers", Some(handler)).await?;
         for (name, arrow) in [("rules", "when · 当"), ("replies", "then · 则")] {
-            println!("  {arrow} {}", handler[name]);
+            say!("  {arrow} {}", handler[name])?;
         }
         Ok(())
     }
@@ -248,11 +249,11 @@ pub(super) async fn exchange(account: &Sender, title: &str, incoming: &Incoming)
 async fn send(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Result<Exchange> {
     let exchange = account.send(incoming).await.with_context(|| title.to_owned())?;
     let sealed = exchange.body != exchange.reply && !exchange.reply.is_empty();
-    println!("\n  ── {title}");
-    println!("  → {}", exchange.sent);
-    println!("  ← {}", if exchange.reply.is_empty() { &exchange.body } else { &exchange.reply });
+    say!("\n  ── {title}")?;
+    say!("  → {}", exchange.sent)?;
+    say!("  ← {}", if exchange.reply.is_empty() { &exchange.body } else { &exchange.reply })?;
     let mode = if sealed { "encrypted · 密文" } else { "plain · 明文" };
-    println!("    {:.1} ms, {mode}", exchange.took.as_secs_f64() * 1e3);
+    say!("    {:.1} ms, {mode}", exchange.took.as_secs_f64() * 1e3)?;
     Ok(exchange)
 }
 

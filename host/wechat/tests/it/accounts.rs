@@ -1,6 +1,6 @@
 //! Deliveries: verified, decrypted and read as the account's mode wants it.
 
-use weft_wechat::account::{Account, EncodingMode, Query, Refusal, Token};
+use weft_wechat::account::{Account, EncodingMode, Mismatch, Query, Refusal, Token};
 use weft_wechat::envelope::{EncodingAesKey, seal};
 use weft_wechat::message::{Content, MAX_BODY, ParseError, fields};
 use weft_wechat::signature::sign;
@@ -200,6 +200,25 @@ fn a_signed_envelope_of_another_app_or_key_is_refused_alike() {
     ] {
         let opened = open(EncodingMode::Safe, &encrypted_query(&encrypted), &envelope(&encrypted));
         assert_eq!(opened, Err(Refusal::Forged), "{encrypted}");
+    }
+}
+
+#[test]
+fn the_operator_is_told_what_does_not_fit() {
+    let account = account(EncodingMode::Safe);
+    let (right, other_app) = (sealed("x"), seal(&key(KEY), "wxfeedfacecafe0002", [7; 16], &text("x")));
+    let (other_key, other_body) = (seal(&key(PREVIOUS), APPID, [7; 16], &text("x")), sealed("y"));
+    let query = encrypted_query(&right);
+    for (query, body, mismatch) in [
+        (Query { signature: "0".repeat(40), ..query.clone() }, String::new(), Mismatch::Token),
+        (query.clone(), envelope(&other_body), Mismatch::Body),
+        (Query { msg_signature: None, ..query.clone() }, envelope(&right), Mismatch::Body),
+        (query, text("x"), Mismatch::Body),
+        (encrypted_query(&other_key), envelope(&other_key), Mismatch::Key),
+        (encrypted_query("not base64"), envelope("not base64"), Mismatch::Key),
+        (encrypted_query(&other_app), envelope(&other_app), Mismatch::AppId("wxfeedfacecafe0002".to_owned())),
+    ] {
+        assert_eq!(account.mismatch(&query, body.as_bytes()), mismatch, "{body}");
     }
 }
 

@@ -1,0 +1,96 @@
+//! What the log tells of requests to webhooks that are refused, and what the answer does not.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use weft::simulator::{Fault, Incoming, Sender, Settings};
+use weft_wechat::account::EncodingMode;
+
+use crate::support::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, process::Process, until};
+
+const REFUSED: &str = "a webhook request is refused: ";
+
+/// A server in a process of its own, with an app in safe mode and one in plain mode.
+async fn server(folder: &tempfile::TempDir) -> Process {
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    std::fs::create_dir_all(&plugins).unwrap();
+    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+    app.account("safe", EncodingMode::Safe, "nobody").await;
+    app.account("plain", EncodingMode::Plain, "nobody").await;
+    app.stop().await;
+    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]))
+}
+
+/// What WeChat's console has of an app.
+fn console(process: &Process, name: &str, mode: EncodingMode) -> Settings {
+    Settings {
+        url: format!("{}/wechat/{name}/", process.base),
+        token: TOKEN.to_owned(),
+        appid: format!("wx{name}"),
+        original_id: ORIGINAL_ID.to_owned(),
+        mode,
+        key: Some(AES_KEY.parse().unwrap()),
+    }
+}
+
+/// Delivers a message, whose body `change` may spoil on the way; returns status and body of the answer.
+async fn deliver(settings: Settings, change: impl FnOnce(&mut String)) -> (u16, String) {
+    let sender = Sender::new(settings).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let message = Incoming::text("oUser", "hi").xml(ORIGINAL_ID, now, 1);
+    let mut signed = sender.sign(&message);
+    change(&mut signed.body);
+    let answer = sender.deliver(message, &signed).await.unwrap();
+    (answer.status, answer.body)
+}
+
+/// Waits until the log has told of a refusal with all of this.
+async fn told(process: &Process, texts: &[&str]) {
+    let texts = [&[REFUSED], texts].concat();
+    until(&format!("the log tells {texts:?}"), async || process.lines_with(&texts).pop().map(drop)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_names_what_differs_and_the_answer_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = server(&folder).await;
+    let safe = console(&process, "safe", EncodingMode::Safe);
+    let unchanged = |_: &mut String| ();
+    let refused = (400, String::new());
+
+    // More than are told whole: what comes for another reason is told all the same.
+    let wrong_token = Settings { token: "anothertoken".to_owned(), ..safe.clone() };
+    let sender = Sender::new(wrong_token).unwrap();
+    for _ in 0..30 {
+        assert!(matches!(sender.verify().await, Err(Fault::Verification { status: 400, body }) if body.is_empty()));
+    }
+    until("it is told that lines are left out", async || {
+        process.lines_with(&["more such lines come too fast", "app=\"safe\"", "code=\"token\""]).pop()
+    })
+    .await;
+    until("the first ones are told whole", async || {
+        let lines = process.lines_with(&[REFUSED, "app=\"safe\"", "reason=\"token\"", "令牌"]);
+        (lines.len() >= 20).then_some(())
+    })
+    .await;
+
+    let wrong_key = Settings { key: Some(AES_KEY.replace("abc", "xyz").parse().unwrap()), ..safe.clone() };
+    assert_eq!(deliver(wrong_key, unchanged).await, refused);
+    told(&process, &["app=\"safe\"", "reason=\"encoding_aes_key\""]).await;
+    let wrong_appid = Settings { appid: "wx0123456789abcdef".to_owned(), ..safe.clone() };
+    assert_eq!(deliver(wrong_appid, unchanged).await, refused);
+    told(&process, &["app=\"safe\"", "reason=\"appid\"", "\"wx0123456789abcdef\" where the app has wxsafe"]).await;
+    let cut = |body: &mut String| *body = body.replacen("CDATA[", "CDATA[A", 2);
+    assert_eq!(deliver(safe.clone(), cut).await, refused);
+    told(&process, &["app=\"safe\"", "reason=\"body\""]).await;
+    assert_eq!(deliver(Settings { mode: EncodingMode::Plain, ..safe.clone() }, unchanged).await, refused);
+    told(&process, &["app=\"safe\"", "reason=\"encoding_mode\"", "not encrypted"]).await;
+    assert_eq!(deliver(console(&process, "plain", EncodingMode::Safe), unchanged).await, refused);
+    told(&process, &["app=\"plain\"", "reason=\"encoding_mode\"", "encoding_mode is plain"]).await;
+
+    for name in ["nobody", "noone"] {
+        assert_eq!(deliver(console(&process, name, EncodingMode::Plain), unchanged).await, (404, String::new()));
+        told(&process, &["there is no such app", &format!("app=\"{name}\"")]).await;
+    }
+    assert!(process.lines_with(&[TOKEN]).is_empty() && process.lines_with(&["anothertoken"]).is_empty());
+    Sender::new(safe).unwrap().verify().await.unwrap();
+}
