@@ -152,7 +152,7 @@ limits! {
     max_queue: 128, 1024, 0..=10_000;
     /// Failures in a row after which calls for that app are refused for a while.
     breaker_failures: 10, 1_000_000, 1..=1_000_000;
-    /// MiB of the plugin's file, of which CPython alone takes 18. It is the same for all apps, so an app has none of its own.
+    /// MiB of the plugin's file, of which an interpreter of Python alone takes 18. It is the same for all apps, so an app has none of its own.
     max_file_mib: 32, 128, 1..=512;
 }
 

@@ -207,13 +207,11 @@ fn observed(routes: Router) -> Router {
 
 /// Answers 504 when a request takes longer than it may.
 async fn within(limit: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::warn!("the request took longer than {} s and is answered 504", limit.as_secs());
-            error::Problem::timeout(limit).into_response()
-        }
-    }
+    let answered = tokio::time::timeout(limit, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        tracing::warn!("the request took longer than {} s and is answered 504", limit.as_secs());
+        error::Problem::timeout(limit).into_response()
+    })
 }
 
 /// Drops a request id from outside that is too long or odd for a line of the log; the request then

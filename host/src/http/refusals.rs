@@ -52,10 +52,13 @@ pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
             let failures = failures.clone();
             tokio::spawn(async move { forged.tell(&failures) });
         }
-        rejected => match reason(&rejected) {
-            Some(reason) => warn(failures, app, &reason),
-            None => tracing::debug!(app, reason = %rejected, "a webhook request is refused"),
-        },
+        rejected => {
+            if let Some(reason) = reason(&rejected) {
+                warn(failures, app, &reason);
+            } else {
+                tracing::debug!(app, reason = %rejected, "a webhook request is refused");
+            }
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl Plugins {
         }
         let changed = before.keys().chain(now.keys()).filter(|name| before.get(*name) != now.get(*name));
         let changed: BTreeSet<_> = changed.cloned().collect();
-        changed.iter().for_each(|name| self.obey_again(name));
+        for name in &changed {
+            self.obey_again(name);
+        }
         self.read_again(changed);
         Ok(())
     }

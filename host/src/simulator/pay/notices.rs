@@ -157,7 +157,7 @@ impl Notice {
             };
             if let Some(first) = first.take() {
                 // Perhaps nobody waits for it.
-                drop(first.send(taken));
+                let _ = first.send(taken);
             }
             if taken {
                 return;

@@ -84,7 +84,7 @@ impl Queue {
             waiting.is_over = true;
             return Ok(Turn { queue: self, lane: Arc::clone(&waiting.lane), waited: began.elapsed() });
         }
-        Err(self.room.in_the_way(&waiting.lane, bounds))
+        Err(Room::in_the_way(&waiting.lane, bounds))
     }
 
     fn wait(&self, lane: Arc<Lane>, bounds: Bounds) -> Result<Waiting<'_>, NoTurn> {

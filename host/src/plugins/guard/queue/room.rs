@@ -147,7 +147,7 @@ impl Room {
     }
 
     /// What would keep a call from running now.
-    pub(super) fn in_the_way(&self, lane: &Lane, bounds: Bounds) -> NoTurn {
+    pub(super) fn in_the_way(lane: &Lane, bounds: Bounds) -> NoTurn {
         let own = lane.own.running.load(SeqCst);
         if own >= bounds.lane && bounds.lane < bounds.plugin {
             NoTurn::AppInPlugin
