@@ -1,7 +1,8 @@
 //! What a message costs: through the whole server, through the plugin platform alone, and beside plugins that misbehave.
 //!
 //! `cargo bench -p weft` takes a quarter of an hour, `cargo bench -p weft -- --quick` three minutes. A word behind it
-//! chooses: `calls`, `neighbours`, or the endpoints whose names have it, as in `cargo bench -p weft -- encrypted`.
+//! chooses: `calls`, `neighbours`, or the endpoints and neighbours whose names have it, as in
+//! `cargo bench -p weft -- encrypted`.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!
 //! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
@@ -89,9 +90,7 @@ fn measure(effort: Effort, word: Option<&str>) -> anyhow::Result<()> {
     if word.is_none_or(|word| "calls".contains(word)) {
         calls::measure(effort, folder.path())?;
     }
-    if word.is_none_or(|word| "neighbours".contains(word)) {
-        neighbours::measure(effort, folder.path())?;
-    }
+    neighbours::measure(effort, folder.path(), word)?;
     println!("{}", report::NOTES);
     Ok(())
 }

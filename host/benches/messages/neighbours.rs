@@ -6,14 +6,19 @@
 //! there is an answer, after the same pause: what is compared is what the adversary does, and not how many write.
 //!
 //! Here everybody blocks on their sockets: a sender that never sleeps, as [`super::load`] has one, would take one of the
-//! server's cores.
+//! server's cores. But no core sleeps: threads of the least priority that there is compute all the while, those
+//! with a neighbour and those without alike. An idle core takes its time to wake up, half of what a message takes, now
+//! more and now less: what that saves beside a neighbour that keeps cores busy would hide what it costs.
 
 use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +30,7 @@ use super::{
     Effort, build, cpu,
     load::body,
     pool::{Account, Endpoint, Request, check, element},
-    report::{Beside, neighbours},
+    report::{self, Beside},
     server::{ADVERSARY, BAD, DATA, GOOD, Kind, Running},
 };
 
@@ -41,8 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Deed {
     /// Nothing.
     Absent,
-    /// Keeps the cores busy with the least priority that there is, outside the server. An idle core takes its time to
-    /// wake up, which a busy one does not: beside whoever computes, messages can be quicker than alone.
+    /// Computes and writes memory outside the server, with the priority of calls in the background. Where cores are two
+    /// halves of one, or share caches, that alone makes messages slower: no server can do better beside a plugin.
     Elsewhere,
     /// What this text tells the guest `misbehave`, which answers so.
     Told(&'static str, Answer),
@@ -94,17 +99,25 @@ const NEIGHBOURS: &[Neighbour] = &[
     Neighbour { name: "files to compile", connections: 4, deed: Deed::Compiled },
 ];
 
-/// Measures the good app's messages alone and beside each neighbour, in turns.
-pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
+/// Measures the good app's messages alone and beside each neighbour whose name has `word`, in turns; beside all of them
+/// where it is theirs or there is none.
+pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyhow::Result<()> {
     let Effort { windows, window, .. } = effort;
+    let all = word.is_none_or(|word| "neighbours".contains(word));
+    let chosen = |neighbour: &&Neighbour| all || word.is_some_and(|word| neighbour.name.contains(word));
+    let neighbours: Vec<&Neighbour> = NEIGHBOURS.iter().filter(chosen).collect();
+    if neighbours.is_empty() {
+        return Ok(());
+    }
     let place = Place::open(folder)?;
+    let _awake = Awake::keep()?;
     let good = Account::new(GOOD, EncodingMode::Plain, path(GOOD))?;
     let mut good = Writer::new(&good, place.server.address)?;
     // The first messages find nothing ready, and their user is new.
     good.messages(window)?;
-    let mut rows: Vec<Beside> = NEIGHBOURS.iter().map(row).collect();
+    let mut rows: Vec<Beside> = neighbours.iter().map(|neighbour| row(neighbour)).collect();
     for _ in 0..windows {
-        for (neighbour, row) in NEIGHBOURS.iter().zip(&mut rows) {
+        for (neighbour, row) in neighbours.iter().zip(&mut rows) {
             row.alone.extend(good.messages(window / 2)?);
             let (beside, calls) = place.beside(neighbour, &mut good, window)?;
             row.taken.extend(beside);
@@ -114,7 +127,7 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
     }
     let seconds = window.as_secs_f64();
     println!("\nNeighbours: one app's messages, one at a time, {windows} x {seconds} s beside each neighbour\n");
-    println!("{}", neighbours(&rows));
+    println!("{}", report::neighbours(&rows));
     Ok(())
 }
 
@@ -183,7 +196,7 @@ impl Place {
             match deed {
                 Deed::Absent => {}
                 Deed::Elsewhere => {
-                    spin(done);
+                    compute(done);
                     break;
                 }
                 Deed::Told(text, answer) => {
@@ -234,14 +247,49 @@ impl Place {
     }
 }
 
-/// Keeps a core busy until `done`, unless somebody else wants it.
-fn spin(done: &AtomicBool) {
-    // On Linux a priority is the thread's alone; elsewhere the whole process would have it.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(19);
-    while !done.load(Relaxed) {
-        std::hint::spin_loop();
+/// Keeps the cores awake until this is dropped.
+struct Awake(Arc<AtomicBool>);
+
+impl Awake {
+    fn keep() -> anyhow::Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        for _ in 0..thread::available_parallelism()?.get() {
+            let over = Arc::clone(&over);
+            thread::spawn(move || {
+                step_back(19);
+                while !over.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Ok(Self(over))
     }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Writes some megabytes again and again until `done`, unless somebody else wants the core.
+fn compute(done: &AtomicBool) {
+    step_back(5);
+    let mut memory = vec![1_u64; 2 << 20];
+    while !done.load(Relaxed) {
+        for word in &mut memory {
+            *word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        }
+        std::hint::black_box(&mut memory);
+    }
+}
+
+/// Lets others go first. On Linux a priority is the thread's alone; elsewhere the whole process would have it.
+fn step_back(nice: i32) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(nice);
+    #[cfg(not(target_os = "linux"))]
+    let _ = nice;
 }
 
 /// A custom section of a component, which changes nothing but the file's digest.

@@ -9,10 +9,10 @@ are not portable. ratio: to the first row of the table. Compare the ratios, and 
 machine that does nothing else. least: axum, the protocol and wasmtime alone, with nothing of what
 makes a server of them. prototype: the ratio that such a one reached on another machine before Weft
 was written. neighbours: the wall clock of one app's messages, one every few milliseconds, while the
-plugin of another app does what the row says. ratio: to the same messages just before, when nobody
-else wrote. \"nobody\" shows how far that ratio errs by itself, \"behaves\" what a good plugin's messages
-cost, and \"other programs\" what it makes that the cores never sleep: where that is quicker than alone, compare
-the plugins that compute with it.
+plugin of another app does what the row says, on cores that never sleep. ratio: to the same messages just
+before, when nobody else wrote. \"nobody\" shows how far that ratio errs by itself, \"behaves\" what a good plugin's
+messages cost, and \"other programs\" what the machine makes of two threads outside the server that compute and write
+memory: beside a plugin that computes, no server can do better than that.
 ";
 
 /// One figure a round.
