@@ -50,9 +50,14 @@ pub fn plugin_name(file: &Path) -> Option<String> {
 /// # Errors
 /// When the folder cannot be read.
 pub(super) fn misnamed(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_hidden = |file: &Path| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let files = list(folder)?.files.into_iter().map(|(file, _)| file);
-    Ok(files.filter(|file| plugin_name(file).is_none() && !is_hidden(file)).collect())
+    Ok(files.filter(|file| is_misnamed(file)).collect())
+}
+
+/// Whether a .wasm file is one of those.
+pub(super) fn is_misnamed(file: &Path) -> bool {
+    let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    plugin_name(file).is_none() && !is_hidden
 }
 
 /// Which folder it is that stands there now.

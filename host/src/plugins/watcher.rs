@@ -29,7 +29,7 @@ use notify::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    folder::{self, FolderId, Listing, Signature, plugin_name},
+    folder::{self, FolderId, Listing, Signature, is_misnamed, plugin_name},
     registry::Plugins,
     versions::Taken,
 };
@@ -240,7 +240,9 @@ impl Watcher {
         let mut present = BTreeSet::new();
         for (path, signature) in files {
             let Some(name) = plugin_name(&path) else {
-                if self.misnamed.insert(path.clone()) {
+                // Who only looks shows them otherwise.
+                let is_told = is_misnamed(&path) && self.plugins.versions().decides;
+                if is_told && self.misnamed.insert(path.clone()) {
                     tracing::warn!(file = %path.display(), "ignored: a plugin's name has 1 to 64 letters, digits, `_` or `-`");
                 }
                 continue;

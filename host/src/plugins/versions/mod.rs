@@ -50,7 +50,7 @@ pub use requests::{ChangeError, History};
 pub(super) struct Versions {
     store: Store,
     /// Whether changes are decided; who only looks at the folder decides nothing.
-    decides: bool,
+    pub(super) decides: bool,
     canary: CanaryRule,
     kept: Arc<Kept>,
     seen: Arc<Seen>,
