@@ -33,6 +33,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
 struct Effort {
+    /// Messages before anything is measured.
+    before: u32,
     /// Each endpoint in turn, so many times.
     rounds: u32,
     /// Messages of one round at one endpoint.
@@ -45,9 +47,12 @@ struct Effort {
     window: Duration,
 }
 
-const FULL: Effort = Effort { rounds: 5, messages: 60_000, calls: 60_000, windows: 5, window: Duration::from_secs(4) };
-const QUICK: Effort = Effort { rounds: 3, messages: 15_000, calls: 15_000, windows: 2, window: Duration::from_secs(2) };
-const TEST: Effort = Effort { rounds: 1, messages: 64, calls: 8, windows: 1, window: Duration::from_millis(100) };
+const FULL: Effort =
+    Effort { before: 300_000, rounds: 5, messages: 60_000, calls: 60_000, windows: 5, window: Duration::from_secs(4) };
+const QUICK: Effort =
+    Effort { rounds: 3, messages: 15_000, calls: 15_000, windows: 2, window: Duration::from_secs(2), ..FULL };
+const TEST: Effort =
+    Effort { before: 64, rounds: 1, messages: 64, calls: 8, windows: 1, window: Duration::from_millis(100) };
 
 /// What this process is to do.
 enum Role {

@@ -24,6 +24,13 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
     let plain = Running::start(&Kind::Plain(folder.to_owned()))?;
     let weft = Running::start(&Kind::Weft(folder.to_owned()))?;
     let server = |endpoint: Endpoint| if endpoint.is_weft() { &weft } else { &plain };
+    // Weft remembers the deliveries of a minute, 100,000 at least: until it has as many, it asks the system for memory
+    // with each, as it does not after some seconds at such a rate.
+    let (part, mut left) = (effort.messages, effort.before);
+    while endpoints.iter().any(|endpoint| endpoint.is_weft()) && left > 0 {
+        send(Endpoint::Rule, weft.address, requests(Endpoint::Rule, left.min(part))?)?;
+        left = left.saturating_sub(part);
+    }
     // The first messages find nothing ready.
     for endpoint in endpoints.iter().copied() {
         send(endpoint, server(endpoint).address, requests(endpoint, effort.messages)?)?;
