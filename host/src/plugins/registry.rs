@@ -190,7 +190,9 @@ impl Plugins {
 
     pub(super) fn set_ready(&self) {
         // A second pass changes nothing.
-        drop(self.0.first_pass.set(()));
+        if self.0.first_pass.set(()).is_ok() {
+            self.0.loader.compile_one_at_a_time();
+        }
     }
 
     /// Takes a file's bytes through every step of admission without letting it in. It may use what the plugin's calls

@@ -11,7 +11,7 @@
 mod child;
 mod process;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, thread, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use super::{
 
 pub use child::{Bounds, compile_plugin};
 
-/// Compiles components, so many at once.
+/// Compiles components, so many at once, each on half of the cores.
 pub(super) struct Compiler {
     /// The weft command; without it components are compiled in this process, and nothing bounds that.
     command: Option<PathBuf>,
@@ -60,6 +60,11 @@ impl Compiler {
         Self { command, timeout, memory, counts_fuel, turns: Semaphore::new(COMPILATIONS) }
     }
 
+    /// From now on messages are answered beside it: half of the cores stay free.
+    pub(super) fn one_at_a_time(&self) {
+        self.turns.forget_permits(COMPILATIONS - 1);
+    }
+
     /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
     ///
     /// # Errors
@@ -70,9 +75,8 @@ impl Compiler {
         };
         let (answer, code) = match &self.command {
             Some(command) => {
-                // As much CPU time for each core as there is wall clock.
-                let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-                let seconds = self.timeout.as_secs().max(1).saturating_mul(cores);
+                // As much CPU time for each thread as there is wall clock.
+                let seconds = self.timeout.as_secs().max(1).saturating_mul(threads() as u64);
                 let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
                 process::run(command, &bytes, self.timeout, bounds).await?
             }
@@ -90,6 +94,11 @@ impl Compiler {
             Answer::Failed(why) => Err(LoadError::Compile(printable(&why).into_owned())),
         }
     }
+}
+
+/// Threads that one process compiles with: half of the cores, so that messages find another one.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 /// Compiles in this process.

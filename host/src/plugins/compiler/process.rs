@@ -39,6 +39,8 @@ pub(super) async fn run(
         .args(["--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
         .args(counts_fuel.then_some("--counts-fuel"))
         .env_clear()
+        // wasmtime compiles on the threads of rayon.
+        .env("RAYON_NUM_THREADS", super::threads().to_string())
         // The allocator takes no memory in advance, which would be beside the limit.
         .env("MIMALLOC_ARENA_RESERVE", "0")
         .stdin(Stdio::piped())
