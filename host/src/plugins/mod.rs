@@ -7,7 +7,6 @@
 //!   counts what one instance has, and all together;
 //!   `host` answers what it asks, and `wasi` its standard library. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_settings` reads what the operator has set for single plugins.
-//! - `config_schema` compares what an app has configured with what the plugin wants.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
 //!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
 //! - `named` tells whether what apps name in plugins is there, `grants` what of their wishes they have not granted.
@@ -21,7 +20,6 @@ mod cache;
 mod calls;
 mod compiler;
 mod component;
-mod config_schema;
 mod convert;
 mod convert_orders;
 mod engine;

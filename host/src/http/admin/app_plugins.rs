@@ -48,8 +48,7 @@ pub(super) struct AppPluginView {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    /// JSON handed to the plugin as it is; at most 64 KiB. Where it changes, it has to fit the `config_schema` of the version
-    /// that runs, if that has one.
+    /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
     config: Map<String, Value>,
     /// A key-value store of its own.
@@ -144,9 +143,6 @@ fn merge(target: &mut Value, patch: Value) {
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let found = state.plugins.find(&record.plugin);
     let loaded = found.as_ref().and_then(|plugin| plugin.loaded.clone());
-    let misfits = misfits(state, &record)
-        .into_iter()
-        .map(|misfit| format!("{}: {}, says the plugin's config_schema", misfit.field, misfit.message));
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
         Some(CallError::Disabled(record.plugin.clone()).to_string())
     } else if loaded.is_none() {
@@ -165,7 +161,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         // That of a record that is stored nowhere.
         updated_at: (record.updated_at > 0).then(|| time::rfc3339(record.updated_at)),
         set: record.into(),
-        warnings: warning.into_iter().chain(misfits).collect(),
+        warnings: warning.into_iter().collect(),
     }
 }
 
@@ -265,17 +261,12 @@ async fn change(
         let (granted, limited) =
             before.as_ref().map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
         let settings = before.clone().map(Settings::from).unwrap_or_default();
-        let configured = Value::Object(settings.config.clone());
         let record = change(settings)?.record(app, plugin);
         let mut errors = record.check();
         errors.extend(out_of_range(state, &record.limits));
         if record.limits.max_file_mib.is_some() {
             let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
             errors.push(FieldError::new("limits.max_file_mib", rule));
-        }
-        // What is set may stay although the version that runs now would not take it.
-        if errors.is_empty() && record.config != configured {
-            errors = misfits(state, &record);
         }
         if !errors.is_empty() {
             return Err(super::invalid(errors));
@@ -300,12 +291,6 @@ async fn change(
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
-}
-
-/// What of a configuration the version of the plugin that runs says is wrong. Its schema may take some milliseconds.
-fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
-    let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
-    loaded.map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default()
 }
 
 /// Takes configuration, grants and limits away.

@@ -28,7 +28,6 @@ use super::{
     cache::Cache,
     compiler::Compiler,
     component::{Asks, Description, Exports, Linked, Loaded, digest},
-    config_schema::ConfigSchema,
     error::CallError,
     guard::Breakers,
     host::log::printable,
@@ -141,21 +140,12 @@ impl Loader {
             name: Arc::clone(&linked.plugin),
             digest,
             description: nothing_said(),
-            config_schema: None,
             loaded_at: SystemTime::now(),
             report: report.clone(),
             linked,
             breakers: Breakers::default(),
         };
         loaded.description = self.probe(&loaded, limits, report).await?;
-        let schema = loaded.description.config_schema.as_deref().and_then(|text| ConfigSchema::parse(text).ok());
-        if let Some(schema) = schema {
-            let schema = Arc::new(schema);
-            loaded.config_schema = Some(Arc::clone(&schema));
-            if let Some(unfit) = self.unfit(name, schema).await {
-                report.remark(unfit);
-            }
-        }
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
         report.remark(self.asked(name, &asks).await);

@@ -1,15 +1,11 @@
 //! What a file that is let in is to the apps that use it: no reason to refuse it, as that is up to each of them and changes.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
 use super::Loader;
 use crate::{
     model::Grants,
-    plugins::{
-        config_schema::{ConfigSchema, STEPS},
-        grants::not_granted,
-        host::log::printable,
-    },
+    plugins::{grants::not_granted, host::log::printable},
     storage::{StoreError, with_causes},
 };
 
@@ -19,26 +15,7 @@ const NAMED: usize = 5;
 /// How long a file waits for what the database knows; it is let in without.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many times as much as one configuration may cost all of them together may.
-const OF_ALL_APPS: usize = 10;
-
 impl Loader {
-    /// Whose configuration does not fit the schema that this version gives for it.
-    pub(super) async fn unfit(&self, plugin: &str, schema: Arc<ConfigSchema>) -> Option<String> {
-        let records = known(plugin, self.database().app_plugins().of(plugin)).await?;
-        let looking = tokio::task::spawn_blocking(move || {
-            let mut steps = OF_ALL_APPS * STEPS;
-            let unfit = records.iter().filter_map(|record| {
-                let misfit = schema.misfits(&record.config, &mut steps).into_iter().next()?;
-                Some(format!("{} ({}: {})", record.app, misfit.field, misfit.message))
-            });
-            unfit.collect::<Vec<_>>()
-        });
-        let unfit = looking.await.unwrap_or_default();
-        let remark = || format!("the configuration does not fit config_schema in {}", named(&unfit));
-        (!unfit.is_empty()).then(|| printable(&remark()).into_owned())
-    }
-
     /// What a plugin asks for, and what of it the apps that use it have not granted.
     pub(super) async fn asked(&self, plugin: &str, asks: &Grants) -> String {
         let each = asks.each();
