@@ -9,7 +9,7 @@
 //! - `own_settings` reads what the operator has set for single plugins.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
 //!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
-//! - `named` tells whether what apps name in plugins is there, `grants` what of their wishes they have not granted.
+//! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
 mod admission;
@@ -28,7 +28,6 @@ mod epoch;
 mod error;
 mod expiry;
 mod folder;
-mod grants;
 mod guard;
 mod host;
 mod instance;
@@ -55,7 +54,6 @@ pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
 pub use folder::plugin_name;
-pub use grants::not_granted;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::Function;
 pub use instance::{Services, Subject};

@@ -38,19 +38,6 @@ impl AppPlugins<'_> {
         rows.into_iter().map(AppPluginRow::open).collect()
     }
 
-    /// The records of one plugin, by app.
-    pub async fn of(&self, plugin: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
-             limits, updated_at \
-             FROM app_plugins WHERE plugin = $1 ORDER BY app";
-        if !may_be_stored(&[plugin]) {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<AppPluginRow> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(plugin).fetch_all(pool).await)?;
-        rows.into_iter().map(AppPluginRow::open).collect()
-    }
-
     /// The record of one plugin in one app.
     pub async fn find(&self, app: &str, plugin: &str) -> Result<Option<AppPlugin>, StoreError> {
         if !may_be_stored(&[app, plugin]) {

@@ -18,7 +18,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, Handler, HttpHost},
+    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::CallError,
     time,
@@ -165,12 +165,10 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     }
 }
 
-/// The plugins that an app names: in its settings, and in handlers that are switched on.
+/// The plugins that an app names.
 fn named(state: &AppState, app: &str) -> BTreeSet<String> {
     let Some(account) = state.accounts.find(app) else { return BTreeSet::new() };
-    let handlers = account.rules.handlers().filter(|handler| handler.enabled);
-    let targets = account.app.plugin_targets().chain(handlers.flat_map(Handler::plugin_targets));
-    targets.map(|target| target.plugin.clone()).collect()
+    account.plugin_targets().map(|target| target.plugin.clone()).collect()
 }
 
 /// Lists the plugins that this app names or for which something is set in it.

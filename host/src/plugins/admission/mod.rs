@@ -2,13 +2,11 @@
 //!
 //! - `anatomy` reads the file without running any of it, `world` compares its border with what this host has.
 //! - `compiler` compiles it, in a process that can be killed; code that was kept from before is taken from the cache.
-//! - The first instance is made and asked what it is; `description` looks at the answer, and `remarks` says what that is to
-//!   the apps.
+//! - The first instance is made and asked what it is; `description` looks at the answer.
 
 mod anatomy;
 mod description;
 mod error;
-mod remarks;
 mod report;
 mod world;
 
@@ -148,7 +146,7 @@ impl Loader {
         loaded.description = self.probe(&loaded, limits, report).await?;
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
-        report.remark(self.asked(name, &asks).await);
+        report.remark(asked(&asks));
         if fresh {
             self.keep(&loaded).await;
         }
@@ -281,6 +279,15 @@ fn grantable(asks: &Grants) -> Result<(), LoadError> {
     }
     let wrong: Vec<_> = wrong.iter().map(|error| format!("{}, {}", error.field, error.message)).collect();
     Err(LoadError::Ungrantable(wrong.join("; ")))
+}
+
+/// What a plugin asks for. What of it is granted is up to each app, and changes.
+fn asked(asks: &Grants) -> String {
+    let each = asks.each();
+    if each.is_empty() {
+        return "asks for nothing".to_owned();
+    }
+    printable(&format!("asks for {}", each.join(", "))).into_owned()
 }
 
 fn nothing_said() -> Description {
