@@ -189,8 +189,8 @@ pub(super) async fn list(
     }
     records.extend(unset.into_iter().map(|plugin| AppPlugin::new(&app, plugin)));
     records.sort_by(|one, other| one.plugin.cmp(&other.plugin));
-    let items = records.into_iter().map(|record| view(&state, record)).collect();
-    Ok(Json(page.of(items, |item: &AppPluginView| &item.plugin)))
+    let page = page.of(records, |record: &AppPlugin| &record.plugin);
+    Ok(Json(page.map(|record| view(&state, record))))
 }
 
 /// Reads what a plugin may do for this app. Where nothing is set yet, that is nothing: for plugins that are there, and for
