@@ -45,7 +45,7 @@ pub(super) struct AppPluginView {
 }
 
 /// Configuration, grants and limits. What is left out is not granted.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
     /// JSON handed to the plugin as it is; at most 64 KiB.
@@ -225,7 +225,7 @@ pub(super) async fn put(
     Path((app, plugin)): Path<(String, String)>,
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |_| Ok(set)).await
+    change(&state, &caller, (&app, &plugin), |_| Ok(set.clone())).await
 }
 
 /// Changes what a plugin may do for this app, or sets it where nothing was set: what is absent stays, also inside `config`
@@ -240,7 +240,7 @@ pub(super) async fn patch(
     Path((app, plugin)): Path<(String, String)>,
     Body(patch): Body<Map<String, Value>>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch))).await
+    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch.clone()))).await
 }
 
 /// Stores what `change` makes of what is set for a plugin in an app, which is nothing at first.
@@ -248,17 +248,15 @@ async fn change(
     state: &AppState,
     caller: &Caller,
     (app, plugin): (&str, &str),
-    change: impl FnOnce(Settings) -> Result<Settings, Problem> + Send,
+    change: impl Fn(Settings) -> Result<Settings, Problem> + Send + Sync,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(app), "manage")?;
     let app_plugins = state.store.app_plugins();
-    let is_new = app_plugins.find(app, plugin).await?.is_none();
-    let has_room = !is_new || app_plugins.list(app).await?.len() < APP_PLUGINS;
-    let mut was = None;
-    let checked = |before: Option<AppPlugin>| {
-        let (granted, limited) =
-            before.as_ref().map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
-        let settings = before.clone().map(Settings::from).unwrap_or_default();
+    let found = app_plugins.find(app, plugin).await?;
+    let has_room = found.is_some() || app_plugins.list(app).await?.len() < APP_PLUGINS;
+    let checked = |before: Option<&AppPlugin>| {
+        let (granted, limited) = before.map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
+        let settings = before.cloned().map(Settings::from).unwrap_or_default();
         let record = change(settings)?.record(app, plugin);
         let mut errors = record.check();
         errors.extend(out_of_range(state, &record.limits));
@@ -278,10 +276,13 @@ async fn change(
             let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
             return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
         }
-        was = before;
         Ok(record)
     };
-    let stored = app_plugins.change(app, plugin, checked).await?;
+    // Whoever sends what cannot be does not take the turn of those who write.
+    checked(found.as_ref())?;
+    let mut was = None;
+    let changing = app_plugins.change(app, plugin, |before| checked(before.as_ref()).inspect(|_| was = before));
+    let stored = changing.await?;
     if let Some(was) = was {
         caller.notes.before(&view(state, was));
     }
