@@ -29,8 +29,8 @@ pub fn by_app(accounts: &Accounts, plugin: &str, asked: &Grants) -> BTreeMap<Str
     using.filter(|(_, missing)| !missing.is_empty()).collect()
 }
 
-/// Says of every version that is loaded what of its wishes is not granted, for as long as it is polled. Nothing waits for
-/// it: a version runs, whatever it is granted.
+/// Says of every version that is loaded what of its wishes is not granted, for as long as it is polled. Nothing waits
+/// for it: a version runs, whatever it is granted.
 pub async fn tell(plugins: Plugins, accounts: Accounts) {
     let mut told = HashSet::new();
     loop {
