@@ -33,7 +33,7 @@ async fn limits_read_back_as_they_were_put_and_every_change_is_seen() {
 async fn limits_stay_as_they_were_when_the_plugin_cannot_be_switched_off_with_them() {
     on_sqlite(async |database| {
         let store = database.open().await;
-        let url = format!("sqlite://{}", database.file().unwrap().display());
+        let url = database.url.to_string();
         let mut other = SqliteConnection::connect(&url).await.unwrap();
         let fails = "CREATE TRIGGER fails BEFORE INSERT ON disabled_plugins BEGIN SELECT RAISE(ABORT, 'no'); END";
         sqlx::query(fails).execute(&mut other).await.unwrap();
