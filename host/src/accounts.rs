@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use weft_wechat::account::{Account as Webhook, Token};
 
 use crate::{
-    model::{App, AppPlugin},
+    model::{App, AppPlugin, Handler, PluginTarget},
     rules::RuleSet,
     storage::{Store, StoreError, with_causes},
 };
@@ -33,6 +33,14 @@ pub struct Account {
     pub plugins: HashMap<String, Arc<AppPlugin>>,
     /// Which of the app's handlers a message is for.
     pub rules: Arc<RuleSet>,
+}
+
+impl Account {
+    /// What the app names in plugins: in its settings, and in handlers that are switched on.
+    pub fn plugin_targets(&self) -> impl Iterator<Item = &PluginTarget> {
+        let handlers = self.rules.handlers().filter(|handler| handler.enabled);
+        self.app.plugin_targets().chain(handlers.flat_map(Handler::plugin_targets))
+    }
 }
 
 /// All apps by name. Clones share them.
@@ -72,6 +80,11 @@ impl Accounts {
     /// The app of that name.
     pub fn find(&self, name: &str) -> Option<Arc<Account>> {
         self.snapshot.load().accounts.get(name).map(Arc::clone)
+    }
+
+    /// All apps, in no order.
+    pub fn all(&self) -> Vec<Arc<Account>> {
+        self.snapshot.load().accounts.values().map(Arc::clone).collect()
     }
 
     /// Reads all apps again; to be called after a change.

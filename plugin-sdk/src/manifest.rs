@@ -44,10 +44,9 @@ inventory::collect!(Asks);
 /// }
 /// ```
 ///
-/// The host refuses a configuration that does not fit `config_schema`, a JSON Schema, and tells the operator
-/// where. It looks at `type`, `enum`, `const`, `minimum`, `maxLength`, `items`, `properties`, `required`,
-/// `anyOf`, `$ref` within the schema and their like; `pattern`, `format` and whatever else there is are the
-/// plugin's to look at.
+/// `config_schema` is a JSON Schema, which the host shows to the operator. It compares no configuration with
+/// it: one that does not fit comes to the plugin all the same, whose own type says what is wrong, in
+/// [`Context::config`](crate::Context::config).
 ///
 /// What cannot be granted does not compile:
 ///

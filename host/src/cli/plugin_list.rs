@@ -9,11 +9,13 @@ use super::{
     plugin::loaded,
 };
 use crate::{
+    accounts::Accounts,
     clock::Clock,
     config::Config,
     http::admin::PluginView,
+    missing_grants,
     model::{Grants, PluginSource},
-    plugins::{Decided, DecidedCanary, Plugin, not_granted},
+    plugins::{Decided, DecidedCanary, Plugin},
     server, time,
 };
 
@@ -94,6 +96,7 @@ impl From<&DecidedCanary> for CanaryView {
 pub(super) async fn run(config: &Config, output: OutputArgs) -> anyhow::Result<()> {
     let (store, key) = server::open_store(config, Clock::system()).await?;
     let plugins = loaded(config, store.clone(), &key).await?;
+    let accounts = Accounts::load(store.clone()).await?;
     let decided: BTreeMap<_, _> =
         plugins.decided().await?.into_iter().map(|decided| (decided.decision.plugin.clone(), decided)).collect();
     let files: BTreeMap<_, _> = plugins.list().into_iter().map(|plugin| (plugin.name.to_string(), plugin)).collect();
@@ -105,7 +108,7 @@ pub(super) async fn run(config: &Config, output: OutputArgs) -> anyhow::Result<(
     for name in names {
         let (file, decided) = (files.get(name), decided.get(name));
         let missing = match file.and_then(|plugin| plugin.loaded.as_ref()) {
-            Some(loaded) => not_granted(&store, name, &Grants::from(&loaded.description)).await?,
+            Some(loaded) => missing_grants::by_app(&accounts, name, &Grants::from(&loaded.description)),
             None => BTreeMap::new(),
         };
         rows.push(row(name, file.map(AsRef::as_ref), &missing, decided));

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::words::words;
+
 /// What becomes of calls of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -15,13 +17,4 @@ pub enum PluginState {
     Disabled,
 }
 
-impl PluginState {
-    /// The text in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Failed => "failed",
-            Self::Disabled => "disabled",
-        }
-    }
-}
+words!(PluginState { Ready: "ready", Failed: "failed", Disabled: "disabled" });

@@ -12,12 +12,11 @@ use wasmtime::{
 use super::{
     admission::Report,
     bindings::exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
-    config_schema::{ConfigSchema, STEPS},
     guard::{Breakers, Breaking},
     instance::State,
     memory::TotalMemory,
 };
-use crate::model::{FieldError, Grants};
+use crate::model::Grants;
 
 pub use manifest::{Asks, Description, Entry};
 
@@ -29,7 +28,6 @@ pub struct Loaded {
     pub digest: String,
     /// What the plugin says of itself.
     pub description: Description,
-    pub(super) config_schema: Option<Arc<ConfigSchema>>,
     /// When it was loaded.
     pub loaded_at: SystemTime,
     /// How it was let in.
@@ -45,17 +43,10 @@ impl Loaded {
         self.breakers.open()
     }
 
-    /// The JSON Schema that the plugin gives for its configuration.
-    pub fn config_schema(&self) -> Option<&Value> {
-        self.config_schema.as_ref().map(|schema| schema.json())
-    }
-
-    /// What of a configuration does not fit that schema, as far as that can be told.
-    pub fn config_misfits(&self, config: &Value) -> Vec<FieldError> {
-        self.config_schema.as_ref().map_or_else(Vec::new, |schema| {
-            let mut steps = STEPS;
-            schema.misfits(config, &mut steps)
-        })
+    /// The JSON Schema that the plugin gives for its configuration. It is shown, and nothing is compared with it.
+    pub fn config_schema(&self) -> Option<Value> {
+        // Whatever is no JSON was refused.
+        serde_json::from_str(self.description.config_schema.as_deref()?).ok()
     }
 }
 

@@ -7,10 +7,9 @@
 //!   counts what one instance has, and all together;
 //!   `host` answers what it asks, and `wasi` its standard library. `convert` and `convert_orders` stand between our types and the WIT's.
 //! - `own_settings` reads what the operator has set for single plugins.
-//! - `config_schema` compares what an app has configured with what the plugin wants.
 //! - `statistics` counts what becomes of calls, by [`EntryKind`] and entry; `trace` follows one call, and `receipts`
 //!   keeps what became of the last ones; `live_log` has the last lines that a plugin logged, and those that come.
-//! - `named` tells whether what apps name in plugins is there, `grants` what of their wishes they have not granted.
+//! - `named` tells whether what apps name in plugins is there.
 //! - [`build`] runs cargo for a plugin's source.
 
 mod admission;
@@ -21,7 +20,6 @@ mod cache;
 mod calls;
 mod compiler;
 mod component;
-mod config_schema;
 mod convert;
 mod convert_orders;
 mod engine;
@@ -30,7 +28,6 @@ mod epoch;
 mod error;
 mod expiry;
 mod folder;
-mod grants;
 mod guard;
 mod host;
 mod instance;
@@ -57,7 +54,6 @@ pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
 pub use folder::plugin_name;
-pub use grants::not_granted;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::Function;
 pub use instance::{Services, Subject};

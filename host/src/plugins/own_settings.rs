@@ -1,6 +1,10 @@
 //! What is set for single plugins, limits and whether they are called: read from the database, as every process sees it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use super::{
     guard::{Crowd, Limits},
@@ -57,13 +61,24 @@ impl Plugins {
     /// When the database does not answer; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let database = self.0.loader.database();
+        // The revision first: a change in between is then read twice and not missed.
+        let revision = database.apps().revision().await?;
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
-        self.disable(disabled);
         let now = Arc::new(own);
-        let before = self.0.own_limits.swap(Arc::clone(&now));
-        for plugin in self.list() {
-            plugin.guard.set_limits(self.guard_limits(&plugin.name));
-        }
+        let before = {
+            let mut known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+            // Who read earlier and took longer must not undo what another has read since.
+            if *known > revision {
+                return Ok(());
+            }
+            *known = revision;
+            self.disable(disabled);
+            let before = self.0.own_limits.swap(Arc::clone(&now));
+            for plugin in self.list() {
+                plugin.guard.set_limits(self.guard_limits(&plugin.name));
+            }
+            before
+        };
         let changed = before.keys().chain(now.keys()).filter(|name| before.get(*name) != now.get(*name));
         let changed: BTreeSet<_> = changed.cloned().collect();
         for name in &changed {

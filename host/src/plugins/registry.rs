@@ -77,6 +77,8 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
+    /// That of what is set for single plugins. Held while that is replaced.
+    pub(super) settings_revision: Mutex<u64>,
     /// Plugins whose files are to be read again although they are as before.
     reread: Mutex<BTreeSet<String>>,
 }
@@ -146,6 +148,7 @@ impl Plugins {
             versions,
             queue,
             own_limits: ArcSwap::default(),
+            settings_revision: Mutex::default(),
             reread: Mutex::default(),
         })))
     }

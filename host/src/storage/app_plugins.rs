@@ -9,8 +9,14 @@ use super::{
 };
 use crate::model::{AppPlugin, Grants};
 
-const FIND: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits, \
-     updated_at FROM app_plugins WHERE app = $1 AND plugin = $2";
+/// In the order in which they are bound.
+macro_rules! columns {
+    () => {
+        "app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits, updated_at"
+    };
+}
+
+const FIND: &str = concat!("SELECT ", columns!(), " FROM app_plugins WHERE app = $1 AND plugin = $2");
 
 /// What plugins may do for apps: configuration, grants and limits.
 #[derive(Debug, Clone, Copy)]
@@ -19,35 +25,18 @@ pub struct AppPlugins<'a>(pub(super) &'a Store);
 impl AppPlugins<'_> {
     /// The records of every app, by app and plugin.
     pub async fn all(&self) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
-             limits, updated_at \
-             FROM app_plugins ORDER BY app, plugin";
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM app_plugins ORDER BY app, plugin");
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(AppPluginRow::open).collect()
     }
 
     /// The records of one app, by plugin; none for an app that does not exist.
     pub async fn list(&self, app: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
-             limits, updated_at \
-             FROM app_plugins WHERE app = $1 ORDER BY plugin";
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM app_plugins WHERE app = $1 ORDER BY plugin");
         if !may_be_stored(&[app]) {
             return Ok(Vec::new());
         }
         let rows: Vec<AppPluginRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(app).fetch_all(pool).await)?;
-        rows.into_iter().map(AppPluginRow::open).collect()
-    }
-
-    /// The records of one plugin, by app.
-    pub async fn of(&self, plugin: &str) -> Result<Vec<AppPlugin>, StoreError> {
-        const SQL: &str = "SELECT app, plugin, config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, \
-             limits, updated_at \
-             FROM app_plugins WHERE plugin = $1 ORDER BY app";
-        if !may_be_stored(&[plugin]) {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<AppPluginRow> =
-            on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(plugin).fetch_all(pool).await)?;
         rows.into_iter().map(AppPluginRow::open).collect()
     }
 
@@ -76,58 +65,56 @@ impl AppPlugins<'_> {
         plugin: &str,
         change: impl FnOnce(Option<AppPlugin>) -> Result<AppPlugin, E>,
     ) -> Result<AppPlugin, E> {
-        self.change_at_once(app, plugin, change).await?
-    }
-
-    async fn change_at_once<E>(
-        &self,
-        app: &str,
-        plugin: &str,
-        change: impl FnOnce(Option<AppPlugin>) -> Result<AppPlugin, E>,
-    ) -> Result<Result<AppPlugin, E>, StoreError> {
-        const SQL: &str = "INSERT INTO app_plugins (app, plugin, config, kv, http_hosts, wechat_apis, users, orders, \
-             pay_apis, pages, limits, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+        const SQL: &str = concat!(
+            "INSERT INTO app_plugins (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (app, plugin) DO UPDATE SET \
              config = excluded.config, kv = excluded.kv, http_hosts = excluded.http_hosts, \
              wechat_apis = excluded.wechat_apis, users = excluded.users, orders = excluded.orders, \
-             pay_apis = excluded.pay_apis, pages = excluded.pages, limits = excluded.limits, updated_at = excluded.updated_at";
+             pay_apis = excluded.pay_apis, pages = excluded.pages, limits = excluded.limits, updated_at = excluded.updated_at"
+        );
         let no_app = || StoreError::NotFound { kind: "app", name: app.to_owned() };
         if !may_be_stored(&[app, plugin]) {
-            return Err(no_app());
+            return Err(no_app().into());
         }
         let json = |texts: &Vec<String>| serde_json::Value::from(texts.clone()).to_string();
         let missing = |error: sqlx::Error| if is_missing_parent(&error) { no_app() } else { error.into() };
-        let record = in_transaction!(&self.0.db, connection => {
-            // Before reading: the next change of any app waits here until this one is over.
-            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            let row: Option<AppPluginRow> =
-                sqlx::query_as(FIND).bind(app).bind(plugin).fetch_optional(&mut *connection).await?;
-            let before = row.map(AppPluginRow::open).transpose()?;
-            let record = match change(before) {
-                Ok(record) => record,
-                Err(error) => return Ok(Err(error)),
-            };
-            let (app, plugin) = (app.to_owned(), plugin.to_owned());
-            let record = AppPlugin { app, plugin, updated_at: self.0.clock.now(), ..record };
-            sqlx::query(SQL)
-                .bind(&record.app)
-                .bind(&record.plugin)
-                .bind(record.config.to_string())
-                .bind(record.grants.kv)
-                .bind(json(&record.grants.http_hosts))
-                .bind(json(&record.grants.wechat_apis))
-                .bind(record.grants.users)
-                .bind(json(&record.grants.orders))
-                .bind(json(&record.grants.pay_apis))
-                .bind(record.grants.pages)
-                .bind(plugin_limits::to_json(&record.limits))
-                .bind(to_sql(record.updated_at))
-                .execute(&mut *connection)
-                .await
-                .map_err(missing)?;
-            record
-        });
-        Ok(Ok(record))
+        let changed: Result<Result<AppPlugin, E>, StoreError> = async {
+            let record = in_transaction!(&self.0.db, connection => {
+                // Before reading: the next change of any app waits here until this one is over.
+                sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
+                let row: Option<AppPluginRow> =
+                    sqlx::query_as(FIND).bind(app).bind(plugin).fetch_optional(&mut *connection).await?;
+                let before = row.map(AppPluginRow::open).transpose()?;
+                let record = match change(before) {
+                    Ok(record) => record,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let (app, plugin) = (app.to_owned(), plugin.to_owned());
+                let record = AppPlugin { app, plugin, updated_at: self.0.clock.now(), ..record };
+                sqlx::query(SQL)
+                    .bind(&record.app)
+                    .bind(&record.plugin)
+                    .bind(record.config.to_string())
+                    .bind(record.grants.kv)
+                    .bind(json(&record.grants.http_hosts))
+                    .bind(json(&record.grants.wechat_apis))
+                    .bind(record.grants.users)
+                    .bind(json(&record.grants.orders))
+                    .bind(json(&record.grants.pay_apis))
+                    .bind(record.grants.pages)
+                    .bind(plugin_limits::to_json(&record.limits))
+                    .bind(to_sql(record.updated_at))
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(missing)?;
+                record
+            });
+            Ok(Ok(record))
+        }
+        .await;
+        changed?
     }
 
     /// Takes configuration, grants and limits away; false when there were none. What the plugin keeps in its key-value store

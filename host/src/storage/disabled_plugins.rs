@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Store, StoreError, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
+use super::{Store, StoreError, on_db};
 
 /// The plugins that are switched off.
 #[derive(Debug, Clone, Copy)]
@@ -18,21 +18,6 @@ impl DisabledPlugins<'_> {
 
     /// Switches a plugin off, or on again; harmless where it is so already.
     pub async fn set(&self, plugin: &str, disabled: bool) -> Result<(), StoreError> {
-        const DISABLE: &str =
-            "INSERT INTO disabled_plugins (plugin, disabled_at) VALUES ($1, $2) ON CONFLICT (plugin) DO NOTHING";
-        const ENABLE: &str = "DELETE FROM disabled_plugins WHERE plugin = $1";
-        if !may_be_stored(&[plugin]) {
-            return Err(StoreError::NotFound { kind: "plugin", name: plugin.to_owned() });
-        }
-        in_transaction!(&self.0.db, connection => {
-            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            if disabled {
-                let now = to_sql(self.0.clock.now());
-                sqlx::query(DISABLE).bind(plugin).bind(now).execute(&mut *connection).await?;
-            } else {
-                sqlx::query(ENABLE).bind(plugin).execute(&mut *connection).await?;
-            }
-        });
-        Ok(())
+        self.0.change_plugin(plugin, None, Some(disabled)).await
     }
 }

@@ -70,22 +70,6 @@ impl Handlers<'_> {
         rows.into_iter().map(HandlerRow::open).collect()
     }
 
-    /// The handlers of all apps that are switched on and name a plugin.
-    pub async fn naming(&self, plugin: &str) -> Result<Vec<Handler>, StoreError> {
-        // It also finds texts of other kinds; what is found is looked at.
-        const SQL: &str = "SELECT app, id, name, source, strategy, enabled, starts, ends, weight, log_message, \
-             stop_on_exception, rules, replies, created_at, updated_at FROM handlers \
-             WHERE enabled AND (rules LIKE $1 OR replies LIKE $1) ORDER BY app, id";
-        if !may_be_stored(&[plugin]) {
-            return Ok(Vec::new());
-        }
-        let like = format!("%\"{plugin}%");
-        let rows: Vec<HandlerRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).bind(&like).fetch_all(pool).await)?;
-        let handlers: Vec<Handler> = rows.into_iter().map(HandlerRow::open).collect::<Result<_, _>>()?;
-        let names = |handler: &Handler| handler.plugin_targets().any(|target| target.plugin == plugin);
-        Ok(handlers.into_iter().filter(names).collect())
-    }
-
     /// At most `limit` handlers of an app, in the order in which they are tried, from the beginning or from behind a
     /// place on.
     pub async fn page(

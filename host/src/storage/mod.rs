@@ -37,6 +37,7 @@ mod plugin_decisions;
 mod plugin_kv;
 mod plugin_limits;
 mod plugin_replicas;
+mod plugin_settings;
 mod plugin_versions;
 mod pool_use;
 mod postgres;

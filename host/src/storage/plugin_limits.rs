@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
+use super::{Store, StoreError, on_db};
 use crate::plugin_limits::{LIMITS, LimitChanges};
 
 /// The limits that are set for single plugins.
@@ -25,26 +25,7 @@ impl PluginLimits<'_> {
 
     /// Sets the limits of a plugin, in the place of what was set before.
     pub async fn put(&self, plugin: &str, limits: &LimitChanges) -> Result<(), StoreError> {
-        const PUT: &str = "INSERT INTO plugin_limits (plugin, limits, updated_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (plugin) DO UPDATE SET limits = excluded.limits, updated_at = excluded.updated_at";
-        const DELETE: &str = "DELETE FROM plugin_limits WHERE plugin = $1";
-        if !may_be_stored(&[plugin]) {
-            return Err(StoreError::NotFound { kind: "plugin", name: plugin.to_owned() });
-        }
-        in_transaction!(&self.0.db, connection => {
-            sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            if limits.is_empty() {
-                sqlx::query(DELETE).bind(plugin).execute(&mut *connection).await?;
-            } else {
-                sqlx::query(PUT)
-                    .bind(plugin)
-                    .bind(to_json(limits))
-                    .bind(to_sql(self.0.clock.now()))
-                    .execute(&mut *connection)
-                    .await?;
-            }
-        });
-        Ok(())
+        self.0.change_plugin(plugin, Some(limits), None).await
     }
 }
 

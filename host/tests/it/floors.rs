@@ -25,7 +25,7 @@ const FLOORS: &[&[&str]] = &[
         "sends",
         "templates",
     ],
-    &["dispatch", "migrate", "order_hooks"],
+    &["dispatch", "migrate", "missing_grants", "order_hooks"],
     &["http"],
     &["server", "simulator"],
     &["cli", "telemetry"],

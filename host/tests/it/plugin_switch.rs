@@ -1,11 +1,13 @@
 //! Plugins that the operator switches off: nobody calls them until they are switched on.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{TestApp, database::on_postgres, guests, process::Process, sender_to, until};
+use crate::support::{HandMade, TestApp, database::on_postgres, guests, process::Process, sender_to, until};
 
 async fn switch(app: &TestApp, state: &str) -> (u16, Value) {
     app.api(Method::PATCH, "/plugins/guest", Some(json!({"state": state}))).await
@@ -119,4 +121,32 @@ async fn other_processes_hear_of_it_within_moments() {
         two.stop().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_read_before_it_was_switched_does_not_switch_it_back() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", &HandMade::PLAIN.bytes()).await;
+    let reading: Vec<_> = (0..4)
+        .map(|_| {
+            let plugins = app.state.plugins.clone();
+            tokio::spawn(async move {
+                loop {
+                    plugins.refresh().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for state in ["disabled", "ready"].repeat(40) {
+        let (status, plugin) = switch(&app, state).await;
+        assert_eq!((status, &plugin["state"]), (200, &json!(state)), "{plugin}");
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let is_disabled = app.state.plugins.find("guest").unwrap().is_disabled;
+            assert_eq!(is_disabled, state == "disabled", "it was switched to {state}");
+        }
+    }
+    for reader in reading {
+        reader.abort();
+    }
 }

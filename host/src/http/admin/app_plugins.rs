@@ -18,7 +18,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, Handler, HttpHost},
+    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::CallError,
     time,
@@ -45,11 +45,10 @@ pub(super) struct AppPluginView {
 }
 
 /// Configuration, grants and limits. What is left out is not granted.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
-    /// JSON handed to the plugin as it is; at most 64 KiB. Where it changes, it has to fit the `config_schema` of the version
-    /// that runs, if that has one.
+    /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
     config: Map<String, Value>,
     /// A key-value store of its own.
@@ -144,9 +143,6 @@ fn merge(target: &mut Value, patch: Value) {
 fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let found = state.plugins.find(&record.plugin);
     let loaded = found.as_ref().and_then(|plugin| plugin.loaded.clone());
-    let misfits = misfits(state, &record)
-        .into_iter()
-        .map(|misfit| format!("{}: {}, says the plugin's config_schema", misfit.field, misfit.message));
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
         Some(CallError::Disabled(record.plugin.clone()).to_string())
     } else if loaded.is_none() {
@@ -165,16 +161,14 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         // That of a record that is stored nowhere.
         updated_at: (record.updated_at > 0).then(|| time::rfc3339(record.updated_at)),
         set: record.into(),
-        warnings: warning.into_iter().chain(misfits).collect(),
+        warnings: warning.into_iter().collect(),
     }
 }
 
-/// The plugins that an app names: in its settings, and in handlers that are switched on.
+/// The plugins that an app names.
 fn named(state: &AppState, app: &str) -> BTreeSet<String> {
     let Some(account) = state.accounts.find(app) else { return BTreeSet::new() };
-    let handlers = account.rules.handlers().filter(|handler| handler.enabled);
-    let targets = account.app.plugin_targets().chain(handlers.flat_map(Handler::plugin_targets));
-    targets.map(|target| target.plugin.clone()).collect()
+    account.plugin_targets().map(|target| target.plugin.clone()).collect()
 }
 
 /// Lists the plugins that this app names or for which something is set in it.
@@ -195,8 +189,8 @@ pub(super) async fn list(
     }
     records.extend(unset.into_iter().map(|plugin| AppPlugin::new(&app, plugin)));
     records.sort_by(|one, other| one.plugin.cmp(&other.plugin));
-    let items = records.into_iter().map(|record| view(&state, record)).collect();
-    Ok(Json(page.of(items, |item: &AppPluginView| &item.plugin)))
+    let page = page.of(records, |record: &AppPlugin| &record.plugin);
+    Ok(Json(page.map(|record| view(&state, record))))
 }
 
 /// Reads what a plugin may do for this app. Where nothing is set yet, that is nothing: for plugins that are there, and for
@@ -231,7 +225,7 @@ pub(super) async fn put(
     Path((app, plugin)): Path<(String, String)>,
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |_| Ok(set)).await
+    change(&state, &caller, (&app, &plugin), |_| Ok(set.clone())).await
 }
 
 /// Changes what a plugin may do for this app, or sets it where nothing was set: what is absent stays, also inside `config`
@@ -246,7 +240,7 @@ pub(super) async fn patch(
     Path((app, plugin)): Path<(String, String)>,
     Body(patch): Body<Map<String, Value>>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch))).await
+    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch.clone()))).await
 }
 
 /// Stores what `change` makes of what is set for a plugin in an app, which is nothing at first.
@@ -254,28 +248,21 @@ async fn change(
     state: &AppState,
     caller: &Caller,
     (app, plugin): (&str, &str),
-    change: impl FnOnce(Settings) -> Result<Settings, Problem> + Send,
+    change: impl Fn(Settings) -> Result<Settings, Problem> + Send + Sync,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(app), "manage")?;
     let app_plugins = state.store.app_plugins();
-    let is_new = app_plugins.find(app, plugin).await?.is_none();
-    let has_room = !is_new || app_plugins.list(app).await?.len() < APP_PLUGINS;
-    let mut was = None;
-    let checked = |before: Option<AppPlugin>| {
-        let (granted, limited) =
-            before.as_ref().map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
-        let settings = before.clone().map(Settings::from).unwrap_or_default();
-        let configured = Value::Object(settings.config.clone());
+    let found = app_plugins.find(app, plugin).await?;
+    let has_room = found.is_some() || app_plugins.list(app).await?.len() < APP_PLUGINS;
+    let checked = |before: Option<&AppPlugin>| {
+        let (granted, limited) = before.map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
+        let settings = before.cloned().map(Settings::from).unwrap_or_default();
         let record = change(settings)?.record(app, plugin);
         let mut errors = record.check();
         errors.extend(out_of_range(state, &record.limits));
         if record.limits.max_file_mib.is_some() {
             let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
             errors.push(FieldError::new("limits.max_file_mib", rule));
-        }
-        // What is set may stay although the version that runs now would not take it.
-        if errors.is_empty() && record.config != configured {
-            errors = misfits(state, &record);
         }
         if !errors.is_empty() {
             return Err(super::invalid(errors));
@@ -289,10 +276,13 @@ async fn change(
             let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
             return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
         }
-        was = before;
         Ok(record)
     };
-    let stored = app_plugins.change(app, plugin, checked).await?;
+    // Whoever sends what cannot be does not take the turn of those who write.
+    checked(found.as_ref())?;
+    let mut was = None;
+    let changing = app_plugins.change(app, plugin, |before| checked(before.as_ref()).inspect(|_| was = before));
+    let stored = changing.await?;
     if let Some(was) = was {
         caller.notes.before(&view(state, was));
     }
@@ -300,12 +290,6 @@ async fn change(
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
-}
-
-/// What of a configuration the version of the plugin that runs says is wrong. Its schema may take some milliseconds.
-fn misfits(state: &AppState, record: &AppPlugin) -> Vec<FieldError> {
-    let loaded = state.plugins.find(&record.plugin).and_then(|plugin| plugin.loaded.clone());
-    loaded.map(|loaded| loaded.config_misfits(&record.config)).unwrap_or_default()
 }
 
 /// Takes configuration, grants and limits away.

@@ -37,8 +37,8 @@ enum PluginSwitch {
 
 /// Switches a plugin off or on, and changes what its calls may use, for all apps, up to the ceilings of the
 /// configuration. One that is switched off is as one that is missing, in all processes and over restarts: messages get
-/// the app's `fallback_reply` or nothing, pages are answered 404, events of orders wait and are tried again. Calls in
-/// flight finish, and files and versions come and go as before. A file begins within the limits of its plugin: one that
+/// the app's `fallback_reply` or nothing, pages are answered 404, events of orders are tried again for a day. Calls
+/// in flight finish, and files and versions come and go as before. A file begins within the limits of its plugin: one that
 /// was refused is tried again when they change.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
@@ -52,16 +52,12 @@ pub(super) async fn patch(
     caller.require(None, "manage")?;
     let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
     caller.notes.before(&PluginView::from(&*plugin));
-    if let Some(limits) = patch.limits {
-        let errors = out_of_range(&state, &limits);
-        if !errors.is_empty() {
-            return Err(super::invalid(errors));
-        }
-        state.store.plugin_limits().put(&name, &limits).await?;
+    let errors = patch.limits.map(|limits| out_of_range(&state, &limits)).unwrap_or_default();
+    if !errors.is_empty() {
+        return Err(super::invalid(errors));
     }
-    if let Some(switch) = patch.state {
-        state.store.disabled_plugins().set(&name, switch == PluginSwitch::Disabled).await?;
-    }
+    let disabled = patch.state.map(|switch| switch == PluginSwitch::Disabled);
+    state.store.change_plugin(&name, patch.limits.as_ref(), disabled).await?;
     state.plugins.refresh().await?;
     let view = PluginView::from(&*state.plugins.find(&name).unwrap_or(plugin));
     caller.notes.after(&view);

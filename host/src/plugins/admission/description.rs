@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use semver::Version;
+use serde_json::Value;
 
 use super::LoadError;
 use crate::plugins::{
     component::{Description, Entry, Exports, hears_of_refunds},
-    config_schema::ConfigSchema,
     host::log::printable,
     limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
 };
@@ -37,13 +37,21 @@ fn check_texts(description: &Description) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// The schema of its configuration is JSON, and what JSON Schema calls one; what it says is for people to read.
+fn check_schema(schema: Option<&str>) -> Result<(), LoadError> {
+    let reason = match schema.map(serde_json::from_str::<Value>) {
+        None | Some(Ok(Value::Object(_) | Value::Bool(_))) => return Ok(()),
+        Some(Ok(_)) => "it is neither an object nor a boolean".to_owned(),
+        Some(Err(error)) => error.to_string(),
+    };
+    Err(LoadError::Description(format!("its config_schema is no JSON Schema: {reason}")))
+}
+
 /// What a component says must be addressable: names are checked, and each kind that has entries
 /// must be exported.
 pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), LoadError> {
     check_texts(description)?;
-    if let Some(Err(reason)) = description.config_schema.as_deref().map(ConfigSchema::parse) {
-        return Err(LoadError::Description(format!("its config_schema is no JSON Schema: {reason}")));
-    }
+    check_schema(description.config_schema.as_deref())?;
     let kinds = [
         ("handlers", &description.handlers, exports.handlers.is_some()),
         ("rules", &description.rules, exports.rules.is_some()),

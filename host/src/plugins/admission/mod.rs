@@ -2,13 +2,11 @@
 //!
 //! - `anatomy` reads the file without running any of it, `world` compares its border with what this host has.
 //! - `compiler` compiles it, in a process that can be killed; code that was kept from before is taken from the cache.
-//! - The first instance is made and asked what it is; `description` looks at the answer, and `remarks` says what that is to
-//!   the apps.
+//! - The first instance is made and asked what it is; `description` looks at the answer.
 
 mod anatomy;
 mod description;
 mod error;
-mod remarks;
 mod report;
 mod world;
 
@@ -28,7 +26,6 @@ use super::{
     cache::Cache,
     compiler::Compiler,
     component::{Asks, Description, Exports, Linked, Loaded, digest},
-    config_schema::ConfigSchema,
     error::CallError,
     guard::Breakers,
     host::log::printable,
@@ -146,24 +143,15 @@ impl Loader {
             name: Arc::clone(&linked.plugin),
             digest,
             description: nothing_said(),
-            config_schema: None,
             loaded_at: SystemTime::now(),
             report: report.clone(),
             linked,
             breakers: Breakers::default(),
         };
         loaded.description = self.probe(&loaded, limits, report).await?;
-        let schema = loaded.description.config_schema.as_deref().and_then(|text| ConfigSchema::parse(text).ok());
-        if let Some(schema) = schema {
-            let schema = Arc::new(schema);
-            loaded.config_schema = Some(Arc::clone(&schema));
-            if let Some(unfit) = self.unfit(name, schema).await {
-                report.remark(unfit);
-            }
-        }
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
-        report.remark(self.asked(name, &asks).await);
+        report.remark(asked(&asks));
         if fresh {
             self.keep(&loaded).await;
         }
@@ -296,6 +284,15 @@ fn grantable(asks: &Grants) -> Result<(), LoadError> {
     }
     let wrong: Vec<_> = wrong.iter().map(|error| format!("{}, {}", error.field, error.message)).collect();
     Err(LoadError::Ungrantable(wrong.join("; ")))
+}
+
+/// What a plugin asks for. What of it is granted is up to each app, and changes.
+fn asked(asks: &Grants) -> String {
+    let each = asks.each();
+    if each.is_empty() {
+        return "asks for nothing".to_owned();
+    }
+    printable(&format!("asks for {}", each.join(", "))).into_owned()
 }
 
 fn nothing_said() -> Description {

@@ -2,9 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use weft_wechat::account::EncodingMode;
 
 use super::Asking;
-use crate::support::guests;
+use crate::support::{TestApp, guests, process::Process, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_and_not_granted_is_shown() {
@@ -71,33 +72,34 @@ async fn a_plugin_that_is_named_shows_what_it_lacks_before_anything_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_version_tells_which_apps_have_not_granted_what_it_asks_for() {
-    let asking = Asking::start().await;
-    let app = &asking.inbox.app;
-    asking.inbox.account("blog", json!({})).await;
-    asking.inbox.handler("blog", "ask", json!({"replies": [{"type": "custom", "handler": "asker/ask"}]})).await;
-    asking.inbox.account("none", json!({})).await;
-    asking.inbox.handler("none", "asker", json!({"replies": [{"type": "text", "content": "asker"}]})).await;
-    asking.grant(json!({"kv": true})).await;
-    let remark = async |section: u8| {
-        // A section that nobody reads makes it another file.
-        let bytes = [guests::asker().await, &[0, 3, 1, b'n', section]].concat();
-        app.drop_plugin("asker", &bytes).await;
-        let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
-        let step = plugin["admission"]["steps"].as_array().unwrap().last().unwrap().clone();
-        assert_eq!((&step["name"], &step["outcome"]), (&json!("grants"), &json!("passed")));
-        (step["detail"].as_str().unwrap().to_owned(), plugin["asks"].clone())
-    };
-    let (lacks, asked) = remark(1).await;
-    assert!(lacks.starts_with("asks for kv, users, "), "{lacks}");
-    assert!(lacks.contains("; not granted when it was loaded, by blog (kv, users, "), "{lacks}");
-    assert!(lacks.contains("), shop (users, ") && !lacks.contains("none"), "{lacks}");
-
-    for name in ["shop", "blog"] {
-        asking.grant_to(name, asked.clone()).await;
+async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
+    let app = TestApp::start_with(|config| {
+        config.data_dir.clone_from(&data);
+        config.plugins_dir.clone_from(&plugins);
+    })
+    .await;
+    app.drop_plugin("asker", guests::asker().await).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
+    let step = plugin["admission"]["steps"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&step["name"], &step["outcome"]), (&json!("grants"), &json!("passed")));
+    assert!(step["detail"].as_str().unwrap().starts_with("asks for kv, users, "), "{step}");
+    for name in ["shop", "blog", "full"] {
+        app.account(name, EncodingMode::Plain, "asker").await;
     }
-    let (all, _) = remark(2).await;
-    assert!(all.starts_with("asks for kv, users, ") && !all.contains("not granted"), "{all}");
+    for (name, set) in [("shop", json!({"kv": true})), ("full", plugin["asks"].clone())] {
+        let path = format!("/apps/{name}/plugins/asker");
+        let (status, set) = app.api(Method::PUT, &path, Some(set)).await;
+        assert_eq!(status, 200, "{set}");
+    }
+    app.stop().await;
+
+    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let told = ["have not granted", "plugin=\"asker\""];
+    let line = until("the log tells", async || process.lines_with(&told).pop()).await;
+    assert!(line.contains("blog (kv, users, ") && line.contains("shop (users, "), "{line}");
+    assert!(!line.contains("full"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

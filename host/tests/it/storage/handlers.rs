@@ -243,31 +243,3 @@ async fn handlers_belong_to_their_app_and_go_with_it() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn handlers_of_all_apps_are_found_by_the_plugin_that_they_name() {
-    on_every_database(async |database| {
-        let store = database.open().await;
-        for app in ["shop", "blog"] {
-            add_app(&store, app).await;
-        }
-        let put = async |handler: Handler| store.handlers().insert(&handler).await.unwrap();
-        let replies = |content: ReplyContent| vec![ReplyTemplate::from(content)];
-        let asks = |plugin: &str| replies(ReplyContent::Custom(plugin.parse().unwrap()));
-        let rules = vec![Rule { weight: 0, condition: Condition::Custom("my_plugin/vip".parse().unwrap()) }];
-        put(Handler { rules, ..Handler::new("shop", "by a rule") }).await;
-        put(Handler { replies: asks("my_plugin"), ..Handler::new("blog", "by a reply") }).await;
-        for other in ["my_plugin2", "my-plugin", "MY_PLUGIN"] {
-            put(Handler { replies: asks(other), ..Handler::new("blog", other) }).await;
-        }
-        let text = replies(ReplyContent::Static(Reply::Text("my_plugin".to_owned())));
-        put(Handler { replies: text, ..Handler::new("blog", "a text") }).await;
-        put(Handler { replies: asks("my_plugin"), enabled: false, ..Handler::new("blog", "off") }).await;
-        let found = store.handlers().naming("my_plugin").await.unwrap();
-        assert_eq!(names(&found), ["by a reply", "by a rule"]);
-        assert_eq!(store.handlers().naming("nobody").await.unwrap(), []);
-        assert_eq!(store.handlers().naming("no\0body").await.unwrap(), []);
-        store.close().await;
-    })
-    .await;
-}

@@ -46,7 +46,7 @@ impl CheckView {
             state: if loaded.is_some() { "ready" } else { "failed" },
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
-            config_schema: loaded.and_then(Loaded::config_schema).cloned(),
+            config_schema: loaded.and_then(Loaded::config_schema),
             title: said.as_ref().map(|said| said.name.clone()),
             version: said.as_ref().map(|said| said.version.clone()),
             description: said.as_ref().map(|said| said.description.clone()),

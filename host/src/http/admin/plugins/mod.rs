@@ -163,7 +163,7 @@ impl From<&Plugin> for PluginView {
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
-            config_schema: loaded.and_then(Loaded::config_schema).cloned(),
+            config_schema: loaded.and_then(Loaded::config_schema),
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
             loaded_at: loaded.map(|loaded| time::rfc3339_of(loaded.loaded_at)),
