@@ -21,6 +21,9 @@ pub struct Limit {
     pub most: u64,
 }
 
+/// How many calls at once an app may be given, over all plugins: by the operator for all, or for one.
+pub const MOST_APP_CONCURRENCY: u32 = 432;
+
 /// `name: default, ceiling, least..=most;`
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $default:literal, $ceiling:literal, $least:literal..=$most:literal;)*) => {

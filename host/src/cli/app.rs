@@ -1,6 +1,6 @@
 //! `weft app add|list|show|remove`
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -216,7 +216,7 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
-    eprint!("Remove `{name}` with its settings and its plugins' data? Type its name: ");
+    write!(std::io::stderr(), "Remove `{name}` with its settings and its plugins' data? Type its name: ")?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == name)

@@ -24,6 +24,19 @@ pub(super) fn line(text: fmt::Arguments<'_>) -> io::Result<()> {
     }
 }
 
+/// As `eprintln!`, for what may end before us.
+macro_rules! remark {
+    ($($text:tt)*) => {
+        $crate::cli::output::beside(format_args!($($text)*))
+    };
+}
+pub(super) use remark;
+
+/// Prints a line beside what was asked for. Where nobody reads it, it need not be there.
+pub(super) fn beside(text: fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct OutputArgs {

@@ -14,7 +14,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::output::OutputArgs;
+use super::output::{OutputArgs, remark};
 use crate::{config::Config, plugins::build};
 
 /// Editors write several files for one change: it is over when nothing happened for so long.
@@ -57,9 +57,9 @@ pub(super) async fn run(config: &Config, args: BuildArgs) -> anyhow::Result<()> 
     loop {
         // cargo has said what is wrong; the next change may mend it.
         if let Err(error) = build_once(config, &args).await {
-            eprintln!("weft: {error:#}");
+            remark!("weft: {error:#}");
         }
-        eprintln!("waiting for a change in {} · 等待修改（Ctrl-C 结束）", args.source.display());
+        remark!("waiting for a change in {} · 等待修改（Ctrl-C 结束）", args.source.display());
         changes.next().await?;
     }
 }
@@ -72,7 +72,7 @@ async fn build_once(config: &Config, args: &BuildArgs) -> anyhow::Result<()> {
     }
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let bytes = fs::metadata(&component)?.len();
-    eprintln!("{} KiB in {:.1} s", bytes.div_ceil(1024), began.elapsed().as_secs_f32());
+    remark!("{} KiB in {:.1} s", bytes.div_ceil(1024), began.elapsed().as_secs_f32());
     let built = Built { component, bytes, took_ms };
     args.output.print(&built, || built.component.display().to_string())
 }
@@ -85,7 +85,7 @@ async fn install(component: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
         .await
         .with_context(|| format!("cannot copy it into {}", folder.display()))?;
     if is_new {
-        eprintln!(
+        remark!(
             "made {}: a server looks into its own plugins_dir; where that is another, --plugins-dir names it\n\
              · 新建了这个目录；服务只加载自己的 plugins_dir，若不是这个目录，请用 --plugins-dir 指定",
             folder.display()

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::LazyLock};
 use serde::Deserialize;
 
 use super::key::{Expects, Key};
-use crate::plugin_limits::{LIMITS, Limit, LimitChanges, PluginLimits};
+use crate::plugin_limits::{LIMITS, Limit, LimitChanges, MOST_APP_CONCURRENCY, PluginLimits};
 
 /// Limits of plugins and their calls.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,7 +54,7 @@ impl From<LimitChanges> for PluginCeilings {
 
 const OWN_KEYS: [Key; 9] = [
     Key::new("plugins.stack_kib", Expects::Number(64, 8192)),
-    Key::new("plugins.max_app_concurrency", Expects::Number(1, 432)),
+    Key::new("plugins.max_app_concurrency", Expects::Number(1, MOST_APP_CONCURRENCY as i64)),
     Key::new("plugins.total_memory_mib", Expects::Number(16, 1_048_576)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),

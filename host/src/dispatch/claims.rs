@@ -62,16 +62,16 @@ struct Shared {
     answers: BatchWriter<DeliveryAnswer>,
     /// Whether the database answered when it was last asked.
     reachable: AtomicBool,
-    /// What it did not answer.
-    losses: Losses,
+    /// How often it did not.
+    unanswered: Losses,
     closed: CancellationToken,
 }
 
 impl Claims {
     pub(super) fn new(store: Store) -> Self {
         let (claims, answers) = (BatchWriter::new(store.clone()), BatchWriter::new(store.clone()));
-        let reachable = AtomicBool::new(true);
-        Self(Arc::new(Shared { store, claims, answers, reachable, losses: Losses::default(), closed: <_>::default() }))
+        let (reachable, unanswered) = (AtomicBool::new(true), Losses::default());
+        Self(Arc::new(Shared { store, claims, answers, reachable, unanswered, closed: <_>::default() }))
     }
 
     /// The answers that the process before gave, for deliveries that may come again; and shows others, before
@@ -222,8 +222,9 @@ impl Claims {
     /// The database does not answer: until it does, this process relies on its memory.
     fn lose(&self, error: &dyn Error) {
         self.0.reachable.store(false, Relaxed);
-        if self.0.losses.add(1).is_some() {
+        if let Some(unanswered) = self.0.unanswered.add(1) {
             tracing::warn!(
+                unanswered,
                 error = %with_causes(error),
                 "the database does not take claims on deliveries: while it does not, a message that reaches two \
                  processes is handled twice"

@@ -20,9 +20,11 @@ use tokio_util::task::TaskTracker;
 use super::{
     claims::{Claim, Claims},
     long_answers::LongAnswers,
-    newest::Newest,
 };
-use crate::storage::{DeliveryKey, Store, StoreError};
+use crate::{
+    newest::Newest,
+    storage::{DeliveryKey, Store, StoreError},
+};
 
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
 /// within 15 seconds of the first.

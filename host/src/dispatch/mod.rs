@@ -7,7 +7,6 @@ mod claims;
 mod deliveries;
 mod handling;
 mod long_answers;
-mod newest;
 mod observers;
 mod replays;
 mod replies;

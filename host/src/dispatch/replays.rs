@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::newest::Newest;
-use crate::{accounts::Account, storage::DeliveryKey};
+use crate::{accounts::Account, newest::Newest, storage::DeliveryKey};
 
 /// How many nonces are remembered at least, over all apps, within their time.
 const REMEMBERED: usize = 200_000;

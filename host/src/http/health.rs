@@ -75,17 +75,16 @@ async fn look(state: AppState, told: watch::Sender<Option<Readiness>>) {
     let readiness = Readiness { database: database.is_ok(), plugins: state.plugins.is_ready() };
     told.send_replace(Some(readiness));
     let before = state.probes.replace(readiness);
-    // Whoever asks from now on has another look.
+    if before != Some(readiness) {
+        if let Err(error) = database {
+            let error = state.store.why(&error).await;
+            tracing::error!(error, "not ready: the database does not serve");
+        } else if !readiness.plugins {
+            tracing::info!("not ready yet: the plugins folder is still being read");
+        } else if before.is_some() {
+            tracing::info!("ready again: the database serves, and the plugins folder has been read");
+        }
+    }
+    // Whoever asks from now on has another look: not before the log was told of this one, so that its last line is true.
     drop(told);
-    if before == Some(readiness) {
-        return;
-    }
-    if let Err(error) = database {
-        let error = state.store.why(&error).await;
-        tracing::error!(error, "not ready: the database does not serve");
-    } else if !readiness.plugins {
-        tracing::info!("not ready yet: the plugins folder is still being read");
-    } else if before.is_some() {
-        tracing::info!("ready again: the database serves, and the plugins folder has been read");
-    }
 }

@@ -198,7 +198,7 @@ fn observed(routes: Router) -> Router {
         ServiceBuilder::new()
             .layer(MapRequestLayer::new(without_odd_id))
             .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-            // What fails says so itself, and why.
+            // What fails says so itself, and why: problems (`error`) and pages (`pages`).
             .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
             .layer(PropagateRequestIdLayer::new(REQUEST_ID))
             .layer(CatchPanicLayer::new()),
@@ -208,10 +208,7 @@ fn observed(routes: Router) -> Router {
 /// Answers 504 when a request takes longer than it may.
 async fn within(limit: Duration, request: Request, next: Next) -> Response {
     let answered = tokio::time::timeout(limit, next.run(request)).await;
-    answered.unwrap_or_else(|_| {
-        tracing::warn!("the request took longer than {} s and is answered 504", limit.as_secs());
-        error::Problem::timeout(limit).into_response()
-    })
+    answered.unwrap_or_else(|_| error::Problem::timeout(limit).into_response())
 }
 
 /// Drops a request id from outside that is too long or odd for a line of the log; the request then

@@ -31,17 +31,9 @@ impl Forged {
         if let Some(webhook) = &self.account.webhook {
             let app = &self.account.app;
             let mismatch = webhook.mismatch(&self.query, &self.body);
-            warn(failures, &app.name, &Reason::of(&mismatch, &app.appid));
+            warn(failures, &app.name, code(&mismatch), || told(&mismatch, &app.appid));
         }
     }
-}
-
-/// Why a request is refused that WeChat itself may have sent.
-struct Reason {
-    /// A stable word.
-    code: &'static str,
-    /// What it is, and what an operator does about it.
-    text: String,
 }
 
 /// Tells of a request to the webhook of `app` that was refused.
@@ -53,8 +45,8 @@ pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
             tokio::spawn(async move { forged.tell(&failures) });
         }
         rejected => {
-            if let Some(reason) = reason(&rejected) {
-                warn(failures, app, &reason);
+            if let Some((code, remedy)) = remedy(&rejected) {
+                warn(failures, app, code, || format!("{rejected}: {remedy}"));
             } else {
                 tracing::debug!(app, reason = %rejected, "a webhook request is refused");
             }
@@ -76,59 +68,61 @@ pub(super) fn nowhere(failures: &FailureLines, app: &str, query: Option<&str>) {
     }
 }
 
-fn warn(failures: &FailureLines, app: &str, Reason { code, text }: &Reason) {
+/// Why a request is refused that WeChat itself may have sent: a stable word, and for lines that are not left out what it
+/// is and what an operator does about it.
+fn warn(failures: &FailureLines, app: &str, code: &'static str, text: impl FnOnce() -> String) {
     failures.tell(app, format_args!("webhook"), code, || {
-        tracing::warn!(app, reason = code, "a webhook request is refused: {text}");
+        tracing::warn!(app, reason = code, "a webhook request is refused: {}", text());
     });
 }
 
-impl Reason {
-    fn of(mismatch: &Mismatch, appid: &str) -> Self {
-        let (code, text) = match mismatch {
-            Mismatch::Token => (
-                "token",
-                "it is not signed with the app's token (令牌): if WeChat sent it, WeChat's console has another one"
-                    .to_owned(),
-            ),
-            Mismatch::Body => (
-                "body",
-                "the address is signed with the app's token and the body is not: something on the way changes it"
-                    .to_owned(),
-            ),
-            Mismatch::Key => (
-                "encoding_aes_key",
-                "the token is right, and the app's encoding_aes_key (消息加解密密钥) does not open the message: WeChat's \
-                 console has another one"
-                    .to_owned(),
-            ),
-            Mismatch::AppId(other) => {
-                let other: String = other.chars().take(SHOWN).collect();
-                let text = format!(
-                    "token and encoding_aes_key are right, and the message is for the appid {other:?} where the app \
-                     has {appid}: remove the app and add it again with that one"
-                );
-                ("appid", text)
-            }
-        };
-        Self { code, text }
+fn code(mismatch: &Mismatch) -> &'static str {
+    match mismatch {
+        Mismatch::Token => "token",
+        Mismatch::Body => "body",
+        Mismatch::Key => "encoding_aes_key",
+        Mismatch::AppId(_) => "appid",
     }
 }
 
-/// What an operator does about it, where it may be theirs to mend.
-fn reason(rejected: &Rejected) -> Option<Reason> {
-    let (code, remedy) = match rejected {
-        Rejected::Encrypted | Rejected::Refused(Refusal::NotEncrypted | Refusal::NoKey) => {
-            ("encoding_mode", "the app's encoding_mode has to be that of WeChat's console (消息加解密方式)")
+fn told(mismatch: &Mismatch, appid: &str) -> String {
+    match mismatch {
+        Mismatch::Token => {
+            "it is not signed with the app's token (令牌): if WeChat sent it, WeChat's console has another one"
+                .to_owned()
         }
-        Rejected::Stale(_) => ("clock", "set this machine's clock right (NTP)"),
+        Mismatch::Body => {
+            "the address is signed with the app's token and the body is not: something on the way changes it".to_owned()
+        }
+        Mismatch::Key => {
+            "the token is right, and the app's encoding_aes_key (消息加解密密钥) does not open the message: WeChat's \
+             console has another one"
+                .to_owned()
+        }
+        Mismatch::AppId(other) => {
+            let other: String = other.chars().take(SHOWN).collect();
+            format!(
+                "token and encoding_aes_key are right, and the message is for the appid {other:?} where the app \
+                 has {appid}: remove the app and add it again with that one"
+            )
+        }
+    }
+}
+
+/// A stable word for it, and what an operator does about it, where it may be theirs to mend.
+fn remedy(rejected: &Rejected) -> Option<(&'static str, &'static str)> {
+    match rejected {
+        Rejected::Encrypted | Rejected::Refused(Refusal::NotEncrypted | Refusal::NoKey) => {
+            Some(("encoding_mode", "the app's encoding_mode has to be that of WeChat's console (消息加解密方式)"))
+        }
+        Rejected::Stale(_) => Some(("clock", "set this machine's clock right (NTP)")),
         Rejected::Forged(_)
         | Rejected::Parameter(_)
         | Rejected::Timestamp
         | Rejected::Refused(_)
         | Rejected::Replayed(_)
-        | Rejected::Body => return None,
-    };
-    Some(Reason { code, text: format!("{rejected}: {remedy}") })
+        | Rejected::Body => None,
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_a_wrong_console_causes_has_a_remedy_and_what_strangers_try_has_none() {
-        let code = |rejected: Rejected| reason(&rejected).map(|reason| reason.code);
+        let code = |rejected: Rejected| remedy(&rejected).map(|(code, _)| code);
         assert_eq!(code(Rejected::Refused(Refusal::NotEncrypted)), Some("encoding_mode"));
         assert_eq!(code(Rejected::Encrypted), Some("encoding_mode"));
         assert_eq!(code(Rejected::Stale(300)), Some("clock"));

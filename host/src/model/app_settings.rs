@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::words::words;
 use super::{FieldError, PluginTarget, ReplyContent, ReplyTemplate};
+use crate::plugin_limits::MOST_APP_CONCURRENCY;
 
 /// Hosts that one app may list.
 const HOSTS: usize = 100;
 /// Observers that one app may name.
 const OBSERVERS: usize = 16;
-/// Calls of plugins at once of one app at most: as many as `plugins.max_app_concurrency` may be.
-const PLUGIN_CONCURRENCY: u64 = 432;
 /// Longest URL of a server, in bytes.
 const URL_LENGTH: usize = 2048;
 
@@ -148,8 +147,9 @@ impl AppSettings {
     }
 
     fn check_max_plugin_concurrency(&self) -> Option<FieldError> {
-        let right = self.max_plugin_concurrency.is_none_or(|calls| (1..=PLUGIN_CONCURRENCY).contains(&calls));
-        let text = format!("from 1 to {PLUGIN_CONCURRENCY}; null for plugins.max_app_concurrency");
+        let right =
+            self.max_plugin_concurrency.is_none_or(|calls| (1..=u64::from(MOST_APP_CONCURRENCY)).contains(&calls));
+        let text = format!("from 1 to {MOST_APP_CONCURRENCY}; null for plugins.max_app_concurrency");
         (!right).then(|| FieldError::new("max_plugin_concurrency", text))
     }
 

@@ -1,34 +1,18 @@
 //! Users who are remembered to be there: their messages cost no query.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::hash::{BuildHasher, RandomState};
 
-use quick_cache::sync::Cache;
+use crate::newest::Newest;
 
-/// How many are remembered, over all apps.
+/// How many are remembered at least, over all apps: those who wrote last.
 const REMEMBERED: usize = 100_000;
 
-/// Of all that are remembered, this part may be new ones of one app within [`WHILE`] that push others out: whoever can
-/// sign messages for an app makes up as many senders as they like.
-const PART: usize = 100;
-
-/// See [`PART`].
-const WHILE: Duration = Duration::from_mins(1);
-
-/// The users of all apps.
+/// The users of all apps. Whoever can sign messages for an app makes up as many senders as they like: they push out
+/// others of the app.
 pub(super) struct Known {
-    users: Cache<String, ()>,
-    most: usize,
-    apps: Mutex<HashMap<String, Displacing>>,
-}
-
-/// How many users of an app have pushed others out lately.
-struct Displacing {
-    since: Instant,
-    users: usize,
+    users: Newest<String, ()>,
+    /// Makes the numbers of apps. Two apps that happen to have the same one share what they push out.
+    numbers: RandomState,
 }
 
 impl Default for Known {
@@ -38,63 +22,58 @@ impl Default for Known {
 }
 
 impl Known {
-    fn new(most: usize) -> Self {
-        Self { users: Cache::new(most), most, apps: Mutex::default() }
+    fn new(at_least: usize) -> Self {
+        Self { users: Newest::new(at_least, |()| false), numbers: RandomState::new() }
     }
 
-    /// Whether the user under `key` is remembered.
+    /// Whether the user under `key` is remembered, who then is for longer.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.users.get(key).is_some()
+        self.users.renew(key)
     }
 
-    /// Remembers a user of an app, unless too many others would have to go for those of the app. That costs a query,
-    /// each time they write.
+    /// Remembers a user of an app.
     pub(super) fn add(&self, app: &str, key: String) {
-        // Parts of the cache are full before all of it is.
-        let has_room = self.users.len() < self.most - self.most / 10;
-        if has_room || self.users.contains_key(&key) || self.may_displace(app, Instant::now()) {
-            self.users.insert(key, ());
-        }
-    }
-
-    fn may_displace(&self, app: &str, now: Instant) -> bool {
-        let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
-        let displacing = apps.entry(app.to_owned()).or_insert(Displacing { since: now, users: 0 });
-        if now.duration_since(displacing.since) >= WHILE {
-            *displacing = Displacing { since: now, users: 0 };
-        }
-        displacing.users += 1;
-        displacing.users <= self.most / PART
+        let number = u32::try_from(self.numbers.hash_one(app) >> 32).unwrap_or_default();
+        self.users.get_or_insert_with(number, key, || ());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     #[test]
-    fn senders_that_are_made_up_push_few_out_who_write_to_other_apps() {
+    fn senders_that_are_made_up_push_nobody_out_who_writes_to_other_apps() {
         let known = Known::new(10_000);
         for number in 0..2000 {
             known.add("shop", format!("shop/{number}"));
         }
-        for number in 0..50_000 {
+        for number in 0..100_000 {
             let key = format!("flooded/{number}");
             known.add("flooded", key.clone());
-            // Who has written twice is more worth remembering.
             known.has(&key);
         }
         let lost = (0..2000).filter(|number| !known.has(&format!("shop/{number}"))).count();
-        assert!(lost < 500, "{lost} are forgotten");
+        assert_eq!(lost, 0);
         known.add("shop", "shop/new".to_owned());
-        assert!(known.has("shop/new"), "another app has its own share");
+        assert!(known.has("shop/new"));
     }
 
     #[test]
-    fn an_app_pushes_so_many_out_in_a_while() {
-        let (known, now) = (Known::new(300), Instant::now());
-        let displaced = |app, now| (0..10).filter(|_| known.may_displace(app, now)).count();
-        assert_eq!([displaced("shop", now), displaced("shop", now), displaced("blog", now)], [3, 0, 3]);
-        assert_eq!(displaced("shop", now + WHILE), 3);
+    fn an_app_with_more_users_than_are_remembered_has_those_who_wrote_last() {
+        let known = Known::new(20_000);
+        let lost = |users: Range<u32>| users.filter(|user| !known.has(&user.to_string())).count();
+        for user in 0..200_000 {
+            known.add("large", user.to_string());
+            // Some write all the time.
+            if user > 2000 && user % 5000 == 0 {
+                assert_eq!(lost(0..2000), 0);
+            }
+        }
+        assert_eq!(lost(0..2000), 0);
+        assert_eq!(lost(190_000..200_000), 0);
+        assert!(lost(2000..100_000) > 90_000, "who has not written for long is forgotten");
     }
 }

@@ -7,7 +7,19 @@ use std::{
 
 /// Bottom to top. Modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "failure_lines", "histogram", "losses", "plugin_limits", "qr_code", "time", "secret", "shares", "turns"],
+    &[
+        "clock",
+        "failure_lines",
+        "histogram",
+        "losses",
+        "newest",
+        "plugin_limits",
+        "qr_code",
+        "time",
+        "secret",
+        "shares",
+        "turns",
+    ],
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],

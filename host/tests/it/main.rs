@@ -5,6 +5,7 @@
 mod accounts;
 mod admin;
 mod admission;
+mod apps;
 mod articles;
 mod audit_log;
 mod command;
@@ -50,6 +51,7 @@ mod storage;
 mod support;
 mod templates;
 mod tidy;
+mod tokens;
 mod upstream;
 mod user_messages;
 mod users;

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
@@ -163,7 +164,7 @@ pub(super) async fn delete(
     note_before(&state, &caller, &app, id).await?;
     match state.users.delete_tag(&app, id).await {
         Err(UserError::TooManyUsers) => {
-            let input = serde_json::to_value(TagDeletionInput { tag_id: id }).unwrap_or_default();
+            let input = json!(TagDeletionInput { tag_id: id });
             let asked = Asked { kind: TAG_DELETION, key: id.to_string(), permission: PERMISSION, input };
             Ok(start(&state, &caller, &app, Ability::Users, asked).await?.into_response())
         }
@@ -219,8 +220,7 @@ pub(super) async fn sync_users(
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
     state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?;
-    let input = TagUserSyncInput { tag_id: id, details: body.details };
-    let input = serde_json::to_value(input).unwrap_or_default();
+    let input = json!(TagUserSyncInput { tag_id: id, details: body.details });
     let asked = Asked { kind: TAG_USER_SYNC, key: id.to_string(), permission: SYNC, input };
     start(&state, &caller, &app, Ability::Users, asked).await
 }

@@ -113,7 +113,15 @@ impl Door {
             return Err(Failure::new(StatusCode::NOT_IMPLEMENTED));
         }
         let limits = self.state.plugins.limits_of(place.plugin, Some(&granted));
-        let (body, room) = self.bodies.read(&head.headers, body, limits.page_request_kib).await?;
+        let read = self.bodies.read(&head.headers, body, limits.page_request_kib).await;
+        let (body, room) = read.inspect_err(|failure| {
+            if failure.status() == StatusCode::SERVICE_UNAVAILABLE {
+                let (app, plugin) = (place.app, place.plugin);
+                self.state.failures.tell(app, format_args!("page {plugin}"), "bodies", || {
+                    tracing::warn!(app, plugin, "no page: there is no memory left for what visitors send");
+                });
+            }
+        })?;
         let request = PageRequest { body, ..request::head(&head, place.path, self.public_url.as_ref())? };
         let call = Call {
             state: self.state.clone(),
@@ -131,9 +139,10 @@ impl Door {
             let _room = room;
             call.run().await
         };
-        tokio::spawn(running.in_current_span())
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR)))
+        tokio::spawn(running.in_current_span()).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "no page: its task ended early");
+            Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR))
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ReconcileError;
 use crate::clock::Clock;
@@ -35,7 +35,7 @@ impl ReconcileInput {
             key: format!("{}/{}", self.merchant, self.date),
             permission,
             created_by: created_by.to_owned(),
-            input: serde_json::to_value(self).unwrap_or_default(),
+            input: json!(self),
         }
     }
 }
@@ -58,7 +58,7 @@ impl ReconcileWork {
         let shop = self.pay.shop(&job.job().app, &merchant).await.map_err(|error| self.ended(error.into()))?;
         let shop = shop.ok_or_else(|| JobError::failed(format!("there is no merchant {merchant} any more")))?;
         let figures = self.pay.reconcile(&shop, date, Some(job)).await.map_err(|error| self.ended(error))?;
-        Ok(serde_json::to_value(figures).unwrap_or_default())
+        Ok(json!(figures))
     }
 
     fn ended(&self, error: ReconcileError) -> JobError {

@@ -137,13 +137,13 @@ const LIST_OF_ONE_PLACE: &str = "(i32.store8 (i32.const 4104) (i32.const 1)) (i3
      (i32.store (i32.const 4112) (i32.const 131072)) (i32.store (i32.const 4116) (i32.const 1800000)) i32.const 4096";
 
 /// A server in a process of its own, with apps for the adversaries and one for somebody else.
-struct Place {
-    process: Process,
+pub(super) struct Place {
+    pub(super) process: Process,
     token: String,
     plugins: PathBuf,
     _folder: TempDir,
     bad: Sender,
-    good: Arc<Sender>,
+    pub(super) good: Arc<Sender>,
 }
 
 impl Place {
@@ -152,7 +152,7 @@ impl Place {
     }
 
     /// With these apps for the adversaries, of which the first one is `bad`, and more settings from the environment.
-    async fn open_with(apps: &[String], more: &[(&str, &str)]) -> Self {
+    pub(super) async fn open_with(apps: &[String], more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
         std::fs::create_dir_all(&plugins).unwrap();
@@ -189,7 +189,7 @@ impl Place {
     }
 
     /// Puts another file in the place of the adversary's, and waits until it runs or is refused.
-    async fn drop(&self, bytes: &[u8]) {
+    pub(super) async fn drop(&self, bytes: &[u8]) {
         let beside = self.plugins.join(".new");
         std::fs::write(&beside, bytes).unwrap();
         let before = self.plugin().await;
@@ -260,11 +260,10 @@ impl Place {
     }
 }
 
-/// How long a message of somebody else takes until it is answered.
-async fn greeted(good: &Sender) -> Duration {
+/// Has a message of somebody else answered.
+pub(super) async fn greeted(good: &Sender) {
     let exchange = send(good, "hi").await;
     assert!(exchange.text().is_some_and(|text| text.contains("Hello")), "{exchange:?}");
-    exchange.took
 }
 
 /// How much memory the adversaries may cost at a time, all together, in KiB.
@@ -303,104 +302,4 @@ async fn whatever_a_plugin_does_the_server_stays_up_and_others_are_answered() {
     assert!((1000..LOG_LINE).contains(&longest), "a line of the log has {longest} bytes");
     place.drop(guests::misbehave().await).await;
     place.suffers("behaves", "ok", &Answers("ok")).await;
-}
-
-/// Of what the guest does, what does not end at once: others could have to wait for it.
-const TAKES_ITS_TIME: &[&str] = &[
-    "loop",
-    "hostcall-loop",
-    "clock-polling",
-    "zero-sleeps",
-    "sleep",
-    "memory",
-    "pollables",
-    "recursion",
-    "long-error",
-    "huge-reply",
-    "huge-list",
-    "huge-log",
-    "stdout-flood",
-    "stderr-flood",
-    "log-flood",
-    "kv-flood",
-];
-
-/// How often it does each of them.
-const ROUNDS: usize = 5;
-
-/// What a message may take beside such calls beyond three times as long as alone: a debug build on a machine with other
-/// work needs that much.
-const ALLOWANCE: Duration = Duration::from_millis(100);
-
-fn median(mut taken: Vec<Duration>) -> Duration {
-    taken.sort();
-    taken[taken.len() / 2]
-}
-
-/// What this can tell is whether a call keeps a thread that answers messages until it ends: most of these compute for
-/// their 250 ms. The server has two such threads, so three calls at once would take both. A message of somebody else is
-/// sent when they have begun, and what counts is the median of the rounds: a machine that stops for a moment changes
-/// nothing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_waits_for_the_end_of_a_call_that_is_another_plugins() {
-    // Calls of an app that had heavy ones begin in the background, so that each round needs an app of its own.
-    let apps: Vec<_> = (0..TAKES_ITS_TIME.len() * ROUNDS).map(|number| format!("bad{number}")).collect();
-    let settings = [("TOKIO_WORKER_THREADS", "2"), ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "1000")];
-    let place = Place::open_with(&apps, &settings).await;
-    place.drop(guests::misbehave().await).await;
-    let mut slow = Vec::new();
-    for (text, apps) in TAKES_ITS_TIME.iter().zip(apps.chunks(ROUNDS)) {
-        let (mut alone, mut beside) = (Vec::new(), Vec::new());
-        for app in apps {
-            let bad = sender_to(&place.process.base, app, EncodingMode::Plain);
-            // From now on the server knows who writes, and asks no database before the plugin.
-            assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"));
-            alone.push(greeted(&place.good).await);
-            let calls = futures::future::join_all((0..3).map(|_| send(&bad, text)));
-            let other = async {
-                tokio::time::sleep(Duration::from_millis(30)).await;
-                greeted(&place.good).await
-            };
-            beside.push(tokio::join!(calls, other).1);
-        }
-        let (alone, beside) = (median(alone), median(beside));
-        if beside > alone * 3 + ALLOWANCE {
-            slow.push(format!("{text}: {beside:?} instead of {alone:?}"));
-        }
-    }
-    assert!(slow.is_empty(), "{slow:?}");
-}
-
-/// Reads all of a memory that it makes large, stops where anything is left of somebody else, and leaves a mark there.
-const CANARY: HandMade = HandMade {
-    handle: "(local $at i32) (drop (memory.grow (i32.const 48))) (local.set $at (i32.const 131072)) \
-         (loop $look (if (i64.ne (i64.load (local.get $at)) (i64.const 0)) (then unreachable)) \
-         (i64.store (local.get $at) (i64.const 0x79726e6163796e61)) \
-         (local.set $at (i32.add (local.get $at) (i32.const 8))) \
-         (br_if $look (i32.lt_u (local.get $at) (i32.const 4194304)))) i32.const 4096",
-    ..HandMade::PLAIN
-};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_one_call_is_there_in_the_next() {
-    let app = TestApp::start().await;
-    app.drop_plugin("canary", &CANARY.bytes()).await;
-    let accounts = [
-        Arc::new(app.account("one", EncodingMode::Plain, "canary").await),
-        Arc::new(app.account("two", EncodingMode::Safe, "canary").await),
-    ];
-    for round in 0..20 {
-        let calls = (0..20).map(|n| {
-            let account = Arc::clone(&accounts[n % 2]);
-            tokio::spawn(async move {
-                let message = weft::simulator::Incoming::text(&format!("oUser{}", n % 5), &format!("{round} {n}"));
-                account.send(&message).await.unwrap()
-            })
-        });
-        for call in futures::future::join_all(calls).await {
-            assert_eq!(call.unwrap().body, "");
-        }
-    }
-    let calls = &app.api(reqwest::Method::GET, "/plugins/canary", None).await.1["calls"];
-    assert_eq!((&calls["total"], &calls["failed"]), (&json!(400), &json!(0)), "{calls}");
 }

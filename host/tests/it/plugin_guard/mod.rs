@@ -6,8 +6,10 @@ mod background;
 mod breaker;
 mod failures;
 mod fairness;
+mod leftovers;
 mod limits;
 mod logged;
+mod neighbours;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -81,9 +81,9 @@ async fn a_folder_that_is_gone_for_long_takes_no_plugin_along() {
 async fn the_folder_may_be_a_link_that_is_set_to_another() {
     let home = tempfile::tempdir().unwrap();
     let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
-    for (release, bytes) in [("v1", first), ("v2", second)] {
+    for release in ["v1", "v2"] {
         fs::create_dir(home.path().join(release)).unwrap();
-        fs::write(home.path().join(release).join("greeter.wasm"), bytes).unwrap();
+        fs::write(home.path().join(release).join("greeter.wasm"), first).unwrap();
     }
     fs::write(home.path().join("v1/other.wasm"), first).unwrap();
     fs::create_dir(home.path().join("v3")).unwrap();
@@ -94,13 +94,12 @@ async fn the_folder_may_be_a_link_that_is_set_to_another() {
     app.plugin_becomes("other", |plugin| plugin["state"] == "ready").await;
     let began = Instant::now();
     link("v2", &current);
-    let took = becomes(&app, second).await;
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    // Nothing is compiled meanwhile: the file that is in both has the same bytes.
     app.plugin_becomes("other", Value::is_null).await;
     assert!(began.elapsed() < Duration::from_millis(1900), "the new folder was filled before: {:?}", began.elapsed());
     // The new folder is followed from now on.
-    fs::write(home.path().join("v2/greeter.wasm"), first).unwrap();
-    becomes(&app, first).await;
+    fs::write(home.path().join("v2/greeter.wasm"), second).unwrap();
+    becomes(&app, second).await;
     // An empty one may be filled only then.
     link("v3", &current);
     tokio::time::sleep(Duration::from_millis(1500)).await;

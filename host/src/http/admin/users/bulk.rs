@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -135,7 +136,7 @@ async fn change(
     openids.retain(|openid| seen.insert(openid.clone()));
     if openids.len() > MOST {
         state.users.check_many(&app, change, &openids).await?;
-        let input = serde_json::to_value(BulkInput { change, openids }).unwrap_or_default();
+        let input = json!(BulkInput { change, openids });
         let key = hex::encode(Sha256::digest(input.to_string()));
         let asked = Asked { kind: BULK, key, permission: PERMISSION, input };
         return Ok(start(state, caller, &app, Ability::Users, asked).await?.into_response());

@@ -29,8 +29,7 @@ pub(in crate::http::admin) async fn users(
 ) -> Result<StartedView, Problem> {
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
-    let input = serde_json::to_value(input).unwrap_or_default();
-    let asked = Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input };
+    let asked = Asked { kind: USER_SYNC, key: String::new(), permission: SYNC, input: json!(input) };
     start(&state, &caller, &app, Ability::Users, asked).await
 }
 

@@ -5,10 +5,13 @@
 //! it is new, takes one hash and one short lock on one of many parts. (Caches that weigh what they keep take several times
 //! as long, which was a tenth of what a message cost.)
 //!
+//! What is asked for again may be made new by that ([`Newest::renew`]), so that what is in use stays.
+//!
 //! All apps share it. Whoever sends much fills generations fast, and pushes out their own: when one goes, the entries of
 //! those who have the fewest in it move into the next, for as long as they are not too old.
 
 use std::{
+    borrow::Borrow,
     hash::{BuildHasher, Hash, RandomState},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,7 +23,7 @@ use hashbrown::HashTable;
 const PARTS: usize = 128;
 
 /// The newest values by their keys.
-pub(super) struct Newest<K, V> {
+pub struct Newest<K, V> {
     parts: Box<[Mutex<Generations<K, V>>]>,
     /// Picks the part of a key, and its place there.
     hasher: RandomState,
@@ -52,9 +55,9 @@ struct Entry<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Newest<K, V> {
-    /// Keeps the `at_least` newest entries, unless they grow old, and not many more than three times as many beside those
-    /// that are needed.
-    pub(super) fn new(at_least: usize, is_needed: fn(&V) -> bool) -> Self {
+    /// Keeps the `at_least` newest entries, unless they grow old; and four times as many at most, beside those that are
+    /// needed.
+    pub fn new(at_least: usize, is_needed: fn(&V) -> bool) -> Self {
         // A quarter more: the parts do not fill evenly.
         let most = (at_least + at_least / 4).div_ceil(PARTS);
         let part = |_| {
@@ -66,26 +69,44 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
 
     /// What stands under `key`; where nothing does, `new` makes it for the app of that number. For one key that is done
     /// once.
-    pub(super) fn get_or_insert_with(&self, app: u32, key: K, new: impl FnOnce() -> V) -> V {
+    pub fn get_or_insert_with(&self, app: u32, key: K, new: impl FnOnce() -> V) -> V {
         let hash = self.hasher.hash_one(&key);
         let mut part = self.part(hash);
         let is_it = |entry: &Entry<K, V>| entry.key == key;
         if let Some(known) = part.young.find(hash, is_it).or_else(|| part.old.find(hash, is_it)) {
             return known.value.clone();
         }
-        let gone =
-            if part.young.len() < part.room { HashTable::new() } else { part.grow_old(self.most, self.is_needed) };
         let value = new();
         let entry = Entry { hash, key, value: value.clone(), app, time: part.time };
-        part.young.insert_unique(hash, entry, |entry| entry.hash);
+        let gone = part.put(entry, self.most, self.is_needed);
         drop(part);
         // Now that nobody waits for it.
         drop(gone);
         value
     }
 
+    /// Whether something stands under `key`, which is then as new as what has just come.
+    pub fn renew<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |entry: &Entry<K, V>| key.eq(entry.key.borrow());
+        let mut part = self.part(hash);
+        if part.young.find(hash, is_it).is_some() {
+            return true;
+        }
+        let Generations { old, time, .. } = &mut *part;
+        let Ok(entry) = old.find_entry(hash, is_it) else { return false };
+        let entry = Entry { time: *time, ..entry.remove().0 };
+        let gone = part.put(entry, self.most, self.is_needed);
+        drop(part);
+        drop(gone);
+        true
+    }
+
     /// Puts another value where `key` has one.
-    pub(super) fn replace(&self, key: &K, value: V) {
+    pub fn replace(&self, key: &K, value: V) {
         let hash = self.hasher.hash_one(key);
         let is_it = |entry: &Entry<K, V>| entry.key == *key;
         let mut part = self.part(hash);
@@ -97,7 +118,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     }
 
     /// Forgets what was young when this was called before, or older.
-    pub(super) fn grow_old(&self) {
+    pub fn grow_old(&self) {
         for part in &self.parts {
             let mut part = lock(part);
             part.time += 1;
@@ -116,6 +137,13 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
 }
 
 impl<K, V> Generations<K, V> {
+    /// Gives back what is forgotten for it.
+    fn put(&mut self, entry: Entry<K, V>, most: usize, is_needed: fn(&V) -> bool) -> Generation<K, V> {
+        let gone = if self.young.len() < self.room { HashTable::new() } else { self.grow_old(most, is_needed) };
+        self.young.insert_unique(entry.hash, entry, |entry| entry.hash);
+        gone
+    }
+
     /// Gives back what is forgotten. The next generation has room for `most` new entries, and for as many as this one from
     /// the start.
     fn grow_old(&mut self, most: usize, is_needed: fn(&V) -> bool) -> Generation<K, V> {
