@@ -165,10 +165,12 @@ impl Accounts {
                 }
                 continue;
             };
-            let error = self.store.why(&error).await;
-            if told.as_ref() != Some(&error) {
+            let failure = with_causes(&error);
+            if told.as_ref() != Some(&failure) {
+                // Once: it may take another connection, and there are none to spare.
+                let error = self.store.why(&error).await;
                 tracing::warn!(error, "the apps could not be read again; the ones known stay until they can");
-                told = Some(error);
+                told = Some(failure);
             }
         }
     }

@@ -72,9 +72,8 @@ const RESERVED_DESCRIPTORS: usize = 100;
 const MOST_CONNECTIONS: usize = 50_000;
 const CONNECTIONS_ELSEWHERE: usize = 900;
 
-/// From how many bytes on that are written at once a client has taken a part of an answer. Fewer are what HTTP/2 says
-/// between answers, to clients that ask for nothing, and no part that was waited for: a socket takes more as soon as
-/// there is room for many.
+/// From how many bytes on that are written at once a client has taken a part of an answer that it is owed. Fewer are what
+/// HTTP/2 says between answers, and no part that was waited for: a socket takes more as soon as there is room for many.
 const PART: usize = 1 << 10;
 
 /// How long requests in flight may take when the process stops.
@@ -193,6 +192,9 @@ struct Requests {
     /// How many have begun, and how many have ended.
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Bytes of answers that the client has not taken yet, as far as they are known. Without them what is written is
+    /// what HTTP/2 says to clients that ask for nothing.
+    owed: AtomicU64,
     /// When the last one ended, or the client took a part of its answer, in milliseconds since the connection was opened.
     last_sign: AtomicU64,
 }
@@ -206,6 +208,7 @@ impl Requests {
             opened: Instant::now(),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            owed: AtomicU64::new(0),
             last_sign: AtomicU64::new(0),
         }
     }
@@ -214,6 +217,19 @@ impl Requests {
     fn sign(&self) {
         let open_for = self.opened.elapsed().as_millis();
         self.last_sign.store(u64::try_from(open_for).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn owe(&self, bytes: u64) {
+        self.owed.fetch_add(bytes, Relaxed);
+    }
+
+    /// So many bytes were written at once.
+    fn take(&self, bytes: usize) {
+        let taken = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let owed = self.owed.fetch_update(Relaxed, Relaxed, |owed| Some(owed.saturating_sub(taken)));
+        if bytes >= PART && owed.is_ok_and(|owed| owed > 0) {
+            self.sign();
+        }
     }
 
     /// Since when there has been no request, and for how long that may be; none while there is one.
@@ -234,7 +250,8 @@ impl InFlight {
     /// Ends with the head of an answer that is all there, as most are. One that is still being made is
     /// counted on.
     fn ends_with(self, answer: Response) -> Response {
-        if answer.body().size_hint().exact().is_some() {
+        if let Some(length) = answer.body().size_hint().exact() {
+            self.0.owe(length);
             return answer;
         }
         let requests = Arc::clone(&self.0);
@@ -265,8 +282,13 @@ impl HttpBody for Streamed {
         let this = self.get_mut();
         let in_flight = this.awaited.take().unwrap_or_else(|| InFlight::new(&this.requests));
         let next = Pin::new(&mut this.body).poll_frame(context);
-        if next.is_pending() {
-            this.awaited = Some(in_flight);
+        match &next {
+            Poll::Pending => this.awaited = Some(in_flight),
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                this.requests.owe(u64::try_from(bytes).unwrap_or(u64::MAX));
+            }
+            Poll::Ready(_) => {}
         }
         next
     }
@@ -289,8 +311,8 @@ struct Watched {
 
 impl Watched {
     fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(PART..)) = written {
-            self.requests.sign();
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.requests.take(bytes);
         }
         written
     }

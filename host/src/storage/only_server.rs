@@ -33,7 +33,9 @@ pub enum NotTheOnlyServer {
         process: Option<u32>,
     },
     /// The file that says so cannot be had.
-    #[error("cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server before, delete the file")]
+    #[error(
+        "cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server before, delete the file"
+    )]
     File {
         /// The file.
         path: PathBuf,

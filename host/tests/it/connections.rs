@@ -125,6 +125,21 @@ async fn a_client_that_never_reads_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_pings_at_once_keep_no_connection_open() {
+    let (address, _stop) = listening(LIMITS).await;
+    let settings = [0_u8, 0, 0, 4, 0, 0, 0, 0, 0];
+    let first = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &settings].concat();
+    let mut stream = connected(address, &first).await;
+    // What answers them is written at once, and more than what counts as a part of an answer.
+    let pings = [0_u8, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8].repeat(200);
+    let began = Instant::now();
+    while stream.write_all(&pings).await.is_ok() {
+        assert!(began.elapsed() < IN_TIME, "the connection stays open");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_handler_may_take_its_time() {
     let (address, _stop) = listening(LIMITS).await;
     let mut stream = connected(address, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;

@@ -12,6 +12,7 @@ mod command;
 mod config;
 mod connections;
 mod examples;
+mod failed_requests;
 mod failing_database;
 mod floors;
 mod handlers;
