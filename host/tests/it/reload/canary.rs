@@ -9,7 +9,7 @@ use weft::{
 use weft_wechat::account::EncodingMode;
 
 use super::{OPENID, answer, server};
-use crate::support::{TestApp, database::on_postgres, guests};
+use crate::support::{TestApp, database::on_postgres, guests, until};
 
 async fn upload(app: &TestApp, canary: u8, bytes: &[u8]) -> (u16, Value) {
     app.upload(&format!("greeter?canary={canary}"), bytes.to_vec()).await
@@ -83,7 +83,9 @@ async fn one_that_fails_more_is_taken_back() {
     let plugin = app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
     let reason = plugin["canary"]["reason"].as_str().unwrap();
     assert!(reason.contains("10 of its last 10 calls failed, and 0 of 10"), "{reason}");
-    assert!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text().is_some());
+    // The process hears of what it has told the database.
+    until("the version before answers", async || account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text())
+        .await;
 
     let (_, entries) = app.api(Method::GET, "/audit-log?action=take_back_plugin_canary", None).await;
     let entry = &entries["items"][0];
