@@ -17,6 +17,9 @@ const NAMED: usize = 5;
 /// By app, what of `asked` is not granted to a plugin: in the apps that name it, and in those in which something is set
 /// for it.
 pub fn by_app(accounts: &Accounts, plugin: &str, asked: &Grants) -> BTreeMap<String, Vec<String>> {
+    if asked.each().is_empty() {
+        return BTreeMap::new();
+    }
     let lacking = |set: Option<&Grants>| match set {
         Some(granted) => asked.beyond(granted).each(),
         None => asked.each(),
@@ -54,6 +57,8 @@ pub async fn tell(plugins: Plugins, accounts: Accounts) {
                 }
                 loaded.insert(which);
             }
+            // Where there are many apps, messages have their turn.
+            tokio::task::yield_now().await;
         }
         told = loaded;
     }

@@ -36,8 +36,7 @@ pub const RESERVED: u32 = 64;
 /// Instances kept for plugins that are being loaded.
 pub const LOADING: u32 = 16;
 
-/// Plugins that are compiled at once, each by half of the cores, until the folder has been read; from then on messages are
-/// answered beside it, and it is one.
+/// Plugins that are compiled at once, each by half of the cores.
 pub const COMPILATIONS: usize = 2;
 
 /// What a component may have of each, so that reading it stays cheap. Interpreters of Python and JavaScript, the largest

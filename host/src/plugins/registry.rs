@@ -193,9 +193,7 @@ impl Plugins {
 
     pub(super) fn set_ready(&self) {
         // A second pass changes nothing.
-        if self.0.first_pass.set(()).is_ok() {
-            self.0.loader.compile_one_at_a_time();
-        }
+        drop(self.0.first_pass.set(()));
     }
 
     /// Takes a file's bytes through every step of admission without letting it in. It may use what the plugin's calls

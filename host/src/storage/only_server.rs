@@ -34,7 +34,7 @@ pub enum NotTheOnlyServer {
     },
     /// The file that says so cannot be had.
     #[error(
-        "cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server before, delete the file"
+        "cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server, stop that and give both to the one that runs weft (chown)"
     )]
     File {
         /// The file.

@@ -69,11 +69,6 @@ impl Loader {
         Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox, memory })
     }
 
-    /// From now on messages are answered while files are compiled.
-    pub(super) fn compile_one_at_a_time(&self) {
-        self.compiler.one_at_a_time();
-    }
-
     /// Forgets compiled code that is old and not among `digests`.
     pub(super) fn sweep(&self, digests: &HashSet<String>) {
         self.cache.sweep(digests);

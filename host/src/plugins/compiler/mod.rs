@@ -27,7 +27,7 @@ use super::{
 
 pub use child::{Bounds, compile_plugin};
 
-/// Compiles components, so many at once, each on half of the cores.
+/// Compiles components, so many at once.
 pub(super) struct Compiler {
     /// The weft command; without it components are compiled in this process, and nothing bounds that.
     command: Option<PathBuf>,
@@ -58,11 +58,6 @@ impl Compiler {
     pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool) -> Self {
         let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
         Self { command, timeout, memory, counts_fuel, turns: Semaphore::new(COMPILATIONS) }
-    }
-
-    /// From now on messages are answered beside it: half of the cores stay free.
-    pub(super) fn one_at_a_time(&self) {
-        self.turns.forget_permits(COMPILATIONS - 1);
     }
 
     /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
