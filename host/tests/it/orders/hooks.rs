@@ -232,12 +232,7 @@ async fn of_two_processes_one_tells_the_hook() {
     on_postgres(async |database| {
         let url = Some(database.url.clone());
         let one = shop("ear/fulfil", |config| config.database_url.clone_from(&url)).await;
-        let folder = one.plugins.parent().unwrap().join("data");
-        let two = TestApp::start_with(|config| {
-            config.database_url.clone_from(&url);
-            config.data_dir = folder;
-        })
-        .await;
+        let two = one.beside().await;
         two.drop_plugin("ear", guests::listener().await).await;
         let numbers: Vec<String> = (0..40).map(|number| format!("T{number:06}")).collect();
         for number in &numbers {

@@ -234,12 +234,7 @@ async fn other_processes_see_limits_within_moments() {
     on_postgres(async |database| {
         let url = Some(database.url.clone());
         let one = TestApp::start_with(|config| config.database_url.clone_from(&url)).await;
-        let folder = one.plugins.parent().unwrap().join("data");
-        let two = TestApp::start_with(|config| {
-            config.database_url.clone_from(&url);
-            config.data_dir = folder;
-        })
-        .await;
+        let two = one.beside().await;
         for app in [&one, &two] {
             app.drop_plugin("guest", guests::misbehave().await).await;
         }

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -84,6 +85,16 @@ impl TestApp {
         let client = weft::simulator::http_client().unwrap();
         let token = token.expose().to_owned();
         Self { base, plugins, token, state, client, _folder: folder, stop: stop.drop_guard(), running }
+    }
+
+    /// Another process with the same database and data, and a plugins folder of its own.
+    pub(crate) async fn beside(&self) -> Self {
+        let known = Arc::clone(&self.state.config);
+        Self::start_with(|config| {
+            config.database_url.clone_from(&known.database_url);
+            config.data_dir.clone_from(&known.data_dir);
+        })
+        .await
     }
 
     /// Stops as a process does that is asked to end, and waits until it has ended.
