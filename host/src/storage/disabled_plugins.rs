@@ -15,9 +15,4 @@ impl DisabledPlugins<'_> {
         let names: Vec<String> = on_db!(&self.0.db, pool => sqlx::query_scalar(SQL).fetch_all(pool).await)?;
         Ok(names.into_iter().collect())
     }
-
-    /// Switches a plugin off, or on again; harmless where it is so already.
-    pub async fn set(&self, plugin: &str, disabled: bool) -> Result<(), StoreError> {
-        self.0.change_plugin(plugin, None, Some(disabled)).await
-    }
 }

@@ -22,11 +22,6 @@ impl PluginLimits<'_> {
         });
         opened.collect()
     }
-
-    /// Sets the limits of a plugin, in the place of what was set before.
-    pub async fn put(&self, plugin: &str, limits: &LimitChanges) -> Result<(), StoreError> {
-        self.0.change_plugin(plugin, Some(limits), None).await
-    }
 }
 
 #[derive(FromRow)]

@@ -208,7 +208,7 @@ async fn a_plugin_that_is_switched_off_is_shown_as_such_and_missed_by_the_apps_t
     std::fs::write(folder.path().join("plugins/greeter.wasm"), guests::greeter().await).unwrap();
     let config = Config { data_dir: folder.path().join("data"), ..Config::default() };
     let (store, _) = open_store(&config, Clock::system()).await.unwrap();
-    store.disabled_plugins().set("greeter", true).await.unwrap();
+    store.change_plugin("greeter", None, Some(true)).await.unwrap();
     let (code, text) = check();
     let shown =
         text.lines().any(|line| line.starts_with("ok     plugin greeter: ") && line.ends_with(", switched off"));
@@ -222,7 +222,7 @@ async fn a_plugin_that_is_switched_off_is_shown_as_such_and_missed_by_the_apps_t
     let (code, text) = check();
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("FAILED app shop: message_handler: plugin `greeter` is switched off"), "{text}");
-    store.disabled_plugins().set("greeter", false).await.unwrap();
+    store.change_plugin("greeter", None, Some(false)).await.unwrap();
     assert_eq!(check().0, Some(0));
     store.close().await;
 }

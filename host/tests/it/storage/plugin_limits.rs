@@ -13,17 +13,17 @@ async fn limits_read_back_as_they_were_put_and_every_change_is_seen() {
         assert!(limits.all().await.unwrap().is_empty());
         let before = store.apps().revision().await.unwrap();
         let few = LimitChanges { cpu_ms: Some(5), max_queue: Some(0), ..LimitChanges::default() };
-        limits.put("greeter", &LimitChanges::default()).await.unwrap();
+        store.change_plugin("greeter", Some(&LimitChanges::default()), None).await.unwrap();
         assert!(limits.all().await.unwrap().is_empty(), "nothing set is nothing kept");
-        limits.put("greeter", &LimitChanges { memory_mib: Some(8), ..few }).await.unwrap();
-        limits.put("echo", &few).await.unwrap();
-        limits.put("greeter", &few).await.unwrap();
+        store.change_plugin("greeter", Some(&LimitChanges { memory_mib: Some(8), ..few }), None).await.unwrap();
+        store.change_plugin("echo", Some(&few), None).await.unwrap();
+        store.change_plugin("greeter", Some(&few), None).await.unwrap();
         let all = limits.all().await.unwrap();
         assert_eq!((all.len(), all.get("greeter"), all.get("echo")), (2, Some(&few), Some(&few)));
-        limits.put("greeter", &LimitChanges::default()).await.unwrap();
+        store.change_plugin("greeter", Some(&LimitChanges::default()), None).await.unwrap();
         assert_eq!(limits.all().await.unwrap().len(), 1);
         assert_eq!(store.apps().revision().await.unwrap(), before + 5);
-        assert!(matches!(limits.put("a\0b", &few).await, Err(StoreError::NotFound { .. })));
+        assert!(matches!(store.change_plugin("a\0b", Some(&few), None).await, Err(StoreError::NotFound { .. })));
         store.close().await;
     })
     .await;
