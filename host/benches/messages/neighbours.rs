@@ -3,7 +3,8 @@
 //! Weft promises that this stays within 20 % of what they take alone. So both are measured in one run, in turns:
 //! a while alone, then a while beside a neighbour. One user writes to the good app over a kept connection, a message
 //! every few milliseconds; meanwhile a few connections keep the adversary busy, each with the next message as soon as
-//! there is an answer, after the same pause: what is compared is what the adversary does, and not how many write.
+//! there is an answer, after the same pause: what is compared is what the adversary does, and not how many write. Rows
+//! with a star are without the circuit breaker, which else ends after ten calls what fails each time.
 //!
 //! Here everybody blocks on their sockets: a sender that never sleeps, as [`super::load`] has one, would take one of the
 //! server's cores. But no core sleeps: threads of the least priority that there is compute all the while, those
@@ -31,7 +32,7 @@ use super::{
     load::body,
     pool::{Account, Endpoint, Request, check, element},
     report::{self, Beside},
-    server::{ADVERSARY, BAD, DATA, GOOD, Kind, Running},
+    server::{ADVERSARY, BAD, DATA, GOOD, Kind, Running, WORSE},
 };
 
 /// Between an answer and the next message.
@@ -51,6 +52,8 @@ enum Deed {
     Elsewhere,
     /// What this text tells the guest `misbehave`, which answers so.
     Told(&'static str, Answer),
+    /// The same, where no breaker ever opens: so does who fails only now and then.
+    ToldWithoutBreaker(&'static str),
     /// Puts files into the plugins folder that nobody has compiled before.
     Compiled,
 }
@@ -78,21 +81,33 @@ const fn told(text: &'static str, answer: Answer) -> Neighbour {
     Neighbour { name: text, connections: 4, deed: Deed::Told(text, answer) }
 }
 
+const fn without_breaker(name: &'static str, text: &'static str) -> Neighbour {
+    Neighbour { name, connections: 4, deed: Deed::ToldWithoutBreaker(text) }
+}
+
 const NEIGHBOURS: &[Neighbour] = &[
     Neighbour { name: "nobody", connections: 0, deed: Deed::Absent },
     Neighbour { name: "other programs", connections: 2, deed: Deed::Elsewhere },
     Neighbour { name: "behaves", ..told("ok", Answer::Says("ok")) },
     told("loop", Answer::Nothing),
-    Neighbour { name: "loop, by many", connections: 16, ..told("loop", Answer::Nothing) },
+    without_breaker("loop *", "loop"),
+    Neighbour { connections: 16, ..without_breaker("loop *, by many", "loop") },
     told("hostcall-loop", Answer::Nothing),
+    without_breaker("hostcall-loop *", "hostcall-loop"),
     told("clock-polling", Answer::Nothing),
+    without_breaker("clock-polling *", "clock-polling"),
     told("zero-sleeps", Answer::Nothing),
+    without_breaker("zero-sleeps *", "zero-sleeps"),
     // As many as there may be at once.
     Neighbour { name: "sleep", connections: 64, ..told("nap 500", Answer::Says("napped")) },
     told("memory", Answer::Nothing),
+    without_breaker("memory *", "memory"),
     told("recursion", Answer::Nothing),
+    without_breaker("recursion *", "recursion"),
     told("panic", Answer::Nothing),
+    without_breaker("panic *", "panic"),
     told("huge-reply", Answer::Nothing),
+    without_breaker("huge-reply *", "huge-reply"),
     told("log-flood", Answer::Any),
     told("stdout-flood", Answer::Any),
     told("kv-flood", Answer::Any),
@@ -146,6 +161,8 @@ struct Place {
     component: Vec<u8>,
     /// Whose messages it answers.
     bad: Account,
+    /// The same, without a breaker.
+    worse: Account,
 }
 
 /// Where an app's messages go.
@@ -162,8 +179,9 @@ impl Place {
         let component = fs::read(build("host/tests/guests/misbehave")?)?;
         fs::write(plugins.join(ADVERSARY).with_extension("wasm"), &component)?;
         let server = Running::start(&Kind::Neighbours(own.clone()))?;
-        let bad = Account::new(BAD, EncodingMode::Plain, path(BAD))?;
-        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad })
+        let of = |app| Account::new(app, EncodingMode::Plain, path(app));
+        let (bad, worse) = (of(BAD)?, of(WORSE)?);
+        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad, worse })
     }
 
     /// How long messages take beside a neighbour, and how often that one was asked.
@@ -191,7 +209,9 @@ impl Place {
 
     /// One connection to the neighbour, or one of its files, until `done`.
     fn keep_busy(&self, deed: Deed, index: usize, done: &AtomicBool, calls: &AtomicU64) -> anyhow::Result<()> {
-        let mut writer = Writer::new(&self.bad, self.server.address)?;
+        let has_breaker = !matches!(deed, Deed::ToldWithoutBreaker(_));
+        let account = if has_breaker { &self.bad } else { &self.worse };
+        let mut writer = Writer::new(account, self.server.address)?;
         while !done.load(Relaxed) {
             match deed {
                 Deed::Absent => {}
@@ -199,10 +219,8 @@ impl Place {
                     compute(done);
                     break;
                 }
-                Deed::Told(text, answer) => {
-                    let request = writer.account.request(Some(text));
-                    answer.check(&writer.exchange(&request)?)?;
-                }
+                Deed::Told(text, answer) => writer.tell(text, answer)?,
+                Deed::ToldWithoutBreaker(text) => writer.tell(text, Answer::Nothing)?,
                 Deed::Compiled => self.have_compiled(index)?,
             }
             calls.fetch_add(1, Relaxed);
@@ -338,6 +356,12 @@ impl<'a> Writer<'a> {
             thread::sleep(PAUSE);
         }
         Ok(taken)
+    }
+
+    /// Tells the guest `misbehave` what to do.
+    fn tell(&mut self, text: &str, answer: Answer) -> anyhow::Result<()> {
+        let request = self.account.request(Some(text));
+        answer.check(&self.exchange(&request)?)
     }
 
     /// Sends a message and waits for the answer's body.

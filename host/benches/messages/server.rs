@@ -17,6 +17,7 @@ use weft::{
     clock::Clock,
     config::Config,
     model::{App, AppPlugin, AppType, Condition, EncodingMode, Grants, Handler, ReplyContent},
+    plugin_limits::LimitChanges,
     plugins::{Plugins, Watcher},
     secret::Secret,
     server::Server,
@@ -51,6 +52,8 @@ pub(crate) const ENTRY: &str = "greet";
 pub(crate) const GOOD: &str = "good";
 /// The app whose plugin misbehaves.
 pub(crate) const BAD: &str = "bad";
+/// The app whose plugin misbehaves and has no breaker.
+pub(crate) const WORSE: &str = "worse";
 /// That plugin.
 pub(crate) const ADVERSARY: &str = "adversary";
 
@@ -68,8 +71,8 @@ pub(crate) enum Kind {
     Plain(PathBuf),
     /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
     Weft(PathBuf),
-    /// The same with two apps, `good` with the greeter, and `bad` with the plugin `adversary`, which may keep values.
-    /// What it logs goes to a file in the folder.
+    /// The same with three apps: `good` with the greeter, `bad` and `worse` with the plugin `adversary`, which may keep
+    /// values. What it logs goes to a file in the folder.
     Neighbours(PathBuf),
 }
 
@@ -147,18 +150,19 @@ async fn serve_weft(folder: &Path, stop: CancellationToken) -> anyhow::Result<()
 async fn serve_neighbours(folder: &Path, stop: CancellationToken) -> anyhow::Result<()> {
     weft::telemetry::start(tracing::Level::INFO);
     let mut config = config(folder, DATA);
-    // An open breaker would end what is measured.
-    config.plugins.limits.breaker_failures = 1_000_000;
     // As the command itself does.
     config.plugins.compiler = Some(PathBuf::from(env!("CARGO_BIN_EXE_weft")));
     let server = Server::prepare(config, Clock::system()).await?;
     let state = server.state().clone();
     load(&state.plugins).await?;
-    for (name, handler) in [(GOOD, HANDLER), (BAD, ADVERSARY)] {
+    for (name, handler) in [(GOOD, HANDLER), (BAD, ADVERSARY), (WORSE, ADVERSARY)] {
         state.store.apps().insert(&app(name, EncodingMode::Plain, Some(handler))?).await?;
     }
-    let grants = Grants { kv: true, ..Grants::default() };
-    state.store.app_plugins().put(&AppPlugin { grants, ..AppPlugin::new(BAD, ADVERSARY) }).await?;
+    for (app, breaker_failures) in [(BAD, None), (WORSE, Some(1_000_000))] {
+        let grants = Grants { kv: true, ..Grants::default() };
+        let limits = LimitChanges { breaker_failures, ..LimitChanges::default() };
+        state.store.app_plugins().put(&AppPlugin { grants, limits, ..AppPlugin::new(app, ADVERSARY) }).await?;
+    }
     state.accounts.refresh().await?;
     print_address(server.address()?)?;
     server.run(stop).await;

@@ -22,6 +22,9 @@ pub struct PluginsConfig {
     pub max_app_concurrency: u32,
     /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it.
     pub total_memory_mib: u32,
+    /// How much of the time calls that compute for long, and compilation, have while the server has other work, in
+    /// percent. With 100 they never rest.
+    pub background_percent: u32,
     /// How long calls are refused when a plugin keeps failing, at first, in milliseconds.
     pub breaker_pause_ms: u64,
     /// The same at most, after more failures.
@@ -52,10 +55,11 @@ impl From<LimitChanges> for PluginCeilings {
     }
 }
 
-const OWN_KEYS: [Key; 9] = [
+const OWN_KEYS: [Key; 10] = [
     Key::new("plugins.stack_kib", Expects::Number(64, 8192)),
     Key::new("plugins.max_app_concurrency", Expects::Number(1, MOST_APP_CONCURRENCY as i64)),
     Key::new("plugins.total_memory_mib", Expects::Number(16, 1_048_576)),
+    Key::new("plugins.background_percent", Expects::Number(5, 100)),
     Key::new("plugins.breaker_pause_ms", Expects::Number(10, 600_000)),
     Key::new("plugins.breaker_max_pause_ms", Expects::Number(10, 3_600_000)),
     Key::new("plugins.compile_timeout_ms", Expects::Number(100, 600_000)),
@@ -83,6 +87,7 @@ impl Default for PluginsConfig {
             stack_kib: 512,
             max_app_concurrency: 128,
             total_memory_mib: 4096,
+            background_percent: 25,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,
             compile_timeout_ms: 30_000,

@@ -17,6 +17,7 @@ use super::{
     host::{Recording, recorded},
     instance::State,
     limits::{self, Limits},
+    swap,
 };
 use crate::plugin_limits::PluginLimits;
 
@@ -119,8 +120,22 @@ fn pool(ceilings: &PluginLimits, instances: u32) -> InstanceAllocationStrategy {
         .max_unused_warm_slots(instances)
         .linear_memory_keep_resident(limits::KEEP_RESIDENT)
         .table_keep_resident(limits::KEEP_RESIDENT)
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(scan());
     InstanceAllocationStrategy::Pooling(pool)
+}
+
+/// Whether the kernel is asked which pages an instance has written, so that only those are made new. Not where it may
+/// have put some of them onto a disk: wasmtime passes over those (its pull request 14357), and the next instance would
+/// find what is in them.
+fn scan() -> Enabled {
+    if !swap::is_possible() {
+        return Enabled::Auto;
+    }
+    tracing::info!(
+        "the system may swap: each call of a plugin takes some microseconds more for a fresh memory (without swap for \
+         Weft, MemorySwapMax=0 in systemd, it does not)"
+    );
+    Enabled::No
 }
 
 /// All that [`OFFERED`] names.

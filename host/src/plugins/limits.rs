@@ -113,6 +113,8 @@ pub struct Limits {
     pub app_concurrency: usize,
     /// Bytes of linear memory of all instances together, without the first [`UNCOUNTED_MEMORY`] of each.
     pub total_memory: usize,
+    /// How much of the time long calls and compilation have while there is other work.
+    pub background_percent: u32,
     /// How long calls of what keeps failing are refused.
     pub(super) pauses: Pauses,
     /// Wall clock of compiling a file.
@@ -129,6 +131,7 @@ impl From<&PluginsConfig> for Limits {
             stack: kib(config.stack_kib.into()),
             app_concurrency: usize::try_from(config.max_app_concurrency).unwrap_or(usize::MAX),
             total_memory: mib(config.total_memory_mib.into()),
+            background_percent: config.background_percent,
             pauses: Pauses {
                 first: Duration::from_millis(config.breaker_pause_ms),
                 longest: Duration::from_millis(config.breaker_max_pause_ms),

@@ -21,6 +21,7 @@ use super::{
     instance::Services,
     limits::{COMPILATIONS, Limits},
     live_log::LiveLog,
+    pace::Pace,
     receipts::Receipts,
     statistics::Statistics,
     versions::{Canary, Versions},
@@ -135,8 +136,9 @@ impl Plugins {
         let Settings { folder, cache, cache_key, versions, decides, canary, limits, counts_fuel, compiler } = settings;
         let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
         let queue = Queue::new();
-        let compiler = Compiler::new(compiler, &limits, counts_fuel);
-        let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel)?;
+        let pace = Arc::new(Pace::new(limits.background_percent));
+        let compiler = Compiler::new(compiler, &limits, counts_fuel, Arc::clone(&pace));
+        let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel, pace)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),

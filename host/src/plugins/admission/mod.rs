@@ -32,6 +32,7 @@ use super::{
     instance::{Services, State},
     limits::{DESCRIBE_TIMEOUT, Limits},
     memory::TotalMemory,
+    pace::Pace,
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
@@ -62,10 +63,11 @@ impl Loader {
         services: Services,
         limits: Limits,
         counts_fuel: bool,
+        pace: Arc<Pace>,
     ) -> wasmtime::Result<Self> {
         let pools = Arc::new(Pools::new(&limits, counts_fuel)?);
         let memory = Arc::new(TotalMemory::new(limits.total_memory));
-        let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel));
+        let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel, pace));
         Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox, memory })
     }
 

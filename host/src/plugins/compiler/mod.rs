@@ -3,6 +3,7 @@
 //!
 //! - `process` starts the program again as `weft compile-plugin`, and ends it when its time is over.
 //! - `child` is what runs there: it takes limits upon itself before it reads anything.
+//! - `rests` holds it at times, so that messages are answered meanwhile.
 //!
 //! Both have the engine's settings from `engine::config`. What the child writes is compiled code: it comes through a
 //! pipe that nobody else has, and is authenticated when it is kept. This bounds what compiling costs; it is no wall
@@ -10,19 +11,22 @@
 
 mod child;
 mod process;
+mod rests;
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+use self::rests::Credit;
 use super::{
     admission::LoadError,
     cache,
     host::log::printable,
     limits::{COMPILATIONS, Limits},
+    pace::Pace,
 };
 
 pub use child::{Bounds, compile_plugin};
@@ -35,6 +39,8 @@ pub(super) struct Compiler {
     memory: u64,
     counts_fuel: bool,
     turns: Semaphore,
+    pace: Arc<Pace>,
+    credit: Credit,
 }
 
 /// How compiling went: what the child says before the code, as one line of JSON.
@@ -55,9 +61,10 @@ enum Answer {
 }
 
 impl Compiler {
-    pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool) -> Self {
+    pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool, pace: Arc<Pace>) -> Self {
         let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
-        Self { command, timeout, memory, counts_fuel, turns: Semaphore::new(COMPILATIONS) }
+        let (turns, credit) = (Semaphore::new(COMPILATIONS), Credit::default());
+        Self { command, timeout, memory, counts_fuel, turns, pace, credit }
     }
 
     /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
@@ -73,7 +80,7 @@ impl Compiler {
                 // As much CPU time for each thread as there is wall clock.
                 let seconds = self.timeout.as_secs().max(1).saturating_mul(threads() as u64);
                 let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
-                process::run(command, &bytes, self.timeout, bounds).await?
+                process::run(command, &bytes, self.timeout, bounds, (&self.pace, &self.credit)).await?
             }
             None => here(bytes, self.counts_fuel).await?,
         };

@@ -12,8 +12,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{Answer, Bounds, LoadError};
-use crate::plugins::host::log::printable;
+use super::{
+    Answer, Bounds, LoadError,
+    rests::{self, Credit, Process},
+};
+use crate::plugins::{host::log::printable, pace::Pace};
 
 /// Bytes kept of what the process complains about.
 const COMPLAINT_BYTES: u64 = 4 << 10;
@@ -25,16 +28,23 @@ struct Ended {
     status: ExitStatus,
 }
 
-/// Has `command` compile a component within `timeout` of wall clock, and within `bounds`.
+/// Has `command` compile a component within `timeout` of wall clock, beside which it rests as `pace` and `credit` want,
+/// and within `bounds`.
 pub(super) async fn run(
     command: &Path,
     bytes: &[u8],
     timeout: Duration,
     bounds: Bounds,
+    (pace, credit): (&Pace, &Credit),
 ) -> Result<(Answer, Vec<u8>), LoadError> {
     let unavailable = |error: io::Error| LoadError::CompilerUnavailable(error.to_string());
     let Bounds { memory, seconds, counts_fuel } = bounds;
-    let mut child = Command::new(command)
+    let mut command_line = Command::new(command);
+    // A group of its own: the system ends a process that is held when the other groups of its session have gone, which
+    // is when nobody can have it go on.
+    #[cfg(unix)]
+    command_line.process_group(0);
+    let mut child = command_line
         .arg("compile-plugin")
         .args(["--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
         .args(counts_fuel.then_some("--counts-fuel"))
@@ -49,7 +59,12 @@ pub(super) async fn run(
         .kill_on_drop(true)
         .spawn()
         .map_err(unavailable)?;
-    let Ok(ended) = tokio::time::timeout(timeout, talk(&mut child, bytes, memory)).await else {
+    let process = Process::of(&child);
+    let ended = tokio::select! {
+        ended = talk(&mut child, bytes, memory) => Some(ended),
+        () = rests::work(&process, timeout, pace, credit) => None,
+    };
+    let Some(ended) = ended else {
         // An error means that it has ended by itself.
         drop(child.kill().await);
         return Err(LoadError::CompileTimedOut { limit: timeout });

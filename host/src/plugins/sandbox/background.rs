@@ -27,16 +27,24 @@ use tokio_util::{
 };
 use tracing::Instrument as _;
 
-use super::cpu::CpuMeter;
-use crate::{plugins::limits::FOREGROUND, shares::Shares};
+use super::cpu::{CpuMeter, thread_time};
+use crate::{
+    plugins::{
+        limits::FOREGROUND,
+        pace::{Pace, Turn},
+    },
+    shares::Shares,
+};
 
 /// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
 /// The threads, from the first call on that needs them; none where the system has none to give.
-#[derive(Default)]
-pub(super) struct Background(OnceLock<Box<[Thread]>>);
+pub(super) struct Background {
+    threads: OnceLock<Box<[Thread]>>,
+    pace: Arc<Pace>,
+}
 
 /// One of them. Each has a queue of its own, in which who has had a tick stands at the end.
 struct Thread {
@@ -53,6 +61,11 @@ struct Thread {
 struct Given<'a>(&'a AtomicUsize);
 
 impl Background {
+    /// Threads that keep `pace`.
+    pub(super) fn new(pace: Arc<Pace>) -> Self {
+        Self { threads: OnceLock::new(), pace }
+    }
+
     /// Polls a call of an app here for as long as `meter` says that it is a short one, and then in the background; a
     /// `heavy` one there from the beginning.
     pub(super) async fn run<T>(
@@ -74,15 +87,17 @@ impl Background {
         if !heavy && let Some(result) = here.await {
             return result;
         }
-        let threads = self.0.get_or_init(start);
+        let threads = self.threads.get_or_init(start);
         let Some(thread) = threads.iter().min_by_key(|thread| thread.calls.load(Relaxed)) else { return call.await };
         let _given = Given::to(thread);
         meter.reads_threads();
         let turns = PollSemaphore::new(thread.turns.of(app));
         let (home, meter) = (Handle::current(), Arc::clone(meter));
-        let call = Elsewhere { home, turns, turn: None, meter, call: Some(call) };
+        let pace = Arc::clone(&self.pace);
+        let call = Elsewhere { home, turns, turn: None, pace, meter, call: Some(call) };
         // It is not stopped as long as this waits for it: what does not end has panicked.
         let ended = AbortOnDropHandle::new(thread.queue.spawn(call.in_current_span())).await;
+        self.pace.called();
         ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
     }
 }
@@ -154,6 +169,7 @@ struct Elsewhere<F> {
     turns: PollSemaphore,
     /// Its place in the queue, which it keeps for one tick, and not while it waits for something.
     turn: Option<OwnedSemaphorePermit>,
+    pace: Arc<Pace>,
     meter: Arc<CpuMeter>,
     call: Option<Pin<Box<F>>>,
 }
@@ -162,14 +178,19 @@ impl<F: Future> Future for Elsewhere<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { home, turns, turn, meter, call } = &mut *self;
+        let Self { home, turns, turn, pace, meter, call } = &mut *self;
         if turn.is_none() {
             // None would say that the turns were closed, which they never are.
             *turn = ready!(turns.poll_acquire(context));
         }
-        let _home = home.enter();
         let Some(call) = call else { return Poll::Pending };
+        // The thread is for calls like this one, which all rest now.
+        if let Turn::Rest(time) = pace.turn() {
+            thread::sleep(time);
+        }
+        let (_home, began) = (home.enter(), thread_time());
         let poll = call.as_mut().poll(context);
+        pace.worked(thread_time().saturating_sub(began));
         *turn = None;
         if poll.is_pending()
             && meter.gave_way()

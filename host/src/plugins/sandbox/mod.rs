@@ -23,6 +23,7 @@ use super::{
     instance::{Services, State, Subject},
     limits::{Limits, count, kib},
     live_log::LogPlace,
+    pace::Pace,
     pools::Pools,
     receipts::{HostCall, LineLevel},
     trace::Trace,
@@ -125,8 +126,14 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(super) fn new(pools: Arc<Pools>, services: Services, limits: Limits, counts_fuel: bool) -> Self {
-        Self { pools, services: Arc::new(services), limits, counts_fuel, background: Background::default() }
+    pub(super) fn new(
+        pools: Arc<Pools>,
+        services: Services,
+        limits: Limits,
+        counts_fuel: bool,
+        pace: Arc<Pace>,
+    ) -> Self {
+        Self { pools, services: Arc::new(services), limits, counts_fuel, background: Background::new(pace) }
     }
 
     pub(super) fn limits(&self) -> &Limits {
