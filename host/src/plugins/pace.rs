@@ -57,11 +57,15 @@ impl Pace {
 
     /// What long work does now.
     pub(super) fn turn(&self) -> Turn {
-        let now = self.began.elapsed();
+        self.turn_at(self.began.elapsed(), process_time)
+    }
+
+    /// The same so long after the pace began, when this process has had so much CPU time.
+    fn turn_at(&self, now: Duration, process_time: impl FnOnce() -> Duration) -> Turn {
         let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
         if into < self.work {
             Turn::Work(self.work - into)
-        } else if self.rests(now) {
+        } else if self.rests(now, process_time) {
             Turn::Rest(CYCLE - into)
         } else {
             Turn::Work(CYCLE - into)
@@ -78,7 +82,7 @@ impl Pace {
         self.worked(AROUND);
     }
 
-    fn rests(&self, now: Duration) -> bool {
+    fn rests(&self, now: Duration, process_time: impl FnOnce() -> Duration) -> bool {
         let mut seen = self.seen();
         let passed = now.saturating_sub(seen.at);
         if passed >= CYCLE {
@@ -105,4 +109,50 @@ fn process_time() -> Duration {
 #[cfg(not(unix))]
 fn process_time() -> Duration {
     Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The milliseconds of a second in which long work rests that itself takes `long` of each ten, beside `other` work.
+    fn resting(percent: u32, long: u64, other: u64) -> u64 {
+        let (pace, mut rests) = (Pace::new(percent), 0);
+        for now in 0..1100 {
+            if now % 10 == 0 {
+                pace.worked(Duration::from_millis(long));
+            }
+            let process = Duration::from_millis(now / 10 * (long + other));
+            let rest = matches!(pace.turn_at(Duration::from_millis(now), || process), Turn::Rest(_));
+            rests += u64::from(now >= 100 && rest);
+        }
+        rests
+    }
+
+    #[test]
+    fn long_work_rests_while_there_is_other_work_for_as_much_of_the_time_as_is_set() {
+        assert_eq!(resting(25, 5, 5), 750);
+        assert_eq!(resting(25, 0, 1), 750);
+        assert_eq!(resting(50, 20, 3), 500);
+        assert_eq!(resting(100, 5, 5), 0);
+    }
+
+    #[test]
+    fn long_work_alone_never_rests() {
+        assert_eq!(resting(25, 0, 0), 0);
+        assert_eq!(resting(25, 10, 0), 0);
+        assert_eq!(resting(5, 20, 0), 0);
+    }
+
+    #[test]
+    fn what_a_long_call_costs_around_it_is_no_other_work() {
+        let pace = Pace::new(25);
+        let at = |millis| pace.turn_at(Duration::from_millis(millis), || Duration::from_millis(millis / 20));
+        assert_eq!(at(30), Turn::Work(Duration::from_millis(10)), "it was not looked for yet");
+        assert_eq!(at(70), Turn::Rest(Duration::from_millis(10)));
+        for _ in 0..100 {
+            pace.called();
+        }
+        assert_eq!(at(110), Turn::Work(Duration::from_millis(10)));
+    }
 }

@@ -18,7 +18,7 @@ const EARNED: u32 = 8;
 /// How long work goes on before anybody looks.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How long may be compiled before the pace has to be kept.
+/// How long may be compiled before the pace has to be kept, and when that was looked at.
 pub(super) struct Credit(Mutex<(Duration, Instant)>);
 
 impl Default for Credit {
@@ -28,14 +28,14 @@ impl Default for Credit {
 }
 
 impl Credit {
-    /// Whether there is so much, which is then taken.
-    fn takes(&self, work: Duration) -> bool {
+    /// Whether there is so much at `now`, which is then taken.
+    fn takes(&self, work: Duration, now: Instant) -> bool {
         let mut credit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, at) = *credit;
-        let earned = (left + at.elapsed() / EARNED).min(CREDIT);
-        let rest = earned.checked_sub(work);
-        *credit = (rest.unwrap_or(earned), Instant::now());
-        rest.is_some()
+        let has = (left + now.saturating_duration_since(at) / EARNED).min(CREDIT);
+        let left = has.checked_sub(work);
+        *credit = (left.unwrap_or(has), now);
+        left.is_some()
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit:
     while !left.is_zero() {
         let work = LOOK.min(left);
         match pace.turn() {
-            Turn::Rest(rest) if !credit.takes(work) && process.pauses() => {
+            Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
                 tokio::time::sleep(rest).await;
                 process.goes_on();
             }
@@ -97,4 +97,20 @@ impl Process {
     }
 
     fn goes_on(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_compiled_at_once_and_many_keep_the_pace() {
+        let (credit, began) = (Credit::default(), Instant::now());
+        let taken = |from: Duration, millis: u64| {
+            (0..millis / 10).filter(|look| credit.takes(LOOK, began + from + LOOK * (*look as u32))).count()
+        };
+        assert_eq!(taken(Duration::ZERO, 400), 40, "all of the first");
+        assert!((20..40).contains(&taken(Duration::from_millis(400), 1000)), "an eighth of the time is earned meanwhile");
+        assert_eq!(taken(Duration::from_secs(10), 400), 40, "long after, all of the next");
+    }
 }
