@@ -32,7 +32,7 @@ use super::{
     load::body,
     pool::{Account, Endpoint, Request, check, element},
     report::{self, Beside},
-    server::{ADVERSARY, BAD, DATA, GOOD, Kind, Running, WORSE},
+    server::{ADVERSARY, DATA, GOOD, Kind, Running},
 };
 
 /// Between an answer and the next message.
@@ -52,7 +52,7 @@ enum Deed {
     Elsewhere,
     /// What this text tells the guest `misbehave`, which answers so.
     Told(&'static str, Answer),
-    /// The same, where no breaker ever opens: so does who fails only now and then.
+    /// The same, and it always fails, where no breaker ever opens: so does who fails only now and then.
     ToldWithoutBreaker(&'static str),
     /// Puts files into the plugins folder that nobody has compiled before.
     Compiled,
@@ -119,8 +119,8 @@ const NEIGHBOURS: &[Neighbour] = &[
 pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyhow::Result<()> {
     let Effort { windows, window, .. } = effort;
     let all = word.is_none_or(|word| "neighbours".contains(word));
-    let chosen = |neighbour: &&Neighbour| all || word.is_some_and(|word| neighbour.name.contains(word));
-    let neighbours: Vec<&Neighbour> = NEIGHBOURS.iter().filter(chosen).collect();
+    let chosen = |(_, neighbour): &(usize, &Neighbour)| all || word.is_some_and(|word| neighbour.name.contains(word));
+    let neighbours: Vec<(usize, &Neighbour)> = NEIGHBOURS.iter().enumerate().filter(chosen).collect();
     if neighbours.is_empty() {
         return Ok(());
     }
@@ -130,11 +130,11 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
     let mut good = Writer::new(&good, place.server.address)?;
     // The first messages find nothing ready, and their user is new.
     good.messages(window)?;
-    let mut rows: Vec<Beside> = neighbours.iter().map(|neighbour| row(neighbour)).collect();
+    let mut rows: Vec<Beside> = neighbours.iter().map(|(_, neighbour)| row(neighbour)).collect();
     for _ in 0..windows {
         for (neighbour, row) in neighbours.iter().zip(&mut rows) {
             row.alone.extend(good.messages(window / 2)?);
-            let (beside, calls) = place.beside(neighbour, &mut good, window)?;
+            let (beside, calls) = place.beside(*neighbour, &mut good, window)?;
             row.taken.extend(beside);
             row.calls += calls;
             place.come_to_rest();
@@ -159,10 +159,19 @@ struct Place {
     cache: PathBuf,
     /// The adversary's file.
     component: Vec<u8>,
-    /// Whose messages it answers.
-    bad: Account,
-    /// The same, without a breaker.
-    worse: Account,
+    /// Whose messages it answers: an app for each row.
+    bad: Vec<Account>,
+}
+
+/// The app whose plugin does what the row of that number says: each has one, as a breaker is an app's.
+fn app(row: usize) -> String {
+    format!("bad{row}")
+}
+
+/// All those apps, and whether their plugin has a breaker.
+pub(crate) fn apps() -> impl Iterator<Item = (String, bool)> {
+    let breaks = |neighbour: &Neighbour| !matches!(neighbour.deed, Deed::ToldWithoutBreaker(_));
+    NEIGHBOURS.iter().enumerate().map(move |(row, neighbour)| (app(row), breaks(neighbour)))
 }
 
 /// Where an app's messages go.
@@ -179,22 +188,23 @@ impl Place {
         let component = fs::read(build("host/tests/guests/misbehave")?)?;
         fs::write(plugins.join(ADVERSARY).with_extension("wasm"), &component)?;
         let server = Running::start(&Kind::Neighbours(own.clone()))?;
-        let of = |app| Account::new(app, EncodingMode::Plain, path(app));
-        let (bad, worse) = (of(BAD)?, of(WORSE)?);
-        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad, worse })
+        let bad = apps().map(|(app, _)| Account::new(&app, EncodingMode::Plain, path(&app)));
+        let bad = bad.collect::<anyhow::Result<_>>()?;
+        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad })
     }
 
     /// How long messages take beside a neighbour, and how often that one was asked.
     fn beside(
         &self,
-        neighbour: &Neighbour,
+        (row, neighbour): (usize, &Neighbour),
         good: &mut Writer<'_>,
         window: Duration,
     ) -> anyhow::Result<(Vec<Duration>, u64)> {
         let (done, calls) = (&AtomicBool::new(false), &AtomicU64::new(0));
+        let account = self.bad.get(row).context("every row has an app")?;
         let taken = thread::scope(|scope| {
             let busy: Vec<_> = (0..neighbour.connections)
-                .map(|index| scope.spawn(move || self.keep_busy(neighbour.deed, index, done, calls)))
+                .map(|index| scope.spawn(move || self.keep_busy(neighbour.deed, account, index, (done, calls))))
                 .collect();
             let taken = good.messages(LEAD).and_then(|_| good.messages(window));
             done.store(true, Relaxed);
@@ -208,9 +218,13 @@ impl Place {
     }
 
     /// One connection to the neighbour, or one of its files, until `done`.
-    fn keep_busy(&self, deed: Deed, index: usize, done: &AtomicBool, calls: &AtomicU64) -> anyhow::Result<()> {
-        let has_breaker = !matches!(deed, Deed::ToldWithoutBreaker(_));
-        let account = if has_breaker { &self.bad } else { &self.worse };
+    fn keep_busy(
+        &self,
+        deed: Deed,
+        account: &Account,
+        index: usize,
+        (done, calls): (&AtomicBool, &AtomicU64),
+    ) -> anyhow::Result<()> {
         let mut writer = Writer::new(account, self.server.address)?;
         while !done.load(Relaxed) {
             match deed {

@@ -24,7 +24,7 @@ use weft::{
 };
 use weft_wechat::reply::Reply;
 
-use super::least;
+use super::{least, neighbours};
 
 /// Makes this program a server; its kind follows.
 pub(crate) const ARGUMENT: &str = "--serve";
@@ -50,11 +50,7 @@ pub(crate) const ENTRY: &str = "greet";
 
 /// The app whose messages are timed.
 pub(crate) const GOOD: &str = "good";
-/// The app whose plugin misbehaves.
-pub(crate) const BAD: &str = "bad";
-/// The app whose plugin misbehaves and has no breaker.
-pub(crate) const WORSE: &str = "worse";
-/// That plugin.
+/// The plugin that misbehaves, in apps of its own.
 pub(crate) const ADVERSARY: &str = "adversary";
 
 /// Where a server keeps what it writes, within its folder.
@@ -71,8 +67,8 @@ pub(crate) enum Kind {
     Plain(PathBuf),
     /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
     Weft(PathBuf),
-    /// The same with three apps: `good` with the greeter, `bad` and `worse` with the plugin `adversary`, which may keep
-    /// values. What it logs goes to a file in the folder.
+    /// The same with the app `good`, which has the greeter, and an app for each neighbour with the plugin `adversary`,
+    /// which may keep values. What it logs goes to a file in the folder.
     Neighbours(PathBuf),
 }
 
@@ -155,13 +151,12 @@ async fn serve_neighbours(folder: &Path, stop: CancellationToken) -> anyhow::Res
     let server = Server::prepare(config, Clock::system()).await?;
     let state = server.state().clone();
     load(&state.plugins).await?;
-    for (name, handler) in [(GOOD, HANDLER), (BAD, ADVERSARY), (WORSE, ADVERSARY)] {
-        state.store.apps().insert(&app(name, EncodingMode::Plain, Some(handler))?).await?;
-    }
-    for (app, breaker_failures) in [(BAD, None), (WORSE, Some(1_000_000))] {
+    state.store.apps().insert(&app(GOOD, EncodingMode::Plain, Some(HANDLER))?).await?;
+    for (name, has_breaker) in neighbours::apps() {
+        state.store.apps().insert(&app(&name, EncodingMode::Plain, Some(ADVERSARY))?).await?;
         let grants = Grants { kv: true, ..Grants::default() };
-        let limits = LimitChanges { breaker_failures, ..LimitChanges::default() };
-        state.store.app_plugins().put(&AppPlugin { grants, limits, ..AppPlugin::new(app, ADVERSARY) }).await?;
+        let limits = LimitChanges { breaker_failures: (!has_breaker).then_some(1_000_000), ..LimitChanges::default() };
+        state.store.app_plugins().put(&AppPlugin { grants, limits, ..AppPlugin::new(name, ADVERSARY) }).await?;
     }
     state.accounts.refresh().await?;
     print_address(server.address()?)?;

@@ -10,11 +10,12 @@ use procfs::{Current, Meminfo, process::Process};
 #[cfg(target_os = "linux")]
 pub(super) fn is_possible() -> bool {
     let has_swap = Meminfo::current().map_or(true, |memory| memory.swap_total > 0);
-    has_swap && !Process::myself().and_then(|process| process.cgroups()).is_ok_and(|groups| {
-        // The second version's hierarchy has no number.
-        let group = groups.0.iter().find(|group| group.hierarchy == 0);
-        group.is_some_and(|group| is_forbidden(Path::new("/sys/fs/cgroup"), &group.pathname))
-    })
+    has_swap
+        && !Process::myself().and_then(|process| process.cgroups()).is_ok_and(|groups| {
+            // The second version's hierarchy has no number.
+            let group = groups.0.iter().find(|group| group.hierarchy == 0);
+            group.is_some_and(|group| is_forbidden(Path::new("/sys/fs/cgroup"), &group.pathname))
+        })
 }
 
 /// Not known elsewhere.
