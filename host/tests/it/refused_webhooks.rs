@@ -34,7 +34,10 @@ fn console(process: &Process, name: &str, mode: EncodingMode) -> Settings {
 
 /// Delivers a message, whose body `change` may spoil on the way; returns status and body of the answer.
 async fn deliver(settings: Settings, change: impl FnOnce(&mut String)) -> (u16, String) {
-    let sender = Sender::new(settings).unwrap();
+    deliver_by(&Sender::new(settings).unwrap(), change).await
+}
+
+async fn deliver_by(sender: &Sender, change: impl FnOnce(&mut String)) -> (u16, String) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let message = Incoming::text("oUser", "hi").xml(ORIGINAL_ID, now, 1);
     let mut signed = sender.sign(&message);
@@ -74,7 +77,7 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
     .await;
 
     let wrong_key = Settings { key: Some(AES_KEY.replace("abc", "xyz").parse().unwrap()), ..safe.clone() };
-    assert_eq!(deliver(wrong_key, unchanged).await, refused);
+    assert_eq!(deliver(wrong_key.clone(), unchanged).await, refused);
     told(&process, &["app=\"safe\"", "reason=\"encoding_aes_key\""]).await;
     let wrong_appid = Settings { appid: "wx0123456789abcdef".to_owned(), ..safe.clone() };
     assert_eq!(deliver(wrong_appid, unchanged).await, refused);
@@ -86,6 +89,16 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
     told(&process, &["app=\"safe\"", "reason=\"encoding_mode\"", "not encrypted"]).await;
     assert_eq!(deliver(console(&process, "plain", EncodingMode::Safe), unchanged).await, refused);
     told(&process, &["app=\"plain\"", "reason=\"encoding_mode\"", "encoding_mode is plain"]).await;
+
+    // Before it is looked into: key, appid and body have their lines together.
+    let sender = Sender::new(wrong_key).unwrap();
+    for _ in 0..30 {
+        assert_eq!(deliver_by(&sender, unchanged).await, refused);
+    }
+    until("it is told that lines are left out", async || {
+        process.lines_with(&["more such lines come too fast", "app=\"safe\"", "code=\"envelope\""]).pop()
+    })
+    .await;
 
     for name in ["nobody", "noone"] {
         assert_eq!(deliver(console(&process, name, EncodingMode::Plain), unchanged).await, (404, String::new()));
