@@ -5,14 +5,12 @@ use serde_json::{Value, json};
 use weft::simulator::http_client;
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{TestApp, process::Process, until};
+use crate::support::{Folders, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_wechat_does_not_do_stands_in_the_log_with_the_reason_and_does_not_fill_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+    let folders = Folders::new();
+    let app = folders.server().await;
     for name in ["shop", "blog"] {
         app.account(name, EncodingMode::Plain, "nobody").await;
         let secret = json!({"appsecret": "0c79e1fa963cd80cc0be99b20a18faeb"});
@@ -22,8 +20,7 @@ async fn what_wechat_does_not_do_stands_in_the_log_with_the_reason_and_does_not_
     app.stop().await;
 
     // Nobody listens there.
-    let settings = [("WEFT_WECHAT__API_BASE", "http://127.0.0.1:1")];
-    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &settings));
+    let process = folders.process(&[("WEFT_WECHAT__API_BASE", "http://127.0.0.1:1")]);
     let client = http_client().unwrap();
     let ask = async |name: &str| {
         let url = format!("{}/api/v1/apps/{name}/access-token", process.base);

@@ -5,19 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use weft::simulator::{Fault, Incoming, Sender, Settings};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, process::Process, until};
+use crate::support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, process::Process, until};
 
 const REFUSED: &str = "a webhook request is refused: ";
 
 /// A server in a process of its own, with an app in safe mode and one in plain mode.
-async fn server(folder: &tempfile::TempDir) -> Process {
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+async fn server(folders: &Folders) -> Process {
+    let app = folders.server().await;
     app.account("safe", EncodingMode::Safe, "nobody").await;
     app.account("plain", EncodingMode::Plain, "nobody").await;
     app.stop().await;
-    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]))
+    folders.process(&[])
 }
 
 /// What WeChat's console has of an app.
@@ -54,8 +52,8 @@ async fn told(process: &Process, texts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_names_what_differs_and_the_answer_does_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = server(&folder).await;
+    let folders = Folders::new();
+    let process = server(&folders).await;
     let safe = console(&process, "safe", EncodingMode::Safe);
     let unchanged = |_: &mut String| ();
     let refused = (400, String::new());
