@@ -1,5 +1,8 @@
 //! `weft plugin replay`: a recorded call made again, on the version that it ran on or on another one, with the recorded
 //! answers of the host.
+//!
+//! As with `weft plugin test`, the exit code says whether the call goes well: of one that failed, a replay tells whether a
+//! version mends it. That the answer is the same as before is in what is printed.
 
 use std::{
     net::SocketAddr,
@@ -177,5 +180,8 @@ fn text(replayed: &Replayed) -> String {
         lines.push("no differences".to_owned());
     }
     lines.extend(differences.iter().map(|difference| report::line("differs", difference)));
+    if differences.is_empty() && after.error.is_some() {
+        lines.push("it fails as it did before · 与当时一样失败".to_owned());
+    }
     lines.join("\n")
 }

@@ -12,10 +12,10 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::admission::AdmissionView;
+use super::{admission::AdmissionView, failed_requests::Failed};
 use crate::{
     model::Inability,
     plugins::Refused,
@@ -30,7 +30,8 @@ pub(super) struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
-    title: &'static str,
+    #[schema(value_type = String)]
+    title: Title,
     /// The HTTP status.
     status: u16,
     /// What is wrong and what to do.
@@ -54,6 +55,20 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AdmissionView>)]
     admission: Option<Box<AdmissionView>>,
+    /// What failed on our side, for the log alone.
+    #[serde(skip)]
+    #[schema(value_type = Option<String>)]
+    cause: Option<Box<str>>,
+}
+
+/// A status that is written in words.
+#[derive(Debug, Clone, Copy)]
+struct Title(StatusCode);
+
+impl Serialize for Title {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.canonical_reason().unwrap_or_default())
+    }
 }
 
 /// What is wrong with one field of a request.
@@ -69,7 +84,7 @@ impl Problem {
     fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            title: status.canonical_reason().unwrap_or_default(),
+            title: Title(status),
             status: status.as_u16(),
             detail: detail.into().into(),
             errcode: None,
@@ -77,6 +92,7 @@ impl Problem {
             retry_after: None,
             errors: Box::default(),
             admission: None,
+            cause: None,
         }
     }
 
@@ -199,18 +215,15 @@ impl Problem {
 
     /// 500; the cause goes to the log and not to the caller.
     pub(super) fn internal(error: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error = %with_causes(error), "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed on our side; the log says why")
+        let cause = Some(with_causes(error).into());
+        let detail = "it failed on our side; the log says why";
+        Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Of what fails on our side [`Problem::internal`] has told, with more than callers are told.
-        if status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::warn!(status = self.status, problem = self.kind, "a request failed: {}", self.detail);
-        }
+        let Title(status) = self.title;
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -219,6 +232,10 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status.is_server_error() {
+            let Self { kind: problem, detail, cause, .. } = self;
+            response.extensions_mut().insert(Failed { problem, detail, cause });
         }
         response
     }

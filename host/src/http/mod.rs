@@ -3,6 +3,7 @@
 pub mod admin;
 mod admission;
 mod error;
+mod failed_requests;
 mod health;
 mod listener;
 mod metrics;
@@ -153,6 +154,8 @@ pub fn operator(state: &AppState) -> Router {
         .fallback(admin::no_such_path)
         .method_not_allowed_fallback(admin::no_such_method)
         .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
+        // A change goes on when its caller has gone, and so does what is told of it.
+        .layer(middleware::from_fn_with_state(state.clone(), failed_requests::tell))
         .layer(middleware::from_fn_with_state(recorder, admin::record))
         .with_state(state.clone());
     observed(routes)

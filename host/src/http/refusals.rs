@@ -1,5 +1,6 @@
 //! Requests to webhooks that are refused, in the log. From outside they all look the same, and at WeChat's console a
-//! wrong token does, too: the log is where an operator finds out.
+//! wrong token does, too: the log is where an operator finds out. What of a forged request does not fit is found out for
+//! the lines that are told, so that nobody has more work done than the log has room for.
 
 use std::{fmt, sync::Arc};
 
@@ -16,8 +17,8 @@ const SHOWN: usize = 32;
 pub(super) struct Forged {
     pub(super) account: Arc<Account>,
     pub(super) query: Query,
-    /// Empty where it was not read.
-    pub(super) body: Bytes,
+    /// None where the address is not signed with the app's token: then it was not read.
+    pub(super) body: Option<Bytes>,
 }
 
 impl fmt::Debug for Forged {
@@ -27,11 +28,12 @@ impl fmt::Debug for Forged {
 }
 
 impl Forged {
-    fn tell(&self, failures: &FailureLines) {
+    /// Finds out what does not fit, and tells it.
+    fn tell(&self) {
         if let Some(webhook) = &self.account.webhook {
             let app = &self.account.app;
-            let mismatch = webhook.mismatch(&self.query, &self.body);
-            warn(failures, &app.name, code(&mismatch), || told(&mismatch, &app.appid));
+            let mismatch = webhook.mismatch(&self.query, self.body.as_deref().unwrap_or_default());
+            warn(&app.name, code(&mismatch), &told(&mismatch, &app.appid));
         }
     }
 }
@@ -40,13 +42,16 @@ impl Forged {
 pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     match rejected {
         Rejected::Forged(forged) => {
-            // The answer waits for none of it, so that it takes the same time whatever does not fit.
-            let failures = failures.clone();
-            tokio::spawn(async move { forged.tell(&failures) });
+            // Anybody can forge an address; for the rest it takes one that is signed: neither hides the other.
+            let code = if forged.body.is_some() { "envelope" } else { "token" };
+            failures.tell(app, format_args!("webhook"), code, || {
+                // The answer waits for none of it, so that it takes the same time whatever does not fit.
+                tokio::spawn(async move { forged.tell() });
+            });
         }
         rejected => {
             if let Some((code, remedy)) = remedy(&rejected) {
-                warn(failures, app, code, || format!("{rejected}: {remedy}"));
+                failures.tell(app, format_args!("webhook"), code, || warn(app, code, &format!("{rejected}: {remedy}")));
             } else {
                 tracing::debug!(app, reason = %rejected, "a webhook request is refused");
             }
@@ -68,12 +73,10 @@ pub(super) fn nowhere(failures: &FailureLines, app: &str, query: Option<&str>) {
     }
 }
 
-/// Why a request is refused that WeChat itself may have sent: a stable word, and for lines that are not left out what it
-/// is and what an operator does about it.
-fn warn(failures: &FailureLines, app: &str, code: &'static str, text: impl FnOnce() -> String) {
-    failures.tell(app, format_args!("webhook"), code, || {
-        tracing::warn!(app, reason = code, "a webhook request is refused: {}", text());
-    });
+/// Why a request is refused that WeChat itself may have sent: a stable word, and what it is and what an operator does about
+/// it.
+fn warn(app: &str, code: &str, text: &str) {
+    tracing::warn!(app, reason = code, "a webhook request is refused: {text}");
 }
 
 fn code(mismatch: &Mismatch) -> &'static str {

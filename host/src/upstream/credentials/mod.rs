@@ -23,6 +23,7 @@ pub(super) use self::ticket::FetchTicket;
 pub(super) use self::token::FetchToken;
 use super::TokenError;
 use crate::clock::Clock;
+use crate::failure_lines::FailureLines;
 use crate::model::{App, Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::storage::{Store, StoreError, with_causes};
@@ -58,6 +59,7 @@ struct Inner<F> {
     /// Who this process is to others that fetch.
     holder: String,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
+    failures: FailureLines,
 }
 
 type Outcome = Result<Arc<Credential>, Arc<TokenError>>;
@@ -71,7 +73,14 @@ impl<F> Clone for Credentials<F> {
 impl<F: Fetch> Credentials<F> {
     pub(super) fn new(fetch: F, store: Store, clock: Clock) -> Self {
         let holder = uuid::Uuid::new_v4().to_string();
-        Self(Arc::new(Inner { fetch, store, clock, holder, slots: Mutex::default() }))
+        Self(Arc::new(Inner {
+            fetch,
+            store,
+            clock,
+            holder,
+            slots: Mutex::default(),
+            failures: FailureLines::default(),
+        }))
     }
 
     /// The app's one.
@@ -162,7 +171,9 @@ impl<F: Fetch> Credentials<F> {
             let outcome = all.0.get(&app, wanted).await.map(Arc::new).map_err(Arc::new);
             if let Err(error) = &outcome {
                 let kind = all.0.fetch.kind().as_str();
-                tracing::warn!(app = app.name, kind, error = %with_causes(error), "no new access token or ticket");
+                all.0.failures.tell(&app.name, format_args!("{kind}"), "not_fetched", || {
+                    tracing::warn!(app = app.name, kind, error = %with_causes(error), "no new access token or ticket");
+                });
             }
             if matches!(&outcome, Err(error) if matches!(**error, TokenError::Store(StoreError::NotFound { .. }))) {
                 all.0.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&app.name);

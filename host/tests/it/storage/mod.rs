@@ -34,6 +34,7 @@ mod sends;
 mod sightings;
 mod tags;
 mod tokens;
+mod user_profiles;
 mod users;
 
 use weft::model::{App, AppType};
