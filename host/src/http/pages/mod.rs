@@ -139,7 +139,7 @@ impl Door {
             let _room = room;
             call.run().await
         };
-        tokio::spawn(running.in_current_span()).await.unwrap_or_else(|error| {
+        self.state.page_calls.spawn(running.in_current_span()).await.unwrap_or_else(|error| {
             tracing::error!(%error, "no page: its task ended early");
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR))
         })
