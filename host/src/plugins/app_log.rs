@@ -19,7 +19,7 @@ use super::{
 };
 use crate::model::App;
 
-/// How soon a plugin is read that comes later.
+/// How soon a plugin that comes later is read along with.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Reads along with all plugins: first what is there, in the order of its time, then what comes.
@@ -28,10 +28,10 @@ pub struct AppReader {
     app: App,
     /// Only what was logged after it.
     after: Option<Timestamp>,
-    /// What is read already.
+    /// The logs that are read along with already.
     read: Vec<Weak<LiveLog>>,
     recent: VecDeque<AppLine>,
-    /// Lines for any app.
+    /// Lines as they come, for whatever app.
     coming: SelectAll<BoxStream<'static, Result<AppLine, Missed>>>,
     look: Option<Interval>,
 }
