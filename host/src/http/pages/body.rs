@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use futures::StreamExt;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::failure::Failure;
 use crate::shares::{Place, Room};
@@ -74,7 +73,7 @@ impl Budget {
             if length > most {
                 return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            let taken = room.as_ref().map_or(0, |[own, _]| OwnedSemaphorePermit::num_permits(own));
+            let taken = room.as_ref().map_or(0, |[own, _]| own.num_permits());
             let wanted = u32::try_from(length.div_ceil(1 << 10) - taken).ok();
             let more = wanted.and_then(|kib| self.0.places(app, kib));
             let more = more.ok_or_else(|| Failure::busy(Duration::from_secs(1)))?;
