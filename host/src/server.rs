@@ -151,9 +151,11 @@ impl Server {
         let serving =
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
-        // Handlers go on when their connection ends; what they write must be written.
+        state.page_calls.close();
+        // Handlers and pages go on when their connection ends; what they write must be written.
         let finishing = async {
             tokio::join!(
+                state.page_calls.wait(),
                 state.dispatcher.finish(),
                 state.users.finish(),
                 state.handler_sync.finish(),
@@ -168,7 +170,7 @@ impl Server {
             )
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
-            tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
+            tracing::warn!("some handlers, pages, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
         let closing = futures::future::join4(
             state.dispatcher.close(),
@@ -318,6 +320,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Arc::new(Semaphore::new(http::UPLOADS)),
         spools: Arc::new(Semaphore::new(http::SPOOLS)),
+        page_calls: TaskTracker::new(),
         stopping: CancellationToken::new(),
     });
     Ok((state, watcher))

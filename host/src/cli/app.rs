@@ -272,6 +272,7 @@ fn fields(app: &App, public_url: &str) -> Vec<(&'static str, Value)> {
         ("log_replies", json!(settings.log_replies)),
         ("log_raw", json!(settings.log_raw)),
         ("message_observers", json!(settings.message_observers)),
+        ("fallback_reply", json!(settings.fallback_reply)),
         ("forward_hosts", json!(settings.forward_hosts)),
         ("access_token_source", json!(settings.access_token_source)),
         ("access_token_url", json!(settings.access_token_url)),

@@ -25,7 +25,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -104,6 +104,8 @@ pub struct Parts {
     pub order_hooks: OrderHooks,
     /// Finds answers.
     pub dispatcher: Dispatcher,
+    /// Calls of pages that run: they go on when their visitors have gone.
+    pub page_calls: TaskTracker,
     /// Cancelled when the process is asked to end: what would be told for ever ends.
     pub stopping: CancellationToken,
 }

@@ -124,8 +124,8 @@ impl CallError {
         }
     }
 
-    /// Whether it is a fault of the plugin, so that the next call would end the same way. What it answers is none, and
-    /// neither is a machine that is busy, nor that others have the memory.
+    /// Whether it is the plugin's fault, so that the next call would end the same way. An error that the plugin answers
+    /// is not, nor is a busy machine, nor memory that others have.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::Crashed(crash) => !crash.is_of_others(),

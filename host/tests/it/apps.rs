@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{AES_KEY, TestApp};
+use crate::support::{AES_KEY, TestApp, until};
 
 /// One with everything that an app may have.
 pub(crate) fn shop() -> Value {
@@ -35,6 +36,21 @@ async fn an_app_is_created_read_changed_listed_and_deleted() {
     assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
     assert_eq!(app.api(Method::GET, "/apps/shop", None).await.0, 404);
     assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_stored_is_answered_and_recorded_although_it_cannot_be_read_back() {
+    let app = TestApp::start().await;
+    assert_eq!(app.api(Method::POST, "/apps", Some(shop())).await.0, 201);
+    let url = app.state.config.database().to_string();
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("ALTER TABLE app_plugins RENAME TO gone").execute(&mut database).await.unwrap();
+    let (status, changed) = app.api(Method::PATCH, "/apps/shop", Some(json!({"title": "新店"}))).await;
+    assert_eq!((status, &changed["title"]), (200, &json!("新店")), "{changed}");
+    let (_, log) = app.api(Method::GET, "/audit-log?action=patch_app", None).await;
+    assert_eq!(log["items"][0]["after"]["title"], "新店", "{log}");
+    sqlx::query("ALTER TABLE gone RENAME TO app_plugins").execute(&mut database).await.unwrap();
+    until("it counts", async || (app.state.accounts.find("shop")?.app.title == "新店").then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,18 +2,25 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reqwest::Method;
+use serde_json::json;
 use weft::simulator::{Fault, Incoming, Sender, Settings};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, process::Process, until};
+use crate::{
+    orders::API_KEY,
+    support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, process::Process, until},
+};
 
 const REFUSED: &str = "a webhook request is refused: ";
 
-/// A server in a process of its own, with an app in safe mode and one in plain mode.
+/// A server in a process of its own, with an app in safe mode, which has a merchant, and one in plain mode.
 async fn server(folders: &Folders) -> Process {
     let app = folders.server().await;
     app.account("safe", EncodingMode::Safe, "nobody").await;
     app.account("plain", EncodingMode::Plain, "nobody").await;
+    let merchant = json!({"mch_id": "1900000109", "api_version": "v2", "api_key": API_KEY, "sign_type": "HMAC-SHA256"});
+    assert_eq!(app.api(Method::POST, "/apps/safe/merchants", Some(merchant)).await.0, 201);
     app.stop().await;
     folders.process(&[])
 }
@@ -104,4 +111,23 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
     }
     assert!(process.lines_with(&[TOKEN]).is_empty() && process.lines_with(&["anothertoken"]).is_empty());
     Sender::new(safe).unwrap().verify().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notifications_that_anybody_makes_up_do_not_fill_the_log() {
+    let folders = Folders::new();
+    let process = server(&folders).await;
+    let client = weft::simulator::http_client().unwrap();
+    let url = format!("{}/wechat/safe/pay/default/notify/", process.base);
+    for _ in 0..40 {
+        let made_up = client.post(&url).body("<xml><return_code>SUCCESS</return_code></xml>");
+        let answer = made_up.send().await.unwrap().text().await.unwrap();
+        assert!(answer.contains("FAIL"), "{answer}");
+    }
+    until("it is told that lines are left out", async || {
+        process.lines_with(&["more such lines come too fast", "app=\"safe\"", "code=\"not_proven\""]).pop()
+    })
+    .await;
+    let told = process.lines_with(&["a notification of WeChat Pay is refused", "app=\"safe\""]);
+    assert!((20..40).contains(&told.len()), "{told:#?}");
 }

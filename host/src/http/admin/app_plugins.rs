@@ -286,7 +286,7 @@ async fn change(
     if let Some(was) = was {
         caller.notes.before(&view(state, was));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -308,7 +308,7 @@ pub(super) async fn delete(
     if !state.store.app_plugins().delete(&app, &plugin).await? {
         return Err(Problem::not_found("setting for plugin", &plugin));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)
 }
 

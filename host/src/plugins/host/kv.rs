@@ -15,7 +15,7 @@ use crate::{
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store, with_causes},
 };
 
-/// A store that the operator has granted, with whose it is.
+/// The store that the operator has granted, and whose part of it is meant.
 struct Granted {
     database: Store,
     app: Arc<App>,
@@ -30,7 +30,7 @@ impl Granted {
 }
 
 impl State {
-    /// Counts what it grants.
+    /// The store, where it is granted. Counts a use of the database.
     fn granted_kv(&mut self) -> Result<Granted, HostError> {
         let subject = self.subject()?;
         let app = Arc::clone(&subject.app);

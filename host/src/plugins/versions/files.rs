@@ -60,7 +60,7 @@ impl Plugins {
         }
     }
 
-    /// Whether a file is none that changes anything: it took effect before, or it lies in a folder that is read for
+    /// Whether a file changes nothing: it took effect before, or it lies in a folder that is read for
     /// the first time and is a version from before what was decided.
     async fn has_taken_effect(&self, name: &str, digest: &str) -> bool {
         let versions = self.versions();

@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Gets new credentials of one kind from where apps have them.
 pub(super) trait Fetch: Debug + Send + Sync + 'static {
-    /// What it gets.
+    /// The kind that it gets.
     fn kind(&self) -> CredentialKind;
 
     /// A new one; with `forced` one that ends the one before.
@@ -83,7 +83,7 @@ impl<F: Fetch> Credentials<F> {
         }))
     }
 
-    /// The app's one.
+    /// The credential of an app.
     pub(super) async fn get(&self, app: &App) -> Outcome {
         let slot = self.slot(&app.name);
         match slot.known(app, self.0.clock.now()) {
@@ -96,7 +96,7 @@ impl<F: Fetch> Credentials<F> {
         }
     }
 
-    /// Another one than `refused`, which WeChat does not take any more.
+    /// A newer one than `refused`, which WeChat does not take any more.
     pub(super) async fn replace(&self, app: &App, refused: &Credential) -> Outcome {
         self.renew(app, &self.slot(&app.name), refused.version).await
     }

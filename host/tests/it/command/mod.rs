@@ -3,6 +3,7 @@
 mod plugins;
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output, Stdio},
@@ -84,6 +85,18 @@ fn the_settings_of_an_app_are_shown_in_words() {
         weft(folder.path(), &["app", "add", "a", "--type", "service", "--appid", "wx1", "--late-reply", "never"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("one of join, customer_service, drop"));
+}
+
+#[test]
+fn an_app_is_shown_with_what_the_admin_api_shows_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    weft(folder.path(), &["app", "add", "shop", "--type", "service", "--appid", "wx1"]);
+    let shown = json(&weft(folder.path(), &["app", "show", "shop", "--json"]));
+    let document = json(&weft(folder.path(), &["openapi"]));
+    let fields = |object: &Value| object.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let mut documented = fields(&document["components"]["schemas"]["AppView"]["properties"]);
+    assert!(documented.remove("warnings"), "some of them are of plugins, which only a server knows");
+    assert_eq!(fields(&shown), documented);
 }
 
 #[test]

@@ -170,7 +170,7 @@ pub(in crate::http::admin) async fn import(
             Ok(plan)
         })
         .await?;
-        state.accounts.refresh().await?;
+        state.accounts.take_over().await;
         plan
     };
     let view = view(&state, plan, query.dry_run);

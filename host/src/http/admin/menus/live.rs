@@ -123,7 +123,7 @@ pub(in crate::http::admin) async fn sync(
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
     let MenuSync { draft, created, warnings } = state.menus.sync(&app).await?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let draft = draft_view(&state, &app.name, Some(draft)).await?;
     let created_handlers = created.into_iter().map(CreatedHandlerView::from).collect();
     let view = MenuSyncView { draft, created_handlers, warnings };
