@@ -54,7 +54,7 @@ fn error(error: KvError) -> HostError {
         KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
             Error::Limited(error.to_string())
         }
-        KvError::Store(error) => {
+        error @ (KvError::Store(_) | KvError::Batch(_)) => {
             tracing::error!(error = %with_causes(&error), "the key-value store failed");
             Error::Unavailable("the database does not answer".to_owned())
         }

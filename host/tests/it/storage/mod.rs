@@ -26,6 +26,7 @@ mod order_outbox;
 mod orders;
 mod plugin_canaries;
 mod plugin_kv;
+mod plugin_kv_batches;
 mod plugin_limits;
 mod plugin_versions;
 mod publications;
