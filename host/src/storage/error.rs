@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::bilingual::because;
+
 /// Why something could not be stored or read.
 ///
 /// The text may be shown to whoever asked. What the database itself says of a statement may name tables and hold values
@@ -88,10 +90,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
+        text = because(&text, &error.to_string());
         cause = error.source();
     }
     text

@@ -6,6 +6,7 @@ use std::time::Duration;
 use weft_wechat::api::errcode::{Class, Meaning};
 use weft_wechat::api::{ApiError, Refusal};
 
+use crate::bilingual::because;
 use crate::model::{Inability, JobError};
 use crate::storage::StoreError;
 use crate::time::rfc3339;
@@ -132,9 +133,7 @@ impl CallError {
     pub fn explained(&self) -> String {
         let text = self.to_string();
         match self.meaning() {
-            // A refusal says the English itself.
-            Some(Meaning { zh, en }) if text.contains(en) => format!("{text} / {zh}"),
-            Some(Meaning { zh, en }) => format!("{text}: {en} / {zh}"),
+            Some(meaning) => because(&text, &meaning.to_string()),
             None => text,
         }
     }

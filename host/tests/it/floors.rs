@@ -8,6 +8,7 @@ use std::{
 /// Bottom to top. Modules on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
     &[
+        "bilingual",
         "clock",
         "failure_lines",
         "histogram",
