@@ -17,7 +17,10 @@ use weft::{
     server::open_store,
 };
 
-use crate::support::{TestApp, guests};
+use crate::{
+    bilingual::is_bilingual,
+    support::{TestApp, guests},
+};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Output {
@@ -386,11 +389,21 @@ fn commands(help: &str) -> impl Iterator<Item = &str> {
     entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help")
 }
 
-/// `English · 中文`
-fn is_bilingual(text: &str) -> bool {
-    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
-    let parts = text.split_once("· ");
-    parts.is_some_and(|(english, chinese)| !english.contains(is_chinese) && chinese.contains(is_chinese))
+#[test]
+fn a_failure_is_told_in_english_and_chinese() {
+    let folder = tempfile::tempdir().unwrap();
+    let failure = |arguments: &[&str]| {
+        let output = weft(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let told = failure(&["--data-dir", "file/data", "migrate"]);
+    let parts = ["weft: the secret key: cannot read or create", "(os error 20) · 加密密钥：无法读取或创建", "data_dir"];
+    assert!(parts.iter().all(|part| told.contains(part)) && told.lines().count() == 1, "{told}");
+    std::fs::write(folder.path().join("weft.toml"), "lisen = 1\nlisten = 1\n[plugins]\ncpu_ms = 0\n").unwrap();
+    let told = failure(&["migrate"]);
+    assert!(told.lines().count() == 3 && told.lines().all(is_bilingual), "{told}");
 }
 
 #[cfg(unix)]
