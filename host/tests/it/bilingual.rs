@@ -13,10 +13,10 @@ use regex::Regex;
 use crate::floors::rust_files;
 
 /// Files and folders in which all texts are for people.
-const ALL: &[&str] = &["config", "server.rs"];
+const ALL: &[&str] = &["config", "plugins/named.rs", "server.rs"];
 
 /// Files in which those of errors are.
-const ERRORS: &[&str] = &["secret.rs", "storage/error.rs", "storage/only_server.rs"];
+const ERRORS: &[&str] = &["plugins/error.rs", "secret.rs", "storage/error.rs", "storage/only_server.rs"];
 
 /// Texts in them that are no sentences, or for nobody.
 const OTHERS: &[&str] = &["environment variable {variable}", "no listener"];
