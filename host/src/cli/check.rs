@@ -127,10 +127,7 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
 fn misnamed(file: &Path) -> Finding {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let error = LoadError::Misnamed(name);
-    Finding::bad(
-        format!("file {}", file.display()),
-        format!("{} ({})", because(&error.to_string(), error.remedy()), error.code()),
-    )
+    Finding::bad(format!("file {}", file.display()), format!("{} ({})", error.explained(), error.code()))
 }
 
 const TO_RUN: &str = "the version that is to run · 应运行的版本";

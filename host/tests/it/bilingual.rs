@@ -13,7 +13,15 @@ use regex::Regex;
 use crate::floors::rust_files;
 
 /// Files and folders in which all texts are for people.
-const ALL: &[&str] = &["cli", "config", "plugins/build.rs", "plugins/named.rs", "server.rs", "simulator/delivery.rs"];
+const ALL: &[&str] = &[
+    "cli",
+    "config",
+    "plugins/admission/error.rs",
+    "plugins/build.rs",
+    "plugins/named.rs",
+    "server.rs",
+    "simulator/delivery.rs",
+];
 
 /// Files in which those of errors are.
 const ERRORS: &[&str] =
