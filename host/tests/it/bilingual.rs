@@ -18,6 +18,7 @@ const ALL: &[&str] = &[
     "config",
     "http/error.rs",
     "http/problem_kind.rs",
+    "http/refusals.rs",
     "model/app.rs",
     "model/app_plugin.rs",
     "model/token.rs",
