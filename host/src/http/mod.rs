@@ -9,6 +9,7 @@ mod listener;
 mod metrics;
 mod pages;
 mod pay_notify;
+mod problem_kind;
 mod refusals;
 mod routes;
 mod upload;

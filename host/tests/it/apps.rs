@@ -4,7 +4,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{AES_KEY, TestApp, until};
+use crate::{
+    bilingual::is_bilingual,
+    support::{AES_KEY, TestApp, until},
+};
 
 /// One with everything that an app may have.
 pub(crate) fn shop() -> Value {
@@ -164,10 +167,13 @@ async fn secrets_are_written_and_never_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     let app = TestApp::start().await;
+    let bilingual = |text: &Value| is_bilingual(text.as_str().unwrap());
     let bad = json!({"name": "a b", "type": "service", "appid": "wx1", "token": "x", "encoding_mode": "safe"});
     let (status, problem) = app.api(Method::POST, "/apps", Some(bad)).await;
     assert_eq!(status, 422, "{problem}");
     assert_eq!(problem["type"], "invalid");
+    assert_eq!(problem["title"], "Something in the request is not right · 请求的内容有误");
+    assert!(problem["errors"].as_array().unwrap().iter().all(|error| bilingual(&error["detail"])), "{problem}");
     let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
     assert_eq!(fields, ["name", "token", "encoding_aes_key"]);
 
@@ -188,6 +194,7 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     app.api(Method::POST, "/apps", Some(shop())).await;
     let (status, problem) = app.api(Method::POST, "/apps", Some(shop())).await;
     assert_eq!((status, &problem["type"]), (409, &json!("conflict")));
+    assert!(bilingual(&problem["title"]) && bilingual(&problem["detail"]), "{problem}");
     for (field, other) in [("appid", "wx2"), ("name", "store")] {
         let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: other}))).await;
         assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");

@@ -146,7 +146,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
         Some(CallError::Disabled(record.plugin.clone()).to_string())
     } else if loaded.is_none() {
-        Some(format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin))
+        Some(CallError::NotLoaded(record.plugin.clone()).to_string())
     } else {
         None
     };

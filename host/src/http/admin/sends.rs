@@ -144,7 +144,7 @@ impl From<Recipient> for RecipientView {
             openid: recipient.openid,
             outcome: recipient.outcome,
             errcode: recipient.errcode,
-            meaning: meaning.map(|meaning| format!("{} / {}", meaning.en, meaning.zh)),
+            meaning: meaning.map(|meaning| meaning.to_string()),
             reason: recipient.reason,
             msgid: recipient.msgid,
             tried_at: recipient.tried_at.map(time::rfc3339),

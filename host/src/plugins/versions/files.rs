@@ -138,13 +138,17 @@ impl Plugins {
             }
             // Who only looks shows by itself what is refused.
             if self.versions().decides {
+                let (still, in_chinese) = if runs {
+                    ("; the last good version keeps running", "，原来的版本继续运行")
+                } else {
+                    ("", "")
+                };
                 tracing::error!(
                     plugin = name,
                     code = refused.error.code(),
                     error = %refused,
                     steps = %refused.report,
-                    "{name}.wasm is refused{}",
-                    if runs { "; the last good version keeps running" } else { "" }
+                    "{name}.wasm is refused{still} · {name}.wasm 没有通过检查{in_chinese}"
                 );
             }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::guests;
+use crate::{bilingual::is_bilingual, support::guests};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Output {
@@ -113,7 +113,7 @@ fn what_is_easily_overlooked_is_told() {
     assert!(added.starts_with("added; a server that runs knows it within a second"), "{added}");
     assert!(!added.contains("appid: ") && added.contains("WeChat cannot reach http://127.0.0.1:8000"), "{added}");
     let [checked, _] = run(&["check"]);
-    assert!(checked.contains("ok     configuration: ") && checked.contains("up to date, 1 app\n"), "{checked}");
+    assert!(checked.contains("ok     configuration: ") && checked.contains("up to date, 1 app · "), "{checked}");
     assert!(checked.contains("WeChat cannot reach http://127.0.0.1:8000: set `public_url`"), "{checked}");
     let [added, _] = add("odd", "foo", &[]);
     assert!(added.contains("appid: WeChat's are wx and 16 of 0-9 and a-f, and `foo` is not"), "{added}");
@@ -121,7 +121,7 @@ fn what_is_easily_overlooked_is_told() {
     assert!(refused.contains("--encoding-aes-key (or WECHAT_ENCODING_AES_KEY): encoding mode safe needs"), "{refused}");
     let [shown, _] = run(&["app", "show", "right"]);
     let verified = shown.lines().find(|line| line.starts_with("verified ")).unwrap();
-    assert!(verified.contains("assumed (WeChat certification, 微信认证)"), "{verified}");
+    assert!(verified.contains("assumed (WeChat certification) · 视为已通过微信认证"), "{verified}");
 }
 
 #[test]
@@ -269,11 +269,46 @@ fn commands(help: &str) -> impl Iterator<Item = &str> {
     entries.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help")
 }
 
-/// `English · 中文`
-fn is_bilingual(text: &str) -> bool {
-    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
-    let parts = text.split_once("· ");
-    parts.is_some_and(|(english, chinese)| !english.contains(is_chinese) && chinese.contains(is_chinese))
+#[test]
+fn a_failure_is_told_in_english_and_chinese() {
+    let folder = tempfile::tempdir().unwrap();
+    let failure = |arguments: &[&str]| {
+        let output = weft(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let told = failure(&["--data-dir", "file/data", "migrate"]);
+    let parts = ["weft: the secret key: cannot read or create", "(os error 20) · 加密密钥：无法读取或创建", "data_dir"];
+    assert!(parts.iter().all(|part| told.contains(part)) && told.lines().count() == 1, "{told}");
+    for arguments in [
+        &["app", "show", "nobody"][..],
+        &["app", "remove", "nobody", "--yes"],
+        &["app", "remove", "nobody"],
+        &["token", "revoke", "nobody"],
+        &["plugin", "new", "fn"],
+        &["plugin", "build"],
+        &["plugin", "replay", "nothing"],
+        &["plugin", "replay", "hello/nothing"],
+        &["pay", "reconcile", "--date", "2016-01-01"],
+        &[
+            "simulate",
+            "message",
+            "--to",
+            "http://127.0.0.1:1/wechat/shop/",
+            "--token",
+            "sometoken",
+            "--encoding-aes-key",
+            "x",
+        ],
+        &["simulate", "verify", "--to", "http://127.0.0.1:1/wechat/shop/", "--token", "sometoken"],
+    ] {
+        let told = failure(arguments);
+        assert!(told.starts_with("weft: ") && told.lines().count() == 1 && is_bilingual(&told), "{told}");
+    }
+    std::fs::write(folder.path().join("weft.toml"), "lisen = 1\nlisten = 1\n[plugins]\ncpu_ms = 0\n").unwrap();
+    let told = failure(&["migrate"]);
+    assert!(told.lines().count() == 3 && told.lines().all(is_bilingual), "{told}");
 }
 
 #[cfg(unix)]

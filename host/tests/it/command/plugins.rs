@@ -52,7 +52,7 @@ async fn a_plugin_that_is_switched_off_is_shown_as_such_and_missed_by_the_apps_t
     store.change_plugin("greeter", None, Some(true)).await.unwrap();
     let (code, text) = check();
     let shown =
-        text.lines().any(|line| line.starts_with("ok     plugin greeter: ") && line.ends_with(", switched off"));
+        text.lines().any(|line| line.starts_with("ok     plugin greeter: ") && line.contains(", switched off · "));
     assert!(code == Some(0) && shown, "{text}");
     assert_eq!(json(&weft(folder.path(), &["plugin", "list", "--json"]))[0]["state"], "disabled");
     let table = String::from_utf8(weft(folder.path(), &["plugin", "list"]).stdout).unwrap();

@@ -131,7 +131,7 @@ async fn a_row_that_cannot_be_taken_does_not_take_others_along() {
                 Ok(_) => assert_ne!(number, BAD),
                 Err(error) => {
                     assert_eq!(number, BAD);
-                    assert_eq!(error.to_string(), r#"there is no app named "none""#);
+                    assert_eq!(error.to_string(), r#"there is no app named "none" · 没有 "none""#);
                 }
             }
         }

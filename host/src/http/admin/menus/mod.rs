@@ -14,6 +14,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     menus::MenuError,
     model::Menu,
@@ -101,7 +102,7 @@ impl From<MenuError> for Problem {
         let detail = error.to_string();
         match error {
             MenuError::Running => Self::conflict(detail),
-            MenuError::Empty | MenuError::NoMenu => Self::refused("no-menu", detail),
+            MenuError::Empty | MenuError::NoMenu => Self::refused(ProblemKind::NoMenu, detail),
             MenuError::Invalid(errors) => super::invalid(errors),
             MenuError::Call(error) => error.into(),
             MenuError::Unfinished { error, .. } => Self::from(error).in_words(detail),

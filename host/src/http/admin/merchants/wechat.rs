@@ -20,6 +20,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem},
+        problem_kind::ProblemKind,
     },
     pay::Shop,
 };
@@ -55,7 +56,7 @@ pub(in crate::http::admin) async fn get(
     caller.require(Some(&app), PERMISSION)?;
     let path = path(&uri)?;
     if !path.is_v3() {
-        return Err(Problem::refused("not-called-so", "calls of v2 are made with POST"));
+        return Err(Problem::refused(ProblemKind::NotCalledSo, "calls of v2 are made with POST"));
     }
     let shop = find_shop(&state, &app, &merchant).await?;
     let call = AnyCall { method: v3::Method::Get, path, query: query(&uri), body: Value::Null };
@@ -107,7 +108,7 @@ fn path(uri: &Uri) -> Result<PayPath, Problem> {
     let path = if path.starts_with('/') { Err(PayPathError::Malformed) } else { path.parse() };
     path.map_err(|error: PayPathError| match error {
         PayPathError::Malformed => Problem::bad_request(error.to_string()),
-        PayPathError::Owned { .. } => Problem::refused("not-called-so", error.to_string()),
+        PayPathError::Owned { .. } => Problem::refused(ProblemKind::NotCalledSo, error.to_string()),
     })
 }
 
