@@ -15,6 +15,7 @@ mod merchants;
 mod notices;
 mod notifications;
 mod open_refunds;
+mod overtaken;
 mod qrcode;
 mod refund_events;
 mod transitions;
