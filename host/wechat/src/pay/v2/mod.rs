@@ -29,7 +29,7 @@ pub mod reverse;
 pub mod unifiedorder;
 
 pub use answer::{CallError, Refusal};
-pub use any_call::{AnyCall, OwnField};
+pub use any_call::{AnyCall, RefusedField};
 pub use convention::Convention;
 pub use fields::{Fields, FieldsError};
 pub use merchant::{Call, Merchant};
