@@ -129,7 +129,7 @@ impl MassMessages {
             }
             None => masses.add(wanted.new_message(app)).await?,
         };
-        let error = match self.ask(app, &mut message, wanted.draft.video.as_ref()).await {
+        let error = match self.ask(app, &message, wanted.draft.video.as_ref()).await {
             Ok(taken) => {
                 (message.state, message.errcode, message.reason) = (MassState::Taken, None, None);
                 (message.msg_id, message.msg_data_id) = (taken.msg_id, taken.msg_data_id);
@@ -156,7 +156,7 @@ impl MassMessages {
     async fn ask(
         &self,
         app: &App,
-        message: &mut MassMessage,
+        message: &MassMessage,
         video: Option<&(String, String)>,
     ) -> Result<TakenMassMessage, CallError> {
         let converted = match (&message.content, video) {
@@ -194,11 +194,12 @@ impl MassMessages {
     ///
     /// # Errors
     /// When WeChat does not tell, or the message has no id there.
-    pub async fn refresh(&self, app: &App, mut message: MassMessage) -> Result<MassMessage, MassError> {
+    pub async fn refresh(&self, app: &App, message: MassMessage) -> Result<MassMessage, MassError> {
         let msg_id = message.msg_id.ok_or(MassError::NoId)?;
-        message.msg_status = Some(self.wechat.call(app, &MassGet { msg_id }).await?.msg_status);
-        self.store.mass_messages().update(&app.name, &message).await?;
-        Ok(message)
+        let told = self.wechat.call(app, &MassGet { msg_id }).await?;
+        let masses = self.store.mass_messages();
+        masses.set_msg_status(&app.name, &message.id, &told.msg_status).await?;
+        Ok(masses.find(&app.name, &message.id).await?.unwrap_or(message))
     }
 
     /// Takes what a message leads to away: an article, counted from 1, or all of them with 0.

@@ -201,6 +201,22 @@ async fn openids_previews_status_deletion_and_speed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_taken_away_while_wechat_is_asked_about_it_stays_so() {
+    let shop = Shop::open().await;
+    let (_, sent) = shop.post(text(json!({"confirm": true}))).await;
+    let id = sent["id"].as_str().unwrap();
+    let state = &shop.inbox.app.state;
+    let msg_id = sent["msg_id"].as_str().unwrap().parse().unwrap();
+    shop.sender.send(&Incoming::mass_finished(msg_id, "send success", 2, 2)).await.unwrap();
+    state.outcomes.flush().await;
+    let account = state.store.apps().find("shop").await.unwrap().unwrap();
+    let read_before = state.store.mass_messages().find("shop", id).await.unwrap().unwrap();
+    assert_eq!(shop.call(Method::DELETE, &format!("/{id}"), None).await.0, 204);
+    state.mass_messages.refresh(&account, read_before).await.unwrap();
+    assert_eq!(shop.read(id).await["state"], "deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outcome_that_comes_before_the_id_is_not_lost_and_failures_are_told() {
     let shop = Shop::open().await;
     // The simulated WeChat counts its ids up from here.
