@@ -9,6 +9,7 @@ use super::super::menus::to_json;
 use super::Sends;
 use super::outcomes::{CLAIM, SETTLE_TOLD, Told};
 use crate::model::{MessageSend, Recipient, SendOutcome};
+use crate::storage::json_rows::{json_rows, of_openids};
 use crate::storage::{Db, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 
 /// What came of asking WeChat to send a message to one user.
@@ -94,6 +95,17 @@ impl Sends<'_> {
             sqlx::query_as(SQL).bind(send).bind(behind).bind(outcome).bind(limit).fetch_all(pool).await
         })?;
         rows.into_iter().map(|row| row.open(send)).collect()
+    }
+
+    /// Whether all of these users, each of which is named once, get a message.
+    pub async fn has_recipients(&self, send: &MessageSend, openids: &[String]) -> Result<bool, StoreError> {
+        let sql = json_rows!(&self.0.db,
+            "SELECT COUNT(*) FROM send_recipients WHERE send = $1 AND openid IN (SELECT r.openid FROM ",
+            "$2" (openid TEXT), ")");
+        let rows = of_openids(&send.app, openids);
+        let found: i64 =
+            on_db!(&self.0.db, pool => sqlx::query_scalar(sql).bind(&send.id).bind(&rows).fetch_one(pool).await)?;
+        Ok(usize::try_from(found).is_ok_and(|found| found == openids.len()))
     }
 
     /// What became of a message for one user.
