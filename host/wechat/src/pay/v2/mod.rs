@@ -15,7 +15,6 @@ mod refund_notification;
 mod sign;
 mod transaction;
 
-pub mod authcodetoopenid;
 pub mod client;
 pub mod closeorder;
 pub mod downloadbill;
