@@ -18,6 +18,7 @@ mod open_refunds;
 mod overtaken;
 mod qrcode;
 mod refund_events;
+mod simulated;
 mod transitions;
 mod webhooks;
 
