@@ -125,14 +125,21 @@ impl MassMessages<'_> {
         Ok(())
     }
 
-    /// Makes a message that is `refused` or `unknown` one that is being sent again; false when it is in another state,
-    /// or gone.
-    pub async fn begin_again(&self, app: &str, id: &str) -> Result<bool, StoreError> {
+    /// Makes a message one that is being sent again: one that is `refused`, or `unknown` and first tried in the last
+    /// `seconds`. False when there is no reason to.
+    pub async fn begin_again(&self, app: &str, id: &str, seconds: u64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE mass_messages SET state = 'sending', errcode = NULL, reason = NULL, updated_at = $3 \
-             WHERE app = $1 AND id = $2 AND state IN ('refused', 'unknown')";
+             WHERE app = $1 AND id = $2 AND (state = 'refused' OR state = 'unknown' AND created_at > $4)";
+        let now = self.0.clock.now();
         let begun = in_transaction!(&self.0.db, connection => {
-            let update = sqlx::query(SQL).bind(app).bind(id).bind(to_sql(self.0.clock.now()));
-            update.execute(&mut *connection).await?.rows_affected()
+            sqlx::query(SQL)
+                .bind(app)
+                .bind(id)
+                .bind(to_sql(now))
+                .bind(to_sql(now.saturating_sub(seconds)))
+                .execute(&mut *connection)
+                .await?
+                .rows_affected()
         });
         Ok(begun > 0)
     }
