@@ -117,12 +117,13 @@ impl Sends<'_> {
         row.map(|row| row.open(send)).transpose()
     }
 
-    /// Takes a user again: one whose message WeChat did not take, or one of whose message nobody knows that was tried
-    /// in the last `seconds`. False when there is no reason to.
+    /// Takes a user again, when WeChat did not take the message, or when nobody knows whether it did and the message is
+    /// not older than `seconds`. Those count from the first try, which may be the one that WeChat has carried out. False
+    /// when there is no reason to.
     pub async fn take_again(&self, send: &str, openid: &str, seconds: u64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE send_recipients SET outcome = 'sending', errcode = NULL, reason = NULL, \
              tried_at = $3, settled_at = NULL WHERE send = $1 AND openid = $2 AND msgid IS NULL \
-             AND (outcome = 'failed' OR outcome = 'unknown' AND tried_at > $4)";
+             AND (outcome = 'failed' OR outcome = 'unknown' AND (SELECT created_at FROM sends WHERE id = $1) > $4)";
         let now = self.0.clock.now();
         let taken = in_transaction!(&self.0.db, connection => {
             sqlx::query(SQL)
