@@ -74,7 +74,7 @@ pub(super) async fn versions(
     Ok(Json(page.map(MenuVersionView::from)))
 }
 
-/// Makes the draft what was published then. Users see it when it is published again.
+/// Replaces the draft by what was published then. Users see it when it is published again.
 #[utoipa::path(post, operation_id = "restore_menu_version", path = "/apps/{app}/menus/versions/{id}/restore", tag = "menus", params(("app" = String, Path), ("id" = String, Path)),
     responses((status = 200, description = "Done", body = MenuView), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn restore(

@@ -97,7 +97,7 @@ pub(in crate::http::admin) async fn post(
         return send_v3(&state, &shop, call).await;
     }
     let call = v2::AnyCall::new(path, fields(body)?);
-    let call = call.map_err(|own| Problem::invalid(vec![(own.0.clone(), own.to_string())]))?;
+    let call = call.map_err(|field| Problem::invalid(vec![(field.name().to_owned(), field.to_string())]))?;
     let answer = state.pay.call_v2(&shop, &call).await.map_err(|error| Problem::gateway(&error))?;
     Ok(Json(answer).into_response())
 }
