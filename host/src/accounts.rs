@@ -87,7 +87,16 @@ impl Accounts {
         self.snapshot.load().accounts.values().map(Arc::clone).collect()
     }
 
-    /// Reads all apps again; to be called after a change.
+    /// Reads all apps again after a change that is stored. Where they cannot be read now, the change counts when
+    /// [`follow`](Self::follow) has read them: it is made, and who is told otherwise makes it a second time.
+    pub async fn take_over(&self) {
+        if let Err(error) = self.refresh().await {
+            let error = with_causes(&error);
+            tracing::warn!(%error, "a change of an app is stored, and counts when the apps can be read again");
+        }
+    }
+
+    /// Reads all apps again.
     ///
     /// # Errors
     /// When the database does not answer; what was known stays.

@@ -24,6 +24,10 @@ use crate::{
     upstream::{CallError, Wechat},
 };
 
+/// For how long a message may be sent again of which nobody knows whether it was, in seconds. WeChat knows a
+/// `clientmsgid` for a day.
+const REPEATABLE: u64 = 23 * 60 * 60;
+
 /// Sends mass messages. Clones share what runs.
 #[derive(Clone)]
 pub struct MassMessages {
@@ -64,6 +68,12 @@ pub enum MassError {
     /// There is one of that `clientmsgid`, and it says something else or goes to others.
     #[error("clientmsgid {0:?} was used for another message: take a new one")]
     Reused(String),
+    /// It may have been sent, and WeChat no longer knows its `clientmsgid`.
+    #[error(
+        "nobody knows whether WeChat has sent the message of clientmsgid {0:?}, and by now WeChat would send it a second \
+         time: look in its console, and take a new clientmsgid if it was not sent"
+    )]
+    Forgotten(String),
     /// The tag does not exist.
     #[error("the account has no tag {0}")]
     NoTag(u32),
@@ -103,8 +113,8 @@ impl MassMessages {
     }
 
     /// Sends a message, and goes on to the end when nobody waits for it any more. The same `clientmsgid` again sends
-    /// nothing again, unless WeChat did not take it, or did not say whether it did: WeChat itself sees to it then that
-    /// it goes out once.
+    /// nothing again, unless WeChat did not take it, or did not say whether it did: for a day WeChat itself sees to it
+    /// then that it goes out once.
     ///
     /// # Errors
     /// When nothing was sent. What WeChat says to it stands in [`SentMassMessage::error`].
@@ -122,14 +132,18 @@ impl MassMessages {
                 if !is_same(&known, &wanted) {
                     return Err(MassError::Reused(wanted.clientmsgid));
                 }
-                if !masses.begin_again(&app.name, &known.id).await? {
-                    return Ok(SentMassMessage { message: known, existed: true, error: None });
+                if !masses.begin_again(&app.name, &known.id, REPEATABLE).await? {
+                    let message = masses.find(&app.name, &known.id).await?.unwrap_or(known);
+                    if message.state == MassState::Unknown {
+                        return Err(MassError::Forgotten(wanted.clientmsgid));
+                    }
+                    return Ok(SentMassMessage { message, existed: true, error: None });
                 }
                 known
             }
             None => masses.add(wanted.new_message(app)).await?,
         };
-        let error = match self.ask(app, &mut message, wanted.draft.video.as_ref()).await {
+        let error = match self.ask(app, &message, wanted.draft.video.as_ref()).await {
             Ok(taken) => {
                 (message.state, message.errcode, message.reason) = (MassState::Taken, None, None);
                 (message.msg_id, message.msg_data_id) = (taken.msg_id, taken.msg_data_id);
@@ -156,7 +170,7 @@ impl MassMessages {
     async fn ask(
         &self,
         app: &App,
-        message: &mut MassMessage,
+        message: &MassMessage,
         video: Option<&(String, String)>,
     ) -> Result<TakenMassMessage, CallError> {
         let converted = match (&message.content, video) {
@@ -194,11 +208,12 @@ impl MassMessages {
     ///
     /// # Errors
     /// When WeChat does not tell, or the message has no id there.
-    pub async fn refresh(&self, app: &App, mut message: MassMessage) -> Result<MassMessage, MassError> {
+    pub async fn refresh(&self, app: &App, message: MassMessage) -> Result<MassMessage, MassError> {
         let msg_id = message.msg_id.ok_or(MassError::NoId)?;
-        message.msg_status = Some(self.wechat.call(app, &MassGet { msg_id }).await?.msg_status);
-        self.store.mass_messages().update(&app.name, &message).await?;
-        Ok(message)
+        let told = self.wechat.call(app, &MassGet { msg_id }).await?;
+        let masses = self.store.mass_messages();
+        masses.set_msg_status(&app.name, &message.id, &told.msg_status).await?;
+        Ok(masses.find(&app.name, &message.id).await?.unwrap_or(message))
     }
 
     /// Takes what a message leads to away: an article, counted from 1, or all of them with 0.

@@ -51,7 +51,7 @@ pub async fn tell(plugins: Plugins, accounts: Accounts) {
                             plugin = name,
                             version,
                             apps,
-                            "apps have not granted all that the plugin asks for"
+                            "apps have not granted all that the plugin asks for · 有的账号没有给全插件需要的授权"
                         );
                     }
                 }

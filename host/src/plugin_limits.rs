@@ -117,7 +117,7 @@ limits! {
     /// KiB of the texts of one reply.
     reply_kib: 64, 1024, 1..=8192;
     /// KiB of the body of a request to a page.
-    page_request_kib: 1024, 8192, 0..=65_536;
+    page_request_kib: 1024, 8192, 0..=32_768;
     /// KiB of the body of a page.
     page_kib: 1024, 8192, 1..=65_536;
     /// Lines that one call may log.

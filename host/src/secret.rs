@@ -71,18 +71,22 @@ impl fmt::Debug for SecretKey {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretKeyError {
     /// The text is no key.
-    #[error("a secret key is 64 hexadecimal digits; `openssl rand -hex 32` prints a new one")]
+    #[error(
+        "a secret key is 64 hexadecimal digits; `openssl rand -hex 32` prints a new one · 加密密钥是 64 位十六进制数，可用 `openssl rand -hex 32` 生成"
+    )]
     Malformed,
     /// The file holds something else.
     #[error(
-        "{path} does not hold a secret key (64 hexadecimal digits); restore it from a backup, or delete it when nothing was stored yet"
+        "{path} does not hold a secret key (64 hexadecimal digits); restore it from a backup, or delete it when nothing was stored yet · {path} 中不是加密密钥（64 位十六进制数）：请从备份恢复；还没有存过数据的话，可以删除它"
     )]
     MalformedFile {
         /// The key file.
         path: PathBuf,
     },
     /// Other people of this machine can read the file.
-    #[error("{path} may be read by others (mode {mode:03o}); run `chmod 600 {path}`")]
+    #[error(
+        "{path} may be read by others (mode {mode:03o}); run `chmod 600 {path}` · 其他用户也能读取 {path}：请执行 `chmod 600 {path}`"
+    )]
     TooOpen {
         /// The key file.
         path: PathBuf,
@@ -91,7 +95,7 @@ pub enum SecretKeyError {
     },
     /// The file cannot be read or written.
     #[error(
-        "cannot read or create the secret key file {path}: the user that runs weft has to own the folder (data_dir)"
+        "cannot read or create the secret key file {path}: the user that runs weft has to own the folder (data_dir) · 无法读取或创建加密密钥文件 {path}：这个目录（data_dir）应属于运行 weft 的用户"
     )]
     File {
         /// The key file.
@@ -105,10 +109,12 @@ pub enum SecretKeyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The bytes do not have the shape of something sealed.
-    #[error("these bytes were not sealed by weft, or by a newer version of it")]
+    #[error(
+        "these bytes were not sealed by weft, or by a newer version of it · 不是 weft 加密的数据，或由更新的版本加密"
+    )]
     Malformed,
     /// Another key, another purpose, or changed bytes.
-    #[error("sealed with another secret key, or damaged")]
+    #[error("sealed with another secret key, or damaged · 由另一个密钥加密，或已损坏")]
     Refused,
 }
 

@@ -55,9 +55,9 @@ pub struct Server {
 /// # Errors
 /// When the key or the database cannot be had; the text says what to do.
 pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<(Store, Arc<SecretKey>)> {
-    let key = Arc::new(config.load_secret_key().context("the secret key")?);
-    let store = Store::open(&config.database(), Arc::clone(&key), clock).await.context("the database")?;
-    store.migrate().await.context("the database")?;
+    let key = Arc::new(config.load_secret_key().context("the secret key · 加密密钥")?);
+    let store = Store::open(&config.database(), Arc::clone(&key), clock).await.context("the database · 数据库")?;
+    store.migrate().await.context("the database · 数据库")?;
     Ok((store, key))
 }
 
@@ -151,9 +151,11 @@ impl Server {
         let serving =
             listeners.into_iter().map(|(listener, routes)| http::serve(listener, routes, limits, stop.clone()));
         futures::future::join_all(serving).await;
-        // Handlers go on when their connection ends; what they write must be written.
+        state.page_calls.close();
+        // Handlers and pages go on when their connection ends; what they write must be written.
         let finishing = async {
             tokio::join!(
+                state.page_calls.wait(),
                 state.dispatcher.finish(),
                 state.users.finish(),
                 state.handler_sync.finish(),
@@ -168,7 +170,7 @@ impl Server {
             )
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
-            tracing::warn!("some handlers, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
+            tracing::warn!("some handlers, pages, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
         }
         let closing = futures::future::join4(
             state.dispatcher.close(),
@@ -189,25 +191,27 @@ impl Server {
 
 /// What plugins' host functions answer with.
 pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
-    let wechat = Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API")?;
+    let wechat =
+        Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API · 微信接口的调用")?;
     let users = Users::new(store.clone(), wechat.clone(), clock.clone());
-    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay · 微信支付的调用")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
-    let outbound = Outbound::new().context("requests of plugins")?;
+    let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
     Ok(Services { store, outbound, wechat, users, pay })
 }
 
 /// The plugin platform without any plugin.
 pub(crate) fn platform(settings: Settings, services: Services) -> anyhow::Result<Plugins> {
-    Plugins::new(settings, services).map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#}"))
+    Plugins::new(settings, services)
+        .map_err(|error| anyhow::anyhow!("the plugin runtime cannot start: {error:#} · 插件运行时无法启动"))
 }
 
 /// The plugin platform with what is set for single plugins, and what fills it.
 async fn plugins(config: &Config, key: &SecretKey, services: Services) -> anyhow::Result<(Plugins, Watcher)> {
     let plugins = platform(plugin_settings(config, key), services)?;
-    plugins.refresh().await.context("what is set for plugins")?;
+    plugins.refresh().await.context("what is set for plugins · 插件的设置")?;
     let watcher = Watcher::new(plugins.clone())
-        .with_context(|| format!("the plugins folder {}", config.plugins_dir.display()))?;
+        .with_context(|| format!("the plugins folder {0} · 插件目录 {0}", config.plugins_dir.display()))?;
     Ok((plugins, watcher))
 }
 
@@ -257,13 +261,13 @@ fn works(
 /// Puts the parts together; each takes what stands before it.
 async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watcher)> {
     let (store, key) = open_store(&config, clock.clone()).await?;
-    let accounts = Accounts::load(store.clone()).await.context("the apps")?;
+    let accounts = Accounts::load(store.clone()).await.context("the apps · 账号")?;
     let services = services(&config, store.clone(), clock.clone())?;
     let Services { wechat, users, pay, .. } = services.clone();
-    wechat.restore().await.context("the pauses of WeChat's calls")?;
+    wechat.restore().await.context("the pauses of WeChat's calls · 微信接口的暂停")?;
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
-        .context("calls of operators' servers")?;
+        .context("calls of operators' servers · 对部署者服务器的调用")?;
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let materials = Materials::new(store.clone(), wechat.clone());
     let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
@@ -286,11 +290,11 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         outcomes: outcomes.clone(),
         message_log: message_log.clone(),
         wechat: wechat.clone(),
-        forward: Forward::new().context("calls of operators' servers")?,
+        forward: Forward::new().context("calls of operators' servers · 对部署者服务器的调用")?,
         failures: failures.clone(),
     };
     let dispatcher = Dispatcher::new(surroundings, &config.webhook);
-    dispatcher.restore().await.context("the deliveries")?;
+    dispatcher.restore().await.context("the deliveries · 消息去重的记录")?;
     let state = AppState::from(Parts {
         config: Arc::new(config),
         clock,
@@ -318,6 +322,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Arc::new(Semaphore::new(http::UPLOADS)),
         spools: Arc::new(Semaphore::new(http::SPOOLS)),
+        page_calls: TaskTracker::new(),
         stopping: CancellationToken::new(),
     });
     Ok((state, watcher))
@@ -345,6 +350,13 @@ async fn bind_both(config: &Config) -> anyhow::Result<(TcpListener, Option<TcpLi
 
 /// `setting` is where another address is named.
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    let in_vain = || format!("cannot listen on {address}; is it in use? {setting} names another address");
-    TcpListener::bind(address).await.with_context(in_vain)
+    TcpListener::bind(address).await.with_context(|| cannot_listen(address, setting))
+}
+
+/// What to do where an address cannot be listened on.
+pub(crate) fn cannot_listen(address: SocketAddr, setting: &str) -> String {
+    format!(
+        "cannot listen on {address}; is it in use? {setting} names another address · 无法监听 {address}，可能已被占用；可用 \
+         {setting} 换一个地址"
+    )
 }

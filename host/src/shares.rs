@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// As many turns for each. Clones share them.
+/// So many turns for each, by name. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Shares {
     of_one: usize,
@@ -15,12 +15,12 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// Each has so many turns.
+    /// So many turns for each.
     pub fn new(of_one: usize) -> Self {
         Self { of_one, all: Arc::default() }
     }
 
-    /// The turns of who is called that.
+    /// The turns of the one of that name.
     pub fn of(&self, name: &str) -> Arc<Semaphore> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turns) = all.get(name) {
@@ -32,14 +32,14 @@ impl Shares {
     }
 }
 
-/// Room for all, of which each has a share. Clones share it.
+/// Places that all use together, of which each has a share at most. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Room {
     all: Arc<Semaphore>,
     shares: Shares,
 }
 
-/// A place in a room: one of those of who has it, and one of all. It is free again when this is dropped.
+/// What is taken of a room: of the share of who takes it, and of all. It is free again when this is dropped.
 pub type Place = [OwnedSemaphorePermit; 2];
 
 impl Room {
@@ -48,10 +48,15 @@ impl Room {
         Self { all: Arc::new(Semaphore::new(in_all)), shares: Shares::new(of_one) }
     }
 
-    /// A place for who is called that, if there is one.
+    /// A place for the one of that name, if there is one.
     pub fn place(&self, name: &str) -> Option<Place> {
-        let own = self.shares.of(name).try_acquire_owned().ok()?;
-        let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        self.places(name, 1)
+    }
+
+    /// So many places for the one of that name, if there are as many.
+    pub fn places(&self, name: &str, many: u32) -> Option<Place> {
+        let own = self.shares.of(name).try_acquire_many_owned(many).ok()?;
+        let of_all = Arc::clone(&self.all).try_acquire_many_owned(many).ok()?;
         Some([own, of_all])
     }
 }

@@ -17,8 +17,8 @@
 pub use crate::bindings::imported::messages::{MiniProgram, SubscribeMessage, TemplateMessage};
 use crate::{error::Error, imports, reply::Reply};
 
-/// Sends a customer-service message, within 48 hours of the user's last action:
-/// `/cgi-bin/message/custom/send`.
+/// Sends a customer-service message: `/cgi-bin/message/custom/send`. WeChat takes it for 48 hours after
+/// the user wrote, and for a minute after the user followed, scanned a QR code or tapped a menu.
 pub fn send_customer_service(openid: &str, content: impl Into<Reply>) -> Result<(), Error> {
     imports::messages::send_customer_service(openid, &content.into())
 }

@@ -11,6 +11,7 @@ use super::{
     output::{OutputArgs, say, table},
 };
 use crate::{
+    bilingual::because,
     config::{Config, Overrides},
     model::{Ability, App, AppType, AuditEntry, EncodingMode, FieldError, LateReply, PluginTarget},
     secret::Secret,
@@ -126,7 +127,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             })?;
         }
         AppCommand::Show { name, output } => {
-            let app = store.apps().find(&name).await?.with_context(|| format!("there is no app `{name}`"))?;
+            let app = store.apps().find(&name).await?.with_context(|| unknown(&name))?;
             output.print(&view(&app, &config.public_url), || {
                 let rows: Vec<_> = fields(&app, &config.public_url)
                     .into_iter()
@@ -136,16 +137,23 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
             })?;
         }
         AppCommand::Remove { name, yes } => {
-            anyhow::ensure!(yes || confirmed(&name)?, "not removed; --yes removes without asking");
+            anyhow::ensure!(
+                yes || confirmed(&name)?,
+                "not removed; --yes removes without asking · 没有删除；加 --yes 不再确认"
+            );
             let before = store.apps().find(&name).await?.map(|app| view(&app, &config.public_url));
-            anyhow::ensure!(store.apps().delete(&name).await?, "there is no app `{name}`");
+            anyhow::ensure!(store.apps().delete(&name).await?, unknown(&name));
             super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
                 .await?;
-            say!("removed")?;
+            say!("removed · 已删除")?;
         }
     }
     store.close().await;
     Ok(())
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no app `{name}`; `weft app list` lists them · 没有账号 `{name}`，可用 `weft app list` 列出")
 }
 
 impl From<AddArgs> for App {
@@ -181,20 +189,25 @@ fn as_typed(error: FieldError) -> FieldError {
 
 /// What is next, and what the app cannot do as it is.
 fn added(app: &App, config: &Config) -> String {
-    let name = &app.name;
-    let address = format!("its address at WeChat (服务器地址) is {}", webhook_url(app, &config.public_url));
+    let (name, url) = (&app.name, webhook_url(app, &config.public_url));
     let mut lines = vec![if app.token.is_some() {
-        format!("added; a server that runs knows it within a second, and answers 404 until then; {address}")
+        format!(
+            "added; a server that runs knows it within a second, and answers 404 until then; its address at WeChat is \
+             {url}\n\
+             · 已添加，运行中的服务最多一秒后生效，在此之前返回 404；微信后台的服务器地址（URL）填 {url}"
+        )
     } else {
         format!(
             "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{name}, or remove the \
-             app and add it again with WECHAT_TOKEN set; then {address}"
+             app and add it again with WECHAT_TOKEN set; then its address at WeChat is {url}\n\
+             · 已添加，但没有令牌（Token）还收不到消息：请用 PATCH /api/v1/apps/{name} 设置，或设好 WECHAT_TOKEN 后删除重加；\
+             然后微信后台的服务器地址（URL）填 {url}"
         )
     }];
     if app.settings.late_reply == LateReply::CustomerService
         && let Err(inability) = app.may(Ability::CustomerService)
     {
-        lines.push(format!("late answers reach nobody yet: {inability}"));
+        lines.push(because("late answers reach nobody yet · 超时的回复还发不出去", &inability.to_string()));
     }
     if let Some(odd) = app.odd_appid() {
         lines.push(format!("appid: {odd}"));
@@ -202,7 +215,10 @@ fn added(app: &App, config: &Config) -> String {
     let file = |target: &PluginTarget| config.plugins_dir.join(format!("{}.wasm", target.plugin));
     let handler = app.message_handler.as_ref().map(file);
     if let Some(file) = handler.filter(|file| !file.exists()) {
-        lines.push(format!("nothing answers what no rule matches until there is a {}", file.display()));
+        lines.push(format!(
+            "nothing answers what no rule matches until there is a {0} · 放入 {0} 之前，规则都不匹配的消息没有回复",
+            file.display()
+        ));
     }
     lines.extend(config.unreachable());
     lines.join("\n")
@@ -216,7 +232,10 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
-    write!(std::io::stderr(), "Remove `{name}` with its settings and its plugins' data? Type its name: ")?;
+    write!(
+        std::io::stderr(),
+        "Remove `{name}` with its settings and its plugins' data? Type its name · 将删除 `{name}` 及其设置和插件数据，请输入账号名确认："
+    )?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim() == name)
@@ -225,8 +244,8 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
 /// A value of a field. Whether WeChat has certified the account is nothing that was looked at.
 fn for_people(field: &str, value: &Value) -> String {
     match (field, value) {
-        ("verified", Value::Bool(true)) => "assumed (WeChat certification, 微信认证)".to_owned(),
-        ("verified", Value::Bool(false)) => "no (WeChat certification, 微信认证)".to_owned(),
+        ("verified", Value::Bool(true)) => "assumed (WeChat certification) · 视为已通过微信认证".to_owned(),
+        ("verified", Value::Bool(false)) => "no (WeChat certification) · 未通过微信认证".to_owned(),
         _ => text(value),
     }
 }
@@ -272,6 +291,7 @@ fn fields(app: &App, public_url: &str) -> Vec<(&'static str, Value)> {
         ("log_replies", json!(settings.log_replies)),
         ("log_raw", json!(settings.log_raw)),
         ("message_observers", json!(settings.message_observers)),
+        ("fallback_reply", json!(settings.fallback_reply)),
         ("forward_hosts", json!(settings.forward_hosts)),
         ("access_token_source", json!(settings.access_token_source)),
         ("access_token_url", json!(settings.access_token_url)),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{SettingsArgs, output::OutputArgs, plugin};
 use crate::{
+    bilingual::{because, languages},
     clock::Clock,
     config::{Config, Overrides},
     model::App,
@@ -59,8 +60,8 @@ async fn check(settings: &SettingsArgs, findings: &mut Vec<Finding>) {
         Ok(config) => config,
         Err(error) => return findings.push(Finding::bad("configuration", with_causes(&*error))),
     };
-    let unreachable = config.unreachable().map(|unreachable| format!("; {unreachable}")).unwrap_or_default();
-    findings.push(Finding::good("configuration", format!("every key and value is known{unreachable}")));
+    findings.push(Finding::good("configuration", "every key and value is known · 设置项和值都有效"));
+    findings.extend(config.unreachable().map(|unreachable| Finding::good("public_url", unreachable)));
     let (store, key) = match server::open_store(&config, Clock::system()).await {
         Ok(opened) => opened,
         Err(error) => return findings.push(Finding::bad("database", with_causes(&*error))),
@@ -78,8 +79,8 @@ async fn check_contents(
     findings: &mut Vec<Finding>,
 ) -> Result<(), StoreError> {
     let apps = store.apps().list().await?;
-    let count = if apps.len() == 1 { "1 app".to_owned() } else { format!("{} apps", apps.len()) };
-    findings.push(Finding::good("database", format!("up to date, {count}")));
+    let (count, plural) = (apps.len(), if apps.len() == 1 { "" } else { "s" });
+    findings.push(Finding::good("database", format!("up to date, {count} app{plural} · 已是最新，共 {count} 个账号")));
     match plugin::loaded(config, store.clone(), key).await {
         Ok(plugins) => {
             check_plugins(config, &plugins, findings);
@@ -102,7 +103,9 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
     findings.push(Finding::good("plugins", format!("{} in {}", list.len(), config.plugins_dir.display())));
     match plugins.misnamed_files() {
         Ok(files) => findings.extend(files.iter().map(|file| misnamed(file))),
-        Err(error) => findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error}"))),
+        Err(error) => {
+            findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error} · 无法读取插件目录")))
+        }
     }
     for plugin in list {
         let part = format!("plugin {}", plugin.name);
@@ -111,10 +114,12 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
                 Finding::bad(part, format!("{} ({})", refused, refused.error.code())).of(&refused.report)
             }
             (None, Some(loaded)) => {
-                let switched_off = if plugin.is_disabled { ", switched off" } else { "" };
-                Finding::good(part, format!("{}{switched_off}", loaded.description.version)).of(&loaded.report)
+                let version = &loaded.description.version;
+                let switched_off = format!("{version}, switched off · {version}，已停用");
+                let detail = if plugin.is_disabled { switched_off } else { version.clone() };
+                Finding::good(part, detail).of(&loaded.report)
             }
-            (None, None) => Finding::bad(part, "not loaded"),
+            (None, None) => Finding::bad(part, "not loaded · 未加载"),
         });
     }
 }
@@ -122,8 +127,10 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
 fn misnamed(file: &Path) -> Finding {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let error = LoadError::Misnamed(name);
-    Finding::bad(format!("file {}", file.display()), format!("{error}: {} ({})", error.remedy(), error.code()))
+    Finding::bad(format!("file {}", file.display()), format!("{} ({})", error.explained(), error.code()))
 }
+
+const TO_RUN: &str = "the version that is to run · 应运行的版本";
 
 /// Whether the versions that are to run are there, where the folder has others.
 fn check_decided(decided: &[Decided], findings: &mut Vec<Finding>) {
@@ -131,19 +138,26 @@ fn check_decided(decided: &[Decided], findings: &mut Vec<Finding>) {
         let name = &decided.decision.plugin;
         let part = format!("plugin {name}");
         let lost = |what: &str, digest: &str, mend: &str| {
+            let (what, in_chinese) = languages(what);
             let detail = format!(
                 "{what} {digest} is neither in the folder nor among the versions that are kept, on the disk or in the \
-                 database: {mend}"
+                 database · {in_chinese} {digest} 不在插件目录中，也不在磁盘和数据库保存的版本中"
             );
-            Finding::bad(&part, detail)
+            Finding::bad(&part, because(&detail, mend))
         };
         if let (Some(digest), false) = (&decided.decision.digest, decided.is_at_hand) {
-            let mend = format!("put the file into the folder again, or POST /api/v1/plugins/{name}/rollback");
-            findings.push(lost("the version that is to run", digest, &mend));
+            let mend = format!(
+                "put the file into the folder again, or POST /api/v1/plugins/{name}/rollback · 请把文件重新放进插件目录，或 \
+                 POST /api/v1/plugins/{name}/rollback"
+            );
+            findings.push(lost(TO_RUN, digest, &mend));
         }
         if let Some(canary) = decided.canary.as_ref().filter(|canary| !canary.is_at_hand) {
-            let mend = format!("upload it again, or DELETE /api/v1/plugins/{name}/canary");
-            findings.push(lost("the canary", &canary.canary.digest, &mend));
+            let mend = format!(
+                "upload it again, or DELETE /api/v1/plugins/{name}/canary · 请重新上传，或 DELETE \
+                 /api/v1/plugins/{name}/canary"
+            );
+            findings.push(lost("the canary · 灰度版本", &canary.canary.digest, &mend));
         }
     }
 }
@@ -155,11 +169,14 @@ async fn check_kept(plugins: &Plugins, decided: &[Decided], findings: &mut Vec<F
         let part = format!("plugin {name}");
         findings.push(match &checked {
             Ok(loaded) => {
-                let detail = format!("{} is to run, which is kept and not in the folder", loaded.description.version);
+                let detail = format!(
+                    "{0} is to run, which is kept and not in the folder · 应运行 {0}，它已保存，不在插件目录中",
+                    loaded.description.version
+                );
                 Finding::good(part, detail).of(&loaded.report)
             }
             Err(refused) => {
-                let detail = format!("the version that is to run: {refused} ({})", refused.error.code());
+                let detail = format!("{} ({})", because(TO_RUN, &refused.to_string()), refused.error.code());
                 Finding::bad(part, detail).of(&refused.report)
             }
         });

@@ -129,7 +129,7 @@ impl SettingsArgs {
 
 /// What a flag says to listen on.
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8000 or [::]:8000")
+    text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8000 or [::]:8000 · IP 地址和端口，如 127.0.0.1:8000 或 [::]:8000")
 }
 
 /// Where this program is, to be started again. On Linux also when its file was replaced or removed since.
@@ -163,7 +163,7 @@ async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(args).await?,
         Command::Migrate => {
             settings.store().await?.close().await;
-            say!("the database is up to date")?;
+            say!("the database is up to date · 数据库已是最新")?;
         }
         Command::Check(args) => return check::run(&settings, args).await,
         Command::App(command) => app::run(&settings, command).await?,

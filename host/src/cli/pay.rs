@@ -11,6 +11,7 @@ use super::{
     output::{OutputArgs, table},
 };
 use crate::{
+    bilingual::because,
     clock::Clock,
     config::Overrides,
     model::{AuditEntry, BillDate, Difference, DifferenceKind, Figures},
@@ -60,9 +61,13 @@ pub(super) async fn run(settings: &SettingsArgs, command: PayCommand) -> anyhow:
     let clock = Clock::system();
     let (oldest, newest) = (BillDate::oldest(clock.now()), BillDate::newest(clock.now()));
     let is_there = (oldest..=newest).contains(&args.date);
-    anyhow::ensure!(is_there, "WeChat Pay has bills from {oldest} to {newest}, and none of {}", args.date);
+    anyhow::ensure!(
+        is_there,
+        "WeChat Pay has bills from {oldest} to {newest}, and none of {0} · 微信支付只有 {oldest} 到 {newest} 的账单，没有 {0} 的",
+        args.date
+    );
     let store = server::open_store(&config, clock.clone()).await?.0;
-    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
+    let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay · 微信支付的调用")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let mut outcomes = Vec::new();
     for (app, merchant, _) in store.merchants().names().await? {
@@ -73,7 +78,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: PayCommand) -> anyhow:
         }
     }
     store.close().await;
-    anyhow::ensure!(!outcomes.is_empty(), "there is no such merchant");
+    anyhow::ensure!(!outcomes.is_empty(), "there is no such merchant · 没有这个商户");
     let views: Vec<Value> = outcomes.iter().map(|outcome| view(outcome, args.date)).collect();
     args.output.print(&views, || text(&outcomes))?;
     let is_right = outcomes.iter().all(|outcome| outcome.compared.is_ok() && outcome.open.is_empty());
@@ -124,7 +129,7 @@ fn text(outcomes: &[Outcome]) -> String {
         let name = format!("{}/{}", shop.app.name, shop.merchant.name);
         match compared {
             Ok(figures) => lines.push(format!("{name}: {}", summary(figures, open.len()))),
-            Err(error) => lines.push(format!("{name}: not compared: {}", with_causes(error))),
+            Err(error) => lines.push(because(&format!("{name}: not compared · {name}：未核对"), &with_causes(error))),
         }
         if open.is_empty() {
             continue;
@@ -147,16 +152,17 @@ fn text(outcomes: &[Outcome]) -> String {
 fn summary(figures: &Figures, differences: usize) -> String {
     let Figures { payments, payments_total, refunds, refunds_total, asked, mended, .. } = figures;
     let mut parts = vec![format!(
-        "{payments} payments ({payments_total} fen), {refunds} refunds ({refunds_total} fen), {differences} differences"
+        "{payments} payments ({payments_total} fen), {refunds} refunds ({refunds_total} fen), {differences} differences · \
+         支付 {payments} 笔（{payments_total} 分），退款 {refunds} 笔（{refunds_total} 分），差异 {differences} 处"
     )];
     if *asked > 0 {
-        parts.push(format!("asked about {asked}, {mended} mended"));
+        parts.push(format!("asked about {asked}, {mended} mended · 向微信查询 {asked} 笔，更正 {mended} 笔"));
     }
     if figures.left_out > 0 {
-        parts.push(format!("{} more differences left out", figures.left_out));
+        parts.push(format!("{0} more differences left out · 另有 {0} 处差异未列出", figures.left_out));
     }
     if let Some(error) = &figures.fund_flow_error {
-        parts.push(format!("fund flow not compared: {error}"));
+        parts.push(format!("fund flow not compared: {error} · 资金账单未核对"));
     }
     parts.join("; ")
 }

@@ -32,7 +32,9 @@ pub(super) enum PluginCommand {
     Build(plugin_build::BuildArgs),
     /// Let a .wasm file answer a message without a server · 不启动服务端，让插件回复一条消息
     Test(plugin_test::TestArgs),
-    /// Make a recorded call again, on the same or another version · 在原版本或新版本上重放调用
+    /// Make a recorded call again, on the same or another version; exit 1 when it fails
+    /// · 在原版本或新版本上重放调用，调用失败时退出码为 1
+    #[command(verbatim_doc_comment)]
     Replay(plugin_replay::ReplayArgs),
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::output::{OutputArgs, remark};
-use crate::{config::Config, plugins::build};
+use crate::{config::Config, plugins::build, storage::with_causes};
 
 /// Editors write several files for one change: it is over when nothing happened for so long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -57,7 +57,7 @@ pub(super) async fn run(config: &Config, args: BuildArgs) -> anyhow::Result<()> 
     loop {
         // cargo has said what is wrong; the next change may mend it.
         if let Err(error) = build_once(config, &args).await {
-            remark!("weft: {error:#}");
+            remark!("weft: {}", with_causes(&*error));
         }
         remark!("waiting for a change in {} · 等待修改（Ctrl-C 结束）", args.source.display());
         changes.next().await?;
@@ -83,7 +83,7 @@ async fn install(component: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     let is_new = !folder.exists();
     let installed = build::install(component, &folder)
         .await
-        .with_context(|| format!("cannot copy it into {}", folder.display()))?;
+        .with_context(|| format!("cannot copy it into {0} · 无法复制到 {0}", folder.display()))?;
     if is_new {
         remark!(
             "made {}: a server looks into its own plugins_dir; where that is another, --plugins-dir names it\n\
@@ -120,14 +120,14 @@ impl Changes {
 
     /// Waits for the end of a change.
     async fn next(&mut self) -> anyhow::Result<()> {
-        self.events.recv().await.context("the system no longer reports changes")?;
+        self.events.recv().await.context("the system no longer reports changes · 系统不再报告文件变化")?;
         while let Ok(Some(())) = tokio::time::timeout(QUIET, self.events.recv()).await {}
         self.look()
     }
 
     /// Watches the folder itself, and whole only what is the author's in it: cargo's own has thousands of folders.
     fn look(&mut self) -> anyhow::Result<()> {
-        let unwatchable = || format!("cannot watch {}", self.source.folder.display());
+        let unwatchable = || format!("cannot watch {0} · 无法监视 {0}", self.source.folder.display());
         self.notify.watch(&self.source.folder, RecursiveMode::NonRecursive).with_context(unwatchable)?;
         for entry in fs::read_dir(&self.source.folder)? {
             let path = entry?.path();
@@ -148,7 +148,8 @@ struct Source {
 
 impl Source {
     fn new(folder: &Path, others: &[&Path]) -> anyhow::Result<Self> {
-        let folder = fs::canonicalize(folder).with_context(|| format!("there is no {}", folder.display()))?;
+        let folder =
+            fs::canonicalize(folder).with_context(|| format!("there is no {0} · 没有 {0}", folder.display()))?;
         // What is not there yet will be made where its path says.
         let there = |folder: &Path| fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).ok();
         let others = others.iter().filter_map(|folder| there(folder)).collect();

@@ -31,7 +31,9 @@ pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<Exit
     let folder = tempfile::Builder::new().prefix("weft-check-").tempdir()?;
     let key = Arc::new(SecretKey::load_or_create(&folder.path().join("secret.key"))?);
     let database = DatabaseUrl::Sqlite(folder.path().join("weft.db"));
-    let store = Store::open(&database, Arc::clone(&key), Clock::system()).await.context("a database for the check")?;
+    let store = Store::open(&database, Arc::clone(&key), Clock::system())
+        .await
+        .context("a database for the check · 检查用的数据库")?;
     let config = Config { data_dir: folder.path().to_owned(), ..config.clone() };
     let services = server::services(&config, store.clone(), Clock::system())?;
     let plugins = server::platform(server::plugin_settings(&config, &key), services)?;
@@ -65,7 +67,7 @@ fn accepted(loaded: &Loaded) -> String {
     lines.extend(exported(&loaded.description));
     lines.push(("needs to be granted", asks));
     lines.push(("configuration", loaded.config_schema().map(|schema| format!("{schema:#}")).unwrap_or_default()));
-    format!("{}\n\n{}\n\n{}", columns(&lines), examined(&loaded.report), "ok: a server lets it in")
+    format!("{}\n\n{}\n\n{}", columns(&lines), examined(&loaded.report), "ok: a server lets it in · 检查通过，可以加载")
 }
 
 fn refusal(refused: &Refused) -> String {
@@ -98,8 +100,16 @@ fn exported(description: &Description) -> Vec<(&'static str, String)> {
 /// The file itself, and its steps.
 fn examined(report: &Report) -> String {
     let world = match &report.version {
-        Some(version) => format!("plugin of weft:plugin {version}; this Weft has {}", *INTERFACE_VERSION),
-        None => format!("not known; this Weft has plugin of weft:plugin {}", *INTERFACE_VERSION),
+        Some(version) => format!(
+            "plugin of weft:plugin {version}; this Weft has {0} · 接口版本 {version}，这个 Weft 的是 {0}",
+            *INTERFACE_VERSION
+        ),
+        None => {
+            format!(
+                "not known; this Weft has plugin of weft:plugin {0} · 未知，这个 Weft 的接口版本是 {0}",
+                *INTERFACE_VERSION
+            )
+        }
     };
     let names = |names: &[String]| if names.is_empty() { "-".to_owned() } else { names.join("\n") };
     let file = columns(&[

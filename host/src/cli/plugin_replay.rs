@@ -1,5 +1,8 @@
 //! `weft plugin replay`: a recorded call made again, on the version that it ran on or on another one, with the recorded
 //! answers of the host.
+//!
+//! As with `weft plugin test`, the exit code says whether the call goes well: of one that failed, a replay tells whether a
+//! version mends it. That the answer is the same as before is in what is printed.
 
 use std::{
     net::SocketAddr,
@@ -10,9 +13,11 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime};
 use crate::{
+    bilingual::because,
     config::Config,
     plugins::{Receipt, digest},
     simulator::http_client,
@@ -73,26 +78,30 @@ async fn receipt(config: &Config, args: &ReplayArgs) -> anyhow::Result<Receipt> 
     } else if let Some((plugin, id)) = named.split_once('/').filter(|(_, id)| !id.contains(['/', '.'])) {
         fetch(config, args, plugin, id).await?
     } else {
-        bail!("{named}: no file is there, and it is not PLUGIN/ID");
+        bail!("{named}: no file is there, and it is not PLUGIN/ID · 没有 {named} 这个文件，它也不是 PLUGIN/ID");
     };
-    serde_json::from_str(&text).with_context(|| format!("{named} is not a receipt of this version of Weft"))
+    serde_json::from_str(&text).with_context(|| {
+        format!("{named} is not a receipt of this version of Weft · {named} 不是这个版本的 Weft 的调用记录")
+    })
 }
 
 async fn fetch(config: &Config, args: &ReplayArgs, plugin: &str, id: &str) -> anyhow::Result<String> {
-    let token = args.token.as_ref().context("a receipt of a server needs --token or WEFT_TOKEN")?;
+    let needed = "a receipt of a server needs --token or WEFT_TOKEN · 读取服务端的调用记录需要 --token 或 WEFT_TOKEN";
+    let token = args.token.as_ref().context(needed)?;
     let base = match &args.server {
         Some(server) => server.trim_end_matches('/').to_owned(),
         None => format!("http://{}", reachable(config.admin_listen.unwrap_or(config.listen))),
     };
     let url = format!("{base}/api/v1/plugins/{plugin}/receipts/{id}");
-    let response = http_client()?
-        .get(&url)
-        .bearer_auth(token)
-        .send()
-        .await
-        .context("the server does not answer: --server says where another is")?;
+    let response = http_client()?.get(&url).bearer_auth(token).send().await.context(
+        "the server does not answer: --server says where another is · 服务没有响应：可用 --server 指定它的管理地址",
+    )?;
     let (status, text) = (response.status(), response.text().await?);
-    ensure!(status.is_success(), "{url} was answered {status}: {text}");
+    if !status.is_success() {
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let answered = format!("{url} was answered {status} · {url} 返回 {status}");
+        bail!(because(&answered, problem["detail"].as_str().unwrap_or(&text)));
+    }
     Ok(text)
 }
 
@@ -106,10 +115,11 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 fn same_version(config: &Config, receipt: &Receipt) -> anyhow::Result<PathBuf> {
     let file = config.plugins_dir.join(format!("{}.wasm", receipt.plugin));
-    let bytes = std::fs::read(&file).with_context(|| format!("{}: name the .wasm with --file", file.display()))?;
+    let bytes = std::fs::read(&file)
+        .with_context(|| format!("{}: name the .wasm with --file · 请用 --file 指定 .wasm 文件", file.display()))?;
     ensure!(
         digest(&bytes) == receipt.digest,
-        "{} is another version than the one that ran: name one with --file",
+        "{0} is another version than the one that ran: name one with --file · {0} 不是当时运行的版本，请用 --file 指定",
         file.display()
     );
     Ok(file)
@@ -159,7 +169,7 @@ fn text(replayed: &Replayed) -> String {
     let Replayed { before, after, differences } = replayed;
     let mut lines = vec![report::line("receipt", &format!("{}/{} of {}", before.plugin, before.id, before.at))];
     let versions = if before.digest == after.digest {
-        format!("{} ({:.12}), the one that ran", after.version, after.digest)
+        format!("{} ({:.12}), the one that ran · 当时运行的版本", after.version, after.digest)
     } else {
         format!("{} ({:.12}), before {} ({:.12})", after.version, after.digest, before.version, before.digest)
     };
@@ -174,8 +184,11 @@ fn text(replayed: &Replayed) -> String {
     }
     lines.push(String::new());
     if differences.is_empty() {
-        lines.push("no differences".to_owned());
+        lines.push("no differences · 没有差异".to_owned());
     }
     lines.extend(differences.iter().map(|difference| report::line("differs", difference)));
+    if differences.is_empty() && after.error.is_some() {
+        lines.push("it fails as it did before · 与当时一样失败".to_owned());
+    }
     lines.join("\n")
 }

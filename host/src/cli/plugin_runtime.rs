@@ -32,7 +32,8 @@ impl Runtime {
     /// # Errors
     /// The first check that it fails.
     pub(super) async fn load(config: &Config, name: &str, file: &Path, counts_fuel: bool) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("weft-plugin-").tempdir().context("a temporary folder")?;
+        let folder =
+            tempfile::Builder::new().prefix("weft-plugin-").tempdir().context("a temporary folder · 临时目录")?;
         let (clock, key) = (Clock::system(), SecretKey::generate());
         let data_dir = folder.path().to_owned();
         let simulated = SimulatedWechat::start_on(([127, 0, 0, 1], 0).into(), clock.clone()).await?;
@@ -58,7 +59,7 @@ impl Runtime {
         self.wechat.follow(&app.appid, openid);
         self.services.store.apps().insert(app).await?;
         self.services.store.app_plugins().put(plugin).await?;
-        self.services.users.fetch(app, openid).await.context("the simulated user")?;
+        self.services.users.fetch(app, openid).await.context("the simulated user · 模拟的用户")?;
         Ok(())
     }
 

@@ -98,7 +98,8 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
     let asked = Grants::from(&runtime.loaded.description);
     let granted = AppPlugin {
-        config: serde_json::from_str(&args.plugin_config).context("--plugin-config is not JSON")?,
+        config: serde_json::from_str(&args.plugin_config)
+            .context("--plugin-config is not JSON · --plugin-config 不是 JSON")?,
         grants: grants(&args.grants, &asked)?,
         ..AppPlugin::new(&args.app, &name)
     };
@@ -141,7 +142,7 @@ enum Input {
 
 fn input(args: &TestArgs) -> anyhow::Result<Input> {
     if !is_openid(&args.openid) {
-        bail!("--openid: this is no openid");
+        bail!("--openid: this is no openid · --openid 不是 openid");
     }
     match &args.page {
         Some(page) => Ok(Input::Page(request(page, args.form.as_deref()))),
@@ -171,9 +172,11 @@ fn message(args: &TestArgs) -> anyhow::Result<Input> {
         (Some(text), _, _) => incoming(Incoming::text(&args.openid, text)),
         (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
         (_, _, Some(file)) => read(file)?,
-        _ => bail!("say what comes: --message, --event, --xml or --page"),
+        _ => bail!(
+            "say what comes: --message, --event, --xml or --page · 请用 --message、--event、--xml 或 --page 说明收到什么"
+        ),
     };
-    let message = Message::parse(&raw).context("the message cannot be read")?;
+    let message = Message::parse(&raw).context("the message cannot be read · 无法解析消息")?;
     Ok(Input::Message { raw, message })
 }
 
@@ -209,7 +212,7 @@ fn grants(texts: &[String], asked: &Grants) -> anyhow::Result<Grants> {
             ("orders", right) => grants.orders.push(right.to_owned()),
             ("pay_apis", path) => grants.pay_apis.push(path.to_owned()),
             _ => bail!(
-                "--grant {text}: write kv, users, pages, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked"
+                "--grant {text}: write kv, users, pages, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked · 请写 kv、users、pages、orders=…、http_hosts=…、wechat_apis=…、pay_apis=… 或 asked"
             ),
         }
     }
@@ -239,11 +242,17 @@ fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
     let warm = tested.warm_us.map(|warm| format!(", {} again", report::milliseconds(warm))).unwrap_or_default();
     let (took, cpu) = (report::milliseconds(receipt.used.took_us), report::milliseconds(receipt.used.cpu_us));
     let load = report::milliseconds(tested.load_us);
-    lines.push(report::line("time", &format!("{took} ({cpu} of CPU){warm}; checked and compiled in {load}")));
+    lines.push(report::line(
+        "time",
+        &format!("{took} ({cpu} of CPU){warm}; checked and compiled in {load} · 检查和编译用时 {load}"),
+    ));
     lines.extend(report::used(receipt));
     lines.extend(report::events(receipt));
     if receipt.host_calls.iter().any(|call| call.outcome == "denied") && !asked.each().is_empty() {
-        lines.push(report::line("hint", &format!("it asks for {}: --grant asked", asked.each().join(", "))));
+        lines.push(report::line(
+            "hint",
+            &format!("it asks for {0}: --grant asked · 它需要授权 {0}：加上 --grant asked", asked.each().join(", ")),
+        ));
     }
     lines.join("\n")
 }

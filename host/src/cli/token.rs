@@ -76,11 +76,14 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
         }
         TokenCommand::Revoke { id } => {
             let before = store.tokens().list().await?.into_iter().find(|token| token.id == id);
-            anyhow::ensure!(store.tokens().revoke(&id).await?, "there is no token `{id}`");
+            anyhow::ensure!(
+                store.tokens().revoke(&id).await?,
+                "there is no token `{id}`; `weft token list` lists them · 没有令牌 `{id}`，可用 `weft token list` 列出"
+            );
             let before =
                 before.map(|token| json!({ "id": token.id, "name": token.name, "permissions": token.permissions }));
             super::record(&store, "revoke_token", AuditEntry { before, ..AuditEntry::default() }).await?;
-            say!("revoked")?;
+            say!("revoked · 已吊销")?;
         }
     }
     store.close().await;

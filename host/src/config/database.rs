@@ -22,7 +22,7 @@ pub enum DatabaseUrl {
 /// The text is no database URL. Does not repeat the text: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a database URL is sqlite://path/to/file.db (a file, no parameters) or postgres://user:password@host:5432/database"
+    "a database URL is sqlite://path/to/file.db (a file, no parameters) or postgres://user:password@host:5432/database · 数据库地址的写法：sqlite://path/to/file.db（只写文件，不带参数）或 postgres://user:password@host:5432/database"
 )]
 pub struct MalformedDatabaseUrl;
 

@@ -76,23 +76,29 @@ impl Expects {
         value.unwrap_or_else(|| Value::String(text.to_owned()))
     }
 
-    /// What would be right, in words.
+    /// What would be right, in words of both languages, or in signs of both.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Number(from, to) => return format!("a whole number from {from} to {to}"),
+            Self::Number(from, to) => return format!("a whole number from {from} to {to} · {from} 到 {to} 之间的整数"),
             Self::Word(words) => {
                 return words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
             }
-            Self::Flag => "true or false",
-            Self::Address => "an IP address and a port, such as \"127.0.0.1:8000\" or \"[::]:8000\"",
-            Self::BaseUrl => "an http or https URL without a slash at the end, such as \"https://example.com\"",
-            Self::Folder => "the path of a folder",
+            Self::Flag => "true or false · true 或 false",
+            Self::Address => {
+                "an IP address and a port, such as \"127.0.0.1:8000\" or \"[::]:8000\" · IP 地址和端口，如 \"127.0.0.1:8000\" 或 \"[::]:8000\""
+            }
+            Self::BaseUrl => {
+                "an http or https URL without a slash at the end, such as \"https://example.com\" · http 或 https 网址，末尾不带斜杠，如 \"https://example.com\""
+            }
+            Self::Folder => "the path of a folder · 目录的路径",
             Self::DatabaseUrl => "\"sqlite://path/to/file.db\" or \"postgres://user:password@host:5432/database\"",
             Self::RedisUrl => "\"redis://host:6379\" or \"rediss://user:password@host:6379/0\"",
             Self::ProxyUrl => "\"http://host:3128\", \"https://user:password@host:3128\" or \"socks5://host:1080\"",
-            Self::SecretKey => "64 hexadecimal digits; `openssl rand -hex 32` prints a new key",
+            Self::SecretKey => {
+                "64 hexadecimal digits; `openssl rand -hex 32` prints a new key · 64 位十六进制数，可用 `openssl rand -hex 32` 生成"
+            }
             Self::LogFilter => {
-                "a level (error, warn, info, debug, trace, off), or filters such as \"weft=debug,sqlx=info\""
+                "a level (error, warn, info, debug, trace, off), or filters such as \"weft=debug,sqlx=info\" · 一个级别（error、warn、info、debug、trace、off），或 \"weft=debug,sqlx=info\" 这样的过滤条件"
             }
         }
         .to_owned()

@@ -163,6 +163,9 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
     let is_text = |value: &str| value.contains(|each: char| each.is_alphabetic() || matches!(each, ':' | '/'));
     let is_bare = |value: &str| is_text(value) && !value.contains(['"', '\'']);
     let bare = written.split_once('=').is_some_and(|(_, value)| is_bare(value));
-    let hint = if bare { "; a text stands in quotes" } else { "" };
-    ConfigError::Syntax { path: path.to_owned(), line, message: format!("{}{hint}", error.message()) }
+    let mut message = error.message().to_owned();
+    if bare {
+        message.push_str("; a text stands in quotes · 文本要加引号");
+    }
+    ConfigError::Syntax { path: path.to_owned(), line, message }
 }

@@ -160,7 +160,11 @@ impl Config {
         let is_local =
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
         is_local.then(|| {
-            format!("WeChat cannot reach {}: set `public_url` to the address under which it can", self.public_url)
+            format!(
+                "WeChat cannot reach {0}: set `public_url` to the address under which it can · 微信访问不到 {0}：请把 \
+                 `public_url` 设为微信能访问的地址",
+                self.public_url
+            )
         })
     }
 

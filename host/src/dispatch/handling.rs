@@ -64,7 +64,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Which lines of the log are about the same.
+    /// A stable word: lines of the log with the same one are about the same failure.
     fn code(&self) -> &'static str {
         match self {
             Self::Plugin { error, .. } => error.code(),
@@ -91,7 +91,7 @@ struct Answered {
     failure: Option<Failure>,
 }
 
-/// Whether nobody would do anything with a message of the account but note who sent it.
+/// Whether all that would be done with a message to the account is to note who sent it.
 pub(super) fn is_nobodys(account: &Account) -> bool {
     let app = &account.app;
     app.message_handler.is_none()

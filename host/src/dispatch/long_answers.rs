@@ -41,7 +41,7 @@ impl LongAnswers {
         has_room
     }
 
-    /// Answers are forgotten as they grow old: so is what they took.
+    /// Counts from nothing again: the answers that were counted have been forgotten as too old.
     pub(super) fn begin_anew(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
     }

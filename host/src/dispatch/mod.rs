@@ -92,7 +92,7 @@ pub struct Surroundings {
 pub struct Replayed;
 
 impl Dispatcher {
-    /// Plays by the rules of `config`.
+    /// A dispatcher with the settings of `config`.
     pub fn new(surroundings: Surroundings, config: &WebhookConfig) -> Self {
         let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward, failures } =
             surroundings;
@@ -148,7 +148,7 @@ impl Dispatcher {
         Ok(self.deliveries.answer(key, age, patience, handling).await)
     }
 
-    /// Why `message`, which `raw` says, would be answered by which handler, if it came at `now`, in seconds since 1970.
+    /// Which handler would answer `message`, whose XML is `raw`, if it came at `now`, in seconds since 1970; and why.
     /// The plugins' rules are asked; nothing is sent, logged or noted.
     pub async fn explain(&self, account: &Account, message: &Message, raw: &str, now: u64) -> Explanation {
         let plugins = TrialRules { plugins: &self.parts.plugins, account, message, raw: raw.into() };

@@ -46,7 +46,7 @@ pub(super) struct Replies {
 /// The articles of a material, and when WeChat told them.
 type Known = (Instant, Arc<[Article]>);
 
-/// The message that is answered, with whose it is.
+/// The message that is answered, and the account that it came to.
 pub(super) struct Asking<'a> {
     pub(super) account: &'a Account,
     pub(super) message: &'a Message,
@@ -61,7 +61,8 @@ impl Replies {
         Self { plugins, store, wechat, forward, materials: Cache::new(REMEMBERED_AT_MOST) }
     }
 
-    /// The reply that `content` stands for, checked; none when whoever was asked has none, and to who left the account.
+    /// The reply that `content` stands for, checked; none when whoever was asked has none, and for a
+    /// user who has left the account.
     pub(super) async fn of(&self, content: &ReplyContent, asking: &Asking<'_>) -> Result<Option<Reply>, Failure> {
         let reply = match content {
             ReplyContent::Static(reply) => Some(reply.clone()),

@@ -12,11 +12,12 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::admission::AdmissionView;
+use super::{admission::AdmissionView, failed_requests::Failed, problem_kind::ProblemKind};
 use crate::{
+    bilingual::because,
     model::Inability,
     plugins::Refused,
     storage::{StoreError, with_causes},
@@ -29,8 +30,9 @@ pub(super) struct Problem {
     /// A stable word for programs, such as `not-found`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The status in words.
-    title: &'static str,
+    /// The type in words, in both languages.
+    #[schema(value_type = String)]
+    title: Title,
     /// The HTTP status.
     status: u16,
     /// What is wrong and what to do.
@@ -54,6 +56,20 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AdmissionView>)]
     admission: Option<Box<AdmissionView>>,
+    /// What failed on our side, for the log alone.
+    #[serde(skip)]
+    #[schema(value_type = Option<String>)]
+    cause: Option<Box<str>>,
+}
+
+/// A kind of problem that is written in words.
+#[derive(Debug, Clone, Copy)]
+struct Title(ProblemKind);
+
+impl Serialize for Title {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.title())
+    }
 }
 
 /// What is wrong with one field of a request.
@@ -66,10 +82,10 @@ pub(super) struct FieldProblem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self {
-            kind,
-            title: status.canonical_reason().unwrap_or_default(),
+            kind: kind.word(),
+            title: Title(kind),
             status: status.as_u16(),
             detail: detail.into().into(),
             errcode: None,
@@ -77,6 +93,7 @@ impl Problem {
             retry_after: None,
             errors: Box::default(),
             admission: None,
+            cause: None,
         }
     }
 
@@ -87,28 +104,28 @@ impl Problem {
 
     /// 404.
     pub(super) fn not_found(what: &str, name: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
+        Self::new(StatusCode::NOT_FOUND, ProblemKind::NotFound, format!("there is no {what} `{name}` · 没有 `{name}`"))
     }
 
     /// 409.
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", detail)
+        Self::new(StatusCode::CONFLICT, ProblemKind::Conflict, detail)
     }
 
     /// 409: something would be without it.
     pub(super) fn in_use(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "in-use", detail)
+        Self::new(StatusCode::CONFLICT, ProblemKind::InUse, detail)
     }
 
     /// 400: the request is not one.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+        Self::new(StatusCode::BAD_REQUEST, ProblemKind::BadRequest, detail)
     }
 
     /// 422: the request is one, and says something that cannot be.
     pub(super) fn invalid(errors: Vec<(String, String)>) -> Self {
         let detail = errors.iter().map(|(field, detail)| format!("{field}: {detail}")).collect::<Vec<_>>().join("; ");
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemKind::Invalid, detail);
         problem.errors = errors.into_iter().map(|(field, detail)| FieldProblem { field, detail }).collect();
         problem
     }
@@ -129,88 +146,97 @@ impl Problem {
     }
 
     fn unfit_for(detail: String) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemKind::Invalid, detail)
     }
 
     /// 422 with a `type` of its own.
-    pub(super) fn refused(kind: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn refused(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail)
     }
 
-    /// 422 for a plugin's file.
+    /// 422 for a plugin's file; the `type` is the code that says why.
     pub(super) fn not_admitted(refused: &Refused) -> Self {
-        let admission = Some(Box::new(AdmissionView::from(&refused.report)));
-        Self { admission, ..Self::refused(refused.error.code(), refused.to_string()) }
+        let (kind, admission) = (refused.error.code(), Some(Box::new(AdmissionView::from(&refused.report))));
+        Self { kind, admission, ..Self::refused(ProblemKind::NotAdmitted, refused.to_string()) }
     }
 
     /// 413.
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ProblemKind::TooLarge, detail)
     }
 
     /// 415.
     pub(super) fn unsupported(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ProblemKind::UnsupportedMediaType, detail)
     }
 
     /// 405.
     pub(super) fn method_not_allowed(method: &Method) -> Self {
-        let detail = format!("this path does not take {method}; the header `Allow` names what it takes");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+        let detail = format!(
+            "this path does not take {method}; the header `Allow` names what it takes · 这个路径不支持 {method}，支持的方法见响应头 \
+             `Allow`"
+        );
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ProblemKind::MethodNotAllowed, detail)
     }
 
     /// 503: to be tried again after a second.
     pub(super) fn busy(detail: impl Into<String>) -> Self {
-        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail) }
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, ProblemKind::Busy, detail) }
     }
 
     /// 429: to be tried again after so many seconds.
     pub(super) fn too_often(retry_after: u64, detail: impl Into<String>) -> Self {
         let retry_after = u32::try_from(retry_after).ok();
-        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail) }
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, ProblemKind::TooOften, detail) }
     }
 
     /// 504.
     pub(super) fn timeout(limit: Duration) -> Self {
-        let detail =
-            format!("the request took longer than {} s; what it asked for may have been done", limit.as_secs());
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail)
+        let detail = format!(
+            "the request took longer than {0} s; what it asked for may have been done · 请求超过了 {0} 秒，要做的事可能已经做完",
+            limit.as_secs()
+        );
+        Self::new(StatusCode::GATEWAY_TIMEOUT, ProblemKind::Timeout, detail)
     }
 
     /// 504: nobody waits for it any more, and it is done nevertheless.
     pub(super) fn goes_on(limit: Duration) -> Self {
-        let detail = format!("it takes longer than {} s and goes on: ask again later", limit.as_secs());
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail)
+        let detail = format!(
+            "it takes longer than {0} s and goes on: ask again later · 超过了 {0} 秒，仍在进行，请稍后再查",
+            limit.as_secs()
+        );
+        Self::new(StatusCode::GATEWAY_TIMEOUT, ProblemKind::Timeout, detail)
     }
 
     /// 401.
     pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "send `Authorization: Bearer <token>` with a token that is valid; `weft token create --name NAME` makes one",
+            ProblemKind::Unauthorized,
+            "send `Authorization: Bearer <token>` with a token that is valid; `weft token create --name NAME` makes one · 请在请求头 `Authorization: Bearer <令牌>` 中带上有效的令牌，用 `weft token create --name NAME` 创建",
         )
     }
 
     /// 403.
     pub(super) fn forbidden(permission: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", format!("the token lacks the permission `{permission}`"))
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ProblemKind::Forbidden,
+            format!("the token lacks the permission `{permission}` · 令牌缺少权限 `{permission}`"),
+        )
     }
 
     /// 500; the cause goes to the log and not to the caller.
     pub(super) fn internal(error: &(dyn Error + 'static)) -> Self {
-        tracing::error!(error = %with_causes(error), "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "it failed on our side; the log says why")
+        let cause = Some(with_causes(error).into());
+        let detail = "it failed on our side; the log says why · 服务内部出错，原因见日志";
+        Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, ProblemKind::Internal, detail) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Of what fails on our side [`Problem::internal`] has told, with more than callers are told.
-        if status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::warn!(status = self.status, problem = self.kind, "a request failed: {}", self.detail);
-        }
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -219,6 +245,10 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status.is_server_error() {
+            let Self { kind: problem, detail, cause, .. } = self;
+            response.extensions_mut().insert(Failed { problem, detail, cause });
         }
         response
     }
@@ -229,7 +259,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::AlreadyExists { .. } | StoreError::Contended { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound { kind, name } => Self::not_found(kind, &name),
-            StoreError::LimitReached(detail) => Self::refused("limit-reached", detail),
+            StoreError::LimitReached(detail) => Self::refused(ProblemKind::LimitReached, detail),
             error => Self::internal(&error),
         }
     }
@@ -239,20 +269,23 @@ impl Problem {
     /// 502: WeChat Pay refused, or was not reached; 504: nobody knows whether it did what was asked.
     pub(super) fn gateway(error: &PayError) -> Self {
         match error {
-            PayError::Unusable(_) | PayError::Unsealed => Self::refused("unable", error.to_string()),
+            PayError::Unusable(_) | PayError::Unsealed => Self::refused(ProblemKind::Unable, error.to_string()),
             _ if error.outcome_is_unknown() => {
-                let detail = format!("{error}; WeChat Pay may have done it: ask about it, or repeat exactly the same");
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "wechat-pay-outcome-unknown", detail)
+                let advice = "WeChat Pay may have done it: ask about it, or repeat exactly the same · 微信支付可能已经处理：请查询，或原样重试";
+                let detail = because(&error.to_string(), advice);
+                Self::new(StatusCode::GATEWAY_TIMEOUT, ProblemKind::WechatPayOutcomeUnknown, detail)
             }
-            PayError::Refused { .. } => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-refused", error.to_string()),
-            _ => Self::new(StatusCode::BAD_GATEWAY, "wechat-pay-unreachable", error.to_string()),
+            PayError::Refused { .. } => {
+                Self::new(StatusCode::BAD_GATEWAY, ProblemKind::WechatPayRefused, error.to_string())
+            }
+            _ => Self::new(StatusCode::BAD_GATEWAY, ProblemKind::WechatPayUnreachable, error.to_string()),
         }
     }
 }
 
 impl From<Inability> for Problem {
     fn from(inability: Inability) -> Self {
-        Self::refused("unable", inability.to_string())
+        Self::refused(ProblemKind::Unable, inability.to_string())
     }
 }
 
@@ -266,14 +299,14 @@ impl From<CallError> for Problem {
         if let Some(wait) = error.wait() {
             return Self { errcode, ..Self::too_often(wait, error.explained()) };
         }
-        let kind = if errcode.is_some() { "wechat-refused" } else { "wechat-unreachable" };
+        let kind = if errcode.is_some() { ProblemKind::WechatRefused } else { ProblemKind::WechatUnreachable };
         Self { errcode, rid, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
     }
 }
 
 /// What is wrong, and why in the words of what found it.
-fn because(what: &str, rejection: &dyn Error) -> String {
-    rejection.source().map_or_else(|| what.to_owned(), |why| format!("{what}: {why}"))
+fn explained(what: &str, rejection: &dyn Error) -> String {
+    rejection.source().map_or_else(|| what.to_owned(), |why| because(what, &why.to_string()))
 }
 
 /// A JSON body whose problems are answered as such.
@@ -287,7 +320,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(Problem::unreadable(&error)),
             Err(JsonRejection::JsonSyntaxError(error)) => {
-                Err(Problem::bad_request(because("the body is not JSON", &error)))
+                Err(Problem::bad_request(explained("the body is not JSON · 请求体不是 JSON", &error)))
             }
             Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large(error.body_text())),
             Err(error) => Err(Problem::bad_request(error.body_text())),
@@ -331,7 +364,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(error) => Err(Problem::bad_request(because("the query cannot be read", &error))),
+            Err(error) => Err(Problem::bad_request(explained("the query cannot be read · 查询参数有误", &error))),
         }
     }
 }

@@ -3,11 +3,13 @@
 pub mod admin;
 mod admission;
 mod error;
+mod failed_requests;
 mod health;
 mod listener;
 mod metrics;
 mod pages;
 mod pay_notify;
+mod problem_kind;
 mod refusals;
 mod routes;
 mod upload;
@@ -24,7 +26,7 @@ use axum::{
     routing::{get, post},
 };
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -103,6 +105,8 @@ pub struct Parts {
     pub order_hooks: OrderHooks,
     /// Finds answers.
     pub dispatcher: Dispatcher,
+    /// Calls of pages that run: they go on when their visitors have gone.
+    pub page_calls: TaskTracker,
     /// Cancelled when the process is asked to end: what would be told for ever ends.
     pub stopping: CancellationToken,
 }
@@ -153,6 +157,8 @@ pub fn operator(state: &AppState) -> Router {
         .fallback(admin::no_such_path)
         .method_not_allowed_fallback(admin::no_such_method)
         .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
+        // A change goes on when its caller has gone, and so does what is told of it.
+        .layer(middleware::from_fn_with_state(state.clone(), failed_requests::tell))
         .layer(middleware::from_fn_with_state(recorder, admin::record))
         .with_state(state.clone());
     observed(routes)

@@ -1,6 +1,7 @@
 //! `POST /wechat/{app}/pay/{merchant}/notify/` and `…/refund-notify/`: where WeChat tells of payments and refunds.
 //!
-//! The answer leaves after the commit. Whatever is wrong with what was posted looks the same from outside.
+//! The answer leaves after the commit. Whoever does not prove to be WeChat learns which merchants there are, and nothing of
+//! their orders.
 
 use std::time::Duration;
 
@@ -51,7 +52,10 @@ async fn answered(state: &AppState, place: Place, headers: &HeaderMap, body: Bod
         Ok(Some(shop)) => take(state, &shop, posted, is_refund).await,
         Ok(None) => Answer::Refused("there is no such merchant"),
         Err(error) => {
-            tracing::error!(app, merchant, error = %with_causes(&error), "a notification of WeChat Pay is not taken");
+            // Anybody can make names up: all of them are one failure.
+            state.failures.tell("unknown", format_args!("notification of WeChat Pay"), "database", || {
+                tracing::error!(app, merchant, error = %with_causes(&error), "a notification of WeChat Pay is not taken");
+            });
             Answer::Failed
         }
     };

@@ -119,7 +119,7 @@ fn echo(account: Arc<Account>, query: Option<&str>) -> Result<String, Rejected> 
     let verified = account.webhook.as_ref().map_or(Ok(()), |webhook| webhook.verify(&query).map(drop));
     match verified {
         Ok(()) => Ok(echostr),
-        Err(refusal) => Err(refused(refusal, account, query, Bytes::new())),
+        Err(refusal) => Err(refused(refusal, account, query, None)),
     }
 }
 
@@ -134,9 +134,9 @@ async fn answer(state: &AppState, account: Arc<Account>, query: Option<&str>, bo
     let opened = match webhook.verify(&query) {
         Ok(verified) => {
             let body = read(body).await?;
-            verified.open(&body).map_err(|refusal| (refusal, body))
+            verified.open(&body).map_err(|refusal| (refusal, Some(body)))
         }
-        Err(refusal) => Err((refusal, Bytes::new())),
+        Err(refusal) => Err((refusal, None)),
     };
     match opened {
         Ok(delivery) => Ok(state.dispatcher.deliver(account, query, delivery).await?),
@@ -145,7 +145,7 @@ async fn answer(state: &AppState, account: Arc<Account>, query: Option<&str>, bo
 }
 
 /// A refusal with what the log needs to say more. It costs the same whatever does not fit.
-fn refused(refusal: Refusal, account: Arc<Account>, query: Query, body: Bytes) -> Rejected {
+fn refused(refusal: Refusal, account: Arc<Account>, query: Query, body: Option<Bytes>) -> Rejected {
     let is_plain = account.webhook.as_ref().is_some_and(|webhook| webhook.mode == EncodingMode::Plain);
     match refusal {
         Refusal::Forged => Rejected::Forged(Box::new(Forged { account, query, body })),

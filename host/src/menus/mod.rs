@@ -105,7 +105,7 @@ impl Menus {
         live::read(&self.wechat, app).await
     }
 
-    /// Makes the draft what is live. For buttons that only WeChat's console knows there will be handlers, each once.
+    /// Replaces the draft by what is live. Buttons that only WeChat's console knows get handlers, each once.
     ///
     /// # Errors
     /// Why nothing has changed.
@@ -124,8 +124,8 @@ impl Menus {
         Ok(MenuSync { draft, created, warnings })
     }
 
-    /// Makes what is live the draft. Goes on to its end when nobody waits for it any more: what is half done would be
-    /// seen by users.
+    /// Shows the draft to users. Goes on to its end when nobody waits for it any more: users would see what is half
+    /// done.
     ///
     /// # Errors
     /// What has failed, and what users see now.

@@ -1,5 +1,5 @@
-//! Makes what is live the draft. New conditional menus come before old ones go, so that nobody is without; and before a
-//! new default menu where there is one already, so that a failure leaves everything as it was.
+//! Shows the draft to users. New conditional menus come before old ones go, so that nobody is without; and before a new
+//! default menu where there is one already, so that a failure leaves everything as it was.
 
 use weft_wechat::api::menu::{
     self, addconditional::AddConditionalMenu, create::CreateMenu, delconditional::DelConditionalMenu,

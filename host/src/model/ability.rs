@@ -3,21 +3,19 @@
 use weft_wechat::api::Ability;
 
 use super::{AccessTokenSource, App, AppType};
+use crate::bilingual::languages;
 
 /// Why an app may not do something. The text says what would change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Inability {
     /// Nothing can be called without a token, and no token be had without a secret.
-    #[error("the app has no appsecret: set it to call WeChat's API")]
+    #[error("the app has no appsecret: set it to call WeChat's API · 账号没有 AppSecret：设置后才能调用微信接口")]
     NoSecret,
     /// WeChat has not verified the account.
-    #[error(
-        "accounts that WeChat has not verified may not use {}: when it is verified now, set `verified`",
-        name(*.0)
-    )]
+    #[error("{}", not_verified(*.0))]
     NotVerified(Ability),
     /// Accounts of this type have nothing of the kind.
-    #[error("an account of type {app_type} has no {}", name(*.ability))]
+    #[error("{}", not_of_type(*app_type, *ability))]
     WrongType {
         /// What it lacks.
         ability: Ability,
@@ -71,17 +69,30 @@ fn types(ability: Ability) -> &'static [AppType] {
     }
 }
 
+fn not_verified(ability: Ability) -> String {
+    let (name, chinese) = languages(name(ability));
+    format!(
+        "accounts that WeChat has not verified may not use {name}: when it is verified now, set `verified` · \
+         未通过微信认证的账号不能使用{chinese}；如果现在已经认证，请设置 `verified`"
+    )
+}
+
+fn not_of_type(app_type: AppType, ability: Ability) -> String {
+    let (name, chinese) = languages(name(ability));
+    format!("an account of type {app_type} has no {name} · {app_type} 类型的账号没有{chinese}")
+}
+
 fn name(ability: Ability) -> &'static str {
     match ability {
-        Ability::Api => "API",
-        Ability::Autoreply => "auto-replies in WeChat's console",
-        Ability::CustomerService => "customer-service messages",
-        Ability::Users => "user management",
-        Ability::Materials => "permanent materials",
-        Ability::Menus => "custom menus",
-        Ability::Templates => "template messages",
-        Ability::MassMessages => "mass messages",
-        Ability::OAuth => "web authorization",
+        Ability::Api => "API · 接口",
+        Ability::Autoreply => "auto-replies in WeChat's console · 微信后台的自动回复",
+        Ability::CustomerService => "customer-service messages · 客服消息",
+        Ability::Users => "user management · 用户管理",
+        Ability::Materials => "permanent materials · 永久素材",
+        Ability::Menus => "custom menus · 自定义菜单",
+        Ability::Templates => "template messages · 模板消息",
+        Ability::MassMessages => "mass messages · 群发",
+        Ability::OAuth => "web authorization · 网页授权",
     }
 }
 
@@ -137,6 +148,9 @@ mod tests {
         app.verified = false;
         assert!(app.may(Ability::CustomerService).unwrap_err().to_string().contains("customer-service messages"));
         let text = app.may(Ability::OAuth).unwrap_err().to_string();
-        assert_eq!(text, "an account of type subscription has no web authorization");
+        assert_eq!(
+            text,
+            "an account of type subscription has no web authorization · subscription 类型的账号没有网页授权"
+        );
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::webhook_key::check_webhook_secret;
 use super::words::words;
 use super::{AppSettings, EncodingMode, FieldError, PluginTarget};
+use crate::bilingual::languages;
 use crate::secret::Secret;
 
 /// What kind of account an app is.
@@ -36,7 +37,9 @@ words!(
 
 /// No app type has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an app type is one of service, subscription, miniprogram, pay_partner, other")]
+#[error(
+    "an app type is one of service, subscription, miniprogram, pay_partner, other · 账号类型可选 service、subscription、miniprogram、pay_partner、other"
+)]
 pub struct UnknownAppType;
 
 /// One WeChat account with everything needed to speak for it.
@@ -86,7 +89,8 @@ const NAME_LENGTH: usize = 16;
 const DESCRIPTION_LENGTH: usize = 1000;
 
 /// What holds for name and appid: all that is known of the account belongs to them.
-const STAYS: &str = "cannot be changed after creation: remove the app, with all that is known of it, and add it again";
+const STAYS: &str = "cannot be changed after creation: remove the app, with all that is known of it, and add it again · \
+                     创建后不能修改：只能删除账号及其全部数据，重新添加";
 
 impl App {
     /// A certified app without secrets, titled with its name; the storage fills in the times.
@@ -160,9 +164,10 @@ impl App {
         let digits = self.appid.strip_prefix("wx");
         let is_wechats = digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(is_hex));
         (!is_wechats && self.app_type != AppType::Other).then(|| {
+            let (stays, in_chinese) = languages(STAYS);
             format!(
-                "WeChat's are wx and 16 of 0-9 and a-f, and `{}` is not: compare it with WeChat's console (开发者ID); it \
-                 {STAYS}",
+                "WeChat's are wx and 16 of 0-9 and a-f, and `{0}` is not: compare it with WeChat's console; it {stays} · \
+                 微信的是 wx 加 16 位 0-9、a-f，`{0}` 不是：请与微信后台的开发者ID核对；{in_chinese}",
                 self.appid
             )
         })
@@ -170,8 +175,12 @@ impl App {
 
     fn check_order_webhook(&self) -> Option<FieldError> {
         let lacks_secret = self.settings.order_webhook_url.is_some() && self.order_webhook_secret.is_none();
-        lacks_secret
-            .then(|| FieldError::new("order_webhook_secret", "order_webhook_url needs it: what is sent is signed"))
+        lacks_secret.then(|| {
+            FieldError::new(
+                "order_webhook_secret",
+                "order_webhook_url needs it: what is sent is signed · 有 order_webhook_url 就需要它，用于签名",
+            )
+        })
     }
 
     fn check_encoding_mode(&self) -> Option<FieldError> {
@@ -179,7 +188,7 @@ impl App {
         lacks_key.then(|| {
             FieldError::new(
                 "encoding_aes_key",
-                format!("encoding mode {} needs the EncodingAESKey", self.encoding_mode),
+                format!("encoding mode {0} needs the EncodingAESKey · {0} 模式需要消息加解密密钥", self.encoding_mode),
             )
         })
     }
@@ -187,35 +196,54 @@ impl App {
 
 fn check_name(name: &str) -> Option<FieldError> {
     let right = (1..=NAME_LENGTH).contains(&name.len()) && name.bytes().all(is_word_byte);
-    (!right).then(|| FieldError::new("name", format!("1 to {NAME_LENGTH} letters, digits, `_` or `-`")))
+    (!right).then(|| {
+        FieldError::new(
+            "name",
+            format!("1 to {NAME_LENGTH} letters, digits, `_` or `-` · 1 到 {NAME_LENGTH} 个字母、数字、`_` 或 `-`"),
+        )
+    })
 }
 
 fn check_title(title: &str) -> Option<FieldError> {
     let right = (1..=NAME_LENGTH).contains(&title.chars().count()) && !title.chars().any(char::is_control);
-    (!right).then(|| FieldError::new("title", format!("1 to {NAME_LENGTH} characters")))
+    (!right).then(|| FieldError::new("title", format!("1 to {NAME_LENGTH} characters · 1 到 {NAME_LENGTH} 个字符")))
 }
 
 fn check_description(description: &str) -> Option<FieldError> {
     // PostgreSQL cannot store U+0000 in a text.
     let right = description.chars().count() <= DESCRIPTION_LENGTH && !description.contains('\0');
-    (!right).then(|| FieldError::new("description", format!("at most {DESCRIPTION_LENGTH} characters, no U+0000")))
+    (!right).then(|| {
+        FieldError::new(
+            "description",
+            format!(
+                "at most {DESCRIPTION_LENGTH} characters, no U+0000 · 最多 {DESCRIPTION_LENGTH} 个字符，不含 U+0000"
+            ),
+        )
+    })
 }
 
 fn check_appid(appid: &str) -> Option<FieldError> {
     let right = (1..=32).contains(&appid.len()) && appid.bytes().all(is_word_byte);
-    (!right).then(|| FieldError::new("appid", "1 to 32 letters, digits, `_` or `-`, such as wx0123456789abcdef"))
+    let rule = "1 to 32 letters, digits, `_` or `-`, such as wx0123456789abcdef · 1 到 32 个字母、数字、`_` 或 `-`，如 \
+                wx0123456789abcdef";
+    (!right).then(|| FieldError::new("appid", rule))
 }
 
 fn check_appsecret(appsecret: &Secret) -> Option<FieldError> {
     let text = appsecret.expose();
     let right = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    (!right).then(|| FieldError::new("appsecret", "1 to 128 visible ASCII characters; WeChat's have 32"))
+    (!right).then(|| {
+        FieldError::new(
+            "appsecret",
+            "1 to 128 visible ASCII characters; WeChat's have 32 · 1 到 128 个可见的 ASCII 字符，微信的是 32 位",
+        )
+    })
 }
 
 fn check_token(token: &Secret) -> Option<FieldError> {
     let text = token.expose();
     let right = (3..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (!right).then(|| FieldError::new("token", "3 to 32 letters or digits"))
+    (!right).then(|| FieldError::new("token", "3 to 32 letters or digits · 3 到 32 位字母或数字"))
 }
 
 fn check_encoding_aes_key(field: &'static str, key: &Secret) -> Option<FieldError> {
@@ -223,8 +251,13 @@ fn check_encoding_aes_key(field: &'static str, key: &Secret) -> Option<FieldErro
     let right = text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (!right).then(|| {
         let length = text.chars().count();
-        let found = if length == 43 { "this has other characters".to_owned() } else { format!("this has {length}") };
-        FieldError::new(field, format!("exactly 43 letters or digits, as WeChat's console shows it; {found}"))
+        let found =
+            if length == 43 { "other characters · 有其他字符".to_owned() } else { format!("{length} · 有 {length} 位") };
+        let (found, in_chinese) = languages(&found);
+        let rule = format!(
+            "exactly 43 letters or digits, as WeChat's console shows it; this has {found} · 须为 43 位字母或数字，与微信后台一致；现在{in_chinese}"
+        );
+        FieldError::new(field, rule)
     })
 }
 
@@ -276,7 +309,7 @@ mod tests {
         }
         assert_eq!(fields(&app(|app| app.appsecret = Some(Secret::new("")))), ["appsecret"]);
         let short = app(|app| app.encoding_aes_key = Some(Secret::new(&AES_KEY[1..]))).check();
-        assert!(short[0].message.ends_with("this has 42"), "{short:?}");
+        assert!(short[0].message.contains("this has 42 · "), "{short:?}");
         for key in ["", &AES_KEY[1..], "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF="] {
             assert_eq!(fields(&app(|app| app.encoding_aes_key = Some(Secret::new(key)))), ["encoding_aes_key"]);
             assert_eq!(

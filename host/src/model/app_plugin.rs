@@ -44,9 +44,10 @@ impl AppPlugin {
     /// The fields that break their rules; empty when the record may be stored.
     pub fn check(&self) -> Vec<FieldError> {
         let name = (!is_plugin_name(&self.plugin))
-            .then(|| FieldError::new("plugin", "1 to 64 letters, digits, `_` or `-`: the file's name without .wasm"));
-        let config = (self.config.to_string().len() > CONFIG_BYTES)
-            .then(|| FieldError::new("config", format!("at most {} KiB as JSON", CONFIG_BYTES >> 10)));
+            .then(|| FieldError::new("plugin", "1 to 64 letters, digits, `_` or `-`: the file's name without .wasm · 1 到 64 个字母、数字、`_` 或 `-`，即不带 .wasm 的文件名"));
+        let config = (self.config.to_string().len() > CONFIG_BYTES).then(|| {
+            FieldError::new("config", format!("at most {0} KiB as JSON · JSON 最多 {0} KiB", CONFIG_BYTES >> 10))
+        });
         name.into_iter().chain(config).chain(self.grants.check()).collect()
     }
 }

@@ -76,7 +76,7 @@ pub enum LateReply {
 
 /// Nothing of this name becomes of a late answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("one of join, customer_service, drop")]
+#[error("one of join, customer_service, drop · 可选 join、customer_service、drop")]
 pub struct UnknownLateReply;
 
 words!(LateReply { Join: "join", CustomerService: "customer_service", Drop: "drop" }, UnknownLateReply);

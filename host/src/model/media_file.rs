@@ -37,7 +37,7 @@ impl FileKind {
             _ if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") => Self::Gif,
             _ if riff(b"WEBP") => Self::Webp,
             _ if riff(b"WAVE") => Self::Wav,
-            // The length of the header follows: two letters alone would be found in many texts.
+            // The size of the file, then four bytes that are zero: two letters alone would be found in many texts.
             [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Self::Bmp,
             _ if bytes.starts_with(b"#!AMR") => Self::Amr,
             _ if bytes.starts_with(b"ID3") => Self::Mp3,

@@ -17,7 +17,9 @@ pub struct PluginTarget {
 
 /// The text names no plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write `plugin` or `plugin/entry`, each 1 to 64 letters, digits, `_` or `-`")]
+#[error(
+    "write `plugin` or `plugin/entry`, each 1 to 64 letters, digits, `_` or `-` · 请写 `插件` 或 `插件/函数`，各由 1 到 64 个字母、数字、`_` 或 `-` 组成"
+)]
 pub struct MalformedPluginTarget;
 
 /// Whether `text` may name a plugin or an entry: 1 to 64 of `A-Z a-z 0-9 _ -`.

@@ -13,6 +13,8 @@ use super::{AppType, FieldError, TemplateKind};
 const VALUES: usize = 50;
 /// The longest value, in bytes.
 const VALUE_BYTES: usize = 2048;
+/// From here on a number that is read as a fraction is no longer exact, such as the number of a payment.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
 /// The longest page of a mini program, in bytes.
 const PAGE_BYTES: usize = 1024;
 /// The longest id of a template, in bytes.
@@ -233,6 +235,7 @@ fn data(fields: BTreeMap<String, ValueFields>, errors: &mut Vec<FieldError>) -> 
     }
     let mut data = TemplateData::new();
     for (name, fields) in fields.into_iter().take(VALUES) {
+        let is_inexact = matches!(fields, ValueFields::Fraction(number) if number.abs() >= INEXACT);
         let value = match fields {
             ValueFields::Text(value) => TemplateValue { value, color: String::new() },
             ValueFields::Integer(number) => TemplateValue { value: number.to_string(), color: String::new() },
@@ -242,6 +245,8 @@ fn data(fields: BTreeMap<String, ValueFields>, errors: &mut Vec<FieldError>) -> 
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !is_name {
             errors.push(FieldError::new("data", "keywords are letters, digits and `_`"));
+        } else if is_inexact {
+            errors.push(FieldError::new(format!("data.{name}"), "too large for a number: write it as a text"));
         } else if value.value.len() > VALUE_BYTES || value.color.len() > 16 {
             errors.push(FieldError::new(format!("data.{name}"), format!("at most {VALUE_BYTES} bytes")));
         }

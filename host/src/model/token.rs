@@ -91,7 +91,7 @@ fn covers(granted: &str, wanted: &str) -> bool {
 pub fn check_new_token(name: &str, permissions: &[String]) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if !(1..=64).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        errors.push(FieldError::new("name", "1 to 64 characters"));
+        errors.push(FieldError::new("name", "1 to 64 characters · 1 到 64 个字符"));
     }
     for permission in permissions {
         let (app, right) = match permission.split_once('|') {
@@ -101,8 +101,10 @@ pub fn check_new_token(name: &str, permissions: &[String]) -> Vec<FieldError> {
         let app_fits =
             !app.is_empty() && app.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         if permission != "*" && !(right && app_fits) {
-            let message =
-                format!("write `*`, `<app>` or `<app>|<permission>`, the permission one of {}", PERMISSIONS.join(", "));
+            let message = format!(
+                "write `*`, `<app>` or `<app>|<permission>`, the permission one of {0} · 请写 `*`、`<账号>` 或 `<账号>|<权限>`，权限为 {0} 之一",
+                PERMISSIONS.join(", ")
+            );
             errors.push(FieldError::new("permissions", message));
             break;
         }

@@ -184,9 +184,12 @@ impl OrderHooks {
             let Some(place) = room.place(&event.order.app) else { continue };
             let hooks = self.clone();
             self.tasks.spawn(async move {
-                hooks.tell_of(event, &account, &listener).await;
+                let was_taken_on = hooks.tell_of(event, &account, &listener).await;
                 drop(place);
-                hooks.ended.notify_one();
+                // What could not be taken on is still due, and must not be tried again without a pause.
+                if was_taken_on {
+                    hooks.ended.notify_one();
+                }
             });
         }
         if !skipped.is_empty() {
@@ -195,7 +198,8 @@ impl OrderHooks {
         Ok(())
     }
 
-    async fn tell_of(&self, event: DueEvent, account: &Account, listener: &Listener) {
+    /// False when the event could not be taken on.
+    async fn tell_of(&self, event: DueEvent, account: &Account, listener: &Listener) -> bool {
         let orders = self.store.orders();
         let may_take = match listener {
             Listener::Hook(hook) => {
@@ -206,10 +210,11 @@ impl OrderHooks {
         };
         match orders.take_event(&event, self.after(may_take + MARGIN)).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return false,
             Err(error) => {
                 let error = with_causes(&error);
-                return tracing::warn!(event = event.id, %error, "the event of an order could not be taken on");
+                tracing::warn!(event = event.id, %error, "the event of an order could not be taken on");
+                return false;
             }
         }
         let told = self.call(&event, account, listener).await;
@@ -227,6 +232,7 @@ impl OrderHooks {
             let error = with_causes(&error);
             tracing::warn!(event = event.id, %error, "what a hook said could not be written: it will hear of it again");
         }
+        true
     }
 
     /// False when the listener does not want to hear of such events.

@@ -1,7 +1,6 @@
-//! Asks WeChat about orders and refunds that are still open: notifications get lost, and a payment must not, nor where
-//! the money went.
+//! Asks WeChat about orders and refunds that are still open: notifications get lost, payments and refunds must not.
 //!
-//! What is asked about when stands in its row, so several processes share the work (`storage/questions.rs`). Merchants
+//! When to ask stands in the row of each, so several processes share the work (`storage/questions.rs`). Merchants
 //! are asked about in turn and side by side. One for which WeChat Pay does not answer is left alone for a while, longer
 //! each time, and holds up nobody else's orders.
 

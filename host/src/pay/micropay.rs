@@ -32,12 +32,8 @@ impl Pay {
         if terms.trade_type != TradeType::Micropay || shop.merchant.api_version != PayVersion::V2 {
             return Err(PayActionError::State("only MICROPAY orders of v2 are paid by code".to_owned()));
         }
-        // A second code could take the money twice.
         if order.state != OrderState::New {
-            return Err(PayActionError::State(format!(
-                "the order is {}: create another one to try again",
-                order.state
-            )));
+            return Err(begun_already(order));
         }
         if !is_auth_code(auth_code) {
             let message = "18 digits, the first two from 10 to 15: the code on the user's phone";
@@ -54,7 +50,12 @@ impl Pay {
         let asked_at = self.0.clock.now_ms();
         // Before the call: whatever ends here, somebody asks what became of it.
         let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, asked_at, "micropay");
-        let known = self.apply(order, &seen).await?.order;
+        let begun = self.apply(order, &seen).await?;
+        let known = begun.order;
+        // Whoever makes the step calls: a second code could take the money twice.
+        if begun.steps.is_empty() {
+            return Err(begun_already(&known));
+        }
         let asked_at = self.0.clock.now_ms();
         match self.0.gateway.v2(&shop.merchant, &order.party, &call).await {
             Ok(told) => {
@@ -82,4 +83,8 @@ impl Pay {
         }
         self.reverse(shop, &known).await
     }
+}
+
+fn begun_already(order: &Order) -> PayActionError {
+    PayActionError::State(format!("the order is {}: create another one to try again", order.state))
 }

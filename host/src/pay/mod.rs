@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Clock,
+    failure_lines::FailureLines,
     model::{App, Merchant},
     storage::Store,
     upstream::Gateway,
@@ -42,6 +43,8 @@ struct Inner {
     clock: Clock,
     /// Where WeChat reaches us.
     public_url: String,
+    /// Tells the log of notifications that are not proven to be WeChat's.
+    failures: FailureLines,
 }
 
 /// A merchant, with the app that it belongs to.
@@ -56,7 +59,8 @@ pub struct Shop {
 impl Pay {
     /// Keeps orders in `store`, and has WeChat tell of payments below `public_url`.
     pub fn new(store: Store, gateway: Gateway, clock: Clock, public_url: &str) -> Self {
-        Self(Arc::new(Inner { store, gateway, clock, public_url: public_url.to_owned() }))
+        let (public_url, failures) = (public_url.to_owned(), FailureLines::default());
+        Self(Arc::new(Inner { store, gateway, clock, public_url, failures }))
     }
 
     /// The merchant of that name in an app; none when there is none.

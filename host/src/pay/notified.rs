@@ -62,7 +62,7 @@ impl Pay {
                 Ok(Answer::Taken)
             }
             Err(error) => {
-                warn(shop, &error);
+                self.warn(shop, "not_proven", &error);
                 Ok(Answer::NotProven)
             }
         }
@@ -78,11 +78,11 @@ impl Pay {
         };
         match signer.open_refund(posted.body) {
             Ok(hint) => self.ask_about_refund(shop, &hint).await.unwrap_or_else(|error| {
-                warn(shop, &with_causes(&error));
+                self.warn(shop, "refund", &with_causes(&error));
                 Answer::Failed
             }),
             Err(error) => {
-                warn(shop, &error);
+                self.warn(shop, "not_proven", &error);
                 Answer::NotProven
             }
         }
@@ -125,12 +125,12 @@ impl Pay {
             Err(NotificationError::Signature(error)) => {
                 match error {
                     SignatureError::Probe => tracing::debug!(app = shop.app.name, "{error}"),
-                    error => warn(shop, &error),
+                    error => self.warn(shop, "not_proven", &error),
                 }
                 Ok(Answer::NotProven)
             }
             Err(error @ NotificationError::Unreadable(_)) => {
-                warn(shop, &error);
+                self.warn(shop, "unreadable", &error);
                 Ok(Answer::Refused("it cannot be opened"))
             }
         }
@@ -145,7 +145,7 @@ impl Pay {
         let now = self.0.clock.now();
         let open = |keys| signer.open(&keys, posted.headers.iter().copied(), posted.body, now);
         let no_keys = |error: crate::upstream::PayError| {
-            tracing::warn!(app = shop.app.name, merchant = shop.merchant.name, %error, "no key of WeChat Pay");
+            self.warn(shop, "no_key", &format_args!("there is no key of WeChat Pay: {error}"));
             SignatureError::UnknownSerial("none".to_owned())
         };
         let keys = self.0.gateway.platform_keys(&shop.merchant, signer, None).await.map_err(no_keys)?;
@@ -185,15 +185,18 @@ impl Pay {
             }
         }
     }
+
+    /// Tells the log why a notification is not taken. Anybody can post one.
+    fn warn(&self, shop: &Shop, code: &str, error: &dyn std::fmt::Display) {
+        let (app, merchant) = (&shop.app.name, &shop.merchant.name);
+        self.0.failures.tell(app, format_args!("notification for {merchant}"), code, || {
+            tracing::warn!(app, merchant, %error, "a notification of WeChat Pay is refused");
+        });
+    }
 }
 
 fn unknown_order(shop: &Shop) -> Answer {
     let (app, merchant) = (&shop.app.name, &shop.merchant.name);
     tracing::warn!(app, merchant, "WeChat Pay tells of an order that is not here: look for it at WeChat Pay");
     Answer::Refused("there is no such order")
-}
-
-fn warn(shop: &Shop, error: &dyn std::fmt::Display) {
-    let (app, merchant) = (&shop.app.name, &shop.merchant.name);
-    tracing::warn!(app, merchant, %error, "a notification of WeChat Pay is refused");
 }

@@ -40,9 +40,7 @@ impl Pay {
         order: &Order,
         client_ip: Option<IpAddr>,
     ) -> Result<Prepaid, PayActionError> {
-        if !order.state.is_open() {
-            return Err(PayActionError::State(format!("the order is {}: it cannot be paid any more", order.state)));
-        }
+        must_be_open(order)?;
         if order.terms.time_expire <= self.0.clock.now() {
             return Err(PayActionError::State("the order's time has run out: create another one".to_owned()));
         }
@@ -62,7 +60,8 @@ impl Pay {
         }
         let prepaid = prepaid?;
         let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, asked_at, "prepay");
-        self.apply(order, &seen).await?;
+        // It may have been closed here while WeChat was told of it: nobody may pay it then.
+        must_be_open(&self.apply(order, &seen).await?.order)?;
         Ok(prepaid)
     }
 
@@ -145,6 +144,13 @@ impl Pay {
         };
         Ok(Prepaid { prepay_id: told.prepay_id, code_url: told.code_url, mweb_url: told.h5_url, parameters })
     }
+}
+
+fn must_be_open(order: &Order) -> Result<(), PayActionError> {
+    if order.state.is_open() {
+        return Ok(());
+    }
+    Err(PayActionError::State(format!("the order is {}: it cannot be paid any more", order.state)))
 }
 
 /// What v2 has besides what every order has.

@@ -17,20 +17,21 @@ use super::{
     live_log::{LiveLog, LoggedLine, Missed, Reader},
     registry::Plugins,
 };
+use crate::model::App;
 
-/// How soon a plugin is read that comes later.
+/// How soon a plugin that comes later is read along with.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Reads along with all plugins: first what is there, in the order of its time, then what comes.
 pub struct AppReader {
     plugins: Plugins,
-    app: String,
+    app: App,
     /// Only what was logged after it.
     after: Option<Timestamp>,
-    /// What is read already.
+    /// The logs that are read along with already.
     read: Vec<Weak<LiveLog>>,
     recent: VecDeque<AppLine>,
-    /// Lines for any app.
+    /// Lines as they come, for whatever app.
     coming: SelectAll<BoxStream<'static, Result<AppLine, Missed>>>,
     look: Option<Interval>,
 }
@@ -47,9 +48,9 @@ pub struct AppLine {
 impl Plugins {
     /// Reads along with what all plugins log for an app, `after` a moment, as far back as lines are kept; only what is
     /// there when nothing is `followed`.
-    pub fn read_app_log(&self, app: &str, after: Option<Timestamp>, followed: bool) -> AppReader {
+    pub fn read_app_log(&self, app: App, after: Option<Timestamp>, followed: bool) -> AppReader {
         let look = followed.then(|| tokio::time::interval(LOOK));
-        let (plugins, app) = (self.clone(), app.to_owned());
+        let plugins = self.clone();
         let (read, recent, coming) = (Vec::new(), VecDeque::new(), SelectAll::new());
         let mut reader = AppReader { plugins, app, after, read, recent, coming, look };
         reader.read_new();
@@ -104,8 +105,9 @@ impl AppReader {
 }
 
 impl AppLine {
-    fn is_for(&self, app: &str) -> bool {
-        self.line.app.name == app
+    /// A former app of the same name may have stood for another account.
+    fn is_for(&self, app: &App) -> bool {
+        self.line.app.name == app.name && self.line.app.appid == app.appid
     }
 }
 

@@ -27,7 +27,9 @@ const NOT_INHERITED: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No cargo or rustc.
-    #[error("`{program}` does not start: {source}; install Rust with rustup")]
+    #[error(
+        "`{program}` does not start: {source}; install Rust with rustup · 无法运行 `{program}`：请用 rustup 安装 Rust"
+    )]
     NoRust {
         /// cargo or rustc.
         program: &'static str,
@@ -35,16 +37,18 @@ pub enum BuildError {
         source: io::Error,
     },
     /// The target's standard library is missing and could not be added.
-    #[error("the Rust target {TARGET} is missing: run `rustup target add {TARGET}`")]
+    #[error(
+        "the Rust target {TARGET} is missing: run `rustup target add {TARGET}` · 缺少 Rust 编译目标 {TARGET}：请执行 `rustup target add {TARGET}`"
+    )]
     NoTarget,
     /// There is nothing to build.
-    #[error("there is no Cargo.toml in {}: name the plugin's folder, or begin a plugin with `weft plugin new NAME`", .0.display())]
+    #[error("there is no Cargo.toml in {folder}: name the plugin's folder, or begin a plugin with `weft plugin new NAME` · {folder} 中没有 Cargo.toml：请指定插件的目录，或用 `weft plugin new NAME` 新建插件", folder = .0.display())]
     NoManifest(PathBuf),
     /// cargo said why on standard error.
-    #[error("cargo could not build {}", .0.display())]
+    #[error("cargo could not build {folder} · cargo 编译 {folder} 失败", folder = .0.display())]
     Failed(PathBuf),
     /// The package has no cdylib.
-    #[error("{} built, and made no .wasm: its Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`", .0.display())]
+    #[error("{folder} built, and made no .wasm: its Cargo.toml needs `[lib] crate-type = [\"cdylib\"]` · {folder} 编译后没有 .wasm：Cargo.toml 需要 `[lib] crate-type = [\"cdylib\"]`", folder = .0.display())]
     NoComponent(PathBuf),
 }
 
@@ -122,7 +126,8 @@ fn component(messages: &str, manifest: &Path) -> Option<PathBuf> {
 /// # Errors
 /// When a file cannot be read or written.
 pub async fn install(component: &Path, folder: &Path) -> io::Result<PathBuf> {
-    let file = component.file_name().ok_or_else(|| io::Error::other("the component has no file name"))?;
+    let file =
+        component.file_name().ok_or_else(|| io::Error::other("the component has no file name · 组件没有文件名"))?;
     let bytes = tokio::fs::read(component).await?;
     let (folder, file) = (folder.to_owned(), folder.join(file));
     tokio::fs::create_dir_all(&folder).await?;

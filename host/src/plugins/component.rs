@@ -67,7 +67,7 @@ pub(super) struct InPool {
 }
 
 impl Linked {
-    /// What it is in one of the pools, where it does not matter in which.
+    /// The component in one of the pools, where it does not matter in which.
     pub(super) fn anywhere(&self) -> &InPool {
         &self.in_pools[0]
     }
@@ -94,7 +94,8 @@ pub(super) fn hears_of_refunds(hook: &Entry) -> bool {
     hook.options.iter().any(|(name, value)| name == "refunds" && value == "true")
 }
 
-/// The option of a description that asks for a beginning of `pay_apis`: the record of what is asked for does not grow.
+/// The option of a description by which a plugin asks for an entry of `pay_apis`, the beginning of paths: the
+/// contract's record `asks` cannot get another field.
 const ASKS_PAY_APIS: &str = "asks-pay-apis";
 
 impl From<&Description> for Grants {
@@ -109,7 +110,7 @@ impl From<&Description> for Grants {
 }
 
 impl Exports {
-    /// Looks up what there is.
+    /// Looks up the functions of the interfaces that a component exports.
     ///
     /// # Errors
     /// When an interface lacks a function, or there is no manifest.

@@ -3,20 +3,23 @@
 use std::{fmt, time::Duration};
 
 use super::memory::MemoryBound;
+use crate::bilingual::because;
 
 /// Why a call gave no answer. None of these is the host's failure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// No such file, or none that ever loaded.
     #[error(
-        "plugin `{0}` is not loaded: drop {0}.wasm into the plugins folder, or see with `weft plugin list` why it is refused"
+        "plugin `{0}` is not loaded: drop {0}.wasm into the plugins folder, or see with `weft plugin list` why it is refused · 插件 `{0}` 未加载：请把 {0}.wasm 放进插件目录，或用 `weft plugin list` 查看它为什么没有通过检查"
     )]
     NotLoaded(String),
     /// The operator has switched it off.
-    #[error("plugin `{0}` is switched off: PATCH /api/v1/plugins/{0} with {{\"state\": \"ready\"}} switches it on")]
+    #[error(
+        "plugin `{0}` is switched off: PATCH /api/v1/plugins/{0} with {{\"state\": \"ready\"}} switches it on · 插件 `{0}` 已停用：PATCH /api/v1/plugins/{0}，发送 {{\"state\": \"ready\"}} 即可启用"
+    )]
     Disabled(String),
     /// The plugin has nothing of that name.
-    #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has}")]
+    #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has} · 插件 `{plugin}` 没有 {kind} `{name}`")]
     NoSuchEntry {
         /// The plugin.
         plugin: String,
@@ -28,7 +31,9 @@ pub enum CallError {
         has: String,
     },
     /// The plugin restricts the entry to other apps.
-    #[error("{kind} `{name}` of plugin `{plugin}` is only for other apps")]
+    #[error(
+        "{kind} `{name}` of plugin `{plugin}` is only for other apps · 插件 `{plugin}` 的 {kind} `{name}` 只供其他账号使用"
+    )]
     NotForApp {
         /// The plugin.
         plugin: String,
@@ -38,7 +43,10 @@ pub enum CallError {
         name: String,
     },
     /// The plugin ran as many calls as it may for too long, or ran as many of this app, or the app of all plugins.
-    #[error("plugin `{plugin}` had no turn for the call for {} ms ({setting})", waited.as_millis())]
+    #[error(
+        "plugin `{plugin}` had no turn for the call for {ms} ms ({setting}) · 插件 `{plugin}` 太忙，调用等了 {ms} 毫秒也没有轮到（{setting}）",
+        ms = waited.as_millis()
+    )]
     Busy {
         /// The plugin.
         plugin: String,
@@ -48,7 +56,9 @@ pub enum CallError {
         setting: &'static str,
     },
     /// More calls wait than may.
-    #[error("{waiting} calls of this app wait for plugin `{plugin}` already (plugins.max_queue)")]
+    #[error(
+        "{waiting} calls of this app wait for plugin `{plugin}` already (plugins.max_queue) · 这个账号已有 {waiting} 次调用在等插件 `{plugin}`（plugins.max_queue）"
+    )]
     Shed {
         /// The plugin.
         plugin: String,
@@ -56,7 +66,7 @@ pub enum CallError {
         waiting: usize,
     },
     /// What is called keeps failing for this app.
-    #[error("{}; last: {error}", keeps_failing(plugin, kind, name, *refused_for))]
+    #[error("{}", because(&keeps_failing(plugin, kind, name, *refused_for), error))]
     KeepsFailing {
         /// The plugin.
         plugin: String,
@@ -70,15 +80,20 @@ pub enum CallError {
         error: String,
     },
     /// All plugins together took every sandbox.
-    #[error("the plugins together took every sandbox for {} ms", waited.as_millis())]
+    #[error(
+        "the plugins together took every sandbox for {ms} ms · 所有插件占满了沙箱，等了 {ms} 毫秒",
+        ms = waited.as_millis()
+    )]
     PoolBusy {
         /// How long the call waited.
         waited: Duration,
     },
     /// Wall clock.
     #[error(
-        "the call did not end within {} ms, after {} ms of waiting for its turn{}",
-        after.as_millis(), waited.as_millis(), setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
+        "the call did not end within {ms} ms, after {queued} ms of waiting for its turn{by} · 调用没有在 {ms} 毫秒内结束，此前排队 {queued} 毫秒{by}",
+        ms = after.as_millis(),
+        queued = waited.as_millis(),
+        by = setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
     )]
     TimedOut {
         /// How long it could run.
@@ -89,19 +104,22 @@ pub enum CallError {
         setting: Option<&'static str>,
     },
     /// CPU time.
-    #[error("the call used up its {} ms of CPU time (plugins.cpu_ms)", after.as_millis())]
+    #[error(
+        "the call used up its {ms} ms of CPU time (plugins.cpu_ms) · 调用用完了 {ms} 毫秒的 CPU 时间（plugins.cpu_ms）",
+        ms = after.as_millis()
+    )]
     CpuExhausted {
         /// The limit.
         after: Duration,
     },
     /// A trap: a panic, an exit, memory that could not be had.
-    #[error("the plugin crashed: {0}")]
+    #[error("the plugin crashed: {0} · 插件崩溃")]
     Crashed(Crash),
     /// The plugin's own error.
-    #[error("the plugin answered an error: {0}")]
+    #[error("the plugin answered an error: {0} · 插件返回错误")]
     Failed(String),
     /// The plugin's answer cannot be sent.
-    #[error("the plugin's reply is not one: {0}")]
+    #[error("the plugin's reply is not one: {0} · 插件的回复无法使用")]
     BadReply(String),
 }
 
@@ -124,8 +142,8 @@ impl CallError {
         }
     }
 
-    /// Whether it is a fault of the plugin, so that the next call would end the same way. What it answers is none, and
-    /// neither is a machine that is busy, nor that others have the memory.
+    /// Whether it is the plugin's fault, so that the next call would end the same way. An error that the plugin answers
+    /// is not, nor is a busy machine, nor memory that others have.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::Crashed(crash) => !crash.is_of_others(),
@@ -189,7 +207,10 @@ impl CallError {
 
 fn keeps_failing(plugin: &str, kind: &str, name: &str, refused_for: Duration) -> String {
     let refused_for = refused_for.as_millis();
-    format!("{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {refused_for} ms")
+    format!(
+        "{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {refused_for} ms · 插件 \
+         `{plugin}` 的 {kind} `{name}` 在这个账号下接连失败，{refused_for} 毫秒内不再调用"
+    )
 }
 
 /// How a guest died.
@@ -243,7 +264,7 @@ mod tests {
             let (cause, printed, backtrace) = ("unreachable".to_owned(), String::new(), String::new());
             let error = CallError::Crashed(Crash { cause, printed, backtrace, refused });
             assert_eq!((error.is_fault(), error.is_of_version()), (fault, fault));
-            assert_eq!(error.to_string(), said);
+            assert_eq!(error.to_string(), format!("{said} · 插件崩溃"));
         }
     }
 
@@ -257,6 +278,8 @@ mod tests {
             error: "a long story".to_owned(),
         };
         let short = "handler `vip` of plugin `greeter` keeps failing for this app and is not called for 3000 ms";
-        assert_eq!((error.in_log(), error.to_string()), (short.to_owned(), format!("{short}; last: a long story")));
+        let chinese = "插件 `greeter` 的 handler `vip` 在这个账号下接连失败，3000 毫秒内不再调用";
+        let told = (format!("{short} · {chinese}"), format!("{short}: a long story · {chinese}"));
+        assert_eq!((error.in_log(), error.to_string()), told);
     }
 }

@@ -18,7 +18,8 @@ pub(super) struct Signature {
     inode: u64,
 }
 
-/// Tells a folder from another that took its place: inodes are used again, times are not.
+/// Tells a folder from another that took its place, by inode and time of creation: inodes are used again, times are
+/// not.
 pub(super) type FolderId = (u64, Option<SystemTime>);
 
 /// What a look at the folder shows.
@@ -54,7 +55,7 @@ pub(super) fn misnamed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files.filter(|file| is_misnamed(file)).collect())
 }
 
-/// Whether a .wasm file is one of those.
+/// Whether a .wasm file is passed over for its name.
 pub(super) fn is_misnamed(file: &Path) -> bool {
     let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     plugin_name(file).is_none() && !is_hidden

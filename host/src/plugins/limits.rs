@@ -59,7 +59,8 @@ pub const RESOURCES: usize = 256;
 /// Bytes of one request for randomness.
 pub const RANDOM_BYTES: u64 = 64 << 10;
 
-/// Things asked of the host that are kept of one call for its receipt, and bytes of arguments, answers together.
+/// How many things that one call asks of the host are kept for its receipt, and bytes of their arguments and answers
+/// together.
 pub const RECORDED_CALLS: usize = 512;
 /// See [`RECORDED_CALLS`].
 pub const RECORDED_BYTES: usize = 256 << 10;

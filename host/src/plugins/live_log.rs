@@ -69,7 +69,7 @@ pub struct Missed(pub u64);
 /// Where the lines of a call go.
 pub(super) struct LogPlace {
     pub(super) log: Arc<LiveLog>,
-    /// How many there may be.
+    /// How many may be logged.
     pub(super) allowances: Arc<Allowances>,
     /// What is called.
     pub(super) counts: Arc<Counts>,
@@ -82,7 +82,7 @@ impl Default for LiveLog {
 }
 
 impl LiveLog {
-    /// Reads along from behind the line of that number on, as far back as lines are kept.
+    /// Reads along, from the line behind that number on, as far back as lines are kept.
     pub fn read(&self, after: Option<u64>) -> Reader {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         // A number that is not there yet is from before a restart.
@@ -125,7 +125,7 @@ impl Reader {
         Self { coming: None, ..self }
     }
 
-    /// What is there, and who reads only what comes.
+    /// The lines that are there, and a reader of only those that come.
     pub(super) fn split(self) -> (VecDeque<Arc<LoggedLine>>, Self) {
         (self.recent, Self { recent: VecDeque::new(), ..self })
     }

@@ -2,7 +2,10 @@
 //! and calls fail softly until then.
 
 use super::{CallError, EntryKind, Plugins};
-use crate::model::{App, Condition, Handler, PluginTarget, ReplyContent};
+use crate::{
+    bilingual::because,
+    model::{App, Condition, Handler, PluginTarget, ReplyContent},
+};
 
 impl Plugins {
     /// Why what the app's settings name would not be called; each begins with the field.
@@ -65,8 +68,14 @@ impl Plugins {
         let Some(loaded) = found.as_ref().and_then(|plugin| plugin.loaded.clone()) else {
             let refused = found.as_ref().and_then(|plugin| plugin.error.as_ref());
             return Some(match refused {
-                Some(refused) => format!("plugin `{plugin}` is not loaded: {plugin}.wasm is refused, {refused}"),
-                None => format!("plugin `{plugin}` is not loaded; drop {plugin}.wasm into the plugins folder"),
+                Some(refused) => {
+                    let not_loaded = format!(
+                        "plugin `{plugin}` is not loaded: {plugin}.wasm is refused · 插件 `{plugin}` 未加载：{plugin}.wasm \
+                         没有通过检查"
+                    );
+                    because(&not_loaded, &refused.to_string())
+                }
+                None => CallError::NotLoaded(plugin.clone()).to_string(),
             });
         };
         let (kind, entries) = (kind.name(), kind.entries(&loaded.description));
@@ -76,9 +85,14 @@ impl Plugins {
         };
         let Some(entry) = entry else {
             let name = target.entry.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-            return Some(format!("plugin `{plugin}` has no {kind}{name}"));
+            return Some(format!("plugin `{plugin}` has no {kind}{name} · 插件 `{plugin}` 没有 {kind}{name}"));
         };
         let serves = entry.apps.is_empty() || entry.apps.iter().any(|served| served == app);
-        (!serves).then(|| format!("{kind} `{}` of plugin `{plugin}` is not meant for this app", entry.name))
+        (!serves).then(|| {
+            format!(
+                "{kind} `{0}` of plugin `{plugin}` is not meant for this app · 插件 `{plugin}` 的 {kind} `{0}` 不供这个账号使用",
+                entry.name
+            )
+        })
     }
 }

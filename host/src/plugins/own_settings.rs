@@ -93,24 +93,20 @@ impl Plugins {
         let mut seen = None;
         loop {
             tokio::time::sleep(POLL).await;
-            let now = match self.0.loader.database().apps().revision().await {
-                Ok(now) => Some(now),
-                Err(error) => {
-                    let error = with_causes(&error);
-                    tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
-                    continue;
-                }
-            };
-            if now == seen {
-                continue;
-            }
-            match self.refresh().await {
-                Ok(()) => seen = now,
-                Err(error) => {
-                    let error = with_causes(&error);
-                    tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
-                }
+            if let Err(error) = self.refresh_if_changed(&mut seen).await {
+                let error = with_causes(&error);
+                tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
             }
         }
+    }
+
+    /// Reads what is set where it is not at the revision that was `seen` last.
+    async fn refresh_if_changed(&self, seen: &mut Option<u64>) -> Result<(), StoreError> {
+        let now = self.0.loader.database().apps().revision().await?;
+        if *seen != Some(now) {
+            self.refresh().await?;
+            *seen = Some(now);
+        }
+        Ok(())
     }
 }

@@ -51,7 +51,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether instructions are counted. That costs about as much as the calls themselves.
     pub counts_fuel: bool,
-    /// The weft command, which compiles plugins in a process of its own; in this process without.
+    /// The weft command, which compiles plugins in a process of its own; without it they are compiled in this one.
     pub compiler: Option<PathBuf>,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
-    /// That of what is set for single plugins. Held while that is replaced.
+    /// The revision of what is set for single plugins. Held while that is replaced.
     pub(super) settings_revision: Mutex<u64>,
     /// Plugins whose files are to be read again although they are as before.
     reread: Mutex<BTreeSet<String>>,
@@ -116,8 +116,8 @@ impl Plugin {
         }
     }
 
-    /// What breakers did that have opened since the process started. One that is open for the version that runs, or for
-    /// its canary, is open.
+    /// What the breakers did that have opened since the process started. One counts as open where it is open for the
+    /// version that runs, or for its canary.
     pub fn breakers(&self) -> Vec<BreakerStatistics> {
         let canary = self.canary.as_ref().map(|canary| &canary.loaded);
         let open: Vec<_> = self.loaded.iter().chain(canary).flat_map(|loaded| loaded.breaking()).collect();

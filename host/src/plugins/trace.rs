@@ -34,7 +34,7 @@ pub(super) struct Asked {
     arguments: Option<String>,
     /// JSON; none when it is too long to be kept, or has not come.
     answer: Option<String>,
-    /// None when it did not end.
+    /// None until it is answered, and for ever where the call ended before.
     outcome: Option<&'static str>,
     began: Instant,
     pub(super) took: Duration,
@@ -56,7 +56,7 @@ impl Asked {
 }
 
 impl Trace {
-    /// Of a call whose questions are answered by these, when there are any.
+    /// The trace of a call. One that is made again gets its answers from those of the other time, `played`.
     pub(super) fn new(played: Option<Vec<HostCall>>) -> Self {
         Self {
             asked: Vec::new(),
@@ -119,7 +119,7 @@ impl Trace {
     }
 }
 
-/// The first answer that no other question got, to the same one.
+/// The first answer of the other time to the same question that has not been given yet.
 fn find<T: DeserializeOwned>(played: &mut [Option<HostCall>], asked: &Asked) -> Result<Answer<T>, String> {
     let question = HostCall::from(asked);
     let (function, arguments) = (&question.function, &question.arguments);

@@ -243,7 +243,7 @@ impl Watcher {
                 // Who only looks shows them otherwise.
                 let is_told = is_misnamed(&path) && self.plugins.versions().decides;
                 if is_told && self.misnamed.insert(path.clone()) {
-                    tracing::warn!(file = %path.display(), "ignored: a plugin's name has 1 to 64 letters, digits, `_` or `-`");
+                    tracing::warn!(file = %path.display(), "ignored: a plugin's name has 1 to 64 letters, digits, `_` or `-` · 已忽略：插件名由 1 到 64 个字母、数字、`_` 或 `-` 组成");
                 }
                 continue;
             };

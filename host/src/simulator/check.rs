@@ -8,15 +8,16 @@ use weft_wechat::{
 };
 
 use super::{Exchange, Settings};
+use crate::bilingual::because;
 
 /// Why WeChat would not accept what the host did.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// No connection, or no answer within five seconds.
-    #[error("the host does not answer: {0}")]
+    #[error("the host does not answer: {0} · 服务没有响应")]
     Connection(#[source] reqwest::Error),
     /// The address was not verified.
-    #[error("the address is not verified: {}", unverified(*status, body))]
+    #[error("{}", unverified(*status, body))]
     Verification {
         /// The HTTP status.
         status: u16,
@@ -24,13 +25,13 @@ pub enum Fault {
         body: String,
     },
     /// Another status than 200.
-    #[error("status {status}{meaning}", status = .0, meaning = meaning(*.0, REFUSED))]
+    #[error("{}", refused(*.0, MESSAGE_REFUSED))]
     Status(u16),
     /// The answer is no XML, or an element is missing or wrong.
-    #[error("the reply is not one: {0}")]
+    #[error("the reply is not one: {0} · 回复的内容不对")]
     Reply(String),
     /// The answer is not encrypted, or not as it must be.
-    #[error("the reply is not encrypted for this account: {0}")]
+    #[error("the reply is not encrypted for this account: {0} · 回复没有按这个账号加密")]
     Encryption(&'static str),
 }
 
@@ -45,24 +46,36 @@ impl From<reqwest::Error> for Fault {
 const SHOWN: usize = 60;
 
 fn unverified(status: u16, body: &str) -> String {
-    if status == 200 {
+    let why = if status == 200 {
         let shown: String = body.chars().take(SHOWN).collect();
-        return format!("another text came back than echostr, so that it is not Weft's webhook: {shown:?}");
-    }
-    format!("status {status}{}", meaning(status, "the token is not the app's"))
+        format!(
+            "another text came back than echostr, so that it is not Weft's webhook: {shown:?} · 返回的不是 echostr，\
+             这个地址不是 Weft 的 webhook"
+        )
+    } else {
+        refused(status, TOKEN_REFUSED)
+    };
+    because("the address is not verified · 服务器地址验证失败", &why)
 }
 
+/// What may be wrong where the address is not verified.
+const TOKEN_REFUSED: &str =
+    "the token is not the app's; the server's log says more · 令牌与账号的不一致，详见服务端日志";
 /// What may be wrong where a message is refused.
-const REFUSED: &str = "it refuses the message; token, encoding mode, EncodingAESKey and appid have to be the app's";
+const MESSAGE_REFUSED: &str = "it refuses the message; token, encoding mode, EncodingAESKey and appid have to be the \
+                               app's; the server's log says which it is · 服务端拒绝了消息：令牌、加解密方式、\
+                               EncodingAESKey 和 appid 都要与账号一致，服务端日志会指出是哪一项";
 
-/// What Weft's webhook means by a status, or what stands in front of it; `refused` is what it means by a refusal.
-fn meaning(status: u16, refused: &str) -> String {
-    match status {
-        400 => format!(": {refused}; the server's log says which it is"),
-        404 => ": there is no such app, or it has no token".to_owned(),
-        502..=504 => ": something in front of the server, such as nginx, does not reach it".to_owned(),
-        _ => ": that is not Weft's webhook, or something in front of it".to_owned(),
-    }
+/// A status other than 200, and what Weft's webhook means by it, or what stands in front of it; `by_webhook` is what it
+/// means by a refusal.
+fn refused(status: u16, by_webhook: &str) -> String {
+    let meaning = match status {
+        400 => by_webhook,
+        404 => "there is no such app, or it has no token · 没有这个账号，或它没有令牌",
+        502..=504 => "something in front of the server, such as nginx, does not reach it · 服务前面的 nginx 等连不上它",
+        _ => "that is not Weft's webhook, or something in front of it · 这不是 Weft 的 webhook，或被前面的程序拦下",
+    };
+    because(&format!("status {status} · 状态码 {status}"), meaning)
 }
 
 /// Checks status and reply.

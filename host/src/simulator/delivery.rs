@@ -60,7 +60,7 @@ pub enum DeliverError {
     #[error(transparent)]
     Fault(#[from] Fault),
     /// There is no HTTP client.
-    #[error("no HTTP client: {0}")]
+    #[error("no HTTP client: {0} · 无法创建 HTTP 客户端")]
     Client(#[from] reqwest::Error),
 }
 
@@ -76,17 +76,23 @@ pub async fn deliver(fields: &MessageFields) -> Result<Delivered, DeliverError> 
 impl MessageFields {
     fn settings(&self) -> Result<Settings, DeliverError> {
         if self.url.is_empty() || self.token.is_empty() {
-            return Err(DeliverError::Fields("url and token are needed"));
+            return Err(DeliverError::Fields("url and token are needed · 需要 url 和 token"));
         }
         let key = self.encoding_aes_key.as_deref().map(str::parse::<EncodingAesKey>).transpose();
-        let key = key.map_err(|_| DeliverError::Fields("encoding_aes_key: 43 letters and digits"))?;
+        let key = key.map_err(|_| {
+            DeliverError::Fields("encoding_aes_key: 43 letters and digits · encoding_aes_key 是 43 位字母或数字")
+        })?;
         let by_key = if key.is_some() { EncodingMode::Safe } else { EncodingMode::Plain };
         let mode = self.encoding_mode.unwrap_or(by_key);
         if mode != EncodingMode::Plain && key.is_some() && self.appid.is_empty() {
-            return Err(DeliverError::Fields("appid is needed with encoding_aes_key: it is part of what is encrypted"));
+            return Err(DeliverError::Fields(
+                "appid is needed with encoding_aes_key: it is part of what is encrypted · 有 encoding_aes_key 时还需要 appid，它是加密内容的一部分",
+            ));
         }
         if mode != EncodingMode::Plain && key.is_none() {
-            return Err(DeliverError::Fields("encoding_aes_key is needed for this encoding_mode"));
+            return Err(DeliverError::Fields(
+                "encoding_aes_key is needed for this encoding_mode · 这种 encoding_mode 需要 encoding_aes_key",
+            ));
         }
         Ok(Settings {
             url: self.url.clone(),
@@ -107,7 +113,7 @@ impl MessageFields {
                 Ok(Incoming::keyed_event(openid, event, key))
             }
             (None, None, Some(xml)) => Ok(Incoming::elements(openid, xml)),
-            _ => Err(DeliverError::Fields("give one of text, event and xml")),
+            _ => Err(DeliverError::Fields("give one of text, event and xml · 请在 text、event、xml 中给出一个")),
         }
     }
 }

@@ -143,12 +143,12 @@ impl Apps<'_> {
         self.0.sends().delete_all(name).await?;
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
-            // Before the app: plugins that are writing lock their totals first, then the app.
-            sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
             let deleted = sqlx::query(SQL).bind(name).execute(&mut *connection).await?.rows_affected();
             if deleted == 0 {
                 return Ok(false);
             }
+            // Behind the app, which those who write for its plugins hold before their totals.
+            sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
         });
         Ok(true)
     }

@@ -2,7 +2,12 @@
 //!
 //! While a batch is written the next one gathers, so batches are as large as the load needs them to be.
 
-use std::{error::Error, slice, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt, slice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -15,6 +20,9 @@ const BATCH: usize = 1024;
 /// How many rows may wait. More than the database takes in this time it would not catch up with either.
 const QUEUE: usize = 8192;
 
+/// How long a rest is at most: who waits behind a slow disk has waited long enough.
+const LONGEST_REST: Duration = Duration::from_millis(20);
+
 /// A row that is written together with others of its kind.
 pub trait BatchRow: Send + Sync + Sized + 'static {
     /// What the log calls the rows when they are lost.
@@ -23,8 +31,20 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     /// How long a batch that nobody waits for gathers rows: each batch costs the disk a flush.
     const GATHER: Duration = Duration::ZERO;
 
+    /// How often as long as a batch took the writer rests after it, unless the batch was a single row with nothing behind
+    /// it. Under load batches are larger then, and not more: with 2, they take a third of the database's time at most.
+    const REST: u32 = 0;
+
+    /// How many [`bytes`](Self::bytes) of rows are written at once at most. A row that has more is written alone.
+    const BYTES: usize = usize::MAX;
+
     /// What is told to who waits for the row.
     type Written: Send + 'static;
+
+    /// What the row counts of [`BYTES`](Self::BYTES).
+    fn bytes(&self) -> usize {
+        0
+    }
 
     /// Writes all the rows or none of them, in one transaction and, for speed, one statement; tells for each row, in
     /// their order. Rows that other processes write too must be written in an order that all agree on: transactions
@@ -113,7 +133,8 @@ impl<T: BatchRow> BatchWriter<T> {
         let mut queued = self.queued.lock().await;
         let mut entries = Vec::with_capacity(BATCH);
         let (mut rows, mut waiting, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        while queued.recv_many(&mut entries, BATCH).await > 0 {
+        // What did not fit into a batch is in the next one.
+        while !entries.is_empty() || queued.recv_many(&mut entries, BATCH).await > 0 {
             let hurry = |entry: &Entry<T>| !matches!(entry, Entry::Row(_, None));
             if !T::GATHER.is_zero() && entries.len() < BATCH && !entries.iter().any(hurry) {
                 tokio::time::sleep(T::GATHER).await;
@@ -123,7 +144,8 @@ impl<T: BatchRow> BatchWriter<T> {
                     entries.push(entry);
                 }
             }
-            for entry in entries.drain(..) {
+            let next = fitting(&entries);
+            for entry in entries.drain(..next) {
                 match entry {
                     Entry::Row(row, wait) => {
                         rows.push(row);
@@ -137,11 +159,17 @@ impl<T: BatchRow> BatchWriter<T> {
                     }
                 }
             }
+            let began = Instant::now();
             self.write_batch(&rows, &mut waiting).await;
+            let is_alone = rows.len() <= 1 && entries.is_empty() && queued.is_empty();
+            let rest = if is_alone { Duration::ZERO } else { (began.elapsed() * T::REST).min(LONGEST_REST) };
             rows.clear();
             // Who does not wait any more does not need to know.
             for mark in marks.drain(..) {
                 mark.send(()).ok();
+            }
+            if !rest.is_zero() {
+                tokio::time::sleep(rest).await;
             }
         }
     }
@@ -186,6 +214,24 @@ impl<T: BatchRow> BatchWriter<T> {
         if let Some(rows) = self.losses.add(rows) {
             tracing::error!(rows, error = %with_causes(error), "{} could not be written", T::WHAT);
         }
+    }
+}
+
+/// How many of the entries that wait make the next batch; one at least.
+fn fitting<T: BatchRow>(entries: &[Entry<T>]) -> usize {
+    let mut bytes = 0_usize;
+    let fit = entries.iter().take_while(|entry| {
+        if let Entry::Row(row, _) = entry {
+            bytes = bytes.saturating_add(row.bytes());
+        }
+        bytes <= T::BYTES
+    });
+    fit.count().max(1)
+}
+
+impl<T: BatchRow> fmt::Debug for BatchWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BatchWriter({})", T::WHAT)
     }
 }
 

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::bilingual::because;
+
 /// Why something could not be stored or read.
 ///
 /// The text may be shown to whoever asked. What the database itself says of a statement may name tables and hold values
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is one of that name already.
-    #[error("there is already {kind} named {name:?}")]
+    #[error("there is already {kind} named {name:?} · {name:?} 已存在，请换一个")]
     AlreadyExists {
         /// With its article: `an app`.
         kind: &'static str,
@@ -19,7 +21,7 @@ pub enum StoreError {
         name: String,
     },
     /// What the record belongs to does not exist.
-    #[error("there is no {kind} named {name:?}")]
+    #[error("there is no {kind} named {name:?} · 没有 {name:?}")]
     NotFound {
         /// `app`.
         kind: &'static str,
@@ -30,27 +32,27 @@ pub enum StoreError {
     #[error("{0}")]
     LimitReached(String),
     /// Others changed the same again and again; nothing was written.
-    #[error("{what} is being changed by too many at once: try again")]
+    #[error("{what} is being changed by too many at once: try again · 同时修改的请求太多，请重试")]
     Contended {
         /// What it is.
         what: String,
     },
     /// The database was written with another secret key.
     #[error(
-        "the secret key does not open {what}: the database was written with another key; put that key back (secret_key, or the key file in data_dir)"
+        "the secret key does not open {what}: the database was written with another key; put that key back (secret_key, or the key file in data_dir) · 加密密钥解不开 {what}：数据库是用另一个密钥写入的，请换回那个密钥（secret_key，或 data_dir 中的 secret.key）"
     )]
     WrongSecretKey {
         /// What stayed closed.
         what: String,
     },
     /// A stored value makes no sense to this version.
-    #[error("{what} holds a value that this version of weft does not know")]
+    #[error("{what} holds a value that this version of weft does not know · 这个版本的 weft 不认识 {what} 的值")]
     Corrupt {
         /// The row and column.
         what: String,
     },
     /// The SQLite file cannot be created.
-    #[error("cannot create the database file {path}")]
+    #[error("cannot create the database file {path} · 无法创建数据库文件 {path}")]
     File {
         /// The file.
         path: PathBuf,
@@ -58,7 +60,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The database cannot be reached.
-    #[error("cannot open the database {url}: {reason}")]
+    #[error("cannot open the database {url}: {reason} · 无法打开数据库 {url}")]
     Connect {
         /// Without the password.
         url: String,
@@ -66,10 +68,10 @@ pub enum StoreError {
         reason: String,
     },
     /// The tables cannot be brought up to date.
-    #[error("cannot migrate the database")]
+    #[error("cannot migrate the database · 无法升级数据库")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
-    #[error("the database failed")]
+    #[error("the database failed · 数据库出错")]
     Database(#[from] sqlx::Error),
 }
 
@@ -88,10 +90,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
+        text = because(&text, &error.to_string());
         cause = error.source();
     }
     text
@@ -142,15 +141,20 @@ mod tests {
         let failed = "error communicating with database: no space left";
         let file = StoreError::File { path: "weft.db".into(), source: full() };
         let migration = MigrateError::Execute(sqlx::Error::Io(full()));
-        for (error, text, cause) in [
-            (sqlx::Error::Io(full()).into(), "the database failed", failed.to_owned()),
-            (migration.into(), "cannot migrate the database", format!("while executing migrations: {failed}")),
-            (file, "cannot create the database file weft.db", "no space left".to_owned()),
+        for (error, text, chinese, cause) in [
+            (sqlx::Error::Io(full()).into(), "the database failed", "数据库出错", failed.to_owned()),
+            (
+                migration.into(),
+                "cannot migrate the database",
+                "无法升级数据库",
+                format!("while executing migrations: {failed}"),
+            ),
+            (file, "cannot create the database file weft.db", "无法创建数据库文件 weft.db", "no space left".to_owned()),
         ] {
-            let told = format!("{text}: {cause}");
-            assert_eq!((error.to_string(), with_causes(&error)), (text.to_owned(), told.clone()));
+            let (text, told) = (format!("{text} · {chinese}"), format!("{text}: {cause} · {chinese}"));
+            assert_eq!((error.to_string(), with_causes(&error)), (text.clone(), told.clone()));
             let wrapped = KvError::from(error);
-            assert_eq!((wrapped.to_string(), with_causes(&wrapped)), (text.to_owned(), told));
+            assert_eq!((wrapped.to_string(), with_causes(&wrapped)), (text, told));
         }
         assert_eq!(with_causes(&StoreError::LimitReached("too many".to_owned())), "too many");
     }

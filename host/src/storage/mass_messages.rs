@@ -95,14 +95,13 @@ impl MassMessages<'_> {
 
     /// Writes down how far a message is by now: everything but what WeChat tells by itself.
     pub async fn update(&self, app: &str, message: &MassMessage) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE mass_messages SET content = $3, state = $4, errcode = $5, reason = $6, msg_id = $7, \
-             msg_data_id = $8, msg_status = $9, updated_at = $10 WHERE app = $1 AND id = $2";
+        const SQL: &str = "UPDATE mass_messages SET state = $3, errcode = $4, reason = $5, msg_id = $6, \
+             msg_data_id = $7, msg_status = $8, updated_at = $9 WHERE app = $1 AND id = $2";
         let id = |number: Option<u64>| number.map(|number| number.to_string());
         in_transaction!(&self.0.db, connection => {
             sqlx::query(SQL)
                 .bind(app)
                 .bind(&message.id)
-                .bind(to_json(&message.content))
                 .bind(message.state.as_str())
                 .bind(message.errcode)
                 .bind(&message.reason)
@@ -116,14 +115,31 @@ impl MassMessages<'_> {
         Ok(())
     }
 
-    /// Makes a message that is in none of the states `sending` and `taken` one that is being sent again; false when it
-    /// is in one of them, or gone.
-    pub async fn begin_again(&self, app: &str, id: &str) -> Result<bool, StoreError> {
+    /// Writes down what WeChat said when it was asked, and nothing else: the message may have been taken away meanwhile.
+    pub async fn set_msg_status(&self, app: &str, id: &str, msg_status: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE mass_messages SET msg_status = $3, updated_at = $4 WHERE app = $1 AND id = $2";
+        in_transaction!(&self.0.db, connection => {
+            let update = sqlx::query(SQL).bind(app).bind(id).bind(msg_status).bind(to_sql(self.0.clock.now()));
+            update.execute(&mut *connection).await?;
+        });
+        Ok(())
+    }
+
+    /// Makes a message one that is being sent again: one that is `refused`, or `unknown` and first tried in the last
+    /// `seconds`. False when there is no reason to.
+    pub async fn begin_again(&self, app: &str, id: &str, seconds: u64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE mass_messages SET state = 'sending', errcode = NULL, reason = NULL, updated_at = $3 \
-             WHERE app = $1 AND id = $2 AND state IN ('refused', 'unknown')";
+             WHERE app = $1 AND id = $2 AND (state = 'refused' OR state = 'unknown' AND created_at > $4)";
+        let now = self.0.clock.now();
         let begun = in_transaction!(&self.0.db, connection => {
-            let update = sqlx::query(SQL).bind(app).bind(id).bind(to_sql(self.0.clock.now()));
-            update.execute(&mut *connection).await?.rows_affected()
+            sqlx::query(SQL)
+                .bind(app)
+                .bind(id)
+                .bind(to_sql(now))
+                .bind(to_sql(now.saturating_sub(seconds)))
+                .execute(&mut *connection)
+                .await?
+                .rows_affected()
         });
         Ok(begun > 0)
     }

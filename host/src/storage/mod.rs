@@ -20,7 +20,6 @@ mod handler_syncs;
 mod handlers;
 mod jobs;
 mod json_rows;
-mod kv_turns;
 mod limited_actions;
 mod mass_messages;
 mod materials;
@@ -80,7 +79,6 @@ pub(crate) use self::error::with_causes;
 pub use self::handler_syncs::{HandlerSyncs, SyncedHandler};
 pub use self::handlers::{HandlerChanges, HandlerPlace, Handlers};
 pub use self::jobs::{ClaimedJob, JobEnd, JobLease, JobQuery, Jobs};
-use self::kv_turns::KvTurns;
 pub use self::limited_actions::{ActionLimit, LimitedActions, Turn};
 pub use self::mass_messages::{MassMessages, NewMassMessage};
 pub use self::materials::{ListedMaterial, Materials, UploadedMaterial};
@@ -96,6 +94,7 @@ pub use self::orders::{
 pub use self::plugin_canaries::PluginCanaries;
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+use self::plugin_kv::{KvTurns, KvWriter};
 pub use self::plugin_limits::PluginLimits;
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};
 pub use self::plugin_versions::PluginVersions;
@@ -127,6 +126,7 @@ pub struct Store {
     /// Which of the processes that share the database this one is; another one after a restart.
     process: Arc<str>,
     kv_turns: KvTurns,
+    kv_writer: KvWriter,
 }
 
 #[derive(Debug, Clone)]
@@ -178,7 +178,7 @@ impl Store {
             DatabaseUrl::Postgres(_) => postgres::open(url).await?,
         };
         let process = Uuid::new_v4().simple().to_string().into();
-        Ok(Self { db, key, clock, process, kv_turns: KvTurns::default() })
+        Ok(Self { db, key, clock, process, kv_turns: KvTurns::default(), kv_writer: KvWriter::default() })
     }
 
     /// Brings the tables up to date, forward only, and makes sure that the secret key is the one that sealed what is

@@ -23,8 +23,8 @@ pub struct OnlyServer(File);
 pub enum NotTheOnlyServer {
     /// There is one.
     #[error(
-        "another Weft server{} uses the database {database}, and SQLite has room for one: stop it, give this one another data_dir, or use PostgreSQL; commands may run beside a server",
-        named(*process)
+        "another Weft server{by} uses the database {database}, and SQLite has room for one: stop it, give this one another data_dir, or use PostgreSQL; commands may run beside a server · 数据库 {database} 正被另一个 Weft 服务使用{by}，SQLite 只能由一个服务使用：请停掉它，或给这个服务换一个 data_dir，或改用 PostgreSQL；其他命令可以与服务同时执行",
+        by = named(*process)
     )]
     Another {
         /// The file of both.
@@ -34,7 +34,7 @@ pub enum NotTheOnlyServer {
     },
     /// The file that says so cannot be had.
     #[error(
-        "cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server, stop that and give both to the one that runs weft (chown)"
+        "cannot open {path}: the user that runs weft has to own the folder and the file; where another user, such as root, has started a server, stop that and give both to the one that runs weft (chown) · 无法打开 {path}：目录和文件都应属于运行 weft 的用户；如果别的用户（例如 root）启动过服务，请停掉它，再把目录和文件改回来（chown）"
     )]
     File {
         /// The file.

@@ -1,6 +1,7 @@
 //! Whether the database serves, and why it does not.
 
 use super::{Db, Store, StoreError, on_db, postgres, with_causes};
+use crate::bilingual::because;
 
 impl Store {
     /// Whether the database answers, and lets itself be written to.
@@ -20,6 +21,6 @@ impl Store {
         };
         let why = postgres::why_none(&pool.connect_options()).await;
         let all = || format!("all {} are in use", pool.options().get_max_connections());
-        format!("{told}: {}", why.unwrap_or_else(all))
+        because(&told, &why.unwrap_or_else(all))
     }
 }

@@ -106,7 +106,7 @@ impl Refunds<'_> {
     pub async fn insert(&self, order: &Order, refund: &Refund) -> Result<RefundCreation, StoreError> {
         const SQL: &str = "INSERT INTO refunds (app, merchant, out_refund_no, out_trade_no, refund_fee, reason, state, \
              refund_id, received_account, success_at, created_at, updated_at, ask_at_ms, asked_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
         let Order { app, merchant, out_trade_no, .. } = order;
         if !may_be_stored(&[&refund.out_refund_no]) {
             return Ok(RefundCreation::Invalid(refund.check(order, &[])));
@@ -131,7 +131,7 @@ impl Refunds<'_> {
             if !errors.is_empty() {
                 return Ok(RefundCreation::Invalid(errors));
             }
-            sqlx::query(SQL)
+            let stored = sqlx::query(SQL)
                 .bind(app)
                 .bind(merchant)
                 .bind(&refund.out_refund_no)
@@ -147,7 +147,12 @@ impl Refunds<'_> {
                 .bind(to_sql(now_ms.saturating_add(FIRST_QUESTION)))
                 .bind(to_sql(now_ms))
                 .execute(&mut *connection)
-                .await?;
+                .await?
+                .rows_affected();
+            // A refund of another order took the number just now: the row that is locked is not that order's.
+            if stored == 0 {
+                return Ok(RefundCreation::Conflict);
+            }
         });
         Ok(RefundCreation::Created(refund))
     }

@@ -26,7 +26,7 @@ tokio::task_local! {
 #[derive(Debug, Clone)]
 pub(super) struct Lookups(Arc<Semaphore>);
 
-/// The turns of one who asks, and of whom it is one of. Clones share them.
+/// The turns of one who asks, and of the plugin that is shared with others, if it is one. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Share(Vec<Arc<Semaphore>>);
 

@@ -11,8 +11,8 @@ use super::lookups::Askers;
 use super::outside::{self, Outside};
 use super::{answer, http};
 
-/// Headers of one connection, or written by whoever speaks HTTP: nobody's to set who only makes a request or an answer, and
-/// of no meaning behind it.
+/// Headers that are of one connection, or that the HTTP client or server writes itself. A plugin, which only makes a
+/// request or an answer, cannot set them, and does not see them.
 pub(crate) const OF_THE_CONNECTION: &[&str] = &[
     "connection",
     "content-length",

@@ -138,6 +138,7 @@ mod tests {
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert_eq!(message.signature(&Secret::new("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")), None);
     }
+
     #[tokio::test]
     async fn an_app_whose_names_are_looked_up_slowly_keeps_no_other_from_telling() {
         let names = SilentNames::default();

@@ -30,7 +30,7 @@ const LONGEST_PAUSE: u64 = 960;
 /// Why WeChat did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// It knows one of the openids not, or no longer (40003).
+    /// It does not know one of the openids, or no longer does (40003).
     #[error("WeChat knows no such user")]
     InvalidOpenid,
     /// The app may not ask, or has not what it needs for it. In words for the log.

@@ -2,8 +2,12 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 
-use crate::support::{AES_KEY, TestApp};
+use crate::{
+    bilingual::is_bilingual,
+    support::{AES_KEY, TestApp, until},
+};
 
 /// One with everything that an app may have.
 pub(crate) fn shop() -> Value {
@@ -35,6 +39,21 @@ async fn an_app_is_created_read_changed_listed_and_deleted() {
     assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
     assert_eq!(app.api(Method::GET, "/apps/shop", None).await.0, 404);
     assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_stored_is_answered_and_recorded_although_it_cannot_be_read_back() {
+    let app = TestApp::start().await;
+    assert_eq!(app.api(Method::POST, "/apps", Some(shop())).await.0, 201);
+    let url = app.state.config.database().to_string();
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("ALTER TABLE app_plugins RENAME TO gone").execute(&mut database).await.unwrap();
+    let (status, changed) = app.api(Method::PATCH, "/apps/shop", Some(json!({"title": "新店"}))).await;
+    assert_eq!((status, &changed["title"]), (200, &json!("新店")), "{changed}");
+    let (_, log) = app.api(Method::GET, "/audit-log?action=patch_app", None).await;
+    assert_eq!(log["items"][0]["after"]["title"], "新店", "{log}");
+    sqlx::query("ALTER TABLE gone RENAME TO app_plugins").execute(&mut database).await.unwrap();
+    until("it counts", async || (app.state.accounts.find("shop")?.app.title == "新店").then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,10 +167,13 @@ async fn secrets_are_written_and_never_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     let app = TestApp::start().await;
+    let bilingual = |text: &Value| is_bilingual(text.as_str().unwrap());
     let bad = json!({"name": "a b", "type": "service", "appid": "wx1", "token": "x", "encoding_mode": "safe"});
     let (status, problem) = app.api(Method::POST, "/apps", Some(bad)).await;
     assert_eq!(status, 422, "{problem}");
     assert_eq!(problem["type"], "invalid");
+    assert_eq!(problem["title"], "Something in the request is not right · 请求的内容有误");
+    assert!(problem["errors"].as_array().unwrap().iter().all(|error| bilingual(&error["detail"])), "{problem}");
     let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
     assert_eq!(fields, ["name", "token", "encoding_aes_key"]);
 
@@ -172,6 +194,7 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     app.api(Method::POST, "/apps", Some(shop())).await;
     let (status, problem) = app.api(Method::POST, "/apps", Some(shop())).await;
     assert_eq!((status, &problem["type"]), (409, &json!("conflict")));
+    assert!(bilingual(&problem["title"]) && bilingual(&problem["detail"]), "{problem}");
     for (field, other) in [("appid", "wx2"), ("name", "store")] {
         let (status, problem) = app.api(Method::PATCH, "/apps/shop", Some(json!({field: other}))).await;
         assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");

@@ -170,15 +170,15 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
         let place = format!("{}: {key} is not a key", folder.path().join("weft.toml").display());
         assert!(error.starts_with(&place) && error.contains(near), "{error}");
     }
-    assert!(message("[plugin]\ncpu_ms = 1", &[], &[]).ends_with("[plugin] is not a section; did you mean [plugins]?"));
+    assert!(message("[plugin]\ncpu_ms = 1", &[], &[]).contains("[plugin] is not a section; did you mean [plugins]?"));
     assert!(message("[jobs]", &[], &[]).contains("weft.example.toml"));
     assert_eq!(
         message("", &[("WEFT_PLUGINS__CPU", "1")], &[]),
-        "environment variable WEFT_PLUGINS__CPU: plugins.cpu is not a key; did you mean WEFT_PLUGINS__CPU_MS?"
+        "environment variable WEFT_PLUGINS__CPU: plugins.cpu is not a key; did you mean WEFT_PLUGINS__CPU_MS? · 没有这个设置项，是否应为 WEFT_PLUGINS__CPU_MS？"
     );
     assert_eq!(
         message("", &[], &[("data_dri", "x")]),
-        "flag --data-dri: data_dri is not a key; did you mean data_dir?"
+        "flag --data-dri: data_dri is not a key; did you mean data_dir? · 没有这个设置项，是否应为 data_dir？"
     );
 }
 
@@ -225,7 +225,7 @@ fn a_bad_value_is_refused_with_what_would_be_right() {
     }
     assert_eq!(
         message("", &[("WEFT_PLUGINS__MEMORY_MIB", "1")], &[]),
-        "environment variable WEFT_PLUGINS__MEMORY_MIB: plugins.memory_mib must be a whole number from 2 to 4096; found 1"
+        "environment variable WEFT_PLUGINS__MEMORY_MIB: plugins.memory_mib must be a whole number from 2 to 4096; found 1 · 应为：2 到 4096 之间的整数"
     );
     assert!(message("", &[], &[("plugins.cpu_ms", "a")]).starts_with("flag --plugins-cpu-ms: plugins.cpu_ms must be"));
     assert!(message("plugins = 1", &[], &[]).contains("plugins is a section: write [plugins]"));
@@ -286,7 +286,7 @@ fn what_the_logging_would_not_understand_is_refused() {
     ] {
         let error = message("", &[(variable, value)], &[]);
         let (place, found) = (format!("environment: {variable} must be "), format!("; found \"{value}\""));
-        assert!(error.starts_with(&place) && error.ends_with(&found), "{error}");
+        assert!(error.starts_with(&place) && error.contains(&found), "{error}");
     }
     for (variable, value) in [
         ("WEFT_LOG", "warn"),

@@ -14,7 +14,7 @@ use tokio::{
 };
 use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, storage::Store};
 
-use crate::support::{database::on_postgres, process::Process, until};
+use crate::support::{Folders, database::on_postgres, until};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Command {
@@ -88,10 +88,8 @@ async fn the_log_tells_what_the_database_says_and_the_api_does_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_once_why_a_process_is_not_ready_however_often_it_is_asked() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir(&plugins).unwrap();
-    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let folders = Folders::new();
+    let process = folders.process(&[]);
     let client = weft::simulator::http_client().unwrap();
     let ask = async |patience: u64| {
         let request = client.get(format!("{}/readyz", process.base)).timeout(Duration::from_secs(patience));
@@ -99,7 +97,7 @@ async fn the_log_tells_once_why_a_process_is_not_ready_however_often_it_is_asked
     };
     assert_eq!(ask(30).await, Some(200));
 
-    let url = format!("sqlite://{}", data.join("weft.db").display());
+    let url = format!("sqlite://{}", folders.data.join("weft.db").display());
     let mut other = SqliteConnection::connect(&url).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     assert_eq!(ask(1).await, None, "who asks waits for less long than the process for its database");

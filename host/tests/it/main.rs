@@ -8,6 +8,7 @@ mod admission;
 mod apps;
 mod articles;
 mod audit_log;
+mod bilingual;
 mod command;
 mod config;
 mod connections;

@@ -1,13 +1,18 @@
 //! `/apps/{app}/mass-messages`, through the real listener and against a simulated WeChat.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::{
-    Incoming, Sender,
-    wechat::{Fault, Wechat},
+use weft::{
+    clock::Clock,
+    simulator::{
+        Incoming, Sender,
+        wechat::{Fault, Wechat},
+    },
 };
 
-use crate::support::{FAN, Inbox, until};
+use crate::support::{FAN, Inbox, TestApp, database::START, until};
 
 const MASS: &str = "/apps/shop/mass-messages";
 const APPID: &str = "wxshop";
@@ -20,7 +25,14 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let inbox = Inbox::start_with(|_| ()).await;
+        Self::open_at(Clock::system()).await
+    }
+
+    /// With a clock that the test moves, for the server and for WeChat.
+    async fn open_at(clock: Clock) -> Self {
+        let wechat = Wechat::start_at(clock.clone()).await.unwrap();
+        let app = TestApp::start_at(clock, |config| config.wechat.api_base.clone_from(&wechat.base)).await;
+        let inbox = Inbox { app, wechat };
         let sender = inbox.account("shop", json!({})).await;
         Self { inbox, sender }
     }
@@ -154,6 +166,19 @@ async fn what_wechat_refuses_or_leaves_open_can_be_asked_for_again_with_the_same
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_wechat_may_have_sent_is_not_sent_again_once_it_has_forgotten_the_id() {
+    let clock = Clock::manual(START);
+    let shop = Shop::open_at(clock.clone()).await;
+    let body = text(json!({"confirm": true, "clientmsgid": "c1"}));
+    shop.wechat().fault(SENDALL, Fault::Disconnect, 1);
+    assert_eq!(shop.post(body.clone()).await.0, 502);
+    clock.advance(Duration::from_hours(24));
+    let (status, problem) = shop.post(body).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("conflict")), "{problem}");
+    assert_eq!(shop.wechat().mass_messages(APPID).len(), 1, "all would have got it twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openids_previews_status_deletion_and_speed() {
     let shop = Shop::open().await;
     let media = |media_type| {
@@ -198,6 +223,22 @@ async fn openids_previews_status_deletion_and_speed() {
     let speed = shop.call(Method::PUT, "/speed", Some(json!({"speed": 0}))).await;
     assert_eq!(speed, (200, json!({"speed": 0, "messages_a_minute": 800_000})));
     assert_eq!(shop.call(Method::PUT, "/speed", Some(json!({"speed": 5}))).await.0, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_taken_away_while_wechat_is_asked_about_it_stays_so() {
+    let shop = Shop::open().await;
+    let (_, sent) = shop.post(text(json!({"confirm": true}))).await;
+    let id = sent["id"].as_str().unwrap();
+    let state = &shop.inbox.app.state;
+    let msg_id = sent["msg_id"].as_str().unwrap().parse().unwrap();
+    shop.sender.send(&Incoming::mass_finished(msg_id, "send success", 2, 2)).await.unwrap();
+    state.outcomes.flush().await;
+    let account = state.store.apps().find("shop").await.unwrap().unwrap();
+    let read_before = state.store.mass_messages().find("shop", id).await.unwrap().unwrap();
+    assert_eq!(shop.call(Method::DELETE, &format!("/{id}"), None).await.0, 204);
+    state.mass_messages.refresh(&account, read_before).await.unwrap();
+    assert_eq!(shop.read(id).await["state"], "deleted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,7 +127,12 @@ async fn observers_hear_of_a_message_and_then_of_its_end_and_hold_up_nobody() {
     for (text, answer, last, counts) in [
         ("ok", Some("ok"), "oFan: Some(Reply::Text(\"ok\"))", ["1", "1", ""]),
         ("by rule", Some("ruled"), "oFan: Some(Reply::Text(\"ruled\"))", ["2", "2", ""]),
-        ("error", None, "oFan: plugin guest: the plugin answered an error: the plugin gave up", ["3", "2", "1"]),
+        (
+            "error",
+            None,
+            "oFan: plugin guest: the plugin answered an error: the plugin gave up · 插件返回错误",
+            ["3", "2", "1"],
+        ),
     ] {
         let exchange = account.send(&Incoming::text(FAN, text)).await.unwrap();
         assert!(exchange.took < Duration::from_millis(1500), "{:?}", exchange.took);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{HandMade, TestApp, database::on_postgres, guests, process::Process, sender_to, until};
+use crate::support::{Folders, HandMade, TestApp, database::on_postgres, guests, sender_to, until};
 
 async fn switch(app: &TestApp, state: &str) -> (u16, Value) {
     app.api(Method::PATCH, "/plugins/guest", Some(json!({"state": state}))).await
@@ -79,19 +79,14 @@ async fn a_state_that_nobody_can_set_is_refused_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_calls_it_no_more_and_the_log_says_why_there_is_no_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    let app = TestApp::start_with(|config| {
-        config.data_dir.clone_from(&data);
-        config.plugins_dir.clone_from(&plugins);
-    })
-    .await;
+    let folders = Folders::new();
+    let app = folders.server().await;
     app.drop_plugin("guest", guests::misbehave().await).await;
     app.account("shop", EncodingMode::Plain, "guest").await;
     assert_eq!(switch(&app, "disabled").await.0, 200);
     app.stop().await;
 
-    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let process = folders.process(&[]);
     assert_eq!(ask(&sender_to(&process.base, "shop", EncodingMode::Plain)).await, None);
     let line = until("the log says why", async || process.lines_with(&["no answer", "is switched off"]).pop()).await;
     for told in ["WARN", "plugin=\"guest\"", "app=\"shop\"", "/api/v1/plugins/guest"] {

@@ -182,19 +182,27 @@ async fn a_call_of_a_server_is_made_again_with_the_recorded_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_lacked_a_grant_ends_the_same_again() {
+async fn a_call_that_failed_exits_1_until_a_version_mends_it() {
     let app = TestApp::start().await;
     app.drop_plugin("guest", guests::misbehave().await).await;
     let sender = app.account("shop", EncodingMode::Plain, "guest").await;
     sender.send(&Incoming::text("oReplayed", "kv-count")).await.unwrap();
     let receipt = last(&app, "guest").await;
     let (_folder, file) = placed("guest", guests::misbehave().await);
-    let arguments = [&receipt, "--file", "guest.wasm", "--json", "--server", &app.base, "--token", &app.token];
+    let arguments = [&receipt, "--file", "guest.wasm", "--server", &app.base, "--token", &app.token];
     let (code, text) = run("replay", &file, &arguments);
-    assert_eq!(code, Some(1), "it fails as the other time: {text}");
+    assert!(code == Some(1) && text.contains("it fails as it did before"), "{text}");
+    let (code, text) = run("replay", &file, &[&arguments[..], &["--json"]].concat());
+    assert_eq!(code, Some(1), "{text}");
     let replayed: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(replayed["before"]["host_calls"][0]["outcome"], "denied", "{text}");
     assert_eq!(replayed["differences"], json!([]), "{text}");
+
+    // With another message the plugin does what a version does that was mended.
+    let mended = replayed["before"].to_string().replace("kv-count", "ok");
+    std::fs::write(file.with_file_name("mended.json"), mended).unwrap();
+    let (code, text) = run("replay", &file, &["mended.json", "--file", "guest.wasm"]);
+    assert!(code == Some(0) && text.contains("differs   error: "), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

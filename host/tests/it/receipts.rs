@@ -165,6 +165,29 @@ async fn a_token_of_one_app_sees_its_calls_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_made_under_the_name_of_a_former_one_sees_none_of_its_calls() {
+    let (app, sender) = server().await;
+    say(&sender, "log-flood").await;
+    let former = list(&app, "").await[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
+    let new = json!({"name": "shop", "type": "service", "appid": "wxanother", "token": "sometoken"});
+    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+
+    let token = token_of(&app, "shop").await;
+    let (status, page) = app.api_as(&token, Method::GET, "/plugins/guest/receipts", None).await;
+    assert_eq!((status, &page["items"]), (200, &json!([])));
+    let one = format!("/plugins/guest/receipts/{former}");
+    assert_eq!(app.api_as(&token, Method::GET, &one, None).await.0, 404);
+    for logs in ["/plugins/guest/logs?follow=false", "/apps/shop/logs?follow=false"] {
+        let (status, lines) = app.api_as(&token, Method::GET, logs, None).await;
+        assert_eq!((status, lines.to_string().contains("event: line")), (200, false), "{logs}: {lines}");
+    }
+    assert_eq!(app.api(Method::GET, &one, None).await.0, 200, "who manages all apps sees what there was");
+    let (_, lines) = app.api(Method::GET, "/plugins/guest/logs?follow=false", None).await;
+    assert_eq!(lines.as_str().unwrap().matches("event: line").count(), 65);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
     let (app, sender) = server().await;
     say(&sender, "log-flood").await;

@@ -2,22 +2,27 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reqwest::Method;
+use serde_json::json;
 use weft::simulator::{Fault, Incoming, Sender, Settings};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{AES_KEY, ORIGINAL_ID, TOKEN, TestApp, process::Process, until};
+use crate::{
+    orders::API_KEY,
+    support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, process::Process, until},
+};
 
 const REFUSED: &str = "a webhook request is refused: ";
 
-/// A server in a process of its own, with an app in safe mode and one in plain mode.
-async fn server(folder: &tempfile::TempDir) -> Process {
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+/// A server in a process of its own, with an app in safe mode, which has a merchant, and one in plain mode.
+async fn server(folders: &Folders) -> Process {
+    let app = folders.server().await;
     app.account("safe", EncodingMode::Safe, "nobody").await;
     app.account("plain", EncodingMode::Plain, "nobody").await;
+    let merchant = json!({"mch_id": "1900000109", "api_version": "v2", "api_key": API_KEY, "sign_type": "HMAC-SHA256"});
+    assert_eq!(app.api(Method::POST, "/apps/safe/merchants", Some(merchant)).await.0, 201);
     app.stop().await;
-    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]))
+    folders.process(&[])
 }
 
 /// What WeChat's console has of an app.
@@ -34,7 +39,10 @@ fn console(process: &Process, name: &str, mode: EncodingMode) -> Settings {
 
 /// Delivers a message, whose body `change` may spoil on the way; returns status and body of the answer.
 async fn deliver(settings: Settings, change: impl FnOnce(&mut String)) -> (u16, String) {
-    let sender = Sender::new(settings).unwrap();
+    deliver_by(&Sender::new(settings).unwrap(), change).await
+}
+
+async fn deliver_by(sender: &Sender, change: impl FnOnce(&mut String)) -> (u16, String) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let message = Incoming::text("oUser", "hi").xml(ORIGINAL_ID, now, 1);
     let mut signed = sender.sign(&message);
@@ -51,8 +59,8 @@ async fn told(process: &Process, texts: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_names_what_differs_and_the_answer_does_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = server(&folder).await;
+    let folders = Folders::new();
+    let process = server(&folders).await;
     let safe = console(&process, "safe", EncodingMode::Safe);
     let unchanged = |_: &mut String| ();
     let refused = (400, String::new());
@@ -74,7 +82,7 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
     .await;
 
     let wrong_key = Settings { key: Some(AES_KEY.replace("abc", "xyz").parse().unwrap()), ..safe.clone() };
-    assert_eq!(deliver(wrong_key, unchanged).await, refused);
+    assert_eq!(deliver(wrong_key.clone(), unchanged).await, refused);
     told(&process, &["app=\"safe\"", "reason=\"encoding_aes_key\""]).await;
     let wrong_appid = Settings { appid: "wx0123456789abcdef".to_owned(), ..safe.clone() };
     assert_eq!(deliver(wrong_appid, unchanged).await, refused);
@@ -87,10 +95,39 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
     assert_eq!(deliver(console(&process, "plain", EncodingMode::Safe), unchanged).await, refused);
     told(&process, &["app=\"plain\"", "reason=\"encoding_mode\"", "encoding_mode is plain"]).await;
 
+    // Before it is looked into: key, appid and body have their lines together.
+    let sender = Sender::new(wrong_key).unwrap();
+    for _ in 0..30 {
+        assert_eq!(deliver_by(&sender, unchanged).await, refused);
+    }
+    until("it is told that lines are left out", async || {
+        process.lines_with(&["more such lines come too fast", "app=\"safe\"", "code=\"envelope\""]).pop()
+    })
+    .await;
+
     for name in ["nobody", "noone"] {
         assert_eq!(deliver(console(&process, name, EncodingMode::Plain), unchanged).await, (404, String::new()));
         told(&process, &["there is no such app", &format!("app=\"{name}\"")]).await;
     }
     assert!(process.lines_with(&[TOKEN]).is_empty() && process.lines_with(&["anothertoken"]).is_empty());
     Sender::new(safe).unwrap().verify().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notifications_that_anybody_makes_up_do_not_fill_the_log() {
+    let folders = Folders::new();
+    let process = server(&folders).await;
+    let client = weft::simulator::http_client().unwrap();
+    let url = format!("{}/wechat/safe/pay/default/notify/", process.base);
+    for _ in 0..40 {
+        let made_up = client.post(&url).body("<xml><return_code>SUCCESS</return_code></xml>");
+        let answer = made_up.send().await.unwrap().text().await.unwrap();
+        assert!(answer.contains("FAIL"), "{answer}");
+    }
+    until("it is told that lines are left out", async || {
+        process.lines_with(&["more such lines come too fast", "app=\"safe\"", "code=\"not_proven\""]).pop()
+    })
+    .await;
+    let told = process.lines_with(&["a notification of WeChat Pay is refused", "app=\"safe\""]);
+    assert!((20..40).contains(&told.len()), "{told:#?}");
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{admin::openapi, apps::shop, support::TestApp};
+use crate::{admin::openapi, apps::shop, bilingual::is_bilingual, support::TestApp};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
@@ -64,6 +64,7 @@ async fn every_call_needs_a_token() {
             for token in ["", "weft_wrong"] {
                 let (status, problem) = app.api_as(token, method.clone(), &path, Some(json!({}))).await;
                 assert_eq!((status, &problem["type"]), (401, &json!("unauthorized")), "{method} {path}");
+                assert!(is_bilingual(problem["detail"].as_str().unwrap()), "{problem}");
             }
             calls += 1;
         }

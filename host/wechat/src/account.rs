@@ -39,7 +39,7 @@ impl fmt::Display for EncodingMode {
 
 /// The text names no encoding mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an encoding mode is plain, compatible or safe")]
+#[error("an encoding mode is plain, compatible or safe · 加解密方式可选 plain、compatible、safe")]
 pub struct InvalidEncodingMode;
 
 impl FromStr for EncodingMode {

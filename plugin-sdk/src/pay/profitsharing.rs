@@ -7,9 +7,14 @@
 //! /// Gives a tenth to the partner, and the rest to the shop.
 //! #[order_hook]
 //! fn share(event: OrderEvent) -> Result<()> {
+//!     // Refunds are events of a paid order, too.
+//!     if event.state != OrderState::Success {
+//!         return Ok(());
+//!     }
 //!     let Some(transaction) = event.order.transaction_id else { return Ok(()) };
 //!     let share = Share::new(Receiver::merchant("1900000111"), event.order.total_fee / 10, "佣金");
-//!     profitsharing::split(None, &transaction, &event.id, &[share], true)?;
+//!     // The order's own number: WeChat splits once for it, however often the event comes.
+//!     profitsharing::split(None, &transaction, &event.order.out_trade_no, &[share], true)?;
 //!     Ok(())
 //! }
 //!
@@ -17,6 +22,7 @@
 //!     Ok(serde_json::json!({"out_order_no": call.body["out_order_no"], "state": "PROCESSING", "receivers": []}))
 //! });
 //! let mut order = weft_plugin::testing::order("A1", 990);
+//! order.state = OrderState::Success;
 //! order.transaction_id = Some("42".into());
 //! share(weft_plugin::testing::order_event(order, OrderState::Notpay)).unwrap();
 //! assert_eq!(host.pay_calls()[0].body["receivers"][0]["amount"], 99);

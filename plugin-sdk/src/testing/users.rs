@@ -46,7 +46,7 @@ pub(crate) fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
 pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
     users(|all| {
         let tags = || all.values().flat_map(|user| &user.tags);
-        // WeChat's own tags have the numbers below 100.
+        // WeChat gives the tags of an account numbers from 100 on.
         let id = tags()
             .find(|tag| tag.name == name)
             .map_or_else(|| tags().map(|tag| tag.id).max().unwrap_or(99) + 1, |tag| tag.id);

@@ -1,5 +1,5 @@
-//! Custom menus (自定义菜单). Weft keeps the account's menu itself: a plugin that sets one shows up
-//! there as a difference.
+//! Custom menus (自定义菜单). Weft keeps the account's menu, too: one that a plugin sets shows up there
+//! as a difference.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

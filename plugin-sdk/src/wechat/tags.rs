@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Openids, get, post, tell};
 use crate::error::Error;
 
-/// A tag; those below 100 are WeChat's own.
+/// A tag; 0, 1 and 2 are WeChat's own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Tag {
     /// By which it is addressed.

@@ -30,7 +30,7 @@ fn fulfil(event: OrderEvent) -> Result<(), Error> {
     })
 }
 
-/// Takes it back when all of the money went back.
+/// Takes it back when one refund gave all of the money back.
 #[refund_hook(name = "fulfil")]
 fn take_back(event: RefundEvent) -> Result<(), Error> {
     if event.refund.state != RefundState::Success || event.refund.refund_fee != event.order.total_fee {

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use weft_wechat::account::EncodingMode;
 
 use super::{AES_KEY, APPSECRET, ORIGINAL_ID, TOKEN};
-use crate::simulator::{Sender, Settings, http_client};
+use crate::{
+    bilingual::because,
+    simulator::{Sender, Settings, http_client},
+};
 
 /// How long something may take that is done in the background.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,7 +73,7 @@ impl Api {
         }
         let response = request.send().await?;
         let (status, text) = (response.status(), response.text().await?);
-        ensure!(status.is_success(), "{method} {path} was answered {status}: {text}");
+        ensure!(status.is_success(), "{method} {path} was answered {status}: {text} · {method} {path} 返回 {status}");
         Ok(text)
     }
 
@@ -87,7 +90,9 @@ impl Api {
                 tokio::time::sleep(LOOK).await;
             }
         });
-        waited.await.with_context(|| format!("{path} was not as it should be within {PATIENCE:?}"))
+        waited.await.with_context(|| {
+            format!("{path} was not as it should be within {PATIENCE:?} · {path} 在 {PATIENCE:?} 内没有变成预期的样子")
+        })
     }
 }
 
@@ -101,5 +106,7 @@ pub(super) async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> anyhow
             tokio::time::sleep(LOOK).await;
         }
     });
-    waited.await.with_context(|| format!("{what} did not come within {PATIENCE:?}"))
+    waited
+        .await
+        .with_context(|| because(what, &format!("it did not come within {PATIENCE:?} · 没有在 {PATIENCE:?} 内送达")))
 }

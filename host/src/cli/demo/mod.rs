@@ -60,9 +60,10 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let fulfilment = build::build(&fulfilment, &[]).await?;
 
     let folder = tempfile::Builder::new().prefix("weft-demo-").tempdir()?;
-    let wechat = Wechat::start().await.context("the simulated WeChat")?;
+    let wechat = Wechat::start().await.context("the simulated WeChat · 模拟的微信")?;
     let beside = SocketAddr::new(args.listen.ip(), 0);
-    let pay = PayGateway::start_on(beside, Clock::system()).await.context("the simulated WeChat Pay")?;
+    let pay =
+        PayGateway::start_on(beside, Clock::system()).await.context("the simulated WeChat Pay · 模拟的微信支付")?;
     let (server, token) = prepare(folder.path(), args.listen, &wechat.base, &pay.base).await?;
     let base = format!("http://{}", server.address()?);
     let shop = Shop::start(beside, &base, &token).await?;
@@ -117,6 +118,7 @@ fn step(text: &str) -> std::io::Result<()> {
 fn example(name: &str) -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir()?;
     let mut sources = here.ancestors().map(|folder| folder.join("plugins-examples").join(name));
-    let advice = "the demo builds what is in plugins-examples: run it in a checkout of Weft, with `cargo run -- demo`";
+    let advice = "the demo builds what is in plugins-examples: run it in a checkout of Weft, with `cargo run -- demo` · \
+                  演示要编译 plugins-examples 中的插件：请在 Weft 的源码目录中执行 `cargo run -- demo`";
     sources.find(|source| source.is_dir()).context(advice)
 }

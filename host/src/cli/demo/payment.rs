@@ -47,15 +47,22 @@ pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path)
     let code_url = text(&prepaid["code_url"]);
     say!("  → POST …/prepay\n  ← code_url {code_url}")?;
     let svg = api.text(&format!("{path}/qrcode")).await?;
-    ensure!(svg.starts_with("<svg"), "the QR code is no picture: {svg}");
+    ensure!(svg.starts_with("<svg"), "the QR code is no picture: {svg} · 二维码不是图片");
     say!("  → GET …/qrcode\n  ← an SVG of {} bytes · 二维码图片", svg.len())?;
 
     say!("  the user scans it and presses Pay · 用户扫码并支付")?;
     let before = stage.pay.tries().len();
-    http_client()?.post(&code_url).send().await?.error_for_status().context("the page of the simulated WeChat Pay")?;
+    http_client()?
+        .post(&code_url)
+        .send()
+        .await?
+        .error_for_status()
+        .context("the page of the simulated WeChat Pay · 模拟的微信支付页面")?;
     let paid = api.until(&path, |order| order["state"] == "SUCCESS").await?;
     let notified = stage.pay.tries().into_iter().skip(before).find(|told| told.taken);
-    let status = notified.and_then(|told| told.status).context("it is paid, and no notification was taken")?;
+    let status = notified
+        .and_then(|told| told.status)
+        .context("it is paid, and no notification was taken · 已支付，但没有收到通知")?;
     say!("  ⇢ WeChat Pay notifies {}/wechat/demo/pay/default/notify/ · 微信支付通知", api.base())?;
     say!("  ⇠ {status}: verified, decrypted and committed · 验签、解密并入库")?;
     say!("  order · 订单 {number}, {}, transaction_id {}", text(&paid["state"]), text(&paid["transaction_id"]))?;
@@ -80,7 +87,7 @@ pub(super) async fn show(stage: &Stage<'_>, account: &Sender, fulfilment: &Path)
     let voucher =
         exchange(account, "who paid sends the number of the order · 付款人发送订单号", &Incoming::text(PAYER, &number))
             .await?;
-    ensure!(voucher.contains("voucher"), "there is no voucher: {voucher}");
+    ensure!(voucher.contains("voucher"), "there is no voucher: {voucher} · 没有收到兑换码");
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use super::{
     step,
 };
 use crate::{
+    bilingual::because,
     cli::output::say,
     plugins::build,
     simulator::{Exchange, Incoming, Sender, pay::PayGateway, wechat::Wechat},
@@ -99,7 +100,7 @@ impl Stage<'_> {
         }
         let text =
             exchange(account, "text with the keyword · 含关键词的文本", &Incoming::text(OPENID, "几点开门？")).await?;
-        ensure!(text == answer, "the rule did not answer: {text}");
+        ensure!(text == answer, "the rule did not answer: {text} · 自动回复没有生效");
         Ok(())
     }
 
@@ -153,14 +154,14 @@ impl Stage<'_> {
         let sent =
             send(account, "text, forwarded to the slow server · 转发给较慢的服务器", &Incoming::text(OPENID, "order"))
                 .await?;
-        ensure!(sent.body == "success", "WeChat was not told in time: {}", sent.body);
+        ensure!(sent.body == "success", "WeChat was not told in time: {} · 没有及时答复微信", sent.body);
         self.arrived(before).await
     }
 
     /// Prints the customer-service message behind the first `before`.
     async fn arrived(&self, before: usize) -> anyhow::Result<()> {
         let find = || self.wechat.sent("wxdemo").get(before).cloned();
-        let sent = until("the customer-service message", find).await?;
+        let sent = until("the customer-service message · 客服消息", find).await?;
         // As it is sent: every kind of message has its own fields.
         let sent: CustomSend = serde_json::from_value(sent)?;
         say!("  ⇠ customer-service message at WeChat · 微信收到的客服消息：{}", serde_json::to_string(&sent)?)?;
@@ -171,7 +172,10 @@ impl Stage<'_> {
         step("the user, noted before anything answered, looked up at WeChat in the background · 用户")?;
         let path = format!("/apps/demo/users/{OPENID}");
         let user = self.api.until(&path, |user| user["profile_fetched_at"].is_string()).await?;
-        ensure!(user["subscribed"] == true && user["qr_scene"] == POSTER, "the follower is not known as one: {user}");
+        ensure!(
+            user["subscribed"] == true && user["qr_scene"] == POSTER,
+            "the follower is not known as one: {user} · 没有记下用户已关注"
+        );
         let fields = ["openid", "subscribed", "subscribed_at", "qr_scene", "subscribe_scene", "remark"];
         for field in fields {
             say!("  {field:16} {}", text(&user[field]))?;
@@ -213,7 +217,7 @@ impl Stage<'_> {
         self.api.until("/plugins/greeter", is_new).await?;
         say!("  the new version answers after {} ms, without a restart · 无需重启", began.elapsed().as_millis())?;
         let after = exchange(account, "text · 文本", hello).await?;
-        ensure!(before != after, "the changed plugin gives the old answer");
+        ensure!(before != after, "the changed plugin gives the old answer · 修改后的插件仍是原来的回复");
         Ok(())
     }
 
@@ -242,7 +246,7 @@ fn follower() -> UserProfile {
 /// Sends a message, prints both sides, and returns the reply's text.
 pub(super) async fn exchange(account: &Sender, title: &str, incoming: &Incoming) -> anyhow::Result<String> {
     let exchange = send(account, title, incoming).await?;
-    exchange.text().with_context(|| format!("{title}: no text came back: {}", exchange.body))
+    exchange.text().with_context(|| because(title, &format!("no text came back: {} · 没有收到文本回复", exchange.body)))
 }
 
 /// Sends a message and prints both sides.

@@ -34,7 +34,7 @@ pub(super) struct Shop {
 impl Shop {
     /// Starts on a free port of the same interface as `beside`.
     pub(super) async fn start(beside: SocketAddr, base: &str, token: &str) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((beside.ip(), 0)).await.context("the demo's shop")?;
+        let listener = TcpListener::bind((beside.ip(), 0)).await.context("the demo's shop · 演示商店")?;
         let own = format!("http://{}", listener.local_addr()?);
         let routes = Router::new()
             .route("/", get(Html(PAGE)))

@@ -114,19 +114,22 @@ fn check(name: &str) -> anyhow::Result<()> {
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     anyhow::ensure!(
         begins && name.len() <= 64 && name.bytes().all(fits),
-        "`{name}` cannot be a plugin's name: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first"
+        "`{name}` cannot be a plugin's name: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first · `{name}` 不能用作插件名：由 1 到 64 个 a-z、0-9、`_`、`-` 组成，以字母开头"
     );
     let is_taken = TAKEN.contains(&name) || name.starts_with("weft-plugin");
-    anyhow::ensure!(!is_taken, "`{name}` is a name that Rust or Weft has already: choose another");
+    anyhow::ensure!(
+        !is_taken,
+        "`{name}` is a name that Rust or Weft has already: choose another · `{name}` 已被 Rust 或 Weft 使用，请换一个"
+    );
     Ok(())
 }
 
 /// Writes the crate beside its place and renames it there: it is there whole, or not at all.
 fn make(folder: &Path, name: &str, sdk: &Sdk) -> anyhow::Result<()> {
     let parent = folder.parent().unwrap_or(Path::new("."));
-    let there = || format!("{} is there already and stays as it is", folder.display());
+    let there = || format!("{0} is there already and stays as it is · {0} 已存在，没有改动", folder.display());
     anyhow::ensure!(fs::symlink_metadata(folder).is_err(), there());
-    let unwritable = || format!("cannot write to {}", parent.display());
+    let unwritable = || format!("cannot write to {0} · 无法写入 {0}", parent.display());
     fs::create_dir_all(parent).with_context(unwritable)?;
     let beside = tempfile::Builder::new().prefix(".weft-new-").tempdir_in(parent).with_context(unwritable)?;
     // What is temporary may be read by nobody else; a crate is an ordinary folder.
@@ -134,7 +137,7 @@ fn make(folder: &Path, name: &str, sdk: &Sdk) -> anyhow::Result<()> {
     for (path, text) in TEMPLATE {
         write(&whole.join(path), text.replace("NAME", name).as_bytes()).with_context(unwritable)?;
     }
-    for (path, bytes) in sdk.files().context("the SDK in this binary")? {
+    for (path, bytes) in sdk.files().context("the SDK in this binary · 程序内置的 SDK")? {
         write(&whole.join(VENDORED).join(path), &bytes).with_context(unwritable)?;
     }
     write(&whole.join("Cargo.lock"), sdk.lock.as_bytes()).with_context(unwritable)?;

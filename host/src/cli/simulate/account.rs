@@ -4,6 +4,7 @@ use clap::Args;
 use weft_wechat::account::EncodingMode;
 
 use crate::{
+    bilingual::because,
     simulator::{DeliverError, Fault, MessageFields},
     storage::with_causes,
 };
@@ -39,11 +40,13 @@ impl AccountArgs {
         anyhow::ensure!(
             is_plain || encoding_aes_key.is_none() || !appid.is_empty(),
             "an EncodingAESKey is set (--encoding-aes-key, or the variable WECHAT_ENCODING_AES_KEY): give --appid too, \
-             which is part of what is encrypted, or unset the key to send in plain"
+             which is part of what is encrypted, or unset the key to send in plain · 设置了消息加解密密钥（--encoding-aes-key \
+             或变量 WECHAT_ENCODING_AES_KEY）：还需要 --appid，它是加密内容的一部分；要发明文就去掉密钥"
         );
         anyhow::ensure!(
             is_plain || encoding_mode.is_none() || encoding_aes_key.is_some(),
-            "--encoding-mode {} needs --encoding-aes-key, or the variable WECHAT_ENCODING_AES_KEY",
+            "--encoding-mode {0} needs --encoding-aes-key, or the variable WECHAT_ENCODING_AES_KEY · --encoding-mode {0} \
+             需要 --encoding-aes-key 或变量 WECHAT_ENCODING_AES_KEY",
             encoding_mode.unwrap_or_default()
         );
         Ok(MessageFields { url: to, token, appid, encoding_aes_key, encoding_mode, ..MessageFields::default() })
@@ -54,19 +57,22 @@ impl AccountArgs {
 pub(super) fn advised(url: &str, error: &DeliverError) -> anyhow::Error {
     let (url, why) = (without_query(url), with_causes(error));
     let name = url.trim_end_matches('/').rsplit_once("/wechat/").map_or("NAME", |(_, name)| name);
-    match error {
+    let told = because(url, &why);
+    let advice = match error {
         DeliverError::Fault(Fault::Connection(_)) => {
-            anyhow::anyhow!("{url}: {why}; does `weft serve` run, and listen there?")
+            "does `weft serve` run, and listen there? · `weft serve` 是否在运行，并监听这个地址？".to_owned()
         }
-        DeliverError::Fault(Fault::Status(400) | Fault::Verification { status: 400, .. }) => anyhow::anyhow!(
-            "{url}: {why}; `weft app show {name}` shows what the app has, and PATCH /api/v1/apps/{name} sets it"
+        DeliverError::Fault(Fault::Status(400) | Fault::Verification { status: 400, .. }) => format!(
+            "`weft app show {name}` shows what the app has, and PATCH /api/v1/apps/{name} sets it · `weft app show \
+             {name}` 显示账号的设置，PATCH /api/v1/apps/{name} 修改"
         ),
         DeliverError::Fault(Fault::Status(404) | Fault::Verification { status: 404, .. }) => {
-            anyhow::anyhow!("{url}: {why}; `weft app list` shows the apps that there are")
+            "`weft app list` shows the apps that there are · `weft app list` 列出已有的账号".to_owned()
         }
-        DeliverError::Fault(_) => anyhow::anyhow!("{url}: {why}"),
-        DeliverError::Fields(_) | DeliverError::Client(_) => anyhow::anyhow!(why),
-    }
+        DeliverError::Fault(_) => return anyhow::anyhow!(told),
+        DeliverError::Fields(_) | DeliverError::Client(_) => return anyhow::anyhow!(why),
+    };
+    anyhow::anyhow!(because(&told, &advice))
 }
 
 fn without_query(url: &str) -> &str {

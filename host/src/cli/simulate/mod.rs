@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 use super::{address, output::say, serve::stop_on_signal};
 use crate::{
     clock::Clock,
+    server::cannot_listen,
     simulator::{
         pay::{MerchantFields, Notifying, PayGateway},
         wechat::Wechat,
@@ -84,9 +85,8 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     seed.add(args.accounts, args.users, args.faults);
     seed.merchants.extend(args.merchants);
     let stop = stop_on_signal()?;
-    let wechat = Wechat::start_on(args.listen, Clock::system())
-        .await
-        .with_context(|| format!("cannot listen on {}; is it in use? --listen names another address", args.listen))?;
+    let wechat =
+        Wechat::start_on(args.listen, Clock::system()).await.with_context(|| cannot_listen(args.listen, "--listen"))?;
     let told = seed.plant(&wechat);
     say!("WeChat's API · 微信接口：{}", wechat.base)?;
     say!("  for a server that calls it · 服务端的设置：WEFT_WECHAT__API_BASE={}", wechat.base)?;
@@ -105,9 +105,8 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<()> {
 }
 
 async fn play_pay(listen: SocketAddr, speed: u32, merchants: &[MerchantFields]) -> anyhow::Result<PayGateway> {
-    let pay = PayGateway::start_on(listen, Clock::system())
-        .await
-        .with_context(|| format!("cannot listen on {listen}; is it in use? --pay-listen names another address"))?;
+    let pay =
+        PayGateway::start_on(listen, Clock::system()).await.with_context(|| cannot_listen(listen, "--pay-listen"))?;
     pay.set_notifying(Notifying { by_itself: true, speed, ..Notifying::default() });
     say!("WeChat Pay · 微信支付：{}", pay.base)?;
     say!("  for a server that calls it · 服务端的设置：WEFT_PAY__API_BASE={}", pay.base)?;

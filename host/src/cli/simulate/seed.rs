@@ -58,14 +58,23 @@ struct Template {
 
 impl Seed {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {0} · 无法读取 {0}", path.display()))?;
         let seed: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
         for account in &seed.accounts {
-            anyhow::ensure!(!account.appid.is_empty(), "{}: an account has no appid", path.display());
+            anyhow::ensure!(
+                !account.appid.is_empty(),
+                "{}: an account has no appid · 有的账号没有 appid",
+                path.display()
+            );
         }
         for fault in &seed.faults {
             let right = fault.fault().is_some();
-            anyhow::ensure!(right, "{}: a fault is a path and one thing that goes wrong", path.display());
+            anyhow::ensure!(
+                right,
+                "{}: a fault is a path and one thing that goes wrong · 故障由一个路径和一种错误组成",
+                path.display()
+            );
         }
         Ok(seed)
     }
@@ -114,20 +123,27 @@ impl Seed {
 /// `APPID=SECRET`.
 pub(super) fn account(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(appid, secret)| !appid.is_empty() && !secret.is_empty());
-    parts.map(|(appid, secret)| (appid.to_owned(), secret.to_owned())).ok_or_else(|| "write APPID=SECRET".to_owned())
+    parts
+        .map(|(appid, secret)| (appid.to_owned(), secret.to_owned()))
+        .ok_or_else(|| "write APPID=SECRET · 请写成 APPID=SECRET".to_owned())
 }
 
 /// `MCH_ID/APPID=API_KEY`.
 pub(super) fn merchant(text: &str) -> Result<MerchantFields, String> {
     let parts = text.split_once('=').and_then(|(who, key)| Some((who.split_once('/')?, key)));
-    let ((mch_id, appid), key) = parts.ok_or_else(|| "write MCH_ID/APPID=API_KEY".to_owned())?;
+    let ((mch_id, appid), key) =
+        parts.ok_or_else(|| "write MCH_ID/APPID=API_KEY · 请写成 MCH_ID/APPID=API_KEY".to_owned())?;
     let (mch_id, appid, api_key) = (mch_id.to_owned(), appid.to_owned(), Some(key.to_owned()));
     Ok(MerchantFields { mch_id, appid, api_key, ..MerchantFields::default() })
 }
 
 /// `PATH=WHAT`, perhaps with `*TIMES`.
 pub(super) fn fault(text: &str) -> Result<FaultFields, String> {
-    let wrong = || "write PATH=ERRCODE, perhaps with *TIMES, or disconnect, html, status502, delay500".to_owned();
+    let wrong = || {
+        "write PATH=ERRCODE, perhaps with *TIMES, or disconnect, html, status502, delay500 · 请写成 路径=错误码，可加 *次数；\
+         错误码可换成 disconnect、html、status502、delay500"
+            .to_owned()
+    };
     let (path, what) = text.split_once('=').ok_or_else(wrong)?;
     let (what, times) = match what.split_once('*') {
         Some((what, times)) => (what, Some(times.parse().map_err(|_| wrong())?)),

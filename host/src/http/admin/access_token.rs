@@ -13,6 +13,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem},
+        problem_kind::ProblemKind,
     },
     model::{AccessTokenSource, App, Credential, FieldError},
     storage::{ActionLimit, Turn},
@@ -104,7 +105,7 @@ pub(super) async fn refresh(
     confirmation.check(&app)?;
     if app.settings.access_token_source == AccessTokenSource::Url {
         let detail = "the app's access tokens come from access_token_url: end the token there";
-        return Err(Problem::refused("not-fetched-here", detail));
+        return Err(Problem::refused(ProblemKind::NotFetchedHere, detail));
     }
     app.may(crate::model::Ability::Api)?;
     let now = state.clock.now();

@@ -146,7 +146,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
     let warning = if found.is_some_and(|plugin| plugin.is_disabled) {
         Some(CallError::Disabled(record.plugin.clone()).to_string())
     } else if loaded.is_none() {
-        Some(format!("plugin `{}` is not loaded; drop {0}.wasm into the plugins folder", record.plugin))
+        Some(CallError::NotLoaded(record.plugin.clone()).to_string())
     } else {
         None
     };
@@ -286,7 +286,7 @@ async fn change(
     if let Some(was) = was {
         caller.notes.before(&view(state, was));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -308,7 +308,7 @@ pub(super) async fn delete(
     if !state.store.app_plugins().delete(&app, &plugin).await? {
         return Err(Problem::not_found("setting for plugin", &plugin));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -9,6 +9,7 @@ use axum::{
 
 use super::audit_log::Notes;
 use crate::{
+    accounts::Accounts,
     http::{AppState, error::Problem},
     model::ApiToken,
 };
@@ -61,6 +62,13 @@ impl Caller {
     /// Whether the caller may see `app` in lists.
     pub(super) fn sees(&self, app: &str) -> bool {
         self.token.allows(Some(app), "manage")
+    }
+
+    /// Whether the caller may see what was done for the app of that name when it stood for the account `appid`: an app
+    /// that was made under the name of a former one may stand for another account, whose calls are not its own.
+    pub(super) fn sees_calls_of(&self, accounts: &Accounts, app: &str, appid: &str) -> bool {
+        let is_the_same = || accounts.find(app).is_some_and(|account| account.app.appid == appid);
+        self.token.allows(None, "manage") || (self.sees(app) && is_the_same())
     }
 }
 

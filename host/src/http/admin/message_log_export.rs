@@ -8,7 +8,6 @@ use axum::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
-
 use uuid::Uuid;
 
 use super::{

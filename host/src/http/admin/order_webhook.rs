@@ -8,6 +8,7 @@ use super::auth::Caller;
 use crate::http::{
     AppState,
     error::{Path, Problem},
+    problem_kind::ProblemKind,
 };
 
 /// What came of a test.
@@ -36,7 +37,10 @@ pub(super) async fn test(
     caller.notes.recorded(false);
     let app = super::find_app(&state, &name).await?;
     let Some(trial) = state.order_hooks.try_webhook(&app).await else {
-        return Err(Problem::refused("unable", "the app has no order webhook: set order_webhook_url and its secret"));
+        return Err(Problem::refused(
+            ProblemKind::Unable,
+            "the app has no order webhook: set order_webhook_url and its secret",
+        ));
     };
     Ok(Json(WebhookTrialView {
         delivered: trial.answer.is_ok(),

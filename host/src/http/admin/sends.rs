@@ -144,7 +144,7 @@ impl From<Recipient> for RecipientView {
             openid: recipient.openid,
             outcome: recipient.outcome,
             errcode: recipient.errcode,
-            meaning: meaning.map(|meaning| format!("{} / {}", meaning.en, meaning.zh)),
+            meaning: meaning.map(|meaning| meaning.to_string()),
             reason: recipient.reason,
             msgid: recipient.msgid,
             tried_at: recipient.tried_at.map(time::rfc3339),
@@ -217,7 +217,9 @@ pub(super) async fn send_to(
     app.may(Ability::Templates)?;
     let (openids, recipients) = match (to.openid, to.openids, to.tag_id) {
         (Some(openid), None, None) => (vec![openid], None),
-        (None, Some(openids), None) => {
+        (None, Some(mut openids), None) => {
+            openids.sort_unstable();
+            openids.dedup();
             let count = u64::try_from(openids.len()).unwrap_or(u64::MAX);
             (openids, Some(Recipients::Openids(count)))
         }

@@ -13,6 +13,7 @@ use super::auth::Caller;
 use crate::http::{
     AppState,
     error::{Path, Problem},
+    problem_kind::ProblemKind,
     upload::Upload,
 };
 use crate::storage::with_causes;
@@ -94,7 +95,7 @@ fn path(uri: &Uri) -> Result<ApiPath, PathError> {
 fn call(method: api::Method, uri: &Uri) -> Result<AnyCall, Problem> {
     let path = path(uri).map_err(|error| match error {
         PathError::Malformed => Problem::bad_request(error.to_string()),
-        PathError::Refused { .. } => Problem::refused("not-called-so", error.to_string()),
+        PathError::Refused { .. } => Problem::refused(ProblemKind::NotCalledSo, error.to_string()),
     })?;
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     Ok(AnyCall { method, path, query, body: api::Body::Empty })

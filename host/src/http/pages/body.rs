@@ -1,18 +1,21 @@
-//! Bodies of requests to pages: bounded each, and bounded together, as anybody may send one.
+//! Bodies of requests to pages: bounded each, for each app, and together, as anybody may send one.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::{Body, BodyDataStream},
     http::{HeaderMap, StatusCode, header},
 };
 use futures::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::Failure;
+use crate::shares::{Place, Room};
 
 /// KiB of bodies that are in memory at a time, over all pages.
 const ALL_KIB: usize = 64 << 10;
+
+/// The same over the pages of one app. No body may be longer (`page_request_kib` in `plugin_limits`).
+const APP_KIB: usize = ALL_KIB / 2;
 
 /// How long a visitor may take for the body.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,23 +26,24 @@ const DISCARDED: (usize, Duration) = (2 << 20, Duration::from_secs(1));
 
 /// Room in memory for bodies.
 #[derive(Clone)]
-pub(super) struct Budget(Arc<Semaphore>);
+pub(super) struct Budget(Room);
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(ALL_KIB)))
+        Self(Room::new(ALL_KIB, APP_KIB))
     }
 
-    /// A body of at most so many KiB, and the room that it takes for as long as it is there.
+    /// A body of at most so many KiB for a page of the app, and the room that it takes for as long as it is there.
     ///
     /// # Errors
     /// When it is too long, does not come, or there is no room.
     pub(super) async fn read(
         &self,
+        app: &str,
         headers: &HeaderMap,
         body: Body,
         most_kib: u64,
-    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
+    ) -> Result<(Vec<u8>, Option<Place>), Failure> {
         let most = usize::try_from(most_kib.saturating_mul(1 << 10)).unwrap_or(usize::MAX);
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let mut stream = body.into_data_stream();
@@ -47,7 +51,7 @@ impl Budget {
             Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE))
         } else {
             let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT);
-            tokio::time::timeout(TIMEOUT, self.collect(&mut stream, most)).await.map_err(late)?
+            tokio::time::timeout(TIMEOUT, self.collect(app, &mut stream, most)).await.map_err(late)?
         };
         if collected.as_ref().is_err_and(|failure| failure.status() == StatusCode::PAYLOAD_TOO_LARGE) {
             discard(stream).await;
@@ -58,21 +62,27 @@ impl Budget {
     /// Takes room as the body arrives, and not before: who announces much and sends nothing keeps nobody out.
     async fn collect(
         &self,
+        app: &str,
         stream: &mut BodyDataStream,
         most: usize,
-    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Failure> {
-        let (mut bytes, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    ) -> Result<(Vec<u8>, Option<Place>), Failure> {
+        let (mut bytes, mut room) = (Vec::new(), None::<Place>);
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|_| Failure::new(StatusCode::BAD_REQUEST))?;
             let length = bytes.len() + piece.len();
             if length > most {
                 return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            let wanted = length.div_ceil(1 << 10) - room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let more = u32::try_from(wanted).ok().and_then(|kib| Arc::clone(&self.0).try_acquire_many_owned(kib).ok());
+            let taken = room.as_ref().map_or(0, |[own, _]| own.num_permits());
+            let wanted = u32::try_from(length.div_ceil(1 << 10) - taken).ok();
+            let more = wanted.and_then(|kib| self.0.places(app, kib));
             let more = more.ok_or_else(|| Failure::busy(Duration::from_secs(1)))?;
             match &mut room {
-                Some(room) => room.merge(more),
+                Some(room) => {
+                    for (room, more) in room.iter_mut().zip(more) {
+                        room.merge(more);
+                    }
+                }
                 None => room = Some(more),
             }
             bytes.extend_from_slice(&piece);
@@ -102,15 +112,18 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_have_room_together_and_leave_it() {
-        let budget = Budget(Arc::new(Semaphore::new(3)));
-        let read = async |bytes: usize| budget.read(&HeaderMap::new(), Body::from(vec![b'x'; bytes]), 2).await;
-        let (body, room) = read(2 << 10).await.unwrap();
+        let budget = Budget(Room::new(5, 3));
+        let read =
+            async |app: &str, bytes: usize| budget.read(app, &HeaderMap::new(), Body::from(vec![b'x'; bytes]), 2).await;
+        let (body, room) = read("shop", 2 << 10).await.unwrap();
         assert_eq!(body.len(), 2 << 10);
-        assert_eq!(read((2 << 10) + 1).await.unwrap_err().status(), 413);
-        let (_, another) = read(1).await.unwrap();
-        assert_eq!(read(1).await.unwrap_err().status(), 503);
-        assert!(read(0).await.unwrap().1.is_none(), "without a body there is nothing to have room for");
-        drop((room, another));
-        assert!(read(2 << 10).await.is_ok());
+        assert_eq!(read("shop", (2 << 10) + 1).await.unwrap_err().status(), 413);
+        let (_, another) = read("shop", 1).await.unwrap();
+        assert_eq!(read("shop", 1).await.unwrap_err().status(), 503);
+        assert!(read("shop", 0).await.unwrap().1.is_none(), "without a body there is nothing to have room for");
+        let (_, others) = read("other", 2 << 10).await.unwrap();
+        assert_eq!(read("third", 1).await.unwrap_err().status(), 503);
+        drop((room, another, others));
+        assert!(read("shop", 2 << 10).await.is_ok());
     }
 }

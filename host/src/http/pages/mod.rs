@@ -113,7 +113,7 @@ impl Door {
             return Err(Failure::new(StatusCode::NOT_IMPLEMENTED));
         }
         let limits = self.state.plugins.limits_of(place.plugin, Some(&granted));
-        let read = self.bodies.read(&head.headers, body, limits.page_request_kib).await;
+        let read = self.bodies.read(place.app, &head.headers, body, limits.page_request_kib).await;
         let (body, room) = read.inspect_err(|failure| {
             if failure.status() == StatusCode::SERVICE_UNAVAILABLE {
                 let (app, plugin) = (place.app, place.plugin);
@@ -139,7 +139,7 @@ impl Door {
             let _room = room;
             call.run().await
         };
-        tokio::spawn(running.in_current_span()).await.unwrap_or_else(|error| {
+        self.state.page_calls.spawn(running.in_current_span()).await.unwrap_or_else(|error| {
             tracing::error!(%error, "no page: its task ended early");
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR))
         })

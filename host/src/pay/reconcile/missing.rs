@@ -53,17 +53,21 @@ impl Day<'_> {
             let refunds = store.refunds().created_between(app, merchant, day, place, BATCH).await?;
             let mut found = Vec::new();
             // One that came to nothing need not stand there, nor one that WeChat may never have heard of.
-            let is_there = |refund: &&Refund| !matches!(refund.state, RefundState::New | RefundState::Closed);
-            let absent = |refund: &&Refund| !self.refunds.contains(&fingerprint(&refund.out_refund_no));
-            let absent: Vec<_> = refunds.iter().filter(is_there).filter(absent).collect();
+            let is_due = |refund: &Refund| !matches!(refund.state, RefundState::New | RefundState::Closed);
+            let is_absent = |refund: &Refund| !self.refunds.contains(&fingerprint(&refund.out_refund_no));
+            let absent: Vec<_> = refunds.iter().filter(|refund| is_due(refund) && is_absent(refund)).collect();
             for refund in absent {
                 missing += 1;
                 let order = store.orders().find(app, merchant, &refund.out_trade_no).await?;
+                let mut now = None;
                 if let Some(order) = order.filter(|_| missing <= ASKED) {
                     self.place.figures.asked += 1;
-                    self.answered(self.pay.query_refund(self.shop, &order, refund).await)?;
+                    now = self.answered(self.pay.query_refund(self.shop, &order, refund).await)?;
                 }
-                found.push(missing_refund(refund));
+                let now = now.as_ref().unwrap_or(refund);
+                if is_due(now) {
+                    found.push(missing_refund(now));
+                }
             }
             self.keep(&found).await?;
             let Some(last) = refunds.last() else { return Ok(missing) };

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use semver::Version;
 
+use crate::bilingual::because;
+
 /// Why a file is not a plugin that can run. The text is the cause; `code` is stable, `remedy` says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// It could not be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("the file cannot be read: {0} · 无法读取文件")]
     Unreadable(String),
     /// It was there and is gone.
-    #[error("the file is gone: the plugin ends when it does not come back at once")]
+    #[error(
+        "the file is gone: the plugin ends when it does not come back at once · 文件不见了，若不马上放回，插件就会停止"
+    )]
     Missing,
     /// It is larger than `max_file_mib` of the plugin, or of all.
-    #[error("the file has {actual} bytes and may have {limit}")]
+    #[error("the file has {actual} bytes and may have {limit} · 文件有 {actual} 字节，最多 {limit} 字节")]
     TooLarge {
         /// Bytes.
         actual: u64,
@@ -22,28 +26,32 @@ pub enum LoadError {
         limit: u64,
     },
     /// It may be good, and is passed over in the folder.
-    #[error("a server passes over `{0}`: it takes up NAME.wasm, whose NAME has 1 to 64 letters, digits, `_` or `-`")]
+    #[error(
+        "a server passes over `{0}`: it takes up NAME.wasm, whose NAME has 1 to 64 letters, digits, `_` or `-` · 服务不会加载 `{0}`：文件名应为 NAME.wasm，NAME 由 1 到 64 个字母、数字、`_` 或 `-` 组成"
+    )]
     Misnamed(String),
     /// It does not begin as WebAssembly does.
-    #[error("this is not WebAssembly but {0}")]
+    #[error("this is not WebAssembly but {0} · 这不是 WebAssembly 文件")]
     NotWebAssembly(&'static str),
     /// Compiled code, as wasmtime writes it: nobody can tell what is in it.
-    #[error("this is compiled code (.cwasm) under another name, which could do anything")]
+    #[error(
+        "this is compiled code (.cwasm) under another name, which could do anything · 这是改了名的编译结果（.cwasm），可能做任何事"
+    )]
     Precompiled,
     /// A core module, as other targets make.
-    #[error("this is a core module and not a component")]
+    #[error("this is a core module and not a component · 这是 core module，不是组件")]
     CoreModule,
     /// It is cut off.
-    #[error("the file ends too early: {missing} bytes are missing at least")]
+    #[error("the file ends too early: {missing} bytes are missing at least · 文件不完整，至少缺 {missing} 字节")]
     Truncated {
         /// Bytes, at least.
         missing: u64,
     },
     /// It is damaged.
-    #[error("the component is damaged: {0}")]
+    #[error("the component is damaged: {0} · 组件已损坏")]
     Invalid(String),
     /// It has more of something than any plugin needs.
-    #[error("the component has {actual} {what} and may have {limit}")]
+    #[error("the component has {actual} {what} and may have {limit} · 组件太复杂：{what} 有 {actual}，最多 {limit}")]
     TooComplex {
         /// Functions, types and such.
         what: &'static str,
@@ -53,16 +61,18 @@ pub enum LoadError {
         limit: u32,
     },
     /// There is nothing in it.
-    #[error("the component is empty: it has no export and no import")]
+    #[error("the component is empty: it has no export and no import · 组件是空的，既没有导出也没有导入")]
     EmptyComponent,
     /// It is for another host.
-    #[error("it is no plugin of Weft: it exports {} and nothing of weft:plugin", list(exports))]
+    #[error("it is no plugin of Weft: it exports {names} and nothing of weft:plugin · 这不是 Weft 插件：导出的是 {names}，没有 weft:plugin", names = list(exports))]
     WrongWorld {
         /// What it does export.
         exports: Vec<String>,
     },
     /// It was built for a later minor version.
-    #[error("it was built for weft:plugin {found}, and this Weft has {host}")]
+    #[error(
+        "it was built for weft:plugin {found}, and this Weft has {host} · 插件用的是 weft:plugin {found}，这个 Weft 只到 {host}"
+    )]
     NewerInterface {
         /// What it was built for.
         found: Version,
@@ -70,7 +80,9 @@ pub enum LoadError {
         host: Version,
     },
     /// It was built for a version that is not compatible.
-    #[error("it was built for weft:plugin {found}, which has nothing in common with {host} of this Weft")]
+    #[error(
+        "it was built for weft:plugin {found}, which has nothing in common with {host} of this Weft · 插件用的是 weft:plugin {found}，与这个 Weft 的 {host} 不兼容"
+    )]
     OtherMajor {
         /// What it was built for.
         found: String,
@@ -78,40 +90,44 @@ pub enum LoadError {
         host: Version,
     },
     /// It does not export what a plugin must.
-    #[error("it does not export weft:plugin/manifest, in which a plugin says what it is")]
+    #[error(
+        "it does not export weft:plugin/manifest, in which a plugin says what it is · 没有导出 weft:plugin/manifest，插件要用它说明自己"
+    )]
     NoManifest,
     /// It imports something that plugins may not have.
-    #[error("it imports {}, which plugins do not have", list(names))]
+    #[error("it imports {names}, which plugins do not have · 它导入了插件不能用的 {names}", names = list(names))]
     Import {
         /// With their versions.
         names: Vec<String>,
     },
     /// Compiling failed.
-    #[error("it could not be compiled: {0}")]
+    #[error("it could not be compiled: {0} · 编译失败")]
     Compile(String),
     /// Compiling took too long.
-    #[error("compiling it took more than {} s", limit.as_secs_f64())]
+    #[error("compiling it took more than {s} s · 编译超过了 {s} 秒", s = limit.as_secs_f64())]
     CompileTimedOut {
         /// How long it may take.
         limit: Duration,
     },
     /// Compiling took too much memory.
-    #[error("compiling it took more than {} MiB of memory", limit >> 20)]
+    #[error("compiling it took more than {mib} MiB of memory · 编译占用的内存超过了 {mib} MiB", mib = limit >> 20)]
     CompileOutOfMemory {
         /// Bytes.
         limit: u64,
     },
     /// Nothing could be compiled: that is the machine, and not the file.
-    #[error("the compiler could not be run: {0}")]
+    #[error("the compiler could not be run: {0} · 无法运行编译器")]
     CompilerUnavailable(String),
     /// It needs more memory, tables or instances than one call may have.
-    #[error("it needs more than a call may have: {0}")]
+    #[error("it needs more than a call may have: {0} · 它需要的资源超过了一次调用的上限")]
     BeyondLimits(String),
     /// An import or export has another shape than this host's.
-    #[error("an import or export has another shape than in this host's weft:plugin: {0}")]
+    #[error(
+        "an import or export has another shape than in this host's weft:plugin: {0} · 导入或导出的类型与这个宿主的 weft:plugin 不同"
+    )]
     Mismatch(String),
     /// No instance of it could be made.
-    #[error("it could not be started: {reason}")]
+    #[error("{}", because("it could not be started · 无法启动", reason))]
     Instantiate {
         /// In words.
         reason: String,
@@ -119,7 +135,7 @@ pub enum LoadError {
         busy: bool,
     },
     /// It did not say what it is.
-    #[error("it could not describe itself: {reason}")]
+    #[error("{}", because("it could not describe itself · 插件没能说明自己", reason))]
     Describe {
         /// In words.
         reason: String,
@@ -127,10 +143,10 @@ pub enum LoadError {
         busy: bool,
     },
     /// What it says of itself is not usable.
-    #[error("its description is not usable: {0}")]
+    #[error("its description is not usable: {0} · 插件对自己的说明不能用")]
     Description(String),
     /// It asks for what cannot be granted.
-    #[error("it asks for what nobody can grant: {0}")]
+    #[error("it asks for what nobody can grant: {0} · 它要的授权没有人能给")]
     Ungrantable(String),
 }
 
@@ -178,48 +194,79 @@ impl LoadError {
         }
     }
 
+    /// Why, and what to do.
+    pub fn explained(&self) -> String {
+        because(&self.to_string(), self.remedy())
+    }
+
     /// What to do.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Unreadable(_) => "let the user that runs Weft read it",
-            Self::Missing => "put it back, or delete the plugin",
+            Self::Unreadable(_) => "let the user that runs Weft read it · 请让运行 Weft 的用户可以读取",
+            Self::Missing => "put it back, or delete the plugin · 请放回文件，或删除插件",
             Self::TooLarge { .. } => {
-                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin}"
+                "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin} · 编译时设置 `opt-level = \"s\"`、`lto = true` 和 `strip = \"debuginfo\"`；或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib"
             }
-            Self::Misnamed(_) => "rename the file, without its version: that stands in the plugin itself",
-            Self::NotWebAssembly(_) => "a plugin is what `cargo build --target wasm32-wasip2 --release` makes",
-            Self::Precompiled => "drop the .wasm file that it was compiled from: Weft compiles it itself",
-            Self::CoreModule => "build it with `cargo build --target wasm32-wasip2 --release`",
+            Self::Misnamed(_) => {
+                "rename the file, without its version: that stands in the plugin itself · 请改文件名，不要带版本号，版本写在插件里"
+            }
+            Self::NotWebAssembly(_) => {
+                "a plugin is what `cargo build --target wasm32-wasip2 --release` makes · 插件用 `cargo build --target wasm32-wasip2 --release` 编译"
+            }
+            Self::Precompiled => {
+                "drop the .wasm file that it was compiled from: Weft compiles it itself · 请放入编译前的 .wasm 文件，Weft 会自己编译"
+            }
+            Self::CoreModule => {
+                "build it with `cargo build --target wasm32-wasip2 --release` · 请用 `cargo build --target wasm32-wasip2 --release` 编译"
+            }
             Self::Truncated { .. } | Self::Invalid(_) => {
-                "copy or build it again; compare `sha256sum` of the file with the one that was built"
+                "copy or build it again; compare `sha256sum` of the file with the one that was built · 请重新复制或编译；用 `sha256sum` 与编译出的文件核对"
             }
-            Self::TooComplex { .. } => "leave out dependencies that it does not need, and split what is generated",
+            Self::TooComplex { .. } => {
+                "leave out dependencies that it does not need, and split what is generated · 请去掉用不到的依赖，拆分自动生成的代码"
+            }
             Self::EmptyComponent => {
-                "build it with the weft-plugin crate and annotate a function with #[message_handler]; where the file has a few bytes alone it was cut off: copy it again"
+                "build it with the weft-plugin crate and annotate a function with #[message_handler]; where the file has a few bytes alone it was cut off: copy it again · 请依赖 weft-plugin，给函数加上 #[message_handler]；文件只有几个字节则是没有复制完，请重新复制"
             }
             Self::WrongWorld { exports } => wrong_world(exports),
-            Self::NewerInterface { .. } => "update Weft, or build the plugin with the weft-plugin crate of its version",
-            Self::OtherMajor { .. } => "build the plugin with the weft-plugin crate of this Weft's version",
-            Self::NoManifest => "build it with the weft-plugin crate and annotate a function with #[message_handler]",
+            Self::NewerInterface { .. } => {
+                "update Weft, or build the plugin with the weft-plugin crate of its version · 请升级 Weft，或用与 Weft 同版本的 weft-plugin 编译插件"
+            }
+            Self::OtherMajor { .. } => {
+                "build the plugin with the weft-plugin crate of this Weft's version · 请用与这个 Weft 同版本的 weft-plugin 编译插件"
+            }
+            Self::NoManifest => {
+                "build it with the weft-plugin crate and annotate a function with #[message_handler] · 请依赖 weft-plugin，给函数加上 #[message_handler]"
+            }
             Self::Import { names } => not_offered(names),
             Self::Compile(_) => {
-                "build it with --target wasm32-wasip2 and no further target features: threads, 64-bit memories and garbage collection are not there"
+                "build it with --target wasm32-wasip2 and no further target features: threads, 64-bit memories and garbage collection are not there · 请用 --target wasm32-wasip2 编译，不要打开其他目标特性：不支持线程、64 位内存和垃圾回收"
             }
-            Self::CompileTimedOut { .. } => "make it smaller, or raise plugins.compile_timeout_ms",
-            Self::CompileOutOfMemory { .. } => "make it smaller, or raise plugins.compile_memory_mib",
+            Self::CompileTimedOut { .. } => {
+                "make it smaller, or raise plugins.compile_timeout_ms · 请精简插件，或调高 plugins.compile_timeout_ms"
+            }
+            Self::CompileOutOfMemory { .. } => {
+                "make it smaller, or raise plugins.compile_memory_mib · 请精简插件，或调高 plugins.compile_memory_mib"
+            }
             Self::CompilerUnavailable(_) => {
-                "Weft tries again by itself; see that the machine has memory and processes left"
+                "Weft tries again by itself; see that the machine has memory and processes left · Weft 会自动重试；请确认机器还有可用的内存和进程数"
             }
-            Self::BeyondLimits(_) => "build it so that it begins with less, or raise plugins.memory_mib",
-            Self::Mismatch(_) => "build it with the weft-plugin crate, or from the files in `wit/` as they are",
+            Self::BeyondLimits(_) => {
+                "build it so that it begins with less, or raise plugins.memory_mib · 请减少插件启动时占用的资源，或调高 plugins.memory_mib"
+            }
+            Self::Mismatch(_) => {
+                "build it with the weft-plugin crate, or from the files in `wit/` as they are · 请用 weft-plugin 编译，或原样使用 `wit/` 中的文件"
+            }
             Self::Instantiate { .. } => {
-                "see that nothing before its handlers fails; where it needs more than plugins.memory_mib or plugins.cpu_ms, raise that for this plugin: PATCH /api/v1/plugins/{plugin}"
+                "see that nothing before its handlers fails; where it needs more than plugins.memory_mib or plugins.cpu_ms, raise that for this plugin: PATCH /api/v1/plugins/{plugin} · 请检查处理函数之前的代码；若超出 plugins.memory_mib 或 plugins.cpu_ms，可用 PATCH /api/v1/plugins/{plugin} 为这个插件调高"
             }
             Self::Describe { .. } => {
-                "manifest.describe must answer within two seconds, without any grant, and within the limits of the plugin's calls: PATCH /api/v1/plugins/{plugin} raises those"
+                "manifest.describe must answer within two seconds, without any grant, and within the limits of the plugin's calls: PATCH /api/v1/plugins/{plugin} raises those · manifest.describe 须在两秒内返回，不用任何授权，也不超过插件调用的限额；限额可用 PATCH /api/v1/plugins/{plugin} 调高"
             }
-            Self::Description(_) => "mend what the plugin says of itself and build it again",
-            Self::Ungrantable(_) => "mend what the plugin asks for and build it again",
+            Self::Description(_) => {
+                "mend what the plugin says of itself and build it again · 请改正插件对自己的说明，重新编译"
+            }
+            Self::Ungrantable(_) => "mend what the plugin asks for and build it again · 请改正插件声明的授权，重新编译",
         }
     }
 }
@@ -227,26 +274,26 @@ impl LoadError {
 fn wrong_world(exports: &[String]) -> &'static str {
     let exports_any = |beginning: &str| exports.iter().any(|name| name.starts_with(beginning));
     if exports_any("wasi:cli/run") {
-        "this is a program: a plugin is a library, with `[lib] crate-type = [\"cdylib\"]` and no main function"
+        "this is a program: a plugin is a library, with `[lib] crate-type = [\"cdylib\"]` and no main function · 这是可执行程序，而插件是库：需要 `[lib] crate-type = [\"cdylib\"]`，不要 main 函数"
     } else if exports_any("wasi:http/") {
-        "this is a server of wasi:http: a plugin answers messages, with #[message_handler], and HTTP in its pages"
+        "this is a server of wasi:http: a plugin answers messages, with #[message_handler], and HTTP in its pages · 这是 wasi:http 服务，而插件用 #[message_handler] 回复消息，用网页应答 HTTP"
     } else {
-        "build it with the weft-plugin crate, or for world `plugin` of the files in `wit/`"
+        "build it with the weft-plugin crate, or for world `plugin` of the files in `wit/` · 请用 weft-plugin 编译，或按 `wit/` 中的 world `plugin` 编译"
     }
 }
 
 fn not_offered(names: &[String]) -> &'static str {
     let imports_any = |beginning: &str| names.iter().any(|name| name.starts_with(beginning));
     if imports_any("wasi:filesystem") {
-        "there is no file system: put what the plugin reads into the program with include_str!, or into its configuration"
+        "there is no file system: put what the plugin reads into the program with include_str!, or into its configuration · 没有文件系统：要读的内容用 include_str! 编进程序，或放进插件的配置"
     } else if imports_any("wasi:sockets") || imports_any("wasi:http") {
-        "there are no sockets: weft_plugin::http calls the hosts that the operator grants"
+        "there are no sockets: weft_plugin::http calls the hosts that the operator grants · 没有网络套接字：请用 weft_plugin::http 访问部署者授权的主机"
     } else if imports_any("weft:plugin/") {
-        "this Weft does not offer it yet: a newer one may"
+        "this Weft does not offer it yet: a newer one may · 这个 Weft 还没有，较新的版本可能有"
     } else if imports_any("wasi:") {
-        "there are WASI 0.2's clocks, randomness and standard output: build it with --target wasm32-wasip2"
+        "there are WASI 0.2's clocks, randomness and standard output: build it with --target wasm32-wasip2 · 只有 WASI 0.2 的时钟、随机数和标准输出：请用 --target wasm32-wasip2 编译"
     } else {
-        "they have weft:plugin and WASI 0.2's clocks, randomness and standard output"
+        "they have weft:plugin and WASI 0.2's clocks, randomness and standard output · 插件只有 weft:plugin 和 WASI 0.2 的时钟、随机数、标准输出"
     }
 }
 
@@ -257,6 +304,6 @@ fn list(names: &[String]) -> String {
     match names.len().saturating_sub(SHOWN) {
         0 if names.is_empty() => "nothing".to_owned(),
         0 => shown,
-        more => format!("{shown} and {more} more"),
+        more => format!("{shown} … (+{more})"),
     }
 }

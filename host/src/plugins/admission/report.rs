@@ -155,6 +155,6 @@ impl Refused {
 /// Why, and what to do.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.error, self.error.remedy())
+        f.write_str(&self.error.explained())
     }
 }

@@ -42,7 +42,7 @@ pub use pages::{Page, PageRequest, PageUser};
 trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What is answered, as the WIT has it.
     type Answer: Serialize + Send;
-    /// Which of a plugin's entries are called so.
+    /// The kind of entry that is called.
     const KIND: EntryKind;
 
     /// The user that it is about.

@@ -22,12 +22,12 @@ use crate::{
 
 pub use wit::{Request as PageRequest, User as PageUser};
 
-/// What a page is answered with: a status from 200 to 599, and headers that are some.
+/// What a page is answered with: a status from 200 to 599, and headers that are well-formed.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// What it is.
     pub status: StatusCode,
-    /// Within bounds, in the plugin's order. What of them may leave is the door's to say.
+    /// Within bounds, in the plugin's order. Which of them visitors get is decided in `http/pages`.
     pub headers: HeaderMap,
     /// At most as many bytes as the plugin may answer.
     pub body: Vec<u8>,
@@ -104,7 +104,7 @@ pub(super) fn named(path: &str) -> Option<&str> {
     path.trim_start_matches('/').split('/').next().filter(|name| !name.is_empty())
 }
 
-/// Status and headers of an answer, if they are some.
+/// Status and headers of an answer, if they are well-formed.
 fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable> {
     let wit::Response { status, headers, .. } = response;
     let status = StatusCode::from_u16(*status).ok().filter(|status| (200..600).contains(&status.as_u16()));

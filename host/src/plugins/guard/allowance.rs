@@ -16,7 +16,7 @@ const SECOND: u64 = 1_000_000_000;
 /// How long a plugin that was silent may log as fast as it likes: this many seconds' lines at once.
 const WHOLE: u64 = 10 * SECOND;
 
-/// What of it all apps take from as they come. The rest is for those that keep to their part.
+/// How much of the plugin's lines apps use up first come, first served. The rest is for apps that keep to their part.
 const FOR_ALL: u64 = WHOLE / 2;
 
 /// An app's part is one of so many: it takes as many apps that log without end to silence another.
@@ -40,9 +40,9 @@ struct OfPlugin {
 #[derive(Default)]
 pub(in crate::plugins) struct Allowance {
     plugin: Arc<OfPlugin>,
-    /// All of the app, within what is set for it.
+    /// All lines of the app, within what is set for it.
     own: Bucket,
-    /// Those of its part of the plugin's.
+    /// The lines that it may log of those that the plugin has in all.
     part: Bucket,
     /// Lines that were refused since one was allowed.
     dropped: AtomicU64,
@@ -94,12 +94,12 @@ impl Allowance {
     }
 }
 
-/// Holds one number, so that nobody waits: the time at which all of it is there again, in nanoseconds.
+/// A token bucket without a lock: one number, the time at which the bucket is full again, in nanoseconds.
 #[derive(Default)]
 struct Bucket(AtomicU64);
 
 impl Bucket {
-    /// Takes `cost` of it, where no more than `most` is taken then.
+    /// Takes `cost`, unless more than `most` would be missing then.
     fn take(&self, now: u64, cost: u64, most: u64) -> bool {
         let taken = self.0.fetch_update(Relaxed, Relaxed, |whole_at| {
             let after = whole_at.max(now) + cost;

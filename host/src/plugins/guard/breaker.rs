@@ -255,7 +255,7 @@ impl Breaker {
         let kind = kind.name();
         tracing::error!(
             plugin, app, kind, entry, pause_ms, error = %failure,
-            "the plugin keeps failing for this app: its calls are refused for a while, then one is tried"
+            "the plugin keeps failing for this app: its calls are refused for a while, then one is tried · 插件在这个账号下接连失败：暂停调用一段时间，再试一次"
         );
         !is_probe
     }

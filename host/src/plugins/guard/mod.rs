@@ -35,7 +35,7 @@ pub(super) struct Limits {
     pub(super) effective: PluginLimits,
 }
 
-/// Kept of a plugin over all its versions.
+/// What is kept of a plugin over all its versions.
 pub(super) struct Guard {
     limits: ArcSwap<Limits>,
     pub(super) lanes: Lanes,

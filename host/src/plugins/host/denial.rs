@@ -71,7 +71,11 @@ impl State {
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
             let granted = self.subject.as_ref().and_then(|subject| subject.granted.as_ref());
             let body = grant.body(granted.map(|granted| &granted.grants));
-            let line = format!("{text}; PATCH /api/v1/apps/{app}/plugins/{} with {body} grants it", self.plugin());
+            let line = format!(
+                "{text}; PATCH /api/v1/apps/{app}/plugins/{0} with {body} grants it · 部署者没有在这个账号下给插件授权 \
+                 `{grant}`：PATCH /api/v1/apps/{app}/plugins/{0}，发送 {body} 即可授权",
+                self.plugin()
+            );
             self.tell_line(LineLevel::Warn, &line);
         }
         HostError::Told(types::Error::Denied(text))

@@ -44,7 +44,7 @@ impl http::Host for State {
 }
 
 impl State {
-    /// The URL, and what of the grants it is within.
+    /// The URL, and the granted host that it is at.
     fn granted_url(&mut self, url: &str) -> Result<(Url, HttpHost), HostError> {
         let granted = self.subject()?.granted.clone();
         if url.len() > HTTP_URL_BYTES {

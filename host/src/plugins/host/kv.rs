@@ -15,7 +15,7 @@ use crate::{
     storage::{KvError, KvQuota, KvWrite, PluginKv, Store, with_causes},
 };
 
-/// A store that the operator has granted, with whose it is.
+/// The store that the operator has granted, and whose part of it is meant.
 struct Granted {
     database: Store,
     app: Arc<App>,
@@ -30,7 +30,7 @@ impl Granted {
 }
 
 impl State {
-    /// Counts what it grants.
+    /// The store, where it is granted. Counts a use of the database.
     fn granted_kv(&mut self) -> Result<Granted, HostError> {
         let subject = self.subject()?;
         let app = Arc::clone(&subject.app);
@@ -54,7 +54,7 @@ fn error(error: KvError) -> HostError {
         KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
             Error::Limited(error.to_string())
         }
-        KvError::Store(error) => {
+        error @ (KvError::Store(_) | KvError::Batch(_)) => {
             tracing::error!(error = %with_causes(&error), "the key-value store failed");
             Error::Unavailable("the database does not answer".to_owned())
         }

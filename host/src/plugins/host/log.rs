@@ -40,7 +40,7 @@ impl log::Host for State {
 
 /// How much may be logged of a call.
 pub(super) struct LogAllowance {
-    /// None where nothing but the call's own limits holds, as it does not come again.
+    /// None for a call beside those of messages, such as a replay: only its own limits hold.
     of_app: Option<Arc<Allowance>>,
     per_second: u64,
 }

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Bytes of what the log says of whom a call was for: a plugin wrote parts of it.
+/// How many bytes of the address stand in a line of the log: the plugin wrote parts of it.
 const TO_BYTES: usize = 512;
 
 /// A call to the outside that the limits allow.
@@ -33,7 +33,7 @@ pub(super) struct OutboundCall {
     pub(super) timeout: Duration,
     app: Arc<App>,
     plugin: Arc<str>,
-    /// What of the plugin asks.
+    /// The entry of the plugin that asks.
     called: Option<Arc<Counts>>,
     delivery: Arc<str>,
     id: Uuid,

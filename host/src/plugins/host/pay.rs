@@ -50,7 +50,7 @@ impl pay::Host for State {
             return Err(Error::Invalid("a path of v3 is called with call-v3".to_owned()).into());
         }
         let fields = v2_fields(request.fields, kib(self.limits.request_kib))?;
-        let call = v2::AnyCall::new(path, fields).map_err(|own| Error::Invalid(own.to_string()))?;
+        let call = v2::AnyCall::new(path, fields).map_err(|field| Error::Invalid(field.to_string()))?;
         let outbound = self.wechat_call()?;
         let (pay, app, to) = (self.services.pay.clone(), outbound.app(), format!("WeChat Pay: {}", call.path()));
         let asking = async move {

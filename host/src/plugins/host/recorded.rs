@@ -18,7 +18,7 @@ use crate::plugins::{
 /// A call's state while the host is asked for something.
 pub(in crate::plugins) struct Recorded<'a>(&'a mut State);
 
-/// Says that interfaces are given [`Recorded`].
+/// Has the linker hand a [`Recorded`] to the interfaces.
 pub(in crate::plugins) struct Recording;
 
 impl HasData for Recording {

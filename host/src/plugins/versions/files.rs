@@ -60,7 +60,7 @@ impl Plugins {
         }
     }
 
-    /// Whether a file is none that changes anything: it took effect before, or it lies in a folder that is read for
+    /// Whether a file changes nothing: it took effect before, or it lies in a folder that is read for
     /// the first time and is a version from before what was decided.
     async fn has_taken_effect(&self, name: &str, digest: &str) -> bool {
         let versions = self.versions();
@@ -138,13 +138,17 @@ impl Plugins {
             }
             // Who only looks shows by itself what is refused.
             if self.versions().decides {
+                let (still, in_chinese) = if runs {
+                    ("; the last good version keeps running", "，原来的版本继续运行")
+                } else {
+                    ("", "")
+                };
                 tracing::error!(
                     plugin = name,
                     code = refused.error.code(),
                     error = %refused,
                     steps = %refused.report,
-                    "{name}.wasm is refused{}",
-                    if runs { "; the last good version keeps running" } else { "" }
+                    "{name}.wasm is refused{still} · {name}.wasm 没有通过检查{in_chinese}"
                 );
             }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });

@@ -1,15 +1,11 @@
 //! Versions on this disk, outside the plugins folder: a start finds them there although the folder
 //! has something else, or the database is slow.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::{fs, io, path::PathBuf};
 
 use bytes::Bytes;
 
-use crate::plugins::component::digest;
+use crate::plugins::{component::digest, folder};
 
 /// A folder with a folder of files for each plugin.
 pub(super) struct Kept {
@@ -38,10 +34,7 @@ impl Kept {
         }
         let folder = self.folder.join(plugin);
         fs::create_dir_all(&folder)?;
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-        beside.write_all(bytes)?;
-        beside.persist(file)?;
-        Ok(())
+        folder::place(&folder, &file, bytes)
     }
 
     /// Forgets the files of a plugin whose digests are not among `digests`.

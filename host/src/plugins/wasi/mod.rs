@@ -38,7 +38,7 @@ impl Wasi {
         &mut made.context
     }
 
-    /// What made the call come out as it did.
+    /// What made the call come out as it did, besides the answers of the host.
     pub(super) fn circumstances(&self) -> Circumstances {
         self.circumstances
     }

@@ -17,6 +17,8 @@ use super::{PayCall, PlannedFault};
 pub(super) struct Book {
     pub(super) accounts: HashMap<String, Account>,
     orders: HashMap<(String, String), Order>,
+    /// How many were paid: WeChat's number of each is another one.
+    payments: u64,
     pub(super) sharing: Sharing,
     pub(super) transfers: Transfers,
     pub(super) combined: Combined,
@@ -100,6 +102,12 @@ pub(super) const USERPAYING: No = No { v2: "USERPAYING", v3: "USER_PAYING", stat
 pub(super) const INVALID: No = No { v2: "PARAM_ERROR", v3: "PARAM_ERROR", status: 400 };
 
 impl Order {
+    /// What was given back of it, or is about to be, in fen.
+    pub(super) fn given_back(&self) -> u64 {
+        let counts = |refund: &&Refund| refund.status != RefundStatus::Closed;
+        self.refunds.iter().filter(counts).map(|refund| refund.refund.0).sum()
+    }
+
     /// What is bought.
     pub(super) fn body(&self) -> String {
         let json: Option<serde_json::Value> = serde_json::from_str(&self.content).ok();
@@ -154,14 +162,15 @@ impl Book {
     }
 
     pub(super) fn pay(&mut self, mch_id: &str, out_trade_no: &str, now: u64) -> Option<()> {
-        let number = format!("4200000000{:018}", self.orders.len() * 1_000_000 + self.calls.len());
+        let payment = self.payments + 1;
         let order = self.order(mch_id, out_trade_no)?;
         if !matches!(order.state, TradeState::Notpay | TradeState::Userpaying) {
             return None;
         }
         order.state = TradeState::Success;
-        order.transaction_id = Some(number);
+        order.transaction_id = Some(format!("4200000000{payment:018}"));
         order.paid_at = Some(now);
+        self.payments = payment;
         Some(())
     }
 
@@ -209,7 +218,7 @@ impl Book {
         if let Some(known) = order.refunds.iter().find(|known| known.out_refund_no == out_refund_no) {
             return if known.refund == refund { Ok(known.clone()) } else { Err(INVALID) };
         }
-        let given: u64 = order.refunds.iter().map(|refund| refund.refund.0).sum();
+        let given = order.given_back();
         let is_paid = matches!(order.state, TradeState::Success | TradeState::Refund);
         if !is_paid || refund.0 == 0 || given + refund.0 > order.total.0 {
             return Err(INVALID);

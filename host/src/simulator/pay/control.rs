@@ -116,7 +116,7 @@ async fn order(
 ) -> Response {
     let mut book = shared.book();
     let Some(order) = book.order(&mch_id, &out_trade_no) else { return StatusCode::NOT_FOUND.into_response() };
-    let refunded: u64 = order.refunds.iter().map(|refund| refund.refund.0).sum();
+    let refunded = order.given_back();
     let told = json!({
         "state": order.state, "total": order.total, "transaction_id": order.transaction_id, "refunded": refunded,
         "page": page::path(&mch_id, &out_trade_no),

@@ -209,7 +209,7 @@ impl PayGateway {
     pub fn refunded(&self, mch_id: &str, out_trade_no: &str) -> u64 {
         let mut book = self.shared.book();
         let order = book.order(mch_id, out_trade_no);
-        order.map_or(0, |order| order.refunds.iter().map(|refund| refund.refund.0).sum())
+        order.map_or(0, |order| order.given_back())
     }
 
     /// Whether refunds stay PROCESSING from now on, as banks need their time, until they are

@@ -11,7 +11,7 @@ use super::{
     materials::{Keeping, Material},
     media::Upload,
     menus::Menus,
-    messages::Allowance,
+    messages::{Action, Allowance},
     quota::Quotas,
     shorten::Shortened,
     tags::Tags,
@@ -35,7 +35,7 @@ pub(super) struct Account {
     pub(super) customer_service: bool,
     /// Only to users who did something lately.
     pub(super) windows: bool,
-    pub(super) allowances: HashMap<String, Allowance>,
+    pub(super) allowances: HashMap<(String, Action), Allowance>,
     /// Customer-service messages.
     pub(super) sent: Vec<Value>,
     /// Temporary media, by id.

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What a user does that allows messages for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Writes: 5 messages in 48 hours.
     Writes,
@@ -16,7 +16,7 @@ pub enum Action {
     Taps,
 }
 
-/// How many messages may still go to a user.
+/// How many messages may still go to a user for what they did.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     until: u64,
@@ -29,7 +29,7 @@ impl Account {
             Action::Writes => (48 * 3600, 5),
             Action::Taps => (60, 3),
         };
-        self.allowances.insert(openid.to_owned(), Allowance { until: now + time, left });
+        self.allowances.insert((openid.to_owned(), action), Allowance { until: now + time, left });
     }
 
     /// Whether a message may go to the user now.
@@ -44,13 +44,18 @@ impl Account {
         if !self.windows {
             return Ok(());
         }
-        let allowance = self.allowances.get_mut(openid).filter(|allowance| allowance.until > now);
-        let allowance = allowance.ok_or(No(45015, "response out of time limit or subscription is canceled"))?;
-        if allowance.left == 0 {
-            return Err(No(45047, "out of response count limit"));
+        let mut why_not = No(45015, "response out of time limit or subscription is canceled");
+        // First what ends sooner.
+        for action in [Action::Taps, Action::Writes] {
+            let allowance = self.allowances.get_mut(&(openid.to_owned(), action));
+            let Some(allowance) = allowance.filter(|allowance| allowance.until > now) else { continue };
+            if allowance.left > 0 {
+                allowance.left -= u32::from(counts);
+                return Ok(());
+            }
+            why_not = No(45047, "out of response count limit");
         }
-        allowance.left -= u32::from(counts);
-        Ok(())
+        Err(why_not)
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::menus::to_json;
 use super::Sends;
 use super::outcomes::{CLAIM, SETTLE_TOLD, Told};
 use crate::model::{MessageSend, Recipient, SendOutcome};
+use crate::storage::json_rows::{json_rows, of_openids};
 use crate::storage::{Db, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 
 /// What came of asking WeChat to send a message to one user.
@@ -96,6 +97,17 @@ impl Sends<'_> {
         rows.into_iter().map(|row| row.open(send)).collect()
     }
 
+    /// Whether all of these users, each of which is named once, get a message.
+    pub async fn has_recipients(&self, send: &MessageSend, openids: &[String]) -> Result<bool, StoreError> {
+        let sql = json_rows!(&self.0.db,
+            "SELECT COUNT(*) FROM send_recipients WHERE send = $1 AND openid IN (SELECT r.openid FROM ",
+            "$2" (openid TEXT), ")");
+        let rows = of_openids(&send.app, openids);
+        let found: i64 =
+            on_db!(&self.0.db, pool => sqlx::query_scalar(sql).bind(&send.id).bind(&rows).fetch_one(pool).await)?;
+        Ok(usize::try_from(found).is_ok_and(|found| found == openids.len()))
+    }
+
     /// What became of a message for one user.
     pub async fn recipient(&self, send: &str, openid: &str) -> Result<Option<Recipient>, StoreError> {
         const SQL: &str = "SELECT openid, outcome, errcode, reason, msgid, tried_at, settled_at FROM send_recipients \
@@ -105,12 +117,13 @@ impl Sends<'_> {
         row.map(|row| row.open(send)).transpose()
     }
 
-    /// Takes a user again: one whose message WeChat did not take, or one of whose message nobody knows that was tried
-    /// in the last `seconds`. False when there is no reason to.
+    /// Takes a user again, when WeChat did not take the message, or when nobody knows whether it did and the message is
+    /// not older than `seconds`. Those count from the first try, which may be the one that WeChat has carried out. False
+    /// when there is no reason to.
     pub async fn take_again(&self, send: &str, openid: &str, seconds: u64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE send_recipients SET outcome = 'sending', errcode = NULL, reason = NULL, \
              tried_at = $3, settled_at = NULL WHERE send = $1 AND openid = $2 AND msgid IS NULL \
-             AND (outcome = 'failed' OR outcome = 'unknown' AND tried_at > $4)";
+             AND (outcome = 'failed' OR outcome = 'unknown' AND (SELECT created_at FROM sends WHERE id = $1) > $4)";
         let now = self.0.clock.now();
         let taken = in_transaction!(&self.0.db, connection => {
             sqlx::query(SQL)

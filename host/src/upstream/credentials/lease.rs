@@ -23,9 +23,9 @@ const LEAD: u64 = 300;
 /// Which credential is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// One that has not ended, of a later version.
+    /// One that has not ended, of a later version than this.
     LaterThan(u64),
-    /// One that nobody has yet.
+    /// One that is fetched now, whatever there is.
     Forced,
 }
 

@@ -23,6 +23,7 @@ pub(super) use self::ticket::FetchTicket;
 pub(super) use self::token::FetchToken;
 use super::TokenError;
 use crate::clock::Clock;
+use crate::failure_lines::FailureLines;
 use crate::model::{App, Credential, CredentialKind};
 use crate::secret::Secret;
 use crate::storage::{Store, StoreError, with_causes};
@@ -32,7 +33,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Gets new credentials of one kind from where apps have them.
 pub(super) trait Fetch: Debug + Send + Sync + 'static {
-    /// What it gets.
+    /// The kind that it gets.
     fn kind(&self) -> CredentialKind;
 
     /// A new one; with `forced` one that ends the one before.
@@ -58,6 +59,7 @@ struct Inner<F> {
     /// Who this process is to others that fetch.
     holder: String,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
+    failures: FailureLines,
 }
 
 type Outcome = Result<Arc<Credential>, Arc<TokenError>>;
@@ -71,10 +73,17 @@ impl<F> Clone for Credentials<F> {
 impl<F: Fetch> Credentials<F> {
     pub(super) fn new(fetch: F, store: Store, clock: Clock) -> Self {
         let holder = uuid::Uuid::new_v4().to_string();
-        Self(Arc::new(Inner { fetch, store, clock, holder, slots: Mutex::default() }))
+        Self(Arc::new(Inner {
+            fetch,
+            store,
+            clock,
+            holder,
+            slots: Mutex::default(),
+            failures: FailureLines::default(),
+        }))
     }
 
-    /// The app's one.
+    /// The credential of an app.
     pub(super) async fn get(&self, app: &App) -> Outcome {
         let slot = self.slot(&app.name);
         match slot.known(app, self.0.clock.now()) {
@@ -87,7 +96,7 @@ impl<F: Fetch> Credentials<F> {
         }
     }
 
-    /// Another one than `refused`, which WeChat does not take any more.
+    /// A newer one than `refused`, which WeChat does not take any more.
     pub(super) async fn replace(&self, app: &App, refused: &Credential) -> Outcome {
         self.renew(app, &self.slot(&app.name), refused.version).await
     }
@@ -162,7 +171,9 @@ impl<F: Fetch> Credentials<F> {
             let outcome = all.0.get(&app, wanted).await.map(Arc::new).map_err(Arc::new);
             if let Err(error) = &outcome {
                 let kind = all.0.fetch.kind().as_str();
-                tracing::warn!(app = app.name, kind, error = %with_causes(error), "no new access token or ticket");
+                all.0.failures.tell(&app.name, format_args!("{kind}"), "not_fetched", || {
+                    tracing::warn!(app = app.name, kind, error = %with_causes(error), "no new access token or ticket");
+                });
             }
             if matches!(&outcome, Err(error) if matches!(**error, TokenError::Store(StoreError::NotFound { .. }))) {
                 all.0.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&app.name);

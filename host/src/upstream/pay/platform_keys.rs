@@ -2,7 +2,7 @@
 //! while.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weft_wechat::pay::v3::certificates::Certificates;
 use weft_wechat::pay::v3::{self, PlatformKeys};
@@ -14,17 +14,55 @@ use crate::model::Merchant;
 /// signs with them.
 const KEPT: u64 = 3600;
 
-/// How soon they may be fetched again because of a number that is not known, in seconds: anybody can send one.
+/// How soon they may be fetched again because of a number that is not known, in seconds: anybody can send one, and of a
+/// merchant that has the public key alone WeChat lists none.
 const REFETCHED: u64 = 60;
 
 /// What is known, by merchant number.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashMap<String, Fetched>>);
+pub(super) struct Known(Mutex<HashMap<String, Arc<OfMerchant>>>);
 
-#[derive(Debug, Clone)]
+/// What is known of one merchant number.
+#[derive(Debug, Default)]
+struct OfMerchant {
+    fetched: Mutex<Fetched>,
+    /// Of all who meet a number that is not known one fetches, and the others wait for what comes of it.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
 struct Fetched {
     keys: PlatformKeys,
-    at: u64,
+    /// When, in seconds since 1970; none before they were.
+    at: Option<u64>,
+    /// When somebody last set out to fetch them because of a number that is not known, whatever came of it.
+    sought_at: Option<u64>,
+}
+
+impl Known {
+    fn of(&self, merchant: &Merchant) -> Arc<OfMerchant> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(merchant.mch_id.clone()).or_default())
+    }
+}
+
+impl OfMerchant {
+    fn fetched(&self) -> MutexGuard<'_, Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known, as long as it must do for now. Otherwise the caller is the one to fetch.
+    fn still_good(&self, is_unknown: bool, now: u64) -> Option<PlatformKeys> {
+        let mut fetched = self.fetched();
+        let (at, kept) = if is_unknown { (fetched.at.max(fetched.sought_at), REFETCHED) } else { (fetched.at, KEPT) };
+        if at.is_some_and(|at| now.saturating_sub(at) < kept) {
+            return Some(fetched.keys.clone());
+        }
+        if is_unknown {
+            fetched.sought_at = Some(now);
+        }
+        None
+    }
 }
 
 impl Gateway {
@@ -45,16 +83,13 @@ impl Gateway {
         if !wants_certificate {
             return Ok(own);
         }
-        let now = self.0.clock.now();
-        let known = {
-            let known = self.0.known.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get(&merchant.mch_id).cloned()
+        let known = self.0.known.of(merchant);
+        let _turn = if unknown.is_some() { Some(known.turn.lock().await) } else { None };
+        let keys = match known.still_good(unknown.is_some(), self.0.clock.now()) {
+            Some(keys) => keys,
+            None => self.fetch_certificates(merchant, signer, &own).await?,
         };
-        let kept = if unknown.is_some() { REFETCHED } else { KEPT };
-        if let Some(known) = known.filter(|known| now.saturating_sub(known.at) < kept) {
-            return Ok(together(merchant, known.keys));
-        }
-        Ok(together(merchant, self.fetch_certificates(merchant, signer, &own).await?))
+        Ok(together(merchant, keys))
     }
 
     /// The keys with one that is not known yet, for an answer that has arrived. That they cannot be had says nothing of
@@ -86,8 +121,10 @@ impl Gateway {
         let arrived = self.send_v3(self.signed(signer, &Certificates)?, own).await?;
         let now = self.0.clock.now();
         let keys = signer.read_certificates(arrived.status, arrived.header_pairs(), &arrived.body, now)?;
-        let mut known = self.0.known.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(merchant.mch_id.clone(), Fetched { keys: keys.clone(), at: now });
+        let known = self.0.known.of(merchant);
+        let mut fetched = known.fetched();
+        fetched.keys = keys.clone();
+        fetched.at = Some(now);
         Ok(keys)
     }
 }

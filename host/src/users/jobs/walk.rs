@@ -17,7 +17,8 @@ use crate::{
     upstream::CallError,
 };
 
-/// How often the walk begins again because WeChat knows the user no more whom a page begins behind.
+/// How often the walk begins again because WeChat no longer knows the last user of a page, whom the next one begins
+/// behind.
 const MOST_RESTARTS: u32 = 3;
 
 /// A list of users at WeChat.

@@ -11,7 +11,10 @@ use super::components::{
     bomb_body, busy_body, component, core_module, deep_body, describing, empty_body, exporting, functions, holding,
     importing, long_body, lying_module, modules, nested,
 };
-use crate::support::{HandMade, TestApp, guests};
+use crate::{
+    bilingual::is_bilingual,
+    support::{HandMade, TestApp, guests},
+};
 
 /// What is in the file, the step that it fails, the code, and what the text must say.
 type Case = (&'static str, Vec<u8>, &'static str, &'static str, &'static str);
@@ -209,9 +212,10 @@ async fn a_plugin_that_is_let_in_shows_every_step() {
     let plugin = app.plugin_becomes("other", |plugin| plugin["error"]["code"] == "not_webassembly").await;
     assert_eq!(plugin["admission"]["digest"], plugin["digest"]);
     assert_steps("text", &plugin["error"]["admission"], "header");
-    for part in ["cause", "remedy"] {
-        let part = plugin["error"][part].as_str().unwrap();
-        assert!(plugin["error"]["detail"].as_str().unwrap().contains(part), "{plugin}");
+    for part in ["cause", "remedy"].map(|part| plugin["error"][part].as_str().unwrap()) {
+        assert!(is_bilingual(part), "{plugin}");
+        let detail = plugin["error"]["detail"].as_str().unwrap();
+        assert!(part.split(" · ").all(|language| detail.contains(language)), "{plugin}");
     }
 }
 

@@ -189,6 +189,7 @@ async fn red_packets_are_sent_once_for_their_number() {
     for (wrong, field) in [
         (json!({"mch_billno": "B2", "wxappid": "wx2"}), "wxappid"),
         (json!({"mch_billno": "B2", "sign": "x"}), "sign"),
+        (json!({"mch_billno": "B2", "remark><wxappid": "wx2"}), "remark><wxappid"),
         (json!({"total_amount": 1.5}), "total_amount"),
         (json!({"total_amount": -1}), "total_amount"),
         (json!({"remark": {"a": "b"}}), "remark"),

@@ -105,6 +105,26 @@ async fn a_certificate_that_nobody_has_seen_fails_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_that_anybody_can_send_has_wechat_asked_once_although_it_lists_no_certificate() {
+    let shop = Shop::open(true, PublicKey, &[]).await;
+    till::paid(&shop.app, &shop.pay, "T20260101").await;
+    let post = async || {
+        let mut posted = shop.pay.notification(MCH_ID, "T20260101").unwrap().unwrap();
+        posted.url = format!("{}/wechat/shop/pay/default/notify/", shop.app.base);
+        let serial = posted.headers.iter_mut().find(|(name, _)| *name == "wechatpay-serial").unwrap();
+        "7132D72A03E93CDDF8C03BBD1F37EEDF00000001".clone_into(&mut serial.1);
+        posted.send().await.unwrap().0
+    };
+    assert_eq!(join_all((0..5).map(|_| post())).await, [401; 5]);
+    assert_eq!(post().await, 401);
+    assert_eq!(shop.fetched(), 1);
+    shop.clock.advance(Duration::from_mins(2));
+    assert_eq!(post().await, 401);
+    assert_eq!(shop.fetched(), 2);
+    assert_eq!(shop.sync("T20260101").await.0, 200, "what WeChat signs is believed all the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_whose_time_is_over_proves_nothing() {
     let shop = Shop::open(false, FirstCertificate, &[EndedCertificate, FirstCertificate]).await;
     assert!(shop.told("T20260101").await, "that an old one is listed, too, does not matter");

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use weft::{
-    config::Config,
+    config::{Config, DatabaseUrl},
     model::{Observation, ObservationSource},
 };
 use weft_wechat::pay::{Fen, TradeState};
@@ -14,7 +15,7 @@ use super::{
     merchants::{MERCHANTS, v2},
     told,
 };
-use crate::support::{TestApp, database::on_postgres, guests, process::Process, until};
+use crate::support::{Folders, TestApp, database::on_postgres, guests, process::Process, until};
 
 pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
 
@@ -148,6 +149,31 @@ async fn a_hook_that_fails_is_named_in_the_log() {
     let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
     let told = ["is delivered again later", "app=\"shop\"", "plugin=\"ear\"", "hook=\"fulfil\""];
     until("it is logged", async || process.lines_with(&told).pop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_taken_on_waits_for_the_next_look() {
+    let folders = Folders::new();
+    let app = folders.server().await;
+    let new = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": "ear"});
+    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
+    create(&app, "T000018", 101).await;
+    let url = DatabaseUrl::Sqlite(folders.data.join("weft.db")).to_string();
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON order_deliveries BEGIN SELECT RAISE(ABORT, 'disk is full'); END";
+    sqlx::query(full).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    see(&app, "T000018", TradeState::Success, 1).await;
+    app.stop().await;
+
+    let began = Instant::now();
+    let process = folders.process(&[]);
+    let tried = || process.lines_with(&["could not be taken on", "disk is full"]).len();
+    until("it is tried", async || (tried() > 0).then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (tried, seconds) = (tried(), began.elapsed().as_secs() + 1);
+    assert!(tried <= usize::try_from(2 * seconds).unwrap() + 1, "{tried} times in {seconds} seconds");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,8 +15,10 @@ mod merchants;
 mod notices;
 mod notifications;
 mod open_refunds;
+mod overtaken;
 mod qrcode;
 mod refund_events;
+mod simulated;
 mod transitions;
 mod webhooks;
 

@@ -1,10 +1,14 @@
 //! A page that fails, or answers what no page is: people see a short page, the operator sees why, and nobody else
 //! notices.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, storage::Store};
 
 use super::{Site, header};
 use crate::support::until;
@@ -121,6 +125,23 @@ async fn what_was_begun_goes_on_when_the_visitor_has_gone() {
     visit.abort();
     drop(visit.await);
     until("it is done", async || (kept("done").await == "yes").then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_begun_ends_before_the_server_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(folder.path().join("weft.db"));
+    let site = Site::start_with(|config| config.database_url = Some(url.clone())).await;
+    let visit = tokio::spawn(site.request(Method::POST, "/slow").send());
+    let begun = async || site.get("/kept/begun").await.text().await.unwrap();
+    until("it has begun", async || (begun().await == "yes").then_some(())).await;
+    visit.abort();
+    drop(visit.await);
+    site.app.stop().await;
+    let store = Store::open(&url, Arc::new(SecretKey::generate()), Clock::system()).await.unwrap();
+    let done = store.plugin_kv().get("shop", "guest", "done").await.unwrap();
+    assert_eq!(done.map(|entry| entry.value), Some(b"yes".to_vec()));
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,6 @@
 //! Plugins that mean harm: the server stays up, others are answered as before, and the operator sees which and why.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,12 +9,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use weft::simulator::{Sender, http_client};
 use weft_wechat::account::EncodingMode;
 
 use super::{GROWS_MEMORY, GROWS_TABLES, send};
-use crate::support::{HandMade, TestApp, guests, process::Process, sender_to};
+use crate::support::{Folders, HandMade, guests, process::Process, sender_to};
 
 /// What becomes of an adversary.
 enum Expected {
@@ -140,8 +138,7 @@ const LIST_OF_ONE_PLACE: &str = "(i32.store8 (i32.const 4104) (i32.const 1)) (i3
 pub(super) struct Place {
     pub(super) process: Process,
     token: String,
-    plugins: PathBuf,
-    _folder: TempDir,
+    folders: Folders,
     bad: Sender,
     pub(super) good: Arc<Sender>,
 }
@@ -153,10 +150,8 @@ impl Place {
 
     /// With these apps for the adversaries, of which the first one is `bad`, and more settings from the environment.
     pub(super) async fn open_with(apps: &[String], more: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-        std::fs::create_dir_all(&plugins).unwrap();
-        let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+        let folders = Folders::new();
+        let app = folders.server().await;
         app.account("good", EncodingMode::Plain, "greeter").await;
         let grants = json!({"kv": true, "http_hosts": ["https://adversary.invalid"]});
         for bad in apps {
@@ -166,16 +161,16 @@ impl Place {
         }
         let token = app.token.clone();
         app.stop().await;
-        std::fs::write(plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
+        std::fs::write(folders.plugins.join("greeter.wasm"), guests::greeter().await).unwrap();
         let settings = [
             ("WEFT_PLUGINS__CPU_MS", "250"),
             ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "4000"),
             ("WEFT_PLUGINS__BREAKER_FAILURES", "1000000"),
         ];
-        let process = Process::serve_with(&data, &plugins, &[settings.as_slice(), more].concat());
+        let process = folders.process(&[settings.as_slice(), more].concat());
         let bad = sender_to(&process.base, &apps[0], EncodingMode::Plain);
         let good = Arc::new(sender_to(&process.base, "good", EncodingMode::Plain));
-        Self { process, token, plugins, _folder: folder, bad, good }
+        Self { process, token, folders, bad, good }
     }
 
     async fn read(&self, path: &str) -> (u16, Value) {
@@ -190,10 +185,10 @@ impl Place {
 
     /// Puts another file in the place of the adversary's, and waits until it runs or is refused.
     pub(super) async fn drop(&self, bytes: &[u8]) {
-        let beside = self.plugins.join(".new");
+        let beside = self.folders.plugins.join(".new");
         std::fs::write(&beside, bytes).unwrap();
         let before = self.plugin().await;
-        std::fs::rename(&beside, self.plugins.join("adversary.wasm")).unwrap();
+        std::fs::rename(&beside, self.folders.plugins.join("adversary.wasm")).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let now = self.plugin().await;

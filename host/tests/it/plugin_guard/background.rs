@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use tempfile::TempDir;
 use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
 use super::ask;
-use crate::support::{TestApp, guests, process::Process, sender_to};
+use crate::support::{Folders, guests, process::Process, sender_to};
 
 /// CPU time of the threads that long calls go on in, as the system has counted it, and how nice they are to others.
 fn background(process: &Process) -> (Duration, Vec<String>) {
@@ -17,24 +16,22 @@ fn background(process: &Process) -> (Duration, Vec<String>) {
 }
 
 /// A server with these apps, all with a plugin that may compute for so long in a call, and what writes to each of them.
-async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (TempDir, Process, [Sender; APPS]) {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+async fn server<const APPS: usize>(names: [&str; APPS], cpu_ms: &str) -> (Folders, Process, [Sender; APPS]) {
+    let folders = Folders::new();
+    let app = folders.server().await;
     for name in names {
         app.account(name, EncodingMode::Plain, "guest").await;
     }
     app.stop().await;
-    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
-    let process = Process::serve_with(&data, &plugins, &[("WEFT_PLUGINS__CPU_MS", cpu_ms)]);
+    std::fs::write(folders.plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
+    let process = folders.process(&[("WEFT_PLUGINS__CPU_MS", cpu_ms)]);
     let accounts = names.map(|name| sender_to(&process.base, name, EncodingMode::Plain));
-    (folder, process, accounts)
+    (folders, process, accounts)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_one_begins_there() {
-    let (_folder, process, [account]) = server(["app"], "300").await;
+    let (_folders, process, [account]) = server(["app"], "300").await;
 
     assert_eq!(ask(&account, "loop").await, None);
     let (first, nice) = background(&process);
@@ -48,7 +45,7 @@ async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_on
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_with_many_long_calls_holds_up_its_own() {
-    let (_folder, _process, [many, one]) = server(["many", "one"], "150").await;
+    let (_folders, _process, [many, one]) = server(["many", "one"], "150").await;
 
     let began = Instant::now();
     let crowd = async {

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use wasm_encoder::{
+    ComponentSection, InstanceSection, Module, ModuleArg, ModuleSection, RefType, TableSection, TableType,
+};
 use weft::{
     plugin_limits::LIMITS,
     simulator::Sender,
@@ -201,6 +204,47 @@ async fn memory_and_tables_grow_to_their_limit_and_no_further() {
         set(&app, "shop", json!({"limits": limits})).await;
         assert_eq!(ask(&shop, "hello").await.as_deref(), Some(grown), "{limits}");
     }
+}
+
+/// The component with more core modules beside its own one, and an instance of each: a table of so many elements.
+fn with_tables(component: &HandMade, elements: &[u64]) -> Vec<u8> {
+    let mut bytes = component.bytes();
+    for (module_index, minimum) in (1..).zip(elements) {
+        let mut tables = TableSection::new();
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: *minimum,
+            maximum: None,
+            shared: false,
+        });
+        let mut module = Module::new();
+        module.section(&tables);
+        ModuleSection(&module).append_to_component(&mut bytes);
+        let mut instances = InstanceSection::new();
+        instances.instantiate(module_index, std::iter::empty::<(&str, ModuleArg)>());
+        instances.append_to_component(&mut bytes);
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tables_of_all_core_modules_count_together() {
+    let app = TestApp::start().await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    app.drop_plugin("guest", &with_tables(&GROWS_TABLES, &[8000, 8000])).await;
+    // One thousand at a time, of what the others leave.
+    for (most, grown) in [(20_000, "3001"), (18_000, "1001")] {
+        set(&app, "shop", json!({"limits": {"table_elements": most}})).await;
+        assert_eq!(ask(&shop, "hello").await.as_deref(), Some(grown), "of {most}");
+    }
+    set(&app, "shop", json!({"limits": {"table_elements": 15_000}})).await;
+    assert_eq!(ask(&shop, "hello").await, None, "each alone would have room");
+    assert!(last_error(&app).await.contains("exceeds table limits"), "{}", last_error(&app).await);
+
+    let (status, problem) = app.upload("guest", with_tables(&GROWS_TABLES, &[8000, 8000, 8000])).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(status == 422 && detail.contains("exceeds table limits"), "{problem}");
 }
 
 /// How many bytes each line has that was logged for `shop`, oldest first.

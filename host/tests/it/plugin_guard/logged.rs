@@ -5,15 +5,13 @@ use serde_json::json;
 use weft_wechat::account::EncodingMode;
 
 use super::{ask, send};
-use crate::support::{TestApp, guests, process::Process, sender_to, until};
+use crate::support::{Folders, guests, process::Process, sender_to, until};
 
 /// A server in a process of its own with the plugins `guest`, which fails when it is told to, `asker`, which may ask an
 /// address where nobody is, and `ear`, of which nothing can be started; and with an app that each of the first two answers,
 /// and `other` and `shop` for the guest. The shop has a rule and an observer of `ear`, which is named alone.
-async fn server(folder: &tempfile::TempDir, settings: &[(&str, &str)]) -> Process {
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    std::fs::create_dir_all(&plugins).unwrap();
-    let app = TestApp::start_with(|config| config.data_dir.clone_from(&data)).await;
+async fn server(folders: &Folders, settings: &[(&str, &str)]) -> Process {
+    let app = folders.server().await;
     for (name, handler) in [("guest", "guest"), ("other", "guest"), ("shop", "guest"), ("asker", "asker")] {
         app.account(name, EncodingMode::Plain, handler).await;
     }
@@ -28,10 +26,10 @@ async fn server(folder: &tempfile::TempDir, settings: &[(&str, &str)]) -> Proces
     let observers = json!({"message_observers": ["ear"]});
     assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(observers)).await.0, 200);
     app.stop().await;
-    std::fs::write(plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
-    std::fs::write(plugins.join("asker.wasm"), guests::asker().await).unwrap();
-    std::fs::write(plugins.join("ear.wasm"), guests::listener().await).unwrap();
-    tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, settings))
+    std::fs::write(folders.plugins.join("guest.wasm"), guests::misbehave().await).unwrap();
+    std::fs::write(folders.plugins.join("asker.wasm"), guests::asker().await).unwrap();
+    std::fs::write(folders.plugins.join("ear.wasm"), guests::listener().await).unwrap();
+    folders.process(settings)
 }
 
 /// Asks for what is not granted.
@@ -39,13 +37,13 @@ const UNGRANTED: &str = "kv-count";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fails_for_every_message_does_not_fill_the_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folders = Folders::new();
     let settings = [
         ("WEFT_PLUGINS__BREAKER_FAILURES", "3"),
         ("WEFT_PLUGINS__BREAKER_PAUSE_MS", "60000"),
         ("WEFT_PLUGINS__LOG_LINES_PER_SECOND", "1"),
     ];
-    let process = server(&folder, &settings).await;
+    let process = server(&folders, &settings).await;
     let [guest, other, asker] =
         ["guest", "other", "asker"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
     let question = json!({"ask": "http", "url": "http://127.0.0.1:1/"}).to_string();
@@ -85,8 +83,8 @@ async fn what_fails_for_every_message_does_not_fill_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_log_tells_of_a_plugin_names_what_of_it_was_called() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = server(&folder, &[]).await;
+    let folders = Folders::new();
+    let process = server(&folders, &[]).await;
     let [shop, asker] = ["shop", "asker"].map(|name| sender_to(&process.base, name, EncodingMode::Plain));
     assert_eq!(ask(&shop, UNGRANTED).await, None);
     send(&asker, &json!({"ask": "http", "url": "http://127.0.0.1:1/"}).to_string()).await;
@@ -107,8 +105,8 @@ async fn what_the_log_tells_of_a_plugin_names_what_of_it_was_called() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_is_a_span_where_that_is_wanted() {
-    let folder = tempfile::tempdir().unwrap();
-    let process = server(&folder, &[("WEFT_LOG", "info,weft[plugin_call]=debug")]).await;
+    let folders = Folders::new();
+    let process = server(&folders, &[("WEFT_LOG", "info,weft[plugin_call]=debug")]).await;
     assert_eq!(ask(&sender_to(&process.base, "shop", EncodingMode::Plain), UNGRANTED).await, None);
     let told =
         ["plugin_call{plugin=\"guest\" kind=\"handler\" entry=\"misbehave\" app=\"shop\"", "has not granted `kv`"];

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weft_wechat::account::EncodingMode;
 
 use super::Asking;
-use crate::support::{TestApp, guests, process::Process, until};
+use crate::support::{Folders, guests, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_and_not_granted_is_shown() {
@@ -73,13 +73,8 @@ async fn a_plugin_that_is_named_shows_what_it_lacks_before_anything_is_set() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
-    let app = TestApp::start_with(|config| {
-        config.data_dir.clone_from(&data);
-        config.plugins_dir.clone_from(&plugins);
-    })
-    .await;
+    let folders = Folders::new();
+    let app = folders.server().await;
     app.drop_plugin("asker", guests::asker().await).await;
     let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
     let step = plugin["admission"]["steps"].as_array().unwrap().last().unwrap().clone();
@@ -95,7 +90,7 @@ async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
     }
     app.stop().await;
 
-    let process = tokio::task::block_in_place(|| Process::serve_with(&data, &plugins, &[]));
+    let process = folders.process(&[]);
     let told = ["have not granted", "plugin=\"asker\""];
     let line = until("the log tells", async || process.lines_with(&told).pop()).await;
     assert!(line.contains("blog (kv, users, ") && line.contains("shop (users, "), "{line}");

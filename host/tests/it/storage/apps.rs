@@ -86,7 +86,7 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
         let revision = store.apps().revision().await.unwrap();
         let error = store.apps().insert(&App::new("shop", AppType::Other, "wx1")).await.unwrap_err();
         assert!(matches!(&error, StoreError::AlreadyExists { name, .. } if name == "shop"), "{error:?}");
-        assert_eq!(error.to_string(), "there is already an app named \"shop\"");
+        assert_eq!(error.to_string(), "there is already an app named \"shop\" · \"shop\" 已存在，请换一个");
         assert_eq!(store.apps().list().await.unwrap(), [first]);
         assert_eq!(store.apps().revision().await.unwrap(), revision);
         store.close().await;

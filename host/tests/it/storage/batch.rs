@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Semaphore;
@@ -63,7 +63,37 @@ impl<const GATHER_MS: u64> BatchRow for Row<GATHER_MS> {
     }
 }
 
-async fn running<const GATHER_MS: u64>(database: &TestDatabase) -> BatchWriter<Row<GATHER_MS>> {
+/// A row of some bytes, of which a batch has ten at most. A batch takes a while, and is followed by a rest.
+struct Heavy {
+    bytes: usize,
+    batches: Arc<Mutex<Vec<HeavyBatch>>>,
+}
+
+/// What rows it had, when it began, and when it ended.
+type HeavyBatch = (Vec<usize>, Instant, Instant);
+
+const TAKES: Duration = Duration::from_millis(5);
+
+impl BatchRow for Heavy {
+    const WHAT: &'static str = "bytes";
+    const REST: u32 = 2;
+    const BYTES: usize = 10;
+    type Written = ();
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    async fn write(_: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
+        let began = Instant::now();
+        tokio::time::sleep(TAKES).await;
+        let bytes = rows.iter().map(Self::bytes).collect();
+        rows[0].batches.lock().unwrap().push((bytes, began, Instant::now()));
+        Ok(vec![(); rows.len()])
+    }
+}
+
+async fn running<T: BatchRow>(database: &TestDatabase) -> BatchWriter<T> {
     let writer = BatchWriter::new(database.open().await);
     tokio::spawn(writer.clone().run());
     writer
@@ -72,7 +102,7 @@ async fn running<const GATHER_MS: u64>(database: &TestDatabase) -> BatchWriter<R
 #[tokio::test]
 async fn rows_that_come_while_a_batch_is_written_are_the_next_batch() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<0>(&database).await, Book::new(0));
+        let (writer, book) = (running::<Row<0>>(&database).await, Book::new(0));
         writer.send(book.row(1));
         let waiting = (2..=400).map(|number| writer.write(book.row(number)));
         let waiting = futures::future::join_all(waiting);
@@ -94,14 +124,14 @@ async fn rows_that_come_while_a_batch_is_written_are_the_next_batch() {
 async fn a_row_that_cannot_be_taken_does_not_take_others_along() {
     const NUMBERS: [u32; 5] = [1, 2, BAD, 3, 4];
     on_sqlite(async |database| {
-        let (writer, book) = (running::<0>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<0>>(&database).await, Book::new(100));
         let written = futures::future::join_all(NUMBERS.map(|number| writer.write(book.row(number)))).await;
         for (number, written) in NUMBERS.into_iter().zip(written) {
             match written {
                 Ok(_) => assert_ne!(number, BAD),
                 Err(error) => {
                     assert_eq!(number, BAD);
-                    assert_eq!(error.to_string(), r#"there is no app named "none""#);
+                    assert_eq!(error.to_string(), r#"there is no app named "none" · 没有 "none""#);
                 }
             }
         }
@@ -112,7 +142,7 @@ async fn a_row_that_cannot_be_taken_does_not_take_others_along() {
 #[tokio::test]
 async fn a_batch_that_fails_tells_all_who_wait_and_the_next_is_written() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<0>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<0>>(&database).await, Book::new(100));
         let written = futures::future::join_all([1, FAILING, 2].map(|number| writer.write(book.row(number)))).await;
         assert!(written.iter().all(|written| matches!(written, Err(BatchError::Store(_)))), "{written:?}");
         assert_eq!(writer.write(book.row(1)).await.unwrap(), 2);
@@ -124,7 +154,7 @@ async fn a_batch_that_fails_tells_all_who_wait_and_the_next_is_written() {
 #[tokio::test]
 async fn closing_writes_what_waits_and_refuses_what_comes() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<60_000>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<60_000>>(&database).await, Book::new(100));
         for number in 1..=300 {
             writer.send(book.row(number));
         }
@@ -143,7 +173,7 @@ async fn closing_writes_what_waits_and_refuses_what_comes() {
 #[tokio::test]
 async fn a_flush_waits_for_the_rows_before_it() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<0>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<0>>(&database).await, Book::new(100));
         for round in 1..=10 {
             writer.send(book.row(round));
             writer.flush().await;
@@ -156,7 +186,7 @@ async fn a_flush_waits_for_the_rows_before_it() {
 #[tokio::test]
 async fn rows_that_nobody_waits_for_gather() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<20>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<20>>(&database).await, Book::new(100));
         for number in 1..=10 {
             writer.send(book.row(number));
             tokio::task::yield_now().await;
@@ -172,7 +202,7 @@ async fn rows_that_nobody_waits_for_gather() {
 #[tokio::test]
 async fn more_rows_than_may_wait_are_refused_at_once() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<0>(&database).await, Book::new(0));
+        let (writer, book) = (running::<Row<0>>(&database).await, Book::new(0));
         for number in 1..=20_000 {
             writer.send(book.row(number));
         }
@@ -180,6 +210,45 @@ async fn more_rows_than_may_wait_are_refused_at_once() {
         writer.flush().await;
         let written = book.batches().concat().len();
         assert!((4000..20_000).contains(&written), "{written}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_ends_where_it_would_be_too_long() {
+    on_sqlite(async |database| {
+        let (writer, batches) = (running::<Heavy>(&database).await, Arc::default());
+        let rows = [4, 4, 4, 12, 1, 1].map(|bytes| Heavy { bytes, batches: Arc::clone(&batches) });
+        for written in futures::future::join_all(rows.map(|row| writer.write(row))).await {
+            written.unwrap();
+        }
+        let written: Vec<_> = batches.lock().unwrap().iter().map(|(bytes, ..)| bytes.clone()).collect();
+        assert_eq!(written, [vec![4, 4], vec![4], vec![12], vec![1, 1]]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rest_follows_a_batch_of_many_and_not_a_row_that_is_alone() {
+    on_sqlite(async |database| {
+        let (writer, batches) = (running::<Heavy>(&database).await, Arc::default());
+        let row = || Heavy { bytes: 6, batches: Arc::clone(&batches) };
+        let rests = || {
+            let batches: Vec<HeavyBatch> = std::mem::take(&mut *batches.lock().unwrap());
+            batches.windows(2).map(|two| two[1].1.duration_since(two[0].2)).collect::<Vec<_>>()
+        };
+        // Each is a batch, behind which the next one waits.
+        for written in futures::future::join_all((0..4).map(|_| writer.write(row()))).await {
+            written.unwrap();
+        }
+        let between = rests();
+        assert!(between.len() == 3 && between.iter().all(|rest| *rest >= TAKES * 2), "{between:?}");
+
+        for _ in 0..10 {
+            writer.write(row()).await.unwrap();
+        }
+        let between = rests();
+        assert!(between.iter().any(|pause| *pause < TAKES * 2), "{between:?}");
     })
     .await;
 }

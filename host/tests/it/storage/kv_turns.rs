@@ -1,16 +1,20 @@
 //! Key-value stores of an app whose plugin writes much, beside those of others.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection, SqliteConnection};
+use tokio::time::timeout;
 use weft::{
     config::DatabaseUrl,
-    storage::{KvQuota, KvWrite, Store},
+    storage::{KvError, KvQuota, KvWrite, Store, StoreError},
 };
 
 use super::add_app;
-use crate::support::database::{TestDatabase, on_postgres, on_sqlite};
+use crate::support::database::{TestDatabase, on_every_database, on_postgres, on_sqlite};
 
 const QUOTA: KvQuota = KvQuota { max_value_bytes: 100, max_keys: 1000, max_total_bytes: 100_000 };
 
@@ -27,9 +31,11 @@ async fn set(store: &Store, app: &str, key: &str) {
     store.plugin_kv().set(app, "p", write, &QUOTA).await.unwrap();
 }
 
-/// More than there are connections.
+/// Many more than may wait together.
+const MANY: usize = 1000;
+
 async fn set_many(store: &Store, app: &str, written: &AtomicUsize) {
-    let keys: Vec<String> = (0..60).map(|number| format!("key{number}")).collect();
+    let keys: Vec<String> = (0..MANY).map(|number| format!("key{number}")).collect();
     let setting = keys.iter().map(|key| async move {
         set(store, app, key).await;
         written.fetch_add(1, SeqCst);
@@ -39,44 +45,39 @@ async fn set_many(store: &Store, app: &str, written: &AtomicUsize) {
 
 #[tokio::test]
 async fn others_do_not_stand_behind_all_that_one_app_writes() {
-    on_sqlite(async |database| {
+    on_every_database(async |database| {
         let store = with_two_apps(&database).await;
-        let mut other = SqliteConnection::connect(&database.url.to_string()).await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
         let written = AtomicUsize::new(0);
         let of_another = async {
             set(&store, "blog", "key").await;
             written.load(SeqCst)
         };
-        let going_on = async {
-            sqlx::query("COMMIT").execute(&mut other).await.unwrap();
-        };
-        let ((), before, ()) = tokio::join!(set_many(&store, "shop", &written), of_another, going_on);
-        assert!(before < 10, "{before}");
-        assert_eq!(written.load(SeqCst), 60);
+        let ((), before) = tokio::join!(set_many(&store, "shop", &written), of_another);
+        assert!(before < MANY / 2, "{before}");
+        assert_eq!(written.load(SeqCst), MANY);
         store.close().await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_app_that_waits_for_its_own_rows_leaves_connections_for_others() {
+async fn an_app_that_is_being_deleted_holds_up_no_other() {
     on_postgres(async |database| {
         let store = with_two_apps(&database).await;
-        set(&store, "shop", "key").await;
         let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
         let mut other = PgConnection::connect(url.expose()).await.unwrap();
-        let mut holding = other.begin().await.unwrap();
-        let lock = "UPDATE plugin_kv_totals SET last_version = last_version WHERE app = 'shop'";
-        sqlx::query(lock).execute(&mut *holding).await.unwrap();
-        let written = AtomicUsize::new(0);
-        let of_another = async {
-            set(&store, "blog", "key").await;
-            assert_eq!(store.apps().list().await.unwrap().len(), 2);
-            holding.rollback().await.unwrap();
+        let mut deleting = other.begin().await.unwrap();
+        sqlx::query("DELETE FROM apps WHERE name = 'shop'").execute(&mut *deleting).await.unwrap();
+        let setting = async {
+            let write = KvWrite { key: "key", value: b"", ttl_seconds: None };
+            let (kv, quota) = (store.plugin_kv(), QUOTA);
+            tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
         };
-        tokio::join!(set_many(&store, "shop", &written), of_another);
-        assert_eq!(written.load(SeqCst), 60);
+        let (of_it, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+        assert!(matches!(of_it, Err(KvError::Store(StoreError::NotFound { kind: "app", .. }))), "{of_it:?}");
+        of_another.unwrap();
+        deleting.rollback().await.unwrap();
+        set(&store, "shop", "key").await;
         store.close().await;
     })
     .await;
@@ -87,11 +88,14 @@ async fn what_is_over_is_found_without_a_look_at_all_that_is_kept() {
     on_sqlite(async |database| {
         let store = with_two_apps(&database).await;
         let mut other = SqliteConnection::connect(&database.url.to_string()).await.unwrap();
-        let of_a_full_store = "EXPLAIN QUERY PLAN DELETE FROM plugin_kv \
-             WHERE app = 'shop' AND plugin = 'p' AND key <> 'key' AND expires_at <= 1";
-        let (_, _, _, plan): (i64, i64, i64, String) =
-            sqlx::query_as(of_a_full_store).fetch_one(&mut other).await.unwrap();
-        assert!(plan.contains("plugin_kv_own_expiry (app=? AND plugin=? AND expires_at<?)"), "{plan}");
+        let of_a_full_store = "EXPLAIN QUERY PLAN DELETE FROM plugin_kv WHERE app = 'shop' AND plugin = 'p' AND key IN \
+             (SELECT key FROM plugin_kv WHERE app = 'shop' AND plugin = 'p' AND expires_at <= 1 LIMIT 9)";
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(of_a_full_store).fetch_all(&mut other).await.unwrap();
+        let finds = "plugin_kv_own_expiry (app=? AND plugin=? AND expires_at<?)";
+        let removes = "(app=? AND plugin=? AND key=?)";
+        for part in [finds, removes] {
+            assert!(plan.iter().any(|(.., step)| step.contains(part)), "{part}: {plan:?}");
+        }
         store.close().await;
     })
     .await;

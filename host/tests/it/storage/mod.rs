@@ -26,6 +26,7 @@ mod order_outbox;
 mod orders;
 mod plugin_canaries;
 mod plugin_kv;
+mod plugin_kv_batches;
 mod plugin_limits;
 mod plugin_versions;
 mod publications;
@@ -34,6 +35,7 @@ mod sends;
 mod sightings;
 mod tags;
 mod tokens;
+mod user_profiles;
 mod users;
 
 use weft::model::{App, AppType};

@@ -247,3 +247,24 @@ async fn refunds_never_sum_up_to_more_than_was_paid() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_number_of_a_refund_is_taken_by_one_order() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        let mut asking = Vec::new();
+        for number in 0..8 {
+            let mut paid = Order { out_trade_no: format!("T{number}"), ..order(TradeType::Jsapi) };
+            store.orders().insert(&paid).await.unwrap();
+            paid.state = OrderState::Success;
+            let (store, wanted) = (store.clone(), Refund::new("R1", &paid.out_trade_no, Fen(1), None));
+            asking.push(async move { store.refunds().insert(&paid, &wanted).await.unwrap() });
+        }
+        let outcomes = join_all(asking).await;
+        let refused = outcomes.iter().filter(|outcome| **outcome == RefundCreation::Conflict).count();
+        assert_eq!((refused, outcomes.len()), (7, 8), "{outcomes:?}");
+        store.close().await;
+    })
+    .await;
+}

@@ -183,6 +183,9 @@ async fn requests_are_known_again_and_what_is_old_goes() {
         assert_eq!(outcome(&store, &send, "oA").await, SendOutcome::Unknown);
         assert!(!sends.take_again(&send.id, "oA", 60).await.unwrap(), "too long ago");
         assert!(sends.take_again(&send.id, "oA", 600).await.unwrap());
+        database.clock.advance(Duration::from_secs(500));
+        assert_eq!(sends.give_up_cut_off(120, "ended").await.unwrap(), 1);
+        assert!(!sends.take_again(&send.id, "oA", 600).await.unwrap(), "WeChat may have taken the first try");
 
         OutcomeRow::write(&store, &[told("1", "oZ", None, SendOutcome::Delivered)]).await.unwrap();
         sends.prune().await.unwrap();

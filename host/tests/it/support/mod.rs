@@ -1,6 +1,7 @@
 //! What tests stand on: databases, whole servers, and plugins built once.
 
 pub(crate) mod database;
+mod folders;
 pub(crate) mod guests;
 mod hand_made;
 mod inbox;
@@ -11,6 +12,7 @@ mod shop;
 pub(crate) mod till;
 pub(crate) mod tool;
 
+pub(crate) use folders::Folders;
 pub(crate) use hand_made::HandMade;
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;

@@ -145,6 +145,21 @@ async fn what_has_no_answer_is_unknown_and_not_sent_again() {
     assert_eq!((shop.sent().len(), shop.inbox.wechat.count(SEND)), (10, 10), "each was asked for once");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_msg_id_stands_for_the_same_users() {
+    let shop = Shop::open().await;
+    shop.order().await;
+    let openids = followers(&shop, 3);
+    let (status, started) = shop.send_to(json!({"openids": openids[..2], "client_msg_id": "sale"})).await;
+    assert_eq!(status, 202, "{started}");
+    // Nobody is asked for twice, and the order says nothing.
+    let same = json!({"openids": ["oU001", "oU000", "oU001"], "client_msg_id": "sale"});
+    let (status, again) = shop.send_to(same).await;
+    assert_eq!((status, &again["id"]), (202, &started["id"]), "{again}");
+    let (status, problem) = shop.send_to(json!({"openids": openids[1..], "client_msg_id": "sale"})).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("conflict")), "{problem}");
+}
+
 /// Puts a message there whose process was killed while WeChat was asked for all of `openids`, and has it go on.
 async fn goes_on_after_a_crash(shop: &Shop, template: &str, via: MessageCall, openids: &[String]) -> String {
     let value = TemplateValue { value: "x".to_owned(), color: String::new() };

@@ -67,6 +67,7 @@ async fn values_are_held_against_the_template_with_warnings_and_wrong_fields_are
     let calls = shop.inbox.wechat.count(SEND);
     for (fields, field) in [
         (json!({"data": {}}), "data"),
+        (json!({"data": {"order": 4.2e27}}), "data.order"),
         (json!({"openid": "a b"}), "openid"),
         (json!({"openid": null}), "openid"),
         (json!({"url": "ftp://x"}), "url"),

@@ -102,6 +102,20 @@ async fn the_state_of_a_user_and_the_rights_of_the_account_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_tap_allows_messages_beside_those_for_what_the_user_wrote() {
+    in_a_house(async |house| {
+        house.simulated.set_windows(APPID, true);
+        house.simulated.acted(APPID, "oU", Action::Writes);
+        house.simulated.acted(APPID, "oU", Action::Taps);
+        for _ in 0..8 {
+            house.send().await.unwrap();
+        }
+        assert_eq!(house.send().await.unwrap_err().errcode(), Some(45047));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_an_app_may_not_do_is_refused_before_the_network() {
     in_a_house(async |house| {
         let message = CustomSend::new("oU", CustomMessage::text("x"));

@@ -2,6 +2,8 @@
 //!
 //! The list itself is `errcodes.tsv` beside this file: code, class, Chinese, English.
 
+use std::fmt;
+
 /// What a caller does about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -51,6 +53,13 @@ pub struct Meaning {
     pub zh: &'static str,
     /// English.
     pub en: &'static str,
+}
+
+/// Both, as one text: `English · 中文`.
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} · {}", self.en, self.zh)
+    }
 }
 
 const LIST: &str = include_str!("errcodes.tsv");

@@ -38,7 +38,7 @@ impl Fen {
 
 /// The text is no amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an amount is a number of digits without sign, point or leading zero")]
+#[error("the text is no amount of money")]
 pub struct InvalidFen;
 
 /// As WeChat writes it: digits alone. `0101`, `+1`, ` 1`, `1.0` and `1e2` are no amounts.

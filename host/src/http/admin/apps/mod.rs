@@ -46,7 +46,7 @@ pub(super) async fn create(
         return Err(super::invalid(errors));
     }
     let app = state.store.apps().insert(&app).await?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(&state, &app);
     caller.notes.app(&app.name);
     caller.notes.after(&view);
@@ -105,7 +105,7 @@ pub(super) async fn patch(
         if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
     };
     let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(&state, &app);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -126,6 +126,6 @@ pub(super) async fn delete(
     if !state.store.apps().delete(&name).await? {
         return Err(Problem::not_found("app", &name));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)
 }

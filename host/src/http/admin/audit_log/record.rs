@@ -1,8 +1,8 @@
 //! Writes down every request that changes something: a layer around all routes, so that none can be forgotten.
 //!
 //! A request is recorded when its method is none that only reads, or it has WeChat change something, and it succeeded,
-//! or may have. Who it was comes from
-//! the check of the token ([`Caller`](crate::http::admin::auth::Caller)), what was before and after from the handler.
+//! or may have. Who it was comes from the check of the token ([`Caller`](crate::http::admin::auth::Caller)), what was
+//! before and after from the handler.
 
 use std::{
     collections::HashMap,

@@ -64,7 +64,7 @@ pub(super) async fn create(
         Ok(store.handlers().insert(&handler).await?)
     })
     .await?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(&state, stored);
     caller.notes.after(&view);
     Ok((StatusCode::CREATED, Json(view)))
@@ -136,7 +136,7 @@ async fn change(
         changing.store.handlers().change(&app, &id, noted).await?.ok_or_else(|| no_handler(&id))
     })
     .await?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = view(&state, handler);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -170,7 +170,7 @@ pub(super) async fn delete(
     if !state.store.handlers().delete(&app, &id).await? {
         return Err(no_handler(&id));
     }
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -81,7 +81,7 @@ pub(in crate::http::admin) async fn sync(
         Ok(outcome) => outcome?,
         Err(_) => return Err(Problem::goes_on(WAIT)),
     };
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let view = SyncView::from(report);
     caller.notes.after(&view);
     Ok(Json(view))

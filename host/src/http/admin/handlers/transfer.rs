@@ -22,6 +22,7 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app, menus},
         error::{Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     menus::Difference,
     model::{Handler, HandlerSource, Menu},
@@ -144,7 +145,7 @@ pub(in crate::http::admin) async fn import(
         blocking(move || file::read(&bytes, format, &owner)).await?.map_err(|unreadable| match unreadable {
             Unreadable::Syntax(why) => Problem::bad_request(format!("the file cannot be read: {why}")),
             Unreadable::Invalid(errors) => super::super::invalid(errors),
-            Unreadable::TooMuch(why) => Problem::refused("limit-reached", why),
+            Unreadable::TooMuch(why) => Problem::refused(ProblemKind::LimitReached, why),
         })?;
     let menu_before = draft_before(&state, &caller, &app, menu.as_ref()).await?;
     let plan = if query.dry_run {
@@ -155,7 +156,7 @@ pub(in crate::http::admin) async fn import(
             (plan, check)
         })
         .await?;
-        check.map_err(|detail| Problem::refused("limit-reached", detail))?;
+        check.map_err(|detail| Problem::refused(ProblemKind::LimitReached, detail))?;
         plan
     } else {
         let store = state.store.clone();
@@ -170,7 +171,7 @@ pub(in crate::http::admin) async fn import(
             Ok(plan)
         })
         .await?;
-        state.accounts.refresh().await?;
+        state.accounts.take_over().await;
         plan
     };
     let view = view(&state, plan, query.dry_run);

@@ -122,7 +122,7 @@ pub(super) async fn read(
 /// `clientmsgid` again sends nothing again.
 #[utoipa::path(post, operation_id = "create_mass_message", path = "/apps/{app}/mass-messages", tag = "mass messages", params(("app" = String, Path)), request_body = NewMassMessage,
     responses((status = 200, description = "Nothing was sent: a dry run", body = MassDryRunView), (status = 201, description = "WeChat has taken it", body = MassMessageView),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "The clientmsgid was used for another message", body = Problem),
+        (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "The clientmsgid was used for another message, or for one that WeChat may have sent and would send again by now", body = Problem),
         (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(super) async fn create(
     State(state): State<AppState>,
@@ -155,7 +155,7 @@ pub(super) async fn create(
         Some(error) if sent.message.state == MassState::Unknown => {
             let detail = format!(
                 "{}. WeChat may have sent it: look at …/mass-messages/{}, or ask again with the clientmsgid {}, by which \
-                 WeChat sends it once",
+                 WeChat sends it once for a day",
                 error.explained(),
                 sent.message.id,
                 sent.message.clientmsgid
@@ -235,7 +235,7 @@ impl From<MassError> for Problem {
     fn from(error: MassError) -> Self {
         let detail = error.to_string();
         match error {
-            MassError::Reused(_) | MassError::NoId => Self::conflict(detail),
+            MassError::Reused(_) | MassError::Forgotten(_) | MassError::NoId => Self::conflict(detail),
             MassError::NoTag(_) => wrong("tag_id", &detail),
             MassError::Call(error) => error.into(),
             MassError::Store(error) => error.into(),

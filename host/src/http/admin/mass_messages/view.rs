@@ -80,7 +80,7 @@ impl From<MassMessage> for MassMessageView {
             to: message.target.into(),
             send_ignore_reprint: message.send_ignore_reprint,
             errcode: message.errcode,
-            meaning: meaning.map(|meaning| format!("{} / {}", meaning.en, meaning.zh)),
+            meaning: meaning.map(|meaning| meaning.to_string()),
             reason: message.reason,
             msg_id: id(message.msg_id),
             msg_data_id: id(message.msg_data_id),

@@ -20,6 +20,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     materials::{MaterialError, Uses},
     model::{ArticleKind, FieldError, Material, MaterialChange, MaterialFilter, MaterialType},
@@ -164,7 +165,7 @@ impl From<MaterialError> for Problem {
             MaterialError::Running => Self::conflict(detail),
             MaterialError::InUse { .. } => Self::in_use(detail),
             MaterialError::NotFound { media_id } => Self::not_found("material", &media_id),
-            MaterialError::NoFile { .. } => Self::refused("no-file", detail),
+            MaterialError::NoFile { .. } => Self::refused(ProblemKind::NoFile, detail),
             MaterialError::Call(error) => error.into(),
             MaterialError::Store(error) => error.into(),
             MaterialError::Ended(error) => Self::internal(&error),

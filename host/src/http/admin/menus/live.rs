@@ -110,8 +110,8 @@ pub(in crate::http::admin) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes the draft what users see. Buttons that only WeChat's console knows become click buttons, with handlers (source
-/// menu) that answer with the same; to sync again makes no second ones.
+/// Replaces the draft by what users see. Buttons that only WeChat's console knows become click buttons, with handlers
+/// (source menu) that answer with the same; to sync again makes no second ones.
 #[utoipa::path(post, operation_id = "sync_menus", path = "/apps/{app}/menus/sync", tag = "menus", params(("app" = String, Path)),
     responses((status = 200, description = "Done", body = MenuSyncView), (status = 404, description = "There is none of that name", body = Problem),
         (status = 422, description = "The account has no menu", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
@@ -123,7 +123,7 @@ pub(in crate::http::admin) async fn sync(
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
     let MenuSync { draft, created, warnings } = state.menus.sync(&app).await?;
-    state.accounts.refresh().await?;
+    state.accounts.take_over().await;
     let draft = draft_view(&state, &app.name, Some(draft)).await?;
     let created_handlers = created.into_iter().map(CreatedHandlerView::from).collect();
     let view = MenuSyncView { draft, created_handlers, warnings };
@@ -131,7 +131,7 @@ pub(in crate::http::admin) async fn sync(
     Ok(Json(view))
 }
 
-/// Makes the draft what users see, and keeps it as a version. When WeChat refuses a part, users go on to see what they
+/// Shows the draft to users, and keeps it as a version. When WeChat refuses a part, users go on to see what they
 /// saw before, where that can be; the answer says so. WeChat's apps show a new menu within 24 hours, or at once to who
 /// unfollows and follows again.
 #[utoipa::path(post, operation_id = "publish_menus", path = "/apps/{app}/menus/publish", tag = "menus", params(("app" = String, Path)),

@@ -14,6 +14,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     menus::MenuError,
     model::Menu,
@@ -73,7 +74,7 @@ pub(super) async fn versions(
     Ok(Json(page.map(MenuVersionView::from)))
 }
 
-/// Makes the draft what was published then. Users see it when it is published again.
+/// Replaces the draft by what was published then. Users see it when it is published again.
 #[utoipa::path(post, operation_id = "restore_menu_version", path = "/apps/{app}/menus/versions/{id}/restore", tag = "menus", params(("app" = String, Path), ("id" = String, Path)),
     responses((status = 200, description = "Done", body = MenuView), (status = 404, description = "There is none of that name", body = Problem)))]
 pub(super) async fn restore(
@@ -101,7 +102,7 @@ impl From<MenuError> for Problem {
         let detail = error.to_string();
         match error {
             MenuError::Running => Self::conflict(detail),
-            MenuError::Empty | MenuError::NoMenu => Self::refused("no-menu", detail),
+            MenuError::Empty | MenuError::NoMenu => Self::refused(ProblemKind::NoMenu, detail),
             MenuError::Invalid(errors) => super::invalid(errors),
             MenuError::Call(error) => error.into(),
             MenuError::Unfinished { error, .. } => Self::from(error).in_words(detail),

@@ -20,6 +20,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem},
+        problem_kind::ProblemKind,
     },
     pay::Shop,
 };
@@ -55,7 +56,7 @@ pub(in crate::http::admin) async fn get(
     caller.require(Some(&app), PERMISSION)?;
     let path = path(&uri)?;
     if !path.is_v3() {
-        return Err(Problem::refused("not-called-so", "calls of v2 are made with POST"));
+        return Err(Problem::refused(ProblemKind::NotCalledSo, "calls of v2 are made with POST"));
     }
     let shop = find_shop(&state, &app, &merchant).await?;
     let call = AnyCall { method: v3::Method::Get, path, query: query(&uri), body: Value::Null };
@@ -96,7 +97,7 @@ pub(in crate::http::admin) async fn post(
         return send_v3(&state, &shop, call).await;
     }
     let call = v2::AnyCall::new(path, fields(body)?);
-    let call = call.map_err(|own| Problem::invalid(vec![(own.0.clone(), own.to_string())]))?;
+    let call = call.map_err(|field| Problem::invalid(vec![(field.name().to_owned(), field.to_string())]))?;
     let answer = state.pay.call_v2(&shop, &call).await.map_err(|error| Problem::gateway(&error))?;
     Ok(Json(answer).into_response())
 }
@@ -107,7 +108,7 @@ fn path(uri: &Uri) -> Result<PayPath, Problem> {
     let path = if path.starts_with('/') { Err(PayPathError::Malformed) } else { path.parse() };
     path.map_err(|error: PayPathError| match error {
         PayPathError::Malformed => Problem::bad_request(error.to_string()),
-        PayPathError::Owned { .. } => Problem::refused("not-called-so", error.to_string()),
+        PayPathError::Owned { .. } => Problem::refused(ProblemKind::NotCalledSo, error.to_string()),
     })
 }
 

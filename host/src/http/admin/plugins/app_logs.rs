@@ -15,7 +15,7 @@ use super::logs::{LineView, answer, ends, event, last_event_id, missed};
 use crate::{
     http::{
         AppState,
-        admin::auth::Caller,
+        admin::{auth::Caller, find_app},
         error::{Path, Problem, Query},
     },
     plugins::{AppLine, AppReader, Missed},
@@ -42,9 +42,9 @@ pub(in crate::http::admin) async fn follow(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     caller.require(Some(&app), "manage")?;
-    state.store.apps().find(&app).await?.ok_or_else(|| Problem::not_found("app", &app))?;
+    let app = find_app(&state, &app).await?;
     let after = last_event_id(&headers).and_then(|nanos| Timestamp::from_nanosecond(nanos).ok());
-    let reader = state.plugins.read_app_log(&app, after, query.follow.unwrap_or(true));
+    let reader = state.plugins.read_app_log(app, after, query.follow.unwrap_or(true));
     let events = stream::unfold(Some(reader), next).map(|line| match line {
         Ok(AppLine { plugin, line }) => event(&plugin, &line, line.at.as_nanosecond()),
         Err(lines) => missed(lines),

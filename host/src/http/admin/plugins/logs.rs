@@ -17,6 +17,7 @@ use crate::{
         admin::auth::Caller,
         error::{Path, Problem, Query},
     },
+    model::App,
     plugins::{LoggedLine, Missed, Reader},
 };
 
@@ -74,8 +75,8 @@ pub(in crate::http::admin) async fn follow(
     let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };
     let ends = ends(&state, &caller);
     let is_meant = move |line: &LoggedLine| {
-        let app = &line.app.name;
-        caller.sees(app) && query.app.as_ref().is_none_or(|meant| meant == app)
+        let App { name, appid, .. } = &*line.app;
+        query.app.as_ref().is_none_or(|meant| meant == name) && caller.sees_calls_of(&state.accounts, name, appid)
     };
     let events = stream::unfold(Some(reader), next).filter_map(move |line| {
         let event = match line {

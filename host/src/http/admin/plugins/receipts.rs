@@ -96,7 +96,7 @@ pub(in crate::http::admin) async fn list(
         Some(_) => return Err(super::super::invalid(vec![FieldError::new("outcome", "`ok` or `failed`")])),
     };
     let is_meant = |receipt: &Receipt| {
-        caller.sees(&receipt.app.name)
+        is_seen(&state, &caller, receipt)
             && filter.app.as_ref().is_none_or(|app| receipt.app.name == *app)
             && filter.delivery.as_ref().is_none_or(|delivery| receipt.delivery_id == *delivery)
             && failed.is_none_or(|failed| receipt.error.is_some() == failed)
@@ -119,8 +119,12 @@ pub(in crate::http::admin) async fn read(
     Path((plugin, id)): Path<(String, String)>,
 ) -> Result<Json<Receipt>, Problem> {
     let found = find(&state, &plugin)?.receipts.find(&id);
-    let receipt = found.filter(|receipt| caller.sees(&receipt.app.name));
+    let receipt = found.filter(|receipt| is_seen(&state, &caller, receipt));
     Ok(Json(receipt.ok_or_else(|| Problem::not_found("receipt", &id))?))
+}
+
+fn is_seen(state: &AppState, caller: &Caller, receipt: &Receipt) -> bool {
+    caller.sees_calls_of(&state.accounts, &receipt.app.name, &receipt.app.appid)
 }
 
 fn find(state: &AppState, plugin: &str) -> Result<Arc<Plugin>, Problem> {

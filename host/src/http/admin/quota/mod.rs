@@ -51,8 +51,8 @@ pub(super) struct ApiQuotaView {
 struct ErrorCountView {
     errcode: i64,
     calls: u64,
-    /// What it means and what to do.
-    meaning: Option<&'static str>,
+    /// What it means and what to do, in both languages.
+    meaning: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -84,7 +84,7 @@ impl ApiQuotaView {
             CallOutcome::Done => self.ok += calls,
             CallOutcome::Unanswered => self.unanswered += calls,
             CallOutcome::Refused(errcode) => {
-                let meaning = errcode::meaning(errcode).map(|meaning| meaning.en);
+                let meaning = errcode::meaning(errcode).map(|meaning| meaning.to_string());
                 self.errors.push(ErrorCountView { errcode, calls, meaning });
             }
         }

@@ -16,6 +16,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     model::{Template, TemplateChange, TemplateKind},
     templates::{LibraryTemplate, SyncedTemplates, TemplateError},
@@ -255,7 +256,7 @@ impl From<TemplateError> for Problem {
         match error {
             TemplateError::Call(error) => error.into(),
             TemplateError::Store(error) => error.into(),
-            TemplateError::NoTemplateMessages => Self::refused("unable", detail),
+            TemplateError::NoTemplateMessages => Self::refused(ProblemKind::Unable, detail),
             TemplateError::Added { .. } => Self::conflict(detail),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        problem_kind::ProblemKind,
     },
     model::{User, UserChange},
     users::UserError,
@@ -125,9 +126,9 @@ impl From<UserError> for Problem {
         match error {
             UserError::UnknownUser(openid) => Self::not_found("user", &openid),
             UserError::UnknownTag(id) => Self::not_found("tag", &id.to_string()),
-            UserError::SystemTag(_) => Self::refused("system-tag", detail),
-            UserError::TooManyTags => Self::refused("too-many-tags", detail),
-            UserError::TooManyUsers => Self::refused("too-many-users", detail),
+            UserError::SystemTag(_) => Self::refused(ProblemKind::SystemTag, detail),
+            UserError::TooManyTags => Self::refused(ProblemKind::TooManyTags, detail),
+            UserError::TooManyUsers => Self::refused(ProblemKind::TooManyUsers, detail),
             UserError::Invalid(errors) => super::invalid(errors),
             UserError::Call(error) => error.into(),
             UserError::Unfinished { error, .. } => Self::from(error).in_words(detail),

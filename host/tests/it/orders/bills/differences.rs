@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft_wechat::pay::Fen;
+use weft_wechat::pay::{Fen, RefundStatus};
 
 use super::{DAY, Shop, TEN, is, party};
 use crate::support::till::MCH_ID;
@@ -132,5 +132,20 @@ async fn a_bill_alone_pays_nothing_and_what_it_lacks_is_told() {
         let resolved = shop.differences("?resolved=true&limit=200").await;
         assert_eq!(resolved.len(), expected.len() + 2);
         assert!(resolved.iter().all(|found| found["resolved"]["by"].is_null()), "{resolved:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_came_to_nothing_is_not_missed() {
+    for version in ["v2", "v3"] {
+        let shop = Shop::open(version).await;
+        shop.paid("T1", true).await;
+        shop.till.pay.hold_refunds(true);
+        shop.refund("T1", "R1").await;
+        shop.advance_to(TEN);
+        assert!(shop.till.pay.settle_refund(MCH_ID, "R1", RefundStatus::Closed));
+        shop.reconcile().await;
+        assert_eq!(shop.get("/orders/T1/refunds").await["items"][0]["state"], "CLOSED", "{version}");
+        assert_eq!(shop.open_differences().await, [], "{version}");
     }
 }

@@ -2,10 +2,8 @@
 
 pub mod add;
 pub mod batchget;
-pub mod count;
 pub mod delete;
 pub mod get;
-pub mod switch;
 pub mod update;
 
 use serde::Serialize;

@@ -14,23 +14,41 @@ pub struct AnyCall {
     fields: Fields,
 }
 
-/// The caller gives a field that the merchant's settings give.
+/// A field that a call cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is written here, from the merchant's settings")]
-pub struct OwnField(pub String);
+pub enum RefusedField {
+    /// The merchant's settings give it.
+    #[error("`{0}` is written here, from the merchant's settings")]
+    Own(String),
+    /// It could not be written as an element of XML.
+    #[error("`{0}` is no name of a field: a letter, then letters, digits and `_`")]
+    Malformed(String),
+}
+
+impl RefusedField {
+    /// Which one.
+    pub fn name(&self) -> &str {
+        let (Self::Own(name) | Self::Malformed(name)) = self;
+        name
+    }
+}
 
 impl AnyCall {
     /// A call with the fields that not every call has.
     ///
     /// # Errors
-    /// When there is one of those among them.
-    pub fn new(path: PayPath, fields: Fields) -> Result<Self, OwnField> {
+    /// When one of those is among them, or one whose name is none.
+    pub fn new(path: PayPath, fields: Fields) -> Result<Self, RefusedField> {
         let convention = Convention::of(&path);
-        let own = fields.iter().find(|(name, _)| convention.writes(name)).map(|(name, _)| name.to_owned());
-        match own {
-            Some(name) => Err(OwnField(name)),
-            None => Ok(Self { path, fields }),
+        for (name, _) in fields.iter() {
+            if !is_name(name) {
+                return Err(RefusedField::Malformed(name.to_owned()));
+            }
+            if convention.writes(name) {
+                return Err(RefusedField::Own(name.to_owned()));
+            }
         }
+        Ok(Self { path, fields })
     }
 
     /// Where to.
@@ -70,4 +88,9 @@ impl Merchant {
         }
         Ok(Fields::to_json(body)?)
     }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -15,7 +15,6 @@ mod refund_notification;
 mod sign;
 mod transaction;
 
-pub mod authcodetoopenid;
 pub mod client;
 pub mod closeorder;
 pub mod downloadbill;
@@ -29,7 +28,7 @@ pub mod reverse;
 pub mod unifiedorder;
 
 pub use answer::{CallError, Refusal};
-pub use any_call::{AnyCall, OwnField};
+pub use any_call::{AnyCall, RefusedField};
 pub use convention::Convention;
 pub use fields::{Fields, FieldsError};
 pub use merchant::{Call, Merchant};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weft_wechat::pay::v2::redpack::{GetHbInfo, SendRedPack};
-use weft_wechat::pay::v2::{self, CallError, Fields, Merchant, OwnField, SignType, verify};
+use weft_wechat::pay::v2::{self, CallError, Fields, Merchant, RefusedField, SignType, verify};
 use weft_wechat::pay::v3::{self, AnyCall, Method, SignatureError, is_proven, seal_marked, without_marked};
 use weft_wechat::pay::{Fen, PayPath, PayPathError};
 
@@ -184,7 +184,11 @@ fn each_call_of_v2_names_the_merchant_in_its_own_way() {
         ("/mmpaymkttransfers/promotion/transfers", "mchid"),
     ] {
         let refused = v2::AnyCall::new(self::path(path), fields(&[(name, "1")]));
-        assert_eq!(refused, Err(OwnField(name.to_owned())), "{path}");
+        assert_eq!(refused, Err(RefusedField::Own(name.to_owned())), "{path}");
+    }
+    for name in ["", "1a", "a b", "a>1</a><b", "a/", "页"] {
+        let refused = v2::AnyCall::new(path("/tools/shorturl"), fields(&[("long_url", "u"), (name, "1")]));
+        assert_eq!(refused, Err(RefusedField::Malformed(name.to_owned())), "it would be XML of its own");
     }
     assert!(v2::AnyCall::new(path("/mmpaymkttransfers/gethbinfo"), fields(&[("wxappid", "1")])).is_ok());
 }

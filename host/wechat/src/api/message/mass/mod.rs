@@ -17,7 +17,7 @@ use super::custom_send::{Media, Text, WxCard};
 pub const MAX_CLIENTMSGID: usize = 64;
 /// How many pictures one message may have.
 pub const MAX_IMAGES: usize = 20;
-/// The speeds that can be set: 0 is 80 ten thousands of messages a minute, then 60, 45, 30, and 4 is 10.
+/// The speeds that can be set: 0 is 800 000 messages a minute, then 600 000, 450 000, 300 000, and 4 is 100 000.
 pub const SPEEDS: std::ops::RangeInclusive<u8> = 0..=4;
 
 /// What all get.

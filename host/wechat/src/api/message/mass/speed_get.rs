@@ -14,7 +14,7 @@ pub struct MassSpeedGet;
 pub struct MassSpeed {
     /// One of [`super::SPEEDS`].
     pub speed: u8,
-    /// The same in ten thousands of messages a minute.
+    /// The same in units of 10 000 messages a minute.
     pub realspeed: u32,
 }
 
