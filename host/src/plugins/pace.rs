@@ -9,17 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Handle;
+
 /// Work and rest together. With shorter ones no message would come between two rests that finds the caches as the one
 /// before it left them.
 const CYCLE: Duration = Duration::from_millis(40);
 
 /// Other work is worth resting for when it takes one part of so many of a core.
-const WORTH: u32 = 50;
+const WORTH: u32 = 200;
 
-/// CPU time of a long call that is not measured as its own: its message comes in, its answer goes out.
+/// What a long call costs the server itself: its message comes in, its answer goes out.
 const AROUND: Duration = Duration::from_micros(100);
 
-/// When long work of this process and of those that it started goes on, and when it rests.
+/// When long work goes on, in this process and in those that it started, and when it rests.
 pub(super) struct Pace {
     /// The part of a cycle that long work has while there is other work.
     work: Duration,
@@ -36,12 +38,12 @@ pub(super) enum Turn {
     Rest(Duration),
 }
 
-/// What this process has done, by its CPU time.
+/// What the server did for others.
 #[derive(Default)]
 struct Seen {
-    /// All long work so far.
-    long: Duration,
-    /// All other work, when it was last looked for.
+    /// What long calls have cost it so far.
+    around: Duration,
+    /// For how long its threads were busy with anything else, when that was last looked at.
     other: Duration,
     /// When that was, since the pace began.
     at: Duration,
@@ -55,40 +57,35 @@ impl Pace {
         Self { work: CYCLE * percent.min(100) / 100, began: Instant::now(), seen: Mutex::default() }
     }
 
-    /// What long work does now.
-    pub(super) fn turn(&self) -> Turn {
-        self.turn_at(self.began.elapsed(), process_time)
+    /// What long work does now, beside a server that runs on `runtime`.
+    pub(super) fn turn(&self, runtime: &Handle) -> Turn {
+        self.turn_at(self.began.elapsed(), || busy(runtime))
     }
 
-    /// The same so long after the pace began, when this process has had so much CPU time.
-    fn turn_at(&self, now: Duration, process_time: impl FnOnce() -> Duration) -> Turn {
+    /// The same so long after the pace began, when the server's threads have been `busy` for so long.
+    fn turn_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
         let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
         if into < self.work {
             Turn::Work(self.work - into)
-        } else if self.rests(now, process_time) {
+        } else if self.rests(now, busy) {
             Turn::Rest(CYCLE - into)
         } else {
             Turn::Work(CYCLE - into)
         }
     }
 
-    /// Counts long work that this process did itself, by its CPU time.
-    pub(super) fn worked(&self, cpu: Duration) {
-        self.seen().long += cpu;
-    }
-
-    /// Counts a long call that this process has made.
+    /// Counts a long call that was made.
     pub(super) fn called(&self) {
-        self.worked(AROUND);
+        self.seen().around += AROUND;
     }
 
-    fn rests(&self, now: Duration, process_time: impl FnOnce() -> Duration) -> bool {
+    fn rests(&self, now: Duration, busy: impl FnOnce() -> Duration) -> bool {
         let mut seen = self.seen();
         let passed = now.saturating_sub(seen.at);
         if passed >= CYCLE {
-            let other = process_time().saturating_sub(seen.long);
+            let other = busy().saturating_sub(seen.around);
             let rests = other.saturating_sub(seen.other) > passed / WORTH;
-            *seen = Seen { long: seen.long, other, at: now, rests };
+            *seen = Seen { around: seen.around, other, at: now, rests };
         }
         seen.rests
     }
@@ -98,57 +95,48 @@ impl Pace {
     }
 }
 
-/// The CPU time of this process, over all its threads.
-#[cfg(unix)]
-fn process_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
-}
-
-/// Not known elsewhere: long work never rests.
-#[cfg(not(unix))]
-fn process_time() -> Duration {
-    Duration::ZERO
+/// For how long the threads of a runtime have had something to do, all together.
+fn busy(runtime: &Handle) -> Duration {
+    let metrics = runtime.metrics();
+    (0..metrics.num_workers()).map(|worker| metrics.worker_total_busy_duration(worker)).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The milliseconds of a second in which long work rests that itself takes `long` of each ten, beside `other` work.
-    fn resting(percent: u32, long: u64, other: u64) -> u64 {
-        let (pace, mut rests) = (Pace::new(percent), 0);
-        for now in 0..1100 {
-            if now % 10 == 0 {
-                pace.worked(Duration::from_millis(long));
-            }
-            let process = Duration::from_millis(now / 10 * (long + other));
-            let rest = matches!(pace.turn_at(Duration::from_millis(now), || process), Turn::Rest(_));
-            rests += u64::from(now >= 100 && rest);
-        }
-        rests
+    /// For how many milliseconds of a second long work rests beside a server that is busy for so many microseconds of
+    /// each ten milliseconds.
+    fn resting(percent: u32, busy: u64) -> usize {
+        let pace = Pace::new(percent);
+        let rests = |millis: &u64| {
+            let busy = Duration::from_micros(millis / 10 * busy);
+            matches!(pace.turn_at(Duration::from_millis(*millis), || busy), Turn::Rest(_))
+        };
+        // Until it has been looked for, there is no other work.
+        assert_eq!((0..40).filter(rests).count(), 0);
+        (200..1200).filter(rests).count()
     }
 
     #[test]
-    fn long_work_rests_while_there_is_other_work_for_as_much_of_the_time_as_is_set() {
-        assert_eq!(resting(25, 5, 5), 750);
-        assert_eq!(resting(25, 0, 1), 750);
-        assert_eq!(resting(50, 20, 3), 500);
-        assert_eq!(resting(100, 5, 5), 0);
+    fn long_work_rests_beside_other_work_for_as_much_of_the_time_as_is_set() {
+        assert_eq!(resting(25, 5_000), 750);
+        assert_eq!(resting(25, 100), 750);
+        assert_eq!(resting(50, 100), 500);
+        assert_eq!(resting(100, 5_000), 0);
     }
 
     #[test]
     fn long_work_alone_never_rests() {
-        assert_eq!(resting(25, 0, 0), 0);
-        assert_eq!(resting(25, 10, 0), 0);
-        assert_eq!(resting(5, 20, 0), 0);
+        assert_eq!(resting(25, 0), 0);
+        assert_eq!(resting(5, 10), 0, "no server does nothing at all");
     }
 
     #[test]
-    fn what_a_long_call_costs_around_it_is_no_other_work() {
+    fn what_long_calls_cost_the_server_is_no_other_work() {
         let pace = Pace::new(25);
-        let at = |millis| pace.turn_at(Duration::from_millis(millis), || Duration::from_millis(millis / 20));
-        assert_eq!(at(30), Turn::Work(Duration::from_millis(10)), "it was not looked for yet");
+        let at = |millis| pace.turn_at(Duration::from_millis(millis), || Duration::from_millis(millis / 10));
+        assert_eq!(at(30), Turn::Work(Duration::from_millis(10)), "nobody has looked yet");
         assert_eq!(at(70), Turn::Rest(Duration::from_millis(10)));
         for _ in 0..100 {
             pace.called();

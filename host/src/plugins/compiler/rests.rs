@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::process::Child;
+use tokio::{process::Child, runtime::Handle};
 
 use crate::plugins::pace::{Pace, Turn};
 
@@ -41,10 +41,10 @@ impl Credit {
 
 /// Has the process rest whenever long work rests, until it has worked for `time`.
 pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit: &Credit) {
-    let mut left = time;
+    let (runtime, mut left) = (Handle::current(), time);
     while !left.is_zero() {
         let work = LOOK.min(left);
-        match pace.turn() {
+        match pace.turn(&runtime) {
             Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
                 tokio::time::sleep(rest).await;
                 process.goes_on();
@@ -110,7 +110,10 @@ mod tests {
             (0..millis / 10).filter(|look| credit.takes(LOOK, began + from + LOOK * (*look as u32))).count()
         };
         assert_eq!(taken(Duration::ZERO, 400), 40, "all of the first");
-        assert!((20..40).contains(&taken(Duration::from_millis(400), 1000)), "an eighth of the time is earned meanwhile");
+        assert!(
+            (20..40).contains(&taken(Duration::from_millis(400), 1000)),
+            "an eighth of the time is earned meanwhile"
+        );
         assert_eq!(taken(Duration::from_secs(10), 400), 40, "long after, all of the next");
     }
 }

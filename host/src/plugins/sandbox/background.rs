@@ -27,7 +27,7 @@ use tokio_util::{
 };
 use tracing::Instrument as _;
 
-use super::cpu::{CpuMeter, thread_time};
+use super::cpu::CpuMeter;
 use crate::{
     plugins::{
         limits::FOREGROUND,
@@ -185,12 +185,11 @@ impl<F: Future> Future for Elsewhere<F> {
         }
         let Some(call) = call else { return Poll::Pending };
         // The thread is for calls like this one, which all rest now.
-        if let Turn::Rest(time) = pace.turn() {
+        if let Turn::Rest(time) = pace.turn(home) {
             thread::sleep(time);
         }
-        let (_home, began) = (home.enter(), thread_time());
+        let _home = home.enter();
         let poll = call.as_mut().poll(context);
-        pace.worked(thread_time().saturating_sub(began));
         *turn = None;
         if poll.is_pending()
             && meter.gave_way()

@@ -52,8 +52,10 @@ impl CpuMeter {
 
     /// Nanoseconds by a clock that moves while this thread is on a core.
     fn now(&self) -> u64 {
-        if cfg!(unix) && self.pushed_aside.load(Relaxed) {
-            return nanoseconds(thread_time());
+        #[cfg(unix)]
+        if self.pushed_aside.load(Relaxed) {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+            return Duration::try_from(time).map_or(u64::MAX, nanoseconds);
         }
         nanoseconds(self.origin.elapsed())
     }
@@ -79,17 +81,6 @@ impl CpuMeter {
         })
         .await
     }
-}
-
-/// The CPU time of this thread, where the system tells.
-pub(super) fn thread_time() -> Duration {
-    #[cfg(unix)]
-    {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::try_from(time).unwrap_or_default()
-    }
-    #[cfg(not(unix))]
-    Duration::ZERO
 }
 
 fn nanoseconds(time: Duration) -> u64 {
