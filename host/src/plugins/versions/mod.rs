@@ -59,6 +59,8 @@ pub(super) struct Versions {
     asked: AtomicBool,
     /// Plugins that changed here, and the database does not know it yet.
     unsaid: Mutex<BTreeSet<String>>,
+    /// Those of them that lay in a folder that nobody knew, at a start that could not ask what was decided.
+    unasked: Mutex<BTreeSet<String>>,
     /// Plugins for which something was decided that has not taken effect yet.
     behind: Mutex<BTreeSet<String>>,
 }
@@ -76,6 +78,7 @@ impl Versions {
             decided: Mutex::default(),
             asked: AtomicBool::new(false),
             unsaid: Mutex::default(),
+            unasked: Mutex::default(),
             behind: Mutex::default(),
         }
     }
@@ -129,7 +132,8 @@ impl Versions {
         tokio::task::spawn_blocking(move || kept.find(&plugin, &digest)).await.ok().flatten()
     }
 
-    /// Decides for all processes, and forgets the oldest versions.
+    /// Decides for all processes, and forgets the oldest versions. Until it [has taken effect](Self::has_effect) here, it
+    /// counts as behind: whoever asked for it may be gone before that.
     async fn decide(
         &self,
         plugin: &str,
@@ -137,12 +141,20 @@ impl Versions {
         source: PluginSource,
         rolled_back: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.note(self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?);
-        let digests: Vec<_> =
-            self.store.plugin_versions().list(plugin).await?.into_iter().map(|version| version.digest).collect();
+        let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
+        lock(&self.behind).insert(plugin.to_owned());
+        self.note(decision);
+        // It is decided: what is too old is forgotten with the next version.
+        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return Ok(()) };
+        let digests: Vec<_> = kept.into_iter().map(|version| version.digest).collect();
         let (kept, plugin) = (Arc::clone(&self.kept), plugin.to_owned());
         drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
         Ok(())
+    }
+
+    /// Notes that what this process decided has taken effect in it.
+    fn has_effect(&self, plugin: &str) {
+        lock(&self.behind).remove(plugin);
     }
 
     /// Notes which file of the folder took effect.
