@@ -196,7 +196,7 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let outbound = Outbound::new().context("requests of plugins")?;
-    Ok(Services { store, outbound, wechat, users, pay })
+    Ok(Services { store, outbound, wechat, users, pay, failures: FailureLines::default() })
 }
 
 /// The plugin platform without any plugin.
@@ -261,7 +261,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let (store, key) = open_store(&config, clock.clone()).await?;
     let accounts = Accounts::load(store.clone()).await.context("the apps")?;
     let services = services(&config, store.clone(), clock.clone())?;
-    let Services { wechat, users, pay, .. } = services.clone();
+    let Services { wechat, users, pay, failures, .. } = services.clone();
     wechat.restore().await.context("the pauses of WeChat's calls")?;
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
@@ -279,7 +279,6 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let templates = Templates::new(store.clone(), wechat.clone());
     let sends = Sends::new(store.clone(), wechat.clone());
     let mass_messages = MassMessages::new(store.clone(), wechat.clone());
-    let failures = FailureLines::default();
     let surroundings = Surroundings {
         plugins: plugins.clone(),
         store: store.clone(),

@@ -15,6 +15,7 @@ use super::{
     wasi::Wasi,
 };
 use crate::{
+    failure_lines::FailureLines,
     model::{App, AppPlugin},
     pay::Pay,
     plugin_limits::PluginLimits,
@@ -49,6 +50,8 @@ pub struct Services {
     pub users: Users,
     /// Orders between here and WeChat Pay.
     pub pay: Pay,
+    /// Tells the log of what fails for apps.
+    pub failures: FailureLines,
 }
 
 impl Services {
