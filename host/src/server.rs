@@ -154,7 +154,7 @@ impl Server {
         state.page_calls.close();
         // Handlers and pages go on when their connection ends; what they write must be written.
         let finishing = async {
-            tokio::join!(
+            drop(tokio::join!(
                 state.page_calls.wait(),
                 state.dispatcher.finish(),
                 state.users.finish(),
@@ -167,7 +167,9 @@ impl Server {
                 state.audit_log.finish(),
                 state.order_hooks.finish(),
                 working
-            )
+            ));
+            // Calls of plugins leave it behind.
+            state.plugins.finish().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers, pages, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
@@ -196,7 +198,8 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let outbound = Outbound::new().context("requests of plugins")?;
-    Ok(Services { store, outbound, wechat, users, pay, failures: FailureLines::default() })
+    let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
+    Ok(Services { store, outbound, wechat, users, pay, failures, tasks })
 }
 
 /// The plugin platform without any plugin.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
@@ -52,6 +53,8 @@ pub struct Services {
     pub pay: Pay,
     /// Tells the log of what fails for apps.
     pub failures: FailureLines,
+    /// What plugins asked outside that goes on when their calls have ended.
+    pub tasks: TaskTracker,
 }
 
 impl Services {

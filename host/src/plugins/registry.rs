@@ -259,6 +259,11 @@ impl Plugins {
         self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for what plugins asked outside and what has to be written down here; to be called when no handler runs.
+    pub async fn finish(&self) {
+        self.0.loader.sandbox().finish().await;
+    }
+
     /// Which version runs, and how it comes here.
     pub(super) fn versions(&self) -> &Versions {
         &self.0.versions
