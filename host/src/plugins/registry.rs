@@ -15,7 +15,7 @@ use super::{
     admission::{LoadError, Loader, Refused},
     cache::Cache,
     compiler::Compiler,
-    component::Loaded,
+    component::{Loaded, digest_of},
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
@@ -224,7 +224,9 @@ impl Plugins {
     /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
     pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, Refused> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
-        if let Some(running) = running.filter(|running| running.digest == super::component::digest(&bytes)) {
+        if let Some(running) = running
+            && running.digest == digest_of(&bytes).await
+        {
             return Ok(running);
         }
         let stopped = |_| Refused::unread(LoadError::Unreadable("Weft is being stopped".to_owned()));

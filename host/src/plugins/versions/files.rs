@@ -7,7 +7,7 @@ use crate::{
     model::PluginSource,
     plugins::{
         admission::{LoadError, Refused},
-        component::digest,
+        component::digest_of,
         folder,
         registry::{Plugin, Plugins},
     },
@@ -34,7 +34,7 @@ impl Plugins {
             Ok(None) => return Taken::Changing,
             Err(error) => return self.refuse(name, Refused::unread(error)).await,
         };
-        let digest = digest(&bytes);
+        let digest = digest_of(&bytes).await;
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
             match self.obey(name, Some(&bytes), None).await {

@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 use super::{
     admission::Refused,
-    component::{Loaded, digest},
+    component::{Loaded, digest, digest_of},
     folder,
     registry::{Plugin, Plugins},
 };
@@ -119,7 +119,7 @@ impl Versions {
         }
         let Some(bytes) = self.store.plugin_versions().bytes(plugin, digest).await? else { return Ok(None) };
         let bytes = Bytes::from(bytes);
-        if super::component::digest(&bytes) != digest {
+        if digest_of(&bytes).await != digest {
             return Err(StoreError::Corrupt { what: format!("plugin_versions.bytes/{plugin}") });
         }
         self.keep_here(plugin, digest, &bytes).await;
@@ -239,13 +239,15 @@ impl Plugins {
     ) -> Result<(), Behind> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
-        let loaded = match (running, at_hand.filter(|bytes| digest(bytes) == wanted)) {
-            (Some(running), _) => running,
-            (None, Some(bytes)) => self.checked(name, bytes.clone()).await?,
-            (None, None) => {
-                let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
-                self.checked(name, bytes).await?
-            }
+        let loaded = if let Some(running) = running {
+            running
+        } else if let Some(bytes) = at_hand
+            && digest_of(bytes).await == wanted
+        {
+            self.checked(name, bytes.clone()).await?
+        } else {
+            let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
+            self.checked(name, bytes).await?
         };
         self.put_in(name, loaded, error);
         Ok(())
