@@ -24,6 +24,7 @@ pub use self::bills::{BillFile, BillKind, Fetched};
 use self::certified::Certified;
 pub use self::error::PayError;
 use self::platform_keys::Known;
+pub use self::platform_keys::NoKey;
 use super::TransportError;
 use super::answer::body;
 use super::http::{self, failure};
