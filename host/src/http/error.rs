@@ -54,7 +54,14 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AdmissionView>)]
     admission: Option<Box<AdmissionView>>,
+    /// Whether what was asked for may have been done all the same, or a part of it.
+    #[serde(skip)]
+    may_be_done: bool,
 }
+
+/// Stands in the extensions of an answer: what was asked for may have been done although it says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MayBeDone;
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -77,7 +84,13 @@ impl Problem {
             retry_after: None,
             errors: Box::default(),
             admission: None,
+            may_be_done: false,
         }
+    }
+
+    /// The same problem, of what may have been done all the same, or in part.
+    pub(super) fn may_be_done(self) -> Self {
+        Self { may_be_done: true, ..self }
     }
 
     /// The same problem in other words.
@@ -212,6 +225,9 @@ impl IntoResponse for Problem {
             tracing::warn!(status = self.status, problem = self.kind, "a request failed: {}", self.detail);
         }
         let mut response = (status, Json(&self)).into_response();
+        if self.may_be_done {
+            response.extensions_mut().insert(MayBeDone);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -267,7 +283,8 @@ impl From<CallError> for Problem {
             return Self { errcode, ..Self::too_often(wait, error.explained()) };
         }
         let kind = if errcode.is_some() { "wechat-refused" } else { "wechat-unreachable" };
-        Self { errcode, rid, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
+        let may_be_done = error.outcome_is_unknown();
+        Self { errcode, rid, may_be_done, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
     }
 }
 
