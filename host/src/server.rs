@@ -154,7 +154,7 @@ impl Server {
         state.page_calls.close();
         // Handlers and pages go on when their connection ends; what they write must be written.
         let finishing = async {
-            tokio::join!(
+            drop(tokio::join!(
                 state.page_calls.wait(),
                 state.dispatcher.finish(),
                 state.users.finish(),
@@ -167,7 +167,9 @@ impl Server {
                 state.audit_log.finish(),
                 state.order_hooks.finish(),
                 working
-            )
+            ));
+            // Calls of plugins leave it behind.
+            state.plugins.finish().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
             tracing::warn!("some handlers, pages, syncs or jobs did not end within {STOP_TIMEOUT:?} and are cut off");
@@ -197,7 +199,8 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay · 微信支付的调用")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
-    Ok(Services { store, outbound, wechat, users, pay })
+    let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
+    Ok(Services { store, outbound, wechat, users, pay, failures, tasks })
 }
 
 /// The plugin platform without any plugin.
@@ -263,7 +266,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let (store, key) = open_store(&config, clock.clone()).await?;
     let accounts = Accounts::load(store.clone()).await.context("the apps · 账号")?;
     let services = services(&config, store.clone(), clock.clone())?;
-    let Services { wechat, users, pay, .. } = services.clone();
+    let Services { wechat, users, pay, failures, .. } = services.clone();
     wechat.restore().await.context("the pauses of WeChat's calls · 微信接口的暂停")?;
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
@@ -281,7 +284,6 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let templates = Templates::new(store.clone(), wechat.clone());
     let sends = Sends::new(store.clone(), wechat.clone());
     let mass_messages = MassMessages::new(store.clone(), wechat.clone());
-    let failures = FailureLines::default();
     let surroundings = Surroundings {
         plugins: plugins.clone(),
         store: store.clone(),

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 /// As `println!`, for what may end before us: a reader such as `head`.
 macro_rules! say {
@@ -62,20 +63,21 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
-/// How wide a column gets, in characters: what is longer goes on below.
+/// How wide a column gets, in a terminal's columns: what is longer goes on below. Chinese characters take two.
 const WIDEST: usize = 60;
 
 /// Rows under a heading, in columns as wide as they need to be.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[Vec<String>; N]> = rows.iter().map(|row| row.each_ref().map(|cell| wrapped(cell))).collect();
-    let mut widths = heading.map(|cell| cell.chars().count());
+    let mut widths = heading.map(UnicodeWidthStr::width);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.iter().map(|line| line.chars().count()).fold(*width, usize::max);
+            *width = cell.iter().map(|line| line.width()).fold(*width, usize::max);
         }
     }
     let line = |cells: [&str; N]| {
-        let cells: Vec<_> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let filled = |cell: &str, width: usize| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())));
+        let cells: Vec<_> = cells.into_iter().zip(widths).map(|(cell, width)| filled(cell, width)).collect();
         cells.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(heading)];
@@ -90,7 +92,7 @@ pub(super) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
 fn wrapped(cell: &str) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in cell.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDEST {
+        if !line.is_empty() && line.width() + 1 + word.width() > WIDEST {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
@@ -100,4 +102,18 @@ fn wrapped(cell: &str) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other_in_a_terminal_where_chinese_takes_two() {
+        let rows = [["天虹商店", "ok"], ["shop", "停用"]].map(|row| row.map(str::to_owned));
+        let expected = "NAME      STATE\n天虹商店  ok\nshop      停用";
+        assert_eq!(table(["NAME", "STATE"], &rows), expected);
+        let long = [[format!("{} {}", "你".repeat(20), "好".repeat(20))]];
+        assert_eq!(table(["NAME"], &long).lines().count(), 3, "it goes on below");
+    }
 }

@@ -85,6 +85,11 @@ impl Claims {
         store.delivery_answers().recent(OF_USE, limit).await
     }
 
+    /// Whether other processes may have a part in deliveries.
+    pub(super) fn has_others(&self) -> bool {
+        self.0.store.is_shared()
+    }
+
     /// Claims a delivery that this process sees for the first time.
     pub(super) async fn claim(&self, key: DeliveryKey) -> Claim {
         if !self.0.store.is_shared() || !self.0.reachable.load(Relaxed) {
@@ -109,10 +114,6 @@ impl Claims {
     /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it.
     /// False when one has: then the answer has to go another way. Without a database nobody can know.
     pub(super) async fn answered_late(&self, key: DeliveryKey, answer: &Answer) -> bool {
-        if !self.0.store.is_shared() {
-            self.answered(key, answer);
-            return true;
-        }
         match in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await {
             Ok(in_time) => in_time,
             Err(error) => {

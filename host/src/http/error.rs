@@ -60,6 +60,9 @@ pub(super) struct Problem {
     #[serde(skip)]
     #[schema(value_type = Option<String>)]
     cause: Option<Box<str>>,
+    /// Whether what was asked for may have been done all the same, or a part of it.
+    #[serde(skip)]
+    may_be_done: bool,
 }
 
 /// A kind of problem that is written in words.
@@ -71,6 +74,10 @@ impl Serialize for Title {
         serializer.serialize_str(self.0.title())
     }
 }
+
+/// Stands in the extensions of an answer: what was asked for may have been done although it says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MayBeDone;
 
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -94,7 +101,13 @@ impl Problem {
             errors: Box::default(),
             admission: None,
             cause: None,
+            may_be_done: false,
         }
+    }
+
+    /// The same problem, of what may have been done all the same, or in part.
+    pub(super) fn may_be_done(self) -> Self {
+        Self { may_be_done: true, ..self }
     }
 
     /// The same problem in other words.
@@ -238,6 +251,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&self)).into_response();
+        if self.may_be_done {
+            response.extensions_mut().insert(MayBeDone);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
@@ -300,7 +316,8 @@ impl From<CallError> for Problem {
             return Self { errcode, ..Self::too_often(wait, error.explained()) };
         }
         let kind = if errcode.is_some() { ProblemKind::WechatRefused } else { ProblemKind::WechatUnreachable };
-        Self { errcode, rid, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
+        let may_be_done = error.outcome_is_unknown();
+        Self { errcode, rid, may_be_done, ..Self::new(StatusCode::BAD_GATEWAY, kind, error.explained()) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What WeChat tells by itself: verified, then stored, and only then answered.
 
+use std::fmt;
+
 use weft_wechat::pay::v2::{self, Notification};
 use weft_wechat::pay::v3::{self, Event, NotificationError, SignatureError};
 use weft_wechat::pay::{Refund, Transaction};
@@ -7,6 +9,7 @@ use weft_wechat::pay::{Refund, Transaction};
 use super::{Pay, PayActionError, Shop};
 use crate::model::{Observation, ObservationSource, Transition};
 use crate::storage::with_causes;
+use crate::upstream::PayError;
 
 /// Something that was posted, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -144,15 +147,18 @@ impl Pay {
     ) -> Result<v3::Notification, NotificationError> {
         let now = self.0.clock.now();
         let open = |keys| signer.open(&keys, posted.headers.iter().copied(), posted.body, now);
-        let no_keys = |error: crate::upstream::PayError| {
-            self.warn(shop, "no_key", &format_args!("there is no key of WeChat Pay: {error}"));
+        let no_key = |error: &dyn fmt::Display| {
+            self.warn(shop, "no_key", error);
             SignatureError::UnknownSerial("none".to_owned())
         };
-        let keys = self.0.gateway.platform_keys(&shop.merchant, signer, None).await.map_err(no_keys)?;
+        let keys = self.0.gateway.keys_for_notification(&shop.merchant, signer).await;
+        let keys = keys.map_err(|error| no_key(&error))?;
         match open(keys) {
             Err(NotificationError::Signature(SignatureError::UnknownSerial(serial))) => {
                 let fetched = self.0.gateway.platform_keys(&shop.merchant, signer, Some(&serial)).await;
-                open(fetched.map_err(no_keys)?)
+                let no_newer =
+                    |error: PayError| no_key(&format_args!("there is no key {serial} of WeChat Pay: {error}"));
+                open(fetched.map_err(no_newer)?)
             }
             opened => opened,
         }
@@ -187,7 +193,7 @@ impl Pay {
     }
 
     /// Tells the log why a notification is not taken. Anybody can post one.
-    fn warn(&self, shop: &Shop, code: &str, error: &dyn std::fmt::Display) {
+    fn warn(&self, shop: &Shop, code: &str, error: &dyn fmt::Display) {
         let (app, merchant) = (&shop.app.name, &shop.merchant.name);
         self.0.failures.tell(app, format_args!("notification for {merchant}"), code, || {
             tracing::warn!(app, merchant, %error, "a notification of WeChat Pay is refused");

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmtime::{
@@ -87,6 +88,13 @@ pub(super) struct Exports {
 /// The SHA-256 of a file's bytes in lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// [`digest`], where a long file must hold nobody up.
+pub(super) async fn digest_of(bytes: &Bytes) -> String {
+    let hashed = bytes.clone();
+    // The process is about to end where it is not done there.
+    tokio::task::spawn_blocking(move || digest(&hashed)).await.unwrap_or_else(|_| digest(bytes))
 }
 
 /// Whether a hook says of itself that it hears of refunds.

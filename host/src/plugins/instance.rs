@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
@@ -15,6 +16,7 @@ use super::{
     wasi::Wasi,
 };
 use crate::{
+    failure_lines::FailureLines,
     model::{App, AppPlugin},
     pay::Pay,
     plugin_limits::PluginLimits,
@@ -49,6 +51,10 @@ pub struct Services {
     pub users: Users,
     /// Orders between here and WeChat Pay.
     pub pay: Pay,
+    /// Tells the log of what fails for apps.
+    pub failures: FailureLines,
+    /// What plugins asked outside that goes on when their calls have ended.
+    pub tasks: TaskTracker,
 }
 
 impl Services {

@@ -15,7 +15,7 @@ use super::{
     admission::{LoadError, Loader, Refused},
     cache::Cache,
     compiler::Compiler,
-    component::Loaded,
+    component::{Loaded, digest_of},
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
@@ -226,7 +226,9 @@ impl Plugins {
     /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
     pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, Refused> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
-        if let Some(running) = running.filter(|running| running.digest == super::component::digest(&bytes)) {
+        if let Some(running) = running
+            && running.digest == digest_of(&bytes).await
+        {
             return Ok(running);
         }
         let stopped = |_| Refused::unread(LoadError::Unreadable("Weft is being stopped".to_owned()));
@@ -259,6 +261,11 @@ impl Plugins {
 
     fn reread(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for what plugins asked outside and what has to be written down here; to be called when no handler runs.
+    pub async fn finish(&self) {
+        self.0.loader.sandbox().finish().await;
     }
 
     /// Which version runs, and how it comes here.

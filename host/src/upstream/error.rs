@@ -116,6 +116,19 @@ impl CallError {
         }
     }
 
+    /// Until when nothing is sent, because WeChat was called too often, in seconds since 1970.
+    fn paused_until(&self) -> Option<u64> {
+        match self {
+            Self::Paused { until, .. } => Some(*until),
+            Self::Token(error) => match &**error {
+                TokenError::Paused { until, .. } => Some(*until),
+                TokenError::Call(error) => error.paused_until(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether trying again makes sense, and when; none when it was not WeChat who said no.
     pub fn class(&self) -> Option<Class> {
         match self {
@@ -162,14 +175,7 @@ impl CallError {
 impl From<CallError> for JobError {
     fn from(error: CallError) -> Self {
         let why = error.explained();
-        let not_before = match &error {
-            CallError::Paused { until, .. } => Some(*until),
-            CallError::Token(error) => match &**error {
-                TokenError::Paused { until, .. } => Some(*until),
-                _ => None,
-            },
-            _ => None,
-        };
+        let not_before = error.paused_until();
         if error.may_succeed_later() { Self::Later { why, not_before } } else { Self::Failed(why) }
     }
 }
@@ -331,6 +337,22 @@ mod tests {
                 assert!(text.contains("the database failed") && !text.contains("no space left"), "{text}");
             }
             assert!(with_causes(&error).contains(": no space left"), "{}", with_causes(&error));
+        }
+    }
+
+    #[test]
+    fn a_job_waits_until_wechat_takes_calls_again_whichever_of_them_it_was() {
+        let paused = || CallError::Paused {
+            path: "/cgi-bin/ticket/getticket".to_owned(),
+            errcode: 45009,
+            until: 9000,
+            wait: 60,
+        };
+        let token = TokenError::Paused { errcode: 45009, until: 9000, wait: 60 };
+        let ticket = TokenError::Call(Box::new(CallError::Token(Arc::new(TokenError::Call(Box::new(paused()))))));
+        for error in [paused(), CallError::Token(Arc::new(token)), CallError::Token(Arc::new(ticket))] {
+            let JobError::Later { not_before, .. } = JobError::from(error.clone()) else { panic!("{error:?}") };
+            assert_eq!(not_before, Some(9000), "{error:?}");
         }
     }
 }

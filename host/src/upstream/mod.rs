@@ -34,7 +34,7 @@ pub use self::error::{CallError, TokenError, TransportError};
 pub use self::forward::{Forward, ForwardError};
 pub(crate) use self::outbound::OF_THE_CONNECTION;
 pub use self::outbound::{Outbound, OutboundAnswer, OutboundError, OutboundRequest};
-pub use self::pay::{BillFile, BillKind, Fetched, Gateway, PayAnswer, PayError};
+pub use self::pay::{BillFile, BillKind, Fetched, Gateway, NoKey, PayAnswer, PayError};
 pub use self::public_address::{NotPublic, is_public};
 pub use self::webhook::{WebhookError, WebhookMessage, Webhooks};
 pub use self::wechat::Wechat;

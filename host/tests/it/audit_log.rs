@@ -116,6 +116,24 @@ async fn calls_of_wechat_that_change_something_are_written_down_whatever_their_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_wechat_may_have_done_is_written_down_and_what_it_refused_is_not() {
+    let house = House::new().await;
+    let send = async || {
+        let message = json!({"type": "text", "content": "hi"});
+        house.app.api(Method::POST, "/apps/shop/users/oFan/messages", Some(message)).await.0
+    };
+    let before = house.log("").await;
+    house.wechat.fault("/cgi-bin/message/custom/send", Fault::Errcode(45047), 1);
+    assert_eq!(send().await, 502);
+    assert_eq!(house.log("").await, before);
+    house.wechat.fault("/cgi-bin/message/custom/send", Fault::Disconnect, 1);
+    assert_eq!(send().await, 502);
+    let log = house.log("").await;
+    assert_eq!(log.len(), before.len() + 1);
+    assert_eq!((&log[0]["action"], &log[0]["status"]), (&json!("send_user_message"), &json!(502)), "{}", log[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_nothing_leaves_nothing() {
     let house = House::new().await;
     let before = house.log("").await;

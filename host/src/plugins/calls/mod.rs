@@ -175,7 +175,8 @@ impl Plugins {
         let failures = granted.0.breaker_failures;
         let ran = self.run(place, task, granted, named).await;
         let opened = match &ran.result {
-            Ok(_) => admission.ends(None, failures, self.limits().pauses),
+            // What cannot be sent is an answer, too: it ran to its end.
+            Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
             // It says nothing of the plugin.
             Err(_) => false,

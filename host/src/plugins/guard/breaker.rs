@@ -7,7 +7,8 @@
 //!
 //! It opens after so many failures in a row, or when half of at least twice as many calls failed within [`WINDOW`]. When
 //! its pause is over, one call is let through to see: if that goes well the breaker closes, else it stays open for twice
-//! as long. Failures are crashes and limits, not errors that the plugin answers: those are its answer.
+//! as long. Failures are crashes and limits, not errors that the plugin answers, nor what it answers and cannot be sent: it
+//! ran to its end.
 
 use std::{
     collections::HashMap,

@@ -1,25 +1,21 @@
 //! `kv`: the plugin's own store for each app.
 
-use std::sync::Arc;
-
 use crate::{
-    model::App,
     plugins::{
         bindings::imported::{
             kv::{self, Entry},
             types::Error,
         },
-        host::{Grant, HostError},
+        host::{Grant, HostError, asker::Asker},
         instance::State,
     },
-    storage::{KvError, KvQuota, KvWrite, PluginKv, Store, with_causes},
+    storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
 };
 
 /// The store that the operator has granted, and whose part of it is meant.
 struct Granted {
     database: Store,
-    app: Arc<App>,
-    plugin: Arc<str>,
+    asker: Asker,
     quota: KvQuota,
 }
 
@@ -27,14 +23,32 @@ impl Granted {
     fn kv(&self) -> PluginKv<'_> {
         self.database.plugin_kv()
     }
+
+    fn app(&self) -> &str {
+        &self.asker.app.name
+    }
+
+    fn plugin(&self) -> &str {
+        &self.asker.plugin
+    }
+
+    fn error(&self, error: &KvError) -> HostError {
+        let told = match error {
+            KvError::InvalidKey => Error::Invalid(error.to_string()),
+            KvError::Conflict => Error::Conflict(error.to_string()),
+            KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
+                Error::Limited(error.to_string())
+            }
+            KvError::Store(_) | KvError::Batch(_) => self.asker.unavailable("kv", error),
+        };
+        told.into()
+    }
 }
 
 impl State {
     /// The store, where it is granted. Counts a use of the database.
     fn granted_kv(&mut self) -> Result<Granted, HostError> {
-        let subject = self.subject()?;
-        let app = Arc::clone(&subject.app);
-        if !subject.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
+        if !self.subject()?.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
             return Err(self.denied(Grant::Kv));
         }
         self.count_database_call()?;
@@ -43,37 +57,23 @@ impl State {
             max_keys: self.limits.kv_keys,
             max_total_bytes: self.limits.kv_total_mib << 20,
         };
-        Ok(Granted { database: self.services.store.clone(), app, plugin: Arc::clone(self.plugin()), quota })
+        Ok(Granted { database: self.services.store.clone(), asker: self.asker()?, quota })
     }
-}
-
-fn error(error: KvError) -> HostError {
-    let told = match error {
-        KvError::InvalidKey => Error::Invalid(error.to_string()),
-        KvError::Conflict => Error::Conflict(error.to_string()),
-        KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
-            Error::Limited(error.to_string())
-        }
-        error @ (KvError::Store(_) | KvError::Batch(_)) => {
-            tracing::error!(error = %with_causes(&error), "the key-value store failed");
-            Error::Unavailable("the database does not answer".to_owned())
-        }
-    };
-    told.into()
 }
 
 impl kv::Host for State {
     async fn get(&mut self, key: String) -> Result<Option<Entry>, HostError> {
         let granted = self.granted_kv()?;
-        let entry = granted.kv().get(&granted.app.name, &granted.plugin, &key).await;
-        let entry = entry.map_err(error)?;
+        let entry = granted.kv().get(granted.app(), granted.plugin(), &key).await;
+        let entry = entry.map_err(|failure| granted.error(&failure))?;
         Ok(entry.map(|entry| Entry { value: entry.value, version: entry.version }))
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>, ttl_seconds: Option<u32>) -> Result<u64, HostError> {
         let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        granted.kv().set(&granted.app.name, &granted.plugin, write, &granted.quota).await.map_err(error)
+        let version = granted.kv().set(granted.app(), granted.plugin(), write, &granted.quota).await;
+        version.map_err(|failure| granted.error(&failure))
     }
 
     async fn compare_and_set(
@@ -86,18 +86,19 @@ impl kv::Host for State {
         let granted = self.granted_kv()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
         let version =
-            granted.kv().compare_and_set(&granted.app.name, &granted.plugin, expected, write, &granted.quota).await;
-        version.map_err(error)
+            granted.kv().compare_and_set(granted.app(), granted.plugin(), expected, write, &granted.quota).await;
+        version.map_err(|failure| granted.error(&failure))
     }
 
     async fn delete(&mut self, key: String) -> Result<bool, HostError> {
         let granted = self.granted_kv()?;
-        granted.kv().delete(&granted.app.name, &granted.plugin, &key).await.map_err(error)
+        let deleted = granted.kv().delete(granted.app(), granted.plugin(), &key).await;
+        deleted.map_err(|failure| granted.error(&failure))
     }
 
     async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Vec<String>, HostError> {
         let granted = self.granted_kv()?;
-        let keys = granted.kv().keys(&granted.app.name, &granted.plugin, &prefix, after.as_deref(), limit).await;
-        keys.map_err(error)
+        let keys = granted.kv().keys(granted.app(), granted.plugin(), &prefix, after.as_deref(), limit).await;
+        keys.map_err(|failure| granted.error(&failure))
     }
 }

@@ -1,12 +1,12 @@
 //! `orders`: orders of the app's own merchants, here and at WeChat Pay.
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use weft_wechat::pay::Fen;
 
-use super::{Grant, HostError};
+use super::{Grant, HostError, asker::Asker};
 use crate::{
-    model::{self, App},
+    model,
     pay::{Pay, PayActionError, Shop},
     plugins::{
         bindings::imported::{
@@ -17,7 +17,6 @@ use crate::{
         convert_orders,
         instance::State,
     },
-    storage::with_causes,
     upstream::PayError,
 };
 
@@ -32,47 +31,47 @@ impl orders::Host for State {
     async fn find(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Option<Order>, HostError> {
         self.require_orders(READ)?;
         self.count_database_call()?;
-        let (pay, app) = (&self.services.pay, &self.subject()?.app);
-        let shop = shop(pay, app, merchant.as_deref()).await?;
-        let found = pay.find(&shop, &out_trade_no).await.map_err(|failure| error(&failure))?;
+        let (pay, asker) = (&self.services.pay, self.asker()?);
+        let shop = shop(pay, &asker, merchant.as_deref()).await?;
+        let found = pay.find(&shop, &out_trade_no).await.map_err(|failure| error(&asker, &failure))?;
         Ok(found.as_ref().map(convert_orders::order))
     }
 
     async fn create(&mut self, order: NewOrder) -> Result<Order, HostError> {
         self.require_orders(CREATE)?;
         self.count_database_call()?;
-        let (pay, app) = (&self.services.pay, &self.subject()?.app);
-        let shop = shop(pay, app, order.merchant.as_deref()).await?;
+        let (pay, asker) = (&self.services.pay, self.asker()?);
+        let shop = shop(pay, &asker, order.merchant.as_deref()).await?;
         let (number, expires) = (order.out_trade_no.clone(), order.expires_at.is_some());
         let terms = convert_orders::terms(order, &shop.merchant, pay.now());
-        let created = pay.create(&shop, &number, terms, expires).await.map_err(|failure| error(&failure))?;
+        let created = pay.create(&shop, &number, terms, expires).await.map_err(|failure| error(&asker, &failure))?;
         Ok(convert_orders::order(&created.into_order()))
     }
 
     async fn prepay(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Vec<Field>, HostError> {
-        self.ask_pay(CREATE, "prepay", async move |pay, app| {
-            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
-            let prepaid = pay.prepay(&shop, &order, None).await.map_err(|failure| error(&failure))?;
+        self.ask_pay(CREATE, "prepay", async move |pay, asker| {
+            let (shop, order) = existing(&pay, &asker, merchant.as_deref(), &out_trade_no).await?;
+            let prepaid = pay.prepay(&shop, &order, None).await.map_err(|failure| error(&asker, &failure))?;
             Ok(convert_orders::prepaid(prepaid))
         })
         .await
     }
 
     async fn query(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Order, HostError> {
-        self.ask_pay(READ, "query", async move |pay, app| {
-            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
-            let order = pay.query(&shop, &order).await.map_err(|failure| error(&failure))?;
+        self.ask_pay(READ, "query", async move |pay, asker| {
+            let (shop, order) = existing(&pay, &asker, merchant.as_deref(), &out_trade_no).await?;
+            let order = pay.query(&shop, &order).await.map_err(|failure| error(&asker, &failure))?;
             Ok(convert_orders::order(&order))
         })
         .await
     }
 
     async fn create_refund(&mut self, refund: NewRefund) -> Result<Refund, HostError> {
-        self.ask_pay(REFUND, "refund", async move |pay, app| {
+        self.ask_pay(REFUND, "refund", async move |pay, asker| {
             let NewRefund { merchant, out_trade_no, out_refund_no, refund_fee, reason } = refund;
-            let (shop, order) = existing(&pay, &app, merchant.as_deref(), &out_trade_no).await?;
+            let (shop, order) = existing(&pay, &asker, merchant.as_deref(), &out_trade_no).await?;
             let refund = pay.refund(&shop, &order, &out_refund_no, Fen(refund_fee), reason).await;
-            Ok(convert_orders::refund(refund.map_err(|failure| error(&failure))?))
+            Ok(convert_orders::refund(refund.map_err(|failure| error(&asker, &failure))?))
         })
         .await
     }
@@ -91,7 +90,7 @@ impl State {
         &mut self,
         right: &str,
         what: &str,
-        ask: impl FnOnce(Pay, Arc<App>) -> Asking,
+        ask: impl FnOnce(Pay, Asker) -> Asking,
     ) -> Result<T, HostError>
     where
         T: Send + 'static,
@@ -99,18 +98,19 @@ impl State {
     {
         self.require_orders(right)?;
         let call = self.wechat_call()?;
-        let asking = ask(self.services.pay.clone(), call.app());
+        let asking = ask(self.services.pay.clone(), self.asker()?);
         call.goes_on(&format!("WeChat Pay: {what}"), asking).await
     }
 }
 
 /// The merchant of that name in the app, or the one that is meant where none is named.
-pub(super) async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result<Shop, Error> {
+pub(super) async fn shop(pay: &Pay, asker: &Asker, merchant: Option<&str>) -> Result<Shop, Error> {
+    let app = asker.app.name.as_str();
     let found = match merchant {
-        Some(name) => pay.shop(&app.name, name).await,
-        None => pay.first_shop(&app.name).await,
+        Some(name) => pay.shop(app, name).await,
+        None => pay.first_shop(app).await,
     };
-    found.map_err(|failure| error(&failure))?.ok_or_else(|| {
+    found.map_err(|failure| error(asker, &failure))?.ok_or_else(|| {
         Error::NotFound(match merchant {
             Some(name) => format!("the app has no merchant `{name}`"),
             None => "the app has no merchant".to_owned(),
@@ -120,17 +120,17 @@ pub(super) async fn shop(pay: &Pay, app: &App, merchant: Option<&str>) -> Result
 
 async fn existing(
     pay: &Pay,
-    app: &App,
+    asker: &Asker,
     merchant: Option<&str>,
     out_trade_no: &str,
 ) -> Result<(Shop, model::Order), Error> {
-    let shop = shop(pay, app, merchant).await?;
-    let found = pay.find(&shop, out_trade_no).await.map_err(|failure| error(&failure))?;
+    let shop = shop(pay, asker, merchant).await?;
+    let found = pay.find(&shop, out_trade_no).await.map_err(|failure| error(asker, &failure))?;
     let order = found.ok_or_else(|| Error::NotFound(format!("there is no order `{out_trade_no}`")))?;
     Ok((shop, order))
 }
 
-fn error(error: &PayActionError) -> Error {
+fn error(asker: &Asker, error: &PayActionError) -> Error {
     let text = error.to_string();
     match error {
         PayActionError::State(_) | PayActionError::Conflict(_) => Error::Conflict(text),
@@ -139,10 +139,7 @@ fn error(error: &PayActionError) -> Error {
             Error::Invalid(wrong.join("; "))
         }
         PayActionError::Gateway(error) => gateway_error(error),
-        PayActionError::Store(error) => {
-            tracing::error!(error = %with_causes(error), "a plugin's question about orders failed");
-            Error::Unavailable("the database does not answer".to_owned())
-        }
+        PayActionError::Store(error) => asker.unavailable("orders", error),
     }
 }
 

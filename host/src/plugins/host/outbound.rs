@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use uuid::Uuid;
 
 use crate::{
@@ -38,6 +38,8 @@ pub(super) struct OutboundCall {
     delivery: Arc<str>,
     id: Uuid,
     allowance: LogAllowance,
+    /// What goes on without it.
+    tasks: TaskTracker,
 }
 
 impl State {
@@ -57,7 +59,8 @@ impl State {
         self.outbound_calls += 1;
         let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
         let called = self.log_place.as_ref().map(|place| Arc::clone(&place.counts));
-        Ok(OutboundCall { app, timeout: wanted.min(left), plugin, called, delivery, id, allowance })
+        let (timeout, tasks) = (wanted.min(left), self.services.tasks.clone());
+        Ok(OutboundCall { timeout, app, plugin, called, delivery, id, allowance, tasks })
     }
 
     /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
@@ -113,13 +116,13 @@ impl OutboundCall {
     }
 
     /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to
-    /// its end although nobody waits for it any more.
+    /// its end although nobody waits for it any more, but the process that stops.
     pub(super) async fn goes_on<T: Send + 'static>(
         self,
         to: &str,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, HostError> {
-        let asking = tokio::spawn(asking);
+        let asking = self.tasks.spawn(asking);
         let answer =
             async move { asking.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}")))) };
         self.ends(to, answer).await

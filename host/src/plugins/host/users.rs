@@ -8,7 +8,7 @@ use weft_wechat::api::{
     user::{info::UserInfo, info_updateremark::UpdateRemark},
 };
 
-use super::{Grant, HostError, wechat};
+use super::{Grant, HostError, asker::Asker, wechat};
 use crate::{
     model::{self, App, is_openid},
     plugins::{
@@ -18,7 +18,7 @@ use crate::{
         },
         instance::{Services, State},
     },
-    storage::{StoreError, with_causes},
+    storage::StoreError,
     users::UserError,
 };
 
@@ -29,14 +29,14 @@ impl users::Host for State {
         if !is_openid(&openid) {
             return Ok(None);
         }
-        let (app, store) = (Arc::clone(&self.subject()?.app), &self.services.store);
+        let (asker, store) = (self.asker()?, &self.services.store);
         let found = async {
-            match store.users().find(&app.name, &openid).await? {
-                Some(found) => user(&self.services, &app, found).await.map(Some),
+            match store.users().find(&asker.app.name, &openid).await? {
+                Some(found) => user(&self.services, &asker.app, found).await.map(Some),
                 None => Ok(None),
             }
         };
-        Ok(found.await.map_err(|error| broken(&error))?)
+        Ok(found.await.map_err(|error| broken(&asker, &error))?)
     }
 
     async fn fetch(&mut self, openid: String) -> Result<User, HostError> {
@@ -94,9 +94,9 @@ impl State {
         Asking: Future<Output = Result<T, UserError>> + Send + 'static,
     {
         self.require_users()?;
-        let call = self.wechat_call()?;
+        let (call, asker) = (self.wechat_call()?, self.asker()?);
         let asking = ask(Arc::clone(&self.services), call.app());
-        call.goes_on(to, async move { asking.await.map_err(|failure| error(&failure)) }).await
+        call.goes_on(to, async move { asking.await.map_err(|failure| error(&asker, &failure)) }).await
     }
 }
 
@@ -128,7 +128,7 @@ async fn user(services: &Services, app: &App, user: model::User) -> Result<User,
     })
 }
 
-fn error(error: &UserError) -> Error {
+fn error(asker: &Asker, error: &UserError) -> Error {
     let text = error.to_string();
     match error {
         UserError::UnknownUser(_) | UserError::UnknownTag(_) => Error::NotFound(text),
@@ -139,11 +139,10 @@ fn error(error: &UserError) -> Error {
             Error::Invalid(wrong.join("; "))
         }
         UserError::Call(error) | UserError::Unfinished { error, .. } => wechat::error(error),
-        UserError::Store(error) => broken(error),
+        UserError::Store(error) => broken(asker, error),
     }
 }
 
-fn broken(error: &StoreError) -> Error {
-    tracing::error!(error = %with_causes(error), "a plugin's question about users failed");
-    Error::Unavailable("the database does not answer".to_owned())
+fn broken(asker: &Asker, error: &StoreError) -> Error {
+    asker.unavailable("users", error)
 }

@@ -144,6 +144,12 @@ impl Sandbox {
         &self.services.store
     }
 
+    /// Waits for what guests asked outside that goes on without them; to be called when no call begins any more.
+    pub(super) async fn finish(&self) {
+        self.services.tasks.close();
+        self.services.tasks.wait().await;
+    }
+
     /// Makes a call in a fresh instance of `linked`, within `terms`. It fails when the guest traps, exits, or exceeds a
     /// limit; never because of another call.
     pub(super) async fn run<V: Visit>(

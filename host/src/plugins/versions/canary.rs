@@ -186,6 +186,7 @@ impl Plugins {
         self.decide(name, Some(&digest), PluginSource::Canary, None).await?;
         let plugin = self.put_in(name, loaded, None);
         self.place(name, &digest, bytes).await;
+        self.versions().has_effect(name);
         Ok(plugin)
     }
 

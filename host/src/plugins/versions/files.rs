@@ -7,7 +7,7 @@ use crate::{
     model::PluginSource,
     plugins::{
         admission::{LoadError, Refused},
-        component::digest,
+        component::digest_of,
         folder,
         registry::{Plugin, Plugins},
     },
@@ -34,7 +34,7 @@ impl Plugins {
             Ok(None) => return Taken::Changing,
             Err(error) => return self.refuse(name, Refused::unread(error)).await,
         };
-        let digest = digest(&bytes);
+        let digest = digest_of(&bytes).await;
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
             match self.obey(name, Some(&bytes), None).await {
@@ -97,6 +97,15 @@ impl Plugins {
         }
         lock(&versions.unsaid).insert(name.to_owned());
         if !was_asked(versions) {
+            if let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) {
+                versions.keep_here(name, &running.digest, &bytes).await;
+            }
+            // The file may be from before what was decided.
+            if !self.is_ready() && versions.seen.of(name).is_none() {
+                lock(&versions.unasked).insert(name.to_owned());
+            } else {
+                lock(&versions.unasked).remove(name);
+            }
             return;
         }
         match self.decide_running(name, &bytes).await {
@@ -120,6 +129,7 @@ impl Plugins {
         if !decided.is_some_and(|known| known.digest.as_ref() == Some(&loaded.digest) && known.rolled_back.is_none()) {
             versions.keep(name, &loaded, bytes).await?;
             self.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
+            versions.has_effect(name);
         }
         versions.see(name, Some(&loaded.digest)).await;
         Ok(())
@@ -196,10 +206,13 @@ impl Plugins {
         if versions.decision(name).is_none_or(|known| known.digest.is_none()) {
             return;
         }
-        if let Err(error) = self.decide(name, None, PluginSource::Folder, None).await {
-            let error = with_causes(&error);
-            tracing::warn!(%error, plugin = name, "the other processes could not be told yet that the plugin is gone");
-            lock(&versions.unsaid).insert(name.to_owned());
+        match self.decide(name, None, PluginSource::Folder, None).await {
+            Ok(()) => versions.has_effect(name),
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(%error, plugin = name, "the other processes could not be told yet that the plugin is gone");
+                lock(&versions.unsaid).insert(name.to_owned());
+            }
         }
     }
 

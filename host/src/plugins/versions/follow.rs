@@ -111,13 +111,19 @@ impl Plugins {
             // What was decided may need limits that were set just before.
             self.refresh().await?;
         }
-        self.say_again().await;
+        self.say_again(&decisions).await;
         let newest = decisions.iter().map(|decision| decision.revision).max();
-        let again: Vec<_> = lock(&self.versions().behind).iter().cloned().collect();
+        // What the database could not be told yet is newer than what it says.
+        let unsaid = lock(&self.versions().unsaid).clone();
+        let (waiting, decisions): (Vec<_>, Vec<_>) =
+            decisions.into_iter().partition(|decision| unsaid.contains(&decision.plugin));
+        let again: Vec<_> = lock(&self.versions().behind).difference(&unsaid).cloned().collect();
         let doing = decisions.into_iter().map(async |decision| self.do_decided(decision).await);
         futures::future::join_all(doing).await;
         futures::future::join_all(again.iter().map(|name| self.catch_up(name))).await;
-        *since = newest.unwrap_or(*since);
+        if waiting.is_empty() {
+            *since = newest.unwrap_or(*since);
+        }
         Ok(())
     }
 
@@ -147,21 +153,67 @@ impl Plugins {
         }
     }
 
-    /// Tells the database what it could not be told when it happened.
-    async fn say_again(&self) {
-        let unsaid: Vec<_> = std::mem::take(&mut *lock(&self.versions().unsaid)).into_iter().collect();
+    /// Tells the database what it could not be told when it happened. `decisions` are what it has just told of.
+    async fn say_again(&self, decisions: &[PluginDecision]) {
+        let unsaid: Vec<_> = lock(&self.versions().unsaid).iter().cloned().collect();
         for name in unsaid {
             let _changing = self.changing(&name).await;
-            let running = self.find(&name).and_then(|plugin| plugin.loaded.clone());
-            match running {
-                None => self.take_out(&name).await,
-                Some(running) => {
-                    if let Ok(Some(bytes)) = self.versions().bytes(&name, &running.digest).await {
-                        self.say(&name, bytes).await;
-                    }
-                }
+            if !lock(&self.versions().unsaid).contains(&name) {
+                continue;
+            }
+            let decision = decisions.iter().find(|decision| decision.plugin == name);
+            if let Err(error) = self.say_now(&name, decision).await {
+                let error = with_causes(&error);
+                tracing::warn!(%error, plugin = name, "it is not known yet whether others are to be told of the plugin");
             }
         }
+    }
+
+    /// Tells the database of what runs here, unless that is nothing new. It stays unsaid where the database fails.
+    async fn say_now(&self, name: &str, decision: Option<&PluginDecision>) -> Result<(), StoreError> {
+        let versions = self.versions();
+        let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) else {
+            lock(&versions.unsaid).remove(name);
+            self.take_out(name).await;
+            return Ok(());
+        };
+        let is_old = match decision {
+            Some(decision) => self.is_from_before_decision(name, &running.digest, decision).await?,
+            None => false,
+        };
+        let bytes = if is_old { None } else { versions.bytes(name, &running.digest).await? };
+        // Whatever it is, it is known now: keeping the version makes it one that the database knows.
+        lock(&versions.unasked).remove(name);
+        match bytes {
+            Some(bytes) => self.say(name, bytes).await,
+            None => {
+                lock(&versions.unsaid).remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a version that runs here changes nothing that was decided while the database could not be asked. A file that
+    /// is from before that has then been looked at.
+    async fn is_from_before_decision(
+        &self,
+        name: &str,
+        digest: &str,
+        decision: &PluginDecision,
+    ) -> Result<bool, StoreError> {
+        let versions = self.versions();
+        if decision.digest.as_deref() == Some(digest) && decision.rolled_back.is_none() {
+            return Ok(true);
+        }
+        if !lock(&versions.unasked).contains(name) {
+            return Ok(false);
+        }
+        let known = versions.store.plugin_versions().list(name).await?;
+        let is_known = known.iter().any(|version| version.digest == digest);
+        if is_known {
+            versions.see(name, Some(digest)).await;
+        }
+        Ok(is_known)
     }
 
     /// Says what runs here where others share the database, so that it is seen where they differ.

@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 use super::{
     admission::Refused,
-    component::{Loaded, digest},
+    component::{Loaded, digest, digest_of},
     folder,
     registry::{Plugin, Plugins},
 };
@@ -59,6 +59,8 @@ pub(super) struct Versions {
     asked: AtomicBool,
     /// Plugins that changed here, and the database does not know it yet.
     unsaid: Mutex<BTreeSet<String>>,
+    /// Those of them that lay in a folder that nobody knew, at a start that could not ask what was decided.
+    unasked: Mutex<BTreeSet<String>>,
     /// Plugins for which something was decided that has not taken effect yet.
     behind: Mutex<BTreeSet<String>>,
 }
@@ -76,6 +78,7 @@ impl Versions {
             decided: Mutex::default(),
             asked: AtomicBool::new(false),
             unsaid: Mutex::default(),
+            unasked: Mutex::default(),
             behind: Mutex::default(),
         }
     }
@@ -116,7 +119,7 @@ impl Versions {
         }
         let Some(bytes) = self.store.plugin_versions().bytes(plugin, digest).await? else { return Ok(None) };
         let bytes = Bytes::from(bytes);
-        if super::component::digest(&bytes) != digest {
+        if digest_of(&bytes).await != digest {
             return Err(StoreError::Corrupt { what: format!("plugin_versions.bytes/{plugin}") });
         }
         self.keep_here(plugin, digest, &bytes).await;
@@ -129,7 +132,8 @@ impl Versions {
         tokio::task::spawn_blocking(move || kept.find(&plugin, &digest)).await.ok().flatten()
     }
 
-    /// Decides for all processes, and forgets the oldest versions.
+    /// Decides for all processes, and forgets the oldest versions. Until it [has taken effect](Self::has_effect) here, it
+    /// counts as behind: whoever asked for it may be gone before that.
     async fn decide(
         &self,
         plugin: &str,
@@ -137,12 +141,20 @@ impl Versions {
         source: PluginSource,
         rolled_back: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.note(self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?);
-        let digests: Vec<_> =
-            self.store.plugin_versions().list(plugin).await?.into_iter().map(|version| version.digest).collect();
+        let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
+        lock(&self.behind).insert(plugin.to_owned());
+        self.note(decision);
+        // It is decided: what is too old is forgotten with the next version.
+        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return Ok(()) };
+        let digests: Vec<_> = kept.into_iter().map(|version| version.digest).collect();
         let (kept, plugin) = (Arc::clone(&self.kept), plugin.to_owned());
         drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
         Ok(())
+    }
+
+    /// Notes that what this process decided has taken effect in it.
+    fn has_effect(&self, plugin: &str) {
+        lock(&self.behind).remove(plugin);
     }
 
     /// Notes which file of the folder took effect.
@@ -227,13 +239,15 @@ impl Plugins {
     ) -> Result<(), Behind> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
-        let loaded = match (running, at_hand.filter(|bytes| digest(bytes) == wanted)) {
-            (Some(running), _) => running,
-            (None, Some(bytes)) => self.checked(name, bytes.clone()).await?,
-            (None, None) => {
-                let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
-                self.checked(name, bytes).await?
-            }
+        let loaded = if let Some(running) = running {
+            running
+        } else if let Some(bytes) = at_hand
+            && digest_of(bytes).await == wanted
+        {
+            self.checked(name, bytes.clone()).await?
+        } else {
+            let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
+            self.checked(name, bytes).await?
         };
         self.put_in(name, loaded, error);
         Ok(())

@@ -82,6 +82,7 @@ impl Plugins {
         self.decide(name, Some(&digest), PluginSource::Upload, None).await?;
         let plugin = self.put_in(name, loaded, None);
         self.place(name, &digest, bytes).await;
+        versions.has_effect(name);
         Ok(plugin)
     }
 
@@ -94,6 +95,7 @@ impl Plugins {
         self.decide(name, None, PluginSource::Delete, None).await?;
         self.remove(name);
         self.remove_file(name).await;
+        self.versions().has_effect(name);
         Ok(())
     }
 
@@ -122,7 +124,9 @@ impl Plugins {
         // Who goes back further goes back from the same version; who comes back to it has rolled nothing back.
         let rolled_back = decision.rolled_back.or(decision.digest).filter(|from| *from != wanted.digest);
         self.decide(name, Some(&wanted.digest), PluginSource::Rollback, rolled_back.as_deref()).await?;
-        Ok(self.put_in(name, loaded, None))
+        let plugin = self.put_in(name, loaded, None);
+        versions.has_effect(name);
+        Ok(plugin)
     }
 
     /// What is known of a plugin's versions.

@@ -11,7 +11,7 @@ use weft_wechat::pay::bill::{Bill, BillError, MAX_BILL, sha1};
 use weft_wechat::pay::v2::{self, downloadbill, downloadfundflow::DownloadFundFlow};
 use weft_wechat::pay::v3::{self, bills::Download};
 
-use super::{Gateway, PayError, certified, nonce};
+use super::{Gateway, PayError, nonce};
 use crate::model::{BillDate, Merchant, PayVersion, UnusableMerchant};
 use crate::upstream::TransportError;
 use crate::upstream::answer::{AnswerStream, Beginning};
@@ -107,7 +107,7 @@ impl Gateway {
             }
             BillKind::FundFlow => {
                 let call = DownloadFundFlow { bill_date, account_type: "Basic".to_owned() };
-                self.file_v2(certified(merchant)?, merchant, party, &call).await?
+                self.file_v2(self.0.certified.client(merchant).await?, merchant, party, &call).await?
             }
         };
         let answer = AnswerStream::open(response, Beginning::Some, MAX_BILL, TIMEOUT).await?;

@@ -5,6 +5,7 @@
 
 mod any_call;
 mod bills;
+mod certified;
 mod error;
 mod platform_keys;
 
@@ -13,15 +14,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Identity, RequestBuilder};
+use reqwest::{Client, RequestBuilder};
 use uuid::Uuid;
 use weft_wechat::pay::v3::{self, PlatformKeys, SignatureError};
 use weft_wechat::pay::{Party, v2};
 
 pub use self::any_call::PayAnswer;
 pub use self::bills::{BillFile, BillKind, Fetched};
+use self::certified::Certified;
 pub use self::error::PayError;
 use self::platform_keys::Known;
+pub use self::platform_keys::NoKey;
 use super::TransportError;
 use super::answer::body;
 use super::http::{self, failure};
@@ -44,6 +47,7 @@ struct Inner {
     base: String,
     clock: Clock,
     known: Known,
+    certified: Certified,
 }
 
 /// What came back, before it is believed.
@@ -66,7 +70,8 @@ impl Gateway {
     /// When the system has no TLS roots.
     pub fn new(config: &PayConfig, clock: Clock) -> reqwest::Result<Self> {
         let client = http::client().build()?;
-        Ok(Self(Arc::new(Inner { client, base: config.api_base.clone(), clock, known: Known::default() })))
+        let (known, certified) = (Known::default(), Certified::default());
+        Ok(Self(Arc::new(Inner { client, base: config.api_base.clone(), clock, known, certified })))
     }
 
     /// A call of v2.
@@ -107,7 +112,7 @@ impl Gateway {
         needs_certificate: bool,
         body: String,
     ) -> Result<Arrived, PayError> {
-        let client = if needs_certificate { certified(merchant)? } else { self.0.client.clone() };
+        let client = if needs_certificate { self.0.certified.client(merchant).await? } else { self.0.client.clone() };
         let request = client.post(format!("{}{path}", self.0.base)).header("content-type", "text/xml").body(body);
         let arrived = send(request).await?;
         if (200..300).contains(&arrived.status) {
@@ -139,16 +144,6 @@ async fn send(request: RequestBuilder) -> Result<Arrived, PayError> {
     let response = request.timeout(TIMEOUT).send().await.map_err(|error| failure(error, TIMEOUT))?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Ok(Arrived { status, headers, body: body(response, MAX_ANSWER, TIMEOUT).await? })
-}
-
-/// A client that shows the merchant's certificate.
-fn certified(merchant: &Merchant) -> Result<Client, PayError> {
-    let unusable = UnusableMerchant("client_cert");
-    let key = merchant.client_key.as_ref().or(merchant.private_key.as_ref()).ok_or(unusable)?;
-    let certificate = merchant.client_cert.as_ref().ok_or(unusable)?;
-    let pem = zeroize::Zeroizing::new(format!("{}\n{}\n", certificate.expose().trim(), key.expose().trim()));
-    let identity = Identity::from_pem(pem.as_bytes()).map_err(|_| unusable)?;
-    http::client().identity(identity).build().map_err(|_| unusable.into())
 }
 
 /// 32 characters, fresh for every call.

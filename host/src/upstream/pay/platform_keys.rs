@@ -18,6 +18,14 @@ const KEPT: u64 = 3600;
 /// merchant that has the public key alone WeChat lists none.
 const REFETCHED: u64 = 60;
 
+/// For how long a failure to fetch them answers for all notifications, in seconds: anybody can send one.
+const HELD: u64 = 5;
+
+/// Why there is no key for a notification.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("there is no key of WeChat Pay: {0}")]
+pub struct NoKey(Arc<PayError>);
+
 /// What is known, by merchant number.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<HashMap<String, Arc<OfMerchant>>>);
@@ -26,7 +34,8 @@ pub(super) struct Known(Mutex<HashMap<String, Arc<OfMerchant>>>);
 #[derive(Debug, Default)]
 struct OfMerchant {
     fetched: Mutex<Fetched>,
-    /// Of all who meet a number that is not known one fetches, and the others wait for what comes of it.
+    /// Of all who meet a number that is not known, or have a notification and no key, one fetches, and the others wait
+    /// for what comes of it.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -37,6 +46,8 @@ struct Fetched {
     at: Option<u64>,
     /// When somebody last set out to fetch them because of a number that is not known, whatever came of it.
     sought_at: Option<u64>,
+    /// When they could not be fetched for a notification the last time, and why.
+    failure: Option<(u64, NoKey)>,
 }
 
 impl Known {
@@ -62,6 +73,19 @@ impl OfMerchant {
             fetched.sought_at = Some(now);
         }
         None
+    }
+
+    /// Why they could not be fetched, when that was tried since `asked` or a moment ago.
+    fn failure_since(&self, asked: u64, now: u64) -> Option<NoKey> {
+        let fetched = self.fetched();
+        let (at, failure) = fetched.failure.as_ref()?;
+        (*at >= asked || now.saturating_sub(*at) < HELD).then(|| failure.clone())
+    }
+
+    fn hold(&self, error: PayError, now: u64) -> NoKey {
+        let failure = NoKey(Arc::new(error));
+        self.fetched().failure = Some((now, failure.clone()));
+        failure
     }
 }
 
@@ -90,6 +114,32 @@ impl Gateway {
             None => self.fetch_certificates(merchant, signer, &own).await?,
         };
         Ok(together(merchant, keys))
+    }
+
+    /// As [`platform_keys`](Self::platform_keys), for a notification, which proves nothing before it is verified: while
+    /// WeChat fails it is asked once in a while, however many come.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn keys_for_notification(
+        &self,
+        merchant: &Merchant,
+        signer: &v3::Merchant,
+    ) -> Result<PlatformKeys, NoKey> {
+        let (own, known, clock) = (merchant.platform_keys(), self.0.known.of(merchant), &self.0.clock);
+        if !own.is_empty() {
+            return Ok(own);
+        }
+        let asked = clock.now();
+        if let Some(keys) = known.still_good(false, asked) {
+            return Ok(keys);
+        }
+        let _turn = known.turn.lock().await;
+        if let Some(failure) = known.failure_since(asked, clock.now()) {
+            return Err(failure);
+        }
+        let fetched = self.platform_keys(merchant, signer, None).await;
+        fetched.map_err(|error| known.hold(error, clock.now()))
     }
 
     /// The keys with one that is not known yet, for an answer that has arrived. That they cannot be had says nothing of

@@ -125,6 +125,29 @@ async fn a_number_that_anybody_can_send_has_wechat_asked_once_although_it_lists_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notifications_that_come_while_wechat_fails_have_it_asked_once_in_a_while() {
+    let shop = Shop::open(false, FirstCertificate, &[FirstCertificate]).await;
+    assert!(shop.told("T20260101").await);
+    let post = async || {
+        let mut posted = shop.pay.notification(MCH_ID, "T20260101").unwrap().unwrap();
+        posted.url = format!("{}/wechat/shop/pay/default/notify/", shop.app.base);
+        posted.send().await.unwrap().0
+    };
+    // What was fetched has grown old.
+    shop.clock.advance(Duration::from_mins(61));
+    shop.pay.lose_answers(2);
+    assert_eq!(join_all((0..5).map(|_| post())).await, [401; 5]);
+    assert_eq!(post().await, 401);
+    assert_eq!(shop.fetched(), 2);
+    shop.clock.advance(Duration::from_secs(10));
+    assert_eq!(post().await, 401);
+    assert_eq!(shop.fetched(), 3);
+    shop.clock.advance(Duration::from_secs(10));
+    assert_eq!(post().await, 200);
+    assert_eq!(shop.fetched(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_whose_time_is_over_proves_nothing() {
     let shop = Shop::open(false, FirstCertificate, &[EndedCertificate, FirstCertificate]).await;
     assert!(shop.told("T20260101").await, "that an old one is listed, too, does not matter");

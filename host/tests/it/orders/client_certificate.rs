@@ -1,6 +1,13 @@
 //! The certificate with which a merchant of v2 shows who it is, to a server that lets nobody in without one.
 
-use std::{net::SocketAddr, process::Command, sync::Arc};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use reqwest::Method;
 use rustls::{
@@ -23,8 +30,9 @@ const AUTHORITY: &str = include_str!("tls/ca.pem");
 const CLIENT: &str = include_str!("tls/client.pem");
 const CLIENT_KEY: &str = include_str!("tls/client_key.pem");
 
-/// Stands before `gateway`: TLS, and nobody without a certificate of [`AUTHORITY`]. Gives the port.
-async fn guard(gateway: SocketAddr) -> u16 {
+/// Stands before `gateway`: TLS, and nobody without a certificate of [`AUTHORITY`]. Gives the port, and counts whom it
+/// lets in.
+async fn guard(gateway: SocketAddr) -> (u16, Arc<AtomicUsize>) {
     drop(rustls::crypto::ring::default_provider().install_default());
     let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
@@ -36,19 +44,22 @@ async fn guard(gateway: SocketAddr) -> u16 {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let let_in = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&let_in);
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
+            let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
             tokio::spawn(async move {
                 // Who has no certificate does not come further.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                counted.fetch_add(1, Relaxed);
                 let mut behind = TcpStream::connect(gateway).await.unwrap();
                 drop(tokio::io::copy_bidirectional(&mut stream, &mut behind).await);
             });
         }
     });
-    port
+    (port, let_in)
 }
 
 /// A call of the admin API of a process.
@@ -63,7 +74,8 @@ async fn api(process: &Process, token: &str, path: &str, body: Value) -> (u16, V
 async fn red_packets_go_only_to_a_server_that_has_seen_the_merchants_certificate() {
     let pay = till::gateway("v2", "wx1", Clock::system()).await;
     let gateway = pay.base.trim_start_matches("http://").parse().unwrap();
-    let base = format!("https://localhost:{}", guard(gateway).await);
+    let (port, let_in) = guard(gateway).await;
+    let base = format!("https://localhost:{port}");
     let folder = tempfile::tempdir().unwrap();
     let (data, plugins) = (folder.path().join("data"), folder.path().join("plugins"));
     let authority = folder.path().join("ca.pem");
@@ -103,11 +115,16 @@ async fn red_packets_go_only_to_a_server_that_has_seen_the_merchants_certificate
     };
     let (status, sent) = send("known", "B1").await;
     assert_eq!((status, &sent["result_code"]), (200, &json!("SUCCESS")), "{sent}");
+    for number in ["B4", "B5", "B6", "B7", "B8"] {
+        assert_eq!(send("known", number).await.0, 200);
+    }
+    let connections = let_in.load(Relaxed);
+    assert!((1..6).contains(&connections), "{connections} for six calls: each has its own");
     let (status, problem) = send("other", "B2").await;
     assert!(status >= 500, "another authority's certificate: {status} {problem}");
     let (status, problem) = send("none", "B3").await;
     assert_eq!((status, &problem["type"]), (422, &json!("unable")), "{problem}");
-    assert_eq!(pay.red_packets(MCH_ID), 1);
+    assert_eq!(pay.red_packets(MCH_ID), 6);
     // Where no certificate is shown, nobody is let in.
     let (status, problem) = api(&process, token, &format!("{MERCHANTS}/known/wechat/tools/shorturl"), json!({})).await;
     assert!(status >= 500, "{status} {problem}");

@@ -64,6 +64,19 @@ async fn after_a_pause_one_call_shows_whether_all_is_well_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_answers_what_cannot_be_sent_shows_that_it_runs_again() {
+    let (app, shop, _) = server(300).await;
+    fail(&shop, 3).await;
+    assert_eq!(breakers(&app).await.len(), 1);
+    until("it is tried and closes", async || {
+        assert_eq!(ask(&shop, "long-reply").await, None);
+        breakers(&app).await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pauses_grow_while_it_fails() {
     let (app, shop, _) = server(200).await;
     fail(&shop, 3).await;

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 use weft_wechat::account::EncodingMode;
 
 use super::{ask, send};
@@ -9,7 +10,8 @@ use crate::support::{Folders, guests, process::Process, sender_to, until};
 
 /// A server in a process of its own with the plugins `guest`, which fails when it is told to, `asker`, which may ask an
 /// address where nobody is, and `ear`, of which nothing can be started; and with an app that each of the first two answers,
-/// and `other` and `shop` for the guest. The shop has a rule and an observer of `ear`, which is named alone.
+/// and `other` and `shop` for the guest, which has its store in the first. The shop has a rule and an observer of `ear`,
+/// which is named alone.
 async fn server(folders: &Folders, settings: &[(&str, &str)]) -> Process {
     let app = folders.server().await;
     for (name, handler) in [("guest", "guest"), ("other", "guest"), ("shop", "guest"), ("asker", "asker")] {
@@ -17,6 +19,8 @@ async fn server(folders: &Folders, settings: &[(&str, &str)]) -> Process {
     }
     let grants = json!({"http_hosts": ["http://127.0.0.1:1"]});
     assert_eq!(app.api(Method::PUT, "/apps/asker/plugins/asker", Some(grants)).await.0, 200);
+    let kv = json!({"kv": true});
+    assert_eq!(app.api(Method::PUT, "/apps/guest/plugins/guest", Some(kv)).await.0, 200);
     let none = json!({"limits": {"core_instances": 1}});
     assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(none)).await.0, 200);
     let handler = json!({
@@ -79,6 +83,25 @@ async fn what_fails_for_every_message_does_not_fill_the_log() {
 
     let asked = process.lines_with(&["a plugin asked outside in vain", "app=\"asker\""]);
     assert!((1..50).contains(&asked.len()), "{}", asked.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_fails_what_a_plugin_asks_does_not_fill_the_log() {
+    let folders = Folders::new();
+    let process = server(&folders, &[]).await;
+    let guest = sender_to(&process.base, "guest", EncodingMode::Plain);
+    assert_eq!(ask(&guest, "kv-count").await.as_deref(), Some("1"));
+    let url = format!("sqlite://{}", folders.data.join("weft.db").display());
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("ALTER TABLE plugin_kv RENAME TO hidden").execute(&mut database).await.unwrap();
+    for _ in 0..100 {
+        assert_eq!(ask(&guest, "kv-count").await, None);
+    }
+    let left_out = ["more such lines come too fast", "app=\"guest\"", "what=kv of plugin guest"];
+    until("lines are left out", async || process.lines_with(&left_out).pop()).await;
+    let told = ["the database failed what a plugin asked", "app=\"guest\"", "plugin=\"guest\"", "no such table"];
+    let told = process.lines_with(&told);
+    assert!((20..60).contains(&told.len()), "{}", told.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,13 @@
 //! What plugins find of users and change.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use weft::simulator::wechat::Fault;
+use weft_wechat::api::{Endpoint, user::info_updateremark::UpdateRemark};
 
 use super::Asking;
-use crate::support::{FAN, until};
+use crate::support::{FAN, TestApp, until};
 
 fn user(openid: &str, what: Value) -> Value {
     let mut ask = json!({"ask": "user", "openid": openid});
@@ -76,4 +80,29 @@ async fn names_and_numbers_have_limits() {
     }
     let flood = asking.ask(json!({"ask": "find_flood", "openid": FAN})).await;
     assert!(flood.starts_with("256 answered, then limited: "), "{flood}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_wechat_was_told_is_written_down_when_the_server_stops() {
+    let data = tempfile::tempdir().unwrap();
+    let asking = Asking::start_with(|config| {
+        config.data_dir = data.path().to_owned();
+        config.plugins.limits.wechat_timeout_ms = 500;
+    })
+    .await;
+    asking.grant(json!({"users": true})).await;
+    until("the profile is known", async || {
+        let found = asking.ask(user(FAN, json!({"find": true}))).await;
+        (found == format!("{FAN} true [] ")).then_some(())
+    })
+    .await;
+    asking.inbox.wechat.fault(UpdateRemark::PATH, Fault::Delay(Duration::from_secs(2)), 1);
+    let given_up = asking.ask(user(FAN, json!({"remark": "甲"}))).await;
+    assert!(given_up.starts_with("timed out: "), "{given_up}");
+    asking.inbox.app.stop().await;
+
+    let app = TestApp::start_with(|config| config.data_dir = data.path().to_owned()).await;
+    let known = app.state.store.users().find("shop", FAN).await.unwrap().unwrap();
+    assert_eq!(known.remark, "甲");
+    app.stop().await;
 }

@@ -4,11 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use weft::plugins::digest;
 use weft_wechat::account::EncodingMode;
 
 use super::{answer, server};
-use crate::support::{TestApp, guests};
+use crate::support::{TestApp, guests, until};
 
 async fn roll_back(app: &TestApp, body: Option<Value>) -> (u16, Value) {
     app.api(Method::POST, "/plugins/greeter/rollback", body).await
@@ -157,4 +158,69 @@ async fn a_version_on_the_disk_that_somebody_changed_is_not_used() {
     // The database has it, too.
     let (status, plugin) = roll_back(&app, None).await;
     assert_eq!((status, &plugin["digest"]), (200, &json!(digest(first))), "{plugin}");
+}
+
+/// Lets the database of a server in `home` say nothing of decisions, or say it again.
+async fn change_tables(home: &Path, sql: &'static str) {
+    let url = format!("sqlite://{}", home.join("data/weft.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+const HIDE: &str = "ALTER TABLE plugin_decisions RENAME TO hidden";
+const SHOW: &str = "ALTER TABLE hidden RENAME TO plugin_decisions";
+
+fn running(app: &TestApp) -> Option<String> {
+    let plugin = app.state.plugins.find("greeter")?;
+    plugin.loaded.as_ref().map(|loaded| loaded.digest.clone())
+}
+
+async fn decided(app: &TestApp) -> Option<String> {
+    app.state.store.plugin_decisions().find("greeter").await.unwrap()?.digest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_is_decided_as_soon_as_the_database_answers() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let app = at(home.path()).await;
+    assert_eq!(app.upload("greeter", first.to_vec()).await.0, 200);
+    app.stop().await;
+
+    fs::write(home.path().join("plugins/greeter.wasm"), second).unwrap();
+    change_tables(home.path(), HIDE).await;
+    let app = at(home.path()).await;
+    assert_eq!(running(&app), Some(digest(second)), "the folder alone counts");
+    change_tables(home.path(), SHOW).await;
+    until("the database is told", async || decided(&app).await.filter(|decided| *decided == digest(second))).await;
+    assert_eq!(running(&app), Some(digest(second)));
+    app.stop().await;
+    let app = at(home.path()).await;
+    assert_eq!(running(&app), Some(digest(second)));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_file_that_nobody_knows_takes_nothing_back_when_the_database_answers() {
+    let home = tempfile::tempdir().unwrap();
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let app = at(home.path()).await;
+    for version in [first, second] {
+        assert_eq!(app.upload("greeter", version.to_vec()).await.0, 200);
+    }
+    app.stop().await;
+
+    // As a new process that shares the database, and has what its image has.
+    fs::remove_dir_all(home.path().join("data/plugin-versions")).unwrap();
+    fs::write(home.path().join("plugins/greeter.wasm"), first).unwrap();
+    change_tables(home.path(), HIDE).await;
+    let app = at(home.path()).await;
+    assert_eq!(running(&app), Some(digest(first)), "better than nothing");
+    change_tables(home.path(), SHOW).await;
+    until("what was decided runs", async || running(&app).filter(|running| *running == digest(second))).await;
+    assert_eq!(decided(&app).await, Some(digest(second)));
+    let file = home.path().join("plugins/greeter.wasm");
+    until("the folder has it, too", async || (fs::read(&file).unwrap() == second).then_some(())).await;
+    app.stop().await;
 }

@@ -212,7 +212,7 @@ impl From<ArticleError> for Problem {
             ArticleError::Running | ArticleError::Publishing { .. } => Self::conflict(detail),
             ArticleError::NotFound { kind, id } => Self::not_found(kind, &id),
             ArticleError::InUse { .. } => Self::in_use(detail),
-            ArticleError::Unfinished { error, .. } => Self::from(error).in_words(detail),
+            ArticleError::Unfinished { error, .. } => Self::from(error).in_words(detail).may_be_done(),
             ArticleError::Call(error) => error.into(),
             ArticleError::Store(error) => error.into(),
             ArticleError::Ended(error) => Self::internal(&error),

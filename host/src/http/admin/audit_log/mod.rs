@@ -39,7 +39,8 @@ pub(super) struct AuditView {
     action: String,
     /// The path of the request; empty for the command line.
     path: String,
-    /// What was answered; 504 when it took too long, and may have been done. Null for the command line.
+    /// What was answered; 504 when it took too long, and 502 when WeChat gave no answer or failed in the middle: it may
+    /// have been done. Null for the command line.
     status: Option<u16>,
     /// Names the request in the log of the process, and in the header `x-request-id` of its answer.
     request_id: String,

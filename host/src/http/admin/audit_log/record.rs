@@ -20,7 +20,7 @@ use tracing::Instrument;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    http::{AppState, REQUEST_ID, admin::wechat},
+    http::{AppState, REQUEST_ID, admin::wechat, error::MayBeDone},
     model::AuditEntry,
 };
 
@@ -135,7 +135,8 @@ pub(in crate::http) async fn record(State(recorder): State<Recorder>, request: R
         let response = next.run(Request::from_parts(parts, body)).await;
         let status = response.status();
         // A request that took too long may have changed what it was to change.
-        if (status.is_success() || status == StatusCode::GATEWAY_TIMEOUT)
+        let may_be_done = status == StatusCode::GATEWAY_TIMEOUT || response.extensions().get::<MayBeDone>().is_some();
+        if (status.is_success() || may_be_done)
             && let Some(entry) = notes.take(changes)
         {
             let action = recorder.action(&method, &path);

@@ -105,7 +105,7 @@ impl From<MenuError> for Problem {
             MenuError::Empty | MenuError::NoMenu => Self::refused(ProblemKind::NoMenu, detail),
             MenuError::Invalid(errors) => super::invalid(errors),
             MenuError::Call(error) => error.into(),
-            MenuError::Unfinished { error, .. } => Self::from(error).in_words(detail),
+            MenuError::Unfinished { error, .. } => Self::from(error).in_words(detail).may_be_done(),
             MenuError::Store(error) => error.into(),
             MenuError::Ended(error) => Self::internal(&error),
         }

@@ -131,7 +131,7 @@ impl From<UserError> for Problem {
             UserError::TooManyUsers => Self::refused(ProblemKind::TooManyUsers, detail),
             UserError::Invalid(errors) => super::invalid(errors),
             UserError::Call(error) => error.into(),
-            UserError::Unfinished { error, .. } => Self::from(error).in_words(detail),
+            UserError::Unfinished { error, .. } => Self::from(error).in_words(detail).may_be_done(),
             UserError::Store(error) => error.into(),
         }
     }
