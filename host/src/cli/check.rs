@@ -104,7 +104,7 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
     match plugins.misnamed_files() {
         Ok(files) => findings.extend(files.iter().map(|file| misnamed(file))),
         Err(error) => {
-            findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error} · 无法读取插件目录")))
+            findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error} · 无法读取插件目录")));
         }
     }
     for plugin in list {

@@ -65,12 +65,11 @@ impl Pace {
     /// The same so long after the pace began, when the server's threads have been `busy` for so long.
     fn turn_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
         let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
-        if into < self.work {
-            Turn::Work(self.work - into)
-        } else if self.rests(now, busy) {
-            Turn::Rest(CYCLE - into)
-        } else {
-            Turn::Work(CYCLE - into)
+        let left = CYCLE.saturating_sub(into);
+        match self.work.checked_sub(into).filter(|work| !work.is_zero()) {
+            Some(work) => Turn::Work(work),
+            None if self.rests(now, busy) => Turn::Rest(left),
+            None => Turn::Work(left),
         }
     }
 
