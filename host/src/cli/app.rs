@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Overrides},
     model::{Ability, App, AppType, AuditEntry, EncodingMode, FieldError, LateReply, PluginTarget},
     secret::Secret,
+    storage::StoreError,
     time,
 };
 
@@ -35,6 +36,9 @@ pub(super) enum AppCommand {
     Remove {
         /// Its name · 账号名
         name: String,
+        /// With its orders, paid ones too · 连同订单一并删除，包括已支付的
+        #[arg(long)]
+        with_orders: bool,
         /// Do not ask · 不再确认
         #[arg(long)]
         yes: bool,
@@ -136,13 +140,22 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
-        AppCommand::Remove { name, yes } => {
+        AppCommand::Remove { name, with_orders, yes } => {
             anyhow::ensure!(
                 yes || confirmed(&name)?,
                 "not removed; --yes removes without asking · 没有删除；加 --yes 不再确认"
             );
-            let before = store.apps().find(&name).await?.map(|app| view(&app, &config.public_url));
-            anyhow::ensure!(store.apps().delete(&name).await?, unknown(&name));
+            let apps = store.apps();
+            let before = apps.find(&name).await?.map(|app| view(&app, &config.public_url));
+            let removed = if with_orders { apps.delete_with_orders(&name).await } else { apps.delete(&name).await };
+            let removed = removed.map_err(|error| match error {
+                StoreError::HasOrders { .. } => anyhow::anyhow!(because(
+                    &error.to_string(),
+                    "keep it, or add --with-orders to lose them, paid ones too · 请保留账号，或加 --with-orders 连同订单（包括已支付的）一并删除"
+                )),
+                error => error.into(),
+            })?;
+            anyhow::ensure!(removed, unknown(&name));
             super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
                 .await?;
             say!("removed · 已删除")?;

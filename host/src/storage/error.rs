@@ -28,6 +28,16 @@ pub enum StoreError {
         /// The name that was looked for.
         name: String,
     },
+    /// There are orders, which nobody may lose unawares; nothing was deleted.
+    #[error(
+        "app {app:?} has orders ({count} in all), which would be lost with it · 账号 {app:?} 有 {count} 个订单，会一并删除"
+    )]
+    HasOrders {
+        /// Whose they are.
+        app: String,
+        /// How many, paid or not.
+        count: u64,
+    },
     /// There would be more than there may be.
     #[error("{0}")]
     LimitReached(String),

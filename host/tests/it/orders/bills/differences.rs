@@ -139,13 +139,13 @@ async fn a_bill_alone_pays_nothing_and_what_it_lacks_is_told() {
 async fn a_refund_that_came_to_nothing_is_not_missed() {
     for version in ["v2", "v3"] {
         let shop = Shop::open(version).await;
-        shop.paid("T1", true).await;
+        shop.paid("ORDER1", true).await;
         shop.till.pay.hold_refunds(true);
-        shop.refund("T1", "R1").await;
+        shop.refund("ORDER1", "REFUND1").await;
         shop.advance_to(TEN);
-        assert!(shop.till.pay.settle_refund(MCH_ID, "R1", RefundStatus::Closed));
+        assert!(shop.till.pay.settle_refund(MCH_ID, "REFUND1", RefundStatus::Closed));
         shop.reconcile().await;
-        assert_eq!(shop.get("/orders/T1/refunds").await["items"][0]["state"], "CLOSED", "{version}");
+        assert_eq!(shop.get("/orders/ORDER1/refunds").await["items"][0]["state"], "CLOSED", "{version}");
         assert_eq!(shop.open_differences().await, [], "{version}");
     }
 }
