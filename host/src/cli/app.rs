@@ -14,6 +14,7 @@ use crate::{
     config::{Config, Overrides},
     model::{Ability, App, AppType, AuditEntry, EncodingMode, FieldError, LateReply, PluginTarget},
     secret::Secret,
+    storage::StoreError,
     time,
 };
 
@@ -34,6 +35,9 @@ pub(super) enum AppCommand {
     Remove {
         /// Its name · 账号名
         name: String,
+        /// With its orders, paid ones too · 连同订单一并删除，包括已支付的
+        #[arg(long)]
+        with_orders: bool,
         /// Do not ask · 不再确认
         #[arg(long)]
         yes: bool,
@@ -135,10 +139,18 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
                 table(["FIELD", "VALUE"], &rows)
             })?;
         }
-        AppCommand::Remove { name, yes } => {
+        AppCommand::Remove { name, with_orders, yes } => {
             anyhow::ensure!(yes || confirmed(&name)?, "not removed; --yes removes without asking");
-            let before = store.apps().find(&name).await?.map(|app| view(&app, &config.public_url));
-            anyhow::ensure!(store.apps().delete(&name).await?, "there is no app `{name}`");
+            let apps = store.apps();
+            let before = apps.find(&name).await?.map(|app| view(&app, &config.public_url));
+            let removed = if with_orders { apps.delete_with_orders(&name).await } else { apps.delete(&name).await };
+            let removed = removed.map_err(|error| match error {
+                StoreError::HasOrders { .. } => {
+                    anyhow::anyhow!("{error}: keep it, or add --with-orders to lose them, paid ones too")
+                }
+                error => error.into(),
+            })?;
+            anyhow::ensure!(removed, "there is no app `{name}`");
             super::record(&store, "delete_app", AuditEntry { app: Some(name), before, ..AuditEntry::default() })
                 .await?;
             say!("removed")?;

@@ -131,12 +131,32 @@ impl Apps<'_> {
         Ok(Ok(Some(app)))
     }
 
-    /// Deletes the app with all that belongs to it; false when there is no such app.
+    /// Deletes the app with all that belongs to it; false when there is no such app, [`StoreError::HasOrders`] when it
+    /// has orders.
     pub async fn delete(&self, name: &str) -> Result<bool, StoreError> {
+        self.delete_app(name, false).await
+    }
+
+    /// The same with its orders and refunds, paid ones too.
+    pub async fn delete_with_orders(&self, name: &str) -> Result<bool, StoreError> {
+        self.delete_app(name, true).await
+    }
+
+    async fn delete_app(&self, name: &str, with_orders: bool) -> Result<bool, StoreError> {
         const EMPTY_KV: &str = "UPDATE plugin_kv_totals SET key_count = 0, byte_count = 0 WHERE app = $1";
+        const ORDERS: &str = "SELECT COUNT(*) FROM orders WHERE app = $1";
+        const MERCHANTS: &str = "SELECT name FROM merchants WHERE app = $1 ORDER BY name FOR UPDATE";
         const SQL: &str = "DELETE FROM apps WHERE name = $1";
         if !may_be_stored(&[name]) {
             return Ok(false);
+        }
+        // Before anything is deleted.
+        let refused = |count: i64| StoreError::HasOrders { app: name.to_owned(), count: from_sql(count) };
+        if !with_orders {
+            let count: i64 = on_db!(&self.0.db, pool => sqlx::query_scalar(ORDERS).bind(name).fetch_one(pool).await)?;
+            if count != 0 {
+                return Err(refused(count));
+            }
         }
         // There may be a million: the app's own deletion, in one step, takes who came since.
         self.0.users().delete_all(name).await?;
@@ -145,6 +165,16 @@ impl Apps<'_> {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             // Before the app: plugins that are writing lock their totals first, then the app.
             sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
+            if !with_orders {
+                // Who creates an order holds its merchant; SQLite has one who writes.
+                if self.0.is_shared() {
+                    sqlx::query(MERCHANTS).bind(name).execute(&mut *connection).await?;
+                }
+                let count: i64 = sqlx::query_scalar(ORDERS).bind(name).fetch_one(&mut *connection).await?;
+                if count != 0 {
+                    return Err(refused(count));
+                }
+            }
             let deleted = sqlx::query(SQL).bind(name).execute(&mut *connection).await?.rows_affected();
             if deleted == 0 {
                 return Ok(false);

@@ -26,6 +26,14 @@ pub enum StoreError {
         /// The name that was looked for.
         name: String,
     },
+    /// There are orders, which nobody may lose unawares; nothing was deleted.
+    #[error("app {app:?} has orders ({count} in all), which would be lost with it")]
+    HasOrders {
+        /// Whose they are.
+        app: String,
+        /// How many, paid or not.
+        count: u64,
+    },
     /// There would be more than there may be.
     #[error("{0}")]
     LimitReached(String),

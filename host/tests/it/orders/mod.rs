@@ -7,6 +7,7 @@ mod check;
 mod client_certificate;
 mod crashes;
 mod create;
+mod deletion;
 mod durability;
 mod follow;
 mod gateway;

@@ -76,7 +76,10 @@ async fn an_order_and_its_events_are_stored_together() {
         let shown: Vec<_> = alarms.iter().map(|alarm| (&*alarm.kind, &*alarm.detail)).collect();
         assert_eq!(shown, [("closed_after_paid", ""), ("other_transaction", "42002")]);
 
-        assert!(store.apps().delete("shop").await.unwrap());
+        let error = store.apps().delete("shop").await.unwrap_err();
+        assert!(matches!(error, StoreError::HasOrders { count: 1, .. }), "{error:?}");
+        assert_eq!(orders.find("shop", "default", NUMBER).await.unwrap(), Some(refund));
+        assert!(store.apps().delete_with_orders("shop").await.unwrap());
         open(&store).await;
         assert_eq!(orders.find("shop", "default", NUMBER).await.unwrap(), None);
         store.close().await;

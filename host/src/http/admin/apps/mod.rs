@@ -3,6 +3,7 @@
 mod fields;
 
 use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
 
 use super::{
     auth::Caller,
@@ -15,9 +16,18 @@ use crate::{
         error::{Body, Path, Problem, Query},
     },
     model::{App, AppSettings},
+    storage::StoreError,
 };
 
 use fields::{AppPatch, AppView, NewApp, view};
+
+/// How to delete.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeleteQuery {
+    /// Whether the orders and refunds of the app are to be lost with it, paid ones too.
+    with_orders: Option<bool>,
+}
 
 /// Lists the apps that the token may manage.
 #[utoipa::path(get, operation_id = "list_apps", path = "/apps", tag = "apps", params(PageQuery), responses((status = 200, description = "Done", body = Page<AppView>)))]
@@ -111,19 +121,30 @@ pub(super) async fn patch(
     Ok(Json(view))
 }
 
-/// Deletes an app with all that belongs to it.
-#[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+/// Deletes an app with all that belongs to it. One that has orders is only deleted with `with_orders`.
+#[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps",
+    params(("app" = String, Path, description = "Its name"), DeleteQuery),
+    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It has orders", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
+    Query(query): Query<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
     if let Some(app) = state.store.apps().find(&name).await? {
         caller.notes.before(&view(&state, &app));
     }
-    if !state.store.apps().delete(&name).await? {
+    let apps = state.store.apps();
+    let with_orders = query.with_orders.unwrap_or(false);
+    let deleted = if with_orders { apps.delete_with_orders(&name).await } else { apps.delete(&name).await };
+    let refused = |error: StoreError| match error {
+        StoreError::HasOrders { .. } => {
+            Problem::conflict(format!("{error}: keep the app, or add `?with_orders=true` to lose them, paid ones too"))
+        }
+        error => error.into(),
+    };
+    if !deleted.map_err(refused)? {
         return Err(Problem::not_found("app", &name));
     }
     state.accounts.refresh().await?;
