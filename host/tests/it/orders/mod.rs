@@ -21,6 +21,7 @@ mod qrcode;
 mod refund_events;
 mod simulated;
 mod transitions;
+mod unsigned;
 mod webhooks;
 
 pub(crate) use merchants::{API_KEY, APIV3_KEY};
