@@ -101,8 +101,8 @@ impl Refunds<'_> {
         rows.into_iter().map(RefundRow::open).collect()
     }
 
-    /// Stores a new refund when the order allows it: those of an order never sum up to more than it was about, whoever
-    /// asks for them at once.
+    /// Stores a new refund when the order, as it is stored, allows it: those of an order never sum up to more than it was
+    /// about, whoever asks for them at once. [`StoreError::NotFound`] when the order is gone.
     pub async fn insert(&self, order: &Order, refund: &Refund) -> Result<RefundCreation, StoreError> {
         const SQL: &str = "INSERT INTO refunds (app, merchant, out_refund_no, out_trade_no, refund_fee, reason, state, \
              refund_id, received_account, success_at, created_at, updated_at, ask_at_ms, asked_at_ms) \
@@ -124,10 +124,17 @@ impl Refunds<'_> {
                     && known.reason == refund.reason;
                 return Ok(if is_same { RefundCreation::Known(known) } else { RefundCreation::Conflict });
             }
+            // It may have been taken back since the caller read it.
+            let row = sqlx::query_as(orders::FIND).bind(app).bind(merchant).bind(out_trade_no);
+            let row: Option<OrderRow> = row.fetch_optional(&mut *connection).await?;
+            let Some(row) = row else {
+                return Err(StoreError::NotFound { kind: "order", name: out_trade_no.clone() });
+            };
+            let order = row.open()?;
             let others = sqlx::query_as(OF_ORDER).bind(app).bind(merchant).bind(out_trade_no);
             let others: Vec<RefundRow> = others.fetch_all(&mut *connection).await?;
             let others: Vec<Refund> = others.into_iter().map(RefundRow::open).collect::<Result<_, _>>()?;
-            let errors = refund.check(order, &others);
+            let errors = refund.check(&order, &others);
             if !errors.is_empty() {
                 return Ok(RefundCreation::Invalid(errors));
             }
