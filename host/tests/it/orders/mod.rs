@@ -11,6 +11,7 @@ mod deletion;
 mod durability;
 mod follow;
 mod gateway;
+mod given_up;
 mod hooks;
 mod merchants;
 mod notices;
