@@ -1,7 +1,7 @@
 //! A key-value store of the plugin's own for each app. Needs the grant `kv`.
 //!
 //! Calls run at the same time as others: what is read, changed and written back goes through
-//! [`compare_and_set`].
+//! [`update`], or through [`compare_and_set`] where it is no JSON.
 //!
 //! ```
 //! use std::time::Duration;
@@ -9,9 +9,7 @@
 //!
 //! fn visits(openid: &str) -> Result<u32> {
 //!     let key = format!("visits/{openid}");
-//!     let before = kv::get(&key)?;
-//!     let visits = before.as_ref().map_or(Ok(0), kv::Entry::json)? + 1;
-//!     kv::compare_and_set(&key, before.map(|entry| entry.version), visits.to_string(), Duration::from_hours(24))?;
+//!     let visits = kv::update(&key, Duration::from_hours(24), |before: Option<u32>| Ok(before.unwrap_or(0) + 1))?;
 //!     Ok(visits)
 //! }
 //!
@@ -23,10 +21,13 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::bindings::imported::kv::Entry;
 use crate::{error::Error, imports};
+
+/// How often [`update`] tries: whoever is late so often has many rivals.
+const ROUNDS: usize = 64;
 
 impl Entry {
     /// The value as text, if it is one.
@@ -49,6 +50,68 @@ pub fn get(key: &str) -> Result<Option<Entry>, Error> {
 /// new version.
 pub fn set(key: &str, value: impl AsRef<[u8]>, ttl: impl Into<Option<Duration>>) -> Result<u64, Error> {
     imports::kv::set(key, value.as_ref(), ttl.into().map(seconds))
+}
+
+/// The value read as JSON; none when there is no such key or its time is over.
+pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Error> {
+    get(key)?.as_ref().map(Entry::json).transpose()
+}
+
+/// Writes a value as JSON, as [`set`] does.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::Host};
+///
+/// Host::new().grant_kv();
+/// kv::set_json("open", &["09:00", "18:00"], None)?;
+/// let open: Option<Vec<String>> = kv::get_json("open")?;
+/// assert_eq!(open.unwrap()[1], "18:00");
+/// # Ok::<(), Error>(())
+/// ```
+pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Option<Duration>>) -> Result<u64, Error> {
+    set(key, serde_json::to_vec(value)?, ttl)
+}
+
+/// Changes a value that is JSON, whoever else changes it at the same time: writes what `change` makes
+/// of it, which gets `None` when there is no such key, and returns that. When somebody else was
+/// faster, `change` gets what they have written; an error of its own ends it, and nothing is written.
+///
+/// Fails with [`Error::Conflict`] when others are faster again and again.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::Host};
+///
+/// /// Takes one of ten away, and not the eleventh.
+/// fn take() -> Result<u32> {
+///     let left = kv::update("left", None, |left: Option<u32>| match left.unwrap_or(10) {
+///         0 => Err("sold out".into()),
+///         left => Ok(left - 1),
+///     })?;
+///     Ok(left)
+/// }
+///
+/// Host::new().grant_kv();
+/// assert_eq!((take(), take()), (Ok(9), Ok(8)));
+/// kv::set_json("left", &0, None)?;
+/// assert_eq!(take().unwrap_err().to_string(), "sold out");
+/// # Ok::<(), Error>(())
+/// ```
+pub fn update<T: Serialize + DeserializeOwned>(
+    key: &str,
+    ttl: impl Into<Option<Duration>>,
+    mut change: impl FnMut(Option<T>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let ttl = ttl.into();
+    let mut round = 1;
+    loop {
+        let before = get(key)?;
+        let version = before.as_ref().map(|entry| entry.version);
+        let value = change(before.as_ref().map(Entry::json).transpose()?)?;
+        match compare_and_set(key, version, serde_json::to_vec(&value)?, ttl) {
+            Err(Error::Conflict(_)) if round < ROUNDS => round += 1,
+            written => return written.map(|_| value),
+        }
+    }
 }
 
 /// Writes only if the key is at version `expected`, or absent for `None`; fails with

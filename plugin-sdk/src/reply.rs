@@ -8,6 +8,7 @@
 //!     match message.text()? {
 //!         "hi" => Some("hello".into()),
 //!         "map" => Some(Reply::image("MEDIA_ID")),
+//!         "tour" => Some(Reply::video("MEDIA_ID", "茶园", "茶园一日")),
 //!         "news" => Some(Reply::news([Article {
 //!             title: "新茶上市".into(),
 //!             description: "今年的龙井到了".into(),
@@ -37,6 +38,29 @@ impl Reply {
     /// The voice message of that media id.
     pub fn voice(media_id: impl Into<String>) -> Self {
         Self::Voice(media_id.into())
+    }
+
+    /// The video of that media id. Title and description may be empty.
+    pub fn video(media_id: impl Into<String>, title: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::Video(Video { media_id: media_id.into(), title: title.into(), description: description.into() })
+    }
+
+    /// Music, with a picture: the media id of a thumb.
+    ///
+    /// ```
+    /// use weft_plugin::{prelude::*, reply::Music};
+    ///
+    /// let song = Reply::music(Music {
+    ///     title: "采茶".into(),
+    ///     description: "茶园的歌".into(),
+    ///     music_url: "https://shop.example.com/song.mp3".into(),
+    ///     hq_music_url: "https://shop.example.com/song.mp3".into(),
+    ///     thumb_media_id: "MEDIA_ID".into(),
+    /// });
+    /// assert!(matches!(song, Reply::Music(_)));
+    /// ```
+    pub fn music(music: Music) -> Self {
+        Self::Music(music)
     }
 
     /// Articles: one in answer to a text, picture, voice message, video or location, up to 8 else.

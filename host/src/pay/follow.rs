@@ -11,6 +11,7 @@ use futures::future::join_all;
 use futures::{StreamExt, stream};
 use weft_wechat::pay::TradeType;
 
+use super::refunds::is_unknown_refund;
 use super::{Pay, PayActionError, Shop};
 use crate::model::{Order, Refund, RefundState};
 use crate::storage::{Question, with_causes};
@@ -202,18 +203,15 @@ impl Pay {
 
     async fn ask_about_open_refund(&self, shop: &Shop, order: &Order, refund: &Refund) -> Result<(), PayActionError> {
         match self.query_refund(shop, order, refund).await {
-            // It waits for somebody who sends it again.
-            Err(PayActionError::Gateway(error)) if refund.state == RefundState::New && is_unknown_refund(&error) => {
+            // It waits for somebody who sends it again, or gives it up.
+            Err(PayActionError::Gateway(error))
+                if refund.state == RefundState::New && is_unknown_refund(shop, &error) =>
+            {
                 Ok(())
             }
             answer => answer.map(drop),
         }
     }
-}
-
-/// Whether WeChat has no refund of that number, as v2 or v3 says it.
-fn is_unknown_refund(error: &PayError) -> bool {
-    error.is_refused_with("REFUNDNOTEXIST") || error.is_refused_with("RESOURCE_NOT_EXISTS")
 }
 
 impl PayActionError {

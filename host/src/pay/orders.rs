@@ -8,6 +8,7 @@ use weft_wechat::pay::{TradeState, TradeType};
 
 use super::{Pay, PayActionError, Shop};
 use crate::model::{Observation, ObservationSource, Order, OrderState, PayVersion, Transition};
+use crate::upstream::PayError;
 
 /// How often a payment by code is taken back when WeChat wants the call again.
 const REVERSALS: u32 = 3;
@@ -31,8 +32,8 @@ impl Pay {
                 let seen = Observation::told(ObservationSource::Query, told, asked_at, "query");
                 Ok(self.apply(order, &seen).await?.order)
             }
-            Err(error) if error.is_refused_with("ORDERNOTEXIST") && order.state == OrderState::New => Ok(order.clone()),
-            Err(error) if error.is_refused_with("ORDERNOTEXIST") => {
+            Err(error) if shop.is_told(&error, "ORDERNOTEXIST") && order.state == OrderState::New => Ok(order.clone()),
+            Err(error) if shop.is_told(&error, "ORDERNOTEXIST") => {
                 let seen = Observation::done(ObservationSource::Query, TradeState::Notpay, asked_at, "query");
                 Ok(self.apply(order, &seen).await?.order)
             }
@@ -62,11 +63,10 @@ impl Pay {
             PayVersion::V2 => gateway.v2(&shop.merchant, party, &CloseOrder { out_trade_no }).await,
             PayVersion::V3 => gateway.v3(&shop.merchant, party, &transactions::Close { out_trade_no }).await,
         };
-        let is = |error: &crate::upstream::PayError, code| error.is_refused_with(code);
         match closed {
-            Err(error) if is(&error, "ORDERPAID") => self.query(shop, order).await,
-            Err(error) if is(&error, "ORDERNOTEXIST") => self.closed_here(order).await,
-            Err(error) if !is(&error, "ORDERCLOSED") => Err(error.into()),
+            Err(error) if error.is_refused_with("ORDERPAID") => self.query(shop, order).await,
+            Err(error) if shop.is_told(&error, "ORDERNOTEXIST") => self.closed_here(order).await,
+            Err(error) if !shop.is_told(&error, "ORDERCLOSED") => Err(error.into()),
             _ => {
                 let seen = Observation::done(ObservationSource::Close, TradeState::Closed, asked_at, "close");
                 Ok(self.apply(order, &seen).await?.order)
@@ -111,5 +111,12 @@ impl Pay {
             tracing::warn!(app, merchant, out_trade_no, source = %seen.source, "{alarm}");
         }
         Ok(applied)
+    }
+}
+
+impl Shop {
+    /// Whether WeChat says no with this code, so that it may change something: a no of v2 has to be signed for that.
+    pub(super) fn is_told(&self, error: &PayError, code: &str) -> bool {
+        error.is_refused_with(code) && (error.is_proven() || self.merchant.api_version == PayVersion::V3)
     }
 }

@@ -31,10 +31,19 @@ impl Pay {
                 return Err(PayActionError::Conflict(detail));
             }
         };
-        if refund.state != RefundState::New {
-            return Ok(refund);
+        let refunds = self.0.store.refunds();
+        // Another call may just have been answered, or the refund given up.
+        if refund.state != RefundState::New || !refunds.call(order, out_refund_no).await? {
+            let known = refunds.find(&order.app, &order.merchant, out_refund_no).await?;
+            return Ok(known.unwrap_or(refund));
         }
-        let told = self.send_refund(shop, order, &refund).await?;
+        let told = match self.send_refund(shop, order, &refund).await {
+            Err(error) if shop.is_certainly_refused(&error) => {
+                refunds.refused(order, out_refund_no).await?;
+                return Err(error.into());
+            }
+            told => told?,
+        };
         let seen = (ObservationSource::Refund, out_refund_no);
         self.refund_told(shop, order, &told, seen).await.map(|told| told.unwrap_or(refund))
     }
@@ -53,6 +62,32 @@ impl Pay {
         let seen = (ObservationSource::Query, refund.out_refund_no.as_str());
         let told = self.refund_told(shop, order, &told?, seen).await?;
         Ok(told.unwrap_or_else(|| refund.clone()))
+    }
+
+    /// Gives up a refund that WeChat has refused, so that its money can be given back by another one: closes it when WeChat
+    /// says that it has none of that number. When WeChat has it, it is what WeChat says of it.
+    ///
+    /// # Errors
+    /// When WeChat may still have it, as a call for it had no certain answer, or when there is no answer now that can be
+    /// believed.
+    pub async fn give_up_refund(&self, shop: &Shop, order: &Order, refund: &Refund) -> Result<Refund, PayActionError> {
+        match refund.state {
+            RefundState::New => {}
+            RefundState::Closed => return Ok(refund.clone()),
+            state => return Err(PayActionError::State(format!("the refund is {state}: WeChat has taken it"))),
+        }
+        match self.query_refund(shop, order, refund).await {
+            Err(PayActionError::Gateway(error)) if is_unknown_refund(shop, &error) => {}
+            known => return known,
+        }
+        let known = self.0.store.refunds().give_up(order, &refund.out_refund_no).await?;
+        let known = known.ok_or_else(|| PayActionError::State("the refund is gone".to_owned()))?;
+        if known.state == RefundState::New {
+            let detail = "WeChat has not refused every call for it, and may still have the refund: send it again with the \
+                 same number";
+            return Err(PayActionError::State(detail.to_owned()));
+        }
+        Ok(known)
     }
 
     /// Stores what WeChat told of a refund, and that the order has refunds; none when the refund is not ours. How it was
@@ -100,4 +135,25 @@ impl Pay {
             }
         }
     }
+}
+
+impl Shop {
+    /// Whether nothing has become of a call, and nothing will: it was not sent, or WeChat has said no. A no of v2 has to be
+    /// signed for that, one of v3 needs WeChat's code: whatever stands between us and WeChat may say no, too.
+    fn is_certainly_refused(&self, error: &PayError) -> bool {
+        let is_wechats = match error {
+            PayError::Refused { code, is_proven, .. } => match self.merchant.api_version {
+                PayVersion::V2 => *is_proven,
+                // An HTTP status stands where there is no code.
+                PayVersion::V3 => !code.bytes().all(|byte| byte.is_ascii_digit()),
+            },
+            _ => true,
+        };
+        is_wechats && !error.outcome_is_unknown()
+    }
+}
+
+/// Whether WeChat has no refund of that number, as v2 or v3 says it.
+pub(super) fn is_unknown_refund(shop: &Shop, error: &PayError) -> bool {
+    shop.is_told(error, "REFUNDNOTEXIST") || shop.is_told(error, "RESOURCE_NOT_EXISTS")
 }

@@ -37,8 +37,8 @@ macro_rules! columns {
 
 impl BillDifferences<'_> {
     /// Keeps what a run found, and gives how many of them were left out because the day has too many. What was found
-    /// before is the same difference: one that somebody has resolved stays resolved, one that was not found any more is
-    /// open again. A repeated step of the same run counts once.
+    /// before is the same difference: one that somebody, or another day's bill, has resolved stays resolved, one that was
+    /// not found any more is open again. A repeated step of the same run counts once.
     pub async fn keep(
         &self,
         app: &str,
@@ -50,7 +50,7 @@ impl BillDifferences<'_> {
         const KNOWN: &str = "UPDATE bill_differences SET wechat_number = $7, here = $8, at_wechat = $9, \
              times = times + CASE WHEN run < $10 THEN 1 ELSE 0 END, run = CASE WHEN run < $10 THEN $10 ELSE run END, \
              last_found_at = $11, \
-             resolved_at = CASE WHEN resolved_by IS NULL THEN NULL ELSE resolved_at END \
+             resolved_at = CASE WHEN resolved_by IS NULL AND resolved_on IS NULL THEN NULL ELSE resolved_at END \
              WHERE app = $1 AND merchant = $2 AND bill_date = $3 AND kind = $4 AND out_trade_no = $5 \
              AND out_refund_no = $6";
         const COUNT: &str = "SELECT COUNT(*) FROM bill_differences WHERE app = $1 AND merchant = $2 AND bill_date = $3";
@@ -112,17 +112,20 @@ impl BillDifferences<'_> {
         Ok(())
     }
 
-    /// What was missing in another day's bill, and stands in this one, is not missing.
+    /// What was missing in another day's bill, and stands in that of `date`, is not missing.
     pub async fn resolve_missing(
         &self,
         app: &str,
         merchant: &str,
+        date: BillDate,
         kind: DifferenceKind,
         numbers: &HashSet<String>,
     ) -> Result<(), StoreError> {
         const OPEN: &str = "SELECT id, CASE WHEN out_refund_no = '' THEN out_trade_no ELSE out_refund_no END \
              FROM bill_differences WHERE app = $1 AND merchant = $2 AND kind = $3 AND resolved_at IS NULL";
-        const SQL: &str = "UPDATE bill_differences SET resolved_at = $2 WHERE id = $1 AND resolved_at IS NULL";
+        // What its own day's bill lacked before and has now may be lacking in it again.
+        const SQL: &str = "UPDATE bill_differences SET resolved_at = $2, \
+             resolved_on = CASE WHEN bill_date = $3 THEN NULL ELSE $3 END WHERE id = $1 AND resolved_at IS NULL";
         let open: Vec<(String, String)> = on_db!(&self.0.db, pool => {
             sqlx::query_as(OPEN).bind(app).bind(merchant).bind(kind.as_str()).fetch_all(pool).await
         })?;
@@ -130,10 +133,10 @@ impl BillDifferences<'_> {
         if there.is_empty() {
             return Ok(());
         }
-        let now = to_sql(self.0.clock.now());
+        let (now, date) = (to_sql(self.0.clock.now()), date.to_string());
         in_transaction!(&self.0.db, connection => {
             for (id, _) in there {
-                sqlx::query(SQL).bind(id).bind(now).execute(&mut *connection).await?;
+                sqlx::query(SQL).bind(id).bind(now).bind(&date).execute(&mut *connection).await?;
             }
         });
         Ok(())

@@ -10,14 +10,15 @@ use super::orders::events::{INSERT_DELIVERIES, INSERT_EVENT, Known};
 use super::orders::{self, OrderRow};
 use super::questions::FIRST_QUESTION;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
-use crate::model::{FieldError, ObservationSource, Order, Refund, RefundStep};
+use crate::model::{FieldError, ObservationSource, Order, Refund, RefundState, RefundStep};
 
 const OF_ORDER: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, \
-     success_at, created_at, updated_at FROM refunds WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 \
-     ORDER BY created_at, out_refund_no";
+     success_at, created_at, updated_at, unsure_calls \
+     FROM refunds WHERE app = $1 AND merchant = $2 AND out_trade_no = $3 ORDER BY created_at, out_refund_no";
 
 const FIND: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, \
-     success_at, created_at, updated_at FROM refunds WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
+     success_at, created_at, updated_at, unsure_calls \
+     FROM refunds WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
 
 /// Whoever changes the refunds of an order holds its row: sums are then right.
 const LOCK: &str = "UPDATE orders SET updated_at = updated_at WHERE app = $1 AND merchant = $2 AND out_trade_no = $3";
@@ -101,12 +102,13 @@ impl Refunds<'_> {
         rows.into_iter().map(RefundRow::open).collect()
     }
 
-    /// Stores a new refund when the order allows it: those of an order never sum up to more than it was about, whoever
-    /// asks for them at once.
+    /// Stores a new refund when the order, as it is stored, allows it: those of an order never sum up to more than it was
+    /// about, whoever asks for them at once. [`StoreError::NotFound`] when the order is gone.
     pub async fn insert(&self, order: &Order, refund: &Refund) -> Result<RefundCreation, StoreError> {
         const SQL: &str = "INSERT INTO refunds (app, merchant, out_refund_no, out_trade_no, refund_fee, reason, state, \
-             refund_id, received_account, success_at, created_at, updated_at, ask_at_ms, asked_at_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
+             refund_id, received_account, success_at, created_at, updated_at, ask_at_ms, asked_at_ms, \
+             unsure_calls) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0) \
+             ON CONFLICT DO NOTHING";
         let Order { app, merchant, out_trade_no, .. } = order;
         if !may_be_stored(&[&refund.out_refund_no]) {
             return Ok(RefundCreation::Invalid(refund.check(order, &[])));
@@ -124,10 +126,17 @@ impl Refunds<'_> {
                     && known.reason == refund.reason;
                 return Ok(if is_same { RefundCreation::Known(known) } else { RefundCreation::Conflict });
             }
+            // It may have been taken back since the caller read it.
+            let row = sqlx::query_as(orders::FIND).bind(app).bind(merchant).bind(out_trade_no);
+            let row: Option<OrderRow> = row.fetch_optional(&mut *connection).await?;
+            let Some(row) = row else {
+                return Err(StoreError::NotFound { kind: "order", name: out_trade_no.clone() });
+            };
+            let order = row.open()?;
             let others = sqlx::query_as(OF_ORDER).bind(app).bind(merchant).bind(out_trade_no);
             let others: Vec<RefundRow> = others.fetch_all(&mut *connection).await?;
             let others: Vec<Refund> = others.into_iter().map(RefundRow::open).collect::<Result<_, _>>()?;
-            let errors = refund.check(order, &others);
+            let errors = refund.check(&order, &others);
             if !errors.is_empty() {
                 return Ok(RefundCreation::Invalid(errors));
             }
@@ -157,6 +166,41 @@ impl Refunds<'_> {
         Ok(RefundCreation::Created(refund))
     }
 
+    /// WeChat is about to be called for a refund: from now on nobody gives it up, unless WeChat [refuses](Self::refused).
+    /// False when it is not NEW any more, and WeChat is not to be called.
+    pub async fn call(&self, order: &Order, out_refund_no: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE refunds SET unsure_calls = unsure_calls + 1 \
+             WHERE app = $1 AND merchant = $2 AND out_refund_no = $3 AND state = 'NEW'";
+        let Order { app, merchant, out_trade_no, .. } = order;
+        let called = in_transaction!(&self.0.db, connection => {
+            sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
+            let call = sqlx::query(SQL).bind(app).bind(merchant).bind(out_refund_no);
+            call.execute(&mut *connection).await?.rows_affected()
+        });
+        Ok(called > 0)
+    }
+
+    /// WeChat has refused a [call](Self::call) for certain.
+    pub async fn refused(&self, order: &Order, out_refund_no: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE refunds SET unsure_calls = unsure_calls - 1 \
+             WHERE app = $1 AND merchant = $2 AND out_refund_no = $3 AND unsure_calls > 0";
+        let Order { app, merchant, .. } = order;
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(app).bind(merchant).bind(out_refund_no).execute(&mut *connection).await?;
+        });
+        Ok(())
+    }
+
+    /// Closes a refund that WeChat does not know, if it is NEW and WeChat has refused every call for it, and gives it back
+    /// as it is now; none when there is none of that number.
+    pub async fn give_up(&self, order: &Order, out_refund_no: &str) -> Result<Option<Refund>, StoreError> {
+        let closed = |row: &RefundRow, refund: &Refund| {
+            let is_free = refund.state == RefundState::New && row.unsure_calls == 0;
+            is_free.then(|| Refund { state: RefundState::Closed, ..refund.clone() })
+        };
+        self.change(order, out_refund_no, (ObservationSource::Manual, "close"), closed).await
+    }
+
     /// Applies what WeChat tells of a refund, and gives it back as it is now; none when there is none of that number.
     /// What does not fit it changes nothing ([`Refund::is_told_by`]). A change of its state is written with its event;
     /// `source` and `reference` say how it was seen.
@@ -167,23 +211,33 @@ impl Refunds<'_> {
         source: ObservationSource,
         reference: &str,
     ) -> Result<Option<Refund>, StoreError> {
+        self.change(order, &told.out_refund_no, (source, reference), |_, refund| refund.after(told)).await
+    }
+
+    async fn change(
+        &self,
+        order: &Order,
+        out_refund_no: &str,
+        (source, reference): (ObservationSource, &str),
+        change: impl Fn(&RefundRow, &Refund) -> Option<Refund>,
+    ) -> Result<Option<Refund>, StoreError> {
         const SQL: &str = "UPDATE refunds SET state = $4, refund_id = $5, received_account = $6, success_at = $7, \
              updated_at = $8, asks = CASE WHEN $9 THEN 0 ELSE asks END, \
              ask_at_ms = CASE WHEN $9 THEN $10 ELSE ask_at_ms END, \
              asked_at_ms = CASE WHEN $9 THEN $11 ELSE asked_at_ms END \
              WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
         let Order { app, merchant, out_trade_no, .. } = order;
-        if !may_be_stored(&[&told.out_refund_no]) {
+        if !may_be_stored(&[out_refund_no]) {
             return Ok(None);
         }
         let now_ms = self.0.clock.now_ms();
         let refund = in_transaction!(&self.0.db, connection => {
             sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
-            let known = sqlx::query_as(FIND).bind(app).bind(merchant).bind(&told.out_refund_no);
-            let known: Option<RefundRow> = known.fetch_optional(&mut *connection).await?;
-            let Some(known) = known else { return Ok(None) };
-            let known = known.open()?;
-            let Some(after) = known.after(told) else { return Ok(Some(known)) };
+            let known = sqlx::query_as(FIND).bind(app).bind(merchant).bind(out_refund_no);
+            let row: Option<RefundRow> = known.fetch_optional(&mut *connection).await?;
+            let Some(row) = row else { return Ok(None) };
+            let known = row.clone().open()?;
+            let Some(after) = change(&row, &known) else { return Ok(Some(known)) };
             let after = Refund { updated_at: self.0.clock.now(), ..after };
             sqlx::query(SQL)
                 .bind(app)
@@ -229,7 +283,7 @@ impl Refunds<'_> {
     }
 }
 
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 struct RefundRow {
     out_refund_no: String,
     out_trade_no: String,
@@ -241,6 +295,7 @@ struct RefundRow {
     success_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
+    unsure_calls: i64,
 }
 
 impl RefundRow {

@@ -6,9 +6,7 @@
 //! #[message_handler]
 //! fn count(message: Message) -> Result<String> {
 //!     let key = format!("visits/{}", message.sender);
-//!     let seen = kv::get(&key)?;
-//!     let visits = seen.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
-//!     kv::compare_and_set(&key, seen.map(|entry| entry.version), visits.to_string(), None)?;
+//!     let visits = kv::update(&key, None, |seen: Option<u32>| Ok(seen.unwrap_or(0) + 1))?;
 //!     Ok(format!("visit {visits}"))
 //! }
 //!

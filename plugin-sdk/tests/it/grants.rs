@@ -69,6 +69,57 @@ fn a_key_is_changed_only_as_it_was_read() {
 }
 
 #[test]
+fn an_update_takes_what_others_have_written_meanwhile() {
+    Host::new().grant_kv();
+    let mut rounds = 0;
+    let count = kv::update("n", None, |before: Option<u32>| {
+        rounds += 1;
+        if rounds == 1 {
+            kv::set_json("n", &7, None)?;
+        }
+        Ok(before.unwrap_or(0) + 1)
+    });
+    assert_eq!((count, rounds), (Ok(8), 2));
+    let stopped = kv::update("n", None, |_: Option<u32>| Err("sold out".into()));
+    assert_eq!(stopped, Err(Error::Other("sold out".to_owned())));
+    assert_eq!(kv::get_json::<u32>("n"), Ok(Some(8)));
+    let late = kv::update("n", None, |before: Option<u32>| {
+        kv::set_json("n", &1, None)?;
+        Ok(before.unwrap_or(0) + 1)
+    });
+    assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
+    assert_eq!(kv::get_json::<u32>("n"), Ok(Some(1)));
+}
+
+#[test]
+fn an_update_keeps_what_it_cannot_read_and_lasts_as_long_as_it_should() {
+    let host = Host::new().grant_kv();
+    kv::set("text", "no JSON", None).unwrap();
+    assert!(kv::update("text", None, |_: Option<u32>| Ok(1)).is_err());
+    assert_eq!(kv::get("text").unwrap().unwrap().text(), Some("no JSON"));
+    assert_eq!(kv::update("short", Duration::from_secs(2), |_: Option<u32>| Ok(1)), Ok(1));
+    host.advance(Duration::from_secs(2));
+    assert_eq!(kv::get_json::<u32>("short"), Ok(None));
+}
+
+#[test]
+fn videos_and_music_are_made_as_other_answers_are() {
+    let host = Host::new().grant_messages();
+    messages::send_customer_service("o1", Reply::video("V1", "a", "b")).unwrap();
+    let music = reply::Music {
+        title: "a".into(),
+        description: "b".into(),
+        music_url: "https://example.com/a.mp3".into(),
+        hq_music_url: "https://example.com/b.mp3".into(),
+        thumb_media_id: "T1".into(),
+    };
+    messages::send_customer_service("o1", Reply::music(music.clone())).unwrap();
+    let video = reply::Video { media_id: "V1".into(), title: "a".into(), description: "b".into() };
+    let sent = |content| Sent::CustomerService { openid: "o1".into(), content };
+    assert_eq!(host.sent(), [sent(Reply::Video(video)), sent(Reply::Music(music))]);
+}
+
+#[test]
 fn keys_are_listed_from_behind_one_on() {
     Host::new().grant_kv();
     for key in ["b/1", "a/2", "a/1", "a/10"] {

@@ -151,6 +151,7 @@ fn payments() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::actions::reverse))
         .routes(routes!(orders::actions::micropay))
         .routes(routes!(orders::refunds::list, orders::refunds::create))
+        .routes(routes!(orders::refunds::close))
         .routes(routes!(orders::events::list))
         .routes(routes!(orders::events::redeliver))
         .routes(routes!(order_webhook::test))

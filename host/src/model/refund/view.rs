@@ -19,7 +19,7 @@ pub struct RefundView {
     pub refund_fee: Fen,
     /// For the user.
     pub reason: Option<String>,
-    /// NEW (WeChat may not have it: send it again), PROCESSING, SUCCESS, CLOSED or ABNORMAL.
+    /// NEW (WeChat may not have it: send it again, or close it), PROCESSING, SUCCESS, CLOSED or ABNORMAL.
     #[schema(value_type = String, example = "SUCCESS")]
     pub state: RefundState,
     /// WeChat's number.

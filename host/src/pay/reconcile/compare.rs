@@ -116,9 +116,9 @@ impl Day<'_> {
         let differences = self.pay.0.store.bill_differences();
         let payments = rows.iter().filter(|row| row.out_refund_no.is_none()).map(|row| row.out_trade_no.clone());
         let payments: HashSet<String> = payments.collect();
-        differences.resolve_missing(app, merchant, DifferenceKind::MissingOrder, &payments).await?;
+        differences.resolve_missing(app, merchant, self.date, DifferenceKind::MissingOrder, &payments).await?;
         let refunds: HashSet<String> = rows.iter().filter_map(|row| row.out_refund_no.clone()).collect();
-        Ok(differences.resolve_missing(app, merchant, DifferenceKind::MissingRefund, &refunds).await?)
+        Ok(differences.resolve_missing(app, merchant, self.date, DifferenceKind::MissingRefund, &refunds).await?)
     }
 
     async fn compare_row(&self, here: &Here, row: &TradeRow) -> Result<Outcome, ReconcileError> {

@@ -220,11 +220,11 @@ impl Sends<'_> {
     }
 
     /// Says of messages to one user whose sending was cut off `seconds` ago or longer that nobody knows what became of
-    /// them. Tells of how many.
+    /// them, however old they are: one may be taken again long after it was made. Tells of how many.
     pub async fn give_up_cut_off(&self, seconds: u64, reason: &str) -> Result<u64, StoreError> {
         const SQL: &str = "UPDATE send_recipients SET outcome = 'unknown', reason = $2, settled_at = $3 \
              WHERE outcome = 'sending' AND tried_at <= $1 \
-             AND send IN (SELECT id FROM sends WHERE job IS NULL AND created_at <= $1 AND created_at > $1 - 86400)";
+             AND EXISTS (SELECT 1 FROM sends s WHERE s.id = send_recipients.send AND s.job IS NULL)";
         let now = self.0.clock.now();
         let given_up = in_transaction!(&self.0.db, connection => {
             sqlx::query(SQL)

@@ -49,6 +49,11 @@ impl PayError {
     pub fn is_refused_with(&self, code: &str) -> bool {
         matches!(self, Self::Refused { code: told, .. } if told.replace('_', "") == code.replace('_', ""))
     }
+
+    /// Whether WeChat said no in an answer that is proven to be its own. Of v3 none is: WeChat does not sign every one.
+    pub fn is_proven(&self) -> bool {
+        matches!(self, Self::Refused { is_proven: true, .. })
+    }
 }
 
 impl From<v2::CallError> for PayError {

@@ -147,6 +147,7 @@ async fn each_call_needs_its_permission() {
         (Method::GET, order.clone(), "pay_order"),
         (Method::GET, format!("{order}/events"), "pay_order"),
         (Method::POST, format!("{order}/events/x/redeliver"), "pay_order"),
+        (Method::POST, format!("{order}/refunds/x/close"), "pay_order"),
         (Method::DELETE, one, "pay_manage"),
     ];
     for permission in ["pay_order", "menu", "pay_full", "pay_manage", "pay_api"] {

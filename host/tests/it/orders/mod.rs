@@ -11,6 +11,7 @@ mod deletion;
 mod durability;
 mod follow;
 mod gateway;
+mod given_up;
 mod hooks;
 mod merchants;
 mod notices;
@@ -21,6 +22,7 @@ mod qrcode;
 mod refund_events;
 mod simulated;
 mod transitions;
+mod unsigned;
 mod webhooks;
 
 pub(crate) use merchants::{API_KEY, APIV3_KEY};

@@ -252,6 +252,25 @@ async fn refunds_never_sum_up_to_more_than_was_paid() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_taken_back_is_not_refunded_by_who_read_it_before() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        let new = order(TradeType::Micropay);
+        store.orders().insert(&new).await.unwrap();
+        let paid = apply(&store, &seen(ObservationSource::Query, TradeState::Success, 1)).await;
+        let first = store.refunds().insert(&new, &refund("R1", 1)).await.unwrap();
+        assert!(matches!(first, RefundCreation::Created(_)), "it was paid since it was read: {first:?}");
+        let revoked = apply(&store, &seen(ObservationSource::Reverse, TradeState::Revoked, 2)).await;
+        assert_eq!((paid.state, revoked.state), (OrderState::Success, OrderState::Revoked));
+        let late = store.refunds().insert(&paid, &refund("R2", 1)).await.unwrap();
+        assert!(matches!(late, RefundCreation::Invalid(_)), "{late:?}");
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_number_of_a_refund_is_taken_by_one_order() {
     on_every_database(async |database| {
         let store = database.open().await;
@@ -259,8 +278,8 @@ async fn a_number_of_a_refund_is_taken_by_one_order() {
         let mut asking = Vec::new();
         for number in 0..8 {
             let mut paid = Order { out_trade_no: format!("T{number}"), ..order(TradeType::Jsapi) };
-            store.orders().insert(&paid).await.unwrap();
             paid.state = OrderState::Success;
+            store.orders().insert(&paid).await.unwrap();
             let (store, wanted) = (store.clone(), Refund::new("R1", &paid.out_trade_no, Fen(1), None));
             asking.push(async move { store.refunds().insert(&paid, &wanted).await.unwrap() });
         }

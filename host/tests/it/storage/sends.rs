@@ -200,6 +200,33 @@ async fn requests_are_known_again_and_what_is_old_goes() {
 }
 
 #[tokio::test]
+async fn one_that_is_taken_again_after_days_and_cut_off_is_given_up_too() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        shop(&store).await;
+        let sends = store.sends();
+        let once = new(MessageCall::Template(Target::default()), Some("c1"));
+        let send = sends.add(&once, &["oA".to_owned()], SendOutcome::Sending).await.unwrap();
+        let no = SettledAs::Failed { errcode: Some(43101), reason: "no".to_owned() };
+        sends.settle(&send, "oA", &no).await.unwrap();
+        database.clock.advance(Duration::from_hours(3 * 24));
+        assert!(sends.take_again(&send.id, "oA", 600).await.unwrap(), "WeChat did not take it");
+        database.clock.advance(Duration::from_secs(119));
+        assert_eq!(sends.give_up_cut_off(120, "ended").await.unwrap(), 0, "it is under way");
+        // A job looks after its own.
+        let of_job = add(&store, MessageCall::Template(Target::default()), &["oB"]).await;
+        sends.set_job(&of_job.id, "job").await.unwrap();
+        sends.take(&of_job.id, 1).await.unwrap();
+        database.clock.advance(Duration::from_mins(2));
+        assert_eq!(sends.give_up_cut_off(120, "ended").await.unwrap(), 1);
+        assert_eq!(outcome(&store, &send, "oA").await, SendOutcome::Unknown);
+        assert_eq!(outcome(&store, &of_job, "oB").await, SendOutcome::Sending);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn templates_keep_their_alias_when_they_are_taken_over_again() {
     on_every_database(async |database| {
         let store = database.open().await;

@@ -27,7 +27,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(in crate::http::admin) struct NewRefund {
     /// 1 to 64 letters, digits or any of `_-|*@`, unique within the merchant; made up without. After a failure the same
-    /// number is to be used again: another one would give the money back twice.
+    /// number is to be used again, unless that refund was closed: another one would give the money back twice.
     out_refund_no: Option<String>,
     /// In fen; at most what of the order is not refunded yet.
     #[schema(value_type = u64, example = 101)]
@@ -64,6 +64,27 @@ pub(in crate::http::admin) async fn create(
     let (shop, order) = find(&state, &caller, &place).await?;
     let number = new.out_refund_no.unwrap_or_else(|| Uuid::now_v7().simple().to_string());
     let refund: RefundView = state.pay.refund(&shop, &order, &number, new.refund_fee, new.reason).await?.into();
+    caller.notes.after(&refund);
+    Ok(Json(refund))
+}
+
+/// Gives up a refund that WeChat has refused, when WeChat says that it has none of that number: it is closed, and its money
+/// may be given back by another one. When WeChat has it, the answer says where it is.
+#[utoipa::path(post, operation_id = "close_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds/{out_refund_no}/close", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), ("out_refund_no" = String, Path)),
+    responses((status = 200, description = "Done: look at the state", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "WeChat has taken it, or may have", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay's answer is missing or cannot be believed", body = Problem)))]
+pub(in crate::http::admin) async fn close(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((app, merchant, out_trade_no, out_refund_no)): Path<(String, String, String, String)>,
+) -> Result<Json<RefundView>, Problem> {
+    let place = (app, merchant, out_trade_no);
+    let (shop, order) = find(&state, &caller, &place).await?;
+    let (app, merchant, out_trade_no) = &place;
+    let refund = state.store.refunds().find(app, merchant, &out_refund_no).await?;
+    let refund = refund.filter(|refund| refund.out_trade_no == *out_trade_no);
+    let refund = refund.ok_or_else(|| Problem::not_found("refund", &out_refund_no))?;
+    caller.notes.before(&RefundView::from(refund.clone()));
+    let refund: RefundView = state.pay.give_up_refund(&shop, &order, &refund).await?.into();
     caller.notes.after(&refund);
     Ok(Json(refund))
 }
