@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -15,6 +15,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for a free connection, and so for the writers before.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
+/// How often a file is tried that another process is just beginning.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     create(path.to_owned()).await.map_err(|source| StoreError::File { path: path.to_owned(), source })?;
@@ -25,16 +27,31 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full);
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
-    let writer = pool()
-        .max_connections(1)
-        // After a full disk SQLite has rolled back by itself, and the driver, whose own rollback then fails, believes
-        // for good to be in a transaction: a new connection takes the place of such a one.
-        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-        .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
-        .await
-        .map_err(|error| StoreError::connect(&format_args!("sqlite://{}", path.display()), &error))?;
+    let writer = || {
+        pool()
+            .max_connections(1)
+            // After a full disk SQLite has rolled back by itself, and the driver, whose own rollback then fails, believes
+            // for good to be in a transaction: a new connection takes the place of such a one.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
+    };
+    let began = Instant::now();
+    let writer = loop {
+        match writer().await {
+            // For the change to a write-ahead log SQLite does not wait until another process has written.
+            Err(error) if is_locked(&error) && began.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(TRY_AGAIN).await,
+            opened => break opened,
+        }
+    };
+    let writer = writer.map_err(|error| StoreError::connect(&format_args!("sqlite://{}", path.display()), &error))?;
     let readers = pool().max_connections(READERS).connect_lazy_with(connect.pragma("query_only", "ON"));
     Ok(Db::Sqlite { writer, readers })
+}
+
+/// Whether another process has the file just now: `SQLITE_BUSY`, or one of the codes that say more.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// Makes sure that there is a file, and that a new one is for this user alone: SQLite gives the files beside it the
