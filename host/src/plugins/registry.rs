@@ -328,6 +328,11 @@ impl Plugins {
         after
     }
 
+    /// The names of the plugins that are switched off, whether they are there or not.
+    pub(super) fn disabled(&self) -> HashSet<String> {
+        self.0.writing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Switches the plugins with these names off, and all others on. Calls in flight finish.
     pub(super) fn disable(&self, names: HashSet<String>) {
         let mut disabled = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
