@@ -54,7 +54,7 @@ impl Plugins {
         set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
     }
 
-    /// Reads what is set for single plugins; to be called after a change. A file that was refused within the limits of
+    /// Reads what is set for single plugins, and which apps there are; to be called after a change. A file that was refused within the limits of
     /// before may pass now.
     ///
     /// # Errors
@@ -64,13 +64,25 @@ impl Plugins {
         // The revision first: a change in between is then read twice and not missed.
         let revision = database.apps().revision().await?;
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
+        let apps = database.apps().names().await?;
         let mut known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
         // Who read earlier and took longer must not undo what another has read since.
         if *known <= revision {
             *known = revision;
             self.set(own, disabled);
+            self.forget_others(&apps);
         }
         Ok(())
+    }
+
+    /// Forgets what there is for other apps than these, where they have nothing running: they are gone.
+    fn forget_others(&self, apps: &HashSet<String>) {
+        for plugin in self.list() {
+            plugin.guard.keep(apps);
+        }
+        // Lanes, which are gone then, hold what is counted of their apps.
+        self.0.queue.keep(apps);
+        self.0.loader.memory().keep(apps);
     }
 
     /// Takes over a change of a plugin that is stored. It counts here although what is set cannot be read now: it is

@@ -79,6 +79,11 @@ impl Loader {
         self.cache.sweep(digests);
     }
 
+    /// What all instances have together.
+    pub(super) fn memory(&self) -> &TotalMemory {
+        &self.memory
+    }
+
     /// The database.
     pub(super) fn database(&self) -> &storage::Store {
         self.sandbox.database()
