@@ -18,11 +18,13 @@ pub(super) use run::{Answer, Fate, Handle};
 
 use super::{claims::Claims, long_answers::LongAnswers};
 use crate::{
+    failure_lines::FailureLines,
     newest::Newest,
+    shares::Room,
     storage::{DeliveryKey, Store, StoreError},
 };
 
-use first_try::FirstTry;
+use first_try::{FirstTry, GO_ON, Handler, OF_ONE_APP};
 use run::{GIVEN_UP, Run, once};
 
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
@@ -66,17 +68,22 @@ struct Shared {
     claims: Claims,
     /// Handlers that go on without a connection.
     tasks: TaskTracker,
+    /// For them.
+    room: Room,
+    failures: FailureLines,
     /// How long the last try may wait.
     reply_deadline: Duration,
 }
 
 impl Deliveries {
-    pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
+    pub(super) fn new(store: Store, reply_deadline: Duration, failures: FailureLines) -> Self {
         Self(Arc::new(Shared {
             runs: Newest::new(REMEMBERED_ANSWERS, |run| run.answer.get().is_none()),
             long_answers: LongAnswers::default(),
             claims: Claims::new(store),
             tasks: TaskTracker::new(),
+            room: Room::new(GO_ON, OF_ONE_APP),
+            failures,
             reply_deadline,
         }))
     }
@@ -102,13 +109,14 @@ impl Deliveries {
         let run = self.0.runs.get_or_insert_with(handle.app_number(), key, || {
             let run = Arc::new(Run::begun());
             let fate = Fate { run: Arc::clone(&run), deliveries: self.clone(), key };
-            handler = Some(once(fate, handle).boxed());
+            let id = handle.id();
+            handler = Some(Handler { running: once(fate.clone(), handle).boxed(), fate, id });
             run
         });
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.0.reply_deadline } else { TRY_RUNS_OUT };
-        let mut first = FirstTry { handler, tasks: &self.0.tasks };
+        let mut first = FirstTry { handler, deliveries: &self.0 };
         let answer = async {
             first.drive().await;
             run.wait().await
@@ -178,12 +186,52 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use bytes::Bytes;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::{clock::Clock, config::DatabaseUrl, secret::SecretKey};
 
     /// Answers with this, and counts how often.
     struct Says(&'static str, Bytes, Arc<AtomicUsize>);
+
+    /// Is at work until it is told to end, and counted meanwhile.
+    struct Works(&'static str, CancellationToken, Arc<AtomicUsize>);
+
+    /// Counts, until it ends or is ended.
+    struct AtWork(Arc<AtomicUsize>);
+
+    impl AtWork {
+        fn begin(all: &Arc<AtomicUsize>) -> Self {
+            all.fetch_add(1, Relaxed);
+            Self(Arc::clone(all))
+        }
+    }
+
+    impl Drop for AtWork {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Relaxed);
+        }
+    }
+
+    impl Handle for Works {
+        fn app(&self) -> &str {
+            self.0
+        }
+
+        fn app_number(&self) -> u32 {
+            1
+        }
+
+        fn id(&self) -> Arc<str> {
+            format!("{}/a message", self.0).into()
+        }
+
+        async fn run(self, fate: Fate) {
+            let _at_work = AtWork::begin(&self.2);
+            self.1.cancelled().await;
+            fate.answer(self.0, Some(Bytes::from_static(b"done")), std::future::ready(())).await;
+        }
+    }
 
     impl Handle for Says {
         fn app(&self) -> &str {
@@ -194,6 +242,10 @@ mod tests {
             1
         }
 
+        fn id(&self) -> Arc<str> {
+            format!("{}/a message", self.0).into()
+        }
+
         async fn run(self, fate: Fate) {
             self.2.fetch_add(1, Relaxed);
             fate.answer(self.0, Some(self.1), std::future::ready(())).await;
@@ -202,7 +254,11 @@ mod tests {
 
     async fn deliveries(folder: &tempfile::TempDir) -> Deliveries {
         let (url, key) = (DatabaseUrl::Sqlite(folder.path().join("weft.db")), Arc::new(SecretKey::generate()));
-        Deliveries::new(Store::open(&url, key, Clock::system()).await.unwrap(), Duration::from_secs(4))
+        Deliveries::new(
+            Store::open(&url, key, Clock::system()).await.unwrap(),
+            Duration::from_secs(4),
+            FailureLines::default(),
+        )
     }
 
     #[tokio::test]
@@ -229,6 +285,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_app_whose_handlers_go_on_without_connections_has_its_share_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (deliveries, at_work) = (deliveries(&folder).await, Arc::new(AtomicUsize::new(0)));
+        let deliver = |app: &'static str, number: usize, ends: &CancellationToken| {
+            let key = DeliveryKey::of(&format!("{app}/{number}"));
+            let handle = Works(app, ends.clone(), Arc::clone(&at_work));
+            deliveries.answer(key, 0, true, handle)
+        };
+        // The connection ends at once.
+        let cut = |app, number, ends: &CancellationToken| {
+            assert_eq!(deliver(app, number, ends).now_or_never(), None);
+            at_work.load(Relaxed)
+        };
+        let ends = CancellationToken::new();
+        for number in 0..OF_ONE_APP {
+            assert_eq!(cut("floods", number, &ends), number + 1);
+        }
+        assert_eq!(cut("floods", OF_ONE_APP, &ends), OF_ONE_APP, "one more is ended");
+        assert_eq!(cut("shop", 0, &ends), OF_ONE_APP + 1, "and none of another");
+        assert_eq!(deliver("floods", OF_ONE_APP, &ends).await, Outcome::Answered(None), "it is not handled again");
+        ends.cancel();
+        let done = Outcome::Answered(Some(Bytes::from_static(b"done")));
+        assert_eq!(deliver("floods", 0, &ends).await, done);
+        deliveries.finish().await;
+        assert_eq!(cut("floods", OF_ONE_APP + 1, &CancellationToken::new()), 1, "places come back");
+    }
+
+    #[tokio::test]
     async fn what_is_kept_for_the_next_start_is_bounded_and_so_is_what_a_start_remembers() {
         let folder = tempfile::tempdir().unwrap();
         let (url, key) = (DatabaseUrl::Sqlite(folder.path().join("weft.db")), Arc::new(SecretKey::generate()));
@@ -240,7 +324,7 @@ mod tests {
             deliveries.answer(key, 0, true, Says(app, answer.clone(), Arc::clone(&handled))).await
         };
         // Any handler takes longer than that.
-        let slow = Deliveries::new(store.clone(), Duration::ZERO);
+        let slow = Deliveries::new(store.clone(), Duration::ZERO, FailureLines::default());
         let delivering = async {
             for number in 0..40 {
                 for app in ["floods", "shop"] {
@@ -254,7 +338,7 @@ mod tests {
         let bytes: usize = kept.iter().map(|(_, answer)| answer.as_ref().map_or(0, Bytes::len)).sum();
         assert_eq!((kept.len(), bytes >> 20), (80, 64), "32 MiB of each");
 
-        let next = Deliveries::new(store, Duration::from_secs(4));
+        let next = Deliveries::new(store, Duration::from_secs(4), FailureLines::default());
         next.restore().await.unwrap();
         let mut remembered = 0;
         for number in 0..40 {

@@ -55,6 +55,9 @@ pub(in crate::dispatch) trait Handle: Send + 'static {
     /// That app's number in this process.
     fn app_number(&self) -> u32;
 
+    /// The delivery's: the app's name, a `/`, and what tells it from others of the app.
+    fn id(&self) -> Arc<str>;
+
     /// Does it, and gives the answer to `fate`.
     fn run(self, fate: Fate) -> impl Future<Output = ()> + Send;
 }
@@ -117,6 +120,14 @@ impl Fate {
         in_time
     }
 
+    /// Answers nothing, where there is no answer yet.
+    pub(super) async fn nothing(&self) {
+        if self.run.answer.get().is_none() {
+            // Nothing takes no room.
+            self.answer("", None, std::future::ready(())).await;
+        }
+    }
+
     fn has_room(&self, app: &str, answer: &Answer) -> bool {
         self.deliveries.0.long_answers.has_room(app, answer.as_ref().map_or(0, Bytes::len))
     }
@@ -133,9 +144,8 @@ impl Fate {
 
 /// Handles a delivery, unless another process does or did.
 pub(super) async fn once(fate: Fate, handle: impl Handle) {
-    let run = Arc::clone(&fate.run);
     if let Claim::Answered(answer) = fate.deliveries.0.claims.claim(fate.key).await {
-        run.close(ANSWERED);
+        fate.run.close(ANSWERED);
         let is_kept = fate.has_room(handle.app(), &answer);
         fate.set(answer, is_kept);
         return;
@@ -143,8 +153,7 @@ pub(super) async fn once(fate: Fate, handle: impl Handle) {
     let unanswered = fate.clone();
     // A panic is a bug, reported where it happens; there is no answer then.
     let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
-    if ended.is_err() && run.answer.get().is_none() {
-        // Nothing takes no room.
-        unanswered.answer("", None, std::future::ready(())).await;
+    if ended.is_err() {
+        unanswered.nothing().await;
     }
 }
