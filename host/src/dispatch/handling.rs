@@ -109,6 +109,10 @@ impl Handle for Handling {
         self.account.number
     }
 
+    fn id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
     /// Takes the message to its end. Failures are logged here, with all that an operator needs to find them; there is
     /// no answer then.
     async fn run(self, fate: Fate) {

@@ -5,6 +5,7 @@
 //! nothing that it shares with others.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
         Arc,
@@ -52,6 +53,11 @@ impl TotalMemory {
     /// Of so many bytes, of which an app has half at most.
     pub(super) fn new(most: usize) -> Self {
         Self { most, held: AtomicUsize::new(0), by_app: ByApp::default() }
+    }
+
+    /// Forgets other apps than these that have none.
+    pub(super) fn keep(&self, apps: &HashSet<String>) {
+        self.by_app.keep(apps);
     }
 }
 

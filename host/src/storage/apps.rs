@@ -1,5 +1,7 @@
 //! Table `apps`.
 
+use std::collections::HashSet;
+
 use sqlx::FromRow;
 
 use super::error::is_duplicate;
@@ -48,6 +50,13 @@ impl Apps<'_> {
              order_webhook_secret, previous_order_webhook_secret, settings, created_at, updated_at FROM apps ORDER BY name";
         let rows: Vec<AppRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(|row| row.open(&self.0.key)).collect()
+    }
+
+    /// The names of all apps.
+    pub async fn names(&self) -> Result<HashSet<String>, StoreError> {
+        const SQL: &str = "SELECT name FROM apps";
+        let names: Vec<String> = on_db!(&self.0.db, pool => sqlx::query_scalar(SQL).fetch_all(pool).await)?;
+        Ok(names.into_iter().collect())
     }
 
     /// The app of that name.

@@ -58,7 +58,7 @@ pub(super) async fn patch(
     }
     let disabled = patch.state.map(|switch| switch == PluginSwitch::Disabled);
     state.store.change_plugin(&name, patch.limits.as_ref(), disabled).await?;
-    state.plugins.refresh().await?;
+    state.plugins.take_over(&name, patch.limits, disabled).await;
     let view = PluginView::from(&*state.plugins.find(&name).unwrap_or(plugin));
     caller.notes.after(&view);
     Ok(Json(view))

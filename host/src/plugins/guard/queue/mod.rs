@@ -11,6 +11,7 @@ mod room;
 mod tests;
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -61,6 +62,11 @@ impl Queue {
     /// As many turns as there are instances for calls.
     pub(in crate::plugins) fn new() -> Self {
         Self { room: Room::new(), waiting: AtomicUsize::new(0), line: Mutex::default() }
+    }
+
+    /// Forgets other apps than these that have no lane any more.
+    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+        self.room.keep(apps);
     }
 
     /// Waits for a turn.
