@@ -73,7 +73,8 @@ impl Refunds<'_> {
         out_refund_nos: &[&str],
     ) -> Result<Vec<Refund>, StoreError> {
         let sql = json_rows!(&self.0.db,
-            "SELECT f.* FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
+            "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, success_at, \
+             created_at, updated_at, unsure_calls FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
             "ON f.app = r.app AND f.merchant = r.merchant AND f.out_refund_no = r.number");
         let numbers = of_numbers(app, merchant, out_refund_nos);
         let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
@@ -90,7 +91,9 @@ impl Refunds<'_> {
         after: Option<(u64, &str)>,
         limit: usize,
     ) -> Result<Vec<Refund>, StoreError> {
-        const SQL: &str = "SELECT * FROM refunds WHERE app = $1 AND merchant = $2 AND created_at < $3 \
+        const SQL: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, \
+             received_account, success_at, created_at, updated_at, unsure_calls \
+             FROM refunds WHERE app = $1 AND merchant = $2 AND created_at < $3 \
              AND (created_at, out_refund_no) > ($4, $5) ORDER BY created_at, out_refund_no LIMIT $6";
         // No refund has no number.
         let (created_at, number) = after.map_or((to_sql(from), ""), |(at, number)| (to_sql(at), number));
