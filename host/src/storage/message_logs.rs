@@ -38,7 +38,7 @@ pub struct MessageLogQuery {
 const BEHIND_ALL: &str = "g";
 
 /// The entries of an app between two ids, newest first. Each of the two walks along an index that has them in this
-/// order, so that a page costs the same however long the log is.
+/// order, so that a page costs the same however long the log is, where what is looked for is not rare in it.
 macro_rules! search {
     ($openid:literal) => {
         concat!(

@@ -104,19 +104,21 @@ impl Fate {
     /// in it, so that the answer to one try answers another.
     pub(in crate::dispatch) async fn answer(&self, app: &str, answer: Answer, first: impl Future<Output = ()>) -> bool {
         let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
+        let answer = answer.filter(|_| open);
+        // Before anything is kept. It counts too where it turns out that another process has told WeChat not to wait.
+        let is_kept = self.has_room(app, &answer);
+        let kept = if is_kept { &answer } else { &None };
         // Who has the database alone knows what WeChat was told.
         let is_slow = open && deliveries.claims.has_others() && self.run.began.elapsed() >= deliveries.slow();
         // Boxed, as it is rare.
-        let in_time = open && (!is_slow || Box::pin(deliveries.claims.answered_late(self.key, &answer)).await);
+        let in_time = open && (!is_slow || Box::pin(deliveries.claims.answered_late(self.key, kept)).await);
         if in_time {
             first.await;
         }
-        let answer = answer.filter(|_| in_time);
-        let is_kept = self.has_room(app, &answer);
         if !is_slow {
-            deliveries.claims.answered(self.key, if is_kept { &answer } else { &None });
+            deliveries.claims.answered(self.key, kept);
         }
-        self.set(answer, is_kept);
+        self.set(answer.filter(|_| in_time), is_kept);
         in_time
     }
 

@@ -18,7 +18,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
     },
-    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
+    model::{AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::CallError,
     time,
@@ -253,7 +253,6 @@ async fn change(
     caller.require(Some(app), "manage")?;
     let app_plugins = state.store.app_plugins();
     let found = app_plugins.find(app, plugin).await?;
-    let has_room = found.is_some() || app_plugins.list(app).await?.len() < APP_PLUGINS;
     let checked = |before: Option<&AppPlugin>| {
         let (granted, limited) = before.map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
         let settings = before.cloned().map(Settings::from).unwrap_or_default();
@@ -271,10 +270,6 @@ async fn change(
         let exceeds = record.limits != limited && record.limits.exceed(&state.plugins.limits_of_all_apps(plugin));
         if exceeds || reaches_further(&granted, &record.grants) {
             caller.require(None, "manage")?;
-        }
-        if !has_room {
-            let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
-            return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
         }
         Ok(record)
     };

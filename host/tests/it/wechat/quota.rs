@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
+use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{simulator::wechat::Fault, upstream::CallError};
+use sqlx::{Connection, PgConnection};
+use weft::{
+    config::DatabaseUrl,
+    simulator::wechat::{Fault, Wechat},
+    upstream::CallError,
+};
 use weft_wechat::api::user::info::UserInfo;
 
 use super::{APPID, SECRET, Shop, USER_INFO};
-use crate::{support::database::on_every_database, upstream::House};
+use crate::{
+    support::database::{on_every_database, on_postgres},
+    upstream::House,
+};
 
 const CLEAR: &str = "/apps/shop/quota/clear";
 
@@ -53,6 +62,38 @@ async fn calls_of_today_are_counted_by_what_came_of_them() {
         assert_eq!(shop.app.api_as(caller.expose(), Method::GET, path, None).await.0, 403);
     }
     assert_eq!(shop.app.api(Method::GET, "/apps/nobody/quota", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_counted_in_the_database_when_the_process_stops_is_not_lost() {
+    on_postgres(async |database| {
+        const WAITS: &str = "SELECT 1 FROM pg_locks WHERE relation = 'call_counts'::regclass AND NOT granted";
+        const COUNTED: &str = "SELECT SUM(calls)::BIGINT FROM call_counts WHERE path = '/cgi-bin/user/info'";
+        let wechat = Wechat::start().await.unwrap();
+        wechat.add_account(APPID, SECRET);
+        wechat.follow(APPID, "oU");
+        let shop = Shop::with(|config| {
+            config.wechat.api_base.clone_from(&wechat.base);
+            config.database_url = Some(database.url.clone());
+        })
+        .await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut admin = PgConnection::connect(url.expose()).await.unwrap();
+        let mut locked = admin.begin().await.unwrap();
+        sqlx::query("LOCK TABLE call_counts IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+        shop.get(&format!("{USER_INFO}?openid=oU")).await;
+        while sqlx::query(WAITS).fetch_optional(&mut *locked).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let unlocking = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            locked.rollback().await.unwrap();
+        };
+        join(shop.app.stop(), unlocking).await;
+        let counted: Option<i64> = sqlx::query_scalar(COUNTED).fetch_one(&mut admin).await.unwrap();
+        assert_eq!(counted, Some(1));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

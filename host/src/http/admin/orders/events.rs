@@ -50,7 +50,7 @@ pub(in crate::http::admin) struct OrderEventView {
     hook: String,
     /// The same of the server at `order_webhook_url`.
     webhook: String,
-    /// The tries to tell them.
+    /// The last tries to tell them, for each at most 20.
     deliveries: Vec<DeliveryView>,
 }
 

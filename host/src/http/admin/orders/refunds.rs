@@ -69,7 +69,8 @@ pub(in crate::http::admin) async fn create(
 }
 
 /// Gives up a refund that WeChat has refused, when WeChat says that it has none of that number: it is closed, and its money
-/// may be given back by another one. When WeChat has it, the answer says where it is.
+/// may be given back by another one. When WeChat has it, the answer says where it is. After a call without a certain answer
+/// that takes a day.
 #[utoipa::path(post, operation_id = "close_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds/{out_refund_no}/close", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), ("out_refund_no" = String, Path)),
     responses((status = 200, description = "Done: look at the state", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "WeChat has taken it, or may have", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay's answer is missing or cannot be believed", body = Problem)))]
 pub(in crate::http::admin) async fn close(
