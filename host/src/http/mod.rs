@@ -11,6 +11,7 @@ mod pages;
 mod pay_notify;
 mod problem_kind;
 mod refusals;
+mod responses;
 mod routes;
 mod upload;
 mod webhook;

@@ -17,6 +17,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Forbidden, Invalid, NotFound},
     },
     model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
@@ -173,7 +174,7 @@ fn named(state: &AppState, app: &str) -> BTreeSet<String> {
 
 /// Lists the plugins that this app names or for which something is set in it.
 #[utoipa::path(get, operation_id = "list_app_plugins", path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<AppPluginView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<AppPluginView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -197,7 +198,7 @@ pub(super) async fn list(
 /// those that the app names.
 #[utoipa::path(get, operation_id = "read_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -218,7 +219,7 @@ pub(super) async fn read(
 /// addresses in `http_hosts` that are not public, need a token that manages all apps.
 #[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), Forbidden, NotFound, Invalid))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -233,7 +234,7 @@ pub(super) async fn put(
 /// token that manages all apps is as with PUT.
 #[utoipa::path(patch, operation_id = "patch_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), Forbidden, NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -295,7 +296,7 @@ async fn change(
 /// Takes configuration, grants and limits away.
 #[utoipa::path(delete, operation_id = "delete_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

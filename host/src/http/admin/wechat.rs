@@ -14,6 +14,7 @@ use crate::http::{
     AppState,
     error::{Path, Problem},
     problem_kind::ProblemKind,
+    responses::NotFound,
     upload::Upload,
 };
 use crate::storage::with_causes;
@@ -33,7 +34,7 @@ const RETRIED: HeaderName = HeaderName::from_static("x-weft-retried");
 #[utoipa::path(get, operation_id = "call_wechat_get", path = "/apps/{app}/wechat/{*path}", tag = "wechat",
     params(("app" = String, Path), ("path" = String, Path, description = "Such as cgi-bin/user/info; may have slashes")),
     responses((status = 200, description = "What WeChat answers; other statuses of WeChat come back, too", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 422, description = "It is not called this way, or the account may not do it", body = Problem),
         (status = 429, description = "WeChat has said that it is called too often", body = Problem), (status = 502, description = "WeChat cannot be reached", body = Problem)))]
 pub(super) async fn get(
@@ -58,7 +59,7 @@ pub(super) async fn get(
     params(("app" = String, Path), ("path" = String, Path, description = "Such as cgi-bin/user/info; may have slashes")),
     request_body(content = Vec<u8>, content_type = "application/json"),
     responses((status = 200, description = "What WeChat answers; other statuses of WeChat come back, too", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 413, description = "WeChat takes no body of this length", body = Problem),
         (status = 422, description = "It is not called this way, or the account may not do it", body = Problem),
         (status = 429, description = "WeChat has said that it is called too often", body = Problem), (status = 502, description = "WeChat cannot be reached", body = Problem)))]

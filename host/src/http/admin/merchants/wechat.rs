@@ -21,6 +21,7 @@ use crate::{
         admin::auth::Caller,
         error::{Path, Problem},
         problem_kind::ProblemKind,
+        responses::{NotFound, PayUnknown},
     },
     pay::Shop,
 };
@@ -39,9 +40,9 @@ const PROVEN: HeaderName = HeaderName::from_static("x-weft-proven");
 #[utoipa::path(get, operation_id = "call_pay_get", path = "/apps/{app}/merchants/{merchant}/wechat/{*path}", tag = "merchants",
     params(("app" = String, Path), ("merchant" = String, Path), ("path" = String, Path, description = "Such as v3/profitsharing/transactions/4208/amounts; may have slashes")),
     responses((status = 200, description = "What WeChat answers; its statuses from 400 to 499 come back, too", content_type = "application/json", body = Value),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 422, description = "It is not called this way, or keys are missing", body = Problem),
-        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), PayUnknown))]
 pub(in crate::http::admin) async fn get(
     State(state): State<AppState>,
     caller: Caller,
@@ -71,10 +72,10 @@ pub(in crate::http::admin) async fn get(
     params(("app" = String, Path), ("merchant" = String, Path), ("path" = String, Path, description = "Such as v3/profitsharing/orders or mmpaymkttransfers/sendredpack; may have slashes")),
     request_body(content = Value, content_type = "application/json"),
     responses((status = 200, description = "What WeChat answers; statuses of v3 from 400 to 499 come back, too", content_type = "application/json", body = Value),
-        (status = 400, description = "The path is none, or the body no JSON", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none, or the body no JSON", body = Problem), NotFound,
         (status = 413, description = "The body is too long", body = Problem),
         (status = 422, description = "It is not called this way, or keys are missing", body = Problem),
-        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), PayUnknown))]
 pub(in crate::http::admin) async fn post(
     State(state): State<AppState>,
     caller: Caller,
