@@ -5,6 +5,7 @@
 
 mod claims;
 mod deliveries;
+mod failure;
 mod handling;
 mod long_answers;
 mod observers;

@@ -13,7 +13,7 @@ use weft_wechat::{
     reply::{Article, Reply, ReplyError},
 };
 
-use super::{handling::Failure, subject};
+use super::{failure::Failure, subject};
 use crate::{
     accounts::Account,
     model::{PluginTarget, ReplyContent, Via},
