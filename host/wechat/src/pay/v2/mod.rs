@@ -7,6 +7,7 @@
 
 mod answer;
 mod any_call;
+mod client;
 mod convention;
 mod fields;
 mod merchant;
@@ -15,7 +16,6 @@ mod refund_notification;
 mod sign;
 mod transaction;
 
-pub mod client;
 pub mod closeorder;
 pub mod downloadbill;
 pub mod downloadfundflow;

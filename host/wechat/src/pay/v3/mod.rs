@@ -7,6 +7,7 @@
 mod answer;
 mod any_call;
 mod call;
+mod client;
 mod headers;
 mod key;
 mod notification;
@@ -16,7 +17,6 @@ mod sensitive;
 
 pub mod bills;
 pub mod certificates;
-pub mod client;
 pub mod refunds;
 pub mod transactions;
 
