@@ -149,7 +149,7 @@ impl MassMessages {
                 (message.msg_id, message.msg_data_id) = (taken.msg_id, taken.msg_data_id);
                 None
             }
-            // It went out with an earlier try, whose answer did not come.
+            // An earlier try sent it, and only the answer was lost.
             Err(error) if error.class() == Some(Class::Done) => {
                 (message.state, message.errcode) = (MassState::Taken, error.errcode());
                 message.reason = Some(error.explained());

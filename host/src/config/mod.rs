@@ -146,7 +146,7 @@ impl Config {
         // Cannot fail after the checks above, unless a table of keys and its struct differ.
         let invalid = |error: figment::Error| error.into_iter().map(Problem::from_figment).collect();
         let mut config: Self = merged.extract().map_err(|error| ConfigError::Invalid(invalid(error)))?;
-        // Which port the system gives for 0 is not known yet.
+        // Port 0 means one that the system chooses later.
         if !merged.contains("public_url") && config.listen.port() != 0 {
             config.public_url = url_on_this_machine(config.listen);
         }

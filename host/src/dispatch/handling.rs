@@ -281,7 +281,7 @@ impl Handling {
             let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
             let handler = self.parts.plugins.entry_name(EntryKind::Handler, target);
             if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. } | CallError::Disabled(_)) {
-                // Why is in the log already, a matter of numbers, or the operator's word.
+                // The reason is in the log already, is a matter of load, or is what the operator wanted.
                 tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");
             } else {
                 tracing::error!(

@@ -138,7 +138,7 @@ impl Dispatcher {
             return Err(Replayed);
         }
         if handling::is_nobodys(&account) {
-            // Nothing that a second try could do twice.
+            // Noting them twice changes nothing, so WeChat's tries need not be told apart.
             self.parts.users.note(app, &delivery.message).await;
             self.parts.outcomes.note(app, &delivery.message);
             return Ok(Outcome::Answered(None));

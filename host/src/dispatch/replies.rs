@@ -159,7 +159,7 @@ fn checked(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Fai
     }
     match reply.check(&message.content) {
         Ok(()) => Ok(Some(reply)),
-        // A rule for everything is for them too, and no fault.
+        // A rule for every message also fits those who leave: that is no fault.
         Err(ReplyError::Unsubscribed) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -158,7 +158,7 @@ pub fn operator(state: &AppState) -> Router {
         .fallback(admin::no_such_path)
         .method_not_allowed_fallback(admin::no_such_method)
         .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
-        // A change goes on when its caller has gone, and so does what is told of it.
+        // Outside the time limit: a change goes on when its caller has gone, and has to be told all the same.
         .layer(middleware::from_fn_with_state(state.clone(), failed_requests::tell))
         .layer(middleware::from_fn_with_state(recorder, admin::record))
         .with_state(state.clone());

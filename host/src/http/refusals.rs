@@ -48,7 +48,8 @@ impl Forged {
 pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     match rejected {
         Rejected::Forged(forged) => {
-            // Anybody can forge an address; for the rest it takes one that is signed: neither hides the other.
+            // Anybody can send a wrong signature; only who has the token sends a wrong envelope with a right one. Each has
+            // its own lines, so that neither hides the other.
             let code = if forged.body.is_some() { "envelope" } else { "token" };
             failures.tell(app, format_args!("webhook"), code, || {
                 // The answer waits for none of it, so that it takes the same time whatever does not fit.

@@ -147,7 +147,7 @@ impl OrderHooks {
                 tracing::warn!(%error, "events of orders could not be read: their hooks hear of them later");
                 tokio::time::sleep(LOOK).await;
             }
-            // Time that runs out is the other reason to look.
+            // Or time has passed, which is the other reason to look.
             drop(tokio::time::timeout(LOOK, self.ended.notified()).await);
         }
     }

@@ -85,7 +85,7 @@ pub(super) fn list(folder: &Path) -> io::Result<Listing> {
             Ok(metadata) if metadata.is_file() => listing.files.push((path, Some(Signature::from(&metadata)))),
             Ok(_) => {}
             Err(error) if leads_nowhere(&error) => {}
-            // A server of files that does not answer has deleted none.
+            // A file server that does not answer has not deleted anything.
             Err(_) => listing.files.push((path, None)),
         }
     }

@@ -124,7 +124,7 @@ impl Sends {
 
     async fn known(&self, new: &NewSend, openids: &[String], id: &str) -> Result<Option<MessageSend>, SendError> {
         let Some(known) = self.store.sends().of_client_msg_id(&new.app, id).await? else { return Ok(None) };
-        // As many others would be another message.
+        // The same number of other users would be another message.
         let same = known.message == new.message
             && known.to == new.to
             && self.store.sends().has_recipients(&known, openids).await?;

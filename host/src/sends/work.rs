@@ -169,7 +169,7 @@ impl SendWork {
                         batch.refused += usize::from(!is_explained_by_the_user(&error));
                     }
                     About::Unknown => batch.settled += 1,
-                    // What the message itself is about weighs more than the moment.
+                    // A fault of the message outweighs one of the moment.
                     about => match &batch.end {
                         Some((About::Everybody, _)) => {}
                         _ => batch.end = Some((about, error)),

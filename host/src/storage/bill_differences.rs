@@ -123,7 +123,7 @@ impl BillDifferences<'_> {
     ) -> Result<(), StoreError> {
         const OPEN: &str = "SELECT id, CASE WHEN out_refund_no = '' THEN out_trade_no ELSE out_refund_no END \
              FROM bill_differences WHERE app = $1 AND merchant = $2 AND kind = $3 AND resolved_at IS NULL";
-        // What its own day's bill lacked before and has now may be lacking in it again.
+        // What is found in its own day's bill may be missing from it again; what another day's bill has is not.
         const SQL: &str = "UPDATE bill_differences SET resolved_at = $2, \
              resolved_on = CASE WHEN bill_date = $3 THEN NULL ELSE $3 END WHERE id = $1 AND resolved_at IS NULL";
         let open: Vec<(String, String)> = on_db!(&self.0.db, pool => {

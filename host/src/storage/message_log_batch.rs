@@ -80,7 +80,7 @@ async fn write_to_sqlite(writer: &SqlitePool, rows: &[MessageLogRow]) -> Result<
                 .push_bind(entry.raw);
         });
         insert.push(" ON CONFLICT (owner, id) DO NOTHING");
-        // The last ones of a batch are more or fewer each time.
+        // The rest of a batch has another length each time: its statement is not worth keeping.
         insert.build().persistent(entries.len() == AT_ONCE).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;

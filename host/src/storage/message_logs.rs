@@ -74,7 +74,7 @@ impl MessageLogs<'_> {
         let before = after.map_or(until.clone(), |after| until.min(after.to_string()));
         let rows: Vec<StoredRow> = on_db!(&self.0.db, pool => {
             sqlx::query_as(sql)
-                // Planned each time: a plan of PostgreSQL's for any values would not walk along the index.
+                // Planned each time: PostgreSQL's generic plan would not walk along the index.
                 .persistent(false)
                 .bind(app)
                 .bind(since.map_or_else(String::new, first_id))

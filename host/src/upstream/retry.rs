@@ -98,7 +98,7 @@ impl Exchange {
         if let Some(token) = token {
             answer.hide(token);
         }
-        // What is longer than a beginning is no refusal.
+        // A refusal is short: an answer that is not here whole is none.
         let refusal = answer.whole().and_then(|body| check_answer(body).err());
         Self { answer, refusal, tries }
     }

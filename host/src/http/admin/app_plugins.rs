@@ -159,7 +159,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         asked: asked.into(),
         missing: lacking.into(),
         effective_limits: state.plugins.limits_of(&record.plugin, Some(&record)),
-        // That of a record that is stored nowhere.
+        // Null for a record that is stored nowhere.
         updated_at: (record.updated_at > 0).then(|| time::rfc3339(record.updated_at)),
         set: record.into(),
         warnings: warning.into_iter().collect(),
@@ -279,7 +279,7 @@ async fn change(
         }
         Ok(record)
     };
-    // Whoever sends what cannot be does not take the turn of those who write.
+    // First without a turn at writing, so that nobody waits for a request that is refused.
     checked(found.as_ref())?;
     let mut was = None;
     let changing = app_plugins.change(app, plugin, |before| checked(before.as_ref()).inspect(|_| was = before));

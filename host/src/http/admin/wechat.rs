@@ -44,7 +44,7 @@ pub(super) async fn get(
     OriginalUri(uri): OriginalUri,
     method: Method,
 ) -> Result<Response, Problem> {
-    // axum answers HEAD with what GET says, after it was done.
+    // axum would answer a HEAD by making the call as for GET.
     if method != Method::GET {
         return Err(Problem::method_not_allowed(&method));
     }
@@ -114,7 +114,7 @@ async fn send(state: &AppState, app: &str, call: AnyCall) -> Result<Response, Pr
         (header::CONTENT_TYPE, text(&answer.content_type)),
         (header::CONTENT_DISPOSITION, text(&answer.content_disposition)),
         (RETRIED, Some(HeaderValue::from(retried))),
-        // It is somebody else's, and must not run where the console is.
+        // It is not ours, and browsers must not run it at our origin.
         (header::X_CONTENT_TYPE_OPTIONS, Some(HeaderValue::from_static("nosniff"))),
         (header::CONTENT_SECURITY_POLICY, Some(HeaderValue::from_static("sandbox"))),
         (header::CACHE_CONTROL, Some(HeaderValue::from_static("no-store"))),

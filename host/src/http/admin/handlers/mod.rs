@@ -123,7 +123,7 @@ async fn change(
     let (changing, notes) = (state.clone(), caller.notes.clone());
     let handler = storing(async move {
         let before = changing.store.handlers().find(&app, &id).await?.ok_or_else(|| no_handler(&id))?;
-        // What it takes to compile keeps nobody from writing, unless somebody else changes the handler meanwhile.
+        // Compiled before its turn at writing, so that nobody waits for it, unless the handler is changed meanwhile.
         let mut after = before.clone();
         change.clone()(&mut after)?;
         let noted = |handler: &mut Handler| {

@@ -99,7 +99,7 @@ impl MerchantFields {
         set(&mut merchant.mch_id, self.mch_id);
         set(&mut merchant.api_version, self.api_version);
         set(&mut merchant.sign_type, self.sign_type);
-        // Another certificate has another number: the old one goes unless somebody says it.
+        // A new certificate has a serial number of its own: the old one is dropped unless one is given.
         if matches!(self.client_cert, Change::To(_)) {
             merchant.serial_no = None;
         }

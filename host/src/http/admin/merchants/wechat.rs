@@ -50,7 +50,7 @@ pub(in crate::http::admin) async fn get(
     OriginalUri(uri): OriginalUri,
     method: Method,
 ) -> Result<Response, Problem> {
-    // axum answers HEAD with what GET says, after it was done.
+    // axum would answer a HEAD by making the call as for GET.
     if method != Method::GET {
         return Err(Problem::method_not_allowed(&method));
     }
@@ -140,7 +140,7 @@ async fn send_v3(state: &AppState, shop: &Shop, call: AnyCall) -> Result<Respons
     let headers = [
         (PROVEN, proven),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        // It is somebody else's, and must not run where the console is.
+        // It is not ours, and browsers must not run it at our origin.
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];

@@ -34,7 +34,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<LiveQuotaView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
-    // What Weft does not call for others can be asked about.
+    // Even paths that Weft does not call for others may be asked about.
     if path.starts_with('/') || path.parse::<ApiPath>() == Err(PathError::Malformed) {
         return Err(Problem::bad_request(PathError::Malformed.to_string()));
     }
