@@ -1,4 +1,4 @@
-//! The message log as those see it who answer messages: they hand entries over and go on.
+//! The message log, for whoever answers messages: they hand entries over and go on.
 
 use std::{
     sync::{

@@ -164,7 +164,7 @@ impl<K, V> Generations<K, V> {
     }
 
     /// How many entries of each app move on from the older generation, by app: all of those who have the fewest, and of the
-    /// next one what there is room for, `most` together. Who has more alone has nobody to keep them from.
+    /// next one what there is room for, `most` together. Whoever has more than that has nobody to keep it from.
     fn shares(&self, most: usize) -> Vec<(u32, usize)> {
         let of_use = self.old.iter().filter(|entry| entry.is_of_use(self.time));
         let mut apps: Vec<u32> = of_use.map(|entry| entry.app).collect();

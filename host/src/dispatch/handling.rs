@@ -204,7 +204,7 @@ impl Handling {
         if fate.answer(&self.account.app.name, body, record).await {
             return;
         }
-        // A fallback is for who waits.
+        // A fallback is only for those who wait.
         if let Some(reply) = made.reply.as_ref().filter(|_| made.failure.is_none()) {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);

@@ -1,6 +1,6 @@
 //! Requests to webhooks that are refused, in the log. From outside they all look the same, and at WeChat's console a
-//! wrong token does, too: the log is where an operator finds out. What of a forged request does not fit is found out for
-//! the lines that are told, so that nobody has more work done than the log has room for.
+//! wrong token does, too: the log is where an operator finds out. What exactly is wrong with a forged request is worked
+//! out only for lines that are written, so that nobody can cause more work than the log has room for.
 
 use std::{fmt, sync::Arc};
 

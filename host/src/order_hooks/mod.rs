@@ -1,8 +1,8 @@
 //! Tells the apps' hooks and webhooks of orders that changed: at least once, the changes of one order in their order.
 //!
 //! A change and its event are written together (`storage/orders`); what is told here is what is written there, so that
-//! neither a crash nor a plugin that fails loses one. Who tells takes the event on for a while first, so that of several
-//! processes one does; if that one dies, the while runs out. Each target of an app is told by itself.
+//! neither a crash nor a plugin that fails loses one. Whoever tells an event claims it for a while first, so that only
+//! one of several processes does; if that one dies, the claim runs out. Each target of an app is told by itself.
 
 mod webhook;
 

@@ -74,8 +74,8 @@ impl Sends {
         Self { store, wechat, running: TaskTracker::new() }
     }
 
-    /// Has a job send a message to many: to `openids`, each of them named once, or to who has the tag that it names. The
-    /// same `client_msg_id` again gives the job that is there; it may be over.
+    /// Has a job send a message to many: to `openids`, each of them named once, or to all with the tag that it names.
+    /// The same `client_msg_id` again gives the job that is there; it may be over.
     ///
     /// # Errors
     /// When the `client_msg_id` was used for another message, or the database fails; then nothing is sent.

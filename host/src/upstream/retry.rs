@@ -34,7 +34,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// The answer, when it is none of a refusal.
+    /// The answer, unless it is a refusal.
     pub(super) fn granted(self) -> Result<RawAnswer, Refusal> {
         match self.refusal {
             Some(refusal) => Err(refusal),

@@ -46,7 +46,7 @@ impl Wechat {
     /// The API that `config` names; tokens and tickets are kept in `store`.
     ///
     /// # Errors
-    /// When the system has no TLS roots, or the proxy is none.
+    /// When the system has no TLS roots, or the proxy's address is no URL.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
         let (http, files) = (Http::new(config)?, Files::new(config)?);
         let counts = Arc::new(Counts::new(store.clone(), clock.clone()));

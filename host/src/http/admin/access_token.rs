@@ -22,7 +22,7 @@ use crate::{
     upstream::CallError,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 pub(super) const PERMISSION: &str = "access_token";
 /// How often WeChat ends a token on request: in a day, and how many seconds apart.
 const FORCED_A_DAY: u64 = 20;

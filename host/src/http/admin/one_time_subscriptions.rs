@@ -19,7 +19,7 @@ use crate::{
     model::{OneTimeFields, check_one_time},
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "template";
 /// The longest `reserved`, in bytes; WeChat's own limit.
 const RESERVED_BYTES: usize = 128;

@@ -31,7 +31,7 @@ use crate::{
     time,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "template";
 
 /// The most users that a request may name.

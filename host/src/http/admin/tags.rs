@@ -30,9 +30,9 @@ use crate::{
     },
 };
 
-/// What callers need a permission for who see and change tags.
+/// The permission to see and change tags.
 const PERMISSION: &str = "usertag";
-/// What callers need a permission for who take tags over from WeChat.
+/// The permission to take tags over from WeChat.
 const SYNC: &str = "usertag_sync";
 
 /// A tag.

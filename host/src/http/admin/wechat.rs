@@ -19,7 +19,7 @@ use crate::http::{
 };
 use crate::storage::with_causes;
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "wechat_api";
 /// Where the path of WeChat's API begins: `/api/v1/apps/{app}/wechat/`.
 const SEGMENTS_BEFORE: usize = 6;

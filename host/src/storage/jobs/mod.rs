@@ -1,4 +1,5 @@
-//! Table `jobs`: what is to be done, what was done, and who looks. What a process does that works on one is in `leases`.
+//! Table `jobs`: what is to be done, what was done, and who looks. `leases` has what a process
+//! does while it works on one.
 
 mod leases;
 

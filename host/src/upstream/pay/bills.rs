@@ -172,7 +172,7 @@ async fn spooled(answer: AnswerStream) -> Result<File, PayError> {
     Ok(file)
 }
 
-/// Reads a bill through: what is not whole, or not what WeChat signed for, is none.
+/// Reads a bill through, and refuses one that is not whole, or not what WeChat signed for.
 async fn checked(file: File, download: Option<Download>) -> Result<BillFile, PayError> {
     let check = move || {
         let mut bill = BillFile { file, rows: 0 };

@@ -31,9 +31,9 @@ use crate::{
 
 pub(super) use view::ArticleView;
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "article";
-/// What callers need a permission for who take over what WeChat has.
+/// The permission to take over what WeChat has.
 const SYNC: &str = "article_sync";
 /// The most characters of what is searched for.
 const SEARCH_CHARACTERS: usize = 128;

@@ -28,7 +28,7 @@ use crate::{
 
 use fields::{HandlerFields, HandlerView, view};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "messagehandler";
 
 /// Lists the handlers in the order in which they are tried.

@@ -17,7 +17,7 @@ use crate::{
     model::Handler,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "messagehandler_sync";
 /// How long an answer waits for the sync, which goes on.
 const WAIT: Duration = Duration::from_secs(50);

@@ -27,7 +27,7 @@ use crate::{
 
 use view::{MassMessageView, MassTargetView};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "mass";
 
 /// A message, and who gets it.

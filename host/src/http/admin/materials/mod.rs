@@ -29,7 +29,7 @@ use crate::{
 
 use view::{MaterialDetail, MaterialView};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "material";
 /// The most characters of what is searched for.
 const SEARCH_CHARACTERS: usize = 128;

@@ -25,7 +25,7 @@ use crate::{
     model::{FieldError, MaterialType},
 };
 
-/// What callers need a permission for who take over what WeChat has.
+/// The permission to take over what WeChat has.
 const SYNC: &str = "material_sync";
 /// How many unused materials are named.
 const NAMED: usize = 200;

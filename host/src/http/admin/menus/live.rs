@@ -19,9 +19,9 @@ use crate::{
     model::{Handler, Menu},
 };
 
-/// What callers need a permission for who change the draft to what is live.
+/// The permission to change the draft to what is live.
 const SYNC: &str = "menu_sync";
-/// What callers need a permission for who change what users see.
+/// The permission to change what users see.
 const PUBLISH: &str = "menu_publish";
 
 /// What users see, beside the draft.

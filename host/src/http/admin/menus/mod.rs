@@ -23,7 +23,7 @@ use crate::{
 
 use view::{MenuVersionView, MenuView, draft_view};
 
-/// What callers need a permission for who edit the draft.
+/// The permission to edit the draft.
 pub(super) const PERMISSION: &str = "menu";
 
 /// Reads the draft.

@@ -26,7 +26,7 @@ use crate::{
     pay::Shop,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "pay_api";
 /// Where the path of WeChat Pay begins: `/api/v1/apps/{app}/merchants/{merchant}/wechat/`.
 const SEGMENTS_BEFORE: usize = 8;

@@ -26,7 +26,7 @@ use crate::{
     time,
 };
 
-/// What callers need a permission for who look.
+/// The permission to look.
 const PERMISSION: &str = "wechat_api";
 
 /// The calls of one API, today in China.

@@ -24,9 +24,9 @@ use crate::{
     time,
 };
 
-/// What callers need a permission for who read templates and send messages.
+/// The permission to read templates and send messages.
 const PERMISSION: &str = "template";
-/// What callers need a permission for who change the account's templates, or take them over.
+/// The permission to change the account's templates, or take them over.
 const SYNC: &str = "template_sync";
 
 /// A template.

@@ -27,9 +27,9 @@ use crate::{
 
 use view::{UserQuery, UserView, Views};
 
-/// What callers need a permission for who see and change users.
+/// The permission to see and change users.
 const PERMISSION: &str = "user";
-/// What callers need a permission for who take users over from WeChat.
+/// The permission to take users over from WeChat.
 const SYNC: &str = "user_sync";
 
 /// What is noted of a user. What is absent stays; an empty text takes away.
