@@ -88,7 +88,7 @@ impl Accounts {
     }
 
     /// Reads all apps again after a change that is stored. Where they cannot be read now, the change counts when
-    /// [`follow`](Self::follow) has read them: it is made, and who is told otherwise makes it a second time.
+    /// [`follow`](Self::follow) has read them: it is made, and whoever is told otherwise makes it a second time.
     pub async fn take_over(&self) {
         if let Err(error) = self.refresh().await {
             let error = with_causes(&error);

@@ -24,8 +24,8 @@ use crate::{
     upstream::{CallError, Wechat},
 };
 
-/// For how long a message may be sent again of which nobody knows whether it was, in seconds. WeChat knows a
-/// `clientmsgid` for a day.
+/// For how long a message whose outcome nobody knows may be sent again, in seconds. WeChat knows a `clientmsgid` for a
+/// day.
 const REPEATABLE: u64 = 23 * 60 * 60;
 
 /// Sends mass messages. Clones share what runs.

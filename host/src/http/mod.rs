@@ -108,7 +108,7 @@ pub struct Parts {
     pub dispatcher: Dispatcher,
     /// Calls of pages that run: they go on when their visitors have gone.
     pub page_calls: TaskTracker,
-    /// Cancelled when the process is asked to end: what would be told for ever ends.
+    /// Cancelled when the process is asked to end: answers that would go on for ever end.
     pub stopping: CancellationToken,
 }
 

@@ -68,7 +68,7 @@ pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     }
 }
 
-/// Tells of a request for an app that there is not, or that has no token.
+/// Tells of a request for an app that does not exist, or has no token.
 pub(super) fn nowhere(failures: &FailureLines, app: &str, query: Option<&str>) {
     let app: String = app.chars().take(SHOWN).collect();
     let line = || tracing::warn!(app, "{}", because(REFUSED, NOWHERE));

@@ -47,7 +47,7 @@ const PAUSES: [Duration; 9] = [
     Duration::from_hours(12),
 ];
 
-/// How much longer than a call may take its event is taken on.
+/// For how much longer than a call may take its event is claimed.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Characters of a failure that are kept with the event.

@@ -47,14 +47,14 @@ const PAUSES: [u64; 6] = [120_000, 600_000, 3_600_000, 4 * 3_600_000, 12 * 3_600
 /// How long after its time has run out an order is closed, in seconds: a payment may just be on its way.
 const GRACE: u64 = 300;
 
-/// How long nobody has heard of a payment by code until it is taken back, in milliseconds.
+/// How long after the last word of it a payment by code is taken back, in milliseconds.
 const AT_THE_TILL: u64 = 60_000;
 
 /// How long after its creation a refund is asked about that is not done, in seconds: WeChat gives money back within a
 /// year of the payment, and banks take weeks at most.
 const REFUND_ASKED: u64 = 365 * 24 * 3600;
 
-/// When nothing is asked any more, in milliseconds since 1970.
+/// The time of what is not asked about any more, in milliseconds since 1970.
 const NEVER: u64 = i64::MAX.cast_unsigned();
 
 /// What is asked about.

@@ -40,7 +40,7 @@ impl From<&fs::Metadata> for Signature {
     }
 }
 
-/// The plugin that a file of the folder is. Hidden files and odd names are none's, and are passed over.
+/// The plugin whose file this is. Hidden files and odd names belong to none, and are passed over.
 pub fn plugin_name(file: &Path) -> Option<String> {
     let is_wasm = file.extension().is_some_and(|extension| extension == "wasm");
     file.file_stem()?.to_str().filter(|stem| is_wasm && is_plugin_name(stem)).map(str::to_owned)

@@ -16,7 +16,7 @@ const OF_A_DAY: i64 = 1000;
 #[derive(Debug, Clone, Copy)]
 pub struct BillDifferences<'a>(pub(super) &'a Store);
 
-/// Which differences to list. What is none does not matter.
+/// Which differences to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DifferenceFilter {
     /// Of this day.
@@ -95,7 +95,7 @@ impl BillDifferences<'_> {
         Ok(left_out)
     }
 
-    /// At the end of a run: what no run from this one on has found is none any more.
+    /// At the end of a run: what neither this run nor a later one has found is resolved.
     pub async fn resolve_unfound(&self, app: &str, merchant: &str, date: BillDate, run: u64) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE bill_differences SET resolved_at = $5 WHERE app = $1 AND merchant = $2 \
              AND bill_date = $3 AND run < $4 AND resolved_at IS NULL";

@@ -13,7 +13,7 @@ use crate::model::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Out
 #[derive(Debug, Clone, Copy)]
 pub struct MessageLogs<'a>(pub(super) &'a Store);
 
-/// Which entries are looked for: those that are all of this. What is none does not matter.
+/// Which entries are looked for: those that are all of this. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct MessageLogQuery {
     /// The user.
@@ -162,7 +162,7 @@ impl MessageLogs<'_> {
     }
 }
 
-/// What every id of that time or later is not before: ids begin with the milliseconds.
+/// The least id of that time or later: ids begin with the milliseconds.
 fn first_id(time: u64) -> String {
     // 48 bits, as in the id itself.
     let time = time.min((1 << 48) - 1);

@@ -24,7 +24,7 @@ impl Outside {
         Self::resolving_with(SystemNames)
     }
 
-    /// With what `names` finds, of which only public addresses are reached.
+    /// Looks names up with `names`; only those of its addresses that are public are reached.
     pub(super) fn resolving_with(names: impl Resolve + 'static) -> reqwest::Result<Self> {
         let public = http::client().dns_resolver(Arc::new(PublicOnly::of(names))).build()?;
         Ok(Self { public, anywhere: http::client().build()? })

@@ -107,7 +107,7 @@ impl Wechat {
         self.0.calls.tokens.get(app).await
     }
 
-    /// Ends the app's access token, and gives another: for one that somebody has who should not. WeChat allows that
+    /// Ends the app's access token, and gives another: for when somebody has it who should not. WeChat allows that
     /// rarely; count before ([`LimitedActions`](crate::storage::LimitedActions)). An app whose tokens come from an
     /// operator's server is only asked for again.
     ///

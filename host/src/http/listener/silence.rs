@@ -27,8 +27,8 @@ use tokio::{
 
 use super::ConnectionLimits;
 
-/// From how many bytes on that are written at once a client has taken a part of an answer that it is owed. Fewer are what
-/// HTTP/2 says between answers, and no part that was waited for: a socket takes more as soon as there is room for many.
+/// So many bytes written at once show that the client has taken a part of an answer. Fewer may be what HTTP/2 says
+/// between answers; a socket that has room for a part takes more than that at once.
 const PART: usize = 1 << 10;
 
 /// The requests of one connection. Nothing waits for a change: whoever watches a connection looks at the times at which

@@ -13,7 +13,7 @@ use crate::pay::PayActionError;
 /// How many orders WeChat is asked about at a time.
 const AT_A_TIME: usize = 8;
 
-/// What is here of what some lines are about.
+/// The orders and refunds here that some lines are about.
 struct Here {
     orders: HashMap<String, Order>,
     refunds: HashMap<String, Refund>,
