@@ -125,7 +125,7 @@ impl SendWork {
         Ok(())
     }
 
-    /// Nobody knows what became of those whom a crash cut off, unless WeChat knows the message when it comes again soon.
+    /// Nobody knows what became of those whom a crash cut off, unless WeChat knows the message when it soon comes again.
     async fn settle_cut_off(&self, app: &App, send: &MessageSend) -> Result<(), JobError> {
         loop {
             let cut_off = self.store.sends().cut_off(&send.id, BATCH).await?;

@@ -32,7 +32,8 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     const GATHER: Duration = Duration::ZERO;
 
     /// How many times as long as a batch took the writer rests after it, unless the batch was a single row with nothing
-    /// behind it. Under load batches are larger then, and not more: with 2, they take a third of the database's time at most.
+    /// behind it. Under load batches are larger then, and not more: with 2, they take at most a third of the database's
+    /// time.
     const REST: u32 = 0;
 
     /// How many [`bytes`](Self::bytes) of rows are written at once at most. A row that has more is written alone.
