@@ -168,7 +168,7 @@ impl Server {
                 state.order_hooks.finish(),
                 working
             ));
-            // Calls of plugins leave it behind.
+            // Last: what ends above may have called plugins, whose calls leave work behind.
             state.plugins.finish().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {

@@ -46,7 +46,7 @@ pub struct Room {
     shares: Shares,
 }
 
-/// What is taken of a room: of the share of who takes it, and of all. It is free again when this is dropped.
+/// Places that are taken, of one's share and of all together. They are free again when this is dropped.
 pub type Place = [OwnedSemaphorePermit; 2];
 
 impl Room {

@@ -91,7 +91,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
         let runtime = Runtime::load(config, &name, &args.file, counts_fuel).await;
         (runtime, micros(began.elapsed()))
     };
-    // Code that counts instructions is other code: it is compiled beside the other.
+    // Counting instructions takes different machine code: both are compiled at the same time.
     let ((runtime, load_us), (counting, _)) = tokio::join!(Box::pin(load(false)), Box::pin(load(true)));
     let runtime = runtime?;
     let input = input(&args)?;

@@ -5,6 +5,7 @@
 
 mod claims;
 mod deliveries;
+mod failure;
 mod handling;
 mod long_answers;
 mod observers;
@@ -138,7 +139,7 @@ impl Dispatcher {
             return Err(Replayed);
         }
         if handling::is_nobodys(&account) {
-            // Nothing that a second try could do twice.
+            // Noting them twice changes nothing, so WeChat's tries need not be told apart.
             self.parts.users.note(app, &delivery.message).await;
             self.parts.outcomes.note(app, &delivery.message);
             return Ok(Outcome::Answered(None));

@@ -13,7 +13,7 @@ use weft_wechat::{
     reply::{Article, Reply, ReplyError},
 };
 
-use super::{handling::Failure, subject};
+use super::{failure::Failure, subject};
 use crate::{
     accounts::Account,
     model::{PluginTarget, ReplyContent, Via},
@@ -160,7 +160,7 @@ fn checked(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Fai
     }
     match reply.check(&message.content) {
         Ok(()) => Ok(Some(reply)),
-        // A rule for everything is for them too, and no fault.
+        // A rule for every message also fits those who leave: that is no fault.
         Err(ReplyError::Unsubscribed) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -68,7 +68,7 @@ pub(super) struct Memory {
     elements: usize,
     most_elements: usize,
     most_instances: usize,
-    /// From when on it has more than others need not know of.
+    /// There once it has more than [`UNCOUNTED_MEMORY`].
     counted: Option<Counted>,
     refused: Option<MemoryBound>,
 }

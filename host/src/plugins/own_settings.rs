@@ -61,7 +61,7 @@ impl Plugins {
     /// When the database does not answer; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let database = self.0.loader.database();
-        // The revision first: a change in between is then read twice and not missed.
+        // The revision is read first: a change in between is then read twice, and not missed.
         let revision = database.apps().revision().await?;
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
         let apps = database.apps().names().await?;

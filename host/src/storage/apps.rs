@@ -167,13 +167,13 @@ impl Apps<'_> {
                 return Err(refused(count));
             }
         }
-        // There may be a million: the app's own deletion, in one step, takes who came since.
+        // There may be a million, so they go first, in parts; the deletion of the app takes those who came since.
         self.0.users().delete_all(name).await?;
         self.0.sends().delete_all(name).await?;
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             if !with_orders {
-                // Who creates an order holds its merchant; SQLite has one who writes.
+                // Whoever creates an order locks its merchant. On SQLite there is one writer anyway.
                 if self.0.is_shared() {
                     sqlx::query(MERCHANTS).bind(name).execute(&mut *connection).await?;
                 }
@@ -186,7 +186,7 @@ impl Apps<'_> {
             if deleted == 0 {
                 return Ok(false);
             }
-            // Behind the app, which those who write for its plugins hold before their totals.
+            // After the app, in the same order in which writers for its plugins lock them.
             sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
         });
         Ok(true)

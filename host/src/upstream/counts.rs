@@ -35,7 +35,7 @@ impl Counts {
         Self { store, clock, waiting: Mutex::default(), made: Default::default() }
     }
 
-    /// Counts one call of `path`; of one that WeChat does not know when there is none.
+    /// Counts one call of `path`, or of one that WeChat does not know where there is none.
     pub(super) fn note(&self, app: &str, path: Option<&str>, outcome: CallOutcome) {
         let made = match outcome {
             CallOutcome::Done => 0,

@@ -23,7 +23,7 @@ const CUSTOM_SEND: &str = "/cgi-bin/message/custom/send";
 const GET_MATERIAL: &str = "/cgi-bin/material/get_material";
 
 async fn inbox() -> Inbox {
-    Inbox::start_with(|_| ()).await
+    Inbox::start().await
 }
 
 async fn ask(account: &Sender, text: &str) -> Exchange {

@@ -15,6 +15,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{Direction, FieldError, LoggedMessage, Outcome, Via},
     storage::MessageLogQuery,
@@ -163,7 +164,7 @@ impl MessageLogFilter {
 /// `openid` makes that short.
 #[utoipa::path(get, operation_id = "list_message_logs", path = "/apps/{app}/message-logs", tag = "message-logs",
     params(("app" = String, Path), MessageLogFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<MessageLogView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MessageLogView>), NotFound, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -189,7 +190,7 @@ pub(super) async fn list(
 /// Reads one message with all that was kept of it.
 #[utoipa::path(get, operation_id = "read_message_log", path = "/apps/{app}/message-logs/{id}", tag = "message-logs",
     params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = WholeMessageLogView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = WholeMessageLogView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,

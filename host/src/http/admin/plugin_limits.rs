@@ -9,6 +9,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::FieldError,
     plugin_limits::LimitChanges,
@@ -42,7 +43,7 @@ enum PluginSwitch {
 /// was refused is tried again when they change.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
-    responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginView), NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,

@@ -13,7 +13,8 @@ const TRIES_SHOWN: i64 = 20;
 /// Somebody has not heard of it yet.
 pub(super) const PENDING: &str = "pending";
 
-/// Puts an event behind those that the order has. Who does that holds the order's row, so that no two have one place.
+/// Puts an event behind those that the order has. Whoever does that holds the order's row, so that no two events have
+/// the same place.
 pub(in crate::storage) const INSERT_EVENT: &str = "INSERT INTO order_events (id, app, merchant, out_trade_no, sequence, version, \
      previous_state, state, source, reference, known, created_at_ms, refund) \
      SELECT $1, $2, $3, $4, COALESCE(MAX(sequence), 0) + 1, $5, $6, $7, $8, $9, $10, $11, $12 FROM order_events \

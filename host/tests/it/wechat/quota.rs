@@ -57,9 +57,9 @@ async fn calls_of_today_are_counted_by_what_came_of_them() {
 
     let (_, first) = shop.app.api(Method::GET, "/apps/shop/quota?limit=1", None).await;
     assert_eq!((&first["items"][0]["path"], &first["next_cursor"]), (&token["path"], &token["path"]));
-    let (_, caller) = shop.app.state.store.tokens().create("t", &["shop|menu".to_owned()], None).await.unwrap();
+    let caller = shop.app.token_for(&["shop|menu"]).await;
     for path in ["/apps/shop/quota", "/apps/shop/quota/cgi-bin/user/info", "/apps/shop/quota/rid/1-2"] {
-        assert_eq!(shop.app.api_as(caller.expose(), Method::GET, path, None).await.0, 403);
+        assert_eq!(shop.app.api_as(&caller, Method::GET, path, None).await.0, 403);
     }
     assert_eq!(shop.app.api(Method::GET, "/apps/nobody/quota", None).await.0, 404);
 }
@@ -112,8 +112,8 @@ async fn a_quota_that_is_used_up_is_seen_and_cleared() {
     assert!(api["pause"]["until"].as_str().unwrap().ends_with("T16:00:00Z"), "midnight in China: {api}");
 
     let confirmed = json!({"confirm": APPID});
-    let (_, caller) = shop.app.state.store.tokens().create("t", &["shop|wechat_api".to_owned()], None).await.unwrap();
-    let as_caller = shop.app.api_as(caller.expose(), Method::POST, CLEAR, Some(confirmed.clone())).await;
+    let caller = shop.app.token_for(&["shop|wechat_api"]).await;
+    let as_caller = shop.app.api_as(&caller, Method::POST, CLEAR, Some(confirmed.clone())).await;
     assert_eq!(as_caller.0, 403, "it is the account's");
     assert_eq!(shop.app.api(Method::POST, CLEAR, Some(json!({"confirm": "shop"}))).await.0, 422);
     assert_eq!(wechat.count("/cgi-bin/clear_quota"), 0);

@@ -101,7 +101,7 @@ impl Queue {
         self.serve(&mut line);
         let waiting = line.waiting_of(&lane);
         if waiting > bounds.queue {
-            // The last of the lane is this one.
+            // The last one in the lane is ours.
             self.count_off(&lane, line.take_out(&lane, |waiters| drop(waiters.pop_back())));
             lane.plugin.shed.fetch_add(1, SeqCst);
             return Err(NoTurn::Shed(waiting - 1));
