@@ -31,7 +31,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, Failure, WechatError},
+    error::{Error, Failure, IntoError, WechatError},
     hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
