@@ -127,7 +127,7 @@ pub use weft_plugin_macros::page;
 ///
 /// #[order_hook]
 /// fn fulfil(event: OrderEvent) {
-///     log::info!("{} is {:?}", event.order.out_trade_no, event.state);
+///     log::info!("{} is {}", event.order.out_trade_no, event.state);
 /// }
 ///
 /// #[refund_hook(name = "fulfil")]
