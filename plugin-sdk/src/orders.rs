@@ -25,9 +25,10 @@
 //!     Ok(orders::prepay(None, &order.out_trade_no)?)
 //! }
 //!
-//! assert!(matches!(buy("o1", "A1"), Err(Failure(Error::Denied(_)))));
+//! assert!(matches!(buy("o1", "T20260001"), Err(Failure(Error::Denied(_)))));
 //! Host::new().grant_orders(&["create"]);
-//! assert_eq!(buy("o1", "A1").unwrap()[0].path, "package");
+//! let names: Vec<_> = buy("o1", "T20260001").unwrap().into_iter().map(|field| field.path).collect();
+//! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);
 //! ```
 
 pub use crate::bindings::imported::{

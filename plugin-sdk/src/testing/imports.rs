@@ -136,8 +136,11 @@ pub(crate) mod messages {
         error::Error,
         messages::{SubscribeMessage, TemplateMessage},
         reply::Reply,
-        testing::{Part, Sent},
+        testing::{Part, Sent, replies},
     };
+
+    /// How long the key is by which WeChat knows a template message that comes twice, in bytes.
+    const LONGEST_KEY: usize = 32;
 
     /// Returns how many were sent by now.
     fn send(message: Sent) -> Result<u64, Error> {
@@ -145,10 +148,28 @@ pub(crate) mod messages {
             if !state.messages_granted {
                 return Err(denied("wechat_apis"));
             }
+            check(&message)?;
             state.meets(Part::Messages)?;
             state.sent.push(message);
             Ok(state.sent.len() as u64)
         })
+    }
+
+    fn check(message: &Sent) -> Result<(), Error> {
+        match message {
+            Sent::CustomerService { openid, content } => {
+                replies::check_openid(openid)?;
+                replies::check_message(content)
+            }
+            Sent::Template(message) => {
+                replies::check_openid(&message.openid)?;
+                if message.client_msg_id.as_ref().is_some_and(|key| key.len() > LONGEST_KEY) {
+                    return Err(Error::Invalid(format!("a client-msg-id has at most {LONGEST_KEY} bytes")));
+                }
+                Ok(())
+            }
+            Sent::Subscribe(message) => replies::check_openid(&message.openid),
+        }
     }
 
     pub(crate) fn send_customer_service(openid: &str, content: &Reply) -> Result<(), Error> {
