@@ -79,10 +79,15 @@ pub(crate) mod wechat {
     use super::{denied, with};
     use crate::{
         error::Error,
-        wechat::{Request, Response},
+        wechat::{Body, Request, Response},
     };
 
     pub(crate) fn call(request: &Request) -> Result<Response, Error> {
+        match (request.method.as_str(), &request.body) {
+            ("GET", Body::Empty) | ("POST", _) => {}
+            ("GET", _) => return Err(Error::Invalid("a GET request has no body".to_owned())),
+            _ => return Err(Error::Invalid("the method is GET or POST".to_owned())),
+        }
         let mut script = with(|state| {
             let script = state.wechat.take().ok_or_else(|| denied("wechat_apis"));
             state.wechat_requests.push(request.clone());
