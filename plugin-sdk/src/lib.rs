@@ -155,6 +155,11 @@ pub mod prelude {
     };
 }
 
+/// Its examples have to compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.zh-CN.md")]
+struct Chinese;
+
 /// For the code that the macros write.
 #[doc(hidden)]
 pub mod __private {

@@ -131,6 +131,20 @@ fn mistakes_are_told_where_they_stand(source: &Path) {
     fs::write(file, whole).unwrap();
 }
 
+/// What the SDK's documents show, such as settings of the operator's, needs nothing that a new crate has not.
+fn it_has_what_the_documents_use(source: &Path) {
+    let file = source.join("src/lib.rs");
+    let whole = fs::read_to_string(&file).unwrap();
+    let document = fs::read_to_string(source.join("vendor/weft/plugin-sdk/README.md")).unwrap();
+    let settings = document.split("```rust\n").filter_map(|rest| rest.split("```").next());
+    let settings: Vec<_> = settings.filter(|example| example.contains("context.config()?")).collect();
+    assert_eq!(settings.len(), 1);
+    fs::write(&file, settings[0]).unwrap();
+    let built = offline("cargo", source).args(["test", "--no-run"]).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    fs::write(file, whole).unwrap();
+}
+
 async fn answer(account: &Sender) -> Option<String> {
     account.send(&Incoming::text("oUser", "hi")).await.unwrap().text()
 }
@@ -146,6 +160,7 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     let said = String::from_utf8_lossy(&tested.stdout);
     assert!(said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&tested.stderr));
     mistakes_are_told_where_they_stand(&source);
+    it_has_what_the_documents_use(&source);
 
     // Nobody says where a server takes plugins from: it says where this one went.
     let built = weft(&source, &["plugin", "build", "--install"]).output().unwrap();
@@ -184,6 +199,7 @@ fn a_new_plugin_has_the_whole_sdk() {
     let hints = String::from_utf8(made.stdout).unwrap();
     assert!(hints.contains("weft plugin build mine/hello") && hints.contains("已创建"), "{hints}");
     assert!(hints.contains("cargo fetch --manifest-path mine/hello/Cargo.toml"), "{hints}");
+    assert!(hints.contains(r#"weft plugin test "$(weft plugin build mine/hello)" --message hi"#), "{hints}");
     let made = folder.path().join("mine/hello");
     assert_eq!(fs::read_to_string(made.join(".gitignore")).unwrap(), "/target\n");
 
