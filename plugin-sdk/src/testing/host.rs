@@ -134,7 +134,32 @@ impl Host {
 
     /// Grants the paths of the interface `messages`; [`sent`](Self::sent) tells what was sent.
     pub fn grant_messages(self) -> Self {
-        with(|state| state.messages_granted = true);
+        with(|state| state.message_paths = vec!["/cgi-bin/message/".to_owned()]);
+        self
+    }
+
+    /// Grants what the plugin asks for with [`asks!`](crate::asks!), and no more: a test with it alone fails where the
+    /// plugin uses what it does not ask for. What hosts and paths answer is still the test's to say, with
+    /// [`on_http`](Self::on_http), [`on_wechat`](Self::on_wechat) and [`on_pay`](Self::on_pay).
+    ///
+    /// ```standalone_crate
+    /// use weft_plugin::{prelude::*, testing::Host};
+    ///
+    /// asks! { kv: true, wechat_apis: ["/cgi-bin/message/custom/"] }
+    ///
+    /// Host::new().grant_asked();
+    /// assert!(kv::get("key").is_ok());
+    /// assert!(messages::send_customer_service("o1", "您好").is_ok());
+    /// assert!(matches!(users::find("o1"), Err(Error::Denied(_))));
+    /// ```
+    pub fn grant_asked(self) -> Self {
+        let asks = self.describe().asks;
+        with(|state| {
+            state.kv.granted = asks.kv;
+            state.users.granted = asks.users;
+            state.orders.granted = asks.orders;
+            state.message_paths = asks.wechat_apis;
+        });
         self
     }
 

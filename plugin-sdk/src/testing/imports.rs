@@ -65,7 +65,8 @@ pub(crate) mod http {
     pub(crate) fn send(request: &Request) -> Result<Response, Error> {
         // Taken out while it runs: it may log or read keys.
         let mut script = with(|state| {
-            let script = state.http.take().ok_or_else(|| denied("http_hosts"));
+            let origin: Vec<_> = request.url.splitn(4, '/').take(3).collect();
+            let script = state.http.take().ok_or_else(|| denied(&format!("http_hosts: {}", origin.join("/"))));
             state.http_requests.push(request.clone());
             script
         })?;
@@ -89,7 +90,7 @@ pub(crate) mod wechat {
             _ => return Err(Error::Invalid("the method is GET or POST".to_owned())),
         }
         let mut script = with(|state| {
-            let script = state.wechat.take().ok_or_else(|| denied("wechat_apis"));
+            let script = state.wechat.take().ok_or_else(|| denied(&format!("wechat_apis: {}", request.path)));
             state.wechat_requests.push(request.clone());
             script
         })?;
@@ -111,7 +112,7 @@ pub(crate) mod pay {
 
     fn call(call: &PayCall) -> Result<Value, Error> {
         let mut script = with(|state| {
-            let script = state.pay.take().ok_or_else(|| denied("pay_apis"));
+            let script = state.pay.take().ok_or_else(|| denied(&format!("pay_apis: {}", call.path)));
             state.pay_calls.push(call.clone());
             script
         })?;
@@ -138,6 +139,7 @@ pub(crate) mod pay {
 pub(crate) mod messages {
     use super::{denied, with};
     use crate::{
+        context::AppType,
         error::Error,
         messages::{SubscribeMessage, TemplateMessage},
         reply::Reply,
@@ -150,14 +152,31 @@ pub(crate) mod messages {
     /// Returns how many were sent by now.
     fn send(message: Sent) -> Result<u64, Error> {
         with(|state| {
-            if !state.messages_granted {
-                return Err(denied("wechat_apis"));
+            let path = path(&message, state.app.kind);
+            if !state.message_paths.iter().any(|beginning| begins(path, beginning)) {
+                return Err(denied(&format!("wechat_apis: {path}")));
             }
             check(&message)?;
             state.meets(Part::Messages)?;
             state.sent.push(message);
             Ok(state.sent.len() as u64)
         })
+    }
+
+    /// By which it goes out, and is granted.
+    fn path(message: &Sent, app: AppType) -> &'static str {
+        match (message, app) {
+            (Sent::CustomerService { .. }, _) => "/cgi-bin/message/custom/send",
+            (Sent::Template(_), _) => "/cgi-bin/message/template/send",
+            (Sent::Subscribe(_), AppType::Miniprogram) => "/cgi-bin/message/subscribe/send",
+            (Sent::Subscribe(_), _) => "/cgi-bin/message/subscribe/bizsend",
+        }
+    }
+
+    /// Whether the path begins with all of these segments.
+    fn begins(path: &str, beginning: &str) -> bool {
+        let rest = path.strip_prefix(beginning.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn check(message: &Sent) -> Result<(), Error> {

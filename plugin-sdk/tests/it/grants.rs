@@ -31,6 +31,28 @@ fn nothing_is_granted_but_log_context_and_configuration() {
 }
 
 #[test]
+fn what_the_plugin_asks_for_is_granted_and_no_more() {
+    Host::new().grant_asked();
+    assert_eq!(kv::get("a"), Ok(None));
+    assert_eq!(messages::send_customer_service("o1", "hi"), Ok(()));
+    assert_eq!(orders::find(None, "A1"), Ok(None));
+    denied(&users::find("o1"), "`users`");
+    denied(&orders::create(&NewOrder::native("T20260001", "tea", 1)), "`orders: create`");
+    denied(&wechat::get::<serde_json::Value>("/cgi-bin/user/info", &[]), "`wechat_apis: /cgi-bin/user/info`");
+    denied(&http::Request::get("https://example.com:8443/a/b").send(), "`http_hosts: https://example.com:8443`");
+    denied(&pay::profitsharing::unsplit_amount(None, "42"), "`pay_apis: /v3/profitsharing/transactions/42/amounts`");
+}
+
+#[test]
+fn messages_are_granted_by_the_path_that_each_goes_by() {
+    let message = messages::SubscribeMessage::new("o1", "T1");
+    denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/bizsend");
+    Host::new().app_type(AppType::Miniprogram);
+    denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/send");
+    denied(&messages::send_template(&messages::TemplateMessage::new("o1", "T1")), "/cgi-bin/message/template/send");
+}
+
+#[test]
 fn a_new_host_forgets_the_one_before() {
     Host::new().grant_kv();
     kv::set("a", "1", None).unwrap();

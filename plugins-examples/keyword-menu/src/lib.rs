@@ -70,7 +70,7 @@ mod tests {
     fn host() -> Host {
         let shops = json!({"label": "门店", "text": "哪个城市？", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});
         let items = json!([{"label": "价格", "text": "每斤 99 元"}, shops]);
-        Host::new().grant_kv().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
+        Host::new().grant_asked().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
     }
 
     fn says(host: Host, words: &str) -> Option<String> {

@@ -75,7 +75,7 @@ mod tests {
 
     fn host(status: u16) -> Host {
         let config = json!({"url": "https://llm.example.com/v1", "key": "k", "model": "m"});
-        Host::new().grant_kv().config(&config).on_http(move |request| {
+        Host::new().grant_asked().config(&config).on_http(move |request| {
             let asked: serde_json::Value = serde_json::from_slice(&request.body)?;
             let count = asked["messages"].as_array().map_or(0, Vec::len);
             let said = json!({"choices": [{"message": {"role": "assistant", "content": format!("{count} turns")}}]});
