@@ -4,14 +4,14 @@
 //! use weft_plugin::{prelude::*, testing::{self, Host}};
 //!
 //! #[message_handler]
-//! fn greet(message: Message, context: Context) -> Result<String> {
+//! fn welcome(message: Message, context: Context) -> Result<String> {
 //!     let user = context.user()?;
 //!     let name = user.nickname.unwrap_or(user.remark);
 //!     Ok(format!("{name}，欢迎光临{}", context.app().title))
 //! }
 //!
 //! let host = Host::new().grant_users().user(users::User { remark: "小王".into(), ..testing::user("o1") });
-//! assert_eq!(host.handle("greet", testing::text("o1", "hi")), Ok(Some("小王，欢迎光临Demo".into())));
+//! assert_eq!(host.handle("welcome", testing::text("o1", "hi")), Ok(Some("小王，欢迎光临Demo".into())));
 //! ```
 
 use std::{
