@@ -138,6 +138,44 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
     assert!(text.contains(all), "what is granted stays in the list: {text}");
 }
 
+#[tokio::test]
+async fn an_answer_that_a_server_would_not_send_is_told_and_is_the_exit_code() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let (code, text) = test(&file, &["--message", "empty-reply"]);
+    assert!(code == Some(1) && text.contains("UNSENT    a server would not send it: the text is empty"), "{text}");
+    let (code, text) = test(&file, &["--message", "empty-reply", "--json"]);
+    let tried: Value = serde_json::from_str(&text).unwrap();
+    assert!(code == Some(1) && tried["unsendable"].as_str().unwrap().starts_with("the text is empty"), "{text}");
+    // Nobody is answered who has left, and a handler need not know that.
+    let (_folder, file) = placed("greeter", guests::greeter().await);
+    let left = tested(&file, &["--event", "unsubscribe", "--handler", "vip"]);
+    assert!(left["answer"]["Text"].is_string() && left["unsendable"].is_null(), "{left}");
+}
+
+#[tokio::test]
+async fn rules_observers_and_order_hooks_are_tried_as_handlers_are() {
+    let (_folder, file) = placed("listener", guests::listener().await);
+    for (words, is_meant) in [("vip please", true), ("please", false)] {
+        let asked = tested(&file, &["--message", words, "--rule", "vip"]);
+        assert_eq!((&asked["kind"], &asked["answer"]), (&json!("rule"), &json!(is_meant)));
+    }
+    let (code, text) = test(&file, &["--message", "vip", "--rule", "traps"]);
+    assert!(code == Some(1) && text.contains("rule bug"), "{text}");
+    let (code, text) = test(&file, &["--message", "vip", "--rule", "nobody"]);
+    assert!(code == Some(1) && text.contains("has no rule `nobody`; it has: vip"), "{text}");
+
+    let told = tested(&file, &["--message", "hi", "--observer", "count", "--grant", "kv"]);
+    assert_eq!(told["host_calls"][0]["arguments"], json!(["received"]), "{told}");
+    let told = tested(&file, &["--order", "SUCCESS", "--grant", "kv"]);
+    assert_eq!((&told["kind"], &told["entry"]), (&json!("hook"), &json!("fulfil")));
+    assert_eq!(told["host_calls"][1]["arguments"], json!(["order/SIMULATED0001"]), "{told}");
+    let (code, text) = test(&file, &["--order", "CLOSED", "--hook", "stumbles"]);
+    assert!(code == Some(1) && text.contains("try 1 is too early"), "{text}");
+    for wrong in [&["--order", "PAID"][..], &["--message", "hi", "--hook", "fulfil"], &["--rule", "vip"]] {
+        assert_eq!(test(&file, wrong).0, Some(2), "{wrong:?}");
+    }
+}
+
 /// The receipt of what a plugin of a server did last.
 async fn last(app: &TestApp, plugin: &str) -> String {
     let (_, page) = app.api(Method::GET, &format!("/plugins/{plugin}/receipts"), None).await;
