@@ -5,9 +5,9 @@ use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;
 
 use super::LoadError;
-use crate::plugins::{
-    host::log::printable,
-    limits::{BORDER_NAMES, FUNCTION_BYTES, FUNCTIONS, NESTING, PARTS, TYPES},
+use crate::{
+    plugins::limits::{BORDER_NAMES, FUNCTION_BYTES, FUNCTIONS, NESTING, PARTS, TYPES},
+    printable::printable,
 };
 
 /// What stands before every WebAssembly file.

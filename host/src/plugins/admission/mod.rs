@@ -29,7 +29,6 @@ use super::{
     component::{Asks, Description, Exports, Linked, Loaded, digest},
     error::CallError,
     guard::Breakers,
-    host::log::printable,
     instance::{Services, State},
     limits::{ADMISSIONS, DESCRIBE_TIMEOUT, Limits},
     memory::TotalMemory,
@@ -37,7 +36,7 @@ use super::{
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
-use crate::{model::Grants, plugin_limits::PluginLimits, storage};
+use crate::{model::Grants, plugin_limits::PluginLimits, printable::printable, storage};
 
 pub use error::LoadError;
 pub use report::{Outcome, Refused, Report, STEPS, Step};
