@@ -181,11 +181,10 @@ async fn record(store: &Store, action: &str, change: AuditEntry) -> anyhow::Resu
     Ok(store.audit_log().insert(entry).await?)
 }
 
-/// Fields that break their rules, one line each.
-fn refuse(errors: Vec<crate::model::FieldError>) -> anyhow::Result<()> {
+/// Fields that break their rules.
+fn refuse(errors: &[crate::model::FieldError]) -> anyhow::Result<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-    anyhow::bail!(lines.join("; "))
+    anyhow::bail!(crate::model::in_words(&errors))
 }

@@ -131,7 +131,7 @@ fn what_is_easily_overlooked_is_told() {
     let [added, _] = add("odd", "foo", &[]);
     assert!(added.contains("appid: WeChat's are wx and 16 of 0-9 and a-f, and `foo` is not"), "{added}");
     let [_, refused] = add("safe", "wx0123456789abcdef", &["--encoding-mode", "safe"]);
-    assert!(refused.contains("--encoding-aes-key (or WECHAT_ENCODING_AES_KEY): encoding mode safe needs"), "{refused}");
+    assert!(refused.contains("--encoding-aes-key / WECHAT_ENCODING_AES_KEY: encoding mode safe needs"), "{refused}");
     let [shown, _] = run(&["app", "show", "right"]);
     let verified = shown.lines().find(|line| line.starts_with("verified ")).unwrap();
     assert!(verified.contains("assumed (WeChat certification) · 视为已通过微信认证"), "{verified}");
