@@ -22,6 +22,22 @@ pub fn because(text: &str, why: &str) -> String {
     }
 }
 
+/// A text about something that has a name, such as a field: `no room · 没有空间` of `shop` is
+/// `shop: no room · shop：没有空间`.
+pub fn of(name: &str, text: &str) -> String {
+    match split(text) {
+        (english, Some(chinese)) => format!("{name}: {english}{BETWEEN}{name}：{chinese}"),
+        (english, None) => format!("{name}: {english}"),
+    }
+}
+
+/// Several texts as one. What has no Chinese stands in the English alone.
+pub fn all(texts: &[String]) -> String {
+    let (english, chinese): (Vec<_>, Vec<_>) = texts.iter().map(|text| split(text)).unzip();
+    let (english, chinese) = (english.join("; "), chinese.into_iter().flatten().collect::<Vec<_>>().join("；"));
+    if chinese.is_empty() { english } else { format!("{english}{BETWEEN}{chinese}") }
+}
+
 fn joined(text: &str, colon: &str, why: &str) -> String {
     if text.contains(why) { text.to_owned() } else { format!("{text}{colon}{why}") }
 }
@@ -50,6 +66,11 @@ mod tests {
         ] {
             assert_eq!(because(text, why), told);
         }
+        assert_eq!(of("shop", "no room · 没有空间"), "shop: no room · shop：没有空间");
+        assert_eq!(of("shop", "no room"), "shop: no room");
+        let texts = ["no room · 没有空间", "tea", "too late · 太晚"].map(str::to_owned);
+        assert_eq!(all(&texts), "no room; tea; too late · 没有空间；太晚");
+        assert_eq!(all(&texts[1..2]), "tea");
         assert_eq!(languages("no room · 没有空间"), ("no room", "没有空间"));
         assert_eq!(languages("tea · coffee"), ("tea · coffee", "tea · coffee"));
     }

@@ -14,7 +14,7 @@
 //! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`bilingual`]: texts in two languages; [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`losses`]: what is lost, counted for the log; [`newest`]: what has just come, remembered; [`plugin_limits`]: every limit of plugins; [`shares`]: turns for each |
+//! | 1 | [`bilingual`]: texts in two languages; [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`losses`]: what is lost, counted for the log; [`newest`]: what has just come, remembered; [`plugin_limits`]: every limit of plugins; [`printable`]: texts of strangers, as they may be shown; [`shares`]: turns for each |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
@@ -44,6 +44,7 @@ pub mod outcomes;
 pub mod pay;
 pub mod plugin_limits;
 pub mod plugins;
+pub mod printable;
 pub mod qr_code;
 pub mod rules;
 pub mod secret;

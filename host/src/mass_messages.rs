@@ -66,19 +66,24 @@ pub struct SentMassMessage {
 #[derive(Debug, thiserror::Error)]
 pub enum MassError {
     /// There is one of that `clientmsgid`, and it says something else or goes to others.
-    #[error("clientmsgid {0:?} was used for another message: take a new one")]
+    #[error(
+        "clientmsgid {0:?} was used for another message: take a new one · clientmsgid {0:?} 已用于另一条消息，请换一个"
+    )]
     Reused(String),
     /// It may have been sent, and WeChat no longer knows its `clientmsgid`.
     #[error(
         "nobody knows whether WeChat has sent the message of clientmsgid {0:?}, and by now WeChat would send it a second \
-         time: look in its console, and take a new clientmsgid if it was not sent"
+         time: look in its console, and take a new clientmsgid if it was not sent · 不知道微信是否已发送 clientmsgid 为 {0:?} \
+         的消息，现在重试会再发一次：请到微信后台查看，没有发送就换一个 clientmsgid"
     )]
     Forgotten(String),
     /// The tag does not exist.
-    #[error("the account has no tag {0}")]
+    #[error("the account has no tag {0} · 账号没有标签 {0}")]
     NoTag(u32),
     /// WeChat has not taken it, or did not say so: it has no id there.
-    #[error("WeChat has not given the message an id: it was not taken, or there was no answer")]
+    #[error(
+        "WeChat has not given the message an id: it was not taken, or there was no answer · 微信没有返回消息 ID：没有接受，或没有答复"
+    )]
     NoId,
     /// WeChat did not do it.
     #[error(transparent)]
@@ -87,7 +92,7 @@ pub enum MassError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bug.
-    #[error("sending has ended early")]
+    #[error("sending has ended early · 发送中断")]
     Ended(#[source] tokio::task::JoinError),
 }
 

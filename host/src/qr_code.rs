@@ -31,16 +31,18 @@ pub enum QrLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QrError {
     /// The text is longer than a code can hold.
-    #[error("the text is too long for a QR code of this level")]
+    #[error("the text is too long for a QR code of this level · 文字太长，这个纠错级别放不下")]
     TooLong,
     /// Not even one pixel for each module.
-    #[error("the code and its margin have {modules} modules: a size of at least {modules} pixels shows them")]
+    #[error(
+        "the code and its margin have {modules} modules: a size of at least {modules} pixels shows them · 二维码连同留白有 {modules} 个模块，边长至少 {modules} 像素"
+    )]
     TooSmall {
         /// How many modules there are in a row.
         modules: u32,
     },
     /// The picture cannot be written, which no input causes.
-    #[error("the picture cannot be written")]
+    #[error("the picture cannot be written · 无法生成图片")]
     Picture,
 }
 

@@ -16,6 +16,7 @@ use weft_wechat::api::{
 };
 
 use crate::{
+    bilingual::because,
     model::{App, AppType, Template, TemplateKind},
     storage::{Store, StoreError, TemplateSync},
     upstream::{CallError, Wechat},
@@ -71,10 +72,14 @@ pub enum TemplateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Mini programs have none of these.
-    #[error("a mini program has no template messages any more: add a template of subscribe messages")]
+    #[error(
+        "a mini program has no template messages any more: add a template of subscribe messages · 小程序已没有模板消息，请添加订阅消息模板"
+    )]
     NoTemplateMessages,
     /// WeChat did what was asked, and what it is now is not known.
-    #[error("the template {template_id} was added, and the list could not be read: sync the templates")]
+    #[error(
+        "the template {template_id} was added, and the list could not be read: sync the templates · 模板 {template_id} 已添加，但读取列表失败，请同步模板"
+    )]
     Added {
         /// Its id.
         template_id: String,
@@ -105,8 +110,8 @@ impl Templates {
                 }
                 Err(error) => {
                     let warning =
-                        format!("templates of kind {} stay as they were: {}", kind.as_str(), error.explained());
-                    synced.warnings.push(warning);
+                        format!("templates of kind {0} stay as they were · {0} 类模板保持不变", kind.as_str());
+                    synced.warnings.push(because(&warning, &error.explained()));
                     failed = Some(error);
                 }
             }

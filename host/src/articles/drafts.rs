@@ -46,7 +46,10 @@ impl Articles {
         let turn = self.turn(app, media_id)?;
         let before = self.fetched(app, media_id).await?;
         if before.len() != items.len() {
-            let rule = format!("the draft has {}, and WeChat keeps their number: make another draft", before.len());
+            let rule = format!(
+                "the draft has {0}, and WeChat keeps their number: make another draft · 草稿有 {0} 篇文章，篇数不能改：请另建草稿",
+                before.len()
+            );
             return Err(ArticleError::Invalid(vec![FieldError::new("articles", rule)]));
         }
         let (articles, app, media_id) = (self.clone(), app.clone(), media_id.to_owned());
@@ -124,5 +127,5 @@ fn check(items: &[NewsItem]) -> Result<(), ArticleError> {
 }
 
 pub(super) fn no_draft(media_id: &str) -> ArticleError {
-    ArticleError::NotFound { kind: "draft", id: media_id.to_owned() }
+    ArticleError::NotFound { kind: "draft · 草稿", id: media_id.to_owned() }
 }

@@ -51,7 +51,10 @@ impl Articles {
     pub async fn upload_image(&self, app: &App, bytes: bytes::Bytes) -> Result<String, ArticleError> {
         let kind = FileKind::of(&bytes).filter(|kind| matches!(kind, FileKind::Png | FileKind::Jpeg));
         let kind = kind.filter(|_| bytes.len() <= MAX_BYTES).ok_or_else(|| {
-            ArticleError::Invalid(vec![FieldError::new("media", "a png or jpg, by its content, of at most 1 MB")])
+            ArticleError::Invalid(vec![FieldError::new(
+                "media",
+                "a png or jpg, by its content, of at most 1 MB · png 或 jpg，以内容为准，最大 1 MB",
+            )])
         })?;
         let file = FilePart::media(&format!("picture.{}", kind.ending()), kind.content_type(), bytes);
         Ok(self.wechat.call(app, &UploadImg { file }).await?.url)
@@ -70,7 +73,7 @@ impl Articles {
         place: Option<u32>,
         force: bool,
     ) -> Result<(), ArticleError> {
-        let not_found = || ArticleError::NotFound { kind: "article", id: article_id.to_owned() };
+        let not_found = || ArticleError::NotFound { kind: "article · 文章", id: article_id.to_owned() };
         if !is_id(article_id) {
             return Err(not_found());
         }

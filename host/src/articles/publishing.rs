@@ -125,5 +125,5 @@ fn outcome(publish_id: &str, status: PublishStatus) -> PublicationOutcome {
 }
 
 fn no_publication(publish_id: &str) -> ArticleError {
-    ArticleError::NotFound { kind: "publication", id: publish_id.to_owned() }
+    ArticleError::NotFound { kind: "publication · 发布记录", id: publish_id.to_owned() }
 }

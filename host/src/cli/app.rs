@@ -11,7 +11,7 @@ use super::{
     output::{OutputArgs, say, table},
 };
 use crate::{
-    bilingual::because,
+    bilingual::{because, of},
     config::{Config, Overrides},
     model::{Ability, App, AppType, AuditEntry, EncodingMode, FieldError, LateReply, PluginTarget},
     secret::Secret,
@@ -102,7 +102,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: AppCommand) -> anyhow:
         AppCommand::Add(args) => {
             let output = args.output;
             let app = App::from(args);
-            super::refuse(app.check().into_iter().map(as_typed).collect())?;
+            super::refuse(&app.check().into_iter().map(as_typed).collect::<Vec<_>>())?;
             let app = store.apps().insert(&app).await?;
             let view = view(&app, &config.public_url);
             let change = AuditEntry { app: Some(app.name.clone()), after: Some(view.clone()), ..AuditEntry::default() };
@@ -192,9 +192,9 @@ fn as_typed(error: FieldError) -> FieldError {
     let typed = match &*error.field {
         "title" => "--title",
         "appid" => "--appid",
-        "appsecret" => "--appsecret (or WECHAT_APPSECRET)",
-        "token" => "--token (or WECHAT_TOKEN)",
-        "encoding_aes_key" => "--encoding-aes-key (or WECHAT_ENCODING_AES_KEY)",
+        "appsecret" => "--appsecret / WECHAT_APPSECRET",
+        "token" => "--token / WECHAT_TOKEN",
+        "encoding_aes_key" => "--encoding-aes-key / WECHAT_ENCODING_AES_KEY",
         _ => return error,
     };
     FieldError::new(typed, error.message)
@@ -213,7 +213,7 @@ fn added(app: &App, config: &Config) -> String {
         format!(
             "added; it takes no messages until it has a token: set one with PATCH /api/v1/apps/{name}, or remove the \
              app and add it again with WECHAT_TOKEN set; then its address at WeChat is {url}\n\
-             · 已添加，但没有令牌（Token）还收不到消息：请用 PATCH /api/v1/apps/{name} 设置，或设好 WECHAT_TOKEN 后删除重加；\
+             · 已添加，但还没有令牌（Token），收不到消息：请用 PATCH /api/v1/apps/{name} 设置，或设好 WECHAT_TOKEN 后删除重加；\
              然后微信后台的服务器地址（URL）填 {url}"
         )
     }];
@@ -223,7 +223,7 @@ fn added(app: &App, config: &Config) -> String {
         lines.push(because("late answers reach nobody yet · 超时的回复还发不出去", &inability.to_string()));
     }
     if let Some(odd) = app.odd_appid() {
-        lines.push(format!("appid: {odd}"));
+        lines.push(of("appid", &odd));
     }
     let file = |target: &PluginTarget| config.plugins_dir.join(format!("{}.wasm", target.plugin));
     let handler = app.message_handler.as_ref().map(file);

@@ -189,7 +189,8 @@ async fn lacking(store: &Store, plugins: &Plugins, app: &App) -> Result<Vec<Stri
     let mut lacking = plugins.lacking_in_app(app);
     for handler in store.handlers().list(&app.name).await?.iter().filter(|handler| handler.enabled) {
         let named = plugins.lacking_in_handler(handler).into_iter();
-        lacking.extend(named.map(|lacking| format!("handler `{}`: {lacking}", handler.name)));
+        lacking
+            .extend(named.map(|lacking| because(&format!("handler `{0}` · 自动回复 `{0}`", handler.name), &lacking)));
     }
     Ok(lacking)
 }

@@ -20,7 +20,6 @@ mod simulate;
 mod token;
 
 use std::{
-    io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -38,7 +37,7 @@ use crate::{
     storage::{Store, with_causes},
 };
 
-use output::say;
+use output::{remark, say};
 pub use plugin_new::Sdk;
 
 /// Under which the flags stand that every command takes.
@@ -149,7 +148,7 @@ pub async fn main(sdk: &Sdk) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // If standard error is closed, the exit code has to do.
-            drop(writeln!(std::io::stderr(), "weft: {}", with_causes(&*error)));
+            remark!("weft: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -182,11 +181,10 @@ async fn record(store: &Store, action: &str, change: AuditEntry) -> anyhow::Resu
     Ok(store.audit_log().insert(entry).await?)
 }
 
-/// Fields that break their rules, one line each.
-fn refuse(errors: Vec<crate::model::FieldError>) -> anyhow::Result<()> {
+/// Fields that break their rules.
+fn refuse(errors: &[crate::model::FieldError]) -> anyhow::Result<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-    anyhow::bail!(lines.join("; "))
+    anyhow::bail!(crate::model::in_words(&errors))
 }

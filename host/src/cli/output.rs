@@ -9,6 +9,8 @@ use clap::Args;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use crate::printable;
+
 /// As `println!`, for what may end before us: a reader such as `head`.
 macro_rules! say {
     ($($text:tt)*) => {
@@ -35,7 +37,7 @@ pub(super) use remark;
 
 /// Prints a line beside what was asked for. Where nobody reads it, it need not be there.
 pub(super) fn beside(text: fmt::Arguments<'_>) {
-    drop(writeln!(io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{}", visible(&text.to_string())));
 }
 
 /// How to print.
@@ -58,9 +60,10 @@ impl OutputArgs {
     }
 }
 
-/// A text without what moves a terminal's cursor: strangers wrote parts of it.
+/// A text in lines, without what moves a terminal's cursor or turns round what stands beside it: strangers wrote parts of
+/// it.
 fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    text.chars().map(|c| if c == '\n' { c } else { printable::visible(c) }).collect()
 }
 
 /// How wide a column gets, in a terminal's columns: what is longer goes on below. Chinese characters take two.
@@ -107,6 +110,11 @@ fn wrapped(cell: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_strangers_wrote_neither_moves_the_cursor_nor_turns_lines_round() {
+        assert_eq!(visible("shop\n\x1b[2Jone\ttwo\u{202e}owt"), "shop\n [2Jone two owt");
+    }
 
     #[test]
     fn columns_stand_below_each_other_in_a_terminal_where_chinese_takes_two() {

@@ -11,7 +11,7 @@ use super::{
     output::{OutputArgs, table},
 };
 use crate::{
-    bilingual::because,
+    bilingual::{all, because},
     clock::Clock,
     config::Overrides,
     model::{AuditEntry, BillDate, Difference, DifferenceKind, Figures},
@@ -162,7 +162,7 @@ fn summary(figures: &Figures, differences: usize) -> String {
         parts.push(format!("{0} more differences left out · 另有 {0} 处差异未列出", figures.left_out));
     }
     if let Some(error) = &figures.fund_flow_error {
-        parts.push(format!("fund flow not compared: {error} · 资金账单未核对"));
+        parts.push(because("fund flow not compared · 资金账单未核对", error));
     }
-    parts.join("; ")
+    all(&parts)
 }

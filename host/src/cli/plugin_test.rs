@@ -14,6 +14,7 @@ use weft_wechat::{
 
 use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime, refuse};
 use crate::{
+    bilingual::because,
     clock::Clock,
     config::Config,
     histogram::micros,
@@ -126,7 +127,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
         grants: grants(&args.grants, &asked)?,
         ..AppPlugin::new(&args.app, &name)
     };
-    refuse(granted.check())?;
+    refuse(&granted.check())?;
     let user = if let Input::Message { message, .. } = &input { &message.sender } else { &args.openid };
     runtime.add(&mut app, &granted, user).await?;
     let subject = Subject {
@@ -289,7 +290,8 @@ fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
     let receipt = &tested.receipt;
     let mut lines = report::outcome(receipt);
     if let Some(why) = &tested.unsendable {
-        lines.push(report::line("UNSENT", &format!("a server would not send it: {why} · 服务端不会发出这条回复")));
+        let unsent = because("a server would not send it · 服务端不会发出这条回复", &why.to_string());
+        lines.push(report::line("UNSENT", &unsent));
     }
     if let Some(xml) = tested.reply_xml.as_ref().filter(|_| with_xml) {
         lines.push(report::line("as XML", xml));

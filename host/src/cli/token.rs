@@ -40,7 +40,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: TokenCommand) -> anyho
     let store = settings.store().await?;
     match command {
         TokenCommand::Create { name, permissions, output } => {
-            super::refuse(check_new_token(&name, &permissions))?;
+            super::refuse(&check_new_token(&name, &permissions))?;
             let (token, text) = store.tokens().create(&name, &permissions, None).await?;
             let after = json!({ "id": token.id, "name": token.name, "permissions": token.permissions });
             let mut view = after.clone();

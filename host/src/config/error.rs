@@ -129,8 +129,9 @@ impl Problem {
 fn must_be(expects: &Expects, found: Option<&str>) -> String {
     let expected = expects.describe();
     let (expected, in_chinese) = languages(&expected);
-    let found = found.map(|found| format!("; found {found}")).unwrap_or_default();
-    format!("must be {expected}{found} · 应为：{in_chinese}")
+    let (found, found_in_chinese) =
+        found.map(|found| (format!("; found {found}"), format!("；现为 {found}"))).unwrap_or_default();
+    format!("must be {expected}{found} · 应为：{in_chinese}{found_in_chinese}")
 }
 
 /// The key that was probably meant, the first of those as near. One in the wrong section is nearly as near as one with

@@ -76,12 +76,13 @@ impl Expects {
         value.unwrap_or_else(|| Value::String(text.to_owned()))
     }
 
-    /// What would be right, in words of both languages, or in signs of both.
+    /// What would be right, in both languages.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Number(from, to) => return format!("a whole number from {from} to {to} · {from} 到 {to} 之间的整数"),
             Self::Word(words) => {
-                return words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+                let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                return format!("{} · {}", words.join(" or "), words.join(" 或 "));
             }
             Self::Flag => "true or false · true 或 false",
             Self::Address => {
@@ -91,9 +92,15 @@ impl Expects {
                 "an http or https URL without a slash at the end, such as \"https://example.com\" · http 或 https 网址，末尾不带斜杠，如 \"https://example.com\""
             }
             Self::Folder => "the path of a folder · 目录的路径",
-            Self::DatabaseUrl => "\"sqlite://path/to/file.db\" or \"postgres://user:password@host:5432/database\"",
-            Self::RedisUrl => "\"redis://host:6379\" or \"rediss://user:password@host:6379/0\"",
-            Self::ProxyUrl => "\"http://host:3128\", \"https://user:password@host:3128\" or \"socks5://host:1080\"",
+            Self::DatabaseUrl => {
+                "\"sqlite://path/to/file.db\" or \"postgres://user:password@host:5432/database\" · \"sqlite://path/to/file.db\" 或 \"postgres://user:password@host:5432/database\""
+            }
+            Self::RedisUrl => {
+                "\"redis://host:6379\" or \"rediss://user:password@host:6379/0\" · \"redis://host:6379\" 或 \"rediss://user:password@host:6379/0\""
+            }
+            Self::ProxyUrl => {
+                "\"http://host:3128\", \"https://user:password@host:3128\" or \"socks5://host:1080\" · \"http://host:3128\"、\"https://user:password@host:3128\" 或 \"socks5://host:1080\""
+            }
             Self::SecretKey => {
                 "64 hexadecimal digits; `openssl rand -hex 32` prints a new key · 64 位十六进制数，可用 `openssl rand -hex 32` 生成"
             }

@@ -64,7 +64,7 @@ impl<'a> Media<'a> {
             return Ok(Err(stopped.clone()));
         }
         if Instant::now() >= self.deadline {
-            let reason = "the sync has taken too long already: sync again, what is done is not repeated".to_owned();
+            let reason = "the sync has taken too long already: sync again, what is done is not repeated · 同步用时太长：请再次同步，已完成的不会重复".to_owned();
             return Ok(Err(Failure { reason, may_pass: true }));
         }
         match self.materials.from_temporary(self.app, media_type, source).await {

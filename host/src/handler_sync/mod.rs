@@ -83,7 +83,9 @@ pub struct Skipped {
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// Another one has not ended yet.
-    #[error("the handlers of the app are being synced already: ask again when that is done")]
+    #[error(
+        "the handlers of the app are being synced already: ask again when that is done · 自动回复正在同步，请稍后再试"
+    )]
     Running,
     /// WeChat did not tell its settings.
     #[error(transparent)]
@@ -92,7 +94,7 @@ pub enum SyncError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bug.
-    #[error("the sync has ended early")]
+    #[error("the sync has ended early · 同步中断")]
     Ended(#[source] tokio::task::JoinError),
 }
 
@@ -164,7 +166,7 @@ async fn complete(draft: Draft, media: &mut Media<'_>, skipped: &mut Vec<Skipped
         }
     }
     if handler.replies.is_empty() && !handler.rules.is_empty() {
-        let reason = "without a reply it would keep others from answering: it is left out".to_owned();
+        let reason = "without a reply it would keep others from answering: it is left out · 没有回复内容，会妨碍其他自动回复，已略去".to_owned();
         skipped.push(Skipped { handler: handler.name.clone(), part: String::new(), reason });
     }
     Ok(Ready { origin, handler, waits })

@@ -11,6 +11,7 @@ use weft_wechat::{
 
 use super::media::{Failure, Media};
 use crate::{
+    bilingual::of,
     model::{Handler, ReplyContent, ReplyTemplate},
     storage::StoreError,
 };
@@ -35,7 +36,7 @@ pub(super) async fn of(
         "news" => Ok(news(news_info.unwrap_or_default())),
         other => {
             let other: String = other.chars().filter(|c| !c.is_control()).take(32).collect();
-            Err(Failure::lasting(format!("replies of type `{other}` are not known")))
+            Err(Failure::lasting(format!("replies of type `{other}` are not known · 不支持 `{other}` 类型的回复")))
         }
     };
     Ok(reply.and_then(checked))
@@ -61,7 +62,7 @@ fn video(address: &str) -> Result<Reply, Failure> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
             Ok(Reply::Text(format!("<a href=\"{url}\">{VIDEO}</a>")))
         }
-        _ => Err(Failure::lasting("WeChat does not say at which address the video is")),
+        _ => Err(Failure::lasting("WeChat does not say at which address the video is · 微信没有给出视频地址")),
     }
 }
 
@@ -82,5 +83,5 @@ fn checked(reply: Reply) -> Result<ReplyTemplate, Failure> {
     let handler = Handler { replies: vec![reply.clone()], ..Handler::new("", "reply") };
     let Some(error) = handler.check().into_iter().next() else { return Ok(reply) };
     let field = error.field.rsplit_once("].").map_or(&*error.field, |(_, field)| field);
-    Err(Failure::lasting(format!("{field}: {}", error.message)))
+    Err(Failure::lasting(of(field, &error.message)))
 }

@@ -76,20 +76,26 @@ fn keyword(app: &App, rule: KeywordAutoreply, now: u64, skipped: &mut Vec<Skippe
         let condition = condition(app, keyword);
         match condition {
             Ok(_) if rules.len() == RULES => {
-                skip(format!("keyword_list_info[{index}]"), format!("a handler has at most {RULES} rules"));
+                skip(
+                    format!("keyword_list_info[{index}]"),
+                    format!("a handler has at most {RULES} rules · 每条自动回复最多 {RULES} 条规则"),
+                );
             }
             Ok(condition) => rules.push(Rule::from(condition)),
             Err(reason) => skip(format!("keyword_list_info[{index}]"), reason),
         }
     }
     if rules.is_empty() {
-        skip("keyword_list_info".to_owned(), "without a keyword it matches nothing: it is left out".to_owned());
+        skip(
+            "keyword_list_info".to_owned(),
+            "without a keyword it matches nothing: it is left out · 没有关键词，不会匹配任何消息，已略去".to_owned(),
+        );
     }
     let mut contents = Vec::new();
     for (index, content) in rule.reply_list_info.into_iter().enumerate().rev() {
         let part = format!("reply_list_info[{index}]");
         if contents.len() == REPLIES {
-            skip(part, format!("a handler has at most {REPLIES} replies"));
+            skip(part, format!("a handler has at most {REPLIES} replies · 每条自动回复最多 {REPLIES} 条回复"));
         } else {
             contents.push((part, content));
         }
@@ -110,12 +116,12 @@ fn keyword(app: &App, rule: KeywordAutoreply, now: u64, skipped: &mut Vec<Skippe
 
 fn condition(app: &App, keyword: Keyword) -> Result<Condition, String> {
     if !matches!(keyword.r#type.as_str(), "text" | "") {
-        return Err("only keywords that are text can be looked for".to_owned());
+        return Err("only keywords that are text can be looked for · 只支持文本关键词".to_owned());
     }
     let condition = match keyword.match_mode.as_str() {
         "contain" => Condition::Contain(keyword.content),
         "equal" => Condition::Equal(keyword.content),
-        _ => return Err("match_mode is neither contain nor equal".to_owned()),
+        _ => return Err("match_mode is neither contain nor equal · match_mode 不是 contain 或 equal".to_owned()),
     };
     match handler(app, KEYWORD_NAME, condition.clone()).check().pop() {
         Some(error) => Err(error.message),

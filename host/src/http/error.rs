@@ -15,9 +15,9 @@ use axum::{
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use super::{admission::AdmissionView, failed_requests::Failed, problem_kind::ProblemKind};
+use super::{admission::AdmissionView, failed_requests::Failed, json_errors::told, problem_kind::ProblemKind};
 use crate::{
-    bilingual::because,
+    bilingual::{all, because, languages, of},
     model::Inability,
     plugins::Refused,
     storage::{StoreError, with_causes},
@@ -115,9 +115,12 @@ impl Problem {
         Self { detail: detail.into().into(), ..self }
     }
 
-    /// 404.
+    /// 404. What is missing is named in both languages, or in English alone.
     pub(super) fn not_found(what: &str, name: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, ProblemKind::NotFound, format!("there is no {what} `{name}` · 没有 `{name}`"))
+        let (what, in_chinese) = languages(what);
+        let in_chinese = if in_chinese == what { "" } else { in_chinese };
+        let detail = format!("there is no {what} `{name}` · 没有{in_chinese} `{name}`");
+        Self::new(StatusCode::NOT_FOUND, ProblemKind::NotFound, detail)
     }
 
     /// 409.
@@ -137,8 +140,8 @@ impl Problem {
 
     /// 422: the request is one, and says something that cannot be.
     pub(super) fn invalid(errors: Vec<(String, String)>) -> Self {
-        let detail = errors.iter().map(|(field, detail)| format!("{field}: {detail}")).collect::<Vec<_>>().join("; ");
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemKind::Invalid, detail);
+        let texts: Vec<_> = errors.iter().map(|(field, detail)| of(field, detail)).collect();
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemKind::Invalid, all(&texts));
         problem.errors = errors.into_iter().map(|(field, detail)| FieldProblem { field, detail }).collect();
         problem
     }
@@ -151,10 +154,11 @@ impl Problem {
 
     /// The same for JSON that was read already.
     pub(super) fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let detail = told(error.inner());
         if error.path().iter().next().is_some() {
-            Self::invalid(vec![(error.path().to_string(), error.inner().to_string())])
+            Self::invalid(vec![(error.path().to_string(), detail)])
         } else {
-            Self::unfit_for(error.inner().to_string())
+            Self::unfit_for(detail)
         }
     }
 
@@ -206,7 +210,7 @@ impl Problem {
     /// 504.
     pub(super) fn timeout(limit: Duration) -> Self {
         let detail = format!(
-            "the request took longer than {0} s; what it asked for may have been done · 请求超过了 {0} 秒，要做的事可能已经做完",
+            "the request took longer than {0} s; what it asked for may have been done · 请求超过了 {0} 秒，操作可能已经完成",
             limit.as_secs()
         );
         Self::new(StatusCode::GATEWAY_TIMEOUT, ProblemKind::Timeout, detail)
@@ -339,8 +343,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(JsonRejection::JsonSyntaxError(error)) => {
                 Err(Problem::bad_request(explained("the body is not JSON · 请求体不是 JSON", &error)))
             }
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large(error.body_text())),
-            Err(error) => Err(Problem::bad_request(error.body_text())),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                let detail =
+                    "send it with `Content-Type: application/json` · 请求头要有 `Content-Type: application/json`";
+                Err(Problem::bad_request(detail))
+            }
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::too_large(explained("the body is too large · 请求体太大", &error)))
+            }
+            Err(error) => {
+                Err(Problem::bad_request(explained("the body did not arrive whole · 请求体没有收全", &error)))
+            }
         }
     }
 }
@@ -367,7 +380,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(error) => Err(Problem::bad_request(PathRejection::body_text(&error))),
+            Err(error) => Err(Problem::bad_request(because(
+                "the path cannot be read · 路径有误",
+                &PathRejection::body_text(&error),
+            ))),
         }
     }
 }

@@ -5,6 +5,7 @@ mod admission;
 mod error;
 mod failed_requests;
 mod health;
+mod json_errors;
 mod listener;
 mod metrics;
 mod pages;

@@ -48,7 +48,7 @@ impl ProblemKind {
 
     fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::BadRequest => ("bad-request", "The request cannot be read · 无法读懂请求"),
+            Self::BadRequest => ("bad-request", "The request cannot be read · 无法解析请求"),
             Self::Busy => ("busy", "The server is busy · 服务繁忙"),
             Self::Conflict => ("conflict", "It does not fit what is there · 与现有内容冲突"),
             Self::Forbidden => ("forbidden", "The token may not do that · 令牌没有权限"),
@@ -69,7 +69,7 @@ impl ProblemKind {
             Self::TooManyTags => ("too-many-tags", "There are too many tags · 标签太多"),
             Self::TooManyUsers => ("too-many-users", "There are too many users · 用户太多"),
             Self::TooOften => ("too-often", "It is asked for too often · 请求过于频繁"),
-            Self::Unable => ("unable", "The app may not do that · 账号不能这样做"),
+            Self::Unable => ("unable", "The app may not do that · 账号不支持此操作"),
             Self::Unauthorized => ("unauthorized", "There is no valid token · 缺少有效的令牌"),
             Self::UnsupportedMediaType => {
                 ("unsupported-media-type", "This type of content is not taken · 不支持这种内容类型")

@@ -11,6 +11,7 @@ use tokio::{fs::File, io::AsyncWriteExt, sync::OwnedSemaphorePermit};
 use weft_wechat::api::Content;
 
 use super::{AppState, error::Problem};
+use crate::bilingual::because;
 
 /// What stays in memory, in bytes.
 const IN_MEMORY: usize = 1 << 20;
@@ -34,7 +35,7 @@ impl Upload {
     /// # Errors
     /// 413 when it is too long, 400 when it does not arrive, 503 while too many others are on their way.
     pub(super) async fn receive(state: &AppState, body: Body, limit: u64) -> Result<Self, Problem> {
-        let too_large = || Problem::too_large(format!("the body may have {limit} bytes"));
+        let too_large = || Problem::too_large(format!("the body may have {limit} bytes · 请求体最大 {limit} 字节"));
         if body.size_hint().lower() > limit {
             return Err(too_large());
         }
@@ -61,7 +62,9 @@ async fn spooled(
     limit: u64,
 ) -> Result<Option<Upload>, Problem> {
     let Ok(turn) = Arc::clone(&state.spools).try_acquire_owned() else {
-        return Err(Problem::busy("other uploads are on their way; try again in a second"));
+        return Err(Problem::busy(
+            "other uploads are on their way; try again in a second · 正在上传其他文件，请稍后再试",
+        ));
     };
     let failed = |error: std::io::Error| Problem::internal(&error);
     let file = tokio::task::spawn_blocking(NamedTempFile::new).await.map_err(|error| Problem::internal(&error))?;
@@ -82,6 +85,8 @@ async fn spooled(
 }
 
 async fn next(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-    let broken = |error: axum::Error| Problem::bad_request(format!("the body did not arrive whole: {error}"));
+    let broken = |error: axum::Error| {
+        Problem::bad_request(because("the body did not arrive whole · 请求体没有收全", &error.to_string()))
+    };
     chunks.try_next().await.map_err(broken)
 }

@@ -36,22 +36,26 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why a request is answered 400.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejected {
-    #[error("the query parameter `{0}` is missing or stands twice")]
+    #[error("the query parameter `{0}` is missing or stands twice · 查询参数 `{0}` 缺失或重复")]
     Parameter(&'static str),
-    #[error("the timestamp is not a number")]
+    #[error("the timestamp is not a number · timestamp 不是数字")]
     Timestamp,
-    #[error("the timestamp is {0} s away from this machine's clock (webhook.message_time_offset)")]
+    #[error(
+        "the timestamp is {0} s away from this machine's clock (webhook.message_time_offset) · timestamp 与这台机器的时间相差 {0} 秒（webhook.message_time_offset）"
+    )]
     Stale(u64),
     /// What of the account does not fit is for the log alone, which finds it out after the answer.
-    #[error("the signature or the encryption does not fit this account")]
+    #[error("the signature or the encryption does not fit this account · 签名或加密与这个账号不符")]
     Forged(Box<Forged>),
-    #[error("the message is encrypted, and the app's encoding_mode is plain")]
+    #[error(
+        "the message is encrypted, and the app's encoding_mode is plain · 消息是加密的，而账号的 encoding_mode 是 plain"
+    )]
     Encrypted,
     #[error(transparent)]
     Refused(Refusal),
     #[error(transparent)]
     Replayed(#[from] Replayed),
-    #[error("the body did not arrive, or is too large")]
+    #[error("the body did not arrive, or is too large · 消息体没有收全，或者太大")]
     Body,
 }
 

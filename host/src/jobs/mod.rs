@@ -93,7 +93,7 @@ impl From<StoreError> for JobError {
             }
             error => {
                 tracing::warn!(error = %with_causes(&error), "the database failed a job");
-                Self::later("the database failed; the log says why")
+                Self::later("the database failed; the log says why · 数据库出错，原因见日志")
             }
         }
     }

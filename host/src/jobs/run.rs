@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Jobs, Running, Work};
 use crate::{
+    bilingual::because,
     model::JobError,
     storage::{ClaimedJob, JobEnd, JobLease, StoreError, with_causes},
 };
@@ -151,7 +152,9 @@ impl Jobs {
         let outcome = match self.0.works.get(kind.as_str()) {
             _ if job.cancelled => Err(JobError::Stopped),
             _ if attempts >= ATTEMPTS => {
-                let why = job.error.clone().unwrap_or_else(|| "the process that runs it ends each time".to_owned());
+                let why = job.error.clone().unwrap_or_else(|| {
+                    "the process that runs it ends each time · 执行它的进程每次都中途退出".to_owned()
+                });
                 Err(JobError::failed(given_up(&why)))
             }
             Some(work) => attempt(&**work, &Running::new(self.0.store.clone(), lease.clone(), job, stop)).await,
@@ -203,18 +206,19 @@ async fn attempt(work: &dyn Work, running: &Running) -> Result<serde_json::Value
         biased;
         outcome = AssertUnwindSafe(async { work.run(running).await }).catch_unwind() => {
             match outcome {
-                Ok(Err(JobError::Stopped)) if !running.is_stopped() => Err(JobError::later("it ended by itself")),
+                Ok(Err(JobError::Stopped)) if !running.is_stopped() => Err(JobError::later("it ended by itself · 任务自行结束")),
                 Ok(outcome) => outcome,
-                Err(_) => Err(JobError::failed("it failed on our side; the log says why")),
+                Err(_) => Err(JobError::failed("it failed on our side; the log says why · 服务内部出错，原因见日志")),
             }
         }
         () = told => Err(JobError::Stopped),
-        () = running.stalled() => Err(JobError::later("it hung and was cut off")),
+        () = running.stalled() => Err(JobError::later("it hung and was cut off · 任务卡住，已中止")),
     }
 }
 
 fn given_up(why: &str) -> String {
-    format!("given up after {ATTEMPTS} tries that came to nothing: {why}")
+    let given_up = format!("given up after {ATTEMPTS} tries that came to nothing · 试了 {ATTEMPTS} 次没有成功，已放弃");
+    because(&given_up, why)
 }
 
 /// What the database takes.

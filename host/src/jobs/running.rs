@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bilingual::because,
     model::{App, Job, JobError},
     storage::{JobLease, Store},
 };
@@ -38,7 +39,9 @@ impl Running {
     /// # Errors
     /// [`JobError::Failed`] when it is no `T`: another version of the work has started it.
     pub fn input<T: DeserializeOwned>(&self) -> Result<T, JobError> {
-        T::deserialize(&self.job.input).map_err(|error| JobError::failed(format!("the job's input: {error}")))
+        T::deserialize(&self.job.input).map_err(|error| {
+            JobError::failed(because("the job's input cannot be read · 无法读取任务的输入", &error.to_string()))
+        })
     }
 
     /// What was saved last; none when nothing was, or when another version of the work has saved what is no `T`.
@@ -65,8 +68,9 @@ impl Running {
         done: u64,
         total: Option<u64>,
     ) -> Result<(), JobError> {
-        let checkpoint = serde_json::to_value(checkpoint)
-            .map_err(|error| JobError::failed(format!("the job's checkpoint: {error}")))?;
+        let checkpoint = serde_json::to_value(checkpoint).map_err(|error| {
+            JobError::failed(because("the job's checkpoint cannot be written · 无法记录任务的进度", &error.to_string()))
+        })?;
         let cancelled = self.store.jobs().save(&self.lease, &checkpoint, done, total).await?;
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         if cancelled != Some(false) {

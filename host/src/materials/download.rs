@@ -51,7 +51,7 @@ impl Materials {
             get_material::Material::File(file) => (file.bytes, None),
             get_material::Material::Video(video) => (self.film(GetMaterial::PATH, &video.down_url).await?, Some(video)),
             get_material::Material::News(_) => {
-                let reason = "the material consists of articles".to_owned();
+                let reason = "the material consists of articles · 这个素材是图文".to_owned();
                 return Err(MaterialError::NoFile { reason, may_pass: false });
             }
         };
@@ -73,7 +73,8 @@ impl Materials {
     }
 
     async fn turn(&self, app: &App, media_id: &str) -> Result<DownloadTurn, MaterialError> {
-        let stops = |_| MaterialError::NoFile { reason: "the process stops".to_owned(), may_pass: true };
+        let stops =
+            |_| MaterialError::NoFile { reason: "the process stops · 服务正在停止".to_owned(), may_pass: true };
         if !is_media_id(media_id) {
             return Err(MaterialError::NotFound { media_id: media_id.to_owned() });
         }

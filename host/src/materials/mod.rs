@@ -26,7 +26,7 @@ use crate::{
 
 pub use clean_up::{CLEAN_UP, CleanUp, CleanUpInput, Unused};
 pub use download::{DownloadTurn, Downloaded};
-pub use error::{MaterialError, named};
+pub use error::{MaterialError, in_use};
 pub use sync::{ARTICLE_SYNC, List, ListSync, MATERIAL_SYNC, SyncInput};
 pub use upload::{NewFile, Temporary, Uploaded};
 pub use uses::{Use, UseKind, Uses};

@@ -107,17 +107,20 @@ impl Materials {
             return Err(MaterialError::NotFound { media_id: media_id.to_owned() });
         }
         match self.wechat.call(app, &MediaGet { media_id }).await? {
-            TemporaryMedia::VideoUrl(_) => {
-                Err(no_file("WeChat says that it is a video, which has to be uploaded with its title", false))
+            TemporaryMedia::VideoUrl(_) => Err(no_file(
+                "WeChat says that it is a video, which has to be uploaded with its title · 微信称这是视频，上传时须填标题",
+                false,
+            )),
+            TemporaryMedia::File(file) if file.bytes.is_empty() => {
+                Err(no_file("the file is empty · 文件是空的", false))
             }
-            TemporaryMedia::File(file) if file.bytes.is_empty() => Err(no_file("the file is empty", false)),
             // Some gateways on the way answer with an HTML page.
             TemporaryMedia::File(file)
                 if ["text/html", "application/json"]
                     .map(|kind| file.content_type.starts_with(kind))
                     .contains(&true) =>
             {
-                Err(no_file("what came is no such file", true))
+                Err(no_file("what came is no such file · 收到的不是这种文件", true))
             }
             TemporaryMedia::File(file) => Ok(file),
         }
@@ -166,15 +169,22 @@ fn check(new: &NewFile) -> Result<FileKind, MaterialError> {
     match (&new.description, new.media_type == MediaType::Video) {
         (Some(words), true) => {
             if words.title.trim().is_empty() || !fits(&words.title, TITLE_CHARACTERS) {
-                let rule = format!("a video needs a title of 1 to {TITLE_CHARACTERS} characters");
+                let rule = format!(
+                    "a video needs a title of 1 to {TITLE_CHARACTERS} characters · 视频须有标题，1 到 {TITLE_CHARACTERS} 个字符"
+                );
                 errors.push(FieldError::new("title", rule));
             }
             if !fits(&words.introduction, INTRODUCTION_CHARACTERS) {
-                errors.push(FieldError::new("introduction", format!("at most {INTRODUCTION_CHARACTERS} characters")));
+                errors.push(FieldError::new(
+                    "introduction",
+                    format!("at most {INTRODUCTION_CHARACTERS} characters · 最多 {INTRODUCTION_CHARACTERS} 个字符"),
+                ));
             }
         }
-        (None, true) => errors.push(FieldError::new("title", "a video needs a title")),
-        (Some(_), false) => errors.push(FieldError::new("title", "only videos have a title and an introduction")),
+        (None, true) => errors.push(FieldError::new("title", "a video needs a title · 视频须有标题")),
+        (Some(_), false) => {
+            errors.push(FieldError::new("title", "only videos have a title and an introduction · 只有视频有标题和简介"))
+        }
         (None, false) => {}
     }
     match kind {

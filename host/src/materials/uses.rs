@@ -53,10 +53,12 @@ impl fmt::Display for Use {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, id, name } = self;
         match kind {
-            UseKind::Handler => write!(formatter, "the handler `{name}` ({id})"),
-            UseKind::MenuDraft => formatter.write_str("the draft of the menus"),
-            UseKind::Menu => formatter.write_str("the menus that were published last"),
-            UseKind::Draft => write!(formatter, "the draft `{name}` ({id})"),
+            UseKind::Handler => {
+                write!(formatter, "the handler `{name}` ({id}) · 自动回复 `{name}`（{id}）")
+            }
+            UseKind::MenuDraft => formatter.write_str("the draft of the menus · 菜单草稿"),
+            UseKind::Menu => formatter.write_str("the menus that were published last · 最近发布的菜单"),
+            UseKind::Draft => write!(formatter, "the draft `{name}` ({id}) · 草稿 `{name}`（{id}）"),
         }
     }
 }

@@ -7,7 +7,10 @@ use weft_wechat::{
     reply::{Article, MAX_ARTICLES, Reply},
 };
 
-use crate::model::{Button, ButtonType, Condition, Handler, HandlerSource, ReplyContent, ReplyTemplate, Rule};
+use crate::{
+    bilingual::{because, of},
+    model::{Button, ButtonType, Condition, Handler, HandlerSource, ReplyContent, ReplyTemplate, Rule, in_words},
+};
 
 /// The event of a click button.
 pub(super) const CLICK: &str = "CLICK";
@@ -48,7 +51,7 @@ impl Reader<'_> {
         }
         let Some(content) = content(button) else {
             self.warnings.push(format!(
-                "`{name}` is left out: a button of type `{}` cannot be made through the API",
+                "`{name}` is left out: a button of type `{0}` cannot be made through the API · 略去 `{name}`：接口不能创建类型为 `{0}` 的按钮",
                 button.r#type
             ));
             return None;
@@ -76,12 +79,12 @@ impl Reader<'_> {
         if wrong.is_empty() {
             self.handlers.push(handler);
         } else {
-            let wrong: Vec<_> = wrong.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-            self.warnings.push(format!(
-                "{path}: what the button `{}` sends cannot be a reply, make a handler for its key `{key}` ({})",
-                button.name,
-                wrong.join("; ")
-            ));
+            let warning = format!(
+                "what the button `{0}` sends cannot be a reply, make a handler for its key `{key}` · 按钮 `{0}` \
+                 发送的内容不能用作回复，请为它的 key `{key}` 建一条自动回复",
+                button.name
+            );
+            self.warnings.push(of(path, &because(&warning, &in_words(&wrong))));
         }
     }
 }

@@ -73,11 +73,11 @@ fn conditional(reader: &mut Reader<'_>, menus: &[get::ConditionalMenu]) -> Vec<C
         let without_effect =
             [&matchrule.sex, &matchrule.country, &matchrule.province, &matchrule.city, &matchrule.language];
         if rule == MatchRule::default() {
-            reader.warnings.push(format!("the conditional menu {menuid} is left out: WeChat shows it to nobody since its conditions have no effect any more"));
+            reader.warnings.push(format!("the conditional menu {menuid} is left out: WeChat shows it to nobody since its conditions have no effect any more · 略去个性化菜单 {menuid}：它的条件已失效，微信不再向任何人显示"));
             continue;
         }
         if without_effect.into_iter().any(|text| !text.is_empty() && text != "0") {
-            reader.warnings.push(format!("the conditional menu {menuid} has conditions that are left out: sex, country, province, city and language have no effect any more"));
+            reader.warnings.push(format!("the conditional menu {menuid} has conditions that are left out: sex, country, province, city and language have no effect any more · 略去个性化菜单 {menuid} 的部分条件：性别、国家、省份、城市和语言已失效"));
         }
         // Nobody sees an older one with the same conditions.
         if read.iter().any(|earlier| earlier.matchrule == rule) {

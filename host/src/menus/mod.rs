@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use weft_wechat::api::menu::delete::DeleteMenu;
 
 use crate::{
+    bilingual::{all, because},
     model::{App, Condition, FieldError, Handler, HandlerSource},
     storage::{HandlerChanges, MenuDraft, MenuVersion, Store, StoreError},
     turns::Turns,
@@ -59,22 +60,24 @@ pub struct Published {
 #[derive(Debug, thiserror::Error)]
 pub enum MenuError {
     /// Another one has not ended yet.
-    #[error("the menus of the app are being published already: try again when that is done")]
+    #[error("the menus of the app are being published already: try again when that is done · 菜单正在发布，请稍后再试")]
     Running,
     /// There is nothing to publish.
-    #[error("the draft has no buttons: set it first; to take the menu away from users, delete what is live")]
+    #[error(
+        "the draft has no buttons: set it first; to take the menu away from users, delete what is live · 草稿中没有按钮：请先编辑；要撤下菜单，请删除线上菜单"
+    )]
     Empty,
     /// There is nothing to take over.
-    #[error("the account has no menu at WeChat")]
+    #[error("the account has no menu at WeChat · 账号在微信上没有菜单")]
     NoMenu,
     /// WeChat would not take the draft.
-    #[error("the draft cannot be published as it is")]
+    #[error("the draft cannot be published as it is · 草稿有误，不能发布")]
     Invalid(Vec<FieldError>),
     /// Nothing was changed.
     #[error(transparent)]
     Call(#[from] CallError),
     /// Publishing has failed on its way.
-    #[error("{menu} was not published: {}. {outcome}", error.explained())]
+    #[error("{}", unfinished(menu, error, outcome))]
     Unfinished {
         /// `buttons`, or `conditional[1]`.
         menu: String,
@@ -87,8 +90,13 @@ pub enum MenuError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bug.
-    #[error("publishing has ended early")]
+    #[error("publishing has ended early · 发布中断")]
     Ended(#[source] tokio::task::JoinError),
+}
+
+fn unfinished(menu: &str, error: &CallError, outcome: &str) -> String {
+    let menu = format!("{menu} was not published · {menu} 没有发布");
+    all(&[because(&menu, &error.explained()), outcome.to_owned()])
 }
 
 impl Menus {

@@ -7,6 +7,7 @@ use weft_wechat::api::menu::{
 
 use super::{MenuError, Published, live};
 use crate::{
+    bilingual::{all, because},
     model::{App, Button, Menu},
     storage::Store,
     upstream::{CallError, Wechat},
@@ -31,11 +32,12 @@ pub(super) async fn run(store: &Store, wechat: &Wechat, app: &App) -> Result<Pub
     let mut warnings = Vec::new();
     for old in before.map(|before| before.conditionalmenu).unwrap_or_default() {
         if let Err(error) = publishing.delete(&old.menuid).await {
-            warnings.push(format!(
-                "the conditional menu {} of before could not be taken away, publish again to do so: {}",
-                old.menuid,
-                error.explained()
-            ));
+            let left = format!(
+                "the conditional menu {0} of before could not be taken away, publish again to do so · 原来的个性化菜单 {0} \
+                 没有撤下，请重新发布",
+                old.menuid
+            );
+            warnings.push(because(&left, &error.explained()));
         }
     }
     let version = store.menus().add_version(&app.name, &menu, menuids).await?;
@@ -51,7 +53,7 @@ struct Publishing<'a> {
 impl Publishing<'_> {
     /// There is a default menu: it changes last.
     async fn conditional_first(&self, menu: &Menu) -> Result<Vec<String>, MenuError> {
-        const AS_BEFORE: &str = "Users see what they saw before";
+        const AS_BEFORE: &str = "users see what they saw before · 用户看到的仍是原来的菜单";
         let menuids = self.add_all(menu, AS_BEFORE).await?;
         if let Err(error) = self.create(&menu.buttons).await {
             let outcome = self.undone(&menuids, AS_BEFORE).await;
@@ -63,7 +65,7 @@ impl Publishing<'_> {
     /// There is none, and conditional menus need one.
     async fn default_first(&self, menu: &Menu) -> Result<Vec<String>, MenuError> {
         self.create(&menu.buttons).await?;
-        self.add_all(menu, "All users see the new default menu").await
+        self.add_all(menu, "all users see the new default menu · 所有用户看到新的默认菜单").await
     }
 
     /// WeChat shows the newest that fits, so the first comes last.
@@ -105,14 +107,20 @@ impl Publishing<'_> {
         }
         match left.as_slice() {
             [] => outcome.to_owned(),
-            left => format!("{outcome}, and new conditional menus that could not be taken back: {}", left.join(", ")),
+            left => {
+                let left = left.join(", ");
+                let left =
+                    format!("new conditional menus could not be taken back: {left} · 新的个性化菜单没有撤回：{left}");
+                all(&[outcome.to_owned(), left])
+            }
         }
     }
 }
 
 fn unfinished(menu: String, error: CallError, outcome: String) -> MenuError {
     let outcome = if error.outcome_is_unknown() {
-        format!("{outcome}, unless WeChat has done it without saying so: look at what is live")
+        let unless = "unless WeChat has done it without saying so: look at what is live · 除非微信已经处理而没有答复，请查看线上菜单";
+        all(&[outcome, unless.to_owned()])
     } else {
         outcome
     };

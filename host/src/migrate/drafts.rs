@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     articles::{ArticleError, Articles},
+    bilingual::{because, of},
     jobs::Running,
-    model::{ArticleKind, ArticleSet, JobError},
+    model::{ArticleKind, ArticleSet, JobError, in_words},
     storage::Store,
 };
 
@@ -63,7 +64,7 @@ async fn one(
         match media.copy_of(&[MediaType::Image, MediaType::Thumb], &item.thumb_media_id).await? {
             Ok(copy) => item.thumb_media_id = copy,
             Err(reason) => {
-                told.fail(&draft.id, &title, format!("articles[{index}].thumb_media_id: {reason}"));
+                told.fail(&draft.id, &title, of(&format!("articles[{index}].thumb_media_id"), &reason));
                 return Ok(());
             }
         }
@@ -76,9 +77,8 @@ async fn one(
         Ok(_) => told.copied += 1,
         // Made again it might be there twice: a sync will show whether it is there.
         Err(ArticleError::Call(error)) if error.outcome_is_unknown() => {
-            let reason =
-                format!("{}. It may be there: sync the drafts of this app, then do this again", error.explained());
-            told.fail(&draft.id, &title, reason);
+            let advice = "it may be there: sync the drafts of this app, then do this again · 草稿可能已经建好：请先同步这个账号的草稿，再重试";
+            told.fail(&draft.id, &title, because(&error.explained(), advice));
         }
         Err(ArticleError::Call(error)) if error.may_succeed_later() => return Err(error.into()),
         Err(ArticleError::Store(error)) => return Err(error.into()),
@@ -87,8 +87,7 @@ async fn one(
         }
         Err(ArticleError::Call(error)) => told.fail(&draft.id, &title, error.explained()),
         Err(ArticleError::Invalid(errors)) => {
-            let rules: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-            told.fail(&draft.id, &title, rules.join("; "));
+            told.fail(&draft.id, &title, in_words(&errors));
         }
         Err(error) => told.fail(&draft.id, &title, error.to_string()),
     }

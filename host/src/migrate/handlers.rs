@@ -8,6 +8,7 @@ use super::{
     report::{HandlerReport, LeftHandler, MigratedHandler, MigrationReport},
 };
 use crate::{
+    bilingual::of,
     jobs::Running,
     model::{Handler, HandlerSource, JobError, ReplyContent, ReplyTemplate},
     storage::{HandlerChanges, Store, StoreError},
@@ -76,7 +77,9 @@ fn sort(ready: Vec<Handler>, before: &[Handler], report: &mut HandlerReport) -> 
         if same == handler {
             report.unchanged.push(known);
         } else {
-            let reason = "it is there already and has changed since, here or in the other app".to_owned();
+            let reason =
+                "it is there already and has changed since, here or in the other app · 已存在，并且有一方之后修改过"
+                    .to_owned();
             report.kept.push(left(&handler, reason));
         }
     }
@@ -97,13 +100,15 @@ async fn mapped(handler: &Handler, app: &str, media: &mut Media<'_>) -> Result<R
             ReplyContent::Static(Reply::Music(music)) => (MediaType::Thumb, &mut music.thumb_media_id),
             ReplyContent::Static(Reply::Video(video)) => (MediaType::Video, &mut video.media_id),
             ReplyContent::Material { .. } => {
-                return Ok(Err(format!("replies[{index}]: articles of the other account are not copied")));
+                return Ok(Err(format!(
+                    "replies[{index}]: articles of the other account are not copied · replies[{index}]：对方账号的文章不会复制"
+                )));
             }
             ReplyContent::Static(_) | ReplyContent::Custom(_) | ReplyContent::Forward { .. } => continue,
         };
         match media.copy_of(&[media_type], media_id).await? {
             Ok(copy) => *media_id = copy,
-            Err(reason) => return Ok(Err(format!("replies[{index}]: {reason}"))),
+            Err(reason) => return Ok(Err(of(&format!("replies[{index}]"), &reason))),
         }
     }
     Ok(Ok(mapped))

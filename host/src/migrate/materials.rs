@@ -48,7 +48,8 @@ async fn one(store: &Store, media: &mut Media<'_>, told: &mut CopyReport, materi
         MaterialType::Thumb => MediaType::Thumb,
         // WeChat takes articles as drafts alone.
         MaterialType::News => {
-            told.fail(&material.media_id, &material.name, "articles of permanent material are not copied".to_owned());
+            let reason = "articles of permanent material are not copied · 永久图文素材不会复制";
+            told.fail(&material.media_id, &material.name, reason.to_owned());
             return Ok(());
         }
     };

@@ -7,7 +7,7 @@ use weft_wechat::api::{material::add_material::VideoDescription, media::MediaTyp
 
 use crate::{
     materials::{Downloaded, MaterialError, Materials, NewFile},
-    model::{App, JobError, Keeping, check_media},
+    model::{App, JobError, Keeping, check_media, in_words},
     storage::Store,
 };
 
@@ -129,10 +129,7 @@ fn settled(copied: Result<String, MaterialError>) -> Result<Result<String, Strin
         Err(
             error @ (MaterialError::Running | MaterialError::NoFile { may_pass: true, .. } | MaterialError::Ended(_)),
         ) => Err(JobError::later(error.to_string())),
-        Err(MaterialError::Invalid(errors)) => {
-            let rules: Vec<_> = errors.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
-            Ok(Err(rules.join("; ")))
-        }
+        Err(MaterialError::Invalid(errors)) => Ok(Err(in_words(&errors))),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

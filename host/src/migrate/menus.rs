@@ -7,6 +7,7 @@ use super::{
     report::{LeftOut, MenuOutcome, MenuReport},
 };
 use crate::{
+    bilingual::because,
     model::{Button, ButtonType, JobError, Menu},
     storage::Store,
 };
@@ -18,7 +19,7 @@ pub(super) async fn copy(store: &Store, media: &mut Media<'_>, dry_run: bool) ->
         MenuReport { outcome, reason, left_out }
     };
     let Some(draft) = store.menus().draft(&from).await?.filter(|draft| !draft.menu.is_empty()) else {
-        let reason = "the other app has no draft: sync its menus first";
+        let reason = "the other app has no draft: sync its menus first · 对方账号没有菜单草稿：请先同步它的菜单";
         return Ok(report(MenuOutcome::Failed, reason, Vec::new()));
     };
     let mut left_out = Vec::new();
@@ -28,10 +29,15 @@ pub(super) async fn copy(store: &Store, media: &mut Media<'_>, dry_run: bool) ->
         return Ok(report(MenuOutcome::Unchanged, "", left_out));
     }
     if !before.is_empty() {
-        return Ok(report(MenuOutcome::Kept, "the app has another draft: empty it first", left_out));
+        return Ok(report(
+            MenuOutcome::Kept,
+            "the app has another draft: empty it first · 这个账号已有别的草稿：请先清空",
+            left_out,
+        ));
     }
     if let Some(wrong) = menu.check().into_iter().next() {
-        let reason = format!("what is left of it cannot be published: {}: {}", wrong.field, wrong.message);
+        let left = "what is left of it cannot be published · 余下的部分不能发布";
+        let reason = because(left, &wrong.to_string());
         return Ok(report(MenuOutcome::Failed, &reason, left_out));
     }
     if !dry_run {
@@ -47,7 +53,7 @@ async fn mapped(menu: Menu, media: &mut Media<'_>, left_out: &mut Vec<LeftOut>) 
     for (index, mut menu) in conditional.into_iter().enumerate() {
         let field = format!("conditional[{index}]");
         if menu.matchrule.tag_id.is_some() {
-            let reason = "the accounts have tags of their own: make it anew, with a tag of this account".to_owned();
+            let reason = "the accounts have tags of their own: make it anew, with a tag of this account · 各账号的标签不同：请用这个账号的标签重建".to_owned();
             left_out.push(LeftOut { field, reason });
             continue;
         }
@@ -100,7 +106,7 @@ async fn one(mut button: Button, media: &mut Media<'_>) -> Result<Result<Button,
             }))
         }
         Some(ButtonType::ViewLimited | ButtonType::ArticleId | ButtonType::ArticleViewLimited) => {
-            Ok(Err("articles of the other account are not copied".to_owned()))
+            Ok(Err("articles of the other account are not copied · 对方账号的文章不会复制".to_owned()))
         }
         _ => Ok(Ok(button)),
     }

@@ -81,7 +81,7 @@ impl Migration {
     async fn migrate(&self, job: &Running) -> Result<Value, JobError> {
         let MigrationInput { from, parts, dry_run } = job.input()?;
         let to = job.app().await?;
-        let gone = || JobError::failed(format!("there is no app `{from}` any more"));
+        let gone = || JobError::failed(format!("there is no app `{from}` any more · 账号 `{from}` 已不存在"));
         let from = self.store.apps().find(&from).await?.ok_or_else(gone)?;
         let begin = || MigrationReport { from: from.name.clone(), dry_run, ..MigrationReport::default() };
         let mut report: MigrationReport = job.checkpoint().unwrap_or_else(begin);

@@ -167,7 +167,7 @@ impl App {
             let (stays, in_chinese) = languages(STAYS);
             format!(
                 "WeChat's are wx and 16 of 0-9 and a-f, and `{0}` is not: compare it with WeChat's console; it {stays} · \
-                 微信的是 wx 加 16 位 0-9、a-f，`{0}` 不是：请与微信后台的开发者ID核对；{in_chinese}",
+                 微信的 appid 是 wx 加 16 位 0-9、a-f，`{0}` 不符：请与微信后台的开发者ID核对；{in_chinese}",
                 self.appid
             )
         })

@@ -113,7 +113,7 @@ impl AppSettings {
     fn check_fallback_reply(&self) -> Option<FieldError> {
         let reply = &self.fallback_reply.as_ref()?.content;
         if !matches!(reply, ReplyContent::Static(_)) {
-            let text = "a reply that stands as it is: not custom, forward, or news of a media_id";
+            let text = "a reply that stands as it is: not custom, forward, or news of a media_id · 须是固定的回复，不能是 custom、forward 或引用 media_id 的 news";
             return Some(FieldError::new("fallback_reply", text));
         }
         let wrong = reply.check().into_iter().next();
@@ -122,7 +122,9 @@ impl AppSettings {
 
     fn check_message_observers(&self) -> Option<FieldError> {
         let right = self.message_observers.len() <= OBSERVERS;
-        (!right).then(|| FieldError::new("message_observers", format!("at most {OBSERVERS} plugins")))
+        (!right).then(|| {
+            FieldError::new("message_observers", format!("at most {OBSERVERS} plugins · 最多 {OBSERVERS} 个插件"))
+        })
     }
 
     fn check_forward_hosts(&self) -> Option<FieldError> {
@@ -131,7 +133,9 @@ impl AppSettings {
             (1..=255).contains(&host.len()) && graphic
         };
         let right = self.forward_hosts.len() <= HOSTS && self.forward_hosts.iter().all(is_host);
-        let text = format!("at most {HOSTS} hosts, such as replies.example.com or 10.0.0.7:8080");
+        let text = format!(
+            "at most {HOSTS} hosts, such as replies.example.com or 10.0.0.7:8080 · 最多 {HOSTS} 个主机，如 replies.example.com 或 10.0.0.7:8080"
+        );
         (!right).then(|| FieldError::new("forward_hosts", text))
     }
 
@@ -142,28 +146,32 @@ impl AppSettings {
                 let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
                 matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_bare
             });
-        let text = format!("an http or https URL without a user, a password or `#`, at most {URL_LENGTH} characters");
+        let text = format!(
+            "an http or https URL without a user, a password or `#`, at most {URL_LENGTH} characters · http 或 https 网址，不带用户名、密码和 `#`，最多 {URL_LENGTH} 个字符"
+        );
         (!right).then(|| FieldError::new("order_webhook_url", text))
     }
 
     fn check_max_plugin_concurrency(&self) -> Option<FieldError> {
         let right =
             self.max_plugin_concurrency.is_none_or(|calls| (1..=u64::from(MOST_APP_CONCURRENCY)).contains(&calls));
-        let text = format!("from 1 to {MOST_APP_CONCURRENCY}; null for plugins.max_app_concurrency");
+        let text = format!(
+            "from 1 to {MOST_APP_CONCURRENCY}; null for plugins.max_app_concurrency · 1 到 {MOST_APP_CONCURRENCY}；null 表示用 plugins.max_app_concurrency"
+        );
         (!right).then(|| FieldError::new("max_plugin_concurrency", text))
     }
 
     fn check_access_token_url(&self) -> Option<FieldError> {
-        let wrong = |text: &str| Some(FieldError::new("access_token_url", text));
         let Some(url) = &self.access_token_url else {
             let needed = self.access_token_source == AccessTokenSource::Url;
-            return needed.then(|| FieldError::new("access_token_url", "the source `url` needs it"));
+            return needed.then(|| {
+                FieldError::new("access_token_url", "the source `url` needs it · access_token_source 为 `url` 时必填")
+            });
         };
-        let Ok(url) = url.parse::<reqwest::Url>() else { return wrong("an http or https URL") };
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return wrong("an http or https URL");
-        }
-        None
+        let right = url
+            .parse::<reqwest::Url>()
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+        (!right).then(|| FieldError::new("access_token_url", "an http or https URL · http 或 https 网址"))
     }
 }
 

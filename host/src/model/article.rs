@@ -49,7 +49,7 @@ pub struct ArticleSet {
 pub fn check_draft(items: &[NewsItem]) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if !(1..=MAX_ARTICLES).contains(&items.len()) {
-        errors.push(FieldError::new("articles", format!("1 to {MAX_ARTICLES} articles")));
+        errors.push(FieldError::new("articles", format!("1 to {MAX_ARTICLES} articles · 1 到 {MAX_ARTICLES} 篇文章")));
     }
     for (index, item) in items.iter().enumerate().take(MAX_ARTICLES) {
         check_article(&format!("articles[{index}]"), item, &mut errors);
@@ -65,22 +65,40 @@ fn check_article(path: &str, item: &NewsItem, errors: &mut Vec<FieldError>) {
     };
     let is_line = |text: &str, limit| is_text(text, limit) && !text.contains(['\n', '\r', '\t']);
     let has_title = !item.title.trim().is_empty() && is_line(&item.title, MAX_TITLE);
-    rule("title", has_title, format!("1 to {MAX_TITLE} characters on one line"));
-    rule("author", is_line(&item.author, MAX_AUTHOR), format!("at most {MAX_AUTHOR} characters on one line"));
-    rule("digest", is_text(&item.digest, MAX_DIGEST), format!("at most {MAX_DIGEST} characters"));
+    rule("title", has_title, format!("1 to {MAX_TITLE} characters on one line · 1 到 {MAX_TITLE} 个字符，不换行"));
+    rule(
+        "author",
+        is_line(&item.author, MAX_AUTHOR),
+        format!("at most {MAX_AUTHOR} characters on one line · 最多 {MAX_AUTHOR} 个字符，不换行"),
+    );
+    rule(
+        "digest",
+        is_text(&item.digest, MAX_DIGEST),
+        format!("at most {MAX_DIGEST} characters · 最多 {MAX_DIGEST} 个字符"),
+    );
     let has_content = !item.content.trim().is_empty()
         && item.content.len() < MAX_CONTENT_BYTES
         && is_text(&item.content, MAX_CONTENT - 1);
-    rule("content", has_content, format!("1 to {} characters, less than 1 MB", MAX_CONTENT - 1));
+    rule(
+        "content",
+        has_content,
+        format!("1 to {0} characters, less than 1 MB · 1 到 {0} 个字符，小于 1 MB", MAX_CONTENT - 1),
+    );
     let source = &item.content_source_url;
     rule(
         "content_source_url",
         source.is_empty() || source.len() <= MAX_SOURCE_URL && is_url(source),
-        format!("an http or https URL of at most {MAX_SOURCE_URL} bytes, without user and password"),
+        format!(
+            "an http or https URL of at most {MAX_SOURCE_URL} bytes, without user and password · http 或 https 网址，最多 {MAX_SOURCE_URL} 字节，不带用户名和密码"
+        ),
     );
     let thumb = &item.thumb_media_id;
     let has_thumb = (1..=512).contains(&thumb.len()) && thumb.bytes().all(|byte| byte.is_ascii_graphic());
-    rule("thumb_media_id", has_thumb, "the media_id of a permanent picture: it is the cover".to_owned());
+    rule(
+        "thumb_media_id",
+        has_thumb,
+        "the media_id of a permanent picture: it is the cover · 永久图片素材的 media_id，用作封面".to_owned(),
+    );
 }
 
 #[cfg(test)]

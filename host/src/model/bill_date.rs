@@ -75,7 +75,7 @@ impl fmt::Display for BillDate {
 
 /// The text is no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a day is written as 2026-01-31")]
+#[error("a day is written as 2026-01-31 · 日期写成 2026-01-31")]
 pub struct InvalidDate;
 
 impl FromStr for BillDate {

@@ -27,7 +27,7 @@ impl fmt::Display for CallOutcome {
 
 /// Nothing of this name comes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("ok, unanswered, or an errcode")]
+#[error("ok, unanswered, or an errcode · ok、unanswered 或错误码")]
 pub struct UnknownCallOutcome;
 
 impl FromStr for CallOutcome {

@@ -15,7 +15,7 @@ impl Flat<'_> {
     /// The value of a field that the type needs.
     pub(super) fn needed<T: Default>(&mut self, name: &str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
-            self.error(name, format!("type `{}` needs it", self.kind));
+            self.error(name, format!("type `{0}` needs it · 类型 `{0}` 需要它", self.kind));
             T::default()
         })
     }
@@ -23,14 +23,14 @@ impl Flat<'_> {
     /// Refuses a field that the type does not have.
     pub(super) fn unknown(&mut self, name: &str, is_set: bool) {
         if is_set {
-            self.error(name, format!("type `{}` has no such field", self.kind));
+            self.error(name, format!("type `{0}` has no such field · 类型 `{0}` 没有这个字段", self.kind));
         }
     }
 
     /// Refuses a field that stands beside one that excludes it.
     pub(super) fn unknown_beside(&mut self, name: &str, is_set: bool, other: &str) {
         if is_set {
-            self.error(name, format!("either this or `{other}`"));
+            self.error(name, format!("either this or `{other}` · 不能与 `{other}` 同时使用"));
         }
     }
 
@@ -52,7 +52,7 @@ impl Flat<'_> {
 }
 
 /// The rule for an address that others are sent to, or that we call.
-pub(super) const URL_RULE: &str = "an http or https URL of at most 2048 bytes, without user and password";
+pub(super) const URL_RULE: &str = "an http or https URL of at most 2048 bytes, without user and password · http 或 https 网址，最多 2048 字节，不带用户名和密码";
 
 /// Whether `text` keeps to [`URL_RULE`].
 pub(super) fn is_url(text: &str) -> bool {

@@ -4,6 +4,7 @@ use reqwest::Url;
 
 use super::FieldError;
 use super::http_host::HttpHost;
+use crate::bilingual::languages;
 
 /// The most entries of one list of grants.
 const LIST_LENGTH: usize = 100;
@@ -40,20 +41,25 @@ impl Grants {
                 "http_hosts",
                 &self.http_hosts,
                 |host| host.parse::<HttpHost>().is_ok(),
-                "scheme, host and maybe port, such as https://api.example.com or https://*.example.com:8443",
+                "scheme, host and maybe port, such as https://api.example.com or https://*.example.com:8443 · 协议、主机，可带端口，如 https://api.example.com 或 https://*.example.com:8443",
             ),
             check_list(
                 "wechat_apis",
                 &self.wechat_apis,
                 is_path,
-                "the beginning of a path, such as /cgi-bin/message/, without `..` or `?`",
+                "the beginning of a path, such as /cgi-bin/message/, without `..` or `?` · 路径的开头，如 /cgi-bin/message/，不含 `..` 和 `?`",
             ),
-            check_list("orders", &self.orders, |order| ORDERS.contains(&order), "read, create or refund"),
+            check_list(
+                "orders",
+                &self.orders,
+                |order| ORDERS.contains(&order),
+                "read, create or refund · 可选 read、create、refund",
+            ),
             check_list(
                 "pay_apis",
                 &self.pay_apis,
                 is_path,
-                "the beginning of a path, such as /v3/profitsharing/, without `..` or `?`",
+                "the beginning of a path, such as /v3/profitsharing/, without `..` or `?` · 路径的开头，如 /v3/profitsharing/，不含 `..` 和 `?`",
             ),
         ];
         lists.into_iter().flatten().collect()
@@ -112,10 +118,14 @@ impl Grants {
 /// `rule` says what is right, and comes with the number of the first entry that is not.
 fn check_list(field: &'static str, texts: &[String], is_right: fn(&str) -> bool, rule: &str) -> Option<FieldError> {
     if texts.len() > LIST_LENGTH {
-        return Some(FieldError::new(field, format!("at most {LIST_LENGTH} entries")));
+        return Some(FieldError::new(field, format!("at most {LIST_LENGTH} entries · 最多 {LIST_LENGTH} 项")));
     }
     let index = texts.iter().position(|text| !is_right(text) || text.chars().count() > TEXT_LENGTH)?;
-    Some(FieldError::new(field, format!("entry {}: {rule}; at most {TEXT_LENGTH} characters", index + 1)))
+    let ((rule, in_chinese), number) = (languages(rule), index + 1);
+    let text = format!(
+        "entry {number}: {rule}; at most {TEXT_LENGTH} characters · 第 {number} 项：{in_chinese}；最多 {TEXT_LENGTH} 个字符"
+    );
+    Some(FieldError::new(field, text))
 }
 
 fn is_path(text: &str) -> bool {

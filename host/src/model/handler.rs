@@ -94,7 +94,9 @@ words!(ReplyStrategy { ReplyAll: "reply_all", RandomOne: "random_one", None: "no
 
 /// No source or strategy has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a source is one of self, menu, mp, migrate; a strategy one of reply_all, random_one, none")]
+#[error(
+    "a source is one of self, menu, mp, migrate; a strategy one of reply_all, random_one, none · source 可选 self、menu、mp、migrate，strategy 可选 reply_all、random_one、none"
+)]
 pub struct UnknownHandlerWord;
 
 /// Whether a handler is tried.
@@ -163,18 +165,18 @@ impl Handler {
         let mut errors = Vec::new();
         let mut regex_bytes = 0;
         if self.name.trim().is_empty() || !is_text(&self.name, NAME_LENGTH) || self.name.contains(['\n', '\r']) {
-            errors.push(FieldError::new("name", format!("1 to {NAME_LENGTH} characters")));
+            errors.push(FieldError::new("name", format!("1 to {NAME_LENGTH} characters · 1 到 {NAME_LENGTH} 个字符")));
         }
         if let (Some(starts), Some(ends)) = (self.starts, self.ends)
             && starts >= ends
         {
-            errors.push(FieldError::new("ends", "later than starts"));
+            errors.push(FieldError::new("ends", "later than starts · 须晚于 starts"));
         }
         if self.rules.len() > RULES {
-            errors.push(FieldError::new("rules", format!("at most {RULES} rules")));
+            errors.push(FieldError::new("rules", format!("at most {RULES} rules · 最多 {RULES} 条规则")));
         }
         if self.replies.len() > REPLIES {
-            errors.push(FieldError::new("replies", format!("at most {REPLIES} replies")));
+            errors.push(FieldError::new("replies", format!("at most {REPLIES} replies · 最多 {REPLIES} 条回复")));
         }
         for (index, rule) in self.rules.iter().enumerate().take(RULES) {
             match rule.condition.check() {
@@ -183,7 +185,10 @@ impl Handler {
                 Err((field, rule)) => errors.push(FieldError::new(format!("rules[{index}].{field}"), rule)),
             }
             if regex_bytes > REGEX_BYTES {
-                errors.push(FieldError::new("rules", "the regular expressions get too large together"));
+                errors.push(FieldError::new(
+                    "rules",
+                    "the regular expressions get too large together · 正则表达式合计太大",
+                ));
                 break;
             }
         }
@@ -210,11 +215,11 @@ impl Handler {
 /// What there may be at most.
 pub fn check_together(count: usize, size: usize) -> Result<(), String> {
     if count > HANDLERS {
-        return Err(format!("an app has at most {HANDLERS} handlers"));
+        return Err(format!("an app has at most {HANDLERS} handlers · 每个账号最多 {HANDLERS} 条自动回复"));
     }
     if size > HANDLERS_SIZE {
         return Err(format!(
-            "the handlers of an app may take {} MiB of memory together; regular expressions take the most",
+            "the handlers of an app may take {0} MiB of memory together; regular expressions take the most · 一个账号的自动回复合计最多占 {0} MiB 内存，其中正则表达式占用最多",
             HANDLERS_SIZE >> 20
         ));
     }

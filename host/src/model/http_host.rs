@@ -18,7 +18,9 @@ pub struct HttpHost {
 
 /// The text names no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("scheme, host and maybe port, such as https://api.example.com or https://*.example.com:8443")]
+#[error(
+    "scheme, host and maybe port, such as https://api.example.com or https://*.example.com:8443 · 协议、主机，可带端口，如 https://api.example.com 或 https://*.example.com:8443"
+)]
 pub struct MalformedHttpHost;
 
 impl HttpHost {

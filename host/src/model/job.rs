@@ -97,7 +97,7 @@ pub enum JobError {
         not_before: Option<u64>,
     },
     /// It was told to stop: cancelled, in the hands of another process, or this process ends.
-    #[error("the job was told to stop")]
+    #[error("the job was told to stop · 任务被要求停止")]
     Stopped,
 }
 
@@ -127,5 +127,5 @@ impl JobState {
 
 /// A text that is no [`JobState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("queued, running, done, failed or cancelled")]
+#[error("queued, running, done, failed or cancelled · 可选 queued、running、done、failed、cancelled")]
 pub struct UnknownJobState;

@@ -164,7 +164,9 @@ words!(
 
 /// A text that is no [`MassState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("sending, taken, refused, unknown, sent, failed or deleted")]
+#[error(
+    "sending, taken, refused, unknown, sent, failed or deleted · 可选 sending、taken、refused、unknown、sent、failed、deleted"
+)]
 pub struct UnknownMassState;
 
 /// What a mass message says; the fields follow from its type.
@@ -236,7 +238,7 @@ impl MassFields {
         let mut errors = Vec::new();
         let mut id = |field: &'static str, text: String| {
             if !(1..=512).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                errors.push(FieldError::new(format!("message.{field}"), "an id as WeChat gave it"));
+                errors.push(FieldError::new(format!("message.{field}"), "an id as WeChat gave it · 微信给出的 ID"));
             }
             text
         };
@@ -248,10 +250,10 @@ impl MassFields {
             Self::MpVideo { media_id, title, description } => {
                 let media_id = id("media_id", media_id);
                 if !(1..=64).contains(&title.chars().count()) {
-                    errors.push(FieldError::new("message.title", "1 to 64 characters"));
+                    errors.push(FieldError::new("message.title", "1 to 64 characters · 1 到 64 个字符"));
                 }
                 if description.chars().count() > 600 {
-                    errors.push(FieldError::new("message.description", "at most 600 characters"));
+                    errors.push(FieldError::new("message.description", "at most 600 characters · 最多 600 个字符"));
                 }
                 video = Some((title, description));
                 MassContent::MpVideo { mpvideo: Media { media_id } }
@@ -259,10 +261,14 @@ impl MassFields {
             Self::Image { media_ids, recommend, need_open_comment, only_fans_can_comment } => {
                 let media_ids: Vec<_> = media_ids.into_iter().map(|media_id| id("media_ids", media_id)).collect();
                 if !(1..=MAX_IMAGES).contains(&media_ids.len()) {
-                    errors.push(FieldError::new("message.media_ids", format!("1 to {MAX_IMAGES} pictures")));
+                    errors.push(FieldError::new(
+                        "message.media_ids",
+                        format!("1 to {MAX_IMAGES} pictures · 1 到 {MAX_IMAGES} 张图片"),
+                    ));
                 }
                 if recommend.chars().count() > RECOMMEND_CHARACTERS {
-                    let rule = format!("at most {RECOMMEND_CHARACTERS} characters");
+                    let rule =
+                        format!("at most {RECOMMEND_CHARACTERS} characters · 最多 {RECOMMEND_CHARACTERS} 个字符");
                     errors.push(FieldError::new("message.recommend", rule));
                 }
                 let (open, fans) = (u8::from(need_open_comment), u8::from(only_fans_can_comment));
@@ -272,7 +278,10 @@ impl MassFields {
             Self::Text { content } => {
                 let visible = content.chars().any(|c| !c.is_whitespace());
                 if !visible || content.len() > TEXT_BYTES {
-                    errors.push(FieldError::new("message.content", format!("1 to {TEXT_BYTES} bytes of text")));
+                    errors.push(FieldError::new(
+                        "message.content",
+                        format!("1 to {TEXT_BYTES} bytes of text · 1 到 {TEXT_BYTES} 字节的文本"),
+                    ));
                 }
                 MassContent::Text { text: Text { content } }
             }
@@ -296,10 +305,16 @@ impl MassTarget {
                 let right = USERS.contains(&openids.len()) && openids.iter().all(|openid| super::is_openid(openid));
                 let (least, most) = (USERS.start(), USERS.end());
                 right.then_some(Self::Openids(openids)).ok_or_else(|| {
-                    FieldError::new("openids", format!("{least} to {most} openids; for one there is …/preview"))
+                    let rule = format!(
+                        "{least} to {most} openids; for one there is …/preview · {least} 到 {most} 个 openid；只发一人请用 …/preview"
+                    );
+                    FieldError::new("openids", rule)
                 })
             }
-            _ => Err(FieldError::new("to_all", "one of to_all (true), tag_id and openids")),
+            _ => Err(FieldError::new(
+                "to_all",
+                "one of to_all (true), tag_id and openids · to_all（true）、tag_id、openids 三选一",
+            )),
         }
     }
 }

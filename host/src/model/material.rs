@@ -113,10 +113,16 @@ impl MaterialChange {
         let mut errors = Vec::new();
         let is_alias = |alias: &String| is_text(alias, ALIAS_CHARACTERS) && !alias.contains(['\n', '\r', '\t']);
         if !self.alias.as_ref().is_none_or(is_alias) {
-            errors.push(FieldError::new("alias", format!("at most {ALIAS_CHARACTERS} characters on one line")));
+            errors.push(FieldError::new(
+                "alias",
+                format!("at most {ALIAS_CHARACTERS} characters on one line · 最多 {ALIAS_CHARACTERS} 个字符，不换行"),
+            ));
         }
         if !self.comment.as_ref().is_none_or(|comment| is_text(comment, COMMENT_CHARACTERS)) {
-            errors.push(FieldError::new("comment", format!("at most {COMMENT_CHARACTERS} characters")));
+            errors.push(FieldError::new(
+                "comment",
+                format!("at most {COMMENT_CHARACTERS} characters · 最多 {COMMENT_CHARACTERS} 个字符"),
+            ));
         }
         errors
     }

@@ -111,12 +111,21 @@ pub fn check_media(media_type: MediaType, keeping: Keeping, bytes: &[u8]) -> Res
     let most = media_type.max_bytes(keeping == Keeping::Permanent);
     if bytes.is_empty() || bytes.len() as u64 > most {
         let most = if most < 1 << 20 { format!("{} KB", most >> 10) } else { format!("{} MB", most >> 20) };
-        return Err(FieldError::new("media", format!("a file of type {} has 1 byte to {most}", media_type.as_str())));
+        let message = format!(
+            "a file of type {0} has 1 byte to {most} · {0} 类型的文件大小为 1 字节到 {most}",
+            media_type.as_str()
+        );
+        return Err(FieldError::new("media", message));
     }
     let kinds = kinds(media_type, keeping);
     FileKind::of(bytes).filter(|kind| kinds.contains(kind)).ok_or_else(|| {
         let names: Vec<_> = kinds.iter().map(|kind| kind.ending()).collect();
-        let message = format!("a file of type {} is one of {}, by its content", media_type.as_str(), names.join(", "));
+        let message = format!(
+            "a file of type {0} is one of {1}, by its content · {0} 类型的文件须是 {2}，以内容为准",
+            media_type.as_str(),
+            names.join(", "),
+            names.join("、")
+        );
         FieldError::new("media", message)
     })
 }
@@ -188,9 +197,13 @@ mod tests {
         assert_eq!(image(png), Ok(FileKind::Png));
         assert_eq!(image(&sized(10 << 20)), Ok(FileKind::Png));
         let message = |bytes: &[u8]| image(bytes).unwrap_err().message;
-        assert_eq!(message(&sized((10 << 20) + 1)), "a file of type image has 1 byte to 10 MB");
-        assert_eq!(message(b""), "a file of type image has 1 byte to 10 MB");
-        assert_eq!(message(b"<svg/>"), "a file of type image is one of png, jpg, gif, by its content");
+        let too_large = "a file of type image has 1 byte to 10 MB · image 类型的文件大小为 1 字节到 10 MB";
+        assert_eq!(message(&sized((10 << 20) + 1)), too_large);
+        assert_eq!(message(b""), too_large);
+        assert_eq!(
+            message(b"<svg/>"),
+            "a file of type image is one of png, jpg, gif, by its content · image 类型的文件须是 png、jpg、gif，以内容为准"
+        );
         let bmp = b"BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00";
         assert!(image(bmp).is_err() && check_media(MediaType::Image, Keeping::Permanent, bmp).is_ok());
         let thumb = |length: usize| {
@@ -199,6 +212,6 @@ mod tests {
             check_media(MediaType::Thumb, Keeping::Permanent, &bytes)
         };
         assert!(thumb(64 << 10).is_ok());
-        assert_eq!(thumb((64 << 10) + 1).unwrap_err().message, "a file of type thumb has 1 byte to 64 KB");
+        assert!(thumb((64 << 10) + 1).unwrap_err().message.starts_with("a file of type thumb has 1 byte to 64 KB"));
     }
 }

@@ -63,23 +63,34 @@ impl Menu {
         let mut errors = Vec::new();
         check_buttons("buttons", &self.buttons, &mut errors);
         if self.buttons.is_empty() && !self.conditional.is_empty() {
-            errors.push(FieldError::new("buttons", "conditional menus need a default menu"));
+            errors.push(FieldError::new(
+                "buttons",
+                "conditional menus need a default menu · 有个性化菜单时，默认菜单不能为空",
+            ));
         }
         if self.conditional.len() > CONDITIONAL {
-            errors.push(FieldError::new("conditional", format!("at most {CONDITIONAL} conditional menus")));
+            errors.push(FieldError::new(
+                "conditional",
+                format!("at most {CONDITIONAL} conditional menus · 最多 {CONDITIONAL} 个个性化菜单"),
+            ));
         }
         for (index, menu) in self.conditional.iter().enumerate().take(CONDITIONAL) {
             let path = format!("conditional[{index}]");
             check_buttons(&format!("{path}.buttons"), &menu.buttons, &mut errors);
             if menu.buttons.is_empty() {
-                errors.push(FieldError::new(format!("{path}.buttons"), format!("1 to {MAX_BUTTONS} buttons")));
+                errors.push(FieldError::new(
+                    format!("{path}.buttons"),
+                    format!("1 to {MAX_BUTTONS} buttons · 1 到 {MAX_BUTTONS} 个按钮"),
+                ));
             }
             if let Some((field, rule)) = menu.matchrule.check() {
                 errors.push(FieldError::new(format!("{path}.matchrule{field}"), rule));
             }
             let is_same = |earlier: &ConditionalMenu| earlier.matchrule == menu.matchrule;
             if let Some(earlier) = self.conditional.iter().take(index).position(is_same) {
-                let rule = format!("nobody would see it: conditional[{earlier}] has the same conditions");
+                let rule = format!(
+                    "nobody would see it: conditional[{earlier}] has the same conditions · 没有人会看到它：条件与 conditional[{earlier}] 相同"
+                );
                 errors.push(FieldError::new(format!("{path}.matchrule"), rule));
             }
         }
@@ -90,12 +101,15 @@ impl Menu {
 impl MatchRule {
     fn check(&self) -> Option<(&'static str, String)> {
         match self {
-            Self { tag_id: None, client_platform_type: None } => {
-                Some(("", "one condition at least: tag_id or client_platform_type".to_owned()))
-            }
-            Self { client_platform_type: Some(platform), .. } if !PLATFORMS.contains(platform) => {
-                Some((".client_platform_type", "1 (iOS), 2 (Android) or 3 (others)".to_owned()))
-            }
+            Self { tag_id: None, client_platform_type: None } => Some((
+                "",
+                "one condition at least: tag_id or client_platform_type · 至少一个条件：tag_id 或 client_platform_type"
+                    .to_owned(),
+            )),
+            Self { client_platform_type: Some(platform), .. } if !PLATFORMS.contains(platform) => Some((
+                ".client_platform_type",
+                "1 (iOS), 2 (Android) or 3 (others) · 1（iOS）、2（Android）或 3（其他）".to_owned(),
+            )),
             _ => None,
         }
     }
@@ -117,7 +131,7 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
         Text(String),
         Nothing(()),
     }
-    let wrong = || serde::de::Error::custom("a number from 0 to 4294967295");
+    let wrong = || serde::de::Error::custom("a number from 0 to 4294967295 · 0 到 4294967295 的整数");
     match Id::deserialize(deserializer).map_err(|_| wrong())? {
         Id::Number(number) => Ok(Some(number)),
         Id::Text(text) if text.is_empty() => Ok(None),

@@ -113,7 +113,10 @@ impl ButtonType {
 /// Buttons of the first level under `path`; what breaks its rule goes to `errors`.
 pub(super) fn check_buttons(path: &str, buttons: &[Button], errors: &mut Vec<FieldError>) {
     if buttons.len() > MAX_BUTTONS {
-        errors.push(FieldError::new(path.to_owned(), format!("at most {MAX_BUTTONS} buttons")));
+        errors.push(FieldError::new(
+            path.to_owned(),
+            format!("at most {MAX_BUTTONS} buttons · 最多 {MAX_BUTTONS} 个按钮"),
+        ));
     }
     for (index, button) in buttons.iter().enumerate().take(MAX_BUTTONS) {
         button.check(&format!("{path}[{index}]"), errors);
@@ -127,7 +130,7 @@ impl Button {
             return self.check_action(path, errors);
         }
         let mut too_much = |field: &str| {
-            let rule = "a button that opens others has no field besides `name` and `sub_buttons`";
+            let rule = "a button that opens others has no field besides `name` and `sub_buttons` · 有子菜单的按钮只能有 `name` 和 `sub_buttons`";
             errors.push(FieldError::new(format!("{path}.{field}"), rule));
         };
         if self.kind.is_some() {
@@ -135,7 +138,7 @@ impl Button {
         }
         self.fields().into_iter().filter(|(_, value)| !value.is_empty()).for_each(|(field, _)| too_much(field));
         if self.sub_buttons.len() > MAX_SUB_BUTTONS {
-            let rule = format!("at most {MAX_SUB_BUTTONS} buttons below one");
+            let rule = format!("at most {MAX_SUB_BUTTONS} buttons below one · 每个按钮最多 {MAX_SUB_BUTTONS} 个子按钮");
             errors.push(FieldError::new(format!("{path}.sub_buttons"), rule));
         }
         for (index, button) in self.sub_buttons.iter().enumerate().take(MAX_SUB_BUTTONS) {
@@ -144,28 +147,34 @@ impl Button {
             if button.sub_buttons.is_empty() {
                 button.check_action(&path, errors);
             } else {
-                errors.push(FieldError::new(format!("{path}.sub_buttons"), "two levels at most"));
+                errors.push(FieldError::new(format!("{path}.sub_buttons"), "two levels at most · 最多两级"));
             }
         }
     }
 
     fn check_name(&self, path: &str, limit: usize, errors: &mut Vec<FieldError>) {
         if self.name.trim().is_empty() || self.name.len() > limit || self.name.chars().any(char::is_control) {
-            let rule = format!("1 to {limit} bytes; a Chinese character takes 3");
+            let rule =
+                format!("1 to {limit} bytes; a Chinese character takes 3 · 1 到 {limit} 字节，一个汉字占 3 字节");
             errors.push(FieldError::new(format!("{path}.name"), rule));
         }
     }
 
     fn check_action(&self, path: &str, errors: &mut Vec<FieldError>) {
         let Some(kind) = self.kind else {
-            errors.push(FieldError::new(format!("{path}.type"), "needed, unless there are `sub_buttons`"));
+            errors.push(FieldError::new(
+                format!("{path}.type"),
+                "needed, unless there are `sub_buttons` · 没有 `sub_buttons` 时必填",
+            ));
             return;
         };
         for (field, value) in self.fields() {
             let error = match (kind.fields().contains(&field), value.is_empty()) {
                 (false, true) => continue,
-                (false, false) => Some(format!("type `{}` has no such field", kind.as_str())),
-                (true, true) => Some(format!("type `{}` needs it", kind.as_str())),
+                (false, false) => {
+                    Some(format!("type `{0}` has no such field · 类型 `{0}` 没有这个字段", kind.as_str()))
+                }
+                (true, true) => Some(format!("type `{0}` needs it · 类型 `{0}` 需要它", kind.as_str())),
                 (true, false) => wrong(field, value).map(ToOwned::to_owned),
             };
             errors.extend(error.map(|error| FieldError::new(format!("{path}.{field}"), error)));
@@ -191,15 +200,15 @@ fn wrong(field: &str, value: &str) -> Option<&'static str> {
     let is_id = |limit: usize| value.len() <= limit && value.bytes().all(|byte| byte.is_ascii_graphic());
     let is_plain = |limit: usize| value.len() <= limit && !value.chars().any(char::is_control);
     let (right, rule) = match field {
-        "key" => (is_plain(MAX_KEY), "at most 128 bytes"),
+        "key" => (is_plain(MAX_KEY), "at most 128 bytes · 最多 128 字节"),
         "url" => (
             value.len() <= MAX_URL && is_url(value),
-            "an http or https URL of at most 1024 bytes, without user and password",
+            "an http or https URL of at most 1024 bytes, without user and password · http 或 https 网址，最多 1024 字节，不带用户名和密码",
         ),
-        "media_id" => (is_id(512), "a media_id as WeChat gave it"),
-        "article_id" => (is_id(512), "an article_id as WeChat gave it"),
-        "appid" => (is_id(64), "the appid of a mini program"),
-        _ => (is_plain(MAX_URL), "at most 1024 bytes"),
+        "media_id" => (is_id(512), "a media_id as WeChat gave it · 微信给出的 media_id"),
+        "article_id" => (is_id(512), "an article_id as WeChat gave it · 微信给出的 article_id"),
+        "appid" => (is_id(64), "the appid of a mini program · 小程序的 appid"),
+        _ => (is_plain(MAX_URL), "at most 1024 bytes · 最多 1024 字节"),
     };
     (!right).then_some(rule)
 }

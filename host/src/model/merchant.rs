@@ -24,7 +24,7 @@ words!(PayVersion { V2: "v2", V3: "v3" }, UnknownPayVersion);
 
 /// There is no such version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a version of WeChat Pay is v2 or v3")]
+#[error("a version of WeChat Pay is v2 or v3 · 微信支付的版本为 v2 或 v3")]
 pub struct UnknownPayVersion;
 
 /// One configuration of WeChat Pay. The keys of both versions may be there together.
@@ -72,7 +72,7 @@ pub struct Merchant {
 
 /// What of a merchant's keys is missing or wrong, so that nothing can be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the merchant's {0} is missing or cannot be used")]
+#[error("the merchant's {0} is missing or cannot be used · 商户的 {0} 没有设置，或不能用")]
 pub struct UnusableMerchant(pub &'static str);
 
 /// Longest name and title, in characters.
@@ -164,18 +164,26 @@ impl Merchant {
         let mut errors = Checks(Vec::new());
         let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         let is_name = (1..=NAME_LENGTH).contains(&self.name.len()) && is_word(&self.name);
-        errors.require(is_name, "name", "1 to 32 letters, digits, `_` or `-`");
+        errors.require(is_name, "name", "1 to 32 letters, digits, `_` or `-` · 1 到 32 个字母、数字、`_` 或 `-`");
         let title =
             (1..=NAME_LENGTH).contains(&self.title.chars().count()) && !self.title.chars().any(char::is_control);
-        errors.require(title, "title", "1 to 32 characters");
+        errors.require(title, "title", "1 to 32 characters · 1 到 32 个字符");
         let is_number = |text: &str| (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        errors.require(is_number(&self.mch_id), "mch_id", "1 to 32 digits, such as 1900000109");
+        errors.require(
+            is_number(&self.mch_id),
+            "mch_id",
+            "1 to 32 digits, such as 1900000109 · 1 到 32 位数字，如 1900000109",
+        );
         let sub_mch_id = self.sub_mch_id.as_deref().is_none_or(is_number);
-        errors.require(sub_mch_id, "sub_mch_id", "1 to 32 digits");
+        errors.require(sub_mch_id, "sub_mch_id", "1 to 32 digits · 1 到 32 位数字");
         let mch_app_id = self.mch_app_id.as_deref().is_none_or(|id| (1..=32).contains(&id.len()) && is_word(id));
-        errors.require(mch_app_id, "mch_app_id", "1 to 32 letters, digits, `_` or `-`, such as wx0123456789abcdef");
+        errors.require(mch_app_id, "mch_app_id", "1 to 32 letters, digits, `_` or `-`, such as wx0123456789abcdef · 1 到 32 个字母、数字、`_` 或 `-`，如 wx0123456789abcdef");
         let alone = self.mch_app_id.is_none() || self.sub_mch_id.is_some();
-        errors.require(alone, "sub_mch_id", "needed with mch_app_id: a partner acts for a sub-merchant");
+        errors.require(
+            alone,
+            "sub_mch_id",
+            "needed with mch_app_id: a partner acts for a sub-merchant · 有 mch_app_id（服务商）时必填：特约商户号",
+        );
         self.check_v2(&mut errors);
         self.check_v3(&mut errors);
         errors.0
@@ -184,7 +192,7 @@ impl Merchant {
     /// As [`check`](Self::check), for a merchant that is to replace `before`.
     pub fn check_change(&self, before: &Self) -> Vec<FieldError> {
         let mut errors = Checks(self.check());
-        let stays = "cannot be changed: create another merchant";
+        let stays = "cannot be changed: create another merchant · 不能修改，请另建商户";
         errors.require(self.name == before.name, "name", stays);
         errors.require(self.mch_id == before.mch_id, "mch_id", stays);
         errors.0
@@ -193,29 +201,37 @@ impl Merchant {
     fn check_v2(&self, errors: &mut Checks) {
         if let Some(key) = &self.api_key {
             let right = key.expose().len() == 32 && key.expose().parse::<ApiKey>().is_ok();
-            errors.require(right, "api_key", "exactly 32 letters and digits");
+            errors.require(right, "api_key", "exactly 32 letters and digits · 须为 32 位字母和数字");
         }
         let has_key = self.api_version != PayVersion::V2 || self.api_key.is_some();
-        errors.require(has_key, "api_key", "needed for v2");
+        errors.require(has_key, "api_key", "needed for v2 · v2 必填");
         let Some(pem) = &self.client_cert else {
-            errors.require(self.client_key.is_none(), "client_cert", "needed with client_key");
+            errors.require(self.client_key.is_none(), "client_cert", "needed with client_key · 有 client_key 时必填");
             return;
         };
         match Certificate::from_pem(pem.expose()) {
             Err(error) => errors.require(false, "client_cert", error.to_string()),
             Ok(certificate) => {
                 let serial_no = self.serial_no.as_ref().is_none_or(|serial| *serial == certificate.serial);
-                errors.require(serial_no, "serial_no", format!("the certificate's is {}", certificate.serial));
+                errors.require(
+                    serial_no,
+                    "serial_no",
+                    format!("the certificate's is {0} · 证书的序列号是 {0}", certificate.serial),
+                );
                 let keys = [("client_key", &self.client_key), ("private_key", &self.private_key)];
                 for (field, pem) in keys {
                     let key = pem.as_ref().and_then(|pem| PrivateKey::from_pem(pem.expose()).ok());
                     let fits = key.is_none_or(|key| key.public_key() == certificate.public_key);
-                    errors.require(fits, field, "it is not the key of the certificate client_cert");
+                    errors.require(
+                        fits,
+                        field,
+                        "it is not the key of the certificate client_cert · 不是 client_cert 证书的私钥",
+                    );
                 }
             }
         }
         let has_key = self.client_key.is_some() || self.private_key.is_some();
-        errors.require(has_key, "client_key", "needed with client_cert, unless private_key is its key");
+        errors.require(has_key, "client_key", "needed with client_cert, unless private_key is its key · 有 client_cert 时必填，除非 private_key 就是它的私钥");
         if let Some(pem) = &self.client_key
             && let Err(error) = PrivateKey::from_pem(pem.expose())
         {
@@ -238,7 +254,11 @@ impl Merchant {
             (2..=64).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
         };
         let serial_no = self.serial_no.as_deref().is_none_or(is_serial);
-        errors.require(serial_no, "serial_no", "2 to 64 hexadecimal digits, letters in upper case");
+        errors.require(
+            serial_no,
+            "serial_no",
+            "2 to 64 hexadecimal digits, letters in upper case · 2 到 64 位十六进制数，字母大写",
+        );
         if let Some(pem) = &self.public_key
             && let Err(error) = PublicKey::from_pem(pem.expose())
         {
@@ -250,14 +270,22 @@ impl Merchant {
         errors.require(
             public_key_id,
             "public_key_id",
-            "it begins with PUB_KEY_ID_ and stands beside the key at WeChat Pay",
+            "it begins with PUB_KEY_ID_ and stands beside the key at WeChat Pay · 以 PUB_KEY_ID_ 开头，在商户平台的微信支付公钥处",
         );
         let together = self.public_key.is_some() == self.public_key_id.is_some();
-        errors.require(together, "public_key_id", "public_key and public_key_id go together");
+        errors.require(
+            together,
+            "public_key_id",
+            "public_key and public_key_id go together · public_key 和 public_key_id 要一起设置",
+        );
         if self.api_version == PayVersion::V3 {
-            errors.require(self.apiv3_key.is_some(), "apiv3_key", "needed for v3");
-            errors.require(self.private_key.is_some(), "private_key", "needed for v3");
-            errors.require(self.serial_no.is_some(), "serial_no", "needed for v3, unless client_cert is there");
+            errors.require(self.apiv3_key.is_some(), "apiv3_key", "needed for v3 · v3 必填");
+            errors.require(self.private_key.is_some(), "private_key", "needed for v3 · v3 必填");
+            errors.require(
+                self.serial_no.is_some(),
+                "serial_no",
+                "needed for v3, unless client_cert is there · v3 必填，除非有 client_cert",
+            );
         }
     }
 }

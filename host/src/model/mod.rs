@@ -42,7 +42,7 @@ mod user;
 mod webhook_key;
 mod words;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 pub use ability::Inability;
 pub use app::{App, AppType};
@@ -95,6 +95,8 @@ pub use webhook_key::webhook_key;
 pub use weft_wechat::account::EncodingMode;
 pub use weft_wechat::api::Ability;
 
+use crate::bilingual::{all, of};
+
 /// A field that breaks its rule, and what would be right. Never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -109,4 +111,15 @@ impl FieldError {
     pub fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&of(&self.field, &self.message))
+    }
+}
+
+/// All of them as one text.
+pub fn in_words(errors: &[FieldError]) -> String {
+    all(&errors.iter().map(ToString::to_string).collect::<Vec<_>>())
 }

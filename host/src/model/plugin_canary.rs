@@ -159,7 +159,7 @@ words!(CanaryState { Running: "running", Promoted: "promoted", TakenBack: "taken
 
 /// A text that names no [`CanaryState`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not running, promoted or taken_back")]
+#[error("one of running, promoted, taken_back · 可选 running、promoted、taken_back")]
 pub struct UnknownCanaryState;
 
 #[cfg(test)]

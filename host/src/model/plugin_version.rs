@@ -61,5 +61,5 @@ words!(
 
 /// A text that names no [`PluginSource`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not folder, upload, rollback, canary or delete")]
+#[error("one of folder, upload, rollback, canary, delete · 可选 folder、upload、rollback、canary、delete")]
 pub struct UnknownPluginSource;

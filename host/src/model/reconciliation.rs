@@ -108,46 +108,47 @@ impl DifferenceKind {
         match self {
             Self::UnknownOrder => {
                 "Find out which program created the order. When it is one of yours that nobody serves any more, deliver \
-                 what was bought or refund it in WeChat Pay's console."
+                 what was bought or refund it in WeChat Pay's console. · 查明订单由哪个程序创建；如果是已停用的自有程序，请发货，或在商户平台退款。"
             }
             Self::OrderState => {
                 "WeChat was asked and its answer did not settle it: look at the order's alarms, and compare it with \
-                 WeChat Pay's console. A bill alone changes no order."
+                 WeChat Pay's console. A bill alone changes no order. · 已向微信查询，仍未查清：请查看订单的告警，并与商户平台核对。仅凭账单不会修改订单。"
             }
             Self::MissingOrder => {
                 "WeChat was asked and says that it is paid, or could not say otherwise: look for it in the bill of the \
-                 day before or after, and ask WeChat Pay's support when it is in none."
+                 day before or after, and ask WeChat Pay's support when it is in none. · 已向微信查询，订单显示已支付，或没有相反的答复：请查前后两天的账单，都没有就联系微信支付客服。"
             }
             Self::OrderAmount => {
                 "Somebody paid another amount than the order is about. Do not deliver; look at the payment in WeChat \
-                 Pay's console, and refund it there."
+                 Pay's console, and refund it there. · 付款金额与订单不符：先不要发货，请在商户平台查看这笔支付并退款。"
             }
             Self::TransactionId => {
                 "The order may have been paid twice: look at both payments in WeChat Pay's console, and refund one of \
-                 them there."
+                 them there. · 订单可能付了两次：请在商户平台查看这两笔支付，退还其中一笔。"
             }
             Self::OtherParty => {
                 "The number is used by another account or sub-merchant of the same merchant number. See to it that \
-                 numbers are not shared."
+                 numbers are not shared. · 同一商户号下的其他账号或特约商户用了这个单号：请确保单号不共用。"
             }
             Self::UnknownRefund => {
                 "Somebody gave the money back outside of Weft, as in WeChat Pay's console. When that was meant, resolve \
-                 this; the order shows it as REFUND."
+                 this; the order shows it as REFUND. · 有人在 Weft 之外退了款，例如在商户平台：如果是有意的，标记为已处理即可；订单状态显示为 REFUND。"
             }
             Self::RefundAmount => {
-                "The refund is of another amount, or of another order, than here: compare it with WeChat Pay's console."
+                "The refund is of another amount, or of another order, than here: compare it with WeChat Pay's \
+                 console. · 退款的金额或订单与本地不一致：请与商户平台核对。"
             }
             Self::RefundState => {
                 "WeChat was asked and its answer did not settle it: send the refund again with the same number, and \
-                 look after it in WeChat Pay's console when it is ABNORMAL."
+                 look after it in WeChat Pay's console when it is ABNORMAL. · 已向微信查询，仍未查清：请用同一单号重新提交退款；状态为 ABNORMAL 时到商户平台处理。"
             }
             Self::MissingRefund => {
                 "Look for it in the bill of the day before or after. When it is in none, query the refund, and ask \
-                 WeChat Pay's support."
+                 WeChat Pay's support. · 请查前后两天的账单；都没有就查询这笔退款，并联系微信支付客服。"
             }
             Self::FundFlowPayments | Self::FundFlowRefunds => {
                 "Compare both bills in WeChat Pay's console. What was settled on another day, and payments in other \
-                 currencies, are good reasons for a difference."
+                 currencies, are good reasons for a difference. · 请在商户平台核对两份账单；次日结算的交易和外币支付会造成差异，属于正常。"
             }
         }
     }
@@ -155,7 +156,7 @@ impl DifferenceKind {
 
 /// There is no such kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no kind of difference has this name")]
+#[error("no kind of difference has this name · 没有这种差异")]
 pub struct UnknownDifference;
 
 /// Something that differs, as it was found.

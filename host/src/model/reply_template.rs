@@ -6,6 +6,7 @@ use weft_wechat::reply::{Article, MAX_ARTICLES, MAX_TEXT, Music, Reply, Video};
 
 use super::flat::{Flat, URL_RULE, is_text, is_url};
 use super::{FieldError, PluginTarget};
+use crate::bilingual::of;
 
 /// The longest title, in characters.
 const TITLE_LENGTH: usize = 200;
@@ -230,7 +231,7 @@ impl TryFrom<ReplyFields> for ReplyTemplate {
     fn try_from(fields: ReplyFields) -> Result<Self, String> {
         let mut errors = Vec::new();
         let reply = fields.read("reply", &mut errors);
-        errors.pop().map_or(Ok(reply), |error| Err(format!("{}: {}", error.field, error.message)))
+        errors.pop().map_or(Ok(reply), |error| Err(of(&error.field, &error.message)))
     }
 }
 
@@ -308,7 +309,7 @@ impl ReplyContent {
             Self::Static(Reply::Text(content)) => {
                 let visible = content.chars().any(|c| !c.is_whitespace());
                 let right = visible && content.len() <= MAX_TEXT && is_text(content, MAX_TEXT);
-                check.that(right, "content", || format!("1 to {MAX_TEXT} bytes of text"));
+                check.that(right, "content", || format!("1 to {MAX_TEXT} bytes of text · 1 到 {MAX_TEXT} 字节的文本"));
             }
             Self::Static(Reply::Image(media_id) | Reply::Voice(media_id)) | Self::Material { media_id } => {
                 check.media_id("media_id", media_id);
@@ -328,7 +329,9 @@ impl ReplyContent {
             Self::Static(Reply::News(articles)) => check.articles(articles),
             Self::Static(Reply::TransferCustomerService(Some(account))) => {
                 let right = (1..=128).contains(&account.len()) && account.bytes().all(|b| b.is_ascii_graphic());
-                check.that(right, "account", || "a customer-service account, such as name@gh_account".to_owned());
+                check.that(right, "account", || {
+                    "a customer-service account, such as name@gh_account · 客服账号，如 name@gh_account".to_owned()
+                });
             }
             Self::Static(Reply::TransferCustomerService(None)) | Self::Custom(_) => {}
             Self::Forward { url, .. } => check.url("url", url),
@@ -349,7 +352,7 @@ impl Check {
 
     fn media_id(&mut self, field: &str, text: &str) {
         let right = (1..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        self.that(right, field, || "a media_id as WeChat gave it".to_owned());
+        self.that(right, field, || "a media_id as WeChat gave it · 微信给出的 media_id".to_owned());
     }
 
     fn url(&mut self, field: &str, text: &str) {
@@ -357,17 +360,21 @@ impl Check {
     }
 
     fn titles(&mut self, title: &str, description: &str) {
-        self.that(is_text(title, TITLE_LENGTH), "title", || format!("at most {TITLE_LENGTH} characters"));
+        self.that(is_text(title, TITLE_LENGTH), "title", || {
+            format!("at most {TITLE_LENGTH} characters · 最多 {TITLE_LENGTH} 个字符")
+        });
         let right = is_text(description, DESCRIPTION_LENGTH);
-        self.that(right, "description", || format!("at most {DESCRIPTION_LENGTH} characters"));
+        self.that(right, "description", || {
+            format!("at most {DESCRIPTION_LENGTH} characters · 最多 {DESCRIPTION_LENGTH} 个字符")
+        });
     }
 
     fn articles(&mut self, articles: &[Article]) {
         let right = (1..=MAX_ARTICLES).contains(&articles.len());
-        self.that(right, "articles", || format!("1 to {MAX_ARTICLES} articles"));
+        self.that(right, "articles", || format!("1 to {MAX_ARTICLES} articles · 1 到 {MAX_ARTICLES} 篇图文"));
         for (index, article) in articles.iter().enumerate().take(MAX_ARTICLES) {
             let mut within = Self(Vec::new());
-            within.that(!article.title.trim().is_empty(), "title", || "needed".to_owned());
+            within.that(!article.title.trim().is_empty(), "title", || "needed · 必填".to_owned());
             within.titles(&article.title, &article.description);
             within.url("url", &article.url);
             if !article.pic_url.is_empty() {

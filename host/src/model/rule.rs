@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::flat::{Flat, is_text};
 use super::{FieldError, PluginTarget};
+use crate::bilingual::{because, of};
 
 /// The longest pattern or key, in characters.
 const TEXT_LENGTH: usize = 1000;
@@ -163,7 +164,7 @@ impl TryFrom<RuleFields> for Rule {
     fn try_from(fields: RuleFields) -> Result<Self, String> {
         let mut errors = Vec::new();
         let rule = fields.read("rule", &mut errors);
-        errors.pop().map_or(Ok(rule), |error| Err(format!("{}: {}", error.field, error.message)))
+        errors.pop().map_or(Ok(rule), |error| Err(of(&error.field, &error.message)))
     }
 }
 
@@ -229,7 +230,8 @@ impl Condition {
             Self::All | Self::Custom(_) => None,
             Self::MsgType(msg_type) => {
                 let right = MSG_TYPES.contains(&msg_type.as_str());
-                (!right).then(|| ("msg_type", format!("one of {}", MSG_TYPES.join(", "))))
+                (!right)
+                    .then(|| ("msg_type", format!("one of {} · 可选 {}", MSG_TYPES.join(", "), MSG_TYPES.join("、"))))
             }
             Self::Event(event) => check_event(event),
             Self::EventKey { event, key } => check_event(event).or_else(|| check_text("key", key)),
@@ -305,24 +307,24 @@ fn regex_size(pattern: &str) -> Result<usize, regex::Error> {
 fn check_event(event: &str) -> Option<(&'static str, String)> {
     let is_event = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let right = (1..=64).contains(&event.len()) && event.bytes().all(is_event);
-    (!right).then(|| ("event", "1 to 64 letters, digits or `_`, such as subscribe or CLICK".to_owned()))
+    (!right).then(|| ("event", "1 to 64 letters, digits or `_`, such as subscribe or CLICK · 1 到 64 个字母、数字或 `_`，如 subscribe、CLICK".to_owned()))
 }
 
 fn check_text(field: &'static str, text: &str) -> Option<(&'static str, String)> {
     let right = !text.is_empty() && is_text(text, TEXT_LENGTH);
-    (!right).then(|| (field, format!("1 to {TEXT_LENGTH} characters")))
+    (!right).then(|| (field, format!("1 to {TEXT_LENGTH} characters · 1 到 {TEXT_LENGTH} 个字符")))
 }
 
 /// Without the pattern, which the engine draws with an arrow under it.
 fn why_not_a_regex(error: &regex::Error) -> String {
     match error {
         regex::Error::CompiledTooBig(_) => {
-            "the regular expression gets too large: repeat less, or count to smaller numbers".to_owned()
+            "the regular expression gets too large: repeat less, or count to smaller numbers · 正则表达式太大：请减少重复，或把重复次数改小".to_owned()
         }
         error => {
             let text = error.to_string();
             let why = text.rsplit("error: ").next().unwrap_or_default().trim();
-            format!("not a regular expression: {why}")
+            because("not a regular expression · 正则表达式有误", why)
         }
     }
 }
@@ -337,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_wrong_regular_expression_is_told_what_is_wrong_with_it() {
-        assert_eq!(why("(secret"), "not a regular expression: unclosed group");
+        assert_eq!(why("(secret"), "not a regular expression: unclosed group · 正则表达式有误");
         assert!(why("a(?=b)").contains("look-around"), "{}", why("a(?=b)"));
         assert!(why(r"\w{1000}").contains("too large"), "{}", why(r"\w{1000}"));
         assert!(why("(a{1000}){1000}").contains("too large"));

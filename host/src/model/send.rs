@@ -91,5 +91,7 @@ words!(
 
 /// A text that is no [`SendOutcome`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("queued, sending, sent, delivered, failed, blocked or unknown")]
+#[error(
+    "queued, sending, sent, delivered, failed, blocked or unknown · 可选 queued、sending、sent、delivered、failed、blocked、unknown"
+)]
 pub struct UnknownSendOutcome;

@@ -28,7 +28,7 @@ pub fn check_tag_name(name: &str) -> Vec<FieldError> {
     if fits && !name.trim().is_empty() && !name.chars().any(char::is_control) {
         return Vec::new();
     }
-    vec![FieldError::new("name", format!("1 to {MAX_NAME} characters on one line"))]
+    vec![FieldError::new("name", format!("1 to {MAX_NAME} characters on one line · 1 到 {MAX_NAME} 个字符，不换行"))]
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ words!(TemplateKind { Template: "template", Subscribe: "subscribe" }, UnknownTem
 
 /// A text that is no [`TemplateKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("template or subscribe")]
+#[error("template or subscribe · template 或 subscribe")]
 pub struct UnknownTemplateKind;
 
 impl Template {
@@ -89,9 +89,16 @@ impl Template {
             return Vec::new();
         }
         let missing = keywords.iter().filter(|name| !data.contains_key(**name));
-        let missing = missing.map(|name| format!("data.{name} is missing: the template has a place for it"));
+        let missing = missing.map(|name| {
+            format!("data.{name} is missing: the template has a place for it · 缺少 data.{name}：模板里有它的位置")
+        });
         let unknown = data.keys().filter(|name| !keywords.contains(&name.as_str()));
-        let unknown = unknown.map(|name| format!("data.{name} is not shown: the template has {}", keywords.join(", ")));
+        let (has, has_in_chinese) = (keywords.join(", "), keywords.join("、"));
+        let unknown = unknown.map(|name| {
+            format!(
+                "data.{name} is not shown: the template has {has} · data.{name} 不会显示：模板里有 {has_in_chinese}"
+            )
+        });
         let mut warnings: Vec<String> = missing.chain(unknown).collect();
         if self.kind == TemplateKind::Subscribe {
             warnings.extend(data.iter().filter_map(|(name, value)| beyond_its_kind(name, &value.value)));
@@ -118,7 +125,12 @@ fn beyond_its_kind(name: &str, value: &str) -> Option<String> {
     let kind = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let (_, most) = VALUE_LENGTHS.iter().find(|(known, _)| *known == kind)?;
     let length = value.chars().count();
-    (length > *most).then(|| format!("data.{name} has {length} characters: WeChat takes {most} of a {kind}"))
+    (length > *most).then(|| {
+        format!(
+            "data.{name} has {length} characters: WeChat takes {most} of a {kind} · data.{name} 有 {length} 个字符：{kind} \
+             类型微信最多接受 {most} 个"
+        )
+    })
 }
 
 impl TemplateChange {
@@ -129,11 +141,17 @@ impl TemplateChange {
             alias.chars().count() <= ALIAS_CHARACTERS && !alias.chars().any(|c| c.is_control() || c == '/')
         };
         if self.alias.as_deref().is_some_and(|alias| !fits(alias)) {
-            errors.push(FieldError::new("alias", format!("at most {ALIAS_CHARACTERS} characters without `/`")));
+            errors.push(FieldError::new(
+                "alias",
+                format!("at most {ALIAS_CHARACTERS} characters without `/` · 最多 {ALIAS_CHARACTERS} 个字符，不含 `/`"),
+            ));
         }
         let fits = |comment: &str| comment.chars().count() <= COMMENT_CHARACTERS && !comment.contains('\0');
         if self.comment.as_deref().is_some_and(|comment| !fits(comment)) {
-            errors.push(FieldError::new("comment", format!("at most {COMMENT_CHARACTERS} characters")));
+            errors.push(FieldError::new(
+                "comment",
+                format!("at most {COMMENT_CHARACTERS} characters · 最多 {COMMENT_CHARACTERS} 个字符"),
+            ));
         }
         errors
     }
@@ -190,6 +208,11 @@ mod tests {
         let notice = template(TemplateKind::Subscribe, "{{thing1.DATA}}{{phrase2.DATA}}{{date3.DATA}}");
         let long = "字".repeat(21);
         let warnings = notice.warnings(&data(&[("thing1", &long), ("phrase2", "已发货"), ("date3", &long)]));
-        assert_eq!(warnings, ["data.thing1 has 21 characters: WeChat takes 20 of a thing"]);
+        assert_eq!(
+            warnings,
+            [
+                "data.thing1 has 21 characters: WeChat takes 20 of a thing · data.thing1 有 21 个字符：thing 类型微信最多接受 20 个"
+            ]
+        );
     }
 }

@@ -154,15 +154,20 @@ impl MessageFields {
             ("miniprogram_state", self.miniprogram_state.is_some(), of_mini_program),
             ("lang", self.lang.is_some(), of_mini_program),
         ];
-        let only = if of_mini_program { "other accounts than mini programs" } else { "mini programs" };
+        let only = if of_mini_program {
+            "it is for the messages of other accounts than mini programs · 小程序的消息没有这个字段"
+        } else {
+            "it is for the messages of mini programs · 只有小程序的消息有这个字段"
+        };
         let strange = belongs.into_iter().filter(|(_, there, belongs)| *there && !belongs);
-        errors.extend(strange.map(|(field, ..)| FieldError::new(field, format!("it is for the messages of {only}"))));
+        errors.extend(strange.map(|(field, ..)| FieldError::new(field, only)));
         let data = data(self.data, &mut errors);
         let via = if of_mini_program {
             let one_of = |field: &'static str, text: Option<String>, known: &[&str], errors: &mut Vec<_>| {
                 let text = text.unwrap_or_default();
                 if !text.is_empty() && !known.contains(&text.as_str()) {
-                    errors.push(FieldError::new(field, format!("one of {}", known.join(", "))));
+                    let rule = format!("one of {} · 可选 {}", known.join(", "), known.join("、"));
+                    errors.push(FieldError::new(field, rule));
                 }
                 text
             };
@@ -207,7 +212,8 @@ impl OneTimeFields {
     pub fn message(self, template_id: &str) -> Result<TemplateMessage, Vec<FieldError>> {
         let mut errors = check_one_time(template_id, self.scene);
         if !(1..=template_subscribe::MAX_TITLE).contains(&self.title.chars().count()) {
-            errors.push(FieldError::new("title", format!("1 to {} characters", template_subscribe::MAX_TITLE)));
+            let rule = format!("1 to {0} characters · 1 到 {0} 个字符", template_subscribe::MAX_TITLE);
+            errors.push(FieldError::new("title", rule));
         }
         let target = target(self.url, self.miniprogram, &mut errors);
         let via = MessageCall::OneTime { target, scene: self.scene, title: self.title };
@@ -221,17 +227,17 @@ pub fn check_one_time(template_id: &str, scene: u32) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let is_id = (1..=ID_BYTES).contains(&template_id.len()) && template_id.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_id {
-        errors.push(FieldError::new("template_id", "an id as WeChat's console shows it"));
+        errors.push(FieldError::new("template_id", "an id as WeChat's console shows it · 微信后台显示的模板 ID"));
     }
     if !template_subscribe::SCENES.contains(&scene) {
-        errors.push(FieldError::new("scene", "0 to 10000"));
+        errors.push(FieldError::new("scene", "0 to 10000 · 0 到 10000"));
     }
     errors
 }
 
 fn data(fields: BTreeMap<String, ValueFields>, errors: &mut Vec<FieldError>) -> TemplateData {
     if !(1..=VALUES).contains(&fields.len()) {
-        errors.push(FieldError::new("data", format!("1 to {VALUES} values")));
+        errors.push(FieldError::new("data", format!("1 to {VALUES} values · 1 到 {VALUES} 个值")));
     }
     let mut data = TemplateData::new();
     for (name, fields) in fields.into_iter().take(VALUES) {
@@ -244,11 +250,18 @@ fn data(fields: BTreeMap<String, ValueFields>, errors: &mut Vec<FieldError>) -> 
         };
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !is_name {
-            errors.push(FieldError::new("data", "keywords are letters, digits and `_`"));
+            errors
+                .push(FieldError::new("data", "keywords are letters, digits and `_` · 关键词由字母、数字和 `_` 组成"));
         } else if is_inexact {
-            errors.push(FieldError::new(format!("data.{name}"), "too large for a number: write it as a text"));
+            errors.push(FieldError::new(
+                format!("data.{name}"),
+                "too large for a number: write it as a text · 数字太大，请写成文本",
+            ));
         } else if value.value.len() > VALUE_BYTES || value.color.len() > 16 {
-            errors.push(FieldError::new(format!("data.{name}"), format!("at most {VALUE_BYTES} bytes")));
+            errors.push(FieldError::new(
+                format!("data.{name}"),
+                format!("at most {VALUE_BYTES} bytes · 最多 {VALUE_BYTES} 字节"),
+            ));
         }
         data.insert(name, value);
     }
@@ -262,7 +275,7 @@ fn target(url: Option<String>, miniprogram: Option<MiniProgramFields>, errors: &
     }
     let miniprogram = miniprogram.map(|MiniProgramFields { appid, pagepath }| {
         if !(1..=32).contains(&appid.len()) || !appid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            errors.push(FieldError::new("miniprogram.appid", "the appid of a mini program"));
+            errors.push(FieldError::new("miniprogram.appid", "the appid of a mini program · 小程序的 appid"));
         }
         LinkedMiniProgram { appid, pagepath: page("miniprogram.pagepath", pagepath, errors) }
     });
@@ -271,7 +284,7 @@ fn target(url: Option<String>, miniprogram: Option<MiniProgramFields>, errors: &
 
 fn page(field: &'static str, page: String, errors: &mut Vec<FieldError>) -> String {
     if page.len() > PAGE_BYTES || page.chars().any(char::is_control) {
-        errors.push(FieldError::new(field, format!("at most {PAGE_BYTES} bytes")));
+        errors.push(FieldError::new(field, format!("at most {PAGE_BYTES} bytes · 最多 {PAGE_BYTES} 字节")));
     }
     page
 }

@@ -139,13 +139,22 @@ impl UserChange {
         };
         let mut errors = Vec::new();
         if !self.remark.as_ref().is_none_or(|remark| is_line(remark, MAX_REMARK)) {
-            errors.push(FieldError::new("remark", format!("at most {MAX_REMARK} characters on one line")));
+            errors.push(FieldError::new(
+                "remark",
+                format!("at most {MAX_REMARK} characters on one line · 最多 {MAX_REMARK} 个字符，不换行"),
+            ));
         }
         if !self.alias.as_ref().is_none_or(|alias| is_line(alias, ALIAS_CHARACTERS)) {
-            errors.push(FieldError::new("alias", format!("at most {ALIAS_CHARACTERS} characters on one line")));
+            errors.push(FieldError::new(
+                "alias",
+                format!("at most {ALIAS_CHARACTERS} characters on one line · 最多 {ALIAS_CHARACTERS} 个字符，不换行"),
+            ));
         }
         if !self.comment.as_ref().is_none_or(is_note) {
-            errors.push(FieldError::new("comment", format!("at most {COMMENT_CHARACTERS} characters")));
+            errors.push(FieldError::new(
+                "comment",
+                format!("at most {COMMENT_CHARACTERS} characters · 最多 {COMMENT_CHARACTERS} 个字符"),
+            ));
         }
         errors
     }

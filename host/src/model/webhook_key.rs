@@ -18,7 +18,7 @@ pub fn webhook_key(secret: &Secret) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 pub(super) fn check_webhook_secret(field: &'static str, secret: &Secret) -> Option<FieldError> {
-    let advice = "`whsec_` and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` prints a new one";
+    let advice = "`whsec_` and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` prints a new one · `whsec_` 加上 24 到 64 字节的 base64，可用 `echo whsec_$(openssl rand -base64 32)` 生成";
     webhook_key(secret).is_none().then(|| FieldError::new(field, advice))
 }
 

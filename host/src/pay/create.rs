@@ -52,7 +52,7 @@ impl Pay {
             Err(StoreError::AlreadyExists { .. }) => match self.find(shop, out_trade_no).await? {
                 Some(known) if known.terms.is_same(&order.terms, expires) => Ok(Creation::Known(known)),
                 _ => Err(PayActionError::Conflict(format!(
-                    "there is another order {out_trade_no} with another content: take another number"
+                    "there is another order {out_trade_no} with another content: take another number · 订单 {out_trade_no} 已存在，内容不同，请换一个单号"
                 ))),
             },
             Err(error) => Err(error.into()),

@@ -11,7 +11,7 @@ pub enum PayActionError {
     #[error("{0}")]
     State(String),
     /// Something that was asked for cannot be.
-    #[error("what was asked for cannot be")]
+    #[error("what was asked for cannot be · 请求的内容有误")]
     Invalid(Vec<FieldError>),
     /// There is another one of that number.
     #[error("{0}")]

@@ -30,13 +30,15 @@ impl Pay {
     ) -> Result<Order, PayActionError> {
         let terms = &order.terms;
         if terms.trade_type != TradeType::Micropay || shop.merchant.api_version != PayVersion::V2 {
-            return Err(PayActionError::State("only MICROPAY orders of v2 are paid by code".to_owned()));
+            return Err(PayActionError::State(
+                "only MICROPAY orders of v2 are paid by code · 只有 v2 的 MICROPAY 订单用付款码支付".to_owned(),
+            ));
         }
         if order.state != OrderState::New {
             return Err(begun_already(order));
         }
         if !is_auth_code(auth_code) {
-            let message = "18 digits, the first two from 10 to 15: the code on the user's phone";
+            let message = "18 digits, the first two from 10 to 15: the code on the user's phone · 用户手机上的付款码：18 位数字，前两位为 10 到 15";
             return Err(PayActionError::Invalid(vec![FieldError::new("auth_code", message)]));
         }
         let call = Micropay {
@@ -86,5 +88,8 @@ impl Pay {
 }
 
 fn begun_already(order: &Order) -> PayActionError {
-    PayActionError::State(format!("the order is {}: create another one to try again", order.state))
+    PayActionError::State(format!(
+        "the order is {0}: create another one to try again · 订单状态为 {0}，请另建订单重试",
+        order.state
+    ))
 }

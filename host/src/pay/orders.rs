@@ -47,10 +47,15 @@ impl Pay {
     /// When the order cannot be closed, or there is no answer that can be believed.
     pub async fn close(&self, shop: &Shop, order: &Order) -> Result<Order, PayActionError> {
         if order.state.is_paid() {
-            return Err(PayActionError::State(format!("the order is {}: a paid one is refunded", order.state)));
+            return Err(PayActionError::State(format!(
+                "the order is {0}: a paid one is refunded · 订单状态为 {0}，已支付的请退款",
+                order.state
+            )));
         }
         if order.terms.trade_type == TradeType::Micropay && order.state != OrderState::New {
-            return Err(PayActionError::State("a payment by code is not closed but reversed".to_owned()));
+            return Err(PayActionError::State(
+                "a payment by code is not closed but reversed · 付款码订单不能关闭，请撤销".to_owned(),
+            ));
         }
         // WeChat has never heard of it.
         if order.state == OrderState::New {
@@ -81,7 +86,7 @@ impl Pay {
     pub async fn reverse(&self, shop: &Shop, order: &Order) -> Result<Order, PayActionError> {
         if order.terms.trade_type != TradeType::Micropay || shop.merchant.api_version != PayVersion::V2 {
             return Err(PayActionError::State(
-                "only payments by code of v2 are reversed: close or refund it".to_owned(),
+                "only payments by code of v2 are reversed: close or refund it · 只有 v2 的付款码订单能撤销，请关闭或退款".to_owned(),
             ));
         }
         let call = Reverse { out_trade_no: order.out_trade_no.clone() };
@@ -93,7 +98,10 @@ impl Pay {
                 return Ok(self.apply(order, &seen).await?.order);
             }
         }
-        Err(PayActionError::State("WeChat Pay wants the reversal again and again: try again later".to_owned()))
+        Err(PayActionError::State(
+            "WeChat Pay wants the reversal again and again: try again later · 微信支付一再要求重新撤销，请稍后再试"
+                .to_owned(),
+        ))
     }
 
     async fn closed_here(&self, order: &Order) -> Result<Order, PayActionError> {
@@ -105,7 +113,7 @@ impl Pay {
     /// Applies what was seen of an order that is there.
     pub(super) async fn apply(&self, order: &Order, seen: &Observation) -> Result<Transition, PayActionError> {
         let applied = self.0.store.orders().apply(&order.app, &order.merchant, &order.out_trade_no, seen).await?;
-        let applied = applied.ok_or_else(|| PayActionError::State("the order is gone".to_owned()))?;
+        let applied = applied.ok_or_else(|| PayActionError::State("the order is gone · 订单已不存在".to_owned()))?;
         for alarm in &applied.alarms {
             let Order { app, merchant, out_trade_no, .. } = order;
             tracing::warn!(app, merchant, out_trade_no, source = %seen.source, "{alarm}");

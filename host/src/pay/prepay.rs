@@ -41,10 +41,14 @@ impl Pay {
     ) -> Result<Prepaid, PayActionError> {
         must_be_open(order)?;
         if order.terms.time_expire <= self.0.clock.now() {
-            return Err(PayActionError::State("the order's time has run out: create another one".to_owned()));
+            return Err(PayActionError::State(
+                "the order's time has run out: create another one · 订单已过期，请另建订单".to_owned(),
+            ));
         }
         if order.terms.trade_type == TradeType::Micropay {
-            return Err(PayActionError::State("a payment by code is made in one step".to_owned()));
+            return Err(PayActionError::State(
+                "a payment by code is made in one step · 付款码支付一步完成，不用预支付".to_owned(),
+            ));
         }
         let asked_at = self.0.clock.now_ms();
         let prepaid = match shop.merchant.api_version {
@@ -55,7 +59,7 @@ impl Pay {
             && error.is_refused_with("ORDERPAID")
         {
             let now = self.query(shop, order).await?;
-            return Err(PayActionError::State(format!("the order is {} already", now.state)));
+            return Err(PayActionError::State(format!("the order is {0} already · 订单状态已是 {0}", now.state)));
         }
         let prepaid = prepaid?;
         let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, asked_at, "prepay");
@@ -134,7 +138,10 @@ fn must_be_open(order: &Order) -> Result<(), PayActionError> {
     if order.state.is_open() {
         return Ok(());
     }
-    Err(PayActionError::State(format!("the order is {}: it cannot be paid any more", order.state)))
+    Err(PayActionError::State(format!(
+        "the order is {0}: it cannot be paid any more · 订单状态为 {0}，不能再支付",
+        order.state
+    )))
 }
 
 /// What v2 has besides what every order has.

@@ -26,8 +26,9 @@ impl Pay {
             RefundCreation::Created(refund) | RefundCreation::Known(refund) => refund,
             RefundCreation::Invalid(errors) => return Err(PayActionError::Invalid(errors)),
             RefundCreation::Conflict => {
-                let detail =
-                    format!("there is another refund {out_refund_no} with another content: take another number");
+                let detail = format!(
+                    "there is another refund {out_refund_no} with another content: take another number · 退款 {out_refund_no} 已存在，内容不同，请换一个单号"
+                );
                 return Err(PayActionError::Conflict(detail));
             }
         };
@@ -74,17 +75,20 @@ impl Pay {
         match refund.state {
             RefundState::New => {}
             RefundState::Closed => return Ok(refund.clone()),
-            state => return Err(PayActionError::State(format!("the refund is {state}: WeChat has taken it"))),
+            state => {
+                let detail = format!("the refund is {state}: WeChat has taken it · 退款状态为 {state}，微信已受理");
+                return Err(PayActionError::State(detail));
+            }
         }
         match self.query_refund(shop, order, refund).await {
             Err(PayActionError::Gateway(error)) if is_unknown_refund(shop, &error) => {}
             known => return known,
         }
         let known = self.0.store.refunds().give_up(order, &refund.out_refund_no).await?;
-        let known = known.ok_or_else(|| PayActionError::State("the refund is gone".to_owned()))?;
+        let known = known.ok_or_else(|| PayActionError::State("the refund is gone · 退款已不存在".to_owned()))?;
         if known.state == RefundState::New {
             let detail = "WeChat has not refused every call for it, and may still have the refund: send it again with the \
-                 same number, or give it up a day after the last call";
+                 same number, or give it up a day after the last call · 有的提交没有被微信明确拒绝，微信可能仍会受理这笔退款：请用同一单号再次提交，或在最后一次提交一天后放弃";
             return Err(PayActionError::State(detail.to_owned()));
         }
         Ok(known)

@@ -38,6 +38,17 @@ impl EntryKind {
         }
     }
 
+    /// The same in Chinese.
+    pub(super) fn in_chinese(self) -> &'static str {
+        match self {
+            Self::Handler => "处理函数",
+            Self::Rule => "规则",
+            Self::Hook => "钩子",
+            Self::Observer => "旁听者",
+            Self::Page => "网页",
+        }
+    }
+
     /// All of the kind that a plugin has.
     pub fn entries(self, plugin: &Description) -> &[Entry] {
         match self {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::memory::MemoryBound;
+use super::{EntryKind, memory::MemoryBound};
 use crate::bilingual::because;
 
 /// Why a call gave no answer. None of these is the host's failure.
@@ -19,12 +19,16 @@ pub enum CallError {
     )]
     Disabled(String),
     /// The plugin has nothing of that name.
-    #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has} · 插件 `{plugin}` 没有 {kind} `{name}`")]
+    #[error(
+        "plugin `{plugin}` has no {en} `{name}`; it has: {has} · 插件 `{plugin}` 没有{zh} `{name}`，已有：{has}",
+        en = kind.name(),
+        zh = kind.in_chinese()
+    )]
     NoSuchEntry {
         /// The plugin.
         plugin: String,
-        /// handler, rule, hook, observer or page.
-        kind: &'static str,
+        /// Of what.
+        kind: EntryKind,
         /// What was asked for; empty for the default.
         name: String,
         /// What there is, with commas between.
@@ -32,13 +36,15 @@ pub enum CallError {
     },
     /// The plugin restricts the entry to other apps.
     #[error(
-        "{kind} `{name}` of plugin `{plugin}` is only for other apps · 插件 `{plugin}` 的 {kind} `{name}` 只供其他账号使用"
+        "{en} `{name}` of plugin `{plugin}` is only for other apps · 插件 `{plugin}` 的{zh} `{name}` 只供其他账号使用",
+        en = kind.name(),
+        zh = kind.in_chinese()
     )]
     NotForApp {
         /// The plugin.
         plugin: String,
-        /// handler, rule, hook, observer or page.
-        kind: &'static str,
+        /// Of what.
+        kind: EntryKind,
         /// Its name.
         name: String,
     },
@@ -67,12 +73,12 @@ pub enum CallError {
         waiting: usize,
     },
     /// What is called keeps failing for this app.
-    #[error("{}", because(&keeps_failing(plugin, kind, name, *refused_for), error))]
+    #[error("{}", because(&keeps_failing(plugin, *kind, name, *refused_for), error))]
     KeepsFailing {
         /// The plugin.
         plugin: String,
-        /// handler, rule, observer or page.
-        kind: &'static str,
+        /// Of what.
+        kind: EntryKind,
         /// Its name.
         name: String,
         /// Until one call is let through to see; zero while one runs.
@@ -117,10 +123,10 @@ pub enum CallError {
     #[error("the plugin crashed: {0} · 插件崩溃")]
     Crashed(Crash),
     /// The plugin's own error.
-    #[error("the plugin answered an error: {0} · 插件返回错误")]
+    #[error("{}", because("the plugin answered an error · 插件返回错误", .0))]
     Failed(String),
     /// The plugin's answer cannot be sent.
-    #[error("the plugin's reply is not one: {0} · 插件的回复无法使用")]
+    #[error("{}", because("the plugin's reply is not one · 插件的回复无法使用", .0))]
     BadReply(String),
 }
 
@@ -137,7 +143,7 @@ impl CallError {
     pub fn in_log(&self) -> String {
         match self {
             Self::KeepsFailing { plugin, kind, name, refused_for, .. } => {
-                keeps_failing(plugin, kind, name, *refused_for)
+                keeps_failing(plugin, *kind, name, *refused_for)
             }
             error => error.to_string(),
         }
@@ -206,11 +212,11 @@ impl CallError {
     }
 }
 
-fn keeps_failing(plugin: &str, kind: &str, name: &str, refused_for: Duration) -> String {
-    let refused_for = refused_for.as_millis();
+fn keeps_failing(plugin: &str, kind: EntryKind, name: &str, refused_for: Duration) -> String {
+    let (kind, in_chinese, refused_for) = (kind.name(), kind.in_chinese(), refused_for.as_millis());
     format!(
         "{kind} `{name}` of plugin `{plugin}` keeps failing for this app and is not called for {refused_for} ms · 插件 \
-         `{plugin}` 的 {kind} `{name}` 在这个账号下接连失败，{refused_for} 毫秒内不再调用"
+         `{plugin}` 的{in_chinese} `{name}` 在这个账号下接连失败，{refused_for} 毫秒内不再调用"
     )
 }
 
@@ -273,13 +279,13 @@ mod tests {
     fn the_log_does_not_repeat_why_something_keeps_failing() {
         let error = CallError::KeepsFailing {
             plugin: "greeter".to_owned(),
-            kind: "handler",
+            kind: EntryKind::Handler,
             name: "vip".to_owned(),
             refused_for: Duration::from_secs(3),
             error: "a long story".to_owned(),
         };
         let short = "handler `vip` of plugin `greeter` keeps failing for this app and is not called for 3000 ms";
-        let chinese = "插件 `greeter` 的 handler `vip` 在这个账号下接连失败，3000 毫秒内不再调用";
+        let chinese = "插件 `greeter` 的处理函数 `vip` 在这个账号下接连失败，3000 毫秒内不再调用";
         let told = (format!("{short} · {chinese}"), format!("{short}: a long story · {chinese}"));
         assert_eq!((error.in_log(), error.to_string()), told);
     }

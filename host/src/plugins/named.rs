@@ -3,7 +3,7 @@
 
 use super::{CallError, EntryKind, Plugins};
 use crate::{
-    bilingual::because,
+    bilingual::{because, of},
     model::{App, Condition, Handler, PluginTarget, ReplyContent},
 };
 
@@ -55,7 +55,7 @@ impl Plugins {
         app: &str,
         named: impl Iterator<Item = (String, EntryKind, &'a PluginTarget)>,
     ) -> Vec<String> {
-        named.filter_map(|(field, kind, target)| Some(format!("{field}: {}", self.lacks(app, kind, target)?))).collect()
+        named.filter_map(|(field, kind, target)| Some(of(&field, &self.lacks(app, kind, target)?))).collect()
     }
 
     /// Why calls of what `target` names fail.
@@ -78,19 +78,19 @@ impl Plugins {
                 None => CallError::NotLoaded(plugin.clone()).to_string(),
             });
         };
-        let (kind, entries) = (kind.name(), kind.entries(&loaded.description));
+        let (kind, in_chinese, entries) = (kind.name(), kind.in_chinese(), kind.entries(&loaded.description));
         let entry = match &target.entry {
             Some(name) => entries.iter().find(|entry| entry.name == *name),
             None => entries.first(),
         };
         let Some(entry) = entry else {
             let name = target.entry.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-            return Some(format!("plugin `{plugin}` has no {kind}{name} · 插件 `{plugin}` 没有 {kind}{name}"));
+            return Some(format!("plugin `{plugin}` has no {kind}{name} · 插件 `{plugin}` 没有{in_chinese}{name}"));
         };
         let serves = entry.apps.is_empty() || entry.apps.iter().any(|served| served == app);
         (!serves).then(|| {
             format!(
-                "{kind} `{0}` of plugin `{plugin}` is not meant for this app · 插件 `{plugin}` 的 {kind} `{0}` 不供这个账号使用",
+                "{kind} `{0}` of plugin `{plugin}` is not meant for this app · 插件 `{plugin}` 的{in_chinese} `{0}` 不供这个账号使用",
                 entry.name
             )
         })

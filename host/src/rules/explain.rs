@@ -1,9 +1,12 @@
 //! Why a message is answered by this handler and not by the others.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use super::{Asked, Match};
-use crate::model::{Availability, Condition, Handler};
+use crate::{
+    bilingual::{all, of},
+    model::{Availability, Condition, Handler},
+};
 
 /// What became of a message, handler by handler.
 #[derive(Debug, Clone)]
@@ -63,10 +66,10 @@ impl Explanation {
             let matched = matched.as_ref().filter(|matched| Arc::ptr_eq(&matched.handler, handler));
             let (outcome, why) = match (handler.availability(now), matched) {
                 (_, Some(matched)) => (Outcome::Matched, why_it_matched(matched)),
-                (Availability::Disabled, _) => (Outcome::Disabled, "it is switched off".to_owned()),
-                (Availability::NotYet, _) => (Outcome::NotYet, "its time has not come".to_owned()),
-                (Availability::Over, _) => (Outcome::Over, "its time is over".to_owned()),
-                _ if done => (Outcome::NotTried, "one before it answers".to_owned()),
+                (Availability::Disabled, _) => (Outcome::Disabled, "it is switched off · 已停用".to_owned()),
+                (Availability::NotYet, _) => (Outcome::NotYet, "its time has not come · 还没到生效时间".to_owned()),
+                (Availability::Over, _) => (Outcome::Over, "its time is over · 已过生效时间".to_owned()),
+                _ if done => (Outcome::NotTried, "one before it answers · 前面已有一条回复".to_owned()),
                 _ => (Outcome::NoRuleMatched, why_nothing_matched(handler, asked)),
             };
             done |= outcome == Outcome::Matched;
@@ -79,17 +82,18 @@ impl Explanation {
 
 fn why_it_matched(matched: &Match) -> String {
     let kind = matched.handler.rules.get(matched.rule).map_or("", |rule| rule.condition.kind().as_str());
-    format!("rules[{}] of type {kind} matches", matched.rule)
+    format!("rules[{0}] of type {kind} matches · rules[{0}]（{kind}）匹配", matched.rule)
 }
 
 fn why_nothing_matched(handler: &Handler, asked: &Asked) -> String {
     if handler.rules.is_empty() {
-        return "it has no rules".to_owned();
+        return "it has no rules · 没有规则".to_owned();
     }
     let unanswered = handler.rules.iter().enumerate().filter_map(|(place, rule)| {
         let Condition::Custom(target) = &rule.condition else { return None };
         let (_, answer) = asked.iter().find(|(asked, _)| asked == target)?;
-        answer.as_ref().err().map(|reason| format!("; rules[{place}], custom {target}: {reason}"))
+        answer.as_ref().err().map(|reason| of(&format!("rules[{place}], custom {target}"), reason))
     });
-    format!("none of its rules matches{}", unanswered.collect::<String>())
+    let none = "none of its rules matches · 规则都不匹配".to_owned();
+    all(&iter::once(none).chain(unanswered).collect::<Vec<_>>())
 }

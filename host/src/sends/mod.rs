@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    bilingual::all,
     jobs::{Jobs, Started},
     model::{App, MessageSend, NewJob, Recipient, SendOutcome},
     storage::{NewSend, SettledAs, Store, StoreError, with_causes},
@@ -33,7 +34,8 @@ const CUT_OFF: u64 = 2 * 60;
 const LOOK: Duration = Duration::from_mins(1);
 
 /// What is said of a message that a crash cut off.
-const CUT_OFF_REASON: &str = "the process ended while WeChat was asked; WeChat may have sent it";
+const CUT_OFF_REASON: &str =
+    "the process ended while WeChat was asked; WeChat may have sent it · 调用微信时服务中断，微信可能已经发送";
 
 /// Sends messages. Clones share what runs.
 #[derive(Clone)]
@@ -58,13 +60,15 @@ pub struct SentToOne {
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// There is one of that `client_msg_id`, and it says something else or goes to somebody else.
-    #[error("client_msg_id {0:?} was used for another message: take a new one")]
+    #[error(
+        "client_msg_id {0:?} was used for another message: take a new one · client_msg_id {0:?} 已用于另一条消息，请换一个"
+    )]
     Reused(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bug.
-    #[error("sending has ended early")]
+    #[error("sending has ended early · 发送中断")]
     Ended(#[source] tokio::task::JoinError),
 }
 
@@ -188,6 +192,6 @@ impl Sends {
 
 impl SettledAs {
     fn unknown(error: &CallError) -> Self {
-        Self::Unknown(format!("{}; it is not sent again by itself", error.explained()))
+        Self::Unknown(all(&[error.explained(), "it is not sent again by itself · 不会自动重发".to_owned()]))
     }
 }

@@ -13,6 +13,7 @@ use super::{
     call::{self, About},
 };
 use crate::{
+    bilingual::all,
     clock::Clock,
     jobs::{Running, Work},
     model::{App, JobError, MessageSend, Recipients, SendOutcome},
@@ -76,7 +77,9 @@ impl SendWork {
         let app = job.app().await?;
         let SendInput { send } = job.input()?;
         let send = self.store.sends().find(&app.name, &send).await?;
-        let send = send.ok_or_else(|| JobError::failed("the message was deleted, as all are after 30 days"))?;
+        let send = send.ok_or_else(|| {
+            JobError::failed("the message was deleted, as all are after 30 days · 消息已删除（只保留 30 天）")
+        })?;
         let mut at: At = job.checkpoint().unwrap_or_default();
         self.collect(job, &app, &send, &mut at).await?;
         self.settle_cut_off(&app, &send).await?;
@@ -97,7 +100,7 @@ impl SendWork {
                 Some((_, error)) => return Err(JobError::failed(given_up(&error.explained()))),
                 None if refused >= REFUSALS => {
                     return Err(JobError::failed(given_up(
-                        "WeChat refused the last ones; see the list of users for why",
+                        "WeChat refused the last ones; see the list of users for why · 最近几条都被微信拒绝，原因见用户列表",
                     )));
                 }
                 None => {}
@@ -215,5 +218,6 @@ fn is_explained_by_the_user(error: &CallError) -> bool {
 }
 
 fn given_up(why: &str) -> String {
-    format!("{why}. Those who are queued did not get it: put right what is wrong, and send to them anew")
+    let advice = "those who are queued did not get it: put right what is wrong, and send to them anew · 还在排队的用户没有收到：请解决问题后重新发给他们";
+    all(&[why.to_owned(), advice.to_owned()])
 }

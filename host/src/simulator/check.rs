@@ -73,7 +73,7 @@ fn refused(status: u16, by_webhook: &str) -> String {
         400 => by_webhook,
         404 => "there is no such app, or it has no token · 没有这个账号，或它没有令牌",
         502..=504 => "something in front of the server, such as nginx, does not reach it · 服务前面的 nginx 等连不上它",
-        _ => "that is not Weft's webhook, or something in front of it · 这不是 Weft 的 webhook，或被前面的程序拦下",
+        _ => "that is not Weft's webhook, or something in front of it · 这不是 Weft 的 webhook，或被前面的程序拦截",
     };
     because(&format!("status {status} · 状态码 {status}"), meaning)
 }

@@ -97,7 +97,7 @@ impl AppPlugins<'_> {
                     let count: i64 = sqlx::query_scalar(COUNT).bind(app).fetch_one(&mut *connection).await?;
                     if from_sql(count) >= APP_PLUGINS {
                         return Err(StoreError::LimitReached(format!(
-                            "something is set for {APP_PLUGINS} plugins in this app, and may not be for more"
+                            "something is set for {APP_PLUGINS} plugins in this app, and may not be for more · 这个账号已设置了 {APP_PLUGINS} 个插件，不能再多"
                         )));
                     }
                 }

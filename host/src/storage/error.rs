@@ -30,7 +30,7 @@ pub enum StoreError {
     },
     /// There are orders, which nobody may lose unawares; nothing was deleted.
     #[error(
-        "app {app:?} has orders ({count} in all), which would be lost with it · 账号 {app:?} 有 {count} 个订单，会一并删除"
+        "app {app:?} has orders ({count} in all), which would be lost with it · 账号 {app:?} 有 {count} 个订单，会随账号一并删除"
     )]
     HasOrders {
         /// Whose they are.

@@ -127,7 +127,7 @@ impl Merchants<'_> {
         in_transaction!(&self.0.db, connection => {
             let (count,): (i64,) = sqlx::query_as(COUNT).bind(&row.app).fetch_one(&mut *connection).await?;
             if count >= MOST_MERCHANTS {
-                return Err(StoreError::LimitReached(format!("an app has at most {MOST_MERCHANTS} merchants")));
+                return Err(StoreError::LimitReached(format!("an app has at most {MOST_MERCHANTS} merchants · 每个账号最多 {MOST_MERCHANTS} 个商户")));
             }
             bound!(sqlx::query(SQL), row)
                 .execute(&mut *connection)

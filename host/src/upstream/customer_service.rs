@@ -24,7 +24,9 @@ pub struct CustomerService {
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// It hands the user over, which only an answer can.
-    #[error("transfer_customer_service is no message: only the answer to WeChat's request can be one")]
+    #[error(
+        "transfer_customer_service is no message: only the answer to WeChat's request can be one · transfer_customer_service 不是消息，只能用于被动回复"
+    )]
     NoMessage,
     /// It cannot be sent to anybody.
     #[error(transparent)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_wechat::api::errcode::{Class, Meaning};
 use weft_wechat::api::{ApiError, Refusal};
 
-use crate::bilingual::because;
+use crate::bilingual::{because, of};
 use crate::model::{Inability, JobError};
 use crate::storage::StoreError;
 use crate::time::rfc3339;
@@ -18,7 +18,10 @@ pub enum CallError {
     #[error(transparent)]
     Unable(#[from] Inability),
     /// WeChat said that it is called too often; nothing was sent.
-    #[error("{path} was called too often (errcode {errcode}); calls go on at {}", rfc3339(*.until))]
+    #[error(
+        "{path} was called too often (errcode {errcode}); calls go on at {at} · {path} 调用过于频繁（错误码 {errcode}），{at} 恢复",
+        at = rfc3339(*.until)
+    )]
     Paused {
         /// What was to be called.
         path: String,
@@ -31,7 +34,7 @@ pub enum CallError {
     },
     /// There is no access token or ticket; the call itself was not sent, or WeChat refused its token and there is no
     /// other.
-    #[error("the app has no access token or ticket: {0}")]
+    #[error("{}", no_token(.0))]
     Token(#[source] Arc<TokenError>),
     /// WeChat says no.
     #[error("{path}: {refusal}")]
@@ -42,7 +45,7 @@ pub enum CallError {
         refusal: Refusal,
     },
     /// WeChat answered something else than it promises.
-    #[error("{path}: {what}; WeChat may have done what was asked")]
+    #[error("{path}: {what}; WeChat may have done what was asked · {path}：应答有误，微信可能已经处理")]
     Unreadable {
         /// What was called.
         path: String,
@@ -50,7 +53,7 @@ pub enum CallError {
         what: String,
     },
     /// The call did not get through.
-    #[error("{path}: {error}")]
+    #[error("{}", of(path, &error.to_string()))]
     Transport {
         /// What was to be called.
         path: String,
@@ -58,11 +61,15 @@ pub enum CallError {
         error: Arc<TransportError>,
     },
     /// The call cannot be written.
-    #[error("{path}: the call cannot be written as JSON")]
+    #[error("{path}: the call cannot be written as JSON · {path}：无法写成 JSON")]
     Encoding {
         /// What was to be called.
         path: String,
     },
+}
+
+fn no_token(error: &TokenError) -> String {
+    because("the app has no access token or ticket · 账号没有可用的 access_token 或 ticket", &error.to_string())
 }
 
 impl CallError {
@@ -184,22 +191,25 @@ impl From<CallError> for JobError {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// No connection: nothing was sent.
-    #[error("the server cannot be reached: check the network, the DNS and the firewall ({})", cause(.0))]
+    #[error(
+        "the server cannot be reached: check the network, the DNS and the firewall ({why}) · 连接不上服务器：请检查网络、DNS 和防火墙",
+        why = cause(.0)
+    )]
     Connect(reqwest::Error),
     /// The connection ended before the answer did.
-    #[error("the connection was cut before the answer was complete ({})", cause(.0))]
+    #[error("the connection was cut before the answer was complete ({why}) · 应答没有收全，连接就断了", why = cause(.0))]
     Cut(reqwest::Error),
     /// It took too long.
-    #[error("no complete answer within {} seconds", .0.as_secs_f32())]
+    #[error("no complete answer within {seconds} seconds · {seconds} 秒内没有收全应答", seconds = .0.as_secs_f32())]
     Timeout(Duration),
     /// Another status than 2xx.
-    #[error("the server answered with HTTP status {0}")]
+    #[error("the server answered with HTTP status {0} · 服务器返回 HTTP 状态码 {0}")]
     Status(u16),
     /// The answer is longer than it may be.
-    #[error("the answer is longer than {0} bytes")]
+    #[error("the answer is longer than {0} bytes · 应答超过 {0} 字节")]
     TooLarge(usize),
     /// The file that was to be sent cannot be read: nothing was sent.
-    #[error("the file that was to be sent cannot be read: {0}")]
+    #[error("the file that was to be sent cannot be read: {0} · 无法读取要发送的文件")]
     File(std::io::Error),
 }
 
@@ -226,7 +236,10 @@ pub enum TokenError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// WeChat said that tokens are fetched too often.
-    #[error("tokens were fetched too often (errcode {errcode}); that goes on at {}", rfc3339(*.until))]
+    #[error(
+        "tokens were fetched too often (errcode {errcode}); that goes on at {at} · 获取 token 过于频繁（错误码 {errcode}），{at} 恢复",
+        at = rfc3339(*.until)
+    )]
     Paused {
         /// What WeChat had said.
         errcode: i64,
@@ -236,29 +249,39 @@ pub enum TokenError {
         wait: u64,
     },
     /// The answer holds no token.
-    #[error("the server that hands out tokens: {0}")]
+    #[error("the server that hands out tokens: {0} · 发放 token 的服务器返回的内容有误")]
     Unreadable(String),
     /// The request did not get through.
-    #[error("the server that hands out tokens: {0}")]
+    #[error("{}", no_answer(.0))]
     Transport(TransportError),
     /// The app lacks what tokens are fetched with.
     #[error(transparent)]
     Unable(#[from] Inability),
     /// The address that hands out tokens is no URL.
-    #[error("access_token_url is not an http or https URL")]
+    #[error("access_token_url is not an http or https URL · access_token_url 不是 http 或 https 网址")]
     Url,
     /// The call for a ticket came to nothing.
     #[error(transparent)]
     Call(Box<CallError>),
     /// Where tokens are kept.
-    #[error("the token cannot be stored or read: {0}")]
+    #[error("{}", unstored(.0))]
     Store(#[from] StoreError),
     /// Another process has been fetching one for too long.
-    #[error("another process is fetching the token and does not come to an end")]
+    #[error(
+        "another process is fetching the token and does not come to an end · 另一个进程正在获取 token，迟迟没有结束"
+    )]
     Waiting,
     /// This process stops.
-    #[error("the process stops")]
+    #[error("the process stops · 服务正在停止")]
     Stopping,
+}
+
+fn no_answer(error: &TransportError) -> String {
+    because("the server that hands out tokens · 发放 token 的服务器", &error.to_string())
+}
+
+fn unstored(error: &StoreError) -> String {
+    because("the token cannot be stored or read · 无法保存或读取 token", &error.to_string())
 }
 
 impl TokenError {
@@ -328,9 +351,10 @@ mod tests {
         // A ticket is asked for with a token.
         let ticket = token(TokenError::Call(Box::new(stored.clone())));
         let told = "the app has no access token or ticket: the token cannot be stored or read: the database failed";
+        let chinese = "账号没有可用的 access_token 或 ticket：无法保存或读取 token：数据库出错";
         let said = "error communicating with database: no space left";
-        assert_eq!(stored.to_string(), format!("{told} · 数据库出错"));
-        assert_eq!(with_causes(&stored), format!("{told}: {said} · 数据库出错"));
+        assert_eq!(stored.to_string(), format!("{told} · {chinese}"));
+        assert_eq!(with_causes(&stored), format!("{told}: {said} · {chinese}"));
         for error in [stored, ticket] {
             let JobError::Later { why, .. } = JobError::from(error.clone()) else { panic!("{error:?}") };
             for text in [error.to_string(), error.explained(), why] {

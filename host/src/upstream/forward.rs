@@ -29,10 +29,12 @@ pub struct Forward {
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
     /// Not a URL, or of another scheme.
-    #[error("the address is not an http or https URL")]
+    #[error("the address is not an http or https URL · 地址不是 http 或 https 网址")]
     Url,
     /// The host is in a network of this side.
-    #[error("{host} has no public address: list it in forward_hosts when it is meant")]
+    #[error(
+        "{host} has no public address: list it in forward_hosts when it is meant · {host} 没有公网地址：确实要访问的话，请列入 forward_hosts"
+    )]
     NotPublic {
         /// As it stands in the URL.
         host: String,

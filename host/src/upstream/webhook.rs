@@ -43,19 +43,23 @@ pub struct WebhookMessage<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// Not a URL, or of another scheme.
-    #[error("the address is not an http or https URL")]
+    #[error("the address is not an http or https URL · 地址不是 http 或 https 网址")]
     Url,
     /// There is nothing to sign with.
-    #[error("the secret is none: set order_webhook_secret")]
+    #[error("the secret is none: set order_webhook_secret · 密钥无效：请设置 order_webhook_secret")]
     Secret,
     /// The host is in a network of this side.
-    #[error("{host} has no public address: list it in forward_hosts when it is meant")]
+    #[error(
+        "{host} has no public address: list it in forward_hosts when it is meant · {host} 没有公网地址：确实要访问的话，请列入 forward_hosts"
+    )]
     NotPublic {
         /// As it stands in the URL.
         host: String,
     },
     /// The server wants to hear no more of it.
-    #[error("the server answered with HTTP status 410: it wants to hear no more of this")]
+    #[error(
+        "the server answered with HTTP status 410: it wants to hear no more of this · 服务器返回 HTTP 状态码 410：不再接收"
+    )]
     Gone,
     /// The request did not get through, or was answered with another status than 2xx.
     #[error(transparent)]

@@ -111,10 +111,13 @@ impl Users {
     /// What stands against it.
     pub async fn check_many(&self, app: &App, change: BulkChange, openids: &[String]) -> Result<(), UserError> {
         if openids.is_empty() {
-            return Err(UserError::Invalid(vec![FieldError::new("openids", "one at least")]));
+            return Err(UserError::Invalid(vec![FieldError::new("openids", "one at least · 至少一个")]));
         }
         if let Some(wrong) = openids.iter().position(|openid| !is_openid(openid)) {
-            return Err(UserError::Invalid(vec![FieldError::new(format!("openids[{wrong}]"), "not an openid")]));
+            return Err(UserError::Invalid(vec![FieldError::new(
+                format!("openids[{wrong}]"),
+                "an openid · 须是 openid",
+            )]));
         }
         if let Some(tag_id) = change.tag_id() {
             self.known_tag(app, tag_id).await?;

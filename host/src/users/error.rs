@@ -2,34 +2,43 @@
 
 use weft_wechat::api::tags::{MAX_OF_USER, MAX_USERS_TO_DELETE};
 
-use crate::{model::FieldError, storage::StoreError, upstream::CallError};
+use crate::{
+    bilingual::{all, because},
+    model::FieldError,
+    storage::StoreError,
+    upstream::CallError,
+};
 
 /// Why something could not be done with users or tags.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
     /// Nobody of that openid is known here, or WeChat knows no such user of the account.
-    #[error("there is no user `{0}`")]
+    #[error("there is no user `{0}` · 没有用户 `{0}`")]
     UnknownUser(String),
     /// Neither here nor at WeChat there is a tag of that id.
-    #[error("there is no tag `{0}`")]
+    #[error("there is no tag `{0}` · 没有标签 `{0}`")]
     UnknownTag(u32),
     /// The tag is WeChat's own.
-    #[error("the tag {0} is WeChat's own: nobody can rename or delete it")]
+    #[error("the tag {0} is WeChat's own: nobody can rename or delete it · 标签 {0} 是微信的系统标签，不能改名或删除")]
     SystemTag(u32),
     /// The user has as many tags as there may be.
-    #[error("a user has {MAX_OF_USER} tags at most: take one off first")]
+    #[error(
+        "a user has {MAX_OF_USER} tags at most: take one off first · 每个用户最多 {MAX_OF_USER} 个标签，请先取消一个"
+    )]
     TooManyTags,
     /// The tag cannot be deleted yet.
-    #[error("the tag has more than {MAX_USERS_TO_DELETE} users: they must be taken off it first")]
+    #[error(
+        "the tag has more than {MAX_USERS_TO_DELETE} users: they must be taken off it first · 标签下的用户超过 {MAX_USERS_TO_DELETE} 个，请先取消他们的标签"
+    )]
     TooManyUsers,
     /// WeChat would not take it; nothing was sent.
-    #[error("something in it cannot be")]
+    #[error("something in it cannot be · 内容有误")]
     Invalid(Vec<FieldError>),
     /// Nothing was changed, unless [`CallError::outcome_is_unknown`].
     #[error(transparent)]
     Call(CallError),
     /// Some users were changed, the others were not.
-    #[error("{done} of {total} users were changed, then it failed: {}. Ask for the same again", error.explained())]
+    #[error("{}", unfinished(*done, *total, error))]
     Unfinished {
         /// How many.
         done: usize,
@@ -41,6 +50,12 @@ pub enum UserError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn unfinished(done: usize, total: usize, error: &CallError) -> String {
+    let failed =
+        format!("{done} of {total} users were changed, then it failed · 已修改 {total} 个用户中的 {done} 个，之后失败");
+    all(&[because(&failed, &error.explained()), "ask for the same again · 请用同样的请求重试".to_owned()])
 }
 
 /// WeChat's code for an openid that it does not know.

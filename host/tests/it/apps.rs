@@ -176,13 +176,21 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     assert!(problem["errors"].as_array().unwrap().iter().all(|error| bilingual(&error["detail"])), "{problem}");
     let fields: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
     assert_eq!(fields, ["name", "token", "encoding_aes_key"]);
+    let (english, chinese) = problem["detail"].as_str().unwrap().split_once(" · ").unwrap();
+    let named = |text: &str, colon: &str| {
+        fields.iter().all(|field| text.contains(&format!("{}{colon}", field.as_str().unwrap())))
+    };
+    assert!(
+        named(english, ": ") && named(chinese, "：") && !chinese.contains(" · "),
+        "each language is whole: {problem}"
+    );
 
     let mut unknown = shop();
     unknown["tokenn"] = json!("x");
     let (status, problem) = app.api(Method::POST, "/apps", Some(unknown)).await;
     assert_eq!(status, 422);
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.starts_with("tokenn: unknown field `tokenn`"), "{problem}");
+    assert!(detail.starts_with("tokenn: unknown field `tokenn`") && detail.contains("没有字段 `tokenn`"), "{problem}");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let broken = client.post(format!("{}/api/v1/apps", app.base)).bearer_auth(&app.token);
     let broken = broken.header("content-type", "application/json").body("{\"name\": }").send().await.unwrap();
@@ -206,4 +214,32 @@ async fn what_is_wrong_is_named_field_by_field_and_changes_nothing() {
     let (status, problem) = app.api(Method::GET, "/apps?limit=x", None).await;
     assert_eq!(status, 400);
     assert!(problem["detail"].as_str().unwrap().starts_with("the query cannot be read: limit: "), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_is_told_in_both_languages_whatever_it_is_about() {
+    let app = TestApp::start().await;
+    assert_eq!(app.api(Method::POST, "/apps", Some(shop())).await.0, 201);
+    let unfit = json!({"name": "", "rules": [{"type": "regex", "pattern": "("}]});
+    let incomplete = json!({"name": "a", "rules": [{"type": "equal"}], "replies": [{"type": "image", "content": "a"}]});
+    for (method, path, body) in [
+        (Method::GET, "/apps/nobody", None),
+        (Method::GET, "/apps/shop/handlers?cursor=x", None),
+        (Method::POST, "/apps/shop/handlers", Some(unfit)),
+        (Method::POST, "/apps/shop/handlers", Some(incomplete)),
+        (Method::POST, "/apps/shop/handlers", Some(json!({"name": 1}))),
+        (Method::GET, "/jobs/x", None),
+        (Method::GET, "/apps/shop/message-logs?since=yesterday", None),
+        (Method::PUT, "/apps/shop/menus", Some(json!({"buttons": [{"name": "a"}]}))),
+        (Method::POST, "/apps/shop/menus/publish", None),
+        (Method::POST, "/apps/shop/merchants", Some(json!({"mch_id": "x"}))),
+        (Method::PUT, "/apps/shop/plugins/greeter", Some(json!({"http_hosts": ["nowhere"]}))),
+        (Method::GET, "/apps/shop/wechat/cgi-bin/token", None),
+        (Method::POST, "/plugins/greeter/canary", Some(json!({"percent": 101, "openids": [""]}))),
+        (Method::POST, "/tokens", None),
+    ] {
+        let (status, problem) = app.api(method, path, body).await;
+        let is_told = problem["detail"].as_str().is_some_and(is_bilingual);
+        assert!((400..500).contains(&status) && is_told, "{path}: {problem}");
+    }
 }

@@ -14,31 +14,63 @@ use crate::floors::rust_files;
 
 /// Files and folders in which all texts are for people.
 const ALL: &[&str] = &[
+    "articles",
     "cli",
     "config",
+    "handler_sync",
+    "http/admin",
     "http/error.rs",
     "http/problem_kind.rs",
     "http/refusals.rs",
-    "model/app.rs",
-    "model/app_plugin.rs",
-    "model/token.rs",
+    "http/upload.rs",
+    "jobs",
+    "mass_messages.rs",
+    "materials",
+    "menus",
+    "migrate",
+    "model",
+    "pay/check",
+    "pay/create.rs",
+    "pay/micropay.rs",
+    "pay/orders.rs",
+    "pay/prepay.rs",
+    "pay/refunds.rs",
+    "plugins/admission/anatomy.rs",
     "plugins/admission/error.rs",
     "plugins/build.rs",
     "plugins/named.rs",
+    "rules/explain.rs",
+    "sends",
     "server.rs",
     "simulator/delivery.rs",
+    "templates.rs",
+    "upstream/error.rs",
+    "upstream/pay/error.rs",
 ];
 
 /// Files in which those of errors are.
 const ERRORS: &[&str] = &[
-    "model/ability.rs",
-    "model/app_settings.rs",
-    "model/plugin_target.rs",
+    "../wechat/src/api/media/mod.rs",
+    "../wechat/src/api/path.rs",
+    "../wechat/src/pay/out_trade_no.rs",
+    "../wechat/src/pay/path.rs",
+    "../wechat/src/pay/trade_type.rs",
+    "../wechat/src/pay/v2/any_call.rs",
+    "../wechat/src/reply/mod.rs",
+    "dispatch/failure.rs",
+    "http/webhook.rs",
+    "pay/error.rs",
     "plugins/error.rs",
+    "plugins/versions/requests.rs",
+    "qr_code.rs",
     "secret.rs",
     "simulator/check.rs",
     "storage/error.rs",
     "storage/only_server.rs",
+    "upstream/customer_service.rs",
+    "upstream/forward.rs",
+    "upstream/webhook.rs",
+    "users/error.rs",
 ];
 
 /// Texts in them that are no sentences but names and parts of tables, or for nobody.
@@ -46,17 +78,27 @@ const OTHERS: &[&str] = &[
     "{} KiB in {:.1} s",
     ", whose file is lost",
     "Here it comes … / 马上就来…",
+    "The admin API of Weft, a WebAssembly plugin host for WeChat.",
     "Your code / 优惠码：WEFT-7",
     "Your order is on its way / 您的订单正在配送",
+    r#"attachment; filename=\"message-logs-{app}.{name}\""#,
+    r#"attachment; filename=\"{app}-handlers.{extension}\""#,
+    r#"attachment; filename=\"{name}.bin\""#,
     "built with",
     "command line",
     "environment variable {variable}",
+    r#"inline; filename=\"{name}.{}\""#,
     "needs to be granted",
     "no listener",
     "none, by {}",
     "not set",
     "opening hours",
     "order hooks",
+    "private, max-age=300",
+    "private, max-age=3600",
+    "send success",
+    "text/csv; charset=utf-8",
+    "the rules below say so",
     "to do",
 ];
 
@@ -126,7 +168,7 @@ fn collect(tokens: TokenStream, only_errors: bool, texts: &mut Vec<String>) {
                 rest = behind;
             }
             (TokenTree::Group(group), _) => collect(group.stream(), only_errors, texts),
-            (TokenTree::Literal(literal), _) if !only_errors && literal.to_string().ends_with('"') => {
+            (TokenTree::Literal(literal), _) if !only_errors && literal.to_string().starts_with('"') => {
                 texts.push(literal.to_string());
             }
             _ => {}

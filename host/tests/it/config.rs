@@ -222,10 +222,12 @@ fn a_bad_value_is_refused_with_what_would_be_right() {
     ] {
         let error = message(&format!("{key} = {value}"), &[], &[]);
         assert!(error.contains(&format!("weft.toml: {key} must be")) && error.contains(right), "{error}");
+        let (_, chinese) = error.split_once(" · 应为：").unwrap();
+        assert!(!chinese.contains(" or "), "{error}");
     }
     assert_eq!(
         message("", &[("WEFT_PLUGINS__MEMORY_MIB", "1")], &[]),
-        "environment variable WEFT_PLUGINS__MEMORY_MIB: plugins.memory_mib must be a whole number from 2 to 4096; found 1 · 应为：2 到 4096 之间的整数"
+        "environment variable WEFT_PLUGINS__MEMORY_MIB: plugins.memory_mib must be a whole number from 2 to 4096; found 1 · 应为：2 到 4096 之间的整数；现为 1"
     );
     assert!(message("", &[], &[("plugins.cpu_ms", "a")]).starts_with("flag --plugins-cpu-ms: plugins.cpu_ms must be"));
     assert!(message("plugins = 1", &[], &[]).contains("plugins is a section: write [plugins]"));

@@ -15,6 +15,7 @@ const FLOORS: &[&[&str]] = &[
         "losses",
         "newest",
         "plugin_limits",
+        "printable",
         "qr_code",
         "time",
         "secret",

@@ -130,7 +130,7 @@ async fn observers_hear_of_a_message_and_then_of_its_end_and_hold_up_nobody() {
         (
             "error",
             None,
-            "oFan: plugin guest: the plugin answered an error: the plugin gave up · 插件返回错误",
+            "oFan: plugin guest: the plugin answered an error: the plugin gave up · 插件 guest：插件返回错误",
             ["3", "2", "1"],
         ),
     ] {

@@ -260,14 +260,18 @@ async fn an_explanation_says_of_every_handler_why() {
     assert_eq!(
         outcomes,
         [
-            ("disabled", Outcome::Disabled, "it is switched off"),
-            ("not yet", Outcome::NotYet, "its time has not come"),
-            ("over", Outcome::Over, "its time is over"),
-            ("bare", Outcome::NoRuleMatched, "it has no rules"),
-            ("unasked", Outcome::NoRuleMatched, "none of its rules matches; rules[1], custom p/fails: it trapped"),
-            ("answers", Outcome::Matched, "rules[1] of type all matches"),
-            ("disabled too", Outcome::Disabled, "it is switched off"),
-            ("behind", Outcome::NotTried, "one before it answers"),
+            ("disabled", Outcome::Disabled, "it is switched off · 已停用"),
+            ("not yet", Outcome::NotYet, "its time has not come · 还没到生效时间"),
+            ("over", Outcome::Over, "its time is over · 已过生效时间"),
+            ("bare", Outcome::NoRuleMatched, "it has no rules · 没有规则"),
+            (
+                "unasked",
+                Outcome::NoRuleMatched,
+                "none of its rules matches; rules[1], custom p/fails: it trapped · 规则都不匹配"
+            ),
+            ("answers", Outcome::Matched, "rules[1] of type all matches · rules[1]（all）匹配"),
+            ("disabled too", Outcome::Disabled, "it is switched off · 已停用"),
+            ("behind", Outcome::NotTried, "one before it answers · 前面已有一条回复"),
         ]
     );
 }

@@ -68,7 +68,9 @@ impl fmt::Debug for Token {
 
 /// The text is not a token. An empty one would let everybody sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a token is 3 to 32 letters and digits: copy it again from the account's settings")]
+#[error(
+    "a token is 3 to 32 letters and digits: copy it again from the account's settings · 令牌为 3 到 32 位字母或数字，请从微信后台重新复制"
+)]
 pub struct InvalidToken;
 
 impl FromStr for Token {
@@ -157,10 +159,10 @@ pub enum Refusal {
     #[error("the signature or the encryption does not fit this account")]
     Forged,
     /// Safe mode and a delivery that is not encrypted, or one that says so and is not.
-    #[error("the delivery is not encrypted as it must be")]
+    #[error("the delivery is not encrypted as it must be · 消息没有按要求加密")]
     NotEncrypted,
     /// The account has no `EncodingAESKey` to open an encrypted delivery with.
-    #[error("the delivery is encrypted and the account has no EncodingAESKey")]
+    #[error("the delivery is encrypted and the account has no EncodingAESKey · 消息是加密的，而账号没有消息加解密密钥")]
     NoKey,
     /// Not UTF-8.
     #[error("the body is not UTF-8")]

@@ -47,7 +47,9 @@ impl fmt::Debug for EncodingAesKey {
 
 /// The text is not an `EncodingAESKey`. It is not repeated here: it may be one with a typing error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an EncodingAESKey is 43 letters and digits: copy it again from the account's settings")]
+#[error(
+    "an EncodingAESKey is 43 letters and digits: copy it again from the account's settings · 消息加解密密钥为 43 位字母或数字，请从微信后台重新复制"
+)]
 pub struct InvalidEncodingAesKey;
 
 impl FromStr for EncodingAesKey {

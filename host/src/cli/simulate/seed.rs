@@ -72,7 +72,7 @@ impl Seed {
             let right = fault.fault().is_some();
             anyhow::ensure!(
                 right,
-                "{}: a fault is a path and one thing that goes wrong · 故障由一个路径和一种错误组成",
+                "{}: a fault is a path and one thing that goes wrong · 一条故障由一个路径和一种错误组成",
                 path.display()
             );
         }

@@ -56,7 +56,10 @@ impl Confirmation {
         if self.confirm == app.appid {
             return Ok(());
         }
-        Err(super::invalid(vec![FieldError::new("confirm", "the app's appid, to show that it is meant")]))
+        Err(super::invalid(vec![FieldError::new(
+            "confirm",
+            "the app's appid, to show that it is meant · 填账号的 appid，以示确认",
+        )]))
     }
 }
 
@@ -105,7 +108,7 @@ pub(super) async fn refresh(
     let app = find_app(&state, &app).await?;
     confirmation.check(&app)?;
     if app.settings.access_token_source == AccessTokenSource::Url {
-        let detail = "the app's access tokens come from access_token_url: end the token there";
+        let detail = "the app's access tokens come from access_token_url: end the token there · access_token 来自 access_token_url，请在那边更换";
         return Err(Problem::refused(ProblemKind::NotFetchedHere, detail));
     }
     app.may(crate::model::Ability::Api)?;
@@ -115,11 +118,17 @@ pub(super) async fn refresh(
     match state.store.limited_actions().take(&app.name, limit).await? {
         Turn::Taken { .. } => {}
         Turn::TooSoon { wait } => {
-            return Err(Problem::too_often(wait, "WeChat ends an access token at most every 30 seconds"));
+            return Err(Problem::too_often(
+                wait,
+                "WeChat ends an access token at most every 30 seconds · 微信每 30 秒最多允许更换一次 access_token",
+            ));
         }
         Turn::UsedUp => {
             let wait = time::next_china_day(now).saturating_sub(now);
-            return Err(Problem::too_often(wait, "WeChat ends access tokens 20 times a day; the day turns in China"));
+            return Err(Problem::too_often(
+                wait,
+                "WeChat ends access tokens 20 times a day; the day turns in China · 微信每天最多允许更换 20 次 access_token，北京时间零点起重新计算",
+            ));
         }
     }
     let token = state.wechat.force_access_token(&app).await.map_err(CallError::Token)?;

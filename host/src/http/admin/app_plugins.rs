@@ -210,7 +210,7 @@ pub(super) async fn read(
     }
     find_app(&state, &app).await?;
     if state.plugins.find(&plugin).is_none() && !named(&state, &app).contains(&plugin) {
-        return Err(Problem::not_found("setting for plugin", &plugin));
+        return Err(Problem::not_found("setting for plugin · 插件设置", &plugin));
     }
     Ok(Json(view(&state, AppPlugin::new(&app, plugin))))
 }
@@ -261,7 +261,7 @@ async fn change(
         let mut errors = record.check();
         errors.extend(out_of_range(state, &record.limits));
         if record.limits.max_file_mib.is_some() {
-            let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it";
+            let rule = "not for one app: PATCH /api/v1/plugins/{plugin} sets it · 不能按账号设置，请用 PATCH /api/v1/plugins/{plugin}";
             errors.push(FieldError::new("limits.max_file_mib", rule));
         }
         if !errors.is_empty() {
@@ -302,7 +302,7 @@ pub(super) async fn delete(
         caller.notes.before(&view(&state, before));
     }
     if !state.store.app_plugins().delete(&app, &plugin).await? {
-        return Err(Problem::not_found("setting for plugin", &plugin));
+        return Err(Problem::not_found("setting for plugin · 插件设置", &plugin));
     }
     state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)

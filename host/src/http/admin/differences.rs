@@ -144,10 +144,13 @@ pub(super) async fn resolve(
 ) -> Result<Json<DifferenceView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     if fields.note.chars().count() > NOTE || fields.note.contains('\0') {
-        return Err(Problem::invalid(vec![("note".to_owned(), format!("at most {NOTE} characters, no U+0000"))]));
+        return Err(Problem::invalid(vec![(
+            "note".to_owned(),
+            format!("at most {NOTE} characters, no U+0000 · 最多 {NOTE} 个字符，不含 U+0000"),
+        )]));
     }
     let differences = state.store.bill_differences();
-    let unknown = || Problem::not_found("difference", &id);
+    let unknown = || Problem::not_found("difference · 差异", &id);
     let before = differences.find(&app, &merchant, &id).await?.ok_or_else(unknown)?;
     caller.notes.before(&DifferenceView::from(before));
     let after = differences.resolve(&app, &merchant, &id, caller.name(), &fields.note).await?;

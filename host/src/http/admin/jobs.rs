@@ -198,7 +198,7 @@ pub(super) async fn cancel(
         None => find(&state, &caller, &id).await?,
     };
     if matches!(job.state, JobState::Done | JobState::Failed) {
-        return Err(Problem::conflict(format!("the job is over: {}", job.state.as_str())));
+        return Err(Problem::conflict(format!("the job is over: {0} · 任务已结束：{0}", job.state.as_str())));
     }
     let view = JobView::new(&state, job);
     caller.notes.after(&view);
@@ -212,5 +212,5 @@ async fn find(state: &AppState, caller: &Caller, id: &str) -> Result<Job, Proble
         let may = |permission: &str| caller.require(Some(&job.app), permission).is_ok();
         may(&job.permission) || may("manage")
     };
-    job.filter(sees).ok_or_else(|| Problem::not_found("job", id))
+    job.filter(sees).ok_or_else(|| Problem::not_found("job · 任务", id))
 }

@@ -134,7 +134,7 @@ impl MessageLogFilter {
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         let direction = filled(self.direction).and_then(|text| {
             let direction = Direction::of(&text);
-            errors.extend(direction.is_none().then(|| FieldError::new("direction", "`in` or `out`")));
+            errors.extend(direction.is_none().then(|| FieldError::new("direction", "`in` or `out` · `in` 或 `out`")));
             direction
         });
         let mut time =
@@ -142,7 +142,7 @@ impl MessageLogFilter {
         let (since, until) = (time("since", self.since), time("until", self.until));
         let text = filled(self.text);
         if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES) {
-            errors.push(FieldError::new("text", format!("at most {TEXT_BYTES} bytes")));
+            errors.push(FieldError::new("text", format!("at most {TEXT_BYTES} bytes · 最多 {TEXT_BYTES} 字节")));
         }
         if !errors.is_empty() {
             return Err(super::invalid(errors));
@@ -174,11 +174,9 @@ pub(super) async fn list(
 ) -> Result<Json<Page<MessageLogView>>, Problem> {
     caller.require(Some(&app), "messagelog")?;
     let query = filter.query()?;
-    let cursor: Option<Uuid> = page
-        .cursor()
-        .map(str::parse)
-        .transpose()
-        .map_err(|_| super::invalid(vec![FieldError::new("cursor", "the next_cursor of the page before")]))?;
+    let cursor: Option<Uuid> = page.cursor().map(str::parse).transpose().map_err(|_| {
+        super::invalid(vec![FieldError::new("cursor", "the next_cursor of the page before · 请用上一页的 next_cursor")])
+    })?;
     find_app(&state, &app).await?;
     let limit = page.limit();
     // One more than is wanted: whether there is a next page.
@@ -201,7 +199,7 @@ pub(super) async fn read(
         Ok(id) => state.store.message_logs().find(&app, id).await?,
         Err(_) => None,
     };
-    let mut found = found.ok_or_else(|| Problem::not_found("logged message", &id))?;
+    let mut found = found.ok_or_else(|| Problem::not_found("logged message · 消息记录", &id))?;
     let raw = found.entry.raw.take();
     Ok(Json(WholeMessageLogView { view: found.into(), raw }))
 }

@@ -50,10 +50,16 @@ pub(super) async fn migrate(
         caller.require(Some(&from), permission)?;
     }
     if parts.is_empty() {
-        return Err(Problem::invalid(vec![("parts".to_owned(), "one at least, or none of the field".to_owned())]));
+        return Err(Problem::invalid(vec![(
+            "parts".to_owned(),
+            "one at least, or leave the field out · 至少一项，或不写这个字段".to_owned(),
+        )]));
     }
     if from == app {
-        return Err(Problem::invalid(vec![("from".to_owned(), "another app than this one".to_owned())]));
+        return Err(Problem::invalid(vec![(
+            "from".to_owned(),
+            "another app than this one · 须是另一个账号".to_owned(),
+        )]));
     }
     for name in [&app, &from] {
         find_app(&state, name).await?;

@@ -224,12 +224,12 @@ fn invalid(errors: Vec<FieldError>) -> Problem {
 
 /// The app of that name.
 async fn find_app(state: &AppState, app: &str) -> Result<App, Problem> {
-    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app", app))
+    state.store.apps().find(app).await?.ok_or_else(|| Problem::not_found("app · 账号", app))
 }
 
 /// 404 as a problem.
 pub(super) async fn no_such_path(uri: Uri) -> Problem {
-    Problem::not_found("path", uri.path())
+    Problem::not_found("path · 路径", uri.path())
 }
 
 /// 405 as a problem.

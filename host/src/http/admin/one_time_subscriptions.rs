@@ -69,10 +69,10 @@ pub(super) async fn page(
     let reserved = reserved.unwrap_or_default();
     let mut wrong = check_one_time(&template, scene);
     if !redirect_url.parse::<reqwest::Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-        wrong.push(crate::model::FieldError::new("redirect_url", "an http or https URL"));
+        wrong.push(crate::model::FieldError::new("redirect_url", "an http or https URL · http 或 https 网址"));
     }
     if reserved.len() > RESERVED_BYTES || !reserved.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let rule = format!("at most {RESERVED_BYTES} letters and digits");
+        let rule = format!("at most {RESERVED_BYTES} letters and digits · 最多 {RESERVED_BYTES} 个字母和数字");
         wrong.push(crate::model::FieldError::new("reserved", rule));
     }
     if !wrong.is_empty() {

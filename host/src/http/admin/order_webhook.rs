@@ -40,7 +40,7 @@ pub(super) async fn test(
     let Some(trial) = state.order_hooks.try_webhook(&app).await else {
         return Err(Problem::refused(
             ProblemKind::Unable,
-            "the app has no order webhook: set order_webhook_url and its secret",
+            "the app has no order webhook: set order_webhook_url and its secret · 账号没有订单 webhook：请设置 order_webhook_url 和 order_webhook_secret",
         ));
     };
     Ok(Json(WebhookTrialView {

@@ -76,5 +76,5 @@ impl PageQuery {
 }
 
 fn unknown_cursor() -> Problem {
-    Problem::bad_request("cursor: take the `next_cursor` of the page before")
+    Problem::bad_request("cursor: take the `next_cursor` of the page before · cursor：请用上一页的 `next_cursor`")
 }

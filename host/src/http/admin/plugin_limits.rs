@@ -51,7 +51,7 @@ pub(super) async fn patch(
     Body(patch): Body<PluginPatch>,
 ) -> Result<Json<PluginView>, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
+    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
     caller.notes.before(&PluginView::from(&*plugin));
     let errors = patch.limits.map(|limits| out_of_range(&state, &limits)).unwrap_or_default();
     if !errors.is_empty() {
@@ -68,7 +68,10 @@ pub(super) async fn patch(
 /// The fields of `limits` that cannot be set.
 pub(super) fn out_of_range(state: &AppState, limits: &LimitChanges) -> Vec<FieldError> {
     let wrong = limits.out_of_range(&state.plugins.limits().ceilings).map(|wrong| {
-        let rule = format!("from {} to {} ({})", wrong.limit.least, wrong.ceiling, wrong.limit.ceiling_key);
+        let rule = format!(
+            "from {0} to {1} ({2}) · {0} 到 {1}（{2}）",
+            wrong.limit.least, wrong.ceiling, wrong.limit.ceiling_key
+        );
         FieldError::new(format!("limits.{}", wrong.limit.name), rule)
     });
     wrong.collect()

@@ -76,7 +76,12 @@ pub(super) async fn start(
     let now = state.clock.now();
     let (oldest, newest) = (BillDate::oldest(now), BillDate::newest(now));
     let date = fields.date.parse().ok().filter(|date| (oldest..=newest).contains(date));
-    let wrong = || Problem::invalid(vec![("date".to_owned(), format!("a day from {oldest} to {newest}"))]);
+    let wrong = || {
+        Problem::invalid(vec![(
+            "date".to_owned(),
+            format!("a day from {oldest} to {newest} · {oldest} 到 {newest} 之间的日期"),
+        )])
+    };
     let input = ReconcileInput { merchant, date: date.ok_or_else(wrong)? };
     let started = state.jobs.start(&input.job(&app, PERMISSION, caller.name())).await?;
     Ok(StartedView::new(&state, started))

@@ -20,6 +20,7 @@ use super::{
     page::{Page, PageQuery},
 };
 use crate::{
+    bilingual::because,
     http::{
         AppState,
         error::{Path, Problem, Query},
@@ -203,7 +204,7 @@ pub(super) async fn recipients(
 }
 
 async fn find(state: &AppState, app: &str, send: &str) -> Result<MessageSend, Problem> {
-    state.store.sends().find(app, send).await?.ok_or_else(|| Problem::not_found("sent message", send))
+    state.store.sends().find(app, send).await?.ok_or_else(|| Problem::not_found("sent message · 发送记录", send))
 }
 
 /// Sends a message that was checked to those who are named: at once to one, by a job to many.
@@ -225,7 +226,7 @@ pub(super) async fn send_to(
             (openids, Some(Recipients::Openids(count)))
         }
         (None, None, Some(tag)) => (Vec::new(), Some(Recipients::TagId(tag))),
-        _ => return Err(wrong("openid", "one of openid, openids and tag_id")),
+        _ => return Err(wrong("openid", "one of openid, openids and tag_id · openid、openids、tag_id 三选一")),
     };
     let named = if recipients.is_none() { "openid" } else { "openids" };
     let is_empty = openids.is_empty() && !matches!(recipients, Some(Recipients::TagId(_)));
@@ -260,7 +261,9 @@ async fn send_to_one(
     let Recipient { openid, outcome, msgid, reason, .. } = recipient;
     match (error, outcome) {
         (Some(error), SendOutcome::Unknown) => {
-            let detail = format!("{}. WeChat may have sent it: see …/sends/{}", error.explained(), send.id);
+            let advice =
+                format!("WeChat may have sent it: see …/sends/{0} · 微信可能已经发送，见 …/sends/{0}", send.id);
+            let detail = because(&error.explained(), &advice);
             Err(Problem::from(error).in_words(detail))
         }
         (Some(error), SendOutcome::Failed) => Err(error.into()),
@@ -279,7 +282,12 @@ fn checked(client_msg_id: String) -> Result<String, Problem> {
     if (1..=MAX_CLIENT_MSG_ID).contains(&client_msg_id.len()) && client_msg_id.bytes().all(is_plain) {
         return Ok(client_msg_id);
     }
-    Err(wrong("client_msg_id", format!("1 to {MAX_CLIENT_MSG_ID} letters, digits, `-` and `_`")))
+    Err(wrong(
+        "client_msg_id",
+        format!(
+            "1 to {MAX_CLIENT_MSG_ID} letters, digits, `-` and `_` · 1 到 {MAX_CLIENT_MSG_ID} 个字母、数字、`-` 或 `_`"
+        ),
+    ))
 }
 
 impl From<SendError> for Problem {

@@ -58,7 +58,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<SubscriptionView>>, Problem> {
     caller.require(Some(&app), "user")?;
-    state.store.users().find(&app, &openid).await?.ok_or_else(|| Problem::not_found("user", &openid))?;
+    state.store.users().find(&app, &openid).await?.ok_or_else(|| Problem::not_found("user · 用户", &openid))?;
     let subscriptions = state.store.subscriptions().of_user(&app, &openid).await?;
     Ok(Json(page.of(subscriptions, |subscription| &subscription.template_id).map(SubscriptionView::from)))
 }

@@ -129,7 +129,7 @@ pub(super) async fn read(
 ) -> Result<Json<TagView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let tag = state.store.tags().find(&app, id).await?;
-    Ok(Json(tag.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?.into()))
+    Ok(Json(tag.ok_or_else(|| Problem::not_found("tag · 标签", &id.to_string()))?.into()))
 }
 
 /// Gives a tag another name, at WeChat first.
@@ -220,7 +220,7 @@ pub(super) async fn sync_users(
 ) -> Result<StartedView, Problem> {
     caller.require(Some(&app), SYNC)?;
     let app = find_app(&state, &app).await?;
-    state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag", &id.to_string()))?;
+    state.store.tags().find(&app.name, id).await?.ok_or_else(|| Problem::not_found("tag · 标签", &id.to_string()))?;
     let input = json!(TagUserSyncInput { tag_id: id, details: body.details });
     let asked = Asked { kind: TAG_USER_SYNC, key: id.to_string(), permission: SYNC, input };
     start(&state, &caller, &app, Ability::Users, asked).await

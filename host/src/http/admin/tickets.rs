@@ -41,7 +41,8 @@ pub(super) async fn read(
     Path((app, ticket_type)): Path<(String, String)>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<TicketView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
-    let ticket_type: TicketType = ticket_type.parse().map_err(|_| Problem::not_found("ticket", &ticket_type))?;
+    let ticket_type: TicketType =
+        ticket_type.parse().map_err(|_| Problem::not_found("ticket · 这种 ticket", &ticket_type))?;
     let app = find_app(&state, &app).await?;
     let ticket = state.wechat.ticket(&app, ticket_type).await.map_err(CallError::Token)?;
     caller.notes.recorded(true);

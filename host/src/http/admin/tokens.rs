@@ -94,7 +94,7 @@ pub(super) async fn create(
     let mut errors = check_new_token(&new.name, &permissions);
     let expires_at = new.expires_at.map(|at| u64::try_from(at.as_second()).unwrap_or_default());
     if expires_at.is_some_and(|at| at <= state.clock.now()) {
-        errors.push(crate::model::FieldError::new("expires_at", "a time to come"));
+        errors.push(crate::model::FieldError::new("expires_at", "a time to come · 须晚于现在"));
     }
     if !errors.is_empty() {
         return Err(super::invalid(errors));
@@ -118,5 +118,5 @@ pub(super) async fn revoke(
     if let Some(token) = tokens.list().await?.into_iter().find(|token| token.id == id) {
         caller.notes.before(&view(token));
     }
-    if tokens.revoke(&id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("token", &id)) }
+    if tokens.revoke(&id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("token · 令牌", &id)) }
 }

@@ -13,6 +13,7 @@ use weft_wechat::{
 
 use super::{auth::Caller, find_app};
 use crate::{
+    bilingual::because,
     http::{
         AppState,
         error::{Body, Path, Problem},
@@ -51,7 +52,7 @@ pub(super) async fn send(
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
     if !is_openid(&openid) {
-        return Err(Problem::not_found("user", &openid));
+        return Err(Problem::not_found("user · 用户", &openid));
     }
     let (message, reply) = message(fields)?;
     app.may(Ability::CustomerService)?;
@@ -66,7 +67,9 @@ pub(super) async fn send(
     match sent {
         Ok(_) => Ok(Json(UserMessageView { openid, msgtype })),
         Err(error) if error.outcome_is_unknown() => {
-            let detail = format!("{}. WeChat may have sent it: ask the user before you send again", error.explained());
+            let advice =
+                "WeChat may have sent it: ask the user before you send again · 微信可能已经发送：重发前请先与用户确认";
+            let detail = because(&error.explained(), advice);
             Err(Problem::from(error).in_words(detail))
         }
         Err(error) => Err(error.into()),
@@ -80,8 +83,12 @@ fn message(fields: ReplyFields) -> Result<(CustomMessage, Reply), Problem> {
     if errors.is_empty() {
         errors.extend(content.check().into_iter().map(|(field, rule)| FieldError::new(field, rule)));
     }
-    let none =
-        || FieldError::new("type", "a message that can be sent by itself: text, image, voice, video, music or news");
+    let none = || {
+        FieldError::new(
+            "type",
+            "a message that can be sent by itself: text, image, voice, video, music or news · 可以单独发送的消息：text、image、voice、video、music 或 news",
+        )
+    };
     let message = match content {
         ReplyContent::Static(reply) => CustomMessage::from_reply(&reply).map(|message| (message, reply)),
         ReplyContent::Material { media_id } => {

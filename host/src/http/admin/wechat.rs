@@ -74,7 +74,8 @@ pub(super) async fn post(
     let mut call = call(api::Method::Post, &uri)?;
     let (head, body) = request.into_parts();
     let content_type = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str).transpose();
-    let content_type = content_type.map_err(|_| Problem::bad_request("the Content-Type is not readable"))?;
+    let content_type =
+        content_type.map_err(|_| Problem::bad_request("the Content-Type is not readable · Content-Type 有误"))?;
     let content_type = content_type.unwrap_or("application/json").to_owned();
     // It must live until the call is over: it may have a file.
     let upload = Upload::receive(&state, body, call.max_upload()).await?;

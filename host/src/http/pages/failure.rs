@@ -69,7 +69,7 @@ impl Failure {
                 ("请求太长", "The request is too long")
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_REQUEST => {
-                ("提交的内容没有收全，请重试", "What was sent did not arrive; please try again")
+                ("提交的内容不完整，请重试", "What was sent did not arrive; please try again")
             }
             StatusCode::NOT_IMPLEMENTED => ("不支持这种请求", "Requests like this are not supported"),
             StatusCode::SERVICE_UNAVAILABLE => ("服务繁忙，请稍后再试", "Busy right now; please try again later"),

@@ -43,7 +43,7 @@ words!(
 
 /// No source has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no way to see something of an order")]
+#[error("this is no way to see something of an order · 没有这种来源")]
 pub struct UnknownSource;
 
 /// Something that was seen of an order.

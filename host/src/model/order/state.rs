@@ -86,5 +86,7 @@ impl From<TradeState> for OrderState {
 
 /// No state has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a state is one of NEW, NOTPAY, USERPAYING, PAYERROR, CLOSED, REVOKED, SUCCESS, REFUND")]
+#[error(
+    "a state is one of NEW, NOTPAY, USERPAYING, PAYERROR, CLOSED, REVOKED, SUCCESS, REFUND · 可选 NEW、NOTPAY、USERPAYING、PAYERROR、CLOSED、REVOKED、SUCCESS、REFUND"
+)]
 pub struct UnknownOrderState;

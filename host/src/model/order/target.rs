@@ -18,5 +18,5 @@ words!(EventTarget { Hook: "hook", Webhook: "webhook" }, UnknownEventTarget);
 
 /// Nobody of this name is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("hook or webhook")]
+#[error("hook or webhook · hook 或 webhook")]
 pub struct UnknownEventTarget;

@@ -91,23 +91,31 @@ impl OrderTerms {
         if let Err(error) = out_trade_no.parse::<OutTradeNo>() {
             require(false, "out_trade_no", &error.to_string());
         }
-        require(is_text(&self.body, 1, 127), "body", "1 to 127 characters");
+        require(is_text(&self.body, 1, 127), "body", "1 to 127 characters · 1 到 127 个字符");
         require(
             (Fen(1)..=Fen::MAX).contains(&self.total_fee),
             "total_fee",
-            "at least 1 fen; the unit is fen, not yuan",
+            "at least 1 fen; the unit is fen, not yuan · 至少 1 分；单位是分，不是元",
         );
-        require(self.fee_type == "CNY", "fee_type", "CNY; WeChat Pay takes nothing else here");
+        require(self.fee_type == "CNY", "fee_type", "CNY; WeChat Pay takes nothing else here · 只能是 CNY");
         let pays_as_somebody = self.openid.is_some() || self.sub_openid.is_some();
         let needs_openid = self.trade_type == TradeType::Jsapi;
-        require(!needs_openid || pays_as_somebody, "openid", "needed for JSAPI: the openid of who pays");
+        require(
+            !needs_openid || pays_as_somebody,
+            "openid",
+            "needed for JSAPI: the openid of who pays · JSAPI 必填：付款人的 openid",
+        );
         require(
             self.limit_pay.as_deref().is_none_or(|limit| limit == "no_credit"),
             "limit_pay",
-            "no_credit or nothing",
+            "no_credit or nothing · no_credit，或不填",
         );
         let lasts = self.time_expire.saturating_sub(self.time_start);
-        require(lasts >= SHORTEST_TIME_LIMIT, "time_expire", "a minute or more after the order's beginning");
+        require(
+            lasts >= SHORTEST_TIME_LIMIT,
+            "time_expire",
+            "a minute or more after the order's beginning · 须比订单开始时间晚一分钟以上",
+        );
         let texts = [
             ("openid", &self.openid, 128),
             ("sub_openid", &self.sub_openid, 128),
@@ -120,14 +128,22 @@ impl OrderTerms {
         ];
         for (field, text, longest) in texts {
             let right = text.as_deref().is_none_or(|text| is_text(text, 1, longest));
-            require(right, field, &format!("1 to {longest} characters, without control characters"));
+            require(
+                right,
+                field,
+                &format!("1 to {longest} characters, without control characters · 1 到 {longest} 个字符，不含控制字符"),
+            );
         }
         for (field, text) in [("detail", &self.detail), ("scene_info", &self.scene_info)] {
             let is_json = |text: &String| serde_json::from_str::<serde_json::Map<_, _>>(text).is_ok();
-            require(text.as_ref().is_none_or(is_json), field, "a JSON object, written as a text");
+            require(
+                text.as_ref().is_none_or(is_json),
+                field,
+                "a JSON object, written as a text · 写成文本的 JSON 对象",
+            );
         }
         let comment = self.comment.chars().count() <= 1000 && !self.comment.contains('\0');
-        require(comment, "comment", "at most 1000 characters, no U+0000");
+        require(comment, "comment", "at most 1000 characters, no U+0000 · 最多 1000 个字符，不含 U+0000");
         errors
     }
 

@@ -57,12 +57,21 @@ impl Alarm {
 impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mismatch { field } => write!(f, "the payment does not fit the order: {field} differs"),
-            Self::OtherTransaction { transaction_id } => {
-                write!(f, "there is a second payment {transaction_id}: it may have to be given back")
+            Self::Mismatch { field } => {
+                write!(f, "the payment does not fit the order: {field} differs · 支付与订单不符：{field} 不一致")
             }
-            Self::PaidAfterClose => f.write_str("the order was paid although it had been closed"),
-            Self::ClosedAfterPaid => f.write_str("WeChat calls the order closed although it is paid"),
+            Self::OtherTransaction { transaction_id } => {
+                write!(
+                    f,
+                    "there is a second payment {transaction_id}: it may have to be given back · 有第二笔支付 {transaction_id}，可能需要退款"
+                )
+            }
+            Self::PaidAfterClose => {
+                f.write_str("the order was paid although it had been closed · 订单关闭后又收到付款")
+            }
+            Self::ClosedAfterPaid => {
+                f.write_str("WeChat calls the order closed although it is paid · 订单已支付，微信却称已关闭")
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ impl RefundState {
 
 /// No state has this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a refund is NEW, PROCESSING, SUCCESS, CLOSED or ABNORMAL")]
+#[error("a refund is NEW, PROCESSING, SUCCESS, CLOSED or ABNORMAL · 可选 NEW、PROCESSING、SUCCESS、CLOSED、ABNORMAL")]
 pub struct UnknownRefundState;
 
 impl From<RefundStatus> for RefundState {
@@ -121,16 +121,24 @@ impl Refund {
         }
         let is_reason =
             |reason: &String| (1..=80).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
-        require(self.reason.as_ref().is_none_or(is_reason), "reason", "1 to 80 characters".to_owned());
+        require(self.reason.as_ref().is_none_or(is_reason), "reason", "1 to 80 characters · 1 到 80 个字符".to_owned());
         require(
             order.state.is_paid(),
             "out_trade_no",
-            format!("the order is {}: only a paid one is refunded", order.state),
+            format!("the order is {0}: only a paid one is refunded · 订单状态为 {0}，已支付的才能退款", order.state),
         );
-        require(others.len() < MOST_REFUNDS, "out_refund_no", format!("an order has at most {MOST_REFUNDS} refunds"));
+        require(
+            others.len() < MOST_REFUNDS,
+            "out_refund_no",
+            format!("an order has at most {MOST_REFUNDS} refunds · 一个订单最多退款 {MOST_REFUNDS} 次"),
+        );
         let left = left_to_refund(order, others);
         let right = (Fen(1)..=left).contains(&self.refund_fee);
-        require(right, "refund_fee", format!("1 to {left} fen: what of the order is not refunded yet"));
+        require(
+            right,
+            "refund_fee",
+            format!("1 to {left} fen: what of the order is not refunded yet · 1 到 {left} 分，即尚未退款的金额"),
+        );
         errors
     }
 

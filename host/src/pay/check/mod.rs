@@ -8,6 +8,7 @@ use uuid::Uuid;
 use weft_wechat::pay::v3::Certificate;
 
 use super::{Pay, Shop};
+use crate::bilingual::{because, languages};
 use crate::model::{Merchant, PayVersion};
 use crate::secret::Secret;
 use crate::time::rfc3339;
@@ -18,6 +19,10 @@ const WINDOW: u64 = 300;
 
 /// The order that is made to see whether one can be made: one fen, for as short a time as WeChat takes.
 const ORDER_SECONDS: u64 = 300;
+
+/// What became of it.
+const CLOSED: &str = "and closed it · 并已关闭";
+const OPEN: &str = "which nobody can pay after five minutes · 五分钟后失效";
 
 /// What was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +90,21 @@ fn certificate_until(pem: Option<&Secret>, now: u64) -> Result<Option<String>, S
     let Some(Ok(certificate)) = pem.map(|pem| Certificate::from_pem(pem.expose())) else { return Ok(None) };
     let until = rfc3339(certificate.valid_until);
     if certificate.valid_until < now {
-        Err(format!("client_cert ended at {until}: get a new certificate at WeChat Pay (账户中心, API安全)"))
+        Err(format!(
+            "client_cert ended at {until}: get a new certificate at WeChat Pay (pay.weixin.qq.com) · client_cert 已于 {until} \
+             过期：请在商户平台「账户中心 → API安全」更换证书"
+        ))
     } else {
         Ok(Some(until))
     }
 }
 
-/// Whose the calls are, for people.
+/// A text, and whose the calls are.
+fn with_names(text: &str, shop: &Shop) -> String {
+    let ((english, chinese), names) = (languages(text), names(shop));
+    format!("{english}; {names} · {chinese}；{names}")
+}
+
 fn names(shop: &Shop) -> String {
     let Merchant { mch_id, .. } = &shop.merchant;
     let party = shop.merchant.party(&shop.app);
@@ -102,18 +115,18 @@ fn names(shop: &Shop) -> String {
 
 /// What a refusal of the order that is made for the check says of the account.
 fn account_refused(report: &mut Report, shop: &Shop, error: &PayError) {
-    let names = names(shop);
+    let text = error.to_string();
     if ["APPID_MCHID_NOT_MATCH", "APPID_NOT_EXIST", "MCHID_NOT_EXIST", "MCH_NOT_EXISTS"]
         .iter()
         .any(|code| error.is_refused_with(code))
     {
-        let detail =
-            format!("{error}: bind the account to the merchant at WeChat Pay (产品中心, AppID账号管理); {names}");
-        report.failed("appid", detail);
+        let advice = "bind the account to the merchant at WeChat Pay (pay.weixin.qq.com) · 请在商户平台「产品中心 → AppID账号管理」关联这个账号";
+        report.failed("appid", with_names(&because(&text, advice), shop));
     } else if error.is_refused_with("NO_AUTH") {
-        let detail = format!("{error}: the merchant may make no NATIVE orders, so that this does not show; {names}");
-        report.skipped("appid", detail);
+        let advice =
+            "the merchant may make no NATIVE orders, so that this does not show · 商户没有开通 NATIVE 支付，无法判断";
+        report.skipped("appid", with_names(&because(&text, advice), shop));
     } else {
-        report.failed("appid", format!("{error}; {names}"));
+        report.failed("appid", with_names(&text, shop));
     }
 }

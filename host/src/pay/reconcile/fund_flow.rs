@@ -15,7 +15,7 @@ impl Day<'_> {
         let moved = match fetched {
             Ok(Fetched::Bill(file)) => sums(file).await,
             Ok(Fetched::Nothing) => Ok((0, 0)),
-            Ok(Fetched::NotYet) => Err("WeChat Pay has not made it yet".to_owned()),
+            Ok(Fetched::NotYet) => Err("WeChat Pay has not made it yet · 微信支付还没有生成".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         let (paid, given) = match moved {

@@ -36,7 +36,9 @@ const BATCH: usize = 500;
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// They are not there yet.
-    #[error("WeChat Pay has not made the bill of this day yet: it does so until 10:00 of the next day in China")]
+    #[error(
+        "WeChat Pay has not made the bill of this day yet: it does so until 10:00 of the next day in China · 微信支付还没有生成当天的账单，次日 10 点（北京时间）前后才有"
+    )]
     NotYet,
     /// WeChat Pay, or the database.
     #[error(transparent)]

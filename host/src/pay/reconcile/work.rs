@@ -56,7 +56,9 @@ impl ReconcileWork {
     async fn reconcile(&self, job: &Running) -> Result<Value, JobError> {
         let ReconcileInput { merchant, date } = job.input()?;
         let shop = self.pay.shop(&job.job().app, &merchant).await.map_err(|error| self.ended(error.into()))?;
-        let shop = shop.ok_or_else(|| JobError::failed(format!("there is no merchant {merchant} any more")))?;
+        let shop = shop.ok_or_else(|| {
+            JobError::failed(format!("there is no merchant {merchant} any more · 商户 {merchant} 已不存在"))
+        })?;
         let figures = self.pay.reconcile(&shop, date, Some(job)).await.map_err(|error| self.ended(error))?;
         Ok(json!(figures))
     }

@@ -5,9 +5,9 @@ use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;
 
 use super::LoadError;
-use crate::plugins::{
-    host::log::printable,
-    limits::{BORDER_NAMES, FUNCTION_BYTES, FUNCTIONS, NESTING, PARTS, TYPES},
+use crate::{
+    plugins::limits::{BORDER_NAMES, FUNCTION_BYTES, FUNCTIONS, NESTING, PARTS, TYPES},
+    printable::printable,
 };
 
 /// What stands before every WebAssembly file.
@@ -19,20 +19,20 @@ const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 
 /// How files begin that are taken for plugins by mistake.
 const OTHERS: &[(&[u8], &str)] = &[
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"%PDF", "a PDF document"),
-    (b"\x7fELF", "a native program or library"),
-    (b"MZ", "a native program or library"),
-    (b"\xcf\xfa\xed\xfe", "a native program or library"),
-    (b"#!", "a script"),
-    (b"(module", "WebAssembly as text"),
-    (b"(component", "WebAssembly as text"),
-    (b"version https://git-lfs", "a pointer of Git LFS"),
-    (b"<", "a web page"),
+    (b"PK\x03\x04", "a ZIP archive · ZIP 压缩包"),
+    (b"\x1f\x8b", "a gzip archive · gzip 压缩包"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive · Zstandard 压缩包"),
+    (b"\x89PNG", "a PNG picture · PNG 图片"),
+    (b"\xff\xd8\xff", "a JPEG picture · JPEG 图片"),
+    (b"%PDF", "a PDF document · PDF 文档"),
+    (b"\x7fELF", "a native program or library · 本机程序或库"),
+    (b"MZ", "a native program or library · 本机程序或库"),
+    (b"\xcf\xfa\xed\xfe", "a native program or library · 本机程序或库"),
+    (b"#!", "a script · 脚本"),
+    (b"(module", "WebAssembly as text · WebAssembly 文本格式"),
+    (b"(component", "WebAssembly as text · WebAssembly 文本格式"),
+    (b"version https://git-lfs", "a pointer of Git LFS · Git LFS 指针文件"),
+    (b"<", "a web page · 网页"),
 ];
 
 /// The names at a component's border.
@@ -49,10 +49,12 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
         Some(COMPONENT) => Ok(()),
         Some(MODULE) => Err(LoadError::CoreModule),
         // Layer 1 means a component, so it is the version that differs.
-        Some([_, _, 1, 0]) => {
-            Err(LoadError::Invalid("it is a component in a format of before the standard, or after it".to_owned()))
+        Some([_, _, 1, 0]) => Err(LoadError::Invalid(
+            "it is a component in a format of before the standard, or after it · 它的组件格式早于或晚于标准".to_owned(),
+        )),
+        Some(_) => {
+            Err(LoadError::Invalid("its WebAssembly version is not known · 它的 WebAssembly 版本未知".to_owned()))
         }
-        Some(_) => Err(LoadError::Invalid("its WebAssembly version is not known".to_owned())),
         None => Err(LoadError::Truncated { missing: 8 - bytes.len() as u64 }),
     }
 }
@@ -67,10 +69,10 @@ fn foreign(bytes: &[u8]) -> LoadError {
     let is_text = || std::str::from_utf8(beginning).map_or_else(|error| error.error_len().is_none(), |_| true);
     let is_printable = || !beginning.iter().any(|byte| *byte < b' ' && !b"\t\r\n".contains(byte));
     LoadError::NotWebAssembly(known.unwrap_or_else(|| match bytes.len() {
-        0 => "an empty file",
-        _ if MAGIC.starts_with(bytes) => "the beginning of a file",
-        _ if is_text() && is_printable() => "a text",
-        _ => "something else",
+        0 => "an empty file · 空文件",
+        _ if MAGIC.starts_with(bytes) => "the beginning of a file · 文件的开头",
+        _ if is_text() && is_printable() => "a text · 文本",
+        _ => "something else · 其他文件",
     }))
 }
 
@@ -86,8 +88,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Anatomy, LoadError> {
             Payload::Version { .. } => {
                 depth += 1;
                 parts += 1;
-                bounded("modules and components within each other", depth, NESTING)?;
-                bounded("modules and components", parts, PARTS)?;
+                bounded("modules and components within each other · 模块和组件的嵌套层数", depth, NESTING)?;
+                bounded("modules and components · 模块和组件的数量", parts, PARTS)?;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::FunctionSection(section) => functions = section.count().saturating_add(functions),
@@ -96,24 +98,24 @@ pub(super) fn read(bytes: &[u8]) -> Result<Anatomy, LoadError> {
             Payload::ComponentTypeSection(section) => types = section.count().saturating_add(types),
             Payload::CodeSectionEntry(body) => {
                 let size = u32::try_from(body.as_bytes().len()).unwrap_or(u32::MAX);
-                bounded("bytes in one function", size, FUNCTION_BYTES)?;
+                bounded("bytes in one function · 单个函数的字节数", size, FUNCTION_BYTES)?;
             }
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
                     anatomy.imports.push(name(import.map_err(|error| damaged(bytes, &error))?.name.name));
-                    bounded("imports and exports", anatomy.names(), BORDER_NAMES)?;
+                    bounded("imports and exports · 导入和导出的数量", anatomy.names(), BORDER_NAMES)?;
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
                 for export in section {
                     anatomy.exports.push(name(export.map_err(|error| damaged(bytes, &error))?.name.name));
-                    bounded("imports and exports", anatomy.names(), BORDER_NAMES)?;
+                    bounded("imports and exports · 导入和导出的数量", anatomy.names(), BORDER_NAMES)?;
                 }
             }
             _ => {}
         }
-        bounded("functions", functions, FUNCTIONS)?;
-        bounded("types", types, TYPES)?;
+        bounded("functions · 函数的数量", functions, FUNCTIONS)?;
+        bounded("types · 类型的数量", types, TYPES)?;
     }
     Ok(anatomy)
 }

@@ -6,10 +6,12 @@ use semver::Version;
 use serde_json::Value;
 
 use super::LoadError;
-use crate::plugins::{
-    component::{Description, Entry, Exports, hears_of_refunds},
-    host::log::printable,
-    limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
+use crate::{
+    plugins::{
+        component::{Description, Entry, Exports, hears_of_refunds},
+        limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
+    },
+    printable::printable,
 };
 
 /// What a component says is shown to people and kept in memory: it has bounds.

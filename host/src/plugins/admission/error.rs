@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use semver::Version;
 
-use crate::bilingual::because;
+use crate::bilingual::{because, languages};
 
 /// Why a file is not a plugin that can run. The text is the cause; `code` is stable, `remedy` says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum LoadError {
     )]
     Misnamed(String),
     /// It does not begin as WebAssembly does.
-    #[error("this is not WebAssembly but {0} · 这不是 WebAssembly 文件")]
+    #[error("{}", not_webassembly(.0))]
     NotWebAssembly(&'static str),
     /// Compiled code, as wasmtime writes it: nobody can tell what is in it.
     #[error(
@@ -48,12 +48,16 @@ pub enum LoadError {
         missing: u64,
     },
     /// It is damaged.
-    #[error("the component is damaged: {0} · 组件已损坏")]
+    #[error("{}", because("the component is damaged · 组件已损坏", .0))]
     Invalid(String),
     /// It has more of something than any plugin needs.
-    #[error("the component has {actual} {what} and may have {limit} · 组件太复杂：{what} 有 {actual}，最多 {limit}")]
+    #[error(
+        "the component has {actual} {en} and may have {limit} · 组件太复杂：{zh}为 {actual}，最多 {limit}",
+        en = languages(what).0,
+        zh = languages(what).1
+    )]
     TooComplex {
-        /// Functions, types and such.
+        /// Functions, types and such, in both languages.
         what: &'static str,
         /// How many it has, at least.
         actual: u32,
@@ -91,7 +95,7 @@ pub enum LoadError {
     },
     /// It does not export what a plugin must.
     #[error(
-        "it does not export weft:plugin/manifest, in which a plugin says what it is · 没有导出 weft:plugin/manifest，插件要用它说明自己"
+        "it does not export weft:plugin/manifest, in which a plugin says what it is · 没有导出 weft:plugin/manifest，插件信息由它提供"
     )]
     NoManifest,
     /// It imports something that plugins may not have.
@@ -135,7 +139,7 @@ pub enum LoadError {
         busy: bool,
     },
     /// It did not say what it is.
-    #[error("{}", because("it could not describe itself · 插件没能说明自己", reason))]
+    #[error("{}", because("it could not describe itself · 读取插件信息失败", reason))]
     Describe {
         /// In words.
         reason: String,
@@ -143,11 +147,16 @@ pub enum LoadError {
         busy: bool,
     },
     /// What it says of itself is not usable.
-    #[error("its description is not usable: {0} · 插件对自己的说明不能用")]
+    #[error("its description is not usable: {0} · 插件信息不可用")]
     Description(String),
     /// It asks for what cannot be granted.
-    #[error("it asks for what nobody can grant: {0} · 它要的授权没有人能给")]
+    #[error("{}", because("it asks for what nobody can grant · 它声明的授权无法授予", .0))]
     Ungrantable(String),
+}
+
+fn not_webassembly(what: &str) -> String {
+    let (what, in_chinese) = languages(what);
+    format!("this is not WebAssembly but {what} · 这不是 WebAssembly 文件，而是{in_chinese}")
 }
 
 impl LoadError {
@@ -263,9 +272,7 @@ impl LoadError {
             Self::Describe { .. } => {
                 "manifest.describe must answer within two seconds, without any grant, and within the limits of the plugin's calls: PATCH /api/v1/plugins/{plugin} raises those · manifest.describe 须在两秒内返回，不用任何授权，也不超过插件调用的限额；限额可用 PATCH /api/v1/plugins/{plugin} 调高"
             }
-            Self::Description(_) => {
-                "mend what the plugin says of itself and build it again · 请改正插件对自己的说明，重新编译"
-            }
+            Self::Description(_) => "mend what the plugin says of itself and build it again · 请改正插件信息，重新编译",
             Self::Ungrantable(_) => "mend what the plugin asks for and build it again · 请改正插件声明的授权，重新编译",
         }
     }

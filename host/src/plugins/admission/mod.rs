@@ -29,7 +29,6 @@ use super::{
     component::{Asks, Description, Exports, Linked, Loaded, digest},
     error::CallError,
     guard::Breakers,
-    host::log::printable,
     instance::{Services, State},
     limits::{ADMISSIONS, DESCRIBE_TIMEOUT, Limits},
     memory::TotalMemory,
@@ -37,7 +36,12 @@ use super::{
     pools::Pools,
     sandbox::{Sandbox, Task, Terms, Visit},
 };
-use crate::{model::Grants, plugin_limits::PluginLimits, storage};
+use crate::{
+    model::{Grants, in_words},
+    plugin_limits::PluginLimits,
+    printable::printable,
+    storage,
+};
 
 pub use error::LoadError;
 pub use report::{Outcome, Refused, Report, STEPS, Step};
@@ -321,8 +325,7 @@ fn grantable(asks: &Grants) -> Result<(), LoadError> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let wrong: Vec<_> = wrong.iter().map(|error| format!("{}, {}", error.field, error.message)).collect();
-    Err(LoadError::Ungrantable(wrong.join("; ")))
+    Err(LoadError::Ungrantable(in_words(&wrong)))
 }
 
 /// What a plugin asks for. What of it is granted is up to each app, and changes.

@@ -10,12 +10,12 @@ use crate::{
         CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
         bindings::imported::types,
         convert,
-        host::log::printable,
         receipts::redacted,
         sandbox::{Ran, Used},
         trace::Trace,
         wasi::Circumstances,
     },
+    printable::printable,
 };
 
 /// A call that is over.

@@ -270,14 +270,14 @@ fn entry<'a, C: Call>(loaded: &'a Loaded, target: &PluginTarget, subject: &Subje
     };
     let entry = found.ok_or_else(|| CallError::NoSuchEntry {
         plugin: loaded.name.to_string(),
-        kind: kind.name(),
+        kind,
         name: target.entry.clone().unwrap_or_default(),
         has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
     if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
         Ok(entry)
     } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind: kind.name(), name: entry.name.clone() })
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
     }
 }
 

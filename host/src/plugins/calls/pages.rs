@@ -13,11 +13,11 @@ use crate::{
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::pages as wit,
-        host::log::printable,
         limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, RECORDED_BODY, kib},
         receipts::{json, redacted},
         sandbox::Unsendable,
     },
+    printable::printable,
 };
 
 pub use wit::{Request as PageRequest, User as PageUser};

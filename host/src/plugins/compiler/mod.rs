@@ -24,10 +24,10 @@ use self::rests::Credit;
 use super::{
     admission::LoadError,
     cache,
-    host::log::printable,
     limits::{COMPILATIONS, Limits},
     pace::Pace,
 };
+use crate::printable::printable;
 
 pub use child::{Bounds, compile_plugin};
 

@@ -16,7 +16,7 @@ use super::{
     Answer, Bounds, LoadError,
     rests::{self, Credit, Process},
 };
-use crate::plugins::{host::log::printable, pace::Pace};
+use crate::{plugins::pace::Pace, printable::printable};
 
 /// Bytes kept of what the process complains about.
 const COMPLAINT_BYTES: u64 = 4 << 10;

@@ -215,7 +215,7 @@ impl Breaker {
         };
         Err(CallError::KeepsFailing {
             plugin: whose.plugin.to_owned(),
-            kind: whose.kind.name(),
+            kind: whose.kind,
             name: whose.entry.to_owned(),
             refused_for: left,
             error: state.error.clone(),

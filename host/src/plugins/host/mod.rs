@@ -8,7 +8,7 @@ mod context;
 mod denial;
 mod http;
 mod kv;
-pub(super) mod log;
+mod log;
 mod messages;
 mod orders;
 mod outbound;

@@ -134,10 +134,7 @@ fn error(asker: &Asker, error: &PayActionError) -> Error {
     let text = error.to_string();
     match error {
         PayActionError::State(_) | PayActionError::Conflict(_) => Error::Conflict(text),
-        PayActionError::Invalid(wrong) => {
-            let wrong: Vec<_> = wrong.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
-            Error::Invalid(wrong.join("; "))
-        }
+        PayActionError::Invalid(wrong) => Error::Invalid(model::in_words(wrong)),
         PayActionError::Gateway(error) => gateway_error(error),
         PayActionError::Store(error) => asker.unavailable("orders", error),
     }

@@ -14,14 +14,12 @@ use crate::{
     plugins::{
         bindings::imported::types::Error,
         convert,
-        host::{
-            HostError,
-            log::{LogAllowance, printable, printable_up_to},
-        },
+        host::{HostError, log::LogAllowance},
         instance::State,
         limits::OUTBOUND_MARGIN,
         statistics::Counts,
     },
+    printable::{printable, printable_up_to},
 };
 
 /// How many bytes of the address stand in a line of the log: the plugin wrote parts of it.

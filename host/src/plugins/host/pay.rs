@@ -13,13 +13,16 @@ use super::{
     Grant, HostError,
     orders::{gateway_error, shop},
 };
-use crate::plugins::{
-    bindings::imported::{
-        pay::{self, V2Request, V3Request},
-        types::{Error, WechatError},
+use crate::{
+    bilingual::all,
+    plugins::{
+        bindings::imported::{
+            pay::{self, V2Request, V3Request},
+            types::{Error, WechatError},
+        },
+        instance::State,
+        limits::kib,
     },
-    instance::State,
-    limits::kib,
 };
 
 impl pay::Host for State {
@@ -72,7 +75,9 @@ impl State {
     fn granted_pay_path(&mut self, path: &str) -> Result<PayPath, HostError> {
         let parsed = if path.starts_with('/') { path.parse() } else { Err(PayPathError::Malformed) };
         let path: PayPath = parsed.map_err(|error: PayPathError| match error {
-            PayPathError::Malformed => Error::Invalid(format!("{error}; it begins with a slash")),
+            PayPathError::Malformed => {
+                Error::Invalid(all(&[error.to_string(), "it begins with a slash · 以斜杠开头".to_owned()]))
+            }
             PayPathError::Owned { .. } => Error::Denied(error.to_string()),
         })?;
         let granted = self.subject()?.granted.as_ref();

@@ -10,7 +10,7 @@ use weft_wechat::api::{
 
 use super::{Grant, HostError, asker::Asker, wechat};
 use crate::{
-    model::{self, App, is_openid},
+    model::{self, App, in_words, is_openid},
     plugins::{
         bindings::imported::{
             types::Error,
@@ -134,10 +134,7 @@ fn error(asker: &Asker, error: &UserError) -> Error {
         UserError::UnknownUser(_) | UserError::UnknownTag(_) => Error::NotFound(text),
         UserError::SystemTag(_) => Error::Invalid(text),
         UserError::TooManyTags | UserError::TooManyUsers => Error::Limited(text),
-        UserError::Invalid(wrong) => {
-            let wrong: Vec<_> = wrong.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
-            Error::Invalid(wrong.join("; "))
-        }
+        UserError::Invalid(wrong) => Error::Invalid(in_words(wrong)),
         UserError::Call(error) | UserError::Unfinished { error, .. } => wechat::error(error),
         UserError::Store(error) => broken(asker, error),
     }

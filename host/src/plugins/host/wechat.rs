@@ -5,6 +5,7 @@ use weft_wechat::api::{self, AnyCall, ApiPath, FormPart, Method, PathError};
 
 use super::{Grant, HostError};
 use crate::{
+    bilingual::all,
     plugins::{
         bindings::imported::{
             types::{Error, WechatError},
@@ -40,7 +41,9 @@ impl State {
     fn granted_path(&mut self, path: &str) -> Result<ApiPath, HostError> {
         let parsed = if path.starts_with('/') { path.parse() } else { Err(PathError::Malformed) };
         let path: ApiPath = parsed.map_err(|error: PathError| match error {
-            PathError::Malformed => Error::Invalid(format!("{error}; it begins with a slash")),
+            PathError::Malformed => {
+                Error::Invalid(all(&[error.to_string(), "it begins with a slash · 以斜杠开头".to_owned()]))
+            }
             PathError::Refused { .. } => Error::Denied(error.to_string()),
         })?;
         self.require_wechat_api(path.as_str())?;

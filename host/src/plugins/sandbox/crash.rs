@@ -9,10 +9,10 @@ use crate::{
     plugin_limits::PluginLimits,
     plugins::{
         error::{CallError, Crash},
-        host::log::{printable, printable_up_to},
         limits::RESOURCES,
         memory::MemoryBound,
     },
+    printable::{printable, printable_up_to},
 };
 
 /// Functions in a backtrace, and bytes of the name of each: names of generic functions can fill pages.

@@ -17,28 +17,32 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The name cannot be a plugin's.
-    #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-`")]
+    #[error("a plugin's name has 1 to 64 letters, digits, `_` or `-` · 插件名由 1 到 64 个字母、数字、`_` 或 `-` 组成")]
     Name,
     /// The file fails a check.
     #[error("{0}")]
     Refused(Box<Refused>),
     /// Nothing is known of the plugin.
-    #[error("there is no plugin `{0}`")]
+    #[error("there is no plugin `{0}` · 没有插件 `{0}`")]
     NoPlugin(String),
     /// The version is not among those that are kept.
-    #[error("there is no version {0} among those that are kept: `versions` of the plugin lists them")]
+    #[error(
+        "there is no version {0} among those that are kept: `versions` of the plugin lists them · 保存的版本中没有 {0}，可用的见插件的 `versions`"
+    )]
     NoVersion(String),
     /// There is no canary.
-    #[error("no canary of plugin `{0}` runs")]
+    #[error("no canary of plugin `{0}` runs · 插件 `{0}` 没有在运行的灰度版本")]
     NoCanary(String),
     /// A canary needs a version beside it.
-    #[error("no version of plugin `{0}` runs beside which a canary could: upload it without one")]
+    #[error(
+        "no version of plugin `{0}` runs beside which a canary could: upload it without one · 插件 `{0}` 没有正在运行的版本，不能灰度：请直接上传"
+    )]
     NothingRuns(String),
     /// The canary is what runs.
-    #[error("all users get this version already")]
+    #[error("all users get this version already · 所有用户已在使用这个版本")]
     RunsAlready,
     /// It is the oldest that is kept.
-    #[error("there is no earlier version to go back to")]
+    #[error("there is no earlier version to go back to · 没有更早的版本可以回退")]
     NoEarlier,
     /// The database does not answer.
     #[error(transparent)]

@@ -69,7 +69,9 @@ impl Jobs<'_> {
         let input = new.input.to_string();
         if input.len() > INPUT_BYTES {
             let bytes = input.len();
-            return Err(StoreError::LimitReached(format!("a job takes {INPUT_BYTES} bytes of input, not {bytes}")));
+            return Err(StoreError::LimitReached(format!(
+                "a job takes {INPUT_BYTES} bytes of input, not {bytes} · 任务的输入最多 {INPUT_BYTES} 字节，现有 {bytes} 字节"
+            )));
         }
         let id = Uuid::now_v7().to_string();
         let row: JobRow = in_transaction!(&self.0.db, connection => {
@@ -87,7 +89,7 @@ impl Jobs<'_> {
                 .map_err(|error| if is_missing_parent(&error) { no_app() } else { error.into() })?;
             let unfinished: i64 = sqlx::query_scalar(COUNT).bind(&new.app).fetch_one(&mut *connection).await?;
             if row.id == id && unfinished > UNFINISHED {
-                let detail = format!("an app has at most {UNFINISHED} unfinished jobs: wait, or cancel some");
+                let detail = format!("an app has at most {UNFINISHED} unfinished jobs: wait, or cancel some · 每个账号最多 {UNFINISHED} 个未完成的任务，请等待或取消一些");
                 return Err(StoreError::LimitReached(detail));
             }
             row

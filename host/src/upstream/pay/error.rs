@@ -2,6 +2,7 @@
 
 use weft_wechat::pay::{v2, v3};
 
+use crate::bilingual::because;
 use crate::model::UnusableMerchant;
 use crate::upstream::TransportError;
 
@@ -12,13 +13,13 @@ pub enum PayError {
     #[error(transparent)]
     Unusable(#[from] UnusableMerchant),
     /// Something that only WeChat may read cannot be sealed; nothing was sent.
-    #[error("a text that is to be encrypted is too long for WeChat's key")]
+    #[error("a text that is to be encrypted is too long for WeChat's key · 要加密的文本太长，超过微信公钥的长度")]
     Unsealed,
     /// The call did not get through.
-    #[error("WeChat Pay: {0}")]
+    #[error("{}", no_answer(.0))]
     Transport(#[from] TransportError),
     /// WeChat says no.
-    #[error("WeChat Pay refused with {code} ({message})")]
+    #[error("WeChat Pay refused with {code} ({message}) · 微信支付拒绝：{code}（{message}）")]
     Refused {
         /// Such as `ORDERPAID` (v2) or `ORDER_PAID` (v3).
         code: String,
@@ -30,8 +31,12 @@ pub enum PayError {
         is_proven: bool,
     },
     /// What came back is not proven to be WeChat's, or makes no sense.
-    #[error("WeChat Pay's answer cannot be believed: {0}")]
+    #[error("{}", because("WeChat Pay's answer cannot be believed · 微信支付的应答不可信", .0))]
     Unbelieved(String),
+}
+
+fn no_answer(error: &TransportError) -> String {
+    because("WeChat Pay · 微信支付", &error.to_string())
 }
 
 impl PayError {

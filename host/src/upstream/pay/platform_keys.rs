@@ -8,6 +8,7 @@ use weft_wechat::pay::v3::certificates::Certificates;
 use weft_wechat::pay::v3::{self, PlatformKeys};
 
 use super::{Gateway, PayError};
+use crate::bilingual::because;
 use crate::model::Merchant;
 
 /// How long certificates are used before they are fetched again, in seconds. WeChat publishes new ones a day before it
@@ -23,8 +24,12 @@ const HELD: u64 = 5;
 
 /// Why there is no key for a notification.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("there is no key of WeChat Pay: {0}")]
+#[error("{}", no_key(.0))]
 pub struct NoKey(Arc<PayError>);
+
+fn no_key(error: &PayError) -> String {
+    because("there is no key of WeChat Pay · 没有微信支付的公钥", &error.to_string())
+}
 
 /// What is known, by merchant number.
 #[derive(Debug, Default)]
@@ -152,9 +157,11 @@ impl Gateway {
     ) -> Result<PlatformKeys, PayError> {
         let fetched = self.platform_keys(merchant, signer, Some(serial)).await;
         fetched.map_err(|error| {
-            PayError::Unbelieved(format!(
-                "it is signed with the key {serial}, which is not known, and certificates cannot be fetched: {error}"
-            ))
+            let unknown = format!(
+                "it is signed with the key {serial}, which is not known, and certificates cannot be fetched · 签名用的公钥 \
+                 {serial} 未知，又取不到证书"
+            );
+            PayError::Unbelieved(because(&unknown, &error.to_string()))
         })
     }
 

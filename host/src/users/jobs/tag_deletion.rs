@@ -58,7 +58,9 @@ impl TagDeletion {
                 job.save(&done, done, total).await?;
             }
             if done == before {
-                return Err(JobError::failed("WeChat takes the tag off none of the users whom it lists"));
+                return Err(JobError::failed(
+                    "WeChat takes the tag off none of the users whom it lists · 微信列出的用户，标签一个也没有取消",
+                ));
             }
         }
     }

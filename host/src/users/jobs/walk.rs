@@ -87,13 +87,15 @@ impl Walk {
             };
             let Some(end) = data.openid.last().cloned() else {
                 return if total > 0 && self.done == 0 && !self.is_part {
-                    Err(JobError::later(format!("WeChat says that there are {total} users, and lists none of them")))
+                    Err(JobError::later(format!(
+                        "WeChat says that there are {total} users, and lists none of them · 微信称有 {total} 个用户，却一个也没有列出"
+                    )))
                 } else {
                     Ok(())
                 };
             };
             if end == self.behind {
-                return Err(JobError::failed("WeChat lists the same users again and again"));
+                return Err(JobError::failed("WeChat lists the same users again and again · 微信反复列出同一批用户"));
             }
             let total = (total > 0 && !self.is_part).then_some(total);
             let openids: Vec<_> = data.openid.into_iter().filter(|openid| is_openid(openid)).collect();

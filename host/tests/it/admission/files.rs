@@ -99,7 +99,7 @@ fn other_shapes() -> Vec<Case> {
         ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
         ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
         ("a schema that is none", odd, "describe", "bad_description", "its config_schema is no JSON Schema"),
-        ("a wish of nobody's to grant", wishes, "grants", "ungrantable", "orders, entry 1: read, create or refund"),
+        ("a wish of nobody's to grant", wishes, "grants", "ungrantable", "orders: entry 1: read, create or refund"),
         ("64-bit memory", describing("(memory i64 1)"), "compile", "compile_failed", "memory64"),
     ]
 }

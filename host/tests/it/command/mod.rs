@@ -46,6 +46,19 @@ fn apps_are_added_listed_shown_and_removed() {
 }
 
 #[test]
+fn what_turns_text_round_in_a_terminal_is_shown_to_programs_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let title = "one\u{202e}two\u{2066}";
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1", "--title", title];
+    assert_eq!(weft(folder.path(), &add).status.code(), Some(0));
+    for command in [&["app", "list"][..], &["app", "show", "shop"]] {
+        let text = String::from_utf8(weft(folder.path(), command).stdout).unwrap();
+        assert!(text.contains("one two") && !text.contains(['\u{202e}', '\u{2066}']), "{text:?}");
+    }
+    assert_eq!(json(&weft(folder.path(), &["app", "list", "--json"]))[0]["title"], title);
+}
+
+#[test]
 fn an_app_without_a_token_is_told_to_get_one_before_its_address_is_of_use() {
     let folder = tempfile::tempdir().unwrap();
     let add = |name, more: &[&str]| {
@@ -118,7 +131,7 @@ fn what_is_easily_overlooked_is_told() {
     let [added, _] = add("odd", "foo", &[]);
     assert!(added.contains("appid: WeChat's are wx and 16 of 0-9 and a-f, and `foo` is not"), "{added}");
     let [_, refused] = add("safe", "wx0123456789abcdef", &["--encoding-mode", "safe"]);
-    assert!(refused.contains("--encoding-aes-key (or WECHAT_ENCODING_AES_KEY): encoding mode safe needs"), "{refused}");
+    assert!(refused.contains("--encoding-aes-key / WECHAT_ENCODING_AES_KEY: encoding mode safe needs"), "{refused}");
     let [shown, _] = run(&["app", "show", "right"]);
     let verified = shown.lines().find(|line| line.starts_with("verified ")).unwrap();
     assert!(verified.contains("assumed (WeChat certification) · 视为已通过微信认证"), "{verified}");

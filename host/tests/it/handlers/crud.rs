@@ -237,8 +237,8 @@ async fn a_plugin_that_is_not_there_yet_is_warned_of() {
     assert_eq!(
         after,
         [
-            "rules[1].handler: plugin `greeter` has no rule `nothing` · 插件 `greeter` 没有 rule `nothing`",
-            "replies[1].handler: plugin `greeter` has no handler `nothing` · 插件 `greeter` 没有 handler `nothing`"
+            "rules[1].handler: plugin `greeter` has no rule `nothing` · rules[1].handler：插件 `greeter` 没有规则 `nothing`",
+            "replies[1].handler: plugin `greeter` has no handler `nothing` · replies[1].handler：插件 `greeter` 没有处理函数 `nothing`"
         ]
     );
 }

@@ -179,7 +179,10 @@ async fn a_panic_and_a_failure_end_their_own_job_alone() {
             jobs.push(process.jobs.start(&steps(app, input)).await.unwrap().job.id);
         }
         let panicked = becomes(&store, &jobs[1], JobState::Failed).await;
-        assert_eq!(panicked.error.as_deref(), Some("it failed on our side; the log says why"));
+        assert_eq!(
+            panicked.error.as_deref(),
+            Some("it failed on our side; the log says why · 服务内部出错，原因见日志")
+        );
         assert_eq!(becomes(&store, &jobs[2], JobState::Failed).await.error.as_deref(), Some("nono"));
         done.let_through(1);
         becomes(&store, &jobs[0], JobState::Done).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use weft::simulator::wechat::Fault;
 use weft_wechat::api::media::{MediaFile, MediaType};
 
@@ -55,13 +55,14 @@ async fn what_wechat_would_not_take_is_refused_before_anything_is_sent() {
     let send = async |fields: &[(&'static str, &str)], bytes: &[u8]| {
         shop.send_file("/materials", fields, "a.png", bytes).await.1
     };
+    let told = |body: &Value| field(body).1.as_str().unwrap().to_owned();
     let mut large = png(1);
     large.resize((10 << 20) + 1, 0);
-    assert_eq!(field(&send(&[("type", "image")], &large).await).1, "a file of type image has 1 byte to 10 MB");
+    assert!(told(&send(&[("type", "image")], &large).await).starts_with("a file of type image has 1 byte to 10 MB · "));
     let voice = [b"#!AMR\n".as_slice(), &vec![0; 2 << 20]].concat();
-    assert_eq!(field(&send(&[("type", "voice")], &voice).await).1, "a file of type voice has 1 byte to 2 MB");
+    assert!(told(&send(&[("type", "voice")], &voice).await).starts_with("a file of type voice has 1 byte to 2 MB · "));
     let thumb = [jpg(1), vec![0; 64 << 10]].concat();
-    assert_eq!(field(&send(&[("type", "thumb")], &thumb).await).1, "a file of type thumb has 1 byte to 64 KB");
+    assert!(told(&send(&[("type", "thumb")], &thumb).await).starts_with("a file of type thumb has 1 byte to 64 KB · "));
     for (kind, bytes) in [
         ("image", b"<html><script>alert(1)</script></html>".as_slice()),
         ("image", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
@@ -80,7 +81,7 @@ async fn what_wechat_would_not_take_is_refused_before_anything_is_sent() {
     assert_eq!(field(&send(&words, &mp4()).await).0, "introduction");
     let words = [("type", "video"), ("title", "片"), ("introduction", "长片")];
     let photo = send(&words, b"\x00\x00\x00\x18ftypheic a picture of a telephone").await;
-    assert_eq!(field(&photo).1, "a file of type video is one of mp4, by its content");
+    assert!(told(&photo).starts_with("a file of type video is one of mp4, by its content · "), "{photo}");
     let no_file = reqwest::multipart::Form::new().text("type", "image");
     assert_eq!(field(&shop.app.form("/apps/shop/materials", no_file).await.1).0, "media");
     let (status, body) = shop.send_file("/materials", &[("type", "image")], "a", &vec![0; 21 << 20]).await;

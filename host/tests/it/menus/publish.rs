@@ -95,7 +95,7 @@ async fn a_refusal_leaves_users_with_what_they_saw_and_says_what_to_do() {
     for (path, errcode, part, what_to_do) in [
         (CREATE, 40055, "buttons was not", "domain"),
         (ADD, 65305, "conditional[1] was not", "too many conditional menus"),
-        (ADD, 48001, "conditional[1] was not", "Users see what they saw before"),
+        (ADD, 48001, "conditional[1] was not", "users see what they saw before"),
     ] {
         shop.wechat.fault(path, Fault::Errcode(errcode), 1);
         let (status, problem) = shop.post("publish").await;
@@ -136,7 +136,7 @@ async fn without_a_menu_before_the_default_one_stays_when_a_conditional_one_is_r
     assert_eq!((status, &problem["type"]), (502, &json!("wechat-unreachable")), "{problem}");
     let detail = problem["detail"].as_str().unwrap();
     assert!(
-        detail.contains("All users see the new default menu") && detail.contains("look at what is live"),
+        detail.contains("all users see the new default menu") && detail.contains("look at what is live"),
         "{detail}"
     );
     assert_eq!(at_wechat(&shop), (json!("one"), vec!["one-3".to_owned()]), "WeChat did it without saying so");

@@ -104,7 +104,11 @@ async fn ceilings_are_the_operators_and_never_below_what_holds_for_all() {
     let (status, problem) = app.api(Method::PATCH, "/plugins/guest", Some(limits)).await;
     let details: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["detail"].clone()).collect();
     assert_eq!(status, 422);
-    assert_eq!(details, ["from 1 to 1000 (plugins.ceilings.cpu_ms)", "from 0 to 64 (plugins.ceilings.log_lines)"]);
+    let expected = [
+        "from 1 to 1000 (plugins.ceilings.cpu_ms) · 1 到 1000（plugins.ceilings.cpu_ms）",
+        "from 0 to 64 (plugins.ceilings.log_lines) · 0 到 64（plugins.ceilings.log_lines）",
+    ];
+    assert_eq!(details, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

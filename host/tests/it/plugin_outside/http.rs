@@ -175,7 +175,7 @@ async fn requests_and_answers_have_a_size() {
     let less = json!({"http_hosts": [other.url("")], "limits": {"response_kib": 1023}});
     asking.grant(less).await;
     let refused = asking.ask(get(&other.url("/just-fits"))).await;
-    assert_eq!(refused, "limited: the answer is longer than 1047552 bytes");
+    assert_eq!(refused, "limited: the answer is longer than 1047552 bytes · 应答超过 1047552 字节");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,27 +18,45 @@ pub struct ApiPath(String);
 pub enum PathError {
     /// No path of WeChat's API looks so.
     #[error(
-        "a path of WeChat's API has letters, digits, `_`, `-` and `.` between single slashes, such as cgi-bin/user/info"
+        "a path of WeChat's API has letters, digits, `_`, `-` and `.` between single slashes, such as cgi-bin/user/info · \
+         微信接口的路径由字母、数字、`_`、`-`、`.` 和单个斜杠组成，如 cgi-bin/user/info"
     )]
     Malformed,
     /// It hands out or changes tokens or secrets, or goes with others than the account's.
-    #[error("{path} is not called this way: {instead}")]
+    #[error("{path} is not called this way: {en} · 不能这样调用 {path}：{zh}", en = instead.0, zh = instead.1)]
     Refused {
         /// Which.
         path: String,
-        /// What to do in its place.
-        instead: &'static str,
+        /// What to do in its place, in English and in Chinese.
+        instead: Instead,
     },
 }
 
-const TOKEN: &str = "the access token is fetched once for all; who needs it asks for the app's access-token";
-const TICKET: &str = "tickets are fetched once for all; who needs one asks for the app's tickets";
-const QUOTA: &str = "clearing is counted, because WeChat allows ten a month; it goes through the app's quota";
-const PLATFORM: &str = "it goes with the token of a third-party platform, and not with the app's";
-const USER: &str = "it goes with a user's token or with the appsecret, and not with the app's access token";
+type Instead = (&'static str, &'static str);
+
+const TOKEN: Instead = (
+    "the access token is fetched once for all; who needs it asks for the app's access-token",
+    "access_token 由 Weft 统一获取，请用账号的 access-token 接口",
+);
+const TICKET: Instead = (
+    "tickets are fetched once for all; who needs one asks for the app's tickets",
+    "ticket 由 Weft 统一获取，请用账号的 tickets 接口",
+);
+const QUOTA: Instead = (
+    "clearing is counted, because WeChat allows ten a month; it goes through the app's quota",
+    "微信每月只允许清零 10 次，请用账号的 quota 接口",
+);
+const PLATFORM: Instead = (
+    "it goes with the token of a third-party platform, and not with the app's",
+    "它需要第三方平台的 token，不能用账号的",
+);
+const USER: Instead = (
+    "it goes with a user's token or with the appsecret, and not with the app's access token",
+    "它需要用户的 token 或 AppSecret，不能用账号的 access_token",
+);
 
 /// What is not called with an access token of ours, with all that is below it, and what to do instead.
-const REFUSED: &[(&str, &str)] = &[
+const REFUSED: &[(&str, Instead)] = &[
     ("cgi-bin/token", TOKEN),
     ("cgi-bin/stable_token", TOKEN),
     ("cgi-bin/ticket/getticket", TICKET),
@@ -121,7 +139,7 @@ impl FromStr for ApiPath {
         // In lower case, as some servers ignore the case.
         let lower = path.to_ascii_lowercase();
         match REFUSED.iter().find(|(beginning, _)| is_below(&lower, beginning)) {
-            Some((_, instead)) => Err(PathError::Refused { path: path.to_owned(), instead }),
+            Some((_, instead)) => Err(PathError::Refused { path: path.to_owned(), instead: *instead }),
             None => Ok(Self(format!("/{path}"))),
         }
     }

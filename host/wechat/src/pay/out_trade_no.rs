@@ -13,7 +13,7 @@ pub struct OutRefundNo(String);
 
 /// The text is no number of an order or a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{shortest} to {longest} letters, digits or any of `_-|*@`")]
+#[error("{shortest} to {longest} letters, digits or any of `_-|*@` · {shortest} 到 {longest} 个字母、数字或 `_-|*@`")]
 pub struct InvalidNumber {
     shortest: usize,
     longest: usize,

@@ -17,26 +17,32 @@ pub enum PayPathError {
     /// No path of WeChat Pay looks so.
     #[error(
         "a path of WeChat Pay has letters, digits, `-`, `.`, `_` and `~` between single slashes, such as \
-         v3/profitsharing/orders; other characters are percent-encoded"
+         v3/profitsharing/orders; other characters are percent-encoded · 微信支付接口的路径由字母、数字、`-`、`.`、`_`、`~` \
+         和单个斜杠组成，如 v3/profitsharing/orders；其他字符要做 URL 编码"
     )]
     Malformed,
     /// What becomes of it has to be known here.
-    #[error("{path} is not called this way: {instead}")]
+    #[error("{path} is not called this way: {en} · 不能这样调用 {path}：{zh}", en = instead.0, zh = instead.1)]
     Owned {
         /// Which.
         path: String,
-        /// What to do in its place.
-        instead: &'static str,
+        /// What to do in its place, in English and in Chinese.
+        instead: Instead,
     },
 }
 
-const ORDERS: &str =
-    "it is about one order, which is kept here: create, prepay, sync, close or reverse the order itself";
-const REFUNDS: &str = "it is about a refund, which is kept here: refund the order itself";
-const BILLS: &str = "it answers with a file that is not signed";
+type Instead = (&'static str, &'static str);
+
+const ORDERS: Instead = (
+    "it is about one order, which is kept here: create, prepay, sync, close or reverse the order itself",
+    "订单由 Weft 管理，请用订单的下单、预支付、查询、关闭或撤销接口",
+);
+const REFUNDS: Instead =
+    ("it is about a refund, which is kept here: refund the order itself", "退款由 Weft 管理，请用订单的退款接口");
+const BILLS: Instead = ("it answers with a file that is not signed", "它返回的文件没有签名");
 
 /// What belongs to the orders that are kept here, with all that is below it, and what to do instead.
-const OWNED: &[(&str, &str)] = &[
+const OWNED: &[(&str, Instead)] = &[
     ("/v3/pay/transactions", ORDERS),
     ("/v3/pay/partner/transactions", ORDERS),
     ("/v3/refund/domestic/refunds", REFUNDS),
@@ -81,7 +87,7 @@ impl FromStr for PayPath {
         let lower = path.to_ascii_lowercase();
         let owned = OWNED.iter().find(|(beginning, _)| is_below(&lower, beginning));
         match owned {
-            Some((_, instead)) if !lower.ends_with(NOT_OWNED) => Err(PayPathError::Owned { path, instead }),
+            Some((_, instead)) if !lower.ends_with(NOT_OWNED) => Err(PayPathError::Owned { path, instead: *instead }),
             _ => Ok(Self(path)),
         }
     }

@@ -45,7 +45,7 @@ impl fmt::Display for TradeType {
 
 /// The text names no way to pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a trade type is JSAPI, NATIVE, APP, MWEB or MICROPAY")]
+#[error("a trade type is JSAPI, NATIVE, APP, MWEB or MICROPAY · 交易类型可选 JSAPI、NATIVE、APP、MWEB、MICROPAY")]
 pub struct UnknownTradeType;
 
 impl FromStr for TradeType {

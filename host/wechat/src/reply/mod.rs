@@ -78,19 +78,19 @@ pub struct Article {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// The user has left the account.
-    #[error("nothing can be answered to a user who unsubscribed")]
+    #[error("nothing can be answered to a user who unsubscribed · 用户已取消关注，不能回复")]
     Unsubscribed,
     /// WeChat shows the user a fault when a text is empty.
-    #[error("the text is empty: leave the reply out to answer nothing")]
+    #[error("the text is empty: leave the reply out to answer nothing · 文本是空的：不想回复就不要返回")]
     EmptyText,
     /// There is nothing to show.
-    #[error("there is no article in the news")]
+    #[error("there is no article in the news · 图文消息中没有文章")]
     NoArticles,
     /// A field that WeChat needs is empty.
-    #[error("{0} is empty")]
+    #[error("{0} is empty · {0} 是空的")]
     Empty(&'static str),
     /// An address, a `media_id` or an account's name passes [`MAX_REFERENCE`]: cut off it would be wrong.
-    #[error("{0} is longer than 2048 bytes")]
+    #[error("{0} is longer than 2048 bytes · {0} 超过 2048 字节")]
     TooLong(&'static str),
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    bilingual::of,
     http::{
         AppState,
         admin::{
@@ -332,9 +333,9 @@ fn warnings(state: &AppState, app: &App) -> Vec<String> {
     let mut warnings = Vec::new();
     let gets_messages = matches!(app.app_type, AppType::Service | AppType::Subscription | AppType::Miniprogram);
     if gets_messages && app.token.is_none() {
-        warnings.push("token: the app takes no messages until it has one".to_owned());
+        warnings.push("token: the app takes no messages until it has one · token：设置令牌之前收不到消息".to_owned());
     }
     warnings.extend(state.plugins.lacking_in_app(app));
-    warnings.extend(app.odd_appid().map(|odd| format!("appid: {odd}")));
+    warnings.extend(app.odd_appid().map(|odd| of("appid", &odd)));
     warnings
 }

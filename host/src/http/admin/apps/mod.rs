@@ -116,7 +116,7 @@ pub(super) async fn patch(
         let errors = app.check_change(&before);
         if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
     };
-    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app", &name))?;
+    let app = state.store.apps().change(&name, change).await?.ok_or_else(|| Problem::not_found("app · 账号", &name))?;
     state.accounts.take_over().await;
     let view = view(&state, &app);
     caller.notes.after(&view);
@@ -148,7 +148,7 @@ pub(super) async fn delete(
         error => error.into(),
     };
     if !deleted.map_err(refused)? {
-        return Err(Problem::not_found("app", &name));
+        return Err(Problem::not_found("app · 账号", &name));
     }
     state.accounts.take_over().await;
     Ok(StatusCode::NO_CONTENT)

@@ -102,7 +102,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<DraftView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let set = state.store.articles().find(&app, ArticleKind::Draft, &media_id).await?;
-    Ok(Json(DraftView::new(set.ok_or_else(|| Problem::not_found("draft", &media_id))?, ArticleView::whole)))
+    Ok(Json(DraftView::new(set.ok_or_else(|| Problem::not_found("draft · 草稿", &media_id))?, ArticleView::whole)))
 }
 
 /// Makes a draft, at WeChat and here.

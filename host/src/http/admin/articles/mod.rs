@@ -86,7 +86,7 @@ impl SearchQuery {
     fn search(&self) -> Result<Option<&str>, Problem> {
         let search = self.search.as_deref().filter(|text| !text.is_empty());
         if search.is_some_and(|text| text.chars().count() > SEARCH_CHARACTERS) {
-            let rule = format!("at most {SEARCH_CHARACTERS} characters");
+            let rule = format!("at most {SEARCH_CHARACTERS} characters · 最多 {SEARCH_CHARACTERS} 个字符");
             return Err(super::invalid(vec![FieldError::new("search", rule)]));
         }
         Ok(search)
@@ -119,7 +119,7 @@ pub(super) async fn read(
 ) -> Result<Json<PublishedView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let set = state.store.articles().find(&app, ArticleKind::Published, &article_id).await?;
-    let set = set.ok_or_else(|| Problem::not_found("article", &article_id))?;
+    let set = set.ok_or_else(|| Problem::not_found("article · 文章", &article_id))?;
     Ok(Json(PublishedView::new(set, ArticleView::whole)))
 }
 

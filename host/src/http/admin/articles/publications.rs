@@ -76,7 +76,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<PublicationView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let publication = state.store.publications().find(&app, &publish_id).await?;
-    Ok(Json(publication.ok_or_else(|| Problem::not_found("publication", &publish_id))?.into()))
+    Ok(Json(publication.ok_or_else(|| Problem::not_found("publication · 发布记录", &publish_id))?.into()))
 }
 
 /// Asks WeChat now what became of a publication. It is asked by itself, too, when no event tells.

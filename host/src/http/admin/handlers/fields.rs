@@ -75,7 +75,7 @@ impl HandlerFields {
 
 fn seconds(field: &'static str, at: Timestamp, errors: &mut Vec<FieldError>) -> u64 {
     u64::try_from(at.as_second()).unwrap_or_else(|_| {
-        errors.push(FieldError::new(field, "a time since 1970"));
+        errors.push(FieldError::new(field, "a time since 1970 · 1970 年以后的时间"));
         0
     })
 }
@@ -139,7 +139,9 @@ pub(super) fn view(state: &AppState, handler: Handler) -> HandlerView {
 pub(super) fn warnings(state: &AppState, handler: &Handler) -> Vec<String> {
     let mut warnings = Vec::new();
     if handler.rules.is_empty() {
-        warnings.push("rules: without one the handler matches nothing".to_owned());
+        warnings.push(
+            "rules: without one the handler matches nothing · rules：没有规则的自动回复不会匹配任何消息".to_owned(),
+        );
     }
     warnings.extend(state.plugins.lacking_in_handler(handler));
     warnings

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fields::HandlerFields;
 use crate::{
+    http::json_errors::told,
     model::{FieldError, Handler, HandlerSource, Menu, ReplyStrategy, ReplyTemplate, Rule, check_together},
     time,
 };
@@ -148,7 +149,10 @@ pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, 
     };
     let file: File = typed(value, "").map_err(|error| Unreadable::Invalid(vec![error]))?;
     if file.version.is_some_and(|version| version != VERSION) {
-        let error = FieldError::new("version", format!("{VERSION}, the one that this version of weft reads"));
+        let error = FieldError::new(
+            "version",
+            format!("{VERSION}, the one that this version of weft reads · 须为 {VERSION}，这个版本的 weft 只能读取它"),
+        );
         return Err(Unreadable::Invalid(vec![error]));
     }
     let (mut entries, mut errors, mut ids, mut size) = (Vec::new(), Vec::new(), HashSet::new(), 0);
@@ -156,7 +160,7 @@ pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, 
         let path = format!("handlers[{index}]");
         match entry(value, app, &path) {
             Ok(Entry { id: Some(id), .. }) if !ids.insert(id.clone()) => {
-                errors.push(FieldError::new(format!("{path}.id"), "each only once in a file"));
+                errors.push(FieldError::new(format!("{path}.id"), "each only once in a file · 同一个文件中不能重复"));
             }
             Ok(entry) => {
                 // At once: a small file can hold more regular expressions than can be compiled in an hour.
@@ -218,7 +222,7 @@ fn typed<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, FieldError>
             ("", below) => below.to_owned(),
             (path, below) => format!("{path}.{below}"),
         };
-        FieldError::new(place, error.inner().to_string())
+        FieldError::new(place, told(error.inner()))
     })
 }
 

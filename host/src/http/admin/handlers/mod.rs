@@ -176,11 +176,11 @@ pub(super) async fn delete(
 }
 
 fn no_handler(id: &str) -> Problem {
-    Problem::not_found("handler", id)
+    Problem::not_found("handler · 自动回复", id)
 }
 
 fn unknown_cursor() -> Problem {
-    Problem::bad_request("cursor: not one that a page ended with")
+    Problem::bad_request("cursor: take the `next_cursor` of the page before · cursor：请用上一页的 `next_cursor`")
 }
 
 /// Names the place of a handler in the list.

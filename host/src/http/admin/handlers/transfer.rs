@@ -18,6 +18,7 @@ use super::{
     storing,
 };
 use crate::{
+    bilingual::{because, of},
     http::{
         AppState,
         admin::{auth::Caller, find_app, menus},
@@ -139,12 +140,12 @@ pub(in crate::http::admin) async fn import(
     caller.require(Some(&app), PERMISSION)?;
     find_app(&state, &app).await?;
     let format = format_of(request.headers())?;
-    let too_large = |_| Problem::too_large(format!("a file has at most {} MiB", FILE_BYTES >> 20));
+    let too_large = |_| Problem::too_large(format!("a file has at most {0} MiB · 文件最大 {0} MiB", FILE_BYTES >> 20));
     let bytes = to_bytes(request.into_body(), FILE_BYTES).await.map_err(too_large)?;
     let owner = app.clone();
     let Contents { entries, menu } =
         blocking(move || file::read(&bytes, format, &owner)).await?.map_err(|unreadable| match unreadable {
-            Unreadable::Syntax(why) => Problem::bad_request(format!("the file cannot be read: {why}")),
+            Unreadable::Syntax(why) => Problem::bad_request(because("the file cannot be read · 无法读取文件", &why)),
             Unreadable::Invalid(errors) => super::super::invalid(errors),
             Unreadable::TooMuch(why) => Problem::refused(ProblemKind::LimitReached, why),
         })?;
@@ -197,7 +198,9 @@ fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
     match essence.as_str() {
         "application/json" => Ok(Format::Json),
         "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => Ok(Format::Yaml),
-        _ => Err(Problem::unsupported("send application/json or application/yaml")),
+        _ => Err(Problem::unsupported(
+            "send application/json or application/yaml · 请用 application/json 或 application/yaml",
+        )),
     }
 }
 
@@ -205,7 +208,7 @@ fn view(state: &AppState, plan: ImportPlan, dry_run: bool) -> ImportView {
     let written = plan.added.iter().chain(plan.changed.iter().map(|changed| &changed.after));
     let warnings = written.flat_map(|handler| {
         let name = &handler.name;
-        warnings(state, handler).into_iter().map(move |warning| format!("{name}: {warning}"))
+        warnings(state, handler).into_iter().map(move |warning| of(name, &warning))
     });
     ImportView {
         dry_run,

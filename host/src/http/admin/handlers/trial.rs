@@ -9,6 +9,7 @@ use weft_wechat::message::Message;
 
 use super::PERMISSION;
 use crate::{
+    bilingual::of,
     http::{
         AppState,
         admin::auth::Caller,
@@ -124,7 +125,7 @@ pub(in crate::http::admin) async fn test(
 ) -> Result<Json<TrialView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     caller.notes.recorded(false);
-    let account = state.accounts.find(&app).ok_or_else(|| Problem::not_found("app", &app))?;
+    let account = state.accounts.find(&app).ok_or_else(|| Problem::not_found("app · 账号", &app))?;
     let now = trial.now.map_or_else(|| state.clock.now(), |at| u64::try_from(at.as_second()).unwrap_or(0));
     let raw = trial.message.raw(now).map_err(|error| super::super::invalid(vec![error]))?;
     let field = if trial.message.xml.is_some() { "message.xml" } else { "message" };
@@ -148,15 +149,15 @@ impl TrialMessage {
         if let Some(xml) = &self.xml {
             let others = [&self.msg_type, &self.content, &self.event, &self.key, &self.openid];
             if others.into_iter().any(Option::is_some) {
-                return Err(FieldError::new("message.xml", "either this or the other fields"));
+                return Err(FieldError::new("message.xml", "either this or the other fields · 不能与其他字段同时使用"));
             }
             return Ok(xml.clone());
         }
         let Some(msg_type) = &self.msg_type else {
-            return Err(FieldError::new("message.type", "needed, unless there is `xml`"));
+            return Err(FieldError::new("message.type", "needed, unless there is `xml` · 没有 `xml` 时必填"));
         };
         if msg_type == "event" && self.event.is_none() {
-            return Err(FieldError::new("message.event", "an event needs its name"));
+            return Err(FieldError::new("message.event", "an event needs its name · 事件消息须填事件名"));
         }
         let body = json!({
             "ToUserName": "gh_test", "FromUserName": self.openid.as_deref().unwrap_or("oTest"), "CreateTime": now,
@@ -180,16 +181,18 @@ fn sent(handler: &Handler) -> Vec<SentView> {
 fn warnings(app: &App, message: &Message, replies: &[SentView]) -> Vec<String> {
     let mut warnings = Vec::new();
     if !app.verified && replies.iter().any(|sent| sent.via == "customer_service") {
-        warnings.push("an account that WeChat has not verified cannot send customer-service messages".to_owned());
+        warnings.push("an account that WeChat has not verified cannot send customer-service messages · 未通过微信认证的账号不能发送客服消息".to_owned());
     }
     for (index, sent) in replies.iter().enumerate().filter(|(_, sent)| sent.via == "passive") {
         let ReplyContent::Static(reply) = &sent.reply.content else { continue };
         let mut shown = reply.clone();
         shown.fit(&message.content);
         if let Err(error) = reply.check(&message.content) {
-            warnings.push(format!("replies[{index}]: {error}"));
+            warnings.push(of(&format!("replies[{index}]"), &error.to_string()));
         } else if shown != *reply {
-            warnings.push(format!("replies[{index}]: WeChat shows only the first article in answer to this message"));
+            warnings.push(format!(
+                "replies[{index}]: WeChat shows only the first article in answer to this message · replies[{index}]：对这种消息，微信只显示第一篇图文"
+            ));
         }
     }
     warnings

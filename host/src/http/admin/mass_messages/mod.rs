@@ -16,6 +16,7 @@ use super::{
     page::{Page, PageQuery},
 };
 use crate::{
+    bilingual::because,
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
@@ -134,13 +135,13 @@ pub(super) async fn create(
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
     if new.confirm && new.dry_run {
-        return Err(wrong("confirm", "either this or dry_run: nothing was sent"));
+        return Err(wrong("confirm", "either this or dry_run: nothing was sent · 不能与 dry_run 同时使用，没有发送"));
     }
     let target = MassTarget::of(new.to_all, new.tag_id, new.openids).map_err(|error| super::invalid(vec![error]))?;
     let draft = new.message.draft().map_err(super::invalid)?;
     let clientmsgid = new.clientmsgid.unwrap_or_else(|| Uuid::new_v4().to_string());
     if !is_clientmsgid(&clientmsgid) {
-        return Err(wrong("clientmsgid", "1 to 64 visible ASCII characters"));
+        return Err(wrong("clientmsgid", "1 to 64 visible ASCII characters · 1 到 64 个可见的 ASCII 字符"));
     }
     app.may(Ability::MassMessages)?;
     if !new.confirm {
@@ -154,13 +155,13 @@ pub(super) async fn create(
     let sent = state.mass_messages.send(app, wanted).await?;
     match sent.error {
         Some(error) if sent.message.state == MassState::Unknown => {
-            let detail = format!(
-                "{}. WeChat may have sent it: look at …/mass-messages/{}, or ask again with the clientmsgid {}, by which \
-                 WeChat sends it once for a day",
-                error.explained(),
-                sent.message.id,
-                sent.message.clientmsgid
+            let MassMessage { id, clientmsgid, .. } = &sent.message;
+            let advice = format!(
+                "WeChat may have sent it: look at …/mass-messages/{id}, or ask again with the clientmsgid {clientmsgid}, \
+                 by which WeChat sends it once for a day · 微信可能已经发送：请查看 …/mass-messages/{id}，或用同一个 clientmsgid \
+                 {clientmsgid} 重试，微信一天内只发送一次"
             );
+            let detail = because(&error.explained(), &advice);
             Err(Problem::from(error).in_words(detail))
         }
         Some(error) => Err(error.into()),
@@ -186,7 +187,12 @@ pub(super) async fn preview(
     let to = match (&fields.openid, &fields.towxname) {
         (Some(openid), None) if is_openid(openid) => PreviewTo::Openid(openid),
         (None, Some(name)) if (1..=64).contains(&name.len()) => PreviewTo::WechatName(name),
-        _ => return Err(wrong("openid", "either an openid, or towxname with a WeChat name")),
+        _ => {
+            return Err(wrong(
+                "openid",
+                "either an openid, or towxname with a WeChat name · openid 和 towxname（微信号）二选一",
+            ));
+        }
     };
     state.mass_messages.preview(&app, &draft, to).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -225,7 +231,7 @@ pub(super) async fn delete(
 }
 
 async fn find(state: &AppState, app: &str, id: &str) -> Result<MassMessage, Problem> {
-    state.store.mass_messages().find(app, id).await?.ok_or_else(|| Problem::not_found("mass message", id))
+    state.store.mass_messages().find(app, id).await?.ok_or_else(|| Problem::not_found("mass message · 群发消息", id))
 }
 
 fn wrong(field: &str, rule: &str) -> Problem {

@@ -36,7 +36,9 @@ impl Form {
     /// Reads the form, with the file in the field `media`.
     pub(in crate::http::admin) async fn read(state: &AppState, incoming: Incoming) -> Result<Self, Problem> {
         let turn = Arc::clone(&state.uploads).try_acquire_owned();
-        let turn = turn.map_err(|_| Problem::busy("other files are being uploaded; try again in a second"))?;
+        let turn = turn.map_err(|_| {
+            Problem::busy("other files are being uploaded; try again in a second · 正在上传其他文件，请稍后再试")
+        })?;
         let mut parts = incoming.map_err(|error| Problem::bad_request(error.body_text()))?;
         let (mut file, mut texts) = (None, HashMap::new());
         while let Some(field) = parts.next_field().await.map_err(|error| broken(&error))? {
@@ -48,7 +50,8 @@ impl Form {
                 texts.insert(name, field.text().await.map_err(|error| broken(&error))?);
             }
         }
-        let (filename, bytes) = file.ok_or_else(|| missing("media", "the file, in a field of this name"))?;
+        let (filename, bytes) =
+            file.ok_or_else(|| missing("media", "the file, in a field of this name · 文件，字段名为 media"))?;
         Ok(Self { filename, bytes, texts, _turn: turn })
     }
 
@@ -60,7 +63,7 @@ impl Form {
     /// What the file is to be, from the field `type`.
     pub(in crate::http::admin) fn media_type(&self) -> Result<MediaType, Problem> {
         let named = self.text("type").and_then(MaterialType::of).and_then(MaterialType::media_type);
-        named.ok_or_else(|| missing("type", "one of image, voice, video, thumb"))
+        named.ok_or_else(|| missing("type", "one of image, voice, video, thumb · 可选 image、voice、video、thumb"))
     }
 }
 
@@ -70,7 +73,7 @@ fn missing(field: &'static str, rule: &str) -> Problem {
 
 fn broken(error: &MultipartError) -> Problem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::too_large(format!("the form may have {FORM_BYTES} bytes"));
+        return Problem::too_large(format!("the form may have {FORM_BYTES} bytes · 表单最大 {FORM_BYTES} 字节"));
     }
     Problem::bad_request(error.body_text())
 }

@@ -69,11 +69,15 @@ impl MaterialQuery {
     fn filter(self) -> Result<MaterialFilter, Problem> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let material_type = given(self.r#type).map(|name| MaterialType::of(&name).ok_or(())).transpose();
-        let material_type = material_type
-            .map_err(|()| super::invalid(vec![FieldError::new("type", "one of image, voice, video, thumb, news")]))?;
+        let material_type = material_type.map_err(|()| {
+            super::invalid(vec![FieldError::new(
+                "type",
+                "one of image, voice, video, thumb, news · 可选 image、voice、video、thumb、news",
+            )])
+        })?;
         let search = given(self.search);
         if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_CHARACTERS) {
-            let rule = format!("at most {SEARCH_CHARACTERS} characters");
+            let rule = format!("at most {SEARCH_CHARACTERS} characters · 最多 {SEARCH_CHARACTERS} 个字符");
             return Err(super::invalid(vec![FieldError::new("search", rule)]));
         }
         Ok(MaterialFilter { material_type, alias: given(self.alias), search, updated_before: None })
@@ -111,7 +115,7 @@ pub(super) async fn read(
 ) -> Result<Json<MaterialDetail>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let material = state.store.materials().find(&app, &media_id).await?;
-    let material = material.ok_or_else(|| Problem::not_found("material", &media_id))?;
+    let material = material.ok_or_else(|| Problem::not_found("material · 素材", &media_id))?;
     let articles = match material.material_type {
         MaterialType::News => state.store.articles().find(&app, ArticleKind::Material, &media_id).await?,
         _ => None,
@@ -138,7 +142,7 @@ pub(super) async fn patch(
         return Err(super::invalid(errors));
     }
     let material = state.store.materials().change(&app, &media_id, &change).await?;
-    Ok(Json(material.ok_or_else(|| Problem::not_found("material", &media_id))?.into()))
+    Ok(Json(material.ok_or_else(|| Problem::not_found("material · 素材", &media_id))?.into()))
 }
 
 /// Deletes a material, at WeChat and here. One that a handler, the menus or a draft uses is only deleted with `force`.
@@ -165,7 +169,7 @@ impl From<MaterialError> for Problem {
             MaterialError::Invalid(errors) => super::invalid(errors),
             MaterialError::Running => Self::conflict(detail),
             MaterialError::InUse { .. } => Self::in_use(detail),
-            MaterialError::NotFound { media_id } => Self::not_found("material", &media_id),
+            MaterialError::NotFound { media_id } => Self::not_found("material · 素材", &media_id),
             MaterialError::NoFile { .. } => Self::refused(ProblemKind::NoFile, detail),
             MaterialError::Call(error) => error.into(),
             MaterialError::Store(error) => error.into(),

@@ -78,7 +78,9 @@ pub(in crate::http::admin) async fn sync(
     let lists: Vec<_> =
         all.into_iter().filter(|list| types.iter().any(|kind| list.material_type() == Some(*kind))).collect();
     if lists.is_empty() {
-        return Err(types_problem("one or more of image, voice, video, news"));
+        return Err(types_problem(
+            "one or more of image, voice, video, news · 可选 image、voice、video、news，至少一个",
+        ));
     }
     let app = find(&state, &app).await?;
     let input = json!(SyncInput { lists });
@@ -104,7 +106,9 @@ pub(in crate::http::admin) async fn clean_up(
     types.sort_unstable();
     types.dedup();
     if types.is_empty() {
-        return Err(types_problem("one or more of image, voice, video, thumb, news"));
+        return Err(types_problem(
+            "one or more of image, voice, video, thumb, news · 可选 image、voice、video、thumb、news，至少一个",
+        ));
     }
     let app = find(&state, &app).await?;
     let input = CleanUpInput { types, older_than_days: body.older_than_days.unwrap_or(DAYS) };

@@ -94,10 +94,12 @@ pub(in crate::http::admin) async fn from_media(
 ) -> Result<(StatusCode, Json<UploadedView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    let media_type = body
-        .r#type
-        .media_type()
-        .ok_or_else(|| crate::http::admin::invalid(vec![FieldError::new("type", "one of image, voice, thumb")]))?;
+    let media_type = body.r#type.media_type().ok_or_else(|| {
+        crate::http::admin::invalid(vec![FieldError::new(
+            "type",
+            "one of image, voice, thumb · 可选 image、voice、thumb",
+        )])
+    })?;
     Ok(view(state.materials.from_temporary(&app, media_type, &body.media_id).await?))
 }
 

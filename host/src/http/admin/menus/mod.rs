@@ -85,7 +85,7 @@ pub(super) async fn restore(
 ) -> Result<Json<MenuView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let version = state.store.menus().version(&app, &id).await?;
-    let version = version.ok_or_else(|| Problem::not_found("version of the menus", &id))?;
+    let version = version.ok_or_else(|| Problem::not_found("version of the menus · 菜单版本", &id))?;
     put_draft(&state, &caller, &app, &version.menu).await
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn draft_view(state: &AppState, app: &str, draft: Option<MenuDr
             None => !menu.is_empty(),
         },
         published: last.map(|last| PublishedView { id: last.id, published_at: time::rfc3339(last.published_at) }),
-        warnings: wrong.map(|error| format!("{}: {}", error.field, error.message)).collect(),
+        warnings: wrong.map(|error| error.to_string()).collect(),
         updated_at,
         menu,
     })

@@ -188,7 +188,7 @@ pub(super) async fn patch(
         if errors.is_empty() { Ok(()) } else { Err(super::invalid(errors)) }
     };
     let merchant = state.store.merchants().change(&app, &name, change).await?;
-    let merchant = view(&state, &merchant.ok_or_else(|| Problem::not_found("merchant", &name))?);
+    let merchant = view(&state, &merchant.ok_or_else(|| Problem::not_found("merchant · 商户", &name))?);
     caller.notes.after(&merchant);
     Ok(Json(merchant))
 }
@@ -205,20 +205,20 @@ pub(super) async fn delete(
     caller.notes.before(&view(&state, &find(&state, &app, &name).await?));
     match state.store.merchants().delete(&app, &name).await? {
         MerchantDeletion::Deleted => Ok(StatusCode::NO_CONTENT),
-        MerchantDeletion::NotFound => Err(Problem::not_found("merchant", &name)),
-        MerchantDeletion::HasOrders => {
-            Err(Problem::conflict(format!("merchant `{name}` has orders, which would be lost: keep it")))
-        }
+        MerchantDeletion::NotFound => Err(Problem::not_found("merchant · 商户", &name)),
+        MerchantDeletion::HasOrders => Err(Problem::conflict(format!(
+            "merchant `{name}` has orders, which would be lost: keep it · 商户 `{name}` 有订单，删除会丢失：请保留"
+        ))),
     }
 }
 
 /// The merchant of that name.
 pub(super) async fn find(state: &AppState, app: &str, name: &str) -> Result<Merchant, Problem> {
     let merchant = state.store.merchants().find(app, name).await?;
-    merchant.ok_or_else(|| Problem::not_found("merchant", name))
+    merchant.ok_or_else(|| Problem::not_found("merchant · 商户", name))
 }
 
 /// The merchant of that name in an app, with the app.
 pub(super) async fn find_shop(state: &AppState, app: &str, merchant: &str) -> Result<Shop, Problem> {
-    state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant", merchant))
+    state.pay.shop(app, merchant).await?.ok_or_else(|| Problem::not_found("merchant · 商户", merchant))
 }

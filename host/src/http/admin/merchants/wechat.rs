@@ -16,6 +16,7 @@ use weft_wechat::pay::{
 
 use super::find_shop;
 use crate::{
+    bilingual::because,
     http::{
         AppState,
         admin::auth::Caller,
@@ -57,7 +58,10 @@ pub(in crate::http::admin) async fn get(
     caller.require(Some(&app), PERMISSION)?;
     let path = path(&uri)?;
     if !path.is_v3() {
-        return Err(Problem::refused(ProblemKind::NotCalledSo, "calls of v2 are made with POST"));
+        return Err(Problem::refused(
+            ProblemKind::NotCalledSo,
+            "calls of v2 are made with POST · v2 接口须用 POST 调用",
+        ));
     }
     let shop = find_shop(&state, &app, &merchant).await?;
     let call = AnyCall { method: v3::Method::Get, path, query: query(&uri), body: Value::Null };
@@ -87,8 +91,9 @@ pub(in crate::http::admin) async fn post(
     let body = body.map_err(|error| Problem::too_large(error.body_text()))?;
     let body = match &*body {
         [] => Value::Null,
-        text => serde_json::from_slice(text)
-            .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?,
+        text => serde_json::from_slice(text).map_err(|error| {
+            Problem::bad_request(because("the body is not JSON · 请求体不是 JSON", &error.to_string()))
+        })?,
     };
     let path = path(&uri)?;
     let shop = find_shop(&state, &app, &merchant).await?;
@@ -122,12 +127,16 @@ fn fields(body: Value) -> Result<Fields, Problem> {
     let members = match body {
         Value::Null => serde_json::Map::new(),
         Value::Object(members) => members,
-        _ => return Err(Problem::bad_request("the body of a call of v2 is a JSON object")),
+        _ => {
+            return Err(Problem::bad_request(
+                "the body of a call of v2 is a JSON object · v2 接口的请求体须是 JSON 对象",
+            ));
+        }
     };
     let text = |(name, value): (String, Value)| match value {
         Value::String(text) => Ok((name, text)),
         Value::Number(number) if number.is_u64() => Ok((name, number.to_string())),
-        _ => Err(Problem::invalid(vec![(name, "a text or a whole number".to_owned())])),
+        _ => Err(Problem::invalid(vec![(name, "a text or a whole number · 文本或整数".to_owned())])),
     };
     members.into_iter().map(text).collect()
 }

@@ -156,6 +156,6 @@ pub(in crate::http::admin) async fn redeliver(
     if state.store.orders().redeliver(&order, &id, query.target).await? {
         Ok(StatusCode::ACCEPTED)
     } else {
-        Err(Problem::not_found("event", &id))
+        Err(Problem::not_found("event · 事件", &id))
     }
 }

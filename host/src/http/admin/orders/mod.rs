@@ -100,5 +100,5 @@ pub(super) async fn read(
 
 async fn find(state: &AppState, app: &str, merchant: &str, out_trade_no: &str) -> Result<Order, Problem> {
     let order = state.store.orders().find(app, merchant, out_trade_no).await?;
-    order.ok_or_else(|| Problem::not_found("order", out_trade_no))
+    order.ok_or_else(|| Problem::not_found("order · 订单", out_trade_no))
 }

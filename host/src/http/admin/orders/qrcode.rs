@@ -63,13 +63,18 @@ pub(in crate::http::admin) async fn read(
     let (shop, order) = find(&state, &caller, &place).await?;
     let style = query.style()?;
     if order.terms.trade_type != TradeType::Native {
-        let detail = format!("the order is {}: only NATIVE orders are paid by QR code", order.terms.trade_type);
+        let detail = format!(
+            "the order is {0}: only NATIVE orders are paid by QR code · 这是 {0} 订单，只有 NATIVE 订单能扫码支付",
+            order.terms.trade_type
+        );
         return Err(Problem::conflict(detail));
     }
     // Then WeChat hears of it for the first time, which is a change.
     caller.notes.recorded(order.state == OrderState::New);
     let prepaid = state.pay.prepay(&shop, &order, None).await?;
-    let code_url = prepaid.code_url.ok_or_else(|| Problem::conflict("WeChat Pay gave no code for this order"))?;
+    let code_url = prepaid.code_url.ok_or_else(|| {
+        Problem::conflict("WeChat Pay gave no code for this order · 微信支付没有为这个订单返回二维码")
+    })?;
     let (content_type, picture) = match query.format.unwrap_or_else(|| preferred(&headers)) {
         Format::Svg => ("image/svg+xml", qr_code::svg(&code_url, style).map(String::into_bytes)),
         Format::Png => ("image/png", qr_code::png(&code_url, style)),
@@ -85,10 +90,10 @@ impl QrQuery {
         let style = QrStyle { size: self.size.unwrap_or(320), margin: self.margin.unwrap_or(4), level: self.level };
         let mut errors = Vec::new();
         if !(1..=MOST_PIXELS).contains(&style.size) {
-            errors.push(("size".to_owned(), format!("1 to {MOST_PIXELS} pixels")));
+            errors.push(("size".to_owned(), format!("1 to {MOST_PIXELS} pixels · 1 到 {MOST_PIXELS} 像素")));
         }
         if style.margin > MOST_MARGIN {
-            errors.push(("margin".to_owned(), format!("at most {MOST_MARGIN} modules")));
+            errors.push(("margin".to_owned(), format!("at most {MOST_MARGIN} modules · 最多 {MOST_MARGIN} 个模块")));
         }
         if errors.is_empty() { Ok(style) } else { Err(Problem::invalid(errors)) }
     }

@@ -84,7 +84,7 @@ pub(in crate::http::admin) async fn close(
     let (app, merchant, out_trade_no) = &place;
     let refund = state.store.refunds().find(app, merchant, &out_refund_no).await?;
     let refund = refund.filter(|refund| refund.out_trade_no == *out_trade_no);
-    let refund = refund.ok_or_else(|| Problem::not_found("refund", &out_refund_no))?;
+    let refund = refund.ok_or_else(|| Problem::not_found("refund · 退款", &out_refund_no))?;
     caller.notes.before(&RefundView::from(refund.clone()));
     let refund: RefundView = state.pay.give_up_refund(&shop, &order, &refund).await?.into();
     caller.notes.after(&refund);

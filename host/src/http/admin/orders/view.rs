@@ -48,10 +48,16 @@ impl OrderWithAlarms {
 fn advice(kind: &str) -> &'static str {
     match kind {
         "other_transaction" => {
-            "the order may have been paid twice: look for both payments at WeChat Pay, and give one back"
+            "the order may have been paid twice: look for both payments at WeChat Pay, and give one back · 订单可能付了两次：请在商户平台查找这两笔支付，退还其中一笔"
         }
-        "paid_after_close" => "the user paid although the order had been closed: deliver, or give the money back",
-        "closed_after_paid" => "WeChat Pay calls a paid order closed: look for the payment there",
-        _ => "WeChat told of a payment that does not fit the order, and it was not taken: compare both at WeChat Pay",
+        "paid_after_close" => {
+            "the user paid although the order had been closed: deliver, or give the money back · 订单关闭后用户又付了款：请发货或退款"
+        }
+        "closed_after_paid" => {
+            "WeChat Pay calls a paid order closed: look for the payment there · 微信支付称已支付的订单已关闭：请在商户平台查找这笔支付"
+        }
+        _ => {
+            "WeChat told of a payment that does not fit the order, and it was not taken: compare both at WeChat Pay · 微信通知的支付与订单不符，没有采用：请在商户平台核对"
+        }
     }
 }

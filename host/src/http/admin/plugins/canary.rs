@@ -31,13 +31,13 @@ impl CanarySettings {
     fn check(&self) -> Result<(), Problem> {
         let mut errors = Vec::new();
         if self.percent > 100 {
-            errors.push(("percent".to_owned(), "0 to 100".to_owned()));
+            errors.push(("percent".to_owned(), "0 to 100 · 0 到 100".to_owned()));
         }
         if self.openids.len() > CANARY_OPENIDS {
-            errors.push(("openids".to_owned(), format!("at most {CANARY_OPENIDS}")));
+            errors.push(("openids".to_owned(), format!("at most {CANARY_OPENIDS} · 最多 {CANARY_OPENIDS} 个")));
         }
         let odd = self.openids.iter().position(|openid| !is_openid(openid));
-        errors.extend(odd.map(|at| (format!("openids[{at}]"), "an openid".to_owned())));
+        errors.extend(odd.map(|at| (format!("openids[{at}]"), "an openid · 须是 openid".to_owned())));
         if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
     }
 }

@@ -30,6 +30,7 @@ use super::{
     page::{Page, PageQuery},
 };
 use crate::{
+    bilingual::because,
     http::{
         AppState,
         admission::{AdmissionView, RefusedView},
@@ -197,7 +198,7 @@ pub(super) async fn read(
     Path(name): Path<String>,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
+    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
     Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
@@ -226,7 +227,9 @@ pub(super) async fn put(
     caller.require(None, "manage")?;
     check_canary(query.canary)?;
     let Ok(_turn) = state.uploads.try_acquire() else {
-        return Err(Problem::busy("other uploads are being checked; try again in a second"));
+        return Err(Problem::busy(
+            "other uploads are being checked; try again in a second · 正在检查其他上传的插件，请稍后再试",
+        ));
     };
     if let Some(before) = state.plugins.find(&name) {
         caller.notes.before(&PluginView::from(&*before));
@@ -243,7 +246,7 @@ pub(super) async fn put(
 
 fn check_canary(percent: Option<u8>) -> Result<(), Problem> {
     match percent {
-        Some(101..) => Err(Problem::invalid(vec![("canary".to_owned(), "0 to 100".to_owned())])),
+        Some(101..) => Err(Problem::invalid(vec![("canary".to_owned(), "0 to 100 · 0 到 100".to_owned())])),
         _ => Ok(()),
     }
 }
@@ -251,11 +254,12 @@ fn check_canary(percent: Option<u8>) -> Result<(), Problem> {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::Name => {
-                Self::invalid(vec![("plugin".to_owned(), "1 to 64 letters, digits, `_` or `-`".to_owned())])
-            }
+            ChangeError::Name => Self::invalid(vec![(
+                "plugin".to_owned(),
+                "1 to 64 letters, digits, `_` or `-` · 1 到 64 个字母、数字、`_` 或 `-`".to_owned(),
+            )]),
             ChangeError::Refused(refused) => Self::not_admitted(&refused),
-            ChangeError::NoPlugin(name) => Self::not_found("plugin", &name),
+            ChangeError::NoPlugin(name) => Self::not_found("plugin · 插件", &name),
             error @ ChangeError::NoVersion(_) => Self::invalid(vec![("digest".to_owned(), error.to_string())]),
             error @ (ChangeError::NoEarlier
             | ChangeError::NoCanary(_)
@@ -268,14 +272,20 @@ impl From<ChangeError> for Problem {
 
 /// The whole of a body. One that says that it is too large is not read at all.
 async fn received(body: Body, limit: u64) -> Result<Bytes, Problem> {
-    let too_large = || Problem::too_large(format!("the file may have {limit} bytes (plugins.max_file_mib)"));
+    let too_large = || {
+        Problem::too_large(format!(
+            "the file may have {limit} bytes (plugins.max_file_mib) · 文件最大 {limit} 字节（plugins.max_file_mib）"
+        ))
+    };
     let announced = body.size_hint().lower();
     if announced > limit {
         return Err(too_large());
     }
     let mut bytes = BytesMut::with_capacity(usize::try_from(announced).map_err(|_| too_large())?);
     let mut chunks = body.into_data_stream();
-    let broken = |error: axum::Error| Problem::bad_request(format!("the file did not arrive whole: {error}"));
+    let broken = |error: axum::Error| {
+        Problem::bad_request(because("the file did not arrive whole · 文件没有收全", &error.to_string()))
+    };
     while let Some(chunk) = chunks.try_next().await.map_err(broken)? {
         if (bytes.len() + chunk.len()) as u64 > limit {
             return Err(too_large());
@@ -294,7 +304,7 @@ pub(super) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin", &name))?;
+    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
     caller.notes.before(&PluginView::from(&*plugin));
     state.plugins.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT)

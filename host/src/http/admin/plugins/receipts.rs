@@ -121,7 +121,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<Receipt>, Problem> {
     let found = find(&state, &plugin)?.receipts.find(&id);
     let receipt = found.filter(|receipt| is_seen(&state, &caller, receipt));
-    Ok(Json(receipt.ok_or_else(|| Problem::not_found("receipt", &id))?))
+    Ok(Json(receipt.ok_or_else(|| Problem::not_found("receipt · 调用记录", &id))?))
 }
 
 fn is_seen(state: &AppState, caller: &Caller, receipt: &Receipt) -> bool {
@@ -129,5 +129,5 @@ fn is_seen(state: &AppState, caller: &Caller, receipt: &Receipt) -> bool {
 }
 
 fn find(state: &AppState, plugin: &str) -> Result<Arc<Plugin>, Problem> {
-    state.plugins.find(plugin).ok_or_else(|| Problem::not_found("plugin", plugin))
+    state.plugins.find(plugin).ok_or_else(|| Problem::not_found("plugin · 插件", plugin))
 }

@@ -53,7 +53,7 @@ pub(in crate::http::admin) async fn clear(
         while time::china_month(next) == period {
             next = time::next_china_day(next);
         }
-        let detail = "WeChat clears an account's quota ten times a month; the month turns in China";
+        let detail = "WeChat clears an account's quota ten times a month; the month turns in China · 微信每月最多清零 10 次，按北京时间的自然月计算";
         return Err(Problem::too_often(next.saturating_sub(now), detail));
     };
     state.wechat.call(&app, &ClearQuota { appid: &app.appid }).await?;

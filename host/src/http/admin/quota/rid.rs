@@ -48,7 +48,9 @@ pub(in crate::http::admin) async fn read(
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
     if rid.len() > 64 || !rid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Problem::bad_request("a rid has letters, digits and `-`, such as 61725984-6126f6f9-040f19c4"));
+        return Err(Problem::bad_request(
+            "a rid has letters, digits and `-`, such as 61725984-6126f6f9-040f19c4 · rid 由字母、数字和 `-` 组成，如 61725984-6126f6f9-040f19c4",
+        ));
     }
     let request = state.wechat.call(&app, &RidGet { rid: &rid }).await?.request;
     let shown = |text: &str| {

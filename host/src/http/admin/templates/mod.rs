@@ -187,7 +187,7 @@ pub(super) async fn patch(
         return Err(super::invalid(errors));
     }
     let changed = state.store.templates().change(&app, &template.template_id, &change).await?;
-    let changed = changed.ok_or_else(|| Problem::not_found("template", &template.template_id))?;
+    let changed = changed.ok_or_else(|| Problem::not_found("template · 模板", &template.template_id))?;
     let (before, after) = (TemplateView::from(template), TemplateView::from(changed));
     caller.notes.before(&before);
     caller.notes.after(&after);
@@ -248,7 +248,7 @@ pub(super) async fn delete(
 
 async fn find(state: &AppState, app: &str, template: &str) -> Result<Template, Problem> {
     let found = state.store.templates().find(app, template).await?;
-    found.ok_or_else(|| Problem::not_found("template", template))
+    found.ok_or_else(|| Problem::not_found("template · 模板", template))
 }
 
 impl From<TemplateError> for Problem {

@@ -76,7 +76,7 @@ pub(super) async fn read(
 ) -> Result<Json<UserView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let user = state.store.users().find(&app, &openid).await?;
-    shown(&state, user.ok_or_else(|| Problem::not_found("user", &openid))?).await
+    shown(&state, user.ok_or_else(|| Problem::not_found("user · 用户", &openid))?).await
 }
 
 /// Changes what is noted of a user. WeChat is told of a remark first; when it refuses, nothing changes.
@@ -125,8 +125,8 @@ impl From<UserError> for Problem {
     fn from(error: UserError) -> Self {
         let detail = error.to_string();
         match error {
-            UserError::UnknownUser(openid) => Self::not_found("user", &openid),
-            UserError::UnknownTag(id) => Self::not_found("tag", &id.to_string()),
+            UserError::UnknownUser(openid) => Self::not_found("user · 用户", &openid),
+            UserError::UnknownTag(id) => Self::not_found("tag · 标签", &id.to_string()),
             UserError::SystemTag(_) => Self::refused(ProblemKind::SystemTag, detail),
             UserError::TooManyTags => Self::refused(ProblemKind::TooManyTags, detail),
             UserError::TooManyUsers => Self::refused(ProblemKind::TooManyUsers, detail),

@@ -131,7 +131,10 @@ impl UserQuery {
         let mut text = |field: &str, text: Option<String>| {
             let text = text.filter(|text| !text.is_empty())?;
             if text.chars().count() > SEARCH_CHARACTERS {
-                errors.push((field.to_owned(), format!("at most {SEARCH_CHARACTERS} characters")));
+                errors.push((
+                    field.to_owned(),
+                    format!("at most {SEARCH_CHARACTERS} characters · 最多 {SEARCH_CHARACTERS} 个字符"),
+                ));
             }
             Some(text)
         };

@@ -58,7 +58,7 @@ impl FromStr for MediaType {
 
 /// WeChat has no media of this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("one of image, voice, video, thumb")]
+#[error("one of image, voice, video, thumb · 可选 image、voice、video、thumb")]
 pub struct UnknownMediaType;
 
 /// A file that WeChat gave out.

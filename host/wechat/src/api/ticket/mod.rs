@@ -33,5 +33,5 @@ impl FromStr for TicketType {
 
 /// WeChat has no tickets of this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("one of jsapi, wx_card")]
+#[error("one of jsapi, wx_card · 可选 jsapi、wx_card")]
 pub struct UnknownTicketType;

@@ -9,7 +9,7 @@ const MAX_WORDS: usize = 200;
 
 /// WeChat's no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("WeChat Pay refused with {code} ({message})")]
+#[error("WeChat Pay refused with {code} ({message}) · 微信支付拒绝：{code}（{message}）")]
 pub struct Refusal {
     /// `err_code`, such as `ORDERPAID`; `FAIL` where WeChat did not even look at the request.
     pub code: String,

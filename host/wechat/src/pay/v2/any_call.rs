@@ -18,10 +18,12 @@ pub struct AnyCall {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedField {
     /// The merchant's settings give it.
-    #[error("`{0}` is written here, from the merchant's settings")]
+    #[error("`{0}` is written here, from the merchant's settings · `{0}` 取自商户的设置，不用填写")]
     Own(String),
     /// It could not be written as an element of XML.
-    #[error("`{0}` is no name of a field: a letter, then letters, digits and `_`")]
+    #[error(
+        "`{0}` is no name of a field: a letter, then letters, digits and `_` · `{0}` 不是字段名：以字母开头，由字母、数字和 `_` 组成"
+    )]
     Malformed(String),
 }
 

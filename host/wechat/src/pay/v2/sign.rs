@@ -28,7 +28,9 @@ impl fmt::Debug for ApiKey {
 
 /// The text is no API key. An empty one would let everybody sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an API key is 16 to 64 visible ASCII characters; WeChat's have 32")]
+#[error(
+    "an API key is 16 to 64 visible ASCII characters; WeChat's have 32 · API密钥为 16 到 64 个可见的 ASCII 字符，微信的是 32 位"
+)]
 pub struct InvalidApiKey;
 
 impl FromStr for ApiKey {
@@ -70,7 +72,7 @@ impl fmt::Display for SignType {
 
 /// The text names no algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a sign type is MD5 or HMAC-SHA256")]
+#[error("a sign type is MD5 or HMAC-SHA256 · 签名类型为 MD5 或 HMAC-SHA256")]
 pub struct UnknownSignType;
 
 impl FromStr for SignType {

@@ -28,16 +28,16 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// It is no PEM.
-    #[error("paste the whole PEM file, from -----BEGIN to -----END")]
+    #[error("paste the whole PEM file, from -----BEGIN to -----END · 请粘贴完整的 PEM 文件，从 -----BEGIN 到 -----END")]
     Pem,
     /// It is PEM of something else.
-    #[error("the PEM file holds something else: a {0} is needed")]
+    #[error("the PEM file holds something else: a {0} is needed · PEM 文件的内容不对，需要的是 {0}")]
     Label(&'static str),
     /// It is protected by a password, broken, or no RSA key of 2048 to 4096 bits.
-    #[error("it is no RSA key of 2048 to 4096 bits without a password")]
+    #[error("it is no RSA key of 2048 to 4096 bits without a password · 须是 2048 到 4096 位、不带密码的 RSA 密钥")]
     Rsa,
     /// The certificate cannot be read.
-    #[error("the certificate cannot be read")]
+    #[error("the certificate cannot be read · 无法读取证书")]
     Certificate,
 }
 

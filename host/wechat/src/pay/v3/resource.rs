@@ -24,7 +24,7 @@ impl fmt::Debug for Apiv3Key {
 
 /// The text is no `APIv3` key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an APIv3 key is exactly 32 visible ASCII characters")]
+#[error("an APIv3 key is exactly 32 visible ASCII characters · APIv3密钥须为 32 个可见的 ASCII 字符")]
 pub struct InvalidApiv3Key;
 
 impl FromStr for Apiv3Key {
