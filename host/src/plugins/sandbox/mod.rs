@@ -169,6 +169,16 @@ impl Sandbox {
         self.background.run(app, heavy, &meter, call.make(store, Arc::clone(&meter))).await
     }
 
+    /// Does for an app what takes its time and is no guest's, where messages do not wait for it.
+    pub(super) async fn in_background<T: Send + 'static>(
+        &self,
+        app: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let meter = Arc::new(CpuMeter::new(Instant::now()));
+        self.background.run(app, true, &meter, async move { work() }).await
+    }
+
     /// Sets the limits that wasmtime watches.
     fn bind(&self, store: &mut Store<State>, limits: &PluginLimits, meter: &Arc<CpuMeter>) {
         store.limiter(State::limiter);
