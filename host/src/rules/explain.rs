@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Asked, Match};
+use super::{Asked, Match, index};
 use crate::model::{Availability, Condition, Handler};
 
 /// What became of a message, handler by handler.
@@ -57,7 +57,7 @@ impl Outcome {
 }
 
 impl Explanation {
-    pub(super) fn new(handlers: &[Arc<Handler>], matched: Option<Match>, asked: &Asked, now: u64) -> Self {
+    pub(super) fn new(handlers: &[Arc<Handler>], matched: Option<Match>, asked: &Asked<'_>, now: u64) -> Self {
         let mut done = false;
         let handlers = handlers.iter().map(|handler| {
             let matched = matched.as_ref().filter(|matched| Arc::ptr_eq(&matched.handler, handler));
@@ -82,14 +82,18 @@ fn why_it_matched(matched: &Match) -> String {
     format!("rules[{}] of type {kind} matches", matched.rule)
 }
 
-fn why_nothing_matched(handler: &Handler, asked: &Asked) -> String {
+fn why_nothing_matched(handler: &Handler, asked: &Asked<'_>) -> String {
     if handler.rules.is_empty() {
         return "it has no rules".to_owned();
     }
     let unanswered = handler.rules.iter().enumerate().filter_map(|(place, rule)| {
         let Condition::Custom(target) = &rule.condition else { return None };
-        let (_, answer) = asked.iter().find(|(asked, _)| asked == target)?;
-        answer.as_ref().err().map(|reason| format!("; rules[{place}], custom {target}: {reason}"))
+        let reason = match asked.get(target) {
+            Some(Some(Err(reason))) => reason.clone(),
+            Some(_) => return None,
+            None => format!("it is not asked, as {} rules of plugins come before it", index::ASKED),
+        };
+        Some(format!("; rules[{place}], custom {target}: {reason}"))
     });
     format!("none of its rules matches{}", unanswered.collect::<String>())
 }
