@@ -28,7 +28,7 @@ use crate::{
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
-    plugins::{Limits, Plugins, Services, Settings, Watcher},
+    plugins::{DatabaseTurns, Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     storage::{OnlyServer, Store},
@@ -200,7 +200,8 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
     let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
-    Ok(Services { store, outbound, wechat, users, pay, failures, tasks })
+    let database_turns = DatabaseTurns::default();
+    Ok(Services { store, database_turns, outbound, wechat, users, pay, failures, tasks })
 }
 
 /// The plugin platform without any plugin.

@@ -8,6 +8,7 @@ use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
+    host::DatabaseTurns,
     limits::{RESOURCES, kib},
     live_log::LogPlace,
     memory::{Memory, MemoryBound},
@@ -43,6 +44,8 @@ pub struct Subject {
 pub struct Services {
     /// The database.
     pub store: storage::Store,
+    /// Whose turn it is to ask it.
+    pub database_turns: DatabaseTurns,
     /// Other servers.
     pub outbound: Outbound,
     /// WeChat's API.
