@@ -28,7 +28,7 @@ use crate::{
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
-    plugins::{DatabaseTurns, Limits, Plugins, Services, Settings, Watcher},
+    plugins::{DatabaseTurns, GoingOn, Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     storage::{OnlyServer, Store},
@@ -199,9 +199,9 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay · 微信支付的调用")?;
     let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
-    let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
+    let (failures, going_on) = (FailureLines::default(), GoingOn::default());
     let database_turns = DatabaseTurns::default();
-    Ok(Services { store, database_turns, outbound, wechat, users, pay, failures, tasks })
+    Ok(Services { store, database_turns, outbound, wechat, users, pay, failures, going_on })
 }
 
 /// The plugin platform without any plugin.

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
-    host::DatabaseTurns,
+    host::{DatabaseTurns, GoingOn},
     limits::{RESOURCES, kib},
     live_log::LogPlace,
     memory::{Memory, MemoryBound},
@@ -57,7 +56,7 @@ pub struct Services {
     /// Tells the log of what fails for apps.
     pub failures: FailureLines,
     /// What plugins asked outside that goes on when their calls have ended.
-    pub tasks: TaskTracker,
+    pub going_on: GoingOn,
 }
 
 impl Services {

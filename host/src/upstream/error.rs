@@ -198,6 +198,9 @@ pub enum TransportError {
     /// The answer is longer than it may be.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(usize),
+    /// The app has as many requests on their way as it may have: nothing was sent.
+    #[error("{0} requests of the app are on their way, and there may be no more at once")]
+    Crowded(usize),
     /// The file that was to be sent cannot be read: nothing was sent.
     #[error("the file that was to be sent cannot be read: {0}")]
     File(std::io::Error),
@@ -206,13 +209,13 @@ pub enum TransportError {
 impl TransportError {
     /// Whether the server cannot have seen the request.
     pub fn was_not_sent(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::File(_))
+        matches!(self, Self::Connect(_) | Self::Crowded(_) | Self::File(_))
     }
 
     /// Whether another try may end otherwise.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) => true,
+            Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) | Self::Crowded(_) => true,
             Self::Status(status) => *status >= 500,
             Self::TooLarge(_) | Self::File(_) => false,
         }

@@ -20,6 +20,7 @@ mod wechat;
 
 pub use database::DatabaseTurns;
 use denial::Grant;
+pub use outbound::GoingOn;
 pub use recorded::Function;
 pub(super) use recorded::{Recording, recorded};
 

@@ -146,8 +146,7 @@ impl Sandbox {
 
     /// Waits for what guests asked outside that goes on without them; to be called when no call begins any more.
     pub(super) async fn finish(&self) {
-        self.services.tasks.close();
-        self.services.tasks.wait().await;
+        self.services.going_on.finish().await;
     }
 
     /// Makes a call in a fresh instance of `linked`, within `terms`. It fails when the guest traps, exits, or exceeds a
