@@ -28,7 +28,7 @@ use crate::{
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
-    plugins::{Limits, Plugins, Services, Settings, Watcher},
+    plugins::{DatabaseTurns, GoingOn, Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     storage::{OnlyServer, Store},
@@ -200,8 +200,9 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
-    let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
-    Ok(Services { store, outbound, wechat, users, pay, message_log, clock, failures, tasks })
+    let (failures, going_on) = (FailureLines::default(), GoingOn::default());
+    let database_turns = DatabaseTurns::default();
+    Ok(Services { store, database_turns, outbound, wechat, users, pay, message_log, clock, failures, going_on })
 }
 
 /// The plugin platform without any plugin.

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tokio_util::task::TaskTracker;
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
+    host::{DatabaseTurns, GoingOn},
     limits::{RESOURCES, kib},
     live_log::LogPlace,
     memory::{Memory, MemoryBound},
@@ -45,6 +45,8 @@ pub struct Subject {
 pub struct Services {
     /// The database.
     pub store: storage::Store,
+    /// Whose turn it is to ask it.
+    pub database_turns: DatabaseTurns,
     /// Other servers.
     pub outbound: Outbound,
     /// WeChat's API.
@@ -60,7 +62,7 @@ pub struct Services {
     /// Tells the log of what fails for apps.
     pub failures: FailureLines,
     /// What plugins asked outside that goes on when their calls have ended.
-    pub tasks: TaskTracker,
+    pub going_on: GoingOn,
 }
 
 impl Services {

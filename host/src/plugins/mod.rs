@@ -57,7 +57,7 @@ pub use entry_kind::EntryKind;
 pub use error::{CallError, Crash};
 pub use folder::plugin_name;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
-pub use host::Function;
+pub use host::{DatabaseTurns, Function, GoingOn};
 pub use instance::{Services, Subject};
 pub use limits::Limits;
 pub use live_log::{LiveLog, LoggedLine, Missed, Reader};

@@ -112,6 +112,11 @@ impl Trace {
         self.asked.iter().map(HostCall::from).collect()
     }
 
+    /// Bytes that are kept of arguments and answers.
+    pub(super) fn recorded_bytes(&self) -> usize {
+        RECORDED_BYTES - self.room
+    }
+
     fn kept(&mut self, value: &impl Serialize) -> Option<String> {
         let text = json::text(value, self.room)?;
         self.room -= text.len();

@@ -2,7 +2,7 @@
 
 use std::{iter, sync::Arc};
 
-use super::{Asked, Match};
+use super::{Asked, Match, index};
 use crate::{
     bilingual::{all, of},
     model::{Availability, Condition, Handler},
@@ -60,7 +60,7 @@ impl Outcome {
 }
 
 impl Explanation {
-    pub(super) fn new(handlers: &[Arc<Handler>], matched: Option<Match>, asked: &Asked, now: u64) -> Self {
+    pub(super) fn new(handlers: &[Arc<Handler>], matched: Option<Match>, asked: &Asked<'_>, now: u64) -> Self {
         let mut done = false;
         let handlers = handlers.iter().map(|handler| {
             let matched = matched.as_ref().filter(|matched| Arc::ptr_eq(&matched.handler, handler));
@@ -85,14 +85,21 @@ fn why_it_matched(matched: &Match) -> String {
     format!("rules[{0}] of type {kind} matches · rules[{0}]（{kind}）匹配", matched.rule)
 }
 
-fn why_nothing_matched(handler: &Handler, asked: &Asked) -> String {
+fn why_nothing_matched(handler: &Handler, asked: &Asked<'_>) -> String {
     if handler.rules.is_empty() {
         return "it has no rules · 没有规则".to_owned();
     }
     let unanswered = handler.rules.iter().enumerate().filter_map(|(place, rule)| {
         let Condition::Custom(target) = &rule.condition else { return None };
-        let (_, answer) = asked.iter().find(|(asked, _)| asked == target)?;
-        answer.as_ref().err().map(|reason| of(&format!("rules[{place}], custom {target}"), reason))
+        let reason = match asked.get(target) {
+            Some(Some(Err(reason))) => reason.clone(),
+            Some(_) => return None,
+            None => format!(
+                "it is not asked, as {0} rules of plugins come before it · 在它之前已有 {0} 条插件规则，不再询问",
+                index::ASKED
+            ),
+        };
+        Some(of(&format!("rules[{place}], custom {target}"), &reason))
     });
     let none = "none of its rules matches · 规则都不匹配".to_owned();
     all(&iter::once(none).chain(unanswered).collect::<Vec<_>>())

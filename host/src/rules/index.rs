@@ -16,6 +16,14 @@ const REGEX_CACHE_BYTES: usize = 16 << 10;
 /// As [`REGEX_CACHE_BYTES`], for all of an app together, however few they are.
 const REGEX_CACHE_LEAST: usize = 2 << 20;
 
+/// How many rules of plugins are asked about one message at most: the first ones, as each is a call. Those of other names
+/// match nothing.
+pub(super) const ASKED: usize = 256;
+
+/// How many bytes of a text are looked at: WeChat's have 2048 at most, and how long it takes to look grows with those and
+/// with the rules.
+const TEXT_BYTES: usize = 4 << 10;
+
 /// A rule, by the place at which it is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RuleAt {
@@ -39,8 +47,10 @@ pub(super) struct Index {
     equal: HashMap<String, Vec<RuleAt>>,
     contain: Option<Patterns<AhoCorasick>>,
     regexes: Option<Patterns<RegexSet>>,
-    /// The rules that only plugins can answer.
-    pub custom: Vec<(RuleAt, PluginTarget)>,
+    /// The rules that only plugins can answer, each with its place in `targets`.
+    pub custom: Vec<(RuleAt, usize)>,
+    /// What these rules name, each once.
+    pub targets: Vec<PluginTarget>,
 }
 
 /// Patterns that are looked for all at once.
@@ -58,6 +68,7 @@ impl Index {
     pub(super) fn new<'a>(handlers: impl Iterator<Item = &'a Handler>) -> Self {
         let mut index = Self::default();
         let (mut contain, mut regexes) = (BTreeMap::new(), BTreeMap::new());
+        let mut targets = HashMap::new();
         for (place, handler) in (0..).zip(handlers) {
             if !handler.enabled {
                 continue;
@@ -68,6 +79,14 @@ impl Index {
                 match &rule.condition {
                     Condition::Contain(pattern) => contain.entry(pattern.as_str()).or_insert_with(Vec::new).push(at),
                     Condition::Regex(pattern) => regexes.entry(pattern.as_str()).or_insert_with(Vec::new).push(at),
+                    Condition::Custom(target) if targets.len() < ASKED || targets.contains_key(target) => {
+                        let new = targets.len();
+                        let place = *targets.entry(target).or_insert(new);
+                        if place == new {
+                            index.targets.push(target.clone());
+                        }
+                        index.custom.push((at, place));
+                    }
                     condition => index.add(condition, at),
                 }
             }
@@ -95,9 +114,8 @@ impl Index {
                 keys.entry(key.clone()).or_default().push(at);
             }
             Condition::Equal(text) => self.equal.entry(text.clone()).or_default().push(at),
-            Condition::Custom(target) => self.custom.push((at, target.clone())),
-            // These are compiled together.
-            Condition::Contain(_) | Condition::Regex(_) => {}
+            // These are compiled together, or left out.
+            Condition::Contain(_) | Condition::Regex(_) | Condition::Custom(_) => {}
         }
     }
 
@@ -134,11 +152,15 @@ impl Index {
 
     fn first_of_text(&self, text: &str, best: &mut Best<impl Fn(u32) -> bool>) {
         best.offer_some(self.equal.get(text));
+        let text = text.get(..text.floor_char_boundary(TEXT_BYTES)).unwrap_or_default();
         if let Some(contain) = &self.contain
             && best.may_be_beaten_by(contain.first)
         {
             for found in contain.automaton.find_overlapping_iter(text) {
                 best.offer_some(contain.rules.get(found.pattern().as_usize()));
+                if !best.may_be_beaten_by(contain.first) {
+                    break;
+                }
             }
         }
         if let Some(regexes) = &self.regexes

@@ -4,7 +4,7 @@ mod explain;
 mod index;
 mod reply;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures::future::BoxFuture;
 use weft_wechat::message::Message;
@@ -42,8 +42,8 @@ pub trait Ask: Sync {
     fn ask<'a>(&'a self, target: &'a PluginTarget) -> BoxFuture<'a, Answer>;
 }
 
-/// The custom rules that were asked about a message, each once.
-type Asked = Vec<(PluginTarget, Answer)>;
+/// What the custom rules said of a message that were asked, each once.
+type Asked<'r> = HashMap<&'r PluginTarget, Option<Answer>>;
 
 impl RuleSet {
     /// Arranges the handlers: by weight, the greatest first, then the newest. Takes milliseconds when there are many.
@@ -70,40 +70,49 @@ impl RuleSet {
     /// The first handler that is available at `now`, in seconds since 1970, and has a rule that matches. Of
     /// `plugins`, one is asked only while nothing before that rule's handler has matched.
     pub async fn find(&self, message: &Message, now: u64, plugins: &dyn Ask) -> Option<Match> {
-        self.walk(message, now, plugins, &mut Vec::new()).await
+        self.walk(message, now, plugins, &mut self.unasked()).await
     }
 
     /// As [`find`](Self::find), and says of every handler why it answers or does not.
     pub async fn explain(&self, message: &Message, now: u64, plugins: &dyn Ask) -> Explanation {
-        let mut asked = Vec::new();
-        let matched = self.walk(message, now, plugins, &mut asked).await;
+        let mut answers = self.unasked();
+        let matched = self.walk(message, now, plugins, &mut answers).await;
+        let asked: Asked<'_> = self.index.targets.iter().zip(answers).collect();
         Explanation::new(&self.handlers, matched, &asked, now)
     }
 
-    async fn walk(&self, message: &Message, now: u64, plugins: &dyn Ask, asked: &mut Asked) -> Option<Match> {
+    /// Room for what each of the plugins' rules says.
+    fn unasked(&self) -> Vec<Option<Answer>> {
+        vec![None; self.index.targets.len()]
+    }
+
+    async fn walk(
+        &self,
+        message: &Message,
+        now: u64,
+        plugins: &dyn Ask,
+        answers: &mut [Option<Answer>],
+    ) -> Option<Match> {
         let handler = |place: u32| self.handlers.get(usize::try_from(place).ok()?);
         let open = |place: u32| handler(place).is_some_and(|one| one.availability(now) == Availability::Available);
         let first = self.index.first(message, open);
         let found = |place: u32, rule: u32| {
             Some(Match { handler: Arc::clone(handler(place)?), rule: usize::try_from(rule).ok()? })
         };
-        for (at, target) in &self.index.custom {
+        for (at, place) in &self.index.custom {
             if first.is_some_and(|first| first.handler <= at.handler) {
                 break;
             }
             if !open(at.handler) {
                 continue;
             }
-            let known = asked.iter().find(|(asked, _)| asked == target).map(|(_, answer)| *answer == Ok(true));
-            let matches = if let Some(known) = known {
-                known
-            } else {
-                let answer = plugins.ask(target).await;
-                let matches = answer == Ok(true);
-                asked.push((target.clone(), answer));
-                matches
+            let (Some(target), Some(answer)) = (self.index.targets.get(*place), answers.get_mut(*place)) else {
+                continue;
             };
-            if matches {
+            if answer.is_none() {
+                *answer = Some(plugins.ask(target).await);
+            }
+            if *answer == Some(Ok(true)) {
                 return found(at.handler, at.rule);
             }
         }

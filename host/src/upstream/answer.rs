@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, stream};
 use reqwest::Response;
+use tokio::sync::OwnedSemaphorePermit;
 use weft_wechat::api::RawAnswer;
 
 use super::TransportError;
@@ -44,6 +45,7 @@ struct Rest {
     left: usize,
     limit: usize,
     timeout: Duration,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl AnswerStream {
@@ -80,6 +82,11 @@ impl AnswerStream {
         }
         let beginning = bytes.into();
         Ok(Self { status: status.as_u16(), content_type, content_disposition, beginning, rest })
+    }
+
+    /// Ends `turn` when nothing can come any more.
+    pub(super) fn keep(&mut self, turn: OwnedSemaphorePermit) {
+        self.rest = self.rest.take().map(|rest| Rest { _turn: Some(turn), ..rest });
     }
 
     /// What has arrived, when that is all there is.
@@ -143,7 +150,7 @@ impl Rest {
         if response.content_length().unwrap_or(0) > limit as u64 {
             return Err(TransportError::TooLarge(limit));
         }
-        Ok(Self { response, left: limit, limit, timeout })
+        Ok(Self { response, left: limit, limit, timeout, _turn: None })
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {

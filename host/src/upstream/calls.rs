@@ -8,6 +8,7 @@ use weft_wechat::api::{Answer, ApiError, Endpoint, RawAnswer, Refusal, Request};
 use super::CallError;
 use super::answer::{AnswerStream, Beginning};
 use super::credentials::{Credentials, FetchToken};
+use super::on_the_way::OnTheWay;
 use super::pauses::{Pause, Pauses};
 use super::retry::{Exchange, Sender};
 use crate::clock::Clock;
@@ -19,6 +20,7 @@ pub(super) struct Calls {
     pub(super) sender: Sender,
     pub(super) tokens: Credentials<FetchToken>,
     pub(super) pauses: Arc<Pauses>,
+    pub(super) on_the_way: OnTheWay,
     pub(super) clock: Clock,
 }
 
@@ -67,7 +69,7 @@ impl Calls {
         request: &Request,
         beginning: Beginning,
     ) -> Result<Passed, CallError> {
-        let Self { sender, tokens, pauses, clock } = self;
+        let Self { sender, tokens, pauses, on_the_way, clock } = self;
         app.may(request.needs)?;
         let (path, now) = (|| request.path.clone(), clock.now());
         if let Some(Pause { errcode, until }) = pauses.find(&app.name, &request.path, now) {
@@ -77,11 +79,12 @@ impl Calls {
         if request.host.takes_token() {
             access = Some(tokens.get(app).await.map_err(CallError::Token)?);
         }
+        let lost = |error| CallError::Transport { path: path(), error: Arc::new(error) };
+        let turn = on_the_way.turn(&app.name, request.timeout).await.map_err(lost)?;
         let (mut replaced, mut tries) = (false, 0);
         loop {
             let token = access.as_ref().map(|access| &access.secret);
-            let exchange = sender.send(app, request, token, beginning).await;
-            let exchange = exchange.map_err(|error| CallError::Transport { path: path(), error: Arc::new(error) })?;
+            let mut exchange = sender.send(app, request, token, beginning).await.map_err(lost)?;
             tries += exchange.tries;
             if let Some(refusal) = &exchange.refusal {
                 match &access {
@@ -93,6 +96,7 @@ impl Calls {
                     _ => pauses.note(&app.name, &request.path, refusal, clock.now()).await,
                 }
             }
+            exchange.answer.keep(turn);
             return Ok(Passed { exchange, tries });
         }
     }

@@ -208,6 +208,9 @@ pub enum TransportError {
     /// The answer is longer than it may be.
     #[error("the answer is longer than {0} bytes · 应答超过 {0} 字节")]
     TooLarge(usize),
+    /// The app has as many requests on their way as it may have: nothing was sent.
+    #[error("{0} requests of the app are on their way, and there may be no more at once")]
+    Crowded(usize),
     /// The file that was to be sent cannot be read: nothing was sent.
     #[error("the file that was to be sent cannot be read: {0} · 无法读取要发送的文件")]
     File(std::io::Error),
@@ -216,13 +219,13 @@ pub enum TransportError {
 impl TransportError {
     /// Whether the server cannot have seen the request.
     pub fn was_not_sent(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::File(_))
+        matches!(self, Self::Connect(_) | Self::Crowded(_) | Self::File(_))
     }
 
     /// Whether another try may end otherwise.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) => true,
+            Self::Connect(_) | Self::Cut(_) | Self::Timeout(_) | Self::Crowded(_) => true,
             Self::Status(status) => *status >= 500,
             Self::TooLarge(_) | Self::File(_) => false,
         }

@@ -1,6 +1,6 @@
 //! Hands a message to a server of the operator's, which answers it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Url;
@@ -9,6 +9,7 @@ use super::TransportError;
 use super::answer::{AnswerStream, Beginning};
 use super::http;
 use super::lookups::Askers;
+use super::on_the_way::OnTheWay;
 use super::outside::{self, Outside};
 use crate::model::App;
 
@@ -23,6 +24,7 @@ const MAX_ANSWER: usize = 256 << 10;
 pub struct Forward {
     outside: Outside,
     askers: Askers,
+    on_the_way: OnTheWay,
 }
 
 /// Why there is no answer. None of the texts holds the URL.
@@ -50,7 +52,7 @@ impl Forward {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        Ok(Self { outside: Outside::new()?, askers: Askers::default() })
+        Ok(Self { outside: Outside::new()?, askers: Askers::default(), on_the_way: OnTheWay::default() })
     }
 
     /// Posts `body` to `url` for `app`, with `query` behind the URL's own. Of hosts that are not public, those are reached
@@ -78,7 +80,10 @@ impl Forward {
             let both = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&{query}"));
             url.set_query(Some(both.as_deref().unwrap_or(query)));
         }
-        let request = client.post(url).header("content-type", content_type).timeout(TIMEOUT).body(body);
+        let began = Instant::now();
+        let _turn = self.on_the_way.turn(&app.name, TIMEOUT).await?;
+        let left = TIMEOUT.saturating_sub(began.elapsed());
+        let request = client.post(url).header("content-type", content_type).timeout(left).body(body);
         let sending = self.askers.app(&app.name).within(request.send());
         let response = sending.await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, TIMEOUT).into() }
@@ -98,7 +103,8 @@ mod tests {
     #[tokio::test]
     async fn an_app_whose_names_are_looked_up_slowly_keeps_no_other_from_forwarding() {
         let names = SilentNames::default();
-        let forward = Forward { outside: Outside::resolving_with(names.clone()).unwrap(), askers: Askers::default() };
+        let outside = Outside::resolving_with(names.clone()).unwrap();
+        let forward = Forward { outside, ..Forward::new().unwrap() };
         let [slow, quick] = ["slow", "quick"].map(|name| App::new(name, AppType::Service, "wx1"));
         let post = async |app: &App, host: &str| {
             let url = format!("http://{host}/");

@@ -16,6 +16,7 @@ mod files;
 mod forward;
 mod http;
 mod lookups;
+mod on_the_way;
 mod outbound;
 mod outside;
 mod pauses;

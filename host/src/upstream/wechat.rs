@@ -12,6 +12,7 @@ use super::counts::Counts;
 use super::credentials::{Credentials, FetchTicket, FetchToken};
 use super::files::Files;
 use super::http::Http;
+use super::on_the_way::OnTheWay;
 use super::pauses::Pauses;
 use super::retry::Sender;
 use super::{CallError, TokenError};
@@ -53,7 +54,7 @@ impl Wechat {
         let (sender, pauses) = (Sender { http, counts }, Arc::new(Pauses::new(store.clone())));
         let fetch = FetchToken { sender: sender.clone(), pauses: Arc::clone(&pauses), clock: clock.clone() };
         let tokens = Credentials::new(fetch, store.clone(), clock.clone());
-        let calls = Calls { sender, tokens, pauses, clock: clock.clone() };
+        let calls = Calls { sender, tokens, pauses, on_the_way: OnTheWay::default(), clock: clock.clone() };
         let jsapi = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Jsapi };
         let card = FetchTicket { calls: calls.clone(), ticket_type: TicketType::Card };
         let jsapi_tickets = Credentials::new(jsapi, store.clone(), clock.clone());

@@ -229,6 +229,37 @@ async fn a_custom_rule_is_asked_once_and_only_while_nothing_before_it_matched() 
 }
 
 #[tokio::test]
+async fn of_very_many_rules_of_plugins_the_first_are_asked() {
+    let custom = |number: usize| Condition::Custom(format!("p/n{number}").parse().unwrap());
+    let one = |number: usize| {
+        let weight = -i32::try_from(number).unwrap();
+        Handler { weight, ..handler(&number.to_string(), vec![custom(number), custom(0)]) }
+    };
+    let set = RuleSet::compile((0..400).map(one).collect());
+    let plugins = ByName::default();
+    assert!(set.find(&text("hi"), NOW, &plugins).await.is_none());
+    let asked = plugins.asked();
+    assert_eq!((asked.len(), asked[0].as_str(), asked[255].as_str()), (256, "p/n0", "p/n255"));
+    let explanation = set.explain(&text("hi"), NOW, &plugins).await;
+    assert_eq!(plugins.asked(), asked);
+    let why = |number: usize| explanation.handlers[number].why.as_str();
+    assert_eq!(why(255), "none of its rules matches");
+    assert!(
+        why(256).contains("custom p/n256: it is not asked, as 256 rules of plugins come before it"),
+        "{}",
+        why(256)
+    );
+}
+
+#[tokio::test]
+async fn a_text_is_looked_at_as_far_as_wechats_go() {
+    for condition in [Condition::Contain("end".into()), Condition::Regex("end$".into())] {
+        assert!(matches(&condition, &text(&format!("{}end", "x".repeat(2048)))).await);
+        assert!(!matches(&condition, &text(&format!("{}end", "x".repeat(100_000)))).await);
+    }
+}
+
+#[tokio::test]
 async fn matching_may_wait_for_plugins_on_any_thread() {
     let set = RuleSet::compile(vec![handler("h", vec![Condition::Custom("p/yes".parse().unwrap())])]);
     let matching = tokio::spawn(async move { set.find(&text("hi"), NOW, &ByName::default()).await.is_some() });

@@ -10,7 +10,7 @@ use crate::{
         CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
         bindings::imported::types,
         convert,
-        receipts::redacted,
+        receipts::{json, redacted},
         sandbox::{Ran, Used},
         trace::Trace,
         wasi::Circumstances,
@@ -43,6 +43,13 @@ impl<T> Done<T> {
     /// Why it failed.
     pub(super) fn error(&self) -> Option<&CallError> {
         self.result.as_ref().err()
+    }
+
+    /// About how many bytes its receipt has in which secrets are looked for, and those of the message.
+    pub(super) fn searched<C: Call<Answer = T>>(&self, subject: &Subject, call: &C) -> usize {
+        let config = subject.granted.as_ref().map_or(0, |granted| json::length(&granted.config));
+        let answer = self.result.as_ref().map_or(0, C::searched_answer);
+        subject.raw.len() + config + call.searched() + answer + self.trace.recorded_bytes()
     }
 
     /// All that is to be known of it.

@@ -25,7 +25,7 @@ use super::{
     instance::{State, Subject},
     limits::count,
     live_log::LogPlace,
-    receipts::json,
+    receipts::{Receipts, json},
     registry::{Plugin, Plugins},
     sandbox::{Ran, Task, Terms, Visit},
 };
@@ -37,6 +37,10 @@ pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 pub use pages::{Page, PageRequest, PageUser};
+
+/// Bytes of a receipt in which secrets are looked for where the call is answered. What guests can put into as many takes
+/// less than a millisecond.
+const SEARCHED_AT_ONCE: usize = 4 << 10;
 
 /// One call of one kind: what it is given, and what it answers.
 trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -56,6 +60,16 @@ trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What a receipt keeps of an answer.
     fn kept_answer(answer: &Self::Answer) -> Value {
         json::value(answer)
+    }
+
+    /// Bytes of it in which secrets are looked for.
+    fn searched(&self) -> usize {
+        0
+    }
+
+    /// Those of an answer.
+    fn searched_answer(_: &Self::Answer) -> usize {
+        0
     }
 
     /// Makes it.
@@ -87,6 +101,9 @@ impl<C: Call> Visit for Named<C> {
     }
 }
 
+/// A call that has ended, and its turn, unless it never had one.
+type Called<'q, T> = (Ran<Result<T, types::Error>>, Option<Turn<'q>>);
+
 /// What is called, and for whom.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -110,7 +127,7 @@ impl Plugins {
     async fn ask_version<C: Call>(
         &self,
         plugin: &Plugin,
-        loaded: &Loaded,
+        loaded: &Arc<Loaded>,
         target: &PluginTarget,
         subject: Subject,
         call: C,
@@ -136,21 +153,44 @@ impl Plugins {
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
-            let done = Done::of(self.guarded(place, task, &granted, &named).await);
+            let (ran, turn) = self.guarded(place, task, &granted, &named).await;
+            let mut done = Done::of(ran);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
             let ran = !done.used.took.is_zero();
-            if let Some(subject) = &done.subject
-                && ran
-                && (error.is_some() || plugin.receipts.wants(done.circumstances.at))
-            {
-                plugin.receipts.keep(done.receipt(subject, loaded, &named));
+            if ran && (error.is_some() || plugin.receipts.wants(done.circumstances.at)) {
+                done = self.leave_receipt(&plugin.receipts, loaded, &named, done).await;
             }
+            // No more receipts are written at a time than calls may run.
+            drop(turn);
             done.result
         });
         asking.instrument(span).await
+    }
+
+    /// Keeps what became of a call. To look for secrets in much takes longer than many calls: that is done in the
+    /// background.
+    async fn leave_receipt<C: Call>(
+        &self,
+        receipts: &Arc<Receipts>,
+        loaded: &Arc<Loaded>,
+        named: &Arc<Named<C>>,
+        done: Done<C::Answer>,
+    ) -> Done<C::Answer> {
+        let Some(subject) = done.subject.clone() else { return done };
+        let (app, searched) = (Arc::clone(&subject.app), done.searched(&subject, &named.call));
+        let (receipts, loaded, named) = (Arc::clone(receipts), Arc::clone(loaded), Arc::clone(named));
+        let leave = move || {
+            receipts.keep(done.receipt(&subject, &loaded, &named));
+            done
+        };
+        if searched < SEARCHED_AT_ONCE {
+            return leave();
+        }
+        // Boxed, as it is rare.
+        Box::pin(self.0.loader.sandbox().in_background(&app.name, leave)).await
     }
 
     /// Makes the call unless what it calls keeps failing.
@@ -160,7 +200,7 @@ impl Plugins {
         task: Task,
         granted: &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
-    ) -> Ran<Result<C::Answer, types::Error>> {
+    ) -> Called<'_, C::Answer> {
         if !C::KIND.has_breaker() {
             return self.run(place, task, granted, named).await;
         }
@@ -169,11 +209,11 @@ impl Plugins {
             Ok(admission) => admission,
             Err(error) => {
                 place.plugin.guard.openings.count_refused(whose);
-                return Ran::not(task, error, Duration::ZERO);
+                return (Ran::not(task, error, Duration::ZERO), None);
             }
         };
         let failures = granted.0.breaker_failures;
-        let ran = self.run(place, task, granted, named).await;
+        let (ran, turn) = self.run(place, task, granted, named).await;
         let opened = match &ran.result {
             // What cannot be sent is an answer, too: it ran to its end.
             Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
@@ -184,7 +224,7 @@ impl Plugins {
         if opened {
             place.plugin.guard.openings.count_opened(whose);
         }
-        ran
+        (ran, turn)
     }
 
     /// Waits for a turn and makes the call, both within its time.
@@ -194,11 +234,11 @@ impl Plugins {
         task: Task,
         &(limits, bounds): &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
-    ) -> Ran<Result<C::Answer, types::Error>> {
+    ) -> Called<'_, C::Answer> {
         let (timeout, setting) = C::KIND.timeout(&limits);
         let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
             Ok(turn) => turn,
-            Err((error, waited)) => return Ran::not(task, error, waited),
+            Err((error, waited)) => return (Ran::not(task, error, waited), None),
         };
         let waited = turn.waited();
         let (app, heavy) = (place.app, turn.weight().is_heavy());
@@ -210,7 +250,7 @@ impl Plugins {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(setting) },
             error => error,
         });
-        ran
+        (ran, Some(turn))
     }
 
     /// The right to run one call of the plugin for the app; or why not, and how long that took.

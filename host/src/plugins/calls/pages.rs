@@ -63,6 +63,14 @@ impl Call for Serve {
         kept(json::value(&answer), body)
     }
 
+    fn searched(&self) -> usize {
+        self.request.query.len() + searched(&self.request.headers, &self.request.body)
+    }
+
+    fn searched_answer(answer: &Self::Answer) -> usize {
+        searched(&answer.headers, &answer.body)
+    }
+
     async fn call(&self, Inside { store, instance, exports, entry }: Inside<'_>) -> Outcome<Self::Answer> {
         let pages = exported(exports.pages.as_ref())?.load(&mut *store, instance)?;
         let answer = pages.call_serve(&mut *store, entry, &self.request).await?;
@@ -125,6 +133,12 @@ fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable>
         map.append(name, value);
     }
     Ok((status, map))
+}
+
+/// Bytes in which secrets are looked for.
+fn searched(headers: &[(String, String)], body: &[u8]) -> usize {
+    let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    headers + body.len().min(RECORDED_BODY)
 }
 
 /// What a receipt keeps: secrets are hidden.

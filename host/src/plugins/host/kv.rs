@@ -9,71 +9,51 @@ use crate::{
         host::{Grant, HostError, asker::Asker},
         instance::State,
     },
-    storage::{KvError, KvQuota, KvWrite, PluginKv, Store},
+    storage::{KvError, KvQuota, KvWrite, Store},
 };
 
-/// The store that the operator has granted, and whose part of it is meant.
-struct Granted {
+/// What is needed to write: one task does so for all, which holds no guest up nor waits for one.
+struct Writing {
     database: Store,
     asker: Asker,
     quota: KvQuota,
 }
 
-impl Granted {
-    fn kv(&self) -> PluginKv<'_> {
-        self.database.plugin_kv()
-    }
-
-    fn app(&self) -> &str {
-        &self.asker.app.name
-    }
-
-    fn plugin(&self) -> &str {
-        &self.asker.plugin
-    }
-
-    fn error(&self, error: &KvError) -> HostError {
-        let told = match error {
-            KvError::InvalidKey => Error::Invalid(error.to_string()),
-            KvError::Conflict => Error::Conflict(error.to_string()),
-            KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
-                Error::Limited(error.to_string())
-            }
-            KvError::Held | KvError::Store(_) | KvError::Batch(_) => self.asker.unavailable("kv", error),
-        };
-        told.into()
-    }
-}
-
 impl State {
-    /// The store, where it is granted. Counts a use of the database.
-    fn granted_kv(&mut self) -> Result<Granted, HostError> {
-        if !self.subject()?.granted.as_ref().is_some_and(|granted| granted.grants.kv) {
-            return Err(self.denied(Grant::Kv));
-        }
+    fn require_kv(&mut self) -> Result<(), HostError> {
+        let granted = self.subject()?.granted.as_ref();
+        if granted.is_some_and(|granted| granted.grants.kv) { Ok(()) } else { Err(self.denied(Grant::Kv)) }
+    }
+
+    /// What is needed to write, where that is granted. Counts a use of the database.
+    fn writing(&mut self) -> Result<Writing, HostError> {
+        self.require_kv()?;
         self.count_database_call()?;
         let quota = KvQuota {
             max_value_bytes: self.limits.kv_value_kib << 10,
             max_keys: self.limits.kv_keys,
             max_total_bytes: self.limits.kv_total_mib << 20,
         };
-        Ok(Granted { database: self.services.store.clone(), asker: self.asker()?, quota })
+        Ok(Writing { database: self.services.store.clone(), asker: self.asker()?, quota })
     }
 }
 
 impl kv::Host for State {
     async fn get(&mut self, key: String) -> Result<Option<Entry>, HostError> {
-        let granted = self.granted_kv()?;
-        let entry = granted.kv().get(granted.app(), granted.plugin(), &key).await;
-        let entry = entry.map_err(|failure| granted.error(&failure))?;
-        Ok(entry.map(|entry| Entry { value: entry.value, version: entry.version }))
+        self.require_kv()?;
+        self.ask_database(async move |services, asker| {
+            let found = services.store.plugin_kv().get(&asker.app.name, &asker.plugin, &key).await;
+            let found = found.map_err(|failure| error(&asker, &failure))?;
+            Ok(found.map(|entry| Entry { value: entry.value, version: entry.version }))
+        })
+        .await
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>, ttl_seconds: Option<u32>) -> Result<u64, HostError> {
-        let granted = self.granted_kv()?;
+        let Writing { database, asker, quota } = self.writing()?;
         let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        let version = granted.kv().set(granted.app(), granted.plugin(), write, &granted.quota).await;
-        version.map_err(|failure| granted.error(&failure))
+        let version = database.plugin_kv().set(&asker.app.name, &asker.plugin, write, &quota).await;
+        Ok(version.map_err(|failure| error(&asker, &failure))?)
     }
 
     async fn compare_and_set(
@@ -83,22 +63,36 @@ impl kv::Host for State {
         value: Vec<u8>,
         ttl_seconds: Option<u32>,
     ) -> Result<u64, HostError> {
-        let granted = self.granted_kv()?;
-        let write = KvWrite { key: &key, value: &value, ttl_seconds };
-        let version =
-            granted.kv().compare_and_set(granted.app(), granted.plugin(), expected, write, &granted.quota).await;
-        version.map_err(|failure| granted.error(&failure))
+        let Writing { database, asker, quota } = self.writing()?;
+        let (kv, write) = (database.plugin_kv(), KvWrite { key: &key, value: &value, ttl_seconds });
+        let version = kv.compare_and_set(&asker.app.name, &asker.plugin, expected, write, &quota).await;
+        Ok(version.map_err(|failure| error(&asker, &failure))?)
     }
 
     async fn delete(&mut self, key: String) -> Result<bool, HostError> {
-        let granted = self.granted_kv()?;
-        let deleted = granted.kv().delete(granted.app(), granted.plugin(), &key).await;
-        deleted.map_err(|failure| granted.error(&failure))
+        let Writing { database, asker, .. } = self.writing()?;
+        let deleted = database.plugin_kv().delete(&asker.app.name, &asker.plugin, &key).await;
+        Ok(deleted.map_err(|failure| error(&asker, &failure))?)
     }
 
     async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Vec<String>, HostError> {
-        let granted = self.granted_kv()?;
-        let keys = granted.kv().keys(granted.app(), granted.plugin(), &prefix, after.as_deref(), limit).await;
-        keys.map_err(|failure| granted.error(&failure))
+        self.require_kv()?;
+        self.ask_database(async move |services, asker| {
+            let (kv, after) = (services.store.plugin_kv(), after.as_deref());
+            let keys = kv.keys(&asker.app.name, &asker.plugin, &prefix, after, limit).await;
+            keys.map_err(|failure| error(&asker, &failure))
+        })
+        .await
+    }
+}
+
+fn error(asker: &Asker, error: &KvError) -> Error {
+    match error {
+        KvError::InvalidKey => Error::Invalid(error.to_string()),
+        KvError::Conflict => Error::Conflict(error.to_string()),
+        KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
+            Error::Limited(error.to_string())
+        }
+        KvError::Held | KvError::Store(_) | KvError::Batch(_) => asker.unavailable("kv", error),
     }
 }

@@ -1,10 +1,11 @@
 //! What plugins may ask of the host: one file per interface, with the same name as in `wit/`. `recorded` is what all
-//! questions go through, `outbound` what calls to the outside have in common, `denial` what is said of grants, `asker`
-//! what is said of a database that fails.
+//! questions go through, `outbound` what calls to the outside have in common, `database` what questions to the database
+//! have, `denial` what is said of grants, `asker` what is said of a database that fails.
 
 mod asker;
 mod config;
 mod context;
+mod database;
 mod denial;
 mod http;
 mod kv;
@@ -17,7 +18,9 @@ mod recorded;
 mod users;
 mod wechat;
 
+pub use database::DatabaseTurns;
 use denial::Grant;
+pub use outbound::GoingOn;
 pub use recorded::Function;
 pub(super) use recorded::{Recording, recorded};
 
@@ -64,16 +67,5 @@ impl State {
     /// the plugin's mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
-    }
-
-    /// Counts a use of the database.
-    fn count_database_call(&mut self) -> Result<(), HostError> {
-        let most = self.limits.database_calls;
-        if self.database_calls >= most {
-            let text = format!("one call of a plugin may use the database {most} times");
-            return Err(types::Error::Limited(text).into());
-        }
-        self.database_calls += 1;
-        Ok(())
     }
 }

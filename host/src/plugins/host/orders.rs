@@ -30,22 +30,27 @@ const REFUND: &str = "refund";
 impl orders::Host for State {
     async fn find(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Option<Order>, HostError> {
         self.require_orders(READ)?;
-        self.count_database_call()?;
-        let (pay, asker) = (&self.services.pay, self.asker()?);
-        let shop = shop(pay, &asker, merchant.as_deref()).await?;
-        let found = pay.find(&shop, &out_trade_no).await.map_err(|failure| error(&asker, &failure))?;
-        Ok(found.as_ref().map(convert_orders::order))
+        self.ask_database(async move |services, asker| {
+            let pay = &services.pay;
+            let shop = shop(pay, &asker, merchant.as_deref()).await?;
+            let found = pay.find(&shop, &out_trade_no).await.map_err(|failure| error(&asker, &failure))?;
+            Ok(found.as_ref().map(convert_orders::order))
+        })
+        .await
     }
 
     async fn create(&mut self, order: NewOrder) -> Result<Order, HostError> {
         self.require_orders(CREATE)?;
-        self.count_database_call()?;
-        let (pay, asker) = (&self.services.pay, self.asker()?);
-        let shop = shop(pay, &asker, order.merchant.as_deref()).await?;
-        let (number, expires) = (order.out_trade_no.clone(), order.expires_at.is_some());
-        let terms = convert_orders::terms(order, &shop.merchant, pay.now());
-        let created = pay.create(&shop, &number, terms, expires).await.map_err(|failure| error(&asker, &failure))?;
-        Ok(convert_orders::order(&created.into_order()))
+        self.ask_database(async move |services, asker| {
+            let pay = &services.pay;
+            let shop = shop(pay, &asker, order.merchant.as_deref()).await?;
+            let (number, expires) = (order.out_trade_no.clone(), order.expires_at.is_some());
+            let terms = convert_orders::terms(order, &shop.merchant, pay.now());
+            let created = pay.create(&shop, &number, terms, expires).await;
+            let created = created.map_err(|failure| error(&asker, &failure))?;
+            Ok(convert_orders::order(&created.into_order()))
+        })
+        .await
     }
 
     async fn prepay(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Vec<Field>, HostError> {

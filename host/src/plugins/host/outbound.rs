@@ -20,10 +20,37 @@ use crate::{
         statistics::Counts,
     },
     printable::{printable, printable_up_to},
+    shares::Room,
 };
 
 /// How many bytes of the address stand in a line of the log: the plugin wrote parts of it.
 const TO_BYTES: usize = 512;
+
+/// How many calls to the outside go on to their end at a time, of all apps and of one: guests can give them up as soon as
+/// they have begun, and begin others.
+const GOING_ON: (usize, usize) = (1024, 128);
+
+/// What plugins asked outside that goes on when their calls have ended. Clones share it.
+#[derive(Debug, Clone)]
+pub struct GoingOn {
+    tasks: TaskTracker,
+    room: Room,
+}
+
+impl Default for GoingOn {
+    fn default() -> Self {
+        let (in_all, of_one) = GOING_ON;
+        Self { tasks: TaskTracker::new(), room: Room::new(in_all, of_one) }
+    }
+}
+
+impl GoingOn {
+    /// Waits until nothing goes on; to be called when nothing begins any more.
+    pub(in crate::plugins) async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
 
 /// A call to the outside that the limits allow.
 pub(super) struct OutboundCall {
@@ -36,8 +63,7 @@ pub(super) struct OutboundCall {
     delivery: Arc<str>,
     id: Uuid,
     allowance: LogAllowance,
-    /// What goes on without it.
-    tasks: TaskTracker,
+    going_on: GoingOn,
 }
 
 impl State {
@@ -57,8 +83,8 @@ impl State {
         self.outbound_calls += 1;
         let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
         let called = self.log_place.as_ref().map(|place| Arc::clone(&place.counts));
-        let (timeout, tasks) = (wanted.min(left), self.services.tasks.clone());
-        Ok(OutboundCall { timeout, app, plugin, called, delivery, id, allowance, tasks })
+        let (timeout, going_on) = (wanted.min(left), self.services.going_on.clone());
+        Ok(OutboundCall { timeout, app, plugin, called, delivery, id, allowance, going_on })
     }
 
     /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
@@ -120,7 +146,14 @@ impl OutboundCall {
         to: &str,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, HostError> {
-        let asking = self.tasks.spawn(asking);
+        let Some(place) = self.going_on.room.place(&self.app.name) else {
+            let text = "too many calls of the app are on their way: WeChat has not answered them; nothing was sent";
+            return Err(Error::Limited(text.to_owned()).into());
+        };
+        let asking = self.going_on.tasks.spawn(async move {
+            let _place = place;
+            asking.await
+        });
         let answer =
             async move { asking.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}")))) };
         self.ends(to, answer).await

@@ -25,18 +25,19 @@ use crate::{
 impl users::Host for State {
     async fn find(&mut self, openid: String) -> Result<Option<User>, HostError> {
         self.require_users()?;
-        self.count_database_call()?;
-        if !is_openid(&openid) {
-            return Ok(None);
-        }
-        let (asker, store) = (self.asker()?, &self.services.store);
-        let found = async {
-            match store.users().find(&asker.app.name, &openid).await? {
-                Some(found) => user(&self.services, &asker.app, found).await.map(Some),
-                None => Ok(None),
+        self.ask_database(async move |services, asker| {
+            if !is_openid(&openid) {
+                return Ok(None);
             }
-        };
-        Ok(found.await.map_err(|error| broken(&asker, &error))?)
+            let found = async {
+                match services.store.users().find(&asker.app.name, &openid).await? {
+                    Some(found) => user(&services, &asker.app, found).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            found.await.map_err(|error| broken(&asker, &error))
+        })
+        .await
     }
 
     async fn fetch(&mut self, openid: String) -> Result<User, HostError> {

@@ -2,6 +2,9 @@
 //!
 //! What looks like a secret is known by its name: of a field, a header, or a parameter of a URL or a form; or it stands
 //! before the host of a URL. The same is taken out of what a replayed call asks for, so that it is found again.
+//!
+//! JSON may stand in the texts of JSON, and guests write such as deep as they like: what is too deep is hidden whole, as
+//! looking into it takes of the thread's stack.
 
 use serde_json::Value;
 
@@ -11,33 +14,38 @@ const HIDDEN: &str = "***";
 /// Parts of names that secrets have, in lower case.
 const SECRET: [&str; 8] = ["secret", "token", "password", "passwd", "credential", "authorization", "cookie", "ticket"];
 
-/// Takes secrets out of a value, however deep they are, also of JSON, URLs and forms in its texts.
+/// How many texts of JSON are looked into that stand in each other.
+const TEXTS_IN_TEXTS: u32 = 4;
+
+/// Takes secrets out of a value, also of JSON, URLs and forms in its texts.
 pub(in crate::plugins) fn redact(json: &mut Value) {
+    redact_within(json, TEXTS_IN_TEXTS);
+}
+
+/// The same, where so many texts in each other are still looked into.
+fn redact_within(json: &mut Value, texts: u32) {
     match json {
         Value::Object(fields) => {
             for (name, value) in fields {
-                hide(name, value);
+                if is_secret(name) && value.is_string() {
+                    *value = HIDDEN.into();
+                } else {
+                    redact_within(value, texts);
+                }
             }
         }
         Value::Array(values) => match values.as_mut_slice() {
             // A header, a parameter.
             [Value::String(name), value] if is_secret(name) && value.is_string() => *value = HIDDEN.into(),
-            values => values.iter_mut().for_each(redact),
+            values => values.iter_mut().for_each(|value| redact_within(value, texts)),
         },
         Value::String(text) => {
-            if let Some(redacted) = redacted_json(text).or_else(|| redacted_url(text)).or_else(|| redacted_form(text)) {
+            let redacted = redacted_json(text, texts).or_else(|| redacted_url(text)).or_else(|| redacted_form(text));
+            if let Some(redacted) = redacted {
                 *text = redacted;
             }
         }
         _ => {}
-    }
-}
-
-fn hide(name: &str, value: &mut Value) {
-    if is_secret(name) && value.is_string() {
-        *value = HIDDEN.into();
-    } else {
-        redact(value);
     }
 }
 
@@ -66,13 +74,14 @@ fn is_secret_parameter(name: &str) -> bool {
     unescaped.is_some_and(|(name, _)| is_secret(&name) || name == "key")
 }
 
-fn redacted_json(text: &str) -> Option<String> {
+fn redacted_json(text: &str, texts: u32) -> Option<String> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
+    let Some(texts) = texts.checked_sub(1) else { return Some(HIDDEN.to_owned()) };
     let before: Value = serde_json::from_str(text).ok()?;
     let mut after = before.clone();
-    redact(&mut after);
+    redact_within(&mut after, texts);
     // With nothing to hide the text stays as it was written.
     (after != before).then(|| after.to_string())
 }
@@ -136,5 +145,30 @@ mod tests {
                 "json": "{ \"spelled\":   \"so\" }",
             })
         );
+    }
+
+    #[test]
+    fn a_text_that_stands_in_too_many_others_is_hidden_whole() {
+        let within = |texts: u32| (0..texts).fold(json!({"token": "abc"}), |inner, _| json!([[inner.to_string()]]));
+        let redacted = |texts: u32| {
+            let mut value = within(texts);
+            redact(&mut value);
+            value.to_string()
+        };
+        assert_eq!(redacted(TEXTS_IN_TEXTS), within(TEXTS_IN_TEXTS).to_string().replace("abc", HIDDEN));
+        assert!(!redacted(TEXTS_IN_TEXTS + 1).contains("token"));
+    }
+
+    #[test]
+    fn what_a_guest_writes_is_looked_into_within_the_stack_of_a_thread() {
+        // As deep as JSON may be, in as many texts as there is room for in what is recorded.
+        let deep = |inner: &Value| format!("{}{inner}{}", "[".repeat(120), "]".repeat(120));
+        let mut text = deep(&json!("innermost"));
+        while text.len() < 100 << 10 {
+            text = deep(&text.into());
+        }
+        let mut value = json!({"$text": text});
+        redact(&mut value);
+        assert!(!value.to_string().contains("innermost"));
     }
 }

@@ -1,6 +1,9 @@
 //! Whose fault it was that a call failed, in words.
 
-use std::time::Duration;
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use wasmtime::Trap;
 use wasmtime_wasi::{I32Exit, ResourceTableError};
@@ -19,6 +22,9 @@ use crate::{
 const BACKTRACE_LINES: usize = 32;
 /// See [`BACKTRACE_LINES`].
 const BACKTRACE_LINE_BYTES: usize = 256;
+
+/// The longest symbol whose name is looked for in it.
+const SYMBOL_BYTES: usize = 4 << 10;
 
 /// A plugin answered what cannot be sent, and why.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +68,89 @@ pub(super) fn explain(
 /// The guest's functions by the names that their authors gave them, innermost first.
 fn backtrace(trace: &wasmtime::WasmBacktrace) -> String {
     let names = trace.frames().iter().map(|frame| match frame.func_name() {
-        // Without the hash at its end.
-        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        Some(symbol) => function_name(symbol),
         None => format!("function {}", frame.func_index()),
     });
-    let lines = names.take(BACKTRACE_LINES).map(|name| printable_up_to(&name, BACKTRACE_LINE_BYTES).into_owned());
-    lines.collect::<Vec<_>>().join("\n")
+    names.take(BACKTRACE_LINES).collect::<Vec<_>>().join("\n")
+}
+
+/// The name that a function's symbol stands for, without the hash at its end. No more of it is made than is shown: a
+/// symbol of a hundred bytes can stand for a name of a megabyte, and nothing interrupts who makes it.
+fn function_name(symbol: &str) -> String {
+    if symbol.len() > SYMBOL_BYTES {
+        return printable_up_to(symbol, BACKTRACE_LINE_BYTES).into_owned();
+    }
+    let mut name = Beginning(String::new());
+    // It fails where there is more.
+    let _ = write!(name, "{:#}", rustc_demangle::demangle(symbol));
+    printable_up_to(&name.0, BACKTRACE_LINE_BYTES).into_owned()
+}
+
+/// The beginning of a text: what does not fit ends the writing.
+struct Beginning(String);
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = BACKTRACE_LINE_BYTES.saturating_sub(self.0.len());
+        let fits = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        self.0.push_str(fits);
+        if fits.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A number as symbols have it.
+    fn base_62(number: usize) -> String {
+        const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let Some(mut left) = number.checked_sub(1) else { return "_".to_owned() };
+        let mut digits = vec!['_'];
+        loop {
+            digits.push(char::from(DIGITS[left % 62]));
+            left /= 62;
+            if left == 0 {
+                return digits.iter().rev().collect();
+            }
+        }
+    }
+
+    /// The symbol of a function with so many type parameters, each of which is a pair of the one before.
+    fn unfolding(parameters: usize) -> String {
+        // What is referred to is counted from behind `_R`.
+        let (mut symbol, mut before) = ("INvC1a1f".to_owned(), None);
+        for _ in 0..parameters {
+            let at = symbol.len();
+            let pair = before.map_or_else(|| "TuuE".to_owned(), |at| format!("TB{0}B{0}E", base_62(at)));
+            symbol.push_str(&pair);
+            before = Some(at);
+        }
+        format!("_R{symbol}E")
+    }
+
+    #[test]
+    fn a_function_is_called_as_its_author_called_it() {
+        for (symbol, name) in [
+            ("_ZN5guest6orders4find17h0123456789abcdefE", "guest::orders::find"),
+            ("_RNvC5guest4find", "guest::find"),
+            (unfolding(2).as_str(), "a::f::<((), ()), (((), ()), ((), ()))>"),
+            ("not\nmangled", "not⏎mangled"),
+        ] {
+            assert_eq!(function_name(symbol), name);
+        }
+        assert_eq!(function_name(&"x".repeat(100_000)).len(), BACKTRACE_LINE_BYTES);
+    }
+
+    #[test]
+    fn a_name_that_unfolds_to_a_megabyte_costs_no_more_than_is_shown_of_it() {
+        let symbol = unfolding(30);
+        let began = Instant::now();
+        for _ in 0..200 {
+            assert_eq!(function_name(&symbol).len(), BACKTRACE_LINE_BYTES);
+        }
+        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    }
 }

@@ -159,8 +159,7 @@ impl Sandbox {
 
     /// Waits for what guests asked outside that goes on without them; to be called when no call begins any more.
     pub(super) async fn finish(&self) {
-        self.services.tasks.close();
-        self.services.tasks.wait().await;
+        self.services.going_on.finish().await;
     }
 
     /// Makes a call in a fresh instance of `linked`, within `terms`. It fails when the guest traps, exits, or exceeds a
@@ -180,6 +179,16 @@ impl Sandbox {
         self.bind(&mut store, &limits, &meter);
         let call = Call { pool: place.pool, visit, began, timeout, counts_fuel: self.counts_fuel };
         self.background.run(app, heavy, &meter, call.make(store, Arc::clone(&meter))).await
+    }
+
+    /// Does for an app what takes its time and is no guest's, where messages do not wait for it.
+    pub(super) async fn in_background<T: Send + 'static>(
+        &self,
+        app: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let meter = Arc::new(CpuMeter::new(Instant::now()));
+        self.background.run(app, true, &meter, async move { work() }).await
     }
 
     /// Sets the limits that wasmtime watches.

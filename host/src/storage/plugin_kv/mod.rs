@@ -70,7 +70,6 @@ impl PluginKv<'_> {
         const SQL: &str = "SELECT value, version FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key = $3 \
              AND (expires_at IS NULL OR expires_at > $4)";
         check_key(key)?;
-        let _turn = self.0.kv_turns.to_read(app).await;
         let now = to_sql(self.0.clock.now());
         let row: Option<(Vec<u8>, i64)> = on_db!(&self.0.db, pool => {
             sqlx::query_as(SQL).bind(app).bind(plugin).bind(key).bind(now).fetch_optional(pool).await
@@ -121,7 +120,6 @@ impl PluginKv<'_> {
             return Err(KvError::InvalidKey);
         }
         let end = end_of_prefix(prefix);
-        let _turn = self.0.kv_turns.to_read(app).await;
         let now = to_sql(self.0.clock.now());
         let limit = i64::from(limit.min(MAX_KEYS_LISTED));
         let keys = on_db!(&self.0.db, pool => {

@@ -1,12 +1,9 @@
-//! Whose turn it is with the key-value stores: an app with many calls delays those, and not everybody who stands in the
-//! line for the database.
+//! Whose turn it is to write to the key-value stores: an app with many calls delays those, and not everybody who stands in
+//! the line for the database.
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::shares::Shares;
-
-/// How many reads of an app there are at once: one that works, and one that is there when it ends. Each wants a connection.
-const READS: usize = 2;
 
 /// How many places an app has among the writes that wait for a batch or are written: of a batch it has no more.
 const WRITES: usize = 64;
@@ -14,31 +11,22 @@ const WRITES: usize = 64;
 /// How many bytes of a value go into one place: what an app may have waiting is about as much as goes into a batch.
 const PLACE_BYTES: usize = 64 << 10;
 
-/// The turns of every app that ever wanted one. Clones share them. Reads have turns of their own: what is written waits
-/// for a disk.
+/// The turns of every app that ever wanted one. Clones share them.
 #[derive(Debug, Clone)]
-pub(in crate::storage) struct KvTurns {
-    reads: Shares,
-    writes: Shares,
-}
+pub(in crate::storage) struct KvTurns(Shares);
 
 impl KvTurns {
-    /// Waits for the right to read, which ends with what this gives.
-    pub(super) async fn to_read(&self, app: &str) -> Option<OwnedSemaphorePermit> {
-        // Nobody closes it.
-        self.reads.of(app).acquire_owned().await.ok()
-    }
-
     /// Waits for the right to have a value of so many bytes written, which ends with what this gives.
     pub(super) async fn to_write(&self, app: &str, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let places = (1 + bytes / PLACE_BYTES).min(WRITES);
-        self.writes.of(app).acquire_many_owned(u32::try_from(places).ok()?).await.ok()
+        // Nobody closes it.
+        self.0.of(app).acquire_many_owned(u32::try_from(places).ok()?).await.ok()
     }
 }
 
 impl Default for KvTurns {
     fn default() -> Self {
-        Self { reads: Shares::new(READS), writes: Shares::new(WRITES) }
+        Self(Shares::new(WRITES))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use reqwest::{Client, Method};
+use serde_json::json;
 use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
@@ -60,4 +62,31 @@ async fn an_app_with_many_long_calls_holds_up_its_own() {
     let (crowd, single) = tokio::join!(crowd, single);
     // Each of the thirteen computes for as long. Tick by tick in one line, they would end together.
     assert!(single < crowd * 7 / 10, "{single:?} beside a crowd that took {crowd:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_in_which_secrets_are_looked_for_at_length_is_written_in_the_background() {
+    let folders = Folders::new();
+    let app = folders.server().await;
+    app.account("shop", EncodingMode::Plain, "guest").await;
+    let pages = Some(json!({"pages": true}));
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", pages).await.0, 200);
+    app.stop().await;
+    std::fs::write(folders.plugins.join("guest.wasm"), guests::pages().await).unwrap();
+    let process = folders.process(&[]);
+    let client = Client::builder().no_proxy().build().unwrap();
+    // The call itself gives up at once, and that leaves a receipt each time.
+    let fail = async |parameters: usize| {
+        let request = client.post(format!("{}/wechat/shop/pages/guest/fail/error", process.base));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(request.body("a=&".repeat(parameters)).send().await.unwrap().status(), 500);
+    };
+
+    fail(1).await;
+    let (before, _) = background(&process);
+    for _ in 0..30 {
+        fail(10_000).await;
+    }
+    let spent = background(&process).0.saturating_sub(before);
+    assert!(spent > Duration::from_millis(15), "{spent:?} for 300000 parameters");
 }

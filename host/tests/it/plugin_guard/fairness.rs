@@ -164,3 +164,24 @@ async fn an_app_that_hoards_memory_leaves_the_others_theirs() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_plugin_asks_the_database_much_leaves_connections_to_the_others() {
+    let app = TestApp::start().await;
+    app.drop_plugin("asker", guests::asker().await).await;
+    let noisy = Arc::new(app.account("flood", EncodingMode::Plain, "asker").await);
+    let users = json!({"users": true});
+    assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/asker", Some(users)).await.0, 200);
+    // From now on the server knows who writes.
+    ask(&noisy, "hi").await;
+    let calls = flood(&noisy, 24, r#"{"ask": "find_flood", "openid": "oNobody"}"#);
+    let (mut looks, mut crowded) = (0, 0);
+    while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
+        let readers = app.state.store.pools().into_iter().find(|pool| pool.name == "readers").unwrap();
+        looks += 1;
+        crowded += usize::from(readers.connections.saturating_sub(readers.idle) > 2);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(looks > 20, "{looks}");
+    assert!(crowded * 4 < looks, "at {crowded} of {looks} looks more than two of the four connections were taken");
+}

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use weft::simulator::wechat::Fault;
-use weft_wechat::api::{Endpoint, user::info_updateremark::UpdateRemark};
+use weft_wechat::api::{
+    Endpoint,
+    user::{info::UserInfo, info_updateremark::UpdateRemark},
+};
 
 use super::Asking;
 use crate::support::{FAN, TestApp, until, with};
@@ -77,6 +81,18 @@ async fn names_and_numbers_have_limits() {
     }
     let flood = asking.ask(json!({"ask": "find_flood", "openid": FAN})).await;
     assert!(flood.starts_with("256 answered, then limited: "), "{flood}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_guests_begin_and_give_up_goes_on_up_to_a_bound() {
+    let asking = Asking::start_with(|config| config.plugins.limits.wechat_timeout_ms = 10).await;
+    asking.grant(json!({"users": true})).await;
+    asking.ask(user(FAN, json!({"find": true}))).await;
+    asking.inbox.wechat.fault(UserInfo::PATH, Fault::Delay(Duration::from_secs(8)), 1000);
+    let asked = join_all((0..160).map(|_| asking.ask(user(FAN, json!({"fetch": true}))))).await;
+    let told = |how: &str| asked.iter().filter(|answer| answer.starts_with(how)).count();
+    assert!(told("limited: ") >= 160 - 128, "{asked:?}");
+    assert!(told("timed out: ") > 0, "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,8 @@
 //! What is called, and what is not.
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use serde_json::json;
 use weft::{
     model::{App, AppType, Inability},
@@ -38,6 +41,23 @@ async fn a_user_is_asked_for_with_the_apps_token() {
         let paths: Vec<_> = calls.iter().map(|call| (&*call.path, call.appid.as_deref())).collect();
         assert_eq!(paths[..2], [(STABLE_TOKEN, Some(APPID)), (USER_INFO, Some(APPID))]);
         assert_eq!(house.simulated.count(STABLE_TOKEN), 1, "one token for all calls");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_has_so_many_calls_on_their_way_and_the_others_wait() {
+    in_a_house(async |house| {
+        house.info().await.unwrap();
+        house.simulated.fault(USER_INFO, Fault::Delay(Duration::from_secs(1)), 64);
+        let on_their_way = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            house.simulated.count(USER_INFO) - 1
+        };
+        let (answers, on_their_way) = tokio::join!(join_all((0..100).map(|_| house.info())), on_their_way);
+        assert!(on_their_way <= 64, "{on_their_way}");
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(house.simulated.count(USER_INFO), 101);
     })
     .await;
 }

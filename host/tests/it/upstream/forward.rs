@@ -13,6 +13,8 @@ use axum::{
     routing::{any, post},
 };
 use bytes::Bytes;
+use futures::future::join_all;
+use tokio::time::timeout;
 use weft::{
     model::{App, AppType},
     upstream::{Forward, ForwardError, TransportError},
@@ -123,6 +125,29 @@ async fn a_name_of_this_machine_is_reached_when_it_is_listed_and_another_port_is
         assert!(matches!(error, ForwardError::NotPublic { .. }), "{error:?}");
     }
     assert_eq!(operator.seen(), 2);
+}
+
+#[tokio::test]
+async fn an_app_has_so_many_messages_on_their_way_and_no_more() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut app = App::new("shop", AppType::Service, "wx1");
+    app.settings.forward_hosts = vec![address.to_string()];
+    let (forward, url) = (Forward::new().unwrap(), format!("http://{address}/"));
+    let posting = join_all((0..100).map(|_| forward.post(&app, &url, None, Bytes::new(), "text/xml")));
+    // Nobody is answered, and each keeps its connection.
+    let accepting = async {
+        let mut accepted = Vec::new();
+        while let Ok(Ok((stream, _))) = timeout(Duration::from_secs(1), listener.accept()).await {
+            accepted.push(stream);
+        }
+        accepted.len()
+    };
+    let connections = tokio::select! {
+        connections = accepting => connections,
+        _ = posting => panic!("nobody answers"),
+    };
+    assert_eq!(connections, 64);
 }
 
 #[tokio::test]

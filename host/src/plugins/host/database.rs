@@ -1,0 +1,64 @@
+//! What all questions to the database have in common: their number, their turn, and that no guest holds them up.
+
+use std::{future::Future, sync::Arc};
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{HostError, asker::Asker};
+use crate::{
+    plugins::{
+        bindings::imported::types::Error,
+        instance::{Services, State},
+    },
+    shares::Shares,
+};
+
+/// How many questions of an app are answered at once: one that works, and one that is there when it ends. Each wants a
+/// connection.
+const AT_ONCE: usize = 2;
+
+/// The turns of every app that ever asked. Clones share them.
+#[derive(Debug, Clone)]
+pub struct DatabaseTurns(Shares);
+
+impl Default for DatabaseTurns {
+    fn default() -> Self {
+        Self(Shares::new(AT_ONCE))
+    }
+}
+
+impl State {
+    /// Counts a use of the database.
+    pub(super) fn count_database_call(&mut self) -> Result<(), HostError> {
+        let most = self.limits.database_calls;
+        if self.database_calls >= most {
+            let text = format!("one call of a plugin may use the database {most} times");
+            return Err(Error::Limited(text).into());
+        }
+        self.database_calls += 1;
+        Ok(())
+    }
+
+    /// Asks the database when it is the app's turn. It is asked beside the guest, and no longer than somebody waits: a
+    /// guest in the background rests, and would keep a connection for which others wait.
+    pub(super) async fn ask_database<T, Asking>(
+        &mut self,
+        ask: impl FnOnce(Arc<Services>, Asker) -> Asking,
+    ) -> Result<T, HostError>
+    where
+        T: Send + 'static,
+        Asking: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.count_database_call()?;
+        let asker = self.asker()?;
+        let turns = self.services.database_turns.0.of(&asker.app.name);
+        let asking = ask(Arc::clone(&self.services), asker);
+        let asked = AbortOnDropHandle::new(tokio::spawn(async move {
+            // Nobody closes them.
+            let _turn = turns.acquire_owned().await;
+            asking.await
+        }));
+        let answer = asked.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}"))));
+        Ok(answer?)
+    }
+}
