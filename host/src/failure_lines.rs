@@ -136,7 +136,7 @@ mod tests {
         let first: Vec<_> = (0..1000).map(|_| verdict(&lines, "a", now)).collect();
         assert_eq!(first[..20], [Verdict::Told(0, 0); 20]);
         assert_eq!(first[20], Verdict::Dropped(true));
-        assert_eq!(first[21..], [Verdict::Dropped(false); 979]);
+        assert_eq!(first[21..], vec![Verdict::Dropped(false); 979]);
         assert_eq!(verdict(&lines, "b", now), Verdict::Told(0, 0), "another failure");
         assert_eq!(verdict(&lines, "a", now + LINE), Verdict::Told(980, 0));
         assert_eq!(verdict(&lines, "a", now + LINE), Verdict::Dropped(false), "it is known that lines are left out");
@@ -167,7 +167,7 @@ mod tests {
         let told: Vec<_> = (0..1000).map(|number| verdict(&lines, &number.to_string(), now)).collect();
         assert_eq!(told[..200], [Verdict::Told(0, 0); 200]);
         assert_eq!(told[200], Verdict::Crowded(true));
-        assert_eq!(told[201..], [Verdict::Crowded(false); 799]);
+        assert_eq!(told[201..], vec![Verdict::Crowded(false); 799]);
         assert_eq!(lines.0.lock().unwrap().failures.len(), 200, "nor is more remembered");
         assert_eq!(lines.verdict("blog", "blog".to_owned(), now), Verdict::Told(0, 0), "another app");
         assert_eq!(verdict(&lines, "new", now + LINE / FAILURES), Verdict::Told(0, 800));

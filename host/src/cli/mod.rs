@@ -186,5 +186,5 @@ fn refuse(errors: &[crate::model::FieldError]) -> anyhow::Result<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    anyhow::bail!(crate::model::in_words(&errors))
+    anyhow::bail!(crate::model::in_words(errors))
 }

@@ -11,7 +11,7 @@ use weft_wechat::{
 
 use super::media::{Failure, Media};
 use crate::{
-    bilingual::of,
+    bilingual,
     model::{Handler, ReplyContent, ReplyTemplate},
     storage::StoreError,
 };
@@ -83,5 +83,5 @@ fn checked(reply: Reply) -> Result<ReplyTemplate, Failure> {
     let handler = Handler { replies: vec![reply.clone()], ..Handler::new("", "reply") };
     let Some(error) = handler.check().into_iter().next() else { return Ok(reply) };
     let field = error.field.rsplit_once("].").map_or(&*error.field, |(_, field)| field);
-    Err(Failure::lasting(of(field, &error.message)))
+    Err(Failure::lasting(bilingual::of(field, &error.message)))
 }
