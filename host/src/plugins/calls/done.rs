@@ -73,10 +73,7 @@ impl<T> Done<T> {
             seed: hex::encode(circumstances.seed()),
             outcome: error.map_or("ok", CallError::code).to_owned(),
             error: error.map(ToString::to_string),
-            backtrace: match error {
-                Some(CallError::Crashed(crash)) => crash.backtrace.clone(),
-                _ => String::new(),
-            },
+            backtrace: error.and_then(CallError::backtrace).unwrap_or_default().to_owned(),
             answer: result.as_ref().ok().map(C::kept_answer),
             used: ReceiptUse {
                 queued_us: micros(used.queued),

@@ -11,6 +11,8 @@ use wasmtime_wasi::{WasiCtx, clocks::HostWallClock};
 use self::output::Output;
 use super::limits::RANDOM_BYTES;
 
+pub(super) use self::output::Printed;
+
 /// The WASI of one call. It is made when the guest first asks for it: most never do.
 pub(super) struct Wasi {
     circumstances: Circumstances,
@@ -43,8 +45,8 @@ impl Wasi {
         self.circumstances
     }
 
-    /// Takes what was printed so far, as text.
-    pub(super) fn take_printed(&self) -> String {
+    /// Takes what was printed so far.
+    pub(super) fn take_printed(&self) -> Printed {
         self.made.as_ref().map(|made| made.output.take()).unwrap_or_default()
     }
 }
