@@ -214,6 +214,28 @@ async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_along_reads_why_calls_fail() {
+    let (app, sender) = server().await;
+    for text in ["panic", "error", "ok", "loop"] {
+        say(&sender, text).await;
+    }
+    let (_, events) = app.api(Method::GET, "/plugins/guest/logs?follow=false", None).await;
+    let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let why =
+        ["(crashed): the plugin crashed: panicked at ", "(failed): the plugin answered", "(cpu_exhausted): the call"];
+    assert_eq!(lines.len(), why.len(), "{events}");
+    for (line, why) in lines.iter().zip(why) {
+        assert_eq!(
+            (&line["level"], &line["app"], &line["entry"]),
+            (&json!("error"), &json!("shop"), &json!("misbehave"))
+        );
+        assert!(line["text"].as_str().unwrap().starts_with(&format!("the call failed {why}")), "{line}");
+        assert!(line["delivery_id"].as_str().unwrap().starts_with("shop/"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_along_reads_no_further_than_the_token_is_valid() {
     let (app, _sender) = server().await;
     let (token, text) = app.state.store.tokens().create("shop", &["shop".to_owned()], None).await.unwrap();

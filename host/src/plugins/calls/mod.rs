@@ -129,11 +129,13 @@ impl Plugins {
         // Where it is, and not moved into the span.
         let asking = pin!(async {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
-            let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
-            let log_place = LogPlace { log, allowances, counts: Arc::clone(&counts) };
+            let log_place = || {
+                let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
+                LogPlace { log, allowances, counts: Arc::clone(&counts) }
+            };
             let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
-            let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
+            let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place())));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
             let done = Done::of(self.guarded(place, task, &granted, &named).await);
@@ -142,11 +144,13 @@ impl Plugins {
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
             let ran = !done.used.took.is_zero();
-            if let Some(subject) = &done.subject
-                && ran
-                && (error.is_some() || plugin.receipts.wants(done.circumstances.at))
-            {
-                plugin.receipts.keep(done.receipt(subject, loaded, &named));
+            if let (Some(subject), true) = (&done.subject, ran) {
+                if let Some(error) = error {
+                    log_place().tell_failure(&plugin.name, subject, &granted.0, error);
+                }
+                if error.is_some() || plugin.receipts.wants(done.circumstances.at) {
+                    plugin.receipts.keep(done.receipt(subject, loaded, &named));
+                }
             }
             done.result
         });
