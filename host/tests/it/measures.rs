@@ -61,6 +61,23 @@ async fn a_plugin_that_is_switched_off_is_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_refused_beside_a_version_that_runs_is_seen() {
+    let (app, _) = server().await;
+    let refused = async || {
+        let text = app.get("/metrics").await.text().await.unwrap();
+        assert_eq!(sample(&text, r#"weft_plugin_ready{plugin="guest"}"#), Some(1.0), "{text}");
+        sample(&text, r#"weft_plugin_file_refused{plugin="guest",code="not_webassembly"}"#)
+    };
+    assert_eq!(refused().await, None);
+    std::fs::write(app.plugin_file("guest"), b"nothing").unwrap();
+    app.plugin_becomes("guest", |plugin| !plugin["error"].is_null()).await;
+    assert_eq!(refused().await, Some(1.0));
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    app.plugin_becomes("guest", |plugin| plugin["error"].is_null()).await;
+    assert_eq!(refused().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_reads_what_was_counted() {
     let (app, sender) = server().await;
     say(&sender, &["ok", "ok", "panic"]).await;
