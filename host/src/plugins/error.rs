@@ -19,7 +19,7 @@ pub enum CallError {
     )]
     Disabled(String),
     /// The plugin has nothing of that name.
-    #[error("plugin `{plugin}` has no {kind} `{name}`; it has: {has} · 插件 `{plugin}` 没有 {kind} `{name}`")]
+    #[error("{}", no_such_entry(plugin, kind, name, has))]
     NoSuchEntry {
         /// The plugin.
         plugin: String,
@@ -203,6 +203,12 @@ impl CallError {
             Self::BadReply(_) => "bad_reply",
         }
     }
+}
+
+fn no_such_entry(plugin: &str, kind: &str, name: &str, has: &str) -> String {
+    let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
+    let has = if has.is_empty() { String::new() } else { format!("; it has: {has}") };
+    format!("plugin `{plugin}` has no {kind}{name}{has} · 插件 `{plugin}` 没有 {kind}{name}")
 }
 
 fn keeps_failing(plugin: &str, kind: &str, name: &str, refused_for: Duration) -> String {
