@@ -220,6 +220,80 @@ async fn another_version_is_compared_with_what_was() {
     assert!(text.contains(differs) && text.matches("differs").count() == 1, "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_made_again_has_what_it_could_use_and_as_much_time_passes() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    app.drop_plugin("asker", guests::asker().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    let far = app.account("far", EncodingMode::Plain, "asker").await;
+    // Who connects is not answered.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", silent.local_addr().unwrap());
+    for (path, set) in [
+        ("/apps/shop/plugins/guest", json!({"limits": {"memory_mib": 128}})),
+        ("/apps/far/plugins/asker", json!({"http_hosts": [host]})),
+    ] {
+        assert_eq!(app.api(Method::PUT, path, Some(set)).await.0, 200);
+    }
+    let wait = json!({"ask": "wait", "url": format!("{host}/"), "timeout_ms": 700}).to_string();
+    for (sender, text, answer) in
+        [(&shop, "hold 100 MiB for 0 ms", "held 100 MiB"), (&far, wait.as_str(), "true [true, true, true]")]
+    {
+        let exchange = sender.send(&Incoming::text("oReplayed", text)).await.unwrap();
+        assert_eq!(exchange.text().as_deref(), Some(answer));
+    }
+    for (plugin, bytes) in [("guest", guests::misbehave().await), ("asker", guests::asker().await)] {
+        let receipt = last(&app, plugin).await;
+        let (_folder, file) = placed(plugin, bytes);
+        let path = file.to_str().unwrap();
+        let arguments = [&receipt, "--file", path, "--server", &app.base, "--token", &app.token];
+        let (code, text) = run("replay", &file, &arguments);
+        assert!(code == Some(0) && text.contains("no differences"), "{plugin}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_that_a_receipt_hides_are_said_by_who_makes_the_call_again() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "guest").await;
+    let set = json!({"config": {"greeting": "token=abc"}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(set)).await.0, 200);
+    let exchange = sender.send(&Incoming::text("oReplayed", "config")).await.unwrap();
+    assert_eq!(exchange.text().as_deref(), Some("token=abc"));
+    let receipt = last(&app, "guest").await;
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let arguments = [&receipt, "--file", "guest.wasm", "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &file, &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    for told in ["differs   answer: token=abc → token=***", "hidden in the receipt: --plugin-config says them"] {
+        assert!(text.contains(told), "no {told} in {text}");
+    }
+    let (code, text) =
+        run("replay", &file, &[&arguments[..], &["--plugin-config", r#"{"greeting":"token=abc"}"#]].concat());
+    assert!(code == Some(0) && text.contains("no differences") && !text.contains("hint"), "{text}");
+    let (code, text) = run("replay", &file, &[&arguments[..], &["--plugin-config", "{"]].concat());
+    assert!(code == Some(1) && text.contains("--plugin-config is not JSON"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_that_ran_is_found_although_its_file_was_replaced() {
+    let app = TestApp::start().await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "greeter").await;
+    sender.send(&Incoming::text("oReplayed", "hi")).await.unwrap();
+    let receipt = last(&app, "greeter").await;
+    app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let [data, plugins] = [&app.state.config.data_dir, &app.plugins].map(|folder| folder.to_str().unwrap());
+    let arguments =
+        [&receipt, "--data-dir", data, "--plugins-dir", plugins, "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &elsewhere.path().join("greeter.wasm"), &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the one that ran") && text.contains("no differences"), "{text}");
+}
+
 #[tokio::test]
 async fn a_page_is_shown_without_a_server() {
     let (_folder, file) = placed("pages", guests::pages().await);

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     model::{App, AppPlugin, PluginTarget},
+    plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert,
         receipts::json,
@@ -42,7 +43,8 @@ pub enum ReplayError {
 impl Plugins {
     /// Makes the call of a receipt again, in `loaded`: what it asks the host for is answered as the other time, and
     /// nothing is asked of anybody. What was not asked for then ends the call with a text that says so. Its randomness
-    /// is the same, and its time of day begins as it did.
+    /// is the same, and its clocks go as they did: what it waited for has taken as long. It may use what it could then, up
+    /// to the ceilings here.
     ///
     /// # Errors
     /// When the receipt is none of a call of this plugin. A call that fails is a receipt that says so.
@@ -72,7 +74,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Handle { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, handler, &subject, task, call).await
+        self.examine(loaded, handler, &subject, task, self.limits().defaults, call).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
@@ -87,7 +89,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let page = pages::named(&request.path).map(str::to_owned);
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, page.as_deref(), &subject, task, Serve { request }).await
+        self.examine(loaded, page.as_deref(), &subject, task, self.limits().defaults, Serve { request }).await
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
@@ -110,7 +112,8 @@ impl Plugins {
             played: Some(receipt.host_calls.clone()),
             ..Task::new(Some(subject.clone()), None)
         };
-        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, call).await?)
+        let limits = receipt.limits.min(&self.limits().ceilings);
+        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, limits, call).await?)
     }
 
     /// Makes a call that is counted nowhere and waits for no turn.
@@ -120,16 +123,16 @@ impl Plugins {
         name: Option<&str>,
         subject: &Subject,
         task: Task,
+        limits: PluginLimits,
         call: C,
     ) -> Result<Receipt, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry::<C>(loaded, &target, subject)?;
-        let limits = self.limits().defaults;
         let (timeout, _) = C::KIND.timeout(&limits);
         let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
-        Ok(done.receipt(subject, loaded, &named))
+        Ok(done.receipt(subject, loaded, &limits, &named))
     }
 }
 

@@ -149,7 +149,7 @@ impl Plugins {
                     log_place().tell_failure(&plugin.name, subject, &granted.0, error);
                 }
                 if error.is_some() || plugin.receipts.wants(done.circumstances.at) {
-                    plugin.receipts.keep(done.receipt(subject, loaded, &named));
+                    plugin.receipts.keep(done.receipt(subject, loaded, &granted.0, &named));
                 }
             }
             done.result

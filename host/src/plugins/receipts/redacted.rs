@@ -33,6 +33,16 @@ pub(in crate::plugins) fn redact(json: &mut Value) {
     }
 }
 
+/// Whether something was taken out of a value.
+pub(super) fn is_hidden_in(json: &Value) -> bool {
+    match json {
+        Value::Object(fields) => fields.values().any(is_hidden_in),
+        Value::Array(values) => values.iter().any(is_hidden_in),
+        Value::String(text) => text.contains(HIDDEN),
+        _ => false,
+    }
+}
+
 fn hide(name: &str, value: &mut Value) {
     if is_secret(name) && value.is_string() {
         *value = HIDDEN.into();
@@ -136,5 +146,9 @@ mod tests {
                 "json": "{ \"spelled\":   \"so\" }",
             })
         );
+        let shown = ["sum", "greeting", "key", "max_tokens", "json"];
+        for (name, value) in value.as_object().unwrap() {
+            assert_eq!(is_hidden_in(value), !shown.contains(&name.as_str()), "{name}");
+        }
     }
 }
