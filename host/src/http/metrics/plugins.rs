@@ -36,7 +36,7 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
     );
     families.durations(
         "weft_plugin_call_queue_seconds",
-        "How long calls waited for their turn",
+        "How long calls waited for their turn, also in vain",
         entries.iter().map(|(labels, entry)| (labels.clone(), entry.queued.clone())),
     );
     families.seconds(

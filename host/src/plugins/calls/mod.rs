@@ -143,8 +143,7 @@ impl Plugins {
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
-            let ran = !done.used.took.is_zero();
-            if let (Some(subject), true) = (&done.subject, ran) {
+            if let (Some(subject), true) = (&done.subject, done.used.ran()) {
                 if let Some(error) = error {
                     log_place().tell_failure(&plugin.name, subject, &granted.0, error);
                 }

@@ -103,6 +103,13 @@ pub(super) struct Used {
     pub(super) fuel: Option<u64>,
 }
 
+impl Used {
+    /// Whether it ran at all.
+    pub(super) fn ran(&self) -> bool {
+        !self.took.is_zero()
+    }
+}
+
 impl<T> Ran<T> {
     /// It waited so long for its turn, in vain.
     pub(super) fn not(task: Task, error: CallError, queued: Duration) -> Self {
