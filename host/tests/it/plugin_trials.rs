@@ -92,6 +92,8 @@ async fn what_fails_is_shown_and_is_the_exit_code() {
     assert!(text.contains("FAILED    crashed: ") && text.contains("order 42 missing"), "{text}");
     let (code, text) = test(&file, &["--message", "loop"]);
     assert!(code == Some(1) && text.contains("cpu_exhausted: "), "the limits of servers: {text}");
+    let (code, text) = test(&file, &["--message", "empty-reply"]);
+    assert!(code == Some(1) && text.contains("FAILED    bad_reply: ") && text.contains("the text is empty"), "{text}");
     for (arguments, wrong) in [
         (&["--message", "ok", "--handler", "nobody"][..], "has no handler `nobody`"),
         (&["--message", "ok", "--plugin-config", "{"], "--plugin-config is not JSON"),

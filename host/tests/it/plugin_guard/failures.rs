@@ -57,6 +57,22 @@ async fn whatever_fails_the_user_gets_the_apps_fallback_reply() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_nobody_can_be_sent_counts_as_the_plugins_failure() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    assert_eq!(ask(&shop, "empty-reply").await, None);
+    let error = last_error(&app).await;
+    assert!(error.contains("the plugin's reply is not one: the text is empty"), "{error}");
+    // The guest has nothing to say to who left, either, and nobody misses it.
+    let unsubscribe = shop.send(&Incoming::event("oUser", "unsubscribe", "")).await.unwrap();
+    assert_eq!((unsubscribe.status, unsubscribe.text()), (200, None));
+    let calls = plugin(&app, "guest").await["calls"].clone();
+    assert_eq!((&calls["total"], &calls["entries"][0]["errors"]), (&json!(3), &json!({"bad_reply": 1})), "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fallback_reply_stands_as_it_is() {
     let app = TestApp::start().await;
     app.account("shop", EncodingMode::Plain, "guest").await;
