@@ -96,6 +96,7 @@ async fn a_call_leaves_a_receipt_with_all_that_happened() {
     assert_eq!(receipt["input"]["content"]["Text"]["content"], "kv-count");
     assert!(receipt["raw"].as_str().unwrap().contains("<![CDATA[kv-count]]>"), "{receipt}");
     assert!(receipt["used"]["memory_bytes"].as_u64().unwrap() > 1 << 20, "{receipt}");
+    assert_eq!(receipt["limits"]["cpu_ms"], 200, "{receipt}");
     let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
     assert_eq!(receipt["digest"], plugin["digest"]);
 
