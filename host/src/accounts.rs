@@ -88,7 +88,7 @@ impl Accounts {
     }
 
     /// Reads all apps again after a change that is stored. Where they cannot be read now, the change counts when
-    /// [`follow`](Self::follow) has read them: it is made, and who is told otherwise makes it a second time.
+    /// [`follow`](Self::follow) has read them: it is made, and whoever is told otherwise makes it a second time.
     pub async fn take_over(&self) {
         if let Err(error) = self.refresh().await {
             let error = with_causes(&error);
@@ -101,7 +101,7 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        // The revision first: a change in between is then read twice and not missed.
+        // The revision is read first: a change in between is then read twice, and not missed.
         let revision = self.store.apps().revision().await?;
         let mut plugins: HashMap<String, HashMap<String, Arc<AppPlugin>>> = HashMap::new();
         for granted in self.store.app_plugins().all().await? {
@@ -176,7 +176,7 @@ impl Accounts {
             };
             let failure = with_causes(&error);
             if told.as_ref() != Some(&failure) {
-                // Once: it may take another connection, and there are none to spare.
+                // Asked once for each failure: it may take another connection, and there are none to spare.
                 let error = self.store.why(&error).await;
                 tracing::warn!(error, "the apps could not be read again; the ones known stay until they can");
                 told = Some(failure);

@@ -1,4 +1,4 @@
-//! The audit log as those see it who change something: they hand over what was done.
+//! The audit log, for whoever changes something: they hand over what was done.
 
 use std::time::Duration;
 

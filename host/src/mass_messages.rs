@@ -24,8 +24,8 @@ use crate::{
     upstream::{CallError, Wechat},
 };
 
-/// For how long a message may be sent again of which nobody knows whether it was, in seconds. WeChat knows a
-/// `clientmsgid` for a day.
+/// For how long a message whose outcome nobody knows may be sent again, in seconds. WeChat knows a `clientmsgid` for a
+/// day.
 const REPEATABLE: u64 = 23 * 60 * 60;
 
 /// Sends mass messages. Clones share what runs.
@@ -149,7 +149,7 @@ impl MassMessages {
                 (message.msg_id, message.msg_data_id) = (taken.msg_id, taken.msg_data_id);
                 None
             }
-            // It went out with an earlier try, whose answer did not come.
+            // An earlier try sent it, and only the answer was lost.
             Err(error) if error.class() == Some(Class::Done) => {
                 (message.state, message.errcode) = (MassState::Taken, error.errcode());
                 message.reason = Some(error.explained());

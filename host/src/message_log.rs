@@ -1,4 +1,4 @@
-//! The message log as those see it who answer messages: they hand entries over and go on.
+//! The message log, for whoever answers messages: they hand entries over and go on.
 
 use std::{
     sync::{
@@ -135,7 +135,7 @@ impl MessageLog {
     fn id(&self, at: u64) -> Uuid {
         let order = self.sequence.fetch_add(1, Ordering::Relaxed);
         let mut rest: [u8; 10] = rand::random();
-        // A UUID keeps the first 4 bits of it and the first 2 behind 16 for itself.
+        // The version and the variant of a UUID take the first 4 bits of this, and the 2 after the first 16.
         rest[..4].copy_from_slice(&(((order >> 14) << 16) | (order & 0x3fff)).to_be_bytes());
         uuid::Builder::from_unix_timestamp_millis(at, &rest).into_uuid()
     }

@@ -57,7 +57,7 @@ pub async fn tell(plugins: Plugins, accounts: Accounts) {
                 }
                 loaded.insert(which);
             }
-            // Where there are many apps, messages have their turn.
+            // There may be many apps: let messages have their turn.
             tokio::task::yield_now().await;
         }
         told = loaded;

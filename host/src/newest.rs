@@ -80,7 +80,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
         let entry = Entry { hash, key, value: value.clone(), app, time: part.time };
         let gone = part.put(entry, self.most, self.is_needed);
         drop(part);
-        // Now that nobody waits for it.
+        // Freed only now that nobody waits for the lock.
         drop(gone);
         value
     }
@@ -129,8 +129,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     }
 
     fn part(&self, hash: u64) -> MutexGuard<'_, Generations<K, V>> {
-        // Bits of the middle: a table takes the lowest for places and the highest for tags. The remainder is below the
-        // number of parts.
+        // Bits from the middle: the tables use the lowest for places and the highest for tags.
         let part = (hash >> 32) % PARTS as u64;
         lock(&self.parts[usize::try_from(part).unwrap_or_default()])
     }
@@ -165,7 +164,7 @@ impl<K, V> Generations<K, V> {
     }
 
     /// How many entries of each app move on from the older generation, by app: all of those who have the fewest, and of the
-    /// next one what there is room for, `most` together. Who has more alone has nobody to keep them from.
+    /// next one what there is room for, `most` together. Whoever has more than that has nobody to keep it from.
     fn shares(&self, most: usize) -> Vec<(u32, usize)> {
         let of_use = self.old.iter().filter(|entry| entry.is_of_use(self.time));
         let mut apps: Vec<u32> = of_use.map(|entry| entry.app).collect();

@@ -168,7 +168,7 @@ impl Server {
                 state.order_hooks.finish(),
                 working
             ));
-            // Calls of plugins leave it behind.
+            // Last: what ends above may have called plugins, whose calls leave work behind.
             state.plugins.finish().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, finishing).await.is_err() {
@@ -197,10 +197,11 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
         Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API · 微信接口的调用")?;
     let users = Users::new(store.clone(), wechat.clone(), clock.clone());
     let gateway = Gateway::new(&config.pay, clock.clone()).context("calls of WeChat Pay · 微信支付的调用")?;
-    let pay = Pay::new(store.clone(), gateway, clock, &config.public_url);
+    let pay = Pay::new(store.clone(), gateway, clock.clone(), &config.public_url);
+    let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
     let (failures, tasks) = (FailureLines::default(), TaskTracker::new());
-    Ok(Services { store, outbound, wechat, users, pay, failures, tasks })
+    Ok(Services { store, outbound, wechat, users, pay, message_log, clock, failures, tasks })
 }
 
 /// The plugin platform without any plugin.
@@ -271,12 +272,11 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
     let (store, key) = open_store(&config, clock.clone()).await?;
     let accounts = Accounts::load(store.clone()).await.context("the apps · 账号")?;
     let services = services(&config, store.clone(), clock.clone())?;
-    let Services { wechat, users, pay, failures, .. } = services.clone();
+    let Services { wechat, users, pay, message_log, failures, .. } = services.clone();
     wechat.restore().await.context("the pauses of WeChat's calls · 微信接口的暂停")?;
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
         .context("calls of operators' servers · 对部署者服务器的调用")?;
-    let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let materials = Materials::new(store.clone(), wechat.clone());
     let handler_sync = HandlerSync::new(store.clone(), wechat.clone(), materials.clone(), clock.clone());
     let articles = Articles::new(store.clone(), wechat.clone(), clock.clone());

@@ -7,6 +7,9 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How many names are remembered before those are forgotten that have nothing.
+const REMEMBERED: usize = 1024;
+
 /// So many turns for each, by name. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Shares {
@@ -26,6 +29,10 @@ impl Shares {
         if let Some(turns) = all.get(name) {
             return Arc::clone(turns);
         }
+        if all.len() >= REMEMBERED {
+            // Who has a turn or waits for one holds them, too.
+            all.retain(|_, turns| Arc::strong_count(turns) > 1);
+        }
         let turns = Arc::new(Semaphore::new(self.of_one));
         all.insert(name.into(), Arc::clone(&turns));
         turns
@@ -39,7 +46,7 @@ pub struct Room {
     shares: Shares,
 }
 
-/// What is taken of a room: of the share of who takes it, and of all. It is free again when this is dropped.
+/// Places that are taken, of one's share and of all together. They are free again when this is dropped.
 pub type Place = [OwnedSemaphorePermit; 2];
 
 impl Room {
@@ -73,6 +80,17 @@ mod tests {
         assert!(shares.clone().of("a").try_acquire_owned().is_err() && shares.of("b").try_acquire_owned().is_ok());
         drop(taken);
         assert!(shares.of("a").try_acquire_owned().is_ok());
+    }
+
+    #[test]
+    fn who_has_nothing_is_forgotten_when_there_are_many() {
+        let shares = Shares::new(1);
+        let _taken = shares.of("busy").try_acquire_owned().unwrap();
+        for number in 0..10 * REMEMBERED {
+            assert!(shares.of(&number.to_string()).try_acquire_owned().is_ok());
+        }
+        assert!(shares.all.lock().unwrap().len() <= REMEMBERED);
+        assert!(shares.of("busy").try_acquire_owned().is_err(), "who has a turn has it still");
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub fn start(level: tracing::Level) {
     } else {
         registry.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).try_init()
     };
-    // A process that logs already keeps logging where it does.
+    // Whoever runs Weft inside a process that logs already keeps their own logging.
     drop(started);
 }

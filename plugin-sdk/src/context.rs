@@ -4,14 +4,14 @@
 //! use weft_plugin::{prelude::*, testing::{self, Host}};
 //!
 //! #[message_handler]
-//! fn greet(message: Message, context: Context) -> Result<String> {
+//! fn welcome(message: Message, context: Context) -> Result<String> {
 //!     let user = context.user()?;
 //!     let name = user.nickname.unwrap_or(user.remark);
 //!     Ok(format!("{name}，欢迎光临{}", context.app().title))
 //! }
 //!
 //! let host = Host::new().grant_users().user(users::User { remark: "小王".into(), ..testing::user("o1") });
-//! assert_eq!(host.handle("greet", testing::text("o1", "hi")), Ok(Some("小王，欢迎光临Demo".into())));
+//! assert_eq!(host.handle("welcome", testing::text("o1", "hi")), Ok(Some("小王，欢迎光临Demo".into())));
 //! ```
 
 use std::{
@@ -36,6 +36,10 @@ pub(crate) fn is_about(openid: Option<&str>) {
 }
 
 /// What the running call is about; every annotated function may take it as its second parameter.
+///
+/// What a plugin may do is in modules, which any function may call without a context: [`kv`](crate::kv),
+/// [`http`](crate::http), [`wechat`](crate::wechat), [`messages`](crate::messages), [`users`],
+/// [`orders`](crate::orders) and [`pay`](crate::pay). `log::info!` and its like write into the operator's log.
 #[derive(Debug, Clone, Copy)]
 pub struct Context(());
 
@@ -73,6 +77,21 @@ impl Context {
     }
 
     /// The time; in tests that of the [`Host`](crate::testing::Host), which stands still.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use weft_plugin::{prelude::*, testing::{self, Host}};
+    ///
+    /// #[message_rule]
+    /// fn waited_long(message: Message, context: Context) -> bool {
+    ///     let sent = UNIX_EPOCH + Duration::from_secs(message.created_at);
+    ///     context.now().duration_since(sent).is_ok_and(|waited| waited > Duration::from_secs(3))
+    /// }
+    ///
+    /// let host = Host::new();
+    /// assert!(!waited_long(testing::text("o1", "hi"), host.context()));
+    /// assert!(waited_long(testing::text("o1", "hi"), host.advance(Duration::from_secs(4)).context()));
+    /// ```
     pub fn now(&self) -> SystemTime {
         #[cfg(target_family = "wasm")]
         return SystemTime::now();
@@ -81,16 +100,48 @@ impl Context {
     }
 
     /// The same for every try at the same delivery or event: a key for doing a thing once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weft_plugin::{prelude::*, testing::Host};
+    ///
+    /// /// Whether it is done now for the first time; WeChat and Weft try again for at most some days.
+    /// fn is_first(context: Context) -> Result<bool> {
+    ///     let key = format!("done/{}", context.delivery_id());
+    ///     match kv::compare_and_set(&key, None, "", Duration::from_hours(72)) {
+    ///         Err(Error::Conflict(_)) => Ok(false),
+    ///         set => Ok(set.map(|_| true)?),
+    ///     }
+    /// }
+    ///
+    /// let host = Host::new().grant_kv();
+    /// assert_eq!((is_first(host.context()), is_first(host.context())), (Ok(true), Ok(false)));
+    /// assert_eq!(is_first(host.delivery_id("another").context()), Ok(true));
+    /// ```
     pub fn delivery_id(&self) -> String {
         imports::context::delivery_id()
     }
 
-    /// How long until the host ends this call.
+    /// How long until the host ends this call: 14 seconds of a handler, 1 of a rule, 30 of a hook, unless
+    /// the operator has set something else.
     pub fn time_left(&self) -> Duration {
         Duration::from_millis(imports::context::time_left_ms())
     }
 
-    /// Every element of the message being handled; empty in calls that handle none.
+    /// Every element of the message being handled, also those for which [`Message`](crate::Message) has no
+    /// field; empty in calls that handle none.
+    ///
+    /// ```
+    /// use weft_plugin::{Field, prelude::*, testing::Host};
+    ///
+    /// fn element(context: Context, path: &str) -> Option<String> {
+    ///     context.fields().into_iter().find(|field| field.path == path).map(|field| field.value)
+    /// }
+    ///
+    /// let field = Field { path: "ScanCodeInfo/ScanType".into(), value: "qrcode".into() };
+    /// let host = Host::new().delivery([field], "<xml>…</xml>");
+    /// assert_eq!(element(host.context(), "ScanCodeInfo/ScanType").as_deref(), Some("qrcode"));
+    /// ```
     pub fn fields(&self) -> Vec<Field> {
         imports::context::fields()
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::{
     bindings::exported::manifest,
     context::{self, Context},
-    error::Error,
+    error::{Error, IntoError},
     hooks::{OrderEvent, RefundEvent},
     message::Message,
     observers::Observation,
@@ -147,8 +147,8 @@ impl Returns<()> for () {
     }
 }
 
-impl<T, E: Into<Error>> Returns<T> for Result<T, E> {
+impl<T, E: IntoError> Returns<T> for Result<T, E> {
     fn returns(self) -> Result<T, Error> {
-        self.map_err(Into::into)
+        self.map_err(IntoError::into_error)
     }
 }

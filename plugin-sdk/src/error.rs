@@ -63,6 +63,57 @@ impl From<Failure> for Error {
     }
 }
 
+/// What a function of a plugin may fail with: whatever turns into an [`Error`], such as that itself,
+/// a [`Failure`], and texts.
+///
+/// A type of the author's own does with `impl From<Mine> for Error`. Without it the function returns
+/// [`Result<T>`](crate::Result), and `?` turns the error into a [`Failure`]:
+///
+/// ```
+/// use weft_plugin::prelude::*;
+///
+/// /// Why there is no price.
+/// #[derive(Debug)]
+/// struct SoldOut;
+///
+/// impl std::fmt::Display for SoldOut {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         f.write_str("sold out")
+///     }
+/// }
+///
+/// impl std::error::Error for SoldOut {}
+///
+/// fn price(tea: &str) -> Result<u32, SoldOut> {
+///     if tea == "龙井" { Ok(990) } else { Err(SoldOut) }
+/// }
+///
+/// #[message_handler]
+/// fn answer(message: Message) -> Result<String> {
+///     Ok(format!("{} 分", price(message.text().unwrap_or_default())?))
+/// }
+///
+/// assert_eq!(answer(weft_plugin::testing::text("o1", "毛峰")).unwrap_err().to_string(), "sold out");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a function of a plugin cannot fail with `{Self}`",
+    label = "`{Self}` does not turn into `weft_plugin::Error`",
+    note = "let it return `weft_plugin::Result<T>`: `?` turns every error into its `Failure`",
+    note = "or say what becomes of this one: `impl From<{Self}> for weft_plugin::Error`"
+)]
+pub trait IntoError {
+    /// As the host reads it.
+    fn into_error(self) -> Error;
+}
+
+// Else the compiler tells of `From`, and nobody of what to do.
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> IntoError for E {
+    fn into_error(self) -> Error {
+        self.into()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -24,6 +24,8 @@
 //! assert_eq!(host.logs().len(), 1);
 //! ```
 
+use std::fmt;
+
 use crate::{
     bindings::{
         Component,
@@ -38,10 +40,31 @@ pub use crate::bindings::exported::{
     refund_hooks::{Refund, RefundEvent, RefundSource, RefundState},
 };
 
+impl RefundState {
+    /// WeChat's word for it, such as `PROCESSING`; `NEW` where it is not known whether WeChat has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::Processing => "PROCESSING",
+            Self::Success => "SUCCESS",
+            Self::Closed => "CLOSED",
+            Self::Abnormal => "ABNORMAL",
+        }
+    }
+}
+
+impl fmt::Display for RefundState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A function under `#[order_hook]`.
+#[doc(hidden)]
 pub type Hook = Export<OrderEvent, ()>;
 
 /// A function under `#[refund_hook]`.
+#[doc(hidden)]
 pub type RefundHook = Export<RefundEvent, ()>;
 
 inventory::collect!(Hook);

@@ -4,7 +4,7 @@
 //! use weft_plugin::{prelude::*, testing::Host};
 //!
 //! fn weather(city: &str) -> Result<String> {
-//!     let answer = http::Request::get(format!("https://weather.example.com/{city}")).send()?;
+//!     let answer = http::Request::get("https://weather.example.com/now").query("city", city).send()?;
 //!     if answer.status != 200 {
 //!         Err(format!("the weather answered {}", answer.status))?;
 //!     }
@@ -12,11 +12,15 @@
 //! }
 //!
 //! Host::new().on_http(|request| {
-//!     assert_eq!(request.url, "https://weather.example.com/hangzhou");
+//!     assert_eq!(request.url, "https://weather.example.com/now?city=%E6%9D%AD%E5%B7%9E");
 //!     Ok(http::Response { status: 200, headers: Vec::new(), body: "晴".into() })
 //! });
-//! assert_eq!(weather("hangzhou").unwrap(), "晴");
+//! assert_eq!(weather("杭州").unwrap(), "晴");
 //! ```
+//!
+//! Without the grant, and for an address that is not public, the error is [`Error::Denied`]; what takes too long is
+//! [`Error::TimedOut`], what is too large [`Error::Limited`] (a megabyte each way, 64 headers), and what does not connect
+//! [`Error::Unavailable`].
 
 use std::time::Duration;
 
@@ -41,6 +45,21 @@ impl Request {
         Self::new("POST", url)
     }
 
+    /// Adds to the query of the URL, encoded: what people wrote goes here, and not into the URL itself.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        let (url, fragment) = self.url.split_once('#').unwrap_or((self.url.as_str(), ""));
+        let between = match url.split_once('?') {
+            None => "?",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        let fragment = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
+        self.url = format!("{url}{between}{pair}{fragment}");
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -58,6 +77,18 @@ impl Request {
     /// Sets the body to `value` as JSON, and its content type.
     pub fn json(self, value: &impl Serialize) -> Result<Self, Error> {
         Ok(self.header("content-type", "application/json").body(serde_json::to_vec(value)?))
+    }
+
+    /// Sets the body to a form (`application/x-www-form-urlencoded`), and its content type.
+    ///
+    /// ```
+    /// let request = weft_plugin::http::Request::post("https://example.com/").form(&[("name", "张三"), ("gift", "1")]);
+    /// assert_eq!(request.body, b"name=%E5%BC%A0%E4%B8%89&gift=1");
+    /// ```
+    #[must_use]
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
     /// Waits no longer than this. The time that is left of the call bounds it anyway.

@@ -3,6 +3,10 @@
 //! Calls run at the same time as others: what is read, changed and written back goes through
 //! [`update`], or through [`compare_and_set`] where it is no JSON.
 //!
+//! A key is 1 to 512 bytes of UTF-8 without U+0000; another one is [`Error::Invalid`]. A value has at most 256 KiB,
+//! and there are at most 100 000 keys with 64 MiB together, unless the operator has set something else: what is beyond
+//! is [`Error::Limited`]. [`Error::Unavailable`] may work later.
+//!
 //! ```
 //! use std::time::Duration;
 //! use weft_plugin::{prelude::*, testing::Host};
@@ -41,7 +45,17 @@ impl Entry {
     }
 }
 
-/// None when there is no such key or its time is over.
+/// The value and its version; `None` when there is no such key or its time is over.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::Host};
+///
+/// Host::new().grant_kv();
+/// kv::set("motto", "茶香", None)?;
+/// assert_eq!(kv::get("motto")?.as_ref().and_then(kv::Entry::text), Some("茶香"));
+/// assert_eq!(kv::get("another")?, None);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn get(key: &str) -> Result<Option<Entry>, Error> {
     imports::kv::get(key)
 }
@@ -116,6 +130,21 @@ pub fn update<T: Serialize + DeserializeOwned>(
 
 /// Writes only if the key is at version `expected`, or absent for `None`; fails with
 /// [`Error::Conflict`] otherwise. Returns the new version.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::Host};
+///
+/// /// Whether this user is the first one.
+/// fn wins(openid: &str) -> Result<bool> {
+///     match kv::compare_and_set("winner", None, openid, None) {
+///         Err(Error::Conflict(_)) => Ok(false),
+///         set => Ok(set.map(|_| true)?),
+///     }
+/// }
+///
+/// Host::new().grant_kv();
+/// assert_eq!((wins("o1"), wins("o2")), (Ok(true), Ok(false)));
+/// ```
 pub fn compare_and_set(
     key: &str,
     expected: Option<u64>,
@@ -132,6 +161,28 @@ pub fn delete(key: &str) -> Result<bool, Error> {
 
 /// The keys that begin with `prefix`, in the order of their bytes, from behind `after` on; at most
 /// `limit` and never more than 1000.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::Host};
+///
+/// fn count(prefix: &str) -> Result<usize> {
+///     let (mut count, mut last) = (0, None::<String>);
+///     loop {
+///         let keys = kv::keys(prefix, last.as_deref(), 1000)?;
+///         count += keys.len();
+///         match keys.into_iter().last() {
+///             None => return Ok(count),
+///             key => last = key,
+///         }
+///     }
+/// }
+///
+/// Host::new().grant_kv();
+/// for openid in ["o1", "o2"] {
+///     kv::set(&format!("visits/{openid}"), "1", None).unwrap();
+/// }
+/// assert_eq!(count("visits/"), Ok(2));
+/// ```
 pub fn keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
     imports::kv::keys(prefix, after, limit)
 }

@@ -31,7 +31,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, Failure, WechatError},
+    error::{Error, Failure, IntoError, WechatError},
     hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
@@ -127,7 +127,7 @@ pub use weft_plugin_macros::page;
 ///
 /// #[order_hook]
 /// fn fulfil(event: OrderEvent) {
-///     log::info!("{} is {:?}", event.order.out_trade_no, event.state);
+///     log::info!("{} is {}", event.order.out_trade_no, event.state);
 /// }
 ///
 /// #[refund_hook(name = "fulfil")]
@@ -154,6 +154,11 @@ pub mod prelude {
         users, wechat,
     };
 }
+
+/// Its examples have to compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.zh-CN.md")]
+struct Chinese;
 
 /// For the code that the macros write.
 #[doc(hidden)]

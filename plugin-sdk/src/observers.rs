@@ -25,6 +25,7 @@ use crate::{
 pub use crate::bindings::exported::observers::{Failed, Handled, Observation};
 
 /// A function under `#[message_observer]`.
+#[doc(hidden)]
 pub type Observer = Export<Observation, ()>;
 
 inventory::collect!(Observer);

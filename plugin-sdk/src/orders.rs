@@ -12,29 +12,91 @@
 //!
 //! /// What a page hands to WeChat's payment call.
 //! fn buy(openid: &str, number: &str) -> Result<Vec<weft_plugin::Field>> {
-//!     let order = orders::create(&NewOrder {
-//!         merchant: None,
-//!         out_trade_no: number.into(),
-//!         body: "一壶龙井".into(),
-//!         total_fee: 990, // fen
-//!         trade_type: TradeType::Jsapi,
-//!         openid: Some(openid.into()),
-//!         attach: None,
-//!         expires_at: None,
-//!     })?;
+//!     let order = orders::create(&NewOrder::jsapi(number, "一壶龙井", 990, openid))?;
 //!     Ok(orders::prepay(None, &order.out_trade_no)?)
 //! }
 //!
-//! assert!(matches!(buy("o1", "A1"), Err(Failure(Error::Denied(_)))));
+//! assert!(matches!(buy("o1", "T20260001"), Err(Failure(Error::Denied(_)))));
 //! Host::new().grant_orders(&["create"]);
-//! assert_eq!(buy("o1", "A1").unwrap()[0].path, "package");
+//! let names: Vec<_> = buy("o1", "T20260001").unwrap().into_iter().map(|field| field.path).collect();
+//! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);
 //! ```
 
 pub use crate::bindings::imported::{
     orders::{NewOrder, NewRefund, Refund},
     types::Field,
 };
-use crate::{error::Error, imports, order::Order};
+use crate::{
+    error::Error,
+    imports,
+    order::{Order, TradeType},
+};
+
+impl NewOrder {
+    /// An order that this user pays within WeChat, on a page or in a mini program. `total_fee` is in fen. It is one of
+    /// the app's merchant with the greatest weight, and may be paid for two hours; the fields say otherwise:
+    ///
+    /// ```
+    /// use weft_plugin::orders::NewOrder;
+    ///
+    /// let order = NewOrder { attach: Some("table 4".into()), ..NewOrder::jsapi("T20260001", "一壶龙井", 990, "o1") };
+    /// ```
+    pub fn jsapi(
+        out_trade_no: impl Into<String>,
+        body: impl Into<String>,
+        total_fee: u64,
+        openid: impl Into<String>,
+    ) -> Self {
+        Self {
+            trade_type: TradeType::Jsapi,
+            openid: Some(openid.into()),
+            ..Self::native(out_trade_no, body, total_fee)
+        }
+    }
+
+    /// An order that is paid by whoever scans a QR code, which says the `code_url` of [`prepay`]. `total_fee` is in fen.
+    pub fn native(out_trade_no: impl Into<String>, body: impl Into<String>, total_fee: u64) -> Self {
+        Self {
+            merchant: None,
+            out_trade_no: out_trade_no.into(),
+            body: body.into(),
+            total_fee,
+            trade_type: TradeType::Native,
+            openid: None,
+            attach: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl NewRefund {
+    /// A refund of an order of the app's merchant with the greatest weight. `refund_fee` is in fen.
+    ///
+    /// ```
+    /// use weft_plugin::{orders::NewRefund, prelude::*, testing::{self, Host}};
+    ///
+    /// /// Gives all of it back. The number is made of the order's: however often it is asked for, it is one refund.
+    /// fn give_back(order: &Order) -> Result<()> {
+    ///     let number = format!("{}-all", order.out_trade_no);
+    ///     orders::create_refund(&NewRefund::new(&order.out_trade_no, number, order.total_fee))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let paid = Order { state: OrderState::Success, ..testing::order("T20260001", 990) };
+    /// let host = Host::new().grant_orders(&["refund"]).order(paid.clone());
+    /// give_back(&paid).and_then(|()| give_back(&paid)).unwrap();
+    /// assert_eq!(host.refunds().len(), 1);
+    /// ```
+    pub fn new(out_trade_no: impl Into<String>, out_refund_no: impl Into<String>, refund_fee: u64) -> Self {
+        Self {
+            merchant: None,
+            out_trade_no: out_trade_no.into(),
+            out_refund_no: out_refund_no.into(),
+            refund_fee,
+            reason: None,
+        }
+    }
+}
 
 /// The order as Weft knows it; asks nobody. Grant `read`.
 pub fn find(merchant: Option<&str>, out_trade_no: &str) -> Result<Option<Order>, Error> {

@@ -34,6 +34,7 @@ use crate::{
 pub use crate::bindings::exported::pages::{Request, Response, User};
 
 /// A function under `#[page]`.
+#[doc(hidden)]
 pub type Page = Export<Request, Response>;
 
 inventory::collect!(Page);

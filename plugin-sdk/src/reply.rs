@@ -22,7 +22,7 @@
 //! ```
 
 pub use crate::bindings::imported::reply::{Article, Music, Reply, Video};
-use crate::error::Error;
+use crate::error::{Error, IntoError};
 
 impl Reply {
     /// A text of at most 2048 bytes. Line breaks and `<a href="…">` work.
@@ -135,8 +135,8 @@ impl<T: IntoReply> IntoReply for Option<T> {
     }
 }
 
-impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
+impl<T: IntoReply, E: IntoError> IntoReply for Result<T, E> {
     fn into_reply(self) -> Result<Option<Reply>, Error> {
-        self.map_err(Into::into)?.into_reply()
+        self.map_err(IntoError::into_error)?.into_reply()
     }
 }

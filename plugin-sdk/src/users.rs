@@ -1,5 +1,8 @@
 //! The app's users. Needs the grant `users`.
 //!
+//! [`find`] asks nobody; the other functions ask WeChat, and Weft's own record follows. A user whom neither knows is
+//! [`Error::NotFound`]; what WeChat refuses for another reason is [`Error::Wechat`].
+//!
 //! ```
 //! use weft_plugin::{prelude::*, testing::{self, Host}};
 //!
@@ -27,12 +30,13 @@ pub fn fetch(openid: &str) -> Result<User, Error> {
     imports::users::fetch(openid)
 }
 
-/// Sets the account's own name for the user.
+/// Sets the account's own name for the user; at most 30 characters.
 pub fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
     imports::users::set_remark(openid, remark)
 }
 
-/// Gives the user a tag, which is created when there is none of that name.
+/// Gives the user a tag, which is created when there is none of that name. A name has at most 30
+/// characters, and a user at most 20 tags.
 pub fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
     imports::users::add_tag(openid, name)
 }

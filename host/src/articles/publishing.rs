@@ -102,7 +102,7 @@ impl Articles {
         Ok(())
     }
 
-    /// Keeps what was published, and forgets the draft, which is none any more.
+    /// Keeps what was published, and forgets the draft, which has become it.
     async fn fetch_published(&self, app: &App, article_id: &str, draft: Option<&str>) -> Result<(), ArticleError> {
         let items = self.wechat.call(app, &GetArticle { article_id }).await?.news_item;
         let now_ms = self.clock.now_ms();

@@ -9,7 +9,7 @@ pub(super) fn command<Cli: Args>() -> Command {
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print help · 显示帮助");
     let version =
         Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version · 显示版本");
-    // They are the last of the options, and the options stand before the settings.
+    // Last among the options, which come before the settings.
     let flags = [help, version].map(|flag| flag.global(true).display_order(1000).help_heading(OPTIONS));
     let command = Command::new("weft").disable_help_flag(true).disable_version_flag(true).args(flags);
     let mut command = Cli::augment_args(command);

@@ -141,14 +141,14 @@ fn this_command() -> Option<PathBuf> {
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 usage.
 pub async fn main(sdk: &Sdk) -> ExitCode {
     let cli = Cli::from_arg_matches(&help::command::<Cli>().get_matches()).unwrap_or_else(|error| error.exit());
-    // A server tells what it does; a command tells what it was asked.
+    // A server tells what it does; a command prints what it was asked for, and only warns.
     let serves = matches!(cli.command, Command::Serve(_));
     crate::telemetry::start(if serves { tracing::Level::INFO } else { tracing::Level::WARN });
-    // What the commands hold between their steps is more than belongs on the stack.
+    // The commands' futures are too large for the stack.
     match Box::pin(run(cli, sdk)).await {
         Ok(code) => code,
         Err(error) => {
-            // Where nobody reads it, the exit code tells.
+            // If standard error is closed, the exit code has to do.
             drop(writeln!(std::io::stderr(), "weft: {}", with_causes(&*error)));
             ExitCode::FAILURE
         }

@@ -166,7 +166,7 @@ impl Source {
     fn new(folder: &Path, others: &[&Path]) -> anyhow::Result<Self> {
         let folder =
             fs::canonicalize(folder).with_context(|| format!("there is no {0} · 没有 {0}", folder.display()))?;
-        // What is not there yet will be made where its path says.
+        // A folder that does not exist yet has no canonical path.
         let there = |folder: &Path| fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).ok();
         let others = others.iter().filter_map(|folder| there(folder)).collect();
         Ok(Self { folder, others })

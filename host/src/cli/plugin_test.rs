@@ -1,24 +1,31 @@
-//! `weft plugin test`: a plugin's answer to a message, or one of its pages, in the runtime and within the limits that servers have.
+//! `weft plugin test`: what a plugin says to a message or an order, or one of its pages, in the runtime and within the limits
+//! that servers have.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
-use weft_wechat::message::Message;
+use weft_wechat::{
+    message::Message,
+    pay::{Fen, Party, TradeType},
+};
 
 use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime, refuse};
 use crate::{
     clock::Clock,
     config::Config,
     histogram::micros,
-    model::{App, AppPlugin, AppType, Grants, is_openid},
-    plugins::{PageRequest, Receipt, Subject},
+    model::{App, AppPlugin, AppType, Grants, ObservationSource, Order, OrderState, OrderTerms, is_openid},
+    plugins::{OrderChange, PageRequest, Receipt, Subject},
     simulator::Incoming,
 };
 
 /// The account's original id in what is sent.
 const ORIGINAL_ID: &str = "gh_simulated";
+
+/// The event of the order that a hook is told of.
+const EVENT_ID: &str = "00000000-0000-7000-8000-000000000001";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
@@ -44,11 +51,24 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "PATH", group = "what", verbatim_doc_comment)]
     page: Option<String>,
     /// A form that is sent to the page, such as name=a&gift=1 · 提交的表单
-    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml"])]
+    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml", "order"])]
     form: Option<String>,
+    /// An order that has just become so, such as SUCCESS, told to the order hook
+    /// · 订单刚变为该状态（如 SUCCESS），通知订单钩子
+    #[arg(long, value_name = "STATE", group = "what", verbatim_doc_comment)]
+    order: Option<OrderState>,
     /// The handler; the plugin's first one without · 处理函数，默认第一个
-    #[arg(long, value_name = "NAME", conflicts_with = "page")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order"])]
     handler: Option<String>,
+    /// The order hook; the plugin's first one without · 订单钩子，默认第一个
+    #[arg(long, value_name = "NAME", requires = "order", conflicts_with_all = ["message", "event", "xml", "page"])]
+    hook: Option<String>,
+    /// Asks this rule about the message, instead of a handler · 改为询问这个消息规则
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "handler"])]
+    rule: Option<String>,
+    /// Tells this observer of the message, instead of a handler · 改为通知这个消息旁听者
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "handler", "rule"])]
+    observer: Option<String>,
     /// What the operator would set, as JSON · 插件的配置
     #[arg(long, value_name = "JSON", default_value = "{}")]
     plugin_config: String,
@@ -91,7 +111,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
         let runtime = Runtime::load(config, &name, &args.file, counts_fuel).await;
         (runtime, micros(began.elapsed()))
     };
-    // Code that counts instructions is other code: it is compiled beside the other.
+    // Counting instructions takes different machine code: both are compiled at the same time.
     let ((runtime, load_us), (counting, _)) = tokio::join!(Box::pin(load(false)), Box::pin(load(true)));
     let runtime = runtime?;
     let input = input(&args)?;
@@ -114,29 +134,33 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     };
     let (plugins, loaded) = (&runtime.plugins, &runtime.loaded);
     let mut receipt = match &input {
-        Input::Message { message, .. } => {
-            plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await?
-        }
+        Input::Message { message, .. } => match (&args.rule, &args.observer) {
+            (Some(rule), _) => plugins.try_rule(loaded, rule, subject, message).await?,
+            (None, Some(observer)) => plugins.try_observer(loaded, observer, subject, message).await?,
+            (None, None) => plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await?,
+        },
+        Input::Order(order) => plugins.try_hook(loaded, args.hook.as_deref(), subject, change(order)).await?,
         Input::Page(request) => plugins.try_page(loaded, subject, request.clone()).await?,
     };
     let warm_us = warm(&runtime, &receipt).await;
     receipt.used.fuel = fuel(counting, &receipt).await;
-    let reply_xml = match &input {
-        Input::Message { message, .. } => {
-            let now = Clock::system().now();
-            receipt.reply().map(|reply| reply.to_xml(&message.sender, &message.receiver, now))
-        }
-        Input::Page(_) => None,
-    };
+    let reply_xml = reply_xml(&input, &receipt);
     let tested = Tested { receipt, reply_xml, load_us, warm_us };
     args.output.print(&tested, || text(&tested, args.reply_xml, &asked))?;
     runtime.close().await?;
     Ok(if tested.receipt.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The reply as WeChat reads it.
+fn reply_xml(input: &Input, receipt: &Receipt) -> Option<String> {
+    let Input::Message { message, .. } = input else { return None };
+    Some(receipt.reply()?.to_xml(&message.sender, &message.receiver, Clock::system().now()))
+}
+
 /// What the plugin is given.
 enum Input {
     Message { raw: String, message: Message },
+    Order(Box<Order>),
     Page(PageRequest),
 }
 
@@ -144,10 +168,30 @@ fn input(args: &TestArgs) -> anyhow::Result<Input> {
     if !is_openid(&args.openid) {
         bail!("--openid: this is no openid · --openid 不是 openid");
     }
-    match &args.page {
-        Some(page) => Ok(Input::Page(request(page, args.form.as_deref()))),
-        None => message(args),
+    match (&args.page, args.order) {
+        (Some(page), _) => Ok(Input::Page(request(page, args.form.as_deref()))),
+        (None, Some(state)) => Ok(Input::Order(Box::new(order(args, state)))),
+        (None, None) => message(args),
     }
+}
+
+/// An order of a yuan, as it is told of when it has become so.
+fn order(args: &TestArgs, state: OrderState) -> Order {
+    let now = Clock::system().now();
+    let terms = OrderTerms::new("simulated".to_owned(), Fen(100), TradeType::Jsapi, now);
+    let terms = OrderTerms { openid: Some(args.openid.clone()), ..terms };
+    let (appid, mch_id) = ("wxsimulated".to_owned(), "1900000000".to_owned());
+    let party = Party { appid, mch_id, sub_appid: None, sub_mch_id: None };
+    let transaction_id = state.is_paid().then(|| "4200000000000000000000000001".to_owned());
+    let paid_at = state.is_paid().then_some(now);
+    let order = Order::new(&args.app, "default", "SIMULATED0001", party, terms, now);
+    Order { state, transaction_id, paid_at, version: 1, ..order }
+}
+
+/// As a hook is told of it for the first time.
+fn change(order: &Order) -> OrderChange<'_> {
+    let (previous_state, source) = (OrderState::Notpay, ObservationSource::Notify);
+    OrderChange { id: EVENT_ID, order, previous_state, source, attempt: 1 }
 }
 
 /// The request as a browser would send it.
@@ -173,7 +217,7 @@ fn message(args: &TestArgs) -> anyhow::Result<Input> {
         (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
         (_, _, Some(file)) => read(file)?,
         _ => bail!(
-            "say what comes: --message, --event, --xml or --page · 请用 --message、--event、--xml 或 --page 说明收到什么"
+            "say what comes: --message, --event, --xml, --order or --page · 请用 --message、--event、--xml、--order 或 --page 说明收到什么"
         ),
     };
     let message = Message::parse(&raw).context("the message cannot be read · 无法解析消息")?;

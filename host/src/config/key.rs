@@ -106,7 +106,7 @@ impl Expects {
 
     /// Whether values may hold a password: then no message repeats them.
     pub(super) fn is_secret(&self) -> bool {
-        // A URL without a password is one of these too: somebody will put one there.
+        // So are URLs that need no password: somebody will put one there.
         matches!(self, Self::DatabaseUrl | Self::RedisUrl | Self::ProxyUrl | Self::SecretKey | Self::BaseUrl)
     }
 }

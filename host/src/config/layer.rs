@@ -159,7 +159,7 @@ fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError
     let start = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
     let written = text.lines().nth(line - 1).unwrap_or_default();
-    // What the parser makes of a word without quotes are strange numbers.
+    // The parser takes a word without quotes for a number, and says strange things of it.
     let is_text = |value: &str| value.contains(|each: char| each.is_alphabetic() || matches!(each, ':' | '/'));
     let is_bare = |value: &str| is_text(value) && !value.contains(['"', '\'']);
     let bare = written.split_once('=').is_some_and(|(_, value)| is_bare(value));

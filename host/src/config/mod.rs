@@ -37,19 +37,19 @@ use crate::secret::{Secret, SecretKey, SecretKeyError};
 pub struct Config {
     /// The public listener.
     pub listen: SocketAddr,
-    /// A separate listener for /admin, /api and /metrics; on `listen` without.
+    /// A separate listener for /admin, /api and /metrics; they are on `listen` where none is set.
     pub admin_listen: Option<SocketAddr>,
     /// Base of callback, notify and OAuth URLs; no slash at the end. Where none is set, `listen` on this machine.
     pub public_url: String,
     /// Where the SQLite file, the secret key and the plugin cache are.
     pub data_dir: PathBuf,
-    /// The database; see [`database`](Self::database) for the one without it.
+    /// The database; see [`database`](Self::database) for where none is set.
     pub database_url: Option<DatabaseUrl>,
     /// A cache that replicas share.
     pub redis_url: Option<Secret>,
     /// Where the .wasm files are dropped.
     pub plugins_dir: PathBuf,
-    /// 64 hexadecimal digits; see [`load_secret_key`](Self::load_secret_key) for the one without it.
+    /// 64 hexadecimal digits; see [`load_secret_key`](Self::load_secret_key) for where none is set.
     pub secret_key: Option<Secret>,
     /// `[webhook]`
     pub webhook: WebhookConfig,
@@ -146,7 +146,7 @@ impl Config {
         // Cannot fail after the checks above, unless a table of keys and its struct differ.
         let invalid = |error: figment::Error| error.into_iter().map(Problem::from_figment).collect();
         let mut config: Self = merged.extract().map_err(|error| ConfigError::Invalid(invalid(error)))?;
-        // Which port the system gives for 0 is not known yet.
+        // Port 0 means one that the system chooses later.
         if !merged.contains("public_url") && config.listen.port() != 0 {
             config.public_url = url_on_this_machine(config.listen);
         }

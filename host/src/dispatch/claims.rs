@@ -152,9 +152,9 @@ impl Claims {
                         return Claim::Mine;
                     }
                 }
-                // So old that it was deleted just now.
+                // It was so old that it has just been deleted.
                 Ok(None) => return Claim::Mine,
-                // The other process may well answer: running the handler beside it would be worse than to wait.
+                // The other process may well answer: running the handler a second time would be worse than waiting.
                 Err(error) => self.lose(&error),
             }
             tokio::time::sleep(pause).await;

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use weft_wechat::{
     account::{Delivery, Query},
-    reply::{Reply, ReplyError},
+    reply::Reply,
 };
 
 use super::{
     Parts,
     deliveries::{Fate, Handle},
+    failure::Failure,
     observers::Ending,
     replies::{Asking, Replies, via},
     subject,
@@ -22,7 +23,7 @@ use crate::{
     plugins::{CallError, EntryKind},
     rules::{self, Ask, Plan},
     storage::with_causes,
-    upstream::{self, CustomerService, ForwardError, SendError},
+    upstream::{CustomerService, SendError},
 };
 
 /// A delivery that is handled for the first time.
@@ -32,48 +33,6 @@ pub(super) struct Handling {
     query: Query,
     delivery: Delivery,
     id: Arc<str>,
-}
-
-/// Why a reply could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// A plugin should have answered.
-    #[error("plugin {target}: {error}")]
-    Plugin { target: PluginTarget, error: Box<CallError> },
-    /// A server should have answered.
-    #[error("forward: {0}")]
-    Forward(#[from] ForwardError),
-    /// It did, with something else than a reply.
-    #[error("forward: the server's answer is no reply: {0}")]
-    Unreadable(String),
-    /// WeChat should have told the articles.
-    #[error("the articles of a material could not be read: {}", .0.explained())]
-    Articles(#[from] upstream::CallError),
-    /// It told something else.
-    #[error("the material {media_id} has no articles")]
-    NoArticles { media_id: String },
-    /// WeChat would not take the reply.
-    #[error("the reply cannot be sent: {0}")]
-    Reply(#[from] ReplyError),
-    /// There is nobody to take it.
-    #[error("no user and no account of WeChat's has a name as long as the message's FromUserName or ToUserName")]
-    Names,
-    /// It was to go out as a customer-service message.
-    #[error("customer service: {0}")]
-    NotSent(#[from] SendError),
-}
-
-impl Failure {
-    /// A stable word: lines of the log with the same one are about the same failure.
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Plugin { error, .. } => error.code(),
-            Self::Forward(_) | Self::Unreadable(_) => "forward",
-            Self::Articles(_) | Self::NoArticles { .. } => "articles",
-            Self::Reply(_) | Self::Names => "reply",
-            Self::NotSent(_) => "not_sent",
-        }
-    }
 }
 
 /// Who answers a message.
@@ -107,6 +66,10 @@ impl Handle for Handling {
 
     fn app_number(&self) -> u32 {
         self.account.number
+    }
+
+    fn id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
     }
 
     /// Takes the message to its end. Failures are logged here, with all that an operator needs to find them; there is
@@ -245,7 +208,7 @@ impl Handling {
         if fate.answer(&self.account.app.name, body, record).await {
             return;
         }
-        // A fallback is for who waits.
+        // A fallback is only for those who wait.
         if let Some(reply) = made.reply.as_ref().filter(|_| made.failure.is_none()) {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
@@ -322,7 +285,7 @@ impl Handling {
             let (plugin, backtrace, why) = (&target.plugin, error.backtrace(), error.in_log());
             let handler = self.parts.plugins.entry_name(EntryKind::Handler, target);
             if matches!(**error, CallError::KeepsFailing { .. } | CallError::Shed { .. } | CallError::Disabled(_)) {
-                // Why is in the log already, a matter of numbers, or the operator's word.
+                // The reason is in the log already, is a matter of load, or is what the operator wanted.
                 tracing::warn!(app, plugin, handler, delivery, kind, event, "no answer: plugin {target}: {why}");
             } else {
                 tracing::error!(

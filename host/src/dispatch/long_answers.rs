@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// From how many bytes on an answer is long: texts never are. Of shorter ones their number is bound enough.
+/// From so many bytes on an answer is long; texts never are. For shorter ones a bound on their number is enough.
 const LONG: usize = 4 << 10;
 
 /// Bytes of an app's long answers, until all begin anew.

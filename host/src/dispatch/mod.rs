@@ -5,6 +5,7 @@
 
 mod claims;
 mod deliveries;
+mod failure;
 mod handling;
 mod long_answers;
 mod observers;
@@ -97,12 +98,14 @@ impl Dispatcher {
         let Surroundings { plugins, store, clock, users, outcomes, message_log, wechat, forward, failures } =
             surroundings;
         let window = Duration::from_secs(config.message_time_offset.saturating_mul(2));
+        let reply_deadline = Duration::from_millis(config.reply_deadline_ms);
         Self {
             replays: config.reject_replays.then(|| Replays::new(window)),
+            deliveries: Deliveries::new(store.clone(), reply_deadline, failures.clone()),
             parts: Arc::new(Parts {
                 observers: Observers::new(plugins.clone(), failures.clone()),
                 failures,
-                replies: Replies::new(plugins.clone(), store.clone(), wechat.clone(), forward),
+                replies: Replies::new(plugins.clone(), store, wechat.clone(), forward),
                 customer_service: CustomerService::new(wechat),
                 plugins,
                 clock,
@@ -110,7 +113,6 @@ impl Dispatcher {
                 outcomes,
                 message_log,
             }),
-            deliveries: Deliveries::new(store, Duration::from_millis(config.reply_deadline_ms)),
         }
     }
 
@@ -137,7 +139,7 @@ impl Dispatcher {
             return Err(Replayed);
         }
         if handling::is_nobodys(&account) {
-            // Nothing that a second try could do twice.
+            // Noting them twice changes nothing, so WeChat's tries need not be told apart.
             self.parts.users.note(app, &delivery.message).await;
             self.parts.outcomes.note(app, &delivery.message);
             return Ok(Outcome::Answered(None));

@@ -13,7 +13,7 @@ use weft_wechat::{
     reply::{Article, Reply, ReplyError},
 };
 
-use super::{handling::Failure, subject};
+use super::{failure::Failure, subject};
 use crate::{
     accounts::Account,
     model::{PluginTarget, ReplyContent, Via},
@@ -39,8 +39,9 @@ pub(super) struct Replies {
     store: Store,
     wechat: Wechat,
     forward: Forward,
-    /// By app and `media_id`.
-    materials: Cache<(String, String), Known>,
+    /// By the app's number, its appid and `media_id`: an app that is created anew under its name has nothing of the one
+    /// before, nor of another account.
+    materials: Cache<(u32, String, String), Known>,
 }
 
 /// The articles of a material, and when WeChat told them.
@@ -106,7 +107,7 @@ impl Replies {
     /// The articles of a permanent material, a draft or what was published, as a reply shows them: those that are known
     /// here, else those that WeChat tells.
     async fn articles(&self, media_id: &str, account: &Account) -> Result<Reply, Failure> {
-        let key = (account.app.name.clone(), media_id.to_owned());
+        let key = (account.number, account.app.appid.clone(), media_id.to_owned());
         if let Some((at, articles)) = self.materials.get(&key)
             && at.elapsed() < FRESH
         {
@@ -159,7 +160,7 @@ fn checked(reply: Option<Reply>, message: &Message) -> Result<Option<Reply>, Fai
     }
     match reply.check(&message.content) {
         Ok(()) => Ok(Some(reply)),
-        // A rule for everything is for them too, and no fault.
+        // A rule for every message also fits those who leave: that is no fault.
         Err(ReplyError::Unsubscribed) => Ok(None),
         Err(error) => Err(error.into()),
     }

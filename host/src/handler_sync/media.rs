@@ -82,7 +82,7 @@ impl<'a> Media<'a> {
         }
     }
 
-    /// What stands against every file needs to be heard once only.
+    /// What would be said of every file is said once.
     fn note(&mut self, error: CallError) -> Failure {
         let class = error.class();
         let is_for_all = matches!(error, CallError::Unable(_) | CallError::Token(_))

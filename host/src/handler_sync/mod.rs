@@ -35,7 +35,7 @@ use settings::Draft;
 
 /// From then on no file is begun: what is left comes with the next sync, which does not repeat what is done.
 const FILES_TIME: Duration = Duration::from_secs(40);
-/// How long a sync keeps others away that find it dead, in seconds: longer than it can take. The last file begins
+/// How long a sync that has died keeps others away, in seconds: longer than one can take. The last file begins
 /// within [`FILES_TIME`] and is asked for three times and sent once, each for at most a minute.
 const LEASE_SECONDS: u64 = 6 * 60;
 

@@ -31,7 +31,7 @@ pub(super) fn read(app: &App, info: AutoreplyInfo, now: u64, skipped: &mut Vec<S
     let mut drafts = Vec::new();
     if let Some(content) = info.message_default_autoreply_info.filter(is_set) {
         let mut handler = handler(app, DEFAULT_NAME, Condition::All);
-        // Behind everything else.
+        // Tried after everything else.
         (handler.enabled, handler.weight) = (info.is_autoreply_open, i32::MIN);
         let contents = vec![("message_default_autoreply_info".to_owned(), content)];
         drafts.push(Draft { origin: "default".to_owned(), handler, contents });

@@ -27,7 +27,7 @@ pub(super) async fn tell(State(state): State<AppState>, request: Request, next: 
     let mut response = next.run(request).await;
     if let Some(failed) = response.extensions_mut().remove::<Failed>() {
         let route = route.as_ref().map_or("", MatchedPath::as_str);
-        // Names that somebody makes up are no apps, and have their lines together.
+        // Made-up names are no apps: they share their lines.
         let app = app_of(uri.path()).filter(|app| state.accounts.find(app).is_some()).unwrap_or("*");
         let status = response.status().as_u16();
         state.failures.tell(app, format_args!("{method} {route}"), failed.problem, || failed.line(status));

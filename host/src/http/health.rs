@@ -37,7 +37,7 @@ pub(super) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
     let mut looking = state.probes.look(&state);
-    // A look that was cut off has seen nothing that works.
+    // A look that was cut off counts as nothing working.
     let seen = looking.wait_for(Option::is_some).await.ok().and_then(|seen| *seen);
     let readiness = seen.unwrap_or_default();
     let status = if readiness.is_whole() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -85,6 +85,6 @@ async fn look(state: AppState, told: watch::Sender<Option<Readiness>>) {
             tracing::info!("ready again: the database serves, and the plugins folder has been read");
         }
     }
-    // Whoever asks from now on has another look: not before the log was told of this one, so that its last line is true.
+    // From here on whoever asks begins another look. The log was told of this one first, so that its last line is true.
     drop(told);
 }

@@ -11,6 +11,7 @@ mod pages;
 mod pay_notify;
 mod problem_kind;
 mod refusals;
+mod responses;
 mod routes;
 mod upload;
 mod webhook;
@@ -107,7 +108,7 @@ pub struct Parts {
     pub dispatcher: Dispatcher,
     /// Calls of pages that run: they go on when their visitors have gone.
     pub page_calls: TaskTracker,
-    /// Cancelled when the process is asked to end: what would be told for ever ends.
+    /// Cancelled when the process is asked to end: answers that would go on for ever end.
     pub stopping: CancellationToken,
 }
 
@@ -157,7 +158,7 @@ pub fn operator(state: &AppState) -> Router {
         .fallback(admin::no_such_path)
         .method_not_allowed_fallback(admin::no_such_method)
         .layer(middleware::from_fn(|request, next| within(ADMIN_TIMEOUT, request, next)))
-        // A change goes on when its caller has gone, and so does what is told of it.
+        // Outside the time limit: a change goes on when its caller has gone, and has to be told all the same.
         .layer(middleware::from_fn_with_state(state.clone(), failed_requests::tell))
         .layer(middleware::from_fn_with_state(recorder, admin::record))
         .with_state(state.clone());

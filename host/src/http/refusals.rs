@@ -1,6 +1,6 @@
 //! Requests to webhooks that are refused, in the log. From outside they all look the same, and at WeChat's console a
-//! wrong token does, too: the log is where an operator finds out. What of a forged request does not fit is found out for
-//! the lines that are told, so that nobody has more work done than the log has room for.
+//! wrong token does, too: the log is where an operator finds out. What exactly is wrong with a forged request is worked
+//! out only for lines that are written, so that nobody can cause more work than the log has room for.
 
 use std::{fmt, sync::Arc};
 
@@ -48,7 +48,8 @@ impl Forged {
 pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     match rejected {
         Rejected::Forged(forged) => {
-            // Anybody can forge an address; for the rest it takes one that is signed: neither hides the other.
+            // Anybody can send a wrong signature; only who has the token sends a wrong envelope with a right one. Each has
+            // its own lines, so that neither hides the other.
             let code = if forged.body.is_some() { "envelope" } else { "token" };
             failures.tell(app, format_args!("webhook"), code, || {
                 // The answer waits for none of it, so that it takes the same time whatever does not fit.
@@ -67,7 +68,7 @@ pub(super) fn rejected(failures: &FailureLines, app: &str, rejected: Rejected) {
     }
 }
 
-/// Tells of a request for an app that there is not, or that has no token.
+/// Tells of a request for an app that does not exist, or has no token.
 pub(super) fn nowhere(failures: &FailureLines, app: &str, query: Option<&str>) {
     let app: String = app.chars().take(SHOWN).collect();
     let line = || tracing::warn!(app, "{}", because(REFUSED, NOWHERE));

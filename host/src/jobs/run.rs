@@ -120,7 +120,7 @@ impl Jobs {
             }
             renewed.contains_key(lease)
         });
-        // Of a claim whose answer never came.
+        // Those that we claimed without ever getting the database's answer.
         for lease in renewed.keys().filter(|lease| !runs.held.contains_key(*lease)) {
             self.0.store.jobs().end(lease, &JobEnd::Stopped).await?;
         }

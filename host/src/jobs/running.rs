@@ -1,4 +1,4 @@
-//! A job, as those see it who do its work.
+//! A job, for whoever does its work.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -111,7 +111,7 @@ impl Materials {
                 Err(no_file("WeChat says that it is a video, which has to be uploaded with its title", false))
             }
             TemporaryMedia::File(file) if file.bytes.is_empty() => Err(no_file("the file is empty", false)),
-            // Some gateways in between answer with a page.
+            // Some gateways on the way answer with an HTML page.
             TemporaryMedia::File(file)
                 if ["text/html", "application/json"]
                     .map(|kind| file.content_type.starts_with(kind))

@@ -33,7 +33,7 @@ pub fn differences(before: &Menu, after: &Menu) -> Vec<Difference> {
         before: json(menu),
         after: Value::Null,
     }));
-    // Who fits several sees the first, so their order counts.
+    // A user whom several fit sees the first, so their order matters.
     let order: Vec<_> = after.conditional.iter().filter_map(|menu| counterpart(&before.conditional, menu)).collect();
     if !order.is_sorted() {
         let rules = |menu: &Menu| menu.conditional.iter().map(|menu| json(&menu.matchrule)).collect();

@@ -79,7 +79,7 @@ fn conditional(reader: &mut Reader<'_>, menus: &[get::ConditionalMenu]) -> Vec<C
         if without_effect.into_iter().any(|text| !text.is_empty() && text != "0") {
             reader.warnings.push(format!("the conditional menu {menuid} has conditions that are left out: sex, country, province, city and language have no effect any more"));
         }
-        // An older one with the same conditions is seen by nobody.
+        // Nobody sees an older one with the same conditions.
         if read.iter().any(|earlier| earlier.matchrule == rule) {
             continue;
         }

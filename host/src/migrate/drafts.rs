@@ -74,7 +74,7 @@ async fn one(
     }
     match articles.create_draft(media.to, items).await {
         Ok(_) => told.copied += 1,
-        // To make it again might make it twice: a sync tells.
+        // Made again it might be there twice: a sync will show whether it is there.
         Err(ArticleError::Call(error)) if error.outcome_is_unknown() => {
             let reason =
                 format!("{}. It may be there: sync the drafts of this app, then do this again", error.explained());

@@ -9,7 +9,7 @@ use crate::plugin_limits::LimitChanges;
 const CONFIG_BYTES: usize = 64 << 10;
 
 /// How many plugins something may be set for in one app, whether they are there or not: all of it is kept in memory.
-pub const APP_PLUGINS: usize = 200;
+pub const APP_PLUGINS: u64 = 200;
 
 /// The operator's word on a plugin in an app: its configuration, its grants and its limits.
 #[derive(Debug, Clone, PartialEq)]

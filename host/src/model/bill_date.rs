@@ -83,7 +83,7 @@ impl FromStr for BillDate {
 
     fn from_str(text: &str) -> Result<Self, InvalidDate> {
         let date: Date = text.parse().map_err(|_| InvalidDate)?;
-        // jiff takes more than one way to write a day; years before 1970 have no seconds.
+        // jiff accepts several ways of writing a day, and our seconds begin with 1970.
         if date.to_string() == text && date.year() >= 1971 { Ok(Self(date)) } else { Err(InvalidDate) }
     }
 }

@@ -58,7 +58,7 @@ impl FromStr for HttpHost {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(MalformedHttpHost);
         };
-        // What the parser left out or wrote in another way, such as a path or a user, is not in these.
+        // Anything else, such as a path, a user or another spelling, would be missing from these.
         let is_all = authority.eq_ignore_ascii_case(host) || authority.eq_ignore_ascii_case(&format!("{host}:{port}"));
         let address = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         if !is_all || host.contains('*') || below.is_some() && address.is_some() {

@@ -85,7 +85,7 @@ pub struct Material {
     pub created_at: u64,
 }
 
-/// Which materials to list. What is none does not matter.
+/// Which materials to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MaterialFilter {
     /// What they are.

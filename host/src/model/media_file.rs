@@ -27,6 +27,13 @@ pub enum FileKind {
     Mp4,
 }
 
+/// Brands of pictures and sounds in the container of MP4 (HEIC, AVIF, CR3, M4A). Other brands are films: WeChat does not
+/// say which of them it takes.
+const NO_FILMS: [&[u8; 4]; 16] = [
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"M4A ",
+    b"M4B ", b"M4P ", b"F4A ", b"F4B ",
+];
+
 impl FileKind {
     /// What `bytes` are, by how they begin.
     pub fn of(bytes: &[u8]) -> Option<Self> {
@@ -47,7 +54,11 @@ impl FileKind {
             {
                 Self::Mp3
             }
-            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Self::Mp4,
+            [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..]
+                if !NO_FILMS.iter().any(|other| brand.starts_with(other.as_slice())) =>
+            {
+                Self::Mp4
+            }
             _ => return None,
         })
     }
@@ -141,6 +152,8 @@ mod tests {
             (b"\xff\xe3\x18\xc4", FileKind::Mp3),
             (b"#!AMR\n<", FileKind::Amr),
             (b"\x00\x00\x00\x18ftypmp42", FileKind::Mp4),
+            (b"\x00\x00\x00\x20ftypisom", FileKind::Mp4),
+            (b"\x00\x00\x00\x14ftypqt  ", FileKind::Mp4),
         ] {
             assert_eq!(FileKind::of(bytes), Some(kind), "{bytes:?}");
         }
@@ -156,6 +169,8 @@ mod tests {
             b"\xff\xfe<\x00h\x00",
             b"\xff\xff\xff\xff",
             b"{\"errcode\":40007}",
+            b"\x00\x00\x00\x18ftypheic",
+            b"\x00\x00\x00\x1cftypM4A ",
         ] {
             assert_eq!(FileKind::of(bytes), None, "{bytes:?}");
         }

@@ -198,7 +198,7 @@ pub struct Difference {
     pub resolved: Option<Resolution>,
 }
 
-/// That a difference is none any more.
+/// That, and how, a difference was settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
     /// Seconds since 1970.

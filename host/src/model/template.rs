@@ -51,7 +51,7 @@ pub enum TemplateKind {
     Subscribe,
 }
 
-/// What is noted of a template. What is none stays; an empty text takes away.
+/// What is noted of a template. What is `None` stays; an empty text takes away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateChange {
     /// A name for it, unique in the app.

@@ -90,7 +90,7 @@ pub struct UserNote {
     pub first_subscribe: bool,
 }
 
-/// Which users to list. What is none does not matter.
+/// Which users to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// The openid, or its beginning.

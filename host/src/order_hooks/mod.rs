@@ -1,8 +1,8 @@
 //! Tells the apps' hooks and webhooks of orders that changed: at least once, the changes of one order in their order.
 //!
 //! A change and its event are written together (`storage/orders`); what is told here is what is written there, so that
-//! neither a crash nor a plugin that fails loses one. Who tells takes the event on for a while first, so that of several
-//! processes one does; if that one dies, the while runs out. Each target of an app is told by itself.
+//! neither a crash nor a plugin that fails loses one. Whoever tells an event claims it for a while first, so that only
+//! one of several processes does; if that one dies, the claim runs out. Each target of an app is told by itself.
 
 mod webhook;
 
@@ -47,7 +47,7 @@ const PAUSES: [Duration; 9] = [
     Duration::from_hours(12),
 ];
 
-/// How much longer than a call may take its event is taken on.
+/// For how much longer than a call may take its event is claimed.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Characters of a failure that are kept with the event.
@@ -147,7 +147,7 @@ impl OrderHooks {
                 tracing::warn!(%error, "events of orders could not be read: their hooks hear of them later");
                 tokio::time::sleep(LOOK).await;
             }
-            // Time that runs out is the other reason to look.
+            // Or time has passed, which is the other reason to look.
             drop(tokio::time::timeout(LOOK, self.ended.notified()).await);
         }
     }

@@ -7,7 +7,7 @@ use super::{Pay, Shop};
 use crate::upstream::{PayAnswer, PayError};
 
 impl Pay {
-    /// Any call of v3. What of the body is [marked](v3::MARK) is sealed first.
+    /// Any call of v3. What is [marked](v3::MARK) in the body is sealed first.
     ///
     /// # Errors
     /// Why there is no answer that can be believed.

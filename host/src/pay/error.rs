@@ -1,4 +1,4 @@
-//! Why nothing became of a wish about an order.
+//! Why what was asked for with an order was not done.
 
 use crate::model::FieldError;
 use crate::storage::StoreError;

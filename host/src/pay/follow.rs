@@ -47,14 +47,14 @@ const PAUSES: [u64; 6] = [120_000, 600_000, 3_600_000, 4 * 3_600_000, 12 * 3_600
 /// How long after its time has run out an order is closed, in seconds: a payment may just be on its way.
 const GRACE: u64 = 300;
 
-/// How long nobody has heard of a payment by code until it is taken back, in milliseconds.
+/// How long after the last word of it a payment by code is taken back, in milliseconds.
 const AT_THE_TILL: u64 = 60_000;
 
 /// How long after its creation a refund is asked about that is not done, in seconds: WeChat gives money back within a
 /// year of the payment, and banks take weeks at most.
 const REFUND_ASKED: u64 = 365 * 24 * 3600;
 
-/// When nothing is asked any more, in milliseconds since 1970.
+/// The time of what is not asked about any more, in milliseconds since 1970.
 const NEVER: u64 = i64::MAX.cast_unsigned();
 
 /// What is asked about.
@@ -127,7 +127,7 @@ impl Pay {
             for (open, answer) in chunk.iter().zip(join_all(asking).await) {
                 asked += 1;
                 match answer {
-                    // Nobody gives them back: they are taken again when their time is over.
+                    // Those that were taken are not given back: they come up again when their time is over.
                     Err(error @ PayActionError::Store(_)) => return Err(error),
                     Err(error) if error.is_of_the_merchant() => {
                         failures += 1;
@@ -192,7 +192,7 @@ impl Pay {
         let is_over = order.terms.time_expire + GRACE < now_ms / 1000;
         match known.terms.trade_type {
             _ if !known.state.is_open() => {}
-            // Nobody stands at the till for so long.
+            // Nobody is still at the till by then.
             TradeType::Micropay if order.seen_at_ms + AT_THE_TILL <= now_ms => drop(self.reverse(shop, &known).await?),
             TradeType::Micropay => {}
             _ if is_over => drop(self.close(shop, &known).await?),
@@ -250,7 +250,7 @@ impl Open {
             Some(refund) if (refund.created_at + REFUND_ASKED) * 1000 < now_ms => NEVER,
             Some(_) => next,
             None => {
-                // It is closed when its time has run out, whenever it would have its turn.
+                // Its time running out is a turn of its own: it is closed then.
                 let over = (self.order.terms.time_expire + GRACE + 1) * 1000;
                 if over > now_ms { next.min(over) } else { next }
             }

@@ -48,11 +48,11 @@ impl Pay {
             more: more_of_v2(terms),
         };
         let asked_at = self.0.clock.now_ms();
-        // Before the call: whatever ends here, somebody asks what became of it.
+        // Stored before the call: wherever this is cut off, WeChat is asked later what became of it.
         let seen = Observation::done(ObservationSource::Prepay, TradeState::Notpay, asked_at, "micropay");
         let begun = self.apply(order, &seen).await?;
         let known = begun.order;
-        // Whoever makes the step calls: a second code could take the money twice.
+        // Only whoever makes the step goes on to the call: a second code could take the money twice.
         if begun.steps.is_empty() {
             return Err(begun_already(&known));
         }

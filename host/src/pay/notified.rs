@@ -114,7 +114,7 @@ impl Pay {
         match self.open_v3(shop, &signer, posted).await {
             Ok(v3::Notification { id, event: Event::Transaction(told), .. }) => self.paid(shop, *told, &id).await,
             Ok(v3::Notification { id, event: Event::Refund(told), .. }) => self.refunded(shop, &told, &id).await,
-            // Others are WeChat's too; nobody here waits for them.
+            // Other notifications are WeChat's as well; nothing here waits for them.
             Ok(v3::Notification { id, event_type, event: Event::Other { original_type, .. } }) => {
                 tracing::info!(
                     app = shop.app.name,

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use weft_wechat::pay::v2::client::APP_PACKAGE;
 use weft_wechat::pay::v2::unifiedorder::UnifiedOrder;
 use weft_wechat::pay::v3::transactions;
 use weft_wechat::pay::{TradeState, TradeType};
@@ -89,21 +88,8 @@ impl Pay {
         let signer = shop.merchant.v2(order.party.clone())?;
         let (now, nonce) = (self.0.clock.now(), Uuid::new_v4().simple().to_string());
         let parameters = match terms.trade_type {
-            TradeType::Jsapi => {
-                let page = signer.jsapi_parameters(&shop.app.appid, &told.prepay_id, now, &nonce);
-                jsapi([
-                    page.app_id,
-                    page.time_stamp,
-                    page.nonce_str,
-                    page.package,
-                    page.sign_type.to_string(),
-                    page.pay_sign,
-                ])
-            }
-            TradeType::App => {
-                let app = signer.app_parameters(&told.prepay_id, now, &nonce);
-                in_app([app.appid, app.partner_id, app.prepay_id, app.nonce_str, app.timestamp, app.sign])
-            }
+            TradeType::Jsapi => signer.jsapi_parameters(&shop.app.appid, &told.prepay_id, now, &nonce).into_named(),
+            TradeType::App => signer.app_parameters(&told.prepay_id, now, &nonce).into_named(),
             TradeType::Native | TradeType::Mweb | TradeType::Micropay => Vec::new(),
         };
         Ok(Prepaid { prepay_id: Some(told.prepay_id), code_url: told.code_url, mweb_url: told.mweb_url, parameters })
@@ -133,12 +119,10 @@ impl Pay {
         let unusable = |_| UnusableMerchant("private_key");
         let parameters = match (terms.trade_type, &told.prepay_id) {
             (TradeType::Jsapi, Some(prepay_id)) => {
-                let page = signer.jsapi_parameters(&shop.app.appid, prepay_id, now, &nonce).map_err(unusable)?;
-                jsapi([page.app_id, page.time_stamp, page.nonce_str, page.package, "RSA".to_owned(), page.pay_sign])
+                signer.jsapi_parameters(&shop.app.appid, prepay_id, now, &nonce).map_err(unusable)?.into_named()
             }
             (TradeType::App, Some(prepay_id)) => {
-                let app = signer.app_parameters(prepay_id, now, &nonce).map_err(unusable)?;
-                in_app([app.appid, app.partner_id, app.prepay_id, app.nonce_str, app.timestamp, app.sign])
+                signer.app_parameters(prepay_id, now, &nonce).map_err(unusable)?.into_named()
             }
             _ => Vec::new(),
         };
@@ -186,15 +170,4 @@ fn more_of_v3(terms: &OrderTerms) -> Map<String, Value> {
     put("limit_pay", terms.limit_pay.clone().map(|limit| vec![limit].into()));
     put("support_fapiao", terms.receipt.then_some(true.into()));
     more
-}
-
-fn jsapi(texts: [String; 6]) -> Vec<(&'static str, String)> {
-    ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"].into_iter().zip(texts).collect()
-}
-
-fn in_app(texts: [String; 6]) -> Vec<(&'static str, String)> {
-    let mut parameters: Vec<_> =
-        ["appid", "partnerid", "prepayid", "noncestr", "timestamp", "sign"].into_iter().zip(texts).collect();
-    parameters.push(("package", APP_PACKAGE.to_owned()));
-    parameters
 }

@@ -68,8 +68,8 @@ impl Pay {
     /// says that it has none of that number. When WeChat has it, it is what WeChat says of it.
     ///
     /// # Errors
-    /// When WeChat may still have it, as a call for it had no certain answer, or when there is no answer now that can be
-    /// believed.
+    /// When WeChat may still have it, as a call for it within the last day had no certain answer, or when there is no answer
+    /// now that can be believed.
     pub async fn give_up_refund(&self, shop: &Shop, order: &Order, refund: &Refund) -> Result<Refund, PayActionError> {
         match refund.state {
             RefundState::New => {}
@@ -84,7 +84,7 @@ impl Pay {
         let known = known.ok_or_else(|| PayActionError::State("the refund is gone".to_owned()))?;
         if known.state == RefundState::New {
             let detail = "WeChat has not refused every call for it, and may still have the refund: send it again with the \
-                 same number";
+                 same number, or give it up a day after the last call";
             return Err(PayActionError::State(detail.to_owned()));
         }
         Ok(known)

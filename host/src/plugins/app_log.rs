@@ -1,4 +1,4 @@
-//! What all plugins log for one app, for who wants to read along.
+//! What all plugins log for one app, for whoever reads along.
 
 use std::{
     collections::VecDeque,

@@ -93,7 +93,7 @@ pub fn digest(bytes: &[u8]) -> String {
 /// [`digest`], where a long file must hold nobody up.
 pub(super) async fn digest_of(bytes: &Bytes) -> String {
     let hashed = bytes.clone();
-    // The process is about to end where it is not done there.
+    // The blocking pool takes no more work only when the process is about to end.
     tokio::task::spawn_blocking(move || digest(&hashed)).await.unwrap_or_else(|_| digest(bytes))
 }
 
@@ -111,7 +111,7 @@ impl From<&Description> for Grants {
         let Asks { http_hosts, wechat_apis, kv, users, orders } = description.asks.clone();
         let pay_apis = description.options.iter().filter(|(name, _)| name == ASKS_PAY_APIS);
         let pay_apis = pay_apis.flat_map(|(_, paths)| paths.split_whitespace().map(str::to_owned)).collect();
-        // Whoever has pages wants them to be served.
+        // A plugin that has pages wants them to be served.
         let pages = !description.pages.is_empty();
         Self { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages }
     }

@@ -42,7 +42,8 @@ pub enum CallError {
         /// Its name.
         name: String,
     },
-    /// The plugin ran as many calls as it may for too long, or ran as many of this app, or the app of all plugins.
+    /// No turn came free for too long: the plugin ran as many calls as it may, of all apps or of this one, or the app
+    /// as many as it may of all plugins.
     #[error(
         "plugin `{plugin}` had no turn for the call for {ms} ms ({setting}) · 插件 `{plugin}` 太忙，调用等了 {ms} 毫秒也没有轮到（{setting}）",
         ms = waited.as_millis()

@@ -40,7 +40,7 @@ impl From<&fs::Metadata> for Signature {
     }
 }
 
-/// The plugin that a file of the folder is. Hidden files and odd names are none's, and are passed over.
+/// The plugin whose file this is. Hidden files and odd names belong to none, and are passed over.
 pub fn plugin_name(file: &Path) -> Option<String> {
     let is_wasm = file.extension().is_some_and(|extension| extension == "wasm");
     file.file_stem()?.to_str().filter(|stem| is_wasm && is_plugin_name(stem)).map(str::to_owned)
@@ -85,7 +85,7 @@ pub(super) fn list(folder: &Path) -> io::Result<Listing> {
             Ok(metadata) if metadata.is_file() => listing.files.push((path, Some(Signature::from(&metadata)))),
             Ok(_) => {}
             Err(error) if leads_nowhere(&error) => {}
-            // A server of files that does not answer has deleted none.
+            // A file server that does not answer has not deleted anything.
             Err(_) => listing.files.push((path, None)),
         }
     }

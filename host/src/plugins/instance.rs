@@ -16,7 +16,9 @@ use super::{
     wasi::Wasi,
 };
 use crate::{
+    clock::Clock,
     failure_lines::FailureLines,
+    message_log::MessageLog,
     model::{App, AppPlugin},
     pay::Pay,
     plugin_limits::PluginLimits,
@@ -51,6 +53,10 @@ pub struct Services {
     pub users: Users,
     /// Orders between here and WeChat Pay.
     pub pay: Pay,
+    /// What was said to users.
+    pub message_log: MessageLog,
+    /// The time.
+    pub clock: Clock,
     /// Tells the log of what fails for apps.
     pub failures: FailureLines,
     /// What plugins asked outside that goes on when their calls have ended.

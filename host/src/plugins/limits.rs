@@ -39,6 +39,9 @@ pub const LOADING: u32 = 16;
 /// Plugins that are compiled at once, each by half of the cores.
 pub const COMPILATIONS: usize = 2;
 
+/// Plugins that are read, linked or asked what they are at once, beside those that are compiled.
+pub const ADMISSIONS: usize = 2;
+
 /// What a component may have of each, so that reading it stays cheap. Interpreters of Python and JavaScript, the largest
 /// components that are known, have a tenth of it.
 pub const FUNCTIONS: u32 = 200_000;

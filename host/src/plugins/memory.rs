@@ -5,6 +5,7 @@
 //! nothing that it shares with others.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{
         Arc,
@@ -53,6 +54,11 @@ impl TotalMemory {
     pub(super) fn new(most: usize) -> Self {
         Self { most, held: AtomicUsize::new(0), by_app: ByApp::default() }
     }
+
+    /// Forgets other apps than these that have none.
+    pub(super) fn keep(&self, apps: &HashSet<String>) {
+        self.by_app.keep(apps);
+    }
 }
 
 /// Counts what an instance holds, over all its memories and tables.
@@ -62,7 +68,7 @@ pub(super) struct Memory {
     elements: usize,
     most_elements: usize,
     most_instances: usize,
-    /// From when on it has more than others need not know of.
+    /// There once it has more than [`UNCOUNTED_MEMORY`].
     counted: Option<Counted>,
     refused: Option<MemoryBound>,
 }

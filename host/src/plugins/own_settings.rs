@@ -1,7 +1,7 @@
 //! What is set for single plugins, limits and whether they are called: read from the database, as every process sees it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -54,38 +54,74 @@ impl Plugins {
         set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
     }
 
-    /// Reads what is set for single plugins; to be called after a change. A file that was refused within the limits of
+    /// Reads what is set for single plugins, and which apps there are; to be called after a change. A file that was refused within the limits of
     /// before may pass now.
     ///
     /// # Errors
     /// When the database does not answer; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let database = self.0.loader.database();
-        // The revision first: a change in between is then read twice and not missed.
+        // The revision is read first: a change in between is then read twice, and not missed.
         let revision = database.apps().revision().await?;
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
-        let now = Arc::new(own);
-        let before = {
-            let mut known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
-            // Who read earlier and took longer must not undo what another has read since.
-            if *known > revision {
-                return Ok(());
-            }
+        let apps = database.apps().names().await?;
+        let mut known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who read earlier and took longer must not undo what another has read since.
+        if *known <= revision {
             *known = revision;
-            self.disable(disabled);
-            let before = self.0.own_limits.swap(Arc::clone(&now));
-            for plugin in self.list() {
-                plugin.guard.set_limits(self.guard_limits(&plugin.name));
+            self.set(own, disabled);
+            self.forget_others(&apps);
+        }
+        Ok(())
+    }
+
+    /// Forgets what there is for other apps than these, where they have nothing running: they are gone.
+    fn forget_others(&self, apps: &HashSet<String>) {
+        for plugin in self.list() {
+            plugin.guard.keep(apps);
+        }
+        // Lanes, which are gone then, hold what is counted of their apps.
+        self.0.queue.keep(apps);
+        self.0.loader.memory().keep(apps);
+    }
+
+    /// Takes over a change of a plugin that is stored. It counts here although what is set cannot be read now: it is
+    /// made, and who is told otherwise makes it a second time.
+    pub async fn take_over(&self, plugin: &str, limits: Option<LimitChanges>, is_disabled: Option<bool>) {
+        let Err(error) = self.refresh().await else { return };
+        let error = with_causes(&error);
+        tracing::warn!(plugin, %error, "a change of a plugin is stored and counts here; what else is set could not be read");
+        let _known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut own, mut disabled) = (HashMap::clone(&self.0.own_limits.load()), self.disabled());
+        if let Some(limits) = limits {
+            own.insert(plugin.to_owned(), limits);
+        }
+        match is_disabled {
+            Some(true) => {
+                disabled.insert(plugin.to_owned());
             }
-            before
-        };
+            Some(false) => {
+                disabled.remove(plugin);
+            }
+            None => {}
+        }
+        self.set(own, disabled);
+    }
+
+    /// Lets what is set for single plugins count. Called by who holds the revision.
+    fn set(&self, own: HashMap<String, LimitChanges>, disabled: HashSet<String>) {
+        self.disable(disabled);
+        let now = Arc::new(own);
+        let before = self.0.own_limits.swap(Arc::clone(&now));
+        for plugin in self.list() {
+            plugin.guard.set_limits(self.guard_limits(&plugin.name));
+        }
         let changed = before.keys().chain(now.keys()).filter(|name| before.get(*name) != now.get(*name));
         let changed: BTreeSet<_> = changed.cloned().collect();
         for name in &changed {
             self.obey_again(name);
         }
         self.read_again(changed);
-        Ok(())
     }
 
     /// Follows the changes that other processes make, for as long as it is polled.

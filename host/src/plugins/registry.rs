@@ -9,7 +9,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
+use tokio::sync::{OwnedSemaphorePermit, SetOnce};
 
 use super::{
     admission::{LoadError, Loader, Refused},
@@ -19,7 +19,7 @@ use super::{
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
-    limits::{COMPILATIONS, Limits},
+    limits::Limits,
     live_log::LiveLog,
     pace::Pace,
     receipts::Receipts,
@@ -69,8 +69,6 @@ pub(super) struct Inner {
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
     /// follows the folder in its order.
     changing: Shares,
-    /// Compiling takes a core for as long as it takes.
-    compiling: Semaphore,
     pub(super) loader: Loader,
     folder: PathBuf,
     versions: Versions,
@@ -144,7 +142,6 @@ impl Plugins {
             first_pass: SetOnce::new(),
             writing: Mutex::default(),
             changing: Shares::new(1),
-            compiling: Semaphore::new(COMPILATIONS),
             loader,
             folder,
             versions,
@@ -223,7 +220,7 @@ impl Plugins {
         }
     }
 
-    /// As [`check`](Self::check), when it is the file's turn; the version that runs needs no check.
+    /// As [`check`](Self::check); the version that runs needs none.
     pub(super) async fn checked(&self, name: &str, bytes: Bytes) -> Result<Arc<Loaded>, Refused> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         if let Some(running) = running
@@ -231,8 +228,6 @@ impl Plugins {
         {
             return Ok(running);
         }
-        let stopped = |_| Refused::unread(LoadError::Unreadable("Weft is being stopped".to_owned()));
-        let _turn = self.0.compiling.acquire().await.map_err(stopped)?;
         self.check(name, bytes).await.map(Arc::new)
     }
 
@@ -331,6 +326,11 @@ impl Plugins {
         // They may have been set since its guard was made.
         after.guard.set_limits(self.guard_limits(name));
         after
+    }
+
+    /// The names of the plugins that are switched off, whether they are there or not.
+    pub(super) fn disabled(&self) -> HashSet<String> {
+        self.0.writing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Switches the plugins with these names off, and all others on. Calls in flight finish.

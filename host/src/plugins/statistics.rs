@@ -147,7 +147,7 @@ impl Statistics {
             counts.queued.record(used.queued);
         }
         counts.cpu_nanos.fetch_add(u64::try_from(used.cpu.as_nanos()).unwrap_or_default(), Relaxed);
-        // What changes nothing is not written: cores would take the line from each other.
+        // Written only when it changes: otherwise cores would pass the cache line around for nothing.
         if counts.memory.load(Relaxed) < used.memory {
             counts.memory.fetch_max(used.memory, Relaxed);
         }

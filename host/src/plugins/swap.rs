@@ -12,7 +12,7 @@ pub(super) fn is_possible() -> bool {
     let has_swap = Meminfo::current().map_or(true, |memory| memory.swap_total > 0);
     has_swap
         && !Process::myself().and_then(|process| process.cgroups()).is_ok_and(|groups| {
-            // The second version's hierarchy has no number.
+            // cgroup v2 has the hierarchy number 0.
             let group = groups.0.iter().find(|group| group.hierarchy == 0);
             group.is_some_and(|group| is_forbidden(Path::new("/sys/fs/cgroup"), &group.pathname))
         })

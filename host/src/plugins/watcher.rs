@@ -240,7 +240,7 @@ impl Watcher {
         let mut present = BTreeSet::new();
         for (path, signature) in files {
             let Some(name) = plugin_name(&path) else {
-                // Who only looks shows them otherwise.
+                // Commands that only look at the folder have their own way to show them.
                 let is_told = is_misnamed(&path) && self.plugins.versions().decides;
                 if is_told && self.misnamed.insert(path.clone()) {
                     tracing::warn!(file = %path.display(), "ignored: a plugin's name has 1 to 64 letters, digits, `_` or `-` · 已忽略：插件名由 1 到 64 个字母、数字、`_` 或 `-` 组成");

@@ -74,8 +74,8 @@ impl Sends {
         Self { store, wechat, running: TaskTracker::new() }
     }
 
-    /// Has a job send a message to many: to `openids`, each of them named once, or to who has the tag that it names. The
-    /// same `client_msg_id` again gives the job that is there; it may be over.
+    /// Has a job send a message to many: to `openids`, each of them named once, or to all with the tag that it names.
+    /// The same `client_msg_id` again gives the job that is there; it may be over.
     ///
     /// # Errors
     /// When the `client_msg_id` was used for another message, or the database fails; then nothing is sent.
@@ -124,7 +124,7 @@ impl Sends {
 
     async fn known(&self, new: &NewSend, openids: &[String], id: &str) -> Result<Option<MessageSend>, SendError> {
         let Some(known) = self.store.sends().of_client_msg_id(&new.app, id).await? else { return Ok(None) };
-        // As many others would be another message.
+        // The same number of other users would be another message.
         let same = known.message == new.message
             && known.to == new.to
             && self.store.sends().has_recipients(&known, openids).await?;

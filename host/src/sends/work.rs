@@ -125,7 +125,7 @@ impl SendWork {
         Ok(())
     }
 
-    /// Of what a crash cut off nobody knows, but of a message that WeChat knows when it comes again soon.
+    /// Nobody knows what became of those whom a crash cut off, unless WeChat knows the message when it soon comes again.
     async fn settle_cut_off(&self, app: &App, send: &MessageSend) -> Result<(), JobError> {
         loop {
             let cut_off = self.store.sends().cut_off(&send.id, BATCH).await?;
@@ -169,7 +169,7 @@ impl SendWork {
                         batch.refused += usize::from(!is_explained_by_the_user(&error));
                     }
                     About::Unknown => batch.settled += 1,
-                    // What the message itself is about weighs more than the moment.
+                    // A fault of the message outweighs one of the moment.
                     about => match &batch.end {
                         Some((About::Everybody, _)) => {}
                         _ => batch.end = Some((about, error)),
@@ -202,7 +202,7 @@ impl Work for SendWork {
     }
 }
 
-/// What came of it for one of many: whom the moment, or the message, kept from getting it waits.
+/// What came of it for one of many. Whoever did not get it because of the moment, or of the message, waits.
 fn settled(called: &Result<Option<u64>, CallError>) -> SettledAs {
     match called {
         Err(error) if matches!(call::about(error), About::Now | About::Everybody) => SettledAs::Queued,

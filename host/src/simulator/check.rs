@@ -111,7 +111,7 @@ pub(super) fn check(exchange: &Exchange, settings: &Settings, openid: &str) -> R
     Ok(())
 }
 
-/// The answer in plain; empty when there is none. `success` is none.
+/// The answer in plain; empty when there is none, which `success` says, too.
 pub(super) fn in_plain(body: &str, settings: &Settings) -> Result<String, Fault> {
     if body.is_empty() || body == "success" {
         return Ok(String::new());

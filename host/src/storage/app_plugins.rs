@@ -7,7 +7,7 @@ use super::error::is_missing_parent;
 use super::{
     Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, plugin_limits, settings_revision, to_sql,
 };
-use crate::model::{AppPlugin, Grants};
+use crate::model::{APP_PLUGINS, AppPlugin, Grants};
 
 /// In the order in which they are bound.
 macro_rules! columns {
@@ -50,21 +50,22 @@ impl AppPlugins<'_> {
         row.map(AppPluginRow::open).transpose()
     }
 
-    /// Stores a record in the place of the one before, and gives it back with its time;
-    /// [`StoreError::NotFound`] when there is no such app.
+    /// Stores a record in the place of the one before, and gives it back with its time; [`StoreError::NotFound`] when there
+    /// is no such app, [`StoreError::LimitReached`] when the app has [`APP_PLUGINS`] others.
     pub async fn put(&self, record: &AppPlugin) -> Result<AppPlugin, StoreError> {
         self.change(&record.app, &record.plugin, |_| Ok(record.clone())).await
     }
 
     /// Changes the record of a plugin in an app: reads it, if there is one, lets `change` say what is to be there and check
     /// it, and stores that, all in one transaction, so that changes made at once lose nothing of each other. Gives back the
-    /// record as it is now; [`StoreError::NotFound`] when there is no such app. An error of `change` changes nothing.
+    /// record as it is now; fails as [`put`](Self::put) does. An error of `change` changes nothing.
     pub async fn change<E: From<StoreError>>(
         &self,
         app: &str,
         plugin: &str,
         change: impl FnOnce(Option<AppPlugin>) -> Result<AppPlugin, E>,
     ) -> Result<AppPlugin, E> {
+        const COUNT: &str = "SELECT COUNT(*) FROM app_plugins WHERE app = $1";
         const SQL: &str = concat!(
             "INSERT INTO app_plugins (",
             columns!(),
@@ -87,10 +88,19 @@ impl AppPlugins<'_> {
                 let row: Option<AppPluginRow> =
                     sqlx::query_as(FIND).bind(app).bind(plugin).fetch_optional(&mut *connection).await?;
                 let before = row.map(AppPluginRow::open).transpose()?;
+                let is_new = before.is_none();
                 let record = match change(before) {
                     Ok(record) => record,
                     Err(error) => return Ok(Err(error)),
                 };
+                if is_new {
+                    let count: i64 = sqlx::query_scalar(COUNT).bind(app).fetch_one(&mut *connection).await?;
+                    if from_sql(count) >= APP_PLUGINS {
+                        return Err(StoreError::LimitReached(format!(
+                            "something is set for {APP_PLUGINS} plugins in this app, and may not be for more"
+                        )));
+                    }
+                }
                 let (app, plugin) = (app.to_owned(), plugin.to_owned());
                 let record = AppPlugin { app, plugin, updated_at: self.0.clock.now(), ..record };
                 sqlx::query(SQL)

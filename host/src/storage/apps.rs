@@ -1,5 +1,7 @@
 //! Table `apps`.
 
+use std::collections::HashSet;
+
 use sqlx::FromRow;
 
 use super::error::is_duplicate;
@@ -48,6 +50,13 @@ impl Apps<'_> {
              order_webhook_secret, previous_order_webhook_secret, settings, created_at, updated_at FROM apps ORDER BY name";
         let rows: Vec<AppRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL).fetch_all(pool).await)?;
         rows.into_iter().map(|row| row.open(&self.0.key)).collect()
+    }
+
+    /// The names of all apps.
+    pub async fn names(&self) -> Result<HashSet<String>, StoreError> {
+        const SQL: &str = "SELECT name FROM apps";
+        let names: Vec<String> = on_db!(&self.0.db, pool => sqlx::query_scalar(SQL).fetch_all(pool).await)?;
+        Ok(names.into_iter().collect())
     }
 
     /// The app of that name.
@@ -158,13 +167,13 @@ impl Apps<'_> {
                 return Err(refused(count));
             }
         }
-        // There may be a million: the app's own deletion, in one step, takes who came since.
+        // There may be a million, so they go first, in parts; the deletion of the app takes those who came since.
         self.0.users().delete_all(name).await?;
         self.0.sends().delete_all(name).await?;
         in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             if !with_orders {
-                // Who creates an order holds its merchant; SQLite has one who writes.
+                // Whoever creates an order locks its merchant. On SQLite there is one writer anyway.
                 if self.0.is_shared() {
                     sqlx::query(MERCHANTS).bind(name).execute(&mut *connection).await?;
                 }
@@ -177,7 +186,7 @@ impl Apps<'_> {
             if deleted == 0 {
                 return Ok(false);
             }
-            // Behind the app, which those who write for its plugins hold before their totals.
+            // After the app, in the same order in which writers for its plugins lock them.
             sqlx::query(EMPTY_KV).bind(name).execute(&mut *connection).await?;
         });
         Ok(true)

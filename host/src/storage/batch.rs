@@ -31,8 +31,9 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     /// How long a batch that nobody waits for gathers rows: each batch costs the disk a flush.
     const GATHER: Duration = Duration::ZERO;
 
-    /// How often as long as a batch took the writer rests after it, unless the batch was a single row with nothing behind
-    /// it. Under load batches are larger then, and not more: with 2, they take a third of the database's time at most.
+    /// How many times as long as a batch took the writer rests after it, unless the batch was a single row with nothing
+    /// behind it. Under load batches are larger then, and not more: with 2, they take at most a third of the database's
+    /// time.
     const REST: u32 = 0;
 
     /// How many [`bytes`](Self::bytes) of rows are written at once at most. A row that has more is written alone.

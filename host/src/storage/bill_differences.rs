@@ -16,7 +16,7 @@ const OF_A_DAY: i64 = 1000;
 #[derive(Debug, Clone, Copy)]
 pub struct BillDifferences<'a>(pub(super) &'a Store);
 
-/// Which differences to list. What is none does not matter.
+/// Which differences to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DifferenceFilter {
     /// Of this day.
@@ -95,7 +95,7 @@ impl BillDifferences<'_> {
         Ok(left_out)
     }
 
-    /// At the end of a run: what no run from this one on has found is none any more.
+    /// At the end of a run: what neither this run nor a later one has found is resolved.
     pub async fn resolve_unfound(&self, app: &str, merchant: &str, date: BillDate, run: u64) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE bill_differences SET resolved_at = $5 WHERE app = $1 AND merchant = $2 \
              AND bill_date = $3 AND run < $4 AND resolved_at IS NULL";
@@ -123,7 +123,7 @@ impl BillDifferences<'_> {
     ) -> Result<(), StoreError> {
         const OPEN: &str = "SELECT id, CASE WHEN out_refund_no = '' THEN out_trade_no ELSE out_refund_no END \
              FROM bill_differences WHERE app = $1 AND merchant = $2 AND kind = $3 AND resolved_at IS NULL";
-        // What its own day's bill lacked before and has now may be lacking in it again.
+        // What is found in its own day's bill may be missing from it again; what another day's bill has is not.
         const SQL: &str = "UPDATE bill_differences SET resolved_at = $2, \
              resolved_on = CASE WHEN bill_date = $3 THEN NULL ELSE $3 END WHERE id = $1 AND resolved_at IS NULL";
         let open: Vec<(String, String)> = on_db!(&self.0.db, pool => {

@@ -86,7 +86,7 @@ fn decode(bytes: Vec<u8>) -> Option<Vec<(DeliveryKey, Option<Bytes>)>> {
             NOTHING => None,
             length => {
                 let length = usize::try_from(length).ok().filter(|length| *length <= bytes.len())?;
-                // Its own memory: it may be remembered longer than what stands beside it.
+                // Copied: it may be remembered longer than the other answers in the same bytes.
                 Some(Bytes::copy_from_slice(&bytes.split_to(length)))
             }
         };

@@ -123,6 +123,13 @@ pub(super) fn has_met_another(error: &StoreError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01"))
 }
 
+/// Whether a statement gave up waiting for what another transaction holds.
+pub(super) fn has_waited_in_vain(error: &StoreError) -> bool {
+    let StoreError::Database(sqlx::Error::Database(error)) = error else { return false };
+    // PostgreSQL: lock_not_available.
+    error.code().as_deref() == Some("55P03")
+}
+
 /// [`StoreError::NotFound`] when `error` says that the app which a record belongs to does not exist.
 pub(super) fn missing_app(error: sqlx::Error, app: &str) -> StoreError {
     if is_missing_parent(&error) { StoreError::NotFound { kind: "app", name: app.to_owned() } } else { error.into() }

@@ -192,25 +192,24 @@ impl Merchants<'_> {
 
     /// Deletes a merchant that has no orders.
     pub async fn delete(&self, app: &str, name: &str) -> Result<MerchantDeletion, StoreError> {
-        const LOCK: &str = "UPDATE merchants SET updated_at = updated_at WHERE app = $1 AND name = $2";
+        const LOCK: &str = "SELECT name FROM merchants WHERE app = $1 AND name = $2 FOR UPDATE";
         const ORDERS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE app = $1 AND merchant = $2 LIMIT 1) o";
         const SQL: &str = "DELETE FROM merchants WHERE app = $1 AND name = $2";
         if !may_be_stored(&[app, name]) {
             return Ok(MerchantDeletion::NotFound);
         }
         let deleted = in_transaction!(&self.0.db, connection => {
-            let locked = sqlx::query(LOCK).bind(app).bind(name).execute(&mut *connection).await?.rows_affected();
-            let (orders,): (i64,) = sqlx::query_as(ORDERS).bind(app).bind(name).fetch_one(&mut *connection).await?;
-            match (locked, orders) {
-                (0, _) => MerchantDeletion::NotFound,
-                (_, 0) => {
-                    sqlx::query(SQL).bind(app).bind(name).execute(&mut *connection).await?;
-                    MerchantDeletion::Deleted
-                }
-                _ => MerchantDeletion::HasOrders,
+            // Who creates an order holds its merchant; SQLite has one who writes.
+            if self.0.is_shared() {
+                sqlx::query(LOCK).bind(app).bind(name).execute(&mut *connection).await?;
             }
+            let (orders,): (i64,) = sqlx::query_as(ORDERS).bind(app).bind(name).fetch_one(&mut *connection).await?;
+            if orders > 0 {
+                return Ok(MerchantDeletion::HasOrders);
+            }
+            sqlx::query(SQL).bind(app).bind(name).execute(&mut *connection).await?.rows_affected()
         });
-        Ok(deleted)
+        Ok(if deleted > 0 { MerchantDeletion::Deleted } else { MerchantDeletion::NotFound })
     }
 }
 

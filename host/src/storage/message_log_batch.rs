@@ -80,7 +80,7 @@ async fn write_to_sqlite(writer: &SqlitePool, rows: &[MessageLogRow]) -> Result<
                 .push_bind(entry.raw);
         });
         insert.push(" ON CONFLICT (owner, id) DO NOTHING");
-        // The last ones of a batch are more or fewer each time.
+        // The rest of a batch has another length each time: its statement is not worth keeping.
         insert.build().persistent(entries.len() == AT_ONCE).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
@@ -114,7 +114,7 @@ async fn write_to_postgres(pool: &PgPool, rows: &[MessageLogRow]) -> Result<(), 
 const ADD_OWNER: &str = "INSERT INTO message_log_owners (id, app) SELECT $1, name FROM apps WHERE name = $2 \
      ON CONFLICT (app) DO NOTHING";
 
-/// The apps of entries. In the order of names, in which nobody waits for who waits for them.
+/// The apps of entries, in the order of their names, so that no two transactions wait for each other.
 fn apps(rows: &[MessageLogRow]) -> Vec<&str> {
     let mut apps: Vec<_> = rows.iter().map(|row| row.message.entry.app.as_str()).collect();
     apps.sort_unstable();

@@ -13,7 +13,7 @@ use crate::model::{Direction, LoggedHandler, LoggedMessage, MessageLogEntry, Out
 #[derive(Debug, Clone, Copy)]
 pub struct MessageLogs<'a>(pub(super) &'a Store);
 
-/// Which entries are looked for: those that are all of this. What is none does not matter.
+/// Which entries are looked for: those that are all of this. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct MessageLogQuery {
     /// The user.
@@ -38,7 +38,7 @@ pub struct MessageLogQuery {
 const BEHIND_ALL: &str = "g";
 
 /// The entries of an app between two ids, newest first. Each of the two walks along an index that has them in this
-/// order, so that a page costs the same however long the log is.
+/// order, so that a page costs the same however long the log is, where what is looked for is not rare in it.
 macro_rules! search {
     ($openid:literal) => {
         concat!(
@@ -74,7 +74,7 @@ impl MessageLogs<'_> {
         let before = after.map_or(until.clone(), |after| until.min(after.to_string()));
         let rows: Vec<StoredRow> = on_db!(&self.0.db, pool => {
             sqlx::query_as(sql)
-                // Planned each time: a plan of PostgreSQL's for any values would not walk along the index.
+                // Planned each time: PostgreSQL's generic plan would not walk along the index.
                 .persistent(false)
                 .bind(app)
                 .bind(since.map_or_else(String::new, first_id))
@@ -162,7 +162,7 @@ impl MessageLogs<'_> {
     }
 }
 
-/// What every id of that time or later is not before: ids begin with the milliseconds.
+/// The least id of that time or later: ids begin with the milliseconds.
 fn first_id(time: u64) -> String {
     // 48 bits, as in the id itself.
     let time = time.min((1 << 48) - 1);

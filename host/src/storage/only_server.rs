@@ -83,7 +83,7 @@ impl OnlyServer {
 }
 
 impl Drop for OnlyServer {
-    /// Not by closing it alone: a process that begins at this moment has the file too until its program runs.
+    /// Closing the file is not enough: a child process that is just being started has it, too, until its program runs.
     fn drop(&mut self) {
         drop(self.0.unlock());
     }

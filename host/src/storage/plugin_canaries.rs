@@ -1,6 +1,6 @@
 //! Tables `plugin_canaries` and `plugin_canary_apps`.
 //!
-//! What begins or ends a canary moves its plugin's decision on, so that the other processes look.
+//! Beginning or ending a canary gives its plugin's decision a new revision, so that the other processes look.
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,7 @@ pub(super) async fn why_none(options: &PgConnectOptions) -> Option<String> {
         |why: String| format!("nobody answers there ({why}): is the server running, and are host and port right?");
     match timeout(LOOK, PgConnection::connect_with(options)).await {
         Ok(Ok(connection)) => {
-            // It has shown what there was to see.
+            // That it could be opened is all we wanted to know.
             drop(timeout(LOOK, connection.close()).await);
             None
         }

@@ -1,7 +1,7 @@
 //! The orders and refunds that WeChat is to be asked about: nobody may have told us what became of them.
 //!
-//! Their tables are the queue: `ask_at_ms` says when. Who takes one moves it into the future, so that of several
-//! processes one asks, and another does when that one dies. A change of what is asked about sets the time anew
+//! Their tables are the queue: `ask_at_ms` says when. Taking one moves it into the future, so that only one
+//! of several processes asks, and another does when that one dies. A change of what is asked about sets the time anew
 //! (`orders/apply.rs`, `refunds.rs`).
 
 use sqlx::FromRow;

@@ -20,6 +20,10 @@ const FIND: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, stat
      success_at, created_at, updated_at, unsure_calls \
      FROM refunds WHERE app = $1 AND merchant = $2 AND out_refund_no = $3";
 
+/// How long a call for a refund may still be under way when nobody knows what became of it, in seconds. WeChat answers
+/// within seconds: what it has not heard of a day later never arrived.
+const UNDER_WAY: u64 = 24 * 3600;
+
 /// Whoever changes the refunds of an order holds its row: sums are then right.
 const LOCK: &str = "UPDATE orders SET updated_at = updated_at WHERE app = $1 AND merchant = $2 AND out_trade_no = $3";
 
@@ -69,7 +73,8 @@ impl Refunds<'_> {
         out_refund_nos: &[&str],
     ) -> Result<Vec<Refund>, StoreError> {
         let sql = json_rows!(&self.0.db,
-            "SELECT f.* FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
+            "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, received_account, success_at, \
+             created_at, updated_at, unsure_calls FROM refunds f JOIN", "$1" (app TEXT, merchant TEXT, number TEXT),
             "ON f.app = r.app AND f.merchant = r.merchant AND f.out_refund_no = r.number");
         let numbers = of_numbers(app, merchant, out_refund_nos);
         let rows: Vec<RefundRow> = on_db!(&self.0.db, pool => sqlx::query_as(sql).bind(numbers).fetch_all(pool).await)?;
@@ -86,7 +91,9 @@ impl Refunds<'_> {
         after: Option<(u64, &str)>,
         limit: usize,
     ) -> Result<Vec<Refund>, StoreError> {
-        const SQL: &str = "SELECT * FROM refunds WHERE app = $1 AND merchant = $2 AND created_at < $3 \
+        const SQL: &str = "SELECT out_refund_no, out_trade_no, refund_fee, reason, state, refund_id, \
+             received_account, success_at, created_at, updated_at, unsure_calls \
+             FROM refunds WHERE app = $1 AND merchant = $2 AND created_at < $3 \
              AND (created_at, out_refund_no) > ($4, $5) ORDER BY created_at, out_refund_no LIMIT $6";
         // No refund has no number.
         let (created_at, number) = after.map_or((to_sql(from), ""), |(at, number)| (to_sql(at), number));
@@ -166,15 +173,16 @@ impl Refunds<'_> {
         Ok(RefundCreation::Created(refund))
     }
 
-    /// WeChat is about to be called for a refund: from now on nobody gives it up, unless WeChat [refuses](Self::refused).
-    /// False when it is not NEW any more, and WeChat is not to be called.
+    /// WeChat is about to be called for a refund: for a day from now on nobody gives it up, unless WeChat
+    /// [refuses](Self::refused). False when it is not NEW any more, and WeChat is not to be called.
     pub async fn call(&self, order: &Order, out_refund_no: &str) -> Result<bool, StoreError> {
-        const SQL: &str = "UPDATE refunds SET unsure_calls = unsure_calls + 1 \
+        const SQL: &str = "UPDATE refunds SET unsure_calls = unsure_calls + 1, updated_at = $4 \
              WHERE app = $1 AND merchant = $2 AND out_refund_no = $3 AND state = 'NEW'";
         let Order { app, merchant, out_trade_no, .. } = order;
+        let now = to_sql(self.0.clock.now());
         let called = in_transaction!(&self.0.db, connection => {
             sqlx::query(LOCK).bind(app).bind(merchant).bind(out_trade_no).execute(&mut *connection).await?;
-            let call = sqlx::query(SQL).bind(app).bind(merchant).bind(out_refund_no);
+            let call = sqlx::query(SQL).bind(app).bind(merchant).bind(out_refund_no).bind(now);
             call.execute(&mut *connection).await?.rows_affected()
         });
         Ok(called > 0)
@@ -191,12 +199,14 @@ impl Refunds<'_> {
         Ok(())
     }
 
-    /// Closes a refund that WeChat does not know, if it is NEW and WeChat has refused every call for it, and gives it back
-    /// as it is now; none when there is none of that number.
+    /// Closes a refund that WeChat does not know, if it is NEW and WeChat has refused every call for it or the last one was
+    /// a day ago, and gives it back as it is now; none when there is none of that number.
     pub async fn give_up(&self, order: &Order, out_refund_no: &str) -> Result<Option<Refund>, StoreError> {
+        let now = self.0.clock.now();
         let closed = |row: &RefundRow, refund: &Refund| {
-            let is_free = refund.state == RefundState::New && row.unsure_calls == 0;
-            is_free.then(|| Refund { state: RefundState::Closed, ..refund.clone() })
+            let is_sure = row.unsure_calls == 0 || refund.updated_at.saturating_add(UNDER_WAY) <= now;
+            (refund.state == RefundState::New && is_sure)
+                .then(|| Refund { state: RefundState::Closed, ..refund.clone() })
         };
         self.change(order, out_refund_no, (ObservationSource::Manual, "close"), closed).await
     }

@@ -30,15 +30,15 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
     let writer = || {
         pool()
             .max_connections(1)
-            // After a full disk SQLite has rolled back by itself, and the driver, whose own rollback then fails, believes
-            // for good to be in a transaction: a new connection takes the place of such a one.
+            // When the disk is full SQLite rolls back by itself. The driver's own rollback then fails, and it believes
+            // for ever that it is in a transaction: such a connection is replaced.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
             .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
     };
     let began = Instant::now();
     let writer = loop {
         match writer().await {
-            // For the change to a write-ahead log SQLite does not wait until another process has written.
+            // SQLite's busy timeout does not cover the change to a write-ahead log.
             Err(error) if is_locked(&error) && began.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(TRY_AGAIN).await,
             opened => break opened,
         }

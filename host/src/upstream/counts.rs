@@ -1,6 +1,7 @@
 //! How often WeChat's API is called: counted in memory, and written together every few seconds.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +35,7 @@ impl Counts {
         Self { store, clock, waiting: Mutex::default(), made: Default::default() }
     }
 
-    /// Counts one call of `path`; of one that WeChat does not know when there is none.
+    /// Counts one call of `path`, or of one that WeChat does not know where there is none.
     pub(super) fn note(&self, app: &str, path: Option<&str>, outcome: CallOutcome) {
         let made = match outcome {
             CallOutcome::Done => 0,
@@ -54,15 +55,14 @@ impl Counts {
 
     /// Writes what waits. What cannot be written waits on.
     pub(super) async fn write(&self) -> Result<(), StoreError> {
-        let counts: Vec<_> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
-        if counts.is_empty() {
+        let waiting = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if waiting.is_empty() {
             return Ok(());
         }
-        let written = self.store.call_counts().add(&counts).await;
-        if written.is_err() {
-            self.put(counts);
-        }
-        written
+        let mut unwritten = Unwritten { of: self, counts: waiting.into_iter().collect() };
+        self.store.call_counts().add(&unwritten.counts).await?;
+        unwritten.counts.clear();
+        Ok(())
     }
 
     /// Forgets days that are long gone.
@@ -78,5 +78,18 @@ impl Counts {
                 *waiting.entry(kind).or_default() += calls;
             }
         }
+    }
+}
+
+/// Counts on their way to the database. What is not written when it goes waits on, also when whoever writes is stopped:
+/// then what was just being committed may be counted twice, and nothing is lost.
+struct Unwritten<'a> {
+    of: &'a Counts,
+    counts: Vec<(CallKind, u64)>,
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.of.put(mem::take(&mut self.counts));
     }
 }

@@ -235,7 +235,7 @@ pub enum TokenError {
         /// How many seconds that is from now.
         wait: u64,
     },
-    /// The answer is none.
+    /// The answer holds no token.
     #[error("the server that hands out tokens: {0}")]
     Unreadable(String),
     /// The request did not get through.
@@ -244,7 +244,7 @@ pub enum TokenError {
     /// The app lacks what tokens are fetched with.
     #[error(transparent)]
     Unable(#[from] Inability),
-    /// The address that hands out tokens is none.
+    /// The address that hands out tokens is no URL.
     #[error("access_token_url is not an http or https URL")]
     Url,
     /// The call for a ticket came to nothing.

@@ -46,7 +46,7 @@ impl Files {
         let client = if self.base.as_ref().is_some_and(|base| base.origin() == url.origin()) {
             &self.own
         } else {
-            // An address needs no resolver, so none would refuse it.
+            // A literal address is never looked up, so the resolver cannot refuse it.
             let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
             if address.is_some_and(|address| !is_public(address)) {
                 return None;

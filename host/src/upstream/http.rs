@@ -109,7 +109,7 @@ async fn with_body(building: RequestBuilder, body: &Body) -> Result<RequestBuild
         Body::Empty => building,
         Body::Json(json) => building.header("content-type", "application/json").body(json.clone()),
         Body::Multipart { fields, file } => building.multipart(form(fields, file).await?),
-        // Told, because WeChat does not take bodies in chunks.
+        // The length is stated because WeChat does not take chunked bodies.
         Body::Raw { content_type, content } => building
             .header("content-type", content_type)
             .header("content-length", content.length())

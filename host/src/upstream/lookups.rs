@@ -51,7 +51,7 @@ impl Lookups {
         T: Send + 'static,
         L: Future<Output = io::Result<T>> + Send + 'static,
     {
-        // Connections may come about in a task of their own, but they begin in the one that asks.
+        // A connection may be completed in another task, but the task that asks begins it, and knows whose share it is.
         let Share(share) = SHARE.try_with(Share::clone).unwrap_or_default();
         let all = Arc::clone(&self.0);
         async move {

@@ -208,7 +208,7 @@ mod tests {
     async fn a_name_that_leads_elsewhere_at_each_look_up_never_leads_to_this_side() {
         let this_side = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let private = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        // Of a network that is given to nobody: where connections end before they begin.
+        // From a range that nobody has: no connection to it ever succeeds.
         let public = IpAddr::V6(Ipv6Addr::new(0x2f00, 0, 0, 0, 0, 0, 0, 1));
         let answers = [vec![public], vec![private], vec![private, public], vec![public, private], vec![private]];
         let is_private = answers.each_ref().map(|answer| *answer == [private]);
@@ -216,7 +216,7 @@ mod tests {
         let outbound = resolving_with(names.clone());
         let url = format!("http://changing.example:{}/", this_side.local_addr().unwrap().port());
         for is_private in is_private {
-            // The other side of a public one never answers.
+            // Nobody answers at the public one.
             let timeout = if is_private { Duration::from_secs(10) } else { Duration::from_millis(300) };
             let sent = outbound.send("plugin", "app", get(&url, timeout)).await;
             let refused = match sent.unwrap_err() {

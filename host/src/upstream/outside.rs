@@ -24,7 +24,7 @@ impl Outside {
         Self::resolving_with(SystemNames)
     }
 
-    /// With what `names` finds, of which only public addresses are reached.
+    /// Looks names up with `names`; only those of its addresses that are public are reached.
     pub(super) fn resolving_with(names: impl Resolve + 'static) -> reqwest::Result<Self> {
         let public = http::client().dns_resolver(Arc::new(PublicOnly::of(names))).build()?;
         Ok(Self { public, anywhere: http::client().build()? })
@@ -38,7 +38,7 @@ impl Outside {
         if is_meant {
             return Ok(&self.anywhere);
         }
-        // An address needs no resolver, so none would refuse it.
+        // A literal address is never looked up, so the resolver cannot refuse it.
         let host = url.host_str().unwrap_or_default();
         let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         if address.is_some_and(|address| !is_public(address)) {
@@ -69,7 +69,7 @@ pub(super) fn is_listed(listed: &[String], url: &Url) -> bool {
 /// Whether `entry`, `host` or `host:port`, names this host and port.
 fn names(entry: &str, host: &str, port: Option<u16>) -> bool {
     let with_port = entry.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
-    // `[::1]` and `::1` end like a port.
+    // `[::1]` and `::1` end in what could be a port.
     let (name, wanted) = match with_port {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
         _ => (entry, None),

@@ -54,7 +54,7 @@ impl Pauses {
         tracing::warn!(app, path, errcode = refusal.errcode, until, "WeChat is called too often; calls pause");
         let (app, path, errcode) = (app.to_owned(), path.to_owned(), refusal.errcode);
         let pause = CallPause { app, path, errcode, until };
-        // Without the database it holds as long as the process.
+        // If it cannot be stored, it lasts as long as this process.
         if let Err(error) = self.store.call_pauses().put(&pause).await {
             tracing::warn!(error = %with_causes(&error), "the pause of WeChat's calls is not stored");
         }

@@ -56,7 +56,7 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let within = |net: Ipv6Addr, length: u32| (address.to_bits() ^ net.to_bits()).leading_zeros() >= length;
-    // How networks without IPv4 reach it: what counts is the address inside.
+    // Networks without IPv4 reach it through these (NAT64): the IPv4 address inside is what counts.
     if within(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96) {
         let [.., a, b, c, d] = address.octets();
         return is_public(IpAddr::V4(Ipv4Addr::new(a, b, c, d)));

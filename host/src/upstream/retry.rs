@@ -34,7 +34,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// The answer, when it is none of a refusal.
+    /// The answer, unless it is a refusal.
     pub(super) fn granted(self) -> Result<RawAnswer, Refusal> {
         match self.refusal {
             Some(refusal) => Err(refusal),
@@ -98,7 +98,7 @@ impl Exchange {
         if let Some(token) = token {
             answer.hide(token);
         }
-        // What is longer than a beginning is no refusal.
+        // A refusal is short: an answer that is not here whole is none.
         let refusal = answer.whole().and_then(|body| check_answer(body).err());
         Self { answer, refusal, tries }
     }

@@ -46,7 +46,7 @@ impl Wechat {
     /// The API that `config` names; tokens and tickets are kept in `store`.
     ///
     /// # Errors
-    /// When the system has no TLS roots, or the proxy is none.
+    /// When the system has no TLS roots, or the proxy's address is no URL.
     pub fn new(config: &WechatConfig, store: Store, clock: Clock) -> reqwest::Result<Self> {
         let (http, files) = (Http::new(config)?, Files::new(config)?);
         let counts = Arc::new(Counts::new(store.clone(), clock.clone()));
@@ -107,7 +107,7 @@ impl Wechat {
         self.0.calls.tokens.get(app).await
     }
 
-    /// Ends the app's access token, and gives another: for one that somebody has who should not. WeChat allows that
+    /// Ends the app's access token, and gives another: for when somebody has it who should not. WeChat allows that
     /// rarely; count before ([`LimitedActions`](crate::storage::LimitedActions)). An app whose tokens come from an
     /// operator's server is only asked for again.
     ///

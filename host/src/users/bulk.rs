@@ -1,4 +1,4 @@
-//! Changes of many users, a call for as many as WeChat takes. It hears of them first.
+//! Changes of many users, as many in a call as WeChat takes. WeChat hears of them first.
 
 use serde::{Deserialize, Serialize};
 use weft_wechat::api::tags::members::{

@@ -67,7 +67,7 @@ mod tests {
         let lost = |users: Range<u32>| users.filter(|user| !known.has(&user.to_string())).count();
         for user in 0..200_000 {
             known.add("large", user.to_string());
-            // Some write all the time.
+            // Those who keep writing.
             if user > 2000 && user % 5000 == 0 {
                 assert_eq!(lost(0..2000), 0);
             }

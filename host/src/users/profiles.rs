@@ -71,7 +71,7 @@ impl Users {
                     tracing::warn!(%error, "the profiles of users could not be brought up to date");
                 }
             }
-            // A time-out is a reason to look, too.
+            // When the time is over it is time to look, too.
             drop(tokio::time::timeout(POLL, self.wanted.notified()).await);
         }
     }

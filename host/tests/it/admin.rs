@@ -23,8 +23,7 @@ async fn problems_have_their_content_type_and_unknown_paths_are_problems() {
 async fn lists_are_read_page_by_page() {
     let app = TestApp::start().await;
     for n in 0..5 {
-        let new = json!({"name": format!("app{n}"), "type": "other", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app(&format!("app{n}"), json!({"type": "other"})).await;
     }
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use weft::simulator::wechat::{Fault, Wechat};
 use weft_wechat::api::current_autoreply_info::AutoreplyInfo;
 
-use crate::support::{TestApp, until};
+use crate::support::{Inbox, TestApp, until};
 
 const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const SYNC: &str = "/apps/shop/handlers/sync";
@@ -23,10 +23,9 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let wechat = Wechat::start().await.unwrap();
+        let Inbox { app, wechat } = Inbox::start().await;
         wechat.add_account("wxshop", SECRET);
         wechat.set_autoreply("wxshop", serde_json::from_value::<AutoreplyInfo>(json!({})).unwrap());
-        let app = TestApp::start_with(|config| config.wechat.api_base.clone_from(&wechat.base)).await;
         let house = Self { app, wechat };
         house.call(Method::POST, "/apps", Some(shop())).await;
         house
@@ -162,8 +161,7 @@ async fn the_log_is_filtered_paged_and_shown_to_those_who_manage() {
     // The times of entries are seconds: this app is another one.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     house.call(Method::POST, "/apps", Some(shop())).await;
-    let blog = json!({"name": "blog", "type": "other", "appid": "wxblog"});
-    house.call(Method::POST, "/apps", Some(blog)).await;
+    house.app.create_app("blog", json!({"type": "other"})).await;
     assert_eq!(actions(&house.log("app=shop").await), ["create_app", "delete_app", "create_app"]);
     assert_eq!(actions(&house.log("action=delete_app&actor=test").await), ["delete_app"]);
     assert_eq!(house.log("actor=somebody").await, [] as [Value; 0]);
@@ -176,17 +174,13 @@ async fn the_log_is_filtered_paged_and_shown_to_those_who_manage() {
     let rest = house.log(&format!("cursor={cursor}")).await;
     assert_eq!(actions(&rest), ["create_app"]);
 
-    let token = async |permissions: Value| {
-        let new = json!({"name": "t", "permissions": permissions});
-        house.call(Method::POST, "/tokens", Some(new)).await["token"].as_str().unwrap().to_owned()
-    };
-    let manager = token(json!(["shop|manage"])).await;
+    let manager = house.app.token_for(&["shop|manage"]).await;
     let get = async |token: &str, path: &str| house.app.api_as(token, Method::GET, path, None).await;
     let (status, page) = get(&manager, "/audit-log?app=shop").await;
     assert_eq!((status, actions(page["items"].as_array().unwrap())), (200, vec!["create_app"]), "only of this shop");
     assert_eq!(get(&manager, "/audit-log").await.0, 403);
     assert_eq!(get(&manager, "/audit-log?app=blog").await.0, 403);
-    assert_eq!(get(&token(json!(["shop|menu"])).await, "/audit-log?app=shop").await.0, 403);
+    assert_eq!(get(&house.app.token_for(&["shop|menu"]).await, "/audit-log?app=shop").await.0, 403);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,7 +24,7 @@ const FLOORS: &[&[&str]] = &[
     &["model", "config"],
     &["storage", "rules"],
     &["jobs", "upstream"],
-    &["materials", "pay", "users"],
+    &["materials", "message_log", "pay", "users"],
     &[
         "accounts",
         "articles",
@@ -32,7 +32,6 @@ const FLOORS: &[&[&str]] = &[
         "handler_sync",
         "mass_messages",
         "menus",
-        "message_log",
         "outcomes",
         "plugins",
         "sends",

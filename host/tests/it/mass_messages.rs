@@ -12,7 +12,7 @@ use weft::{
     },
 };
 
-use crate::support::{FAN, Inbox, TestApp, database::START, until};
+use crate::support::{FAN, Inbox, database::START, until, with};
 
 const MASS: &str = "/apps/shop/mass-messages";
 const APPID: &str = "wxshop";
@@ -30,9 +30,7 @@ impl Shop {
 
     /// With a clock that the test moves, for the server and for WeChat.
     async fn open_at(clock: Clock) -> Self {
-        let wechat = Wechat::start_at(clock.clone()).await.unwrap();
-        let app = TestApp::start_at(clock, |config| config.wechat.api_base.clone_from(&wechat.base)).await;
-        let inbox = Inbox { app, wechat };
+        let inbox = Inbox::start_at(clock, |_| ()).await;
         let sender = inbox.account("shop", json!({})).await;
         Self { inbox, sender }
     }
@@ -58,10 +56,7 @@ impl Shop {
 
 /// A text to all, with what `more` says.
 fn text(more: Value) -> Value {
-    let mut body = json!({"to_all": true, "message": {"type": "text", "content": "大家好"}});
-    let Value::Object(more) = more else { panic!("{more}") };
-    body.as_object_mut().unwrap().extend(more);
-    body
+    with(json!({"to_all": true, "message": {"type": "text", "content": "大家好"}}), more)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,9 +255,9 @@ async fn only_accounts_that_have_mass_messages_and_tokens_that_may_send_them_do(
     let (status, problem) = shop.inbox.app.api(Method::POST, path, Some(text(json!({"confirm": true})))).await;
     assert_eq!((status, &problem["type"]), (422, &json!("unable")), "{problem}");
     let app = &shop.inbox.app;
-    let (_, token) = app.state.store.tokens().create("t", &["shop|template".to_owned()], None).await.unwrap();
-    let (status, _) = app.api_as(token.expose(), Method::POST, MASS, Some(text(json!({"confirm": true})))).await;
+    let token = app.token_for(&["shop|template"]).await;
+    let (status, _) = app.api_as(&token, Method::POST, MASS, Some(text(json!({"confirm": true})))).await;
     assert_eq!(status, 403);
-    let (_, token) = app.state.store.tokens().create("t", &["shop|mass".to_owned()], None).await.unwrap();
-    assert_eq!(app.api_as(token.expose(), Method::GET, MASS, None).await.0, 200);
+    let token = app.token_for(&["shop|mass"]).await;
+    assert_eq!(app.api_as(&token, Method::GET, MASS, None).await.0, 200);
 }

@@ -9,9 +9,8 @@ use weft_wechat::api::{
     media::{MediaFile, MediaType},
 };
 
-use crate::support::{TestApp, until};
+use crate::support::{Inbox, TestApp, until};
 
-const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const ADD: &str = "/cgi-bin/material/add_material";
 const ADD_DRAFT: &str = "/cgi-bin/draft/add";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n picture";
@@ -26,15 +25,12 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        let app = TestApp::start_with(|config| config.wechat.api_base.clone_from(&wechat.base)).await;
-        let house = Self { app, wechat };
+        let inbox = Inbox::start().await;
         for name in ["old", "new"] {
-            house.wechat.add_account(&format!("wx{name}"), SECRET);
-            let fields = json!({"name": name, "type": "service", "appid": format!("wx{name}"), "appsecret": SECRET});
-            house.call(Method::POST, "/apps", fields).await;
+            inbox.account(name, json!({})).await;
         }
-        house
+        let Inbox { app, wechat } = inbox;
+        Self { app, wechat }
     }
 
     /// A call that succeeds.
@@ -298,14 +294,13 @@ async fn who_migrates_manages_the_one_app_and_may_read_the_other() {
     };
     let both = json!({"from": "old"});
     for (permissions, expected) in [
-        (json!(["new"]), 403),
-        (json!(["old", "new|menu"]), 403),
-        (json!(["new|manage", "old|messagehandler", "old|menu"]), 403),
-        (json!(["new|manage", "old|messagehandler", "old|menu", "old|material"]), 202),
+        (vec!["new"], 403),
+        (vec!["old", "new|menu"], 403),
+        (vec!["new|manage", "old|messagehandler", "old|menu"], 403),
+        (vec!["new|manage", "old|messagehandler", "old|menu", "old|material"], 202),
     ] {
-        let new = json!({"name": "t", "permissions": permissions});
-        let token = house.call(Method::POST, "/tokens", new).await["token"].as_str().unwrap().to_owned();
-        assert_eq!(migrate(&token, "new", both.clone()).await, expected, "{permissions}");
+        let token = house.app.token_for(&permissions).await;
+        assert_eq!(migrate(&token, "new", both.clone()).await, expected, "{permissions:?}");
     }
     let all = house.app.token.as_str();
     assert_eq!(migrate(all, "nobody", both.clone()).await, 404);

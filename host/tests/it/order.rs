@@ -15,7 +15,7 @@ use crate::support::{FAN, Inbox, ORIGINAL_ID, guests, until};
 const INFO_BATCHGET: &str = "/cgi-bin/user/info/batchget";
 
 async fn inbox() -> Inbox {
-    Inbox::start_with(|_| ()).await
+    Inbox::start().await
 }
 
 /// A user as operators see them; null when there is none.

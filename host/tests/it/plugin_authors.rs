@@ -73,6 +73,78 @@ impl Drop for Watching {
     }
 }
 
+/// Signatures that the attributes refuse, each with where that is told, and what.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "#[message_handler]\nasync fn a(message: Message) -> String { message.sender }",
+        "2:1: error: a message handler is not `async`",
+    ),
+    ("#[message_rule]\nfn b<T>(message: Message) -> bool { true }", "2:5: error: a message rule is not generic"),
+    (
+        "#[order_hook]\nfn c(event: OrderEvent, context: Context, more: u8) {}",
+        "2:6: error: an order hook takes (OrderEvent, Context)",
+    ),
+    ("#[message_handler(nam = \"x\")]\nfn d() {}", "1:19: error: there is no option `nam`"),
+    ("#[message_handler(name = \"VIP\")]\nfn e() {}", "1:26: error: `VIP` has to be 1 to 64 of a-z"),
+    ("#[page]\nstruct F;", "2:1: error: #[page] stands on a function"),
+    ("#[message_observer]\nfn 问候() {}", "2:4: error: `问候` has to be 1 to 64 of a-z"),
+];
+
+/// Those whose types do not fit.
+const UNFIT: &[(&str, &str)] = &[
+    ("#[message_handler]\nfn a(text: String) -> String { text }", "2:12: error[E0308]"),
+    ("#[message_handler]\nfn b(message: &Message) -> String { message.sender.clone() }", "2:15: error[E0308]"),
+    (
+        "#[message_handler]\nfn c(message: Message) -> usize { message.sender.len() }",
+        "2:27: error[E0277]: `usize` is no answer to a message",
+    ),
+    (
+        "#[message_rule]\nfn d(message: Message) -> String { message.sender }",
+        "2:27: error[E0277]: this function has to return `bool`",
+    ),
+    (
+        "#[order_hook]\nfn e(event: OrderEvent) -> Result<(), Mine> { Err(Mine) }\nstruct Mine;",
+        "2:28: error[E0277]: a function of a plugin cannot fail with `Mine`",
+    ),
+];
+
+/// What is wrong with a function is told at the words in which it is wrong.
+fn mistakes_are_told_where_they_stand(source: &Path) {
+    let file = source.join("src/lib.rs");
+    let whole = fs::read_to_string(&file).unwrap();
+    for mistakes in [REFUSED, UNFIT] {
+        let (mut program, mut expected) = ("use weft_plugin::prelude::*;\n".to_owned(), Vec::new());
+        for (function, told) in mistakes {
+            let (line, rest) = told.split_once(':').unwrap();
+            let line = program.lines().count() + line.parse::<usize>().unwrap();
+            expected.push(format!("src/lib.rs:{line}:{rest}"));
+            program = program + function + "\n";
+        }
+        fs::write(&file, program).unwrap();
+        let arguments = ["test", "--no-run", "--message-format", "short"];
+        let checked = offline("cargo", source).args(arguments).output().unwrap();
+        let said = String::from_utf8(checked.stderr).unwrap();
+        for told in expected {
+            assert!(said.contains(&told), "no {told} in\n{said}");
+        }
+    }
+    fs::write(file, whole).unwrap();
+}
+
+/// What the SDK's documents show, such as settings of the operator's, needs nothing that a new crate has not.
+fn it_has_what_the_documents_use(source: &Path) {
+    let file = source.join("src/lib.rs");
+    let whole = fs::read_to_string(&file).unwrap();
+    let document = fs::read_to_string(source.join("vendor/weft/plugin-sdk/README.md")).unwrap();
+    let settings = document.split("```rust\n").filter_map(|rest| rest.split("```").next());
+    let settings: Vec<_> = settings.filter(|example| example.contains("context.config()?")).collect();
+    assert_eq!(settings.len(), 1);
+    fs::write(&file, settings[0]).unwrap();
+    let built = offline("cargo", source).args(["test", "--no-run"]).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    fs::write(file, whole).unwrap();
+}
+
 async fn answer(account: &Sender) -> Option<String> {
     account.send(&Incoming::text("oUser", "hi")).await.unwrap().text()
 }
@@ -87,6 +159,8 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     let tested = offline("cargo", &source).arg("test").output().unwrap();
     let said = String::from_utf8_lossy(&tested.stdout);
     assert!(said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&tested.stderr));
+    mistakes_are_told_where_they_stand(&source);
+    it_has_what_the_documents_use(&source);
 
     // Nobody says where a server takes plugins from: it says where this one went.
     let built = weft(&source, &["plugin", "build", "--install"]).output().unwrap();
@@ -133,6 +207,7 @@ fn a_new_plugin_has_the_whole_sdk() {
     let hints = String::from_utf8(made.stdout).unwrap();
     assert!(hints.contains("weft plugin build mine/hello") && hints.contains("已创建"), "{hints}");
     assert!(hints.contains("cargo fetch --manifest-path mine/hello/Cargo.toml"), "{hints}");
+    assert!(hints.contains(r#"weft plugin test "$(weft plugin build mine/hello)" --message hi"#), "{hints}");
     let made = folder.path().join("mine/hello");
     assert_eq!(fs::read_to_string(made.join(".gitignore")).unwrap(), "/target\n");
 

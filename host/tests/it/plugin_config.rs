@@ -20,8 +20,7 @@ fn plugin(schema: &Value) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_is_shown_and_what_does_not_fit_it_is_for_the_plugin_to_say() {
     let app = TestApp::start().await;
-    let shop = json!({"name": "shop", "type": "service", "appid": "wxshop"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(shop)).await.0, 201);
+    app.create_app("shop", json!({})).await;
     // One that refers to itself without end, and one that nothing fits.
     for schema in [json!({"required": ["title"], "allOf": [{"$ref": "#"}, {"$ref": "#"}]}), json!(false)] {
         app.drop_plugin("hand", &plugin(&schema)).await;

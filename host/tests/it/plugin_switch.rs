@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
@@ -75,6 +76,33 @@ async fn a_state_that_nobody_can_set_is_refused_and_changes_nothing() {
     assert_eq!(app.api(Method::GET, "/plugins/guest", None).await.1["state"], "ready");
     let nobody = json!({"state": "disabled"});
     assert_eq!(app.api(Method::PATCH, "/plugins/nobody", Some(nobody)).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_stored_is_answered_and_counts_although_it_cannot_be_read_back() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let account = app.account("shop", EncodingMode::Plain, "guest").await;
+    let url = app.state.config.database().to_string();
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    let tables = [
+        ("ALTER TABLE plugin_limits RENAME TO gone", "ALTER TABLE gone RENAME TO plugin_limits"),
+        ("ALTER TABLE disabled_plugins RENAME TO gone", "ALTER TABLE gone RENAME TO disabled_plugins"),
+    ];
+    let patches = [json!({"state": "disabled"}), json!({"limits": {"cpu_ms": 123}})];
+    for ((hide, show), patch) in tables.into_iter().zip(patches) {
+        sqlx::query(hide).execute(&mut database).await.unwrap();
+        let (status, changed) = app.api(Method::PATCH, "/plugins/guest", Some(patch.clone())).await;
+        assert_eq!(status, 200, "{patch}: {changed}");
+        assert_eq!(ask(&account).await, None, "{patch}");
+        sqlx::query(show).execute(&mut database).await.unwrap();
+    }
+    let (_, log) = app.api(Method::GET, "/audit-log?action=patch_plugin", None).await;
+    assert_eq!(log["items"][0]["after"]["effective_limits"]["cpu_ms"], 123, "{log}");
+    assert_eq!(log["items"][1]["after"]["state"], "disabled", "{log}");
+    app.state.plugins.refresh().await.unwrap();
+    let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
+    assert_eq!((&plugin["state"], &plugin["limits"]), (&json!("disabled"), &json!({"cpu_ms": 123})), "{plugin}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

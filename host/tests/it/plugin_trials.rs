@@ -92,8 +92,6 @@ async fn what_fails_is_shown_and_is_the_exit_code() {
     assert!(text.contains("FAILED    crashed: ") && text.contains("order 42 missing"), "{text}");
     let (code, text) = test(&file, &["--message", "loop"]);
     assert!(code == Some(1) && text.contains("cpu_exhausted: "), "the limits of servers: {text}");
-    let (code, text) = test(&file, &["--message", "empty-reply"]);
-    assert!(code == Some(1) && text.contains("FAILED    bad_reply: ") && text.contains("the text is empty"), "{text}");
     for (arguments, wrong) in [
         (&["--message", "ok", "--handler", "nobody"][..], "has no handler `nobody`"),
         (&["--message", "ok", "--plugin-config", "{"], "--plugin-config is not JSON"),
@@ -138,6 +136,44 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
     let (_, text) = test(&file, &["--message", send, "--grant", "http_hosts=https://a.example"]);
     let all = r#"/plugins/asker with {"http_hosts":["https://a.example","https://b.example"]} grants it"#;
     assert!(text.contains(all), "what is granted stays in the list: {text}");
+}
+
+#[tokio::test]
+async fn an_answer_that_a_server_would_not_send_fails_and_is_the_exit_code() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let (code, text) = test(&file, &["--message", "empty-reply"]);
+    assert!(code == Some(1) && text.contains("FAILED    bad_reply: ") && text.contains("the text is empty"), "{text}");
+    let (code, text) = test(&file, &["--message", "empty-reply", "--json"]);
+    let tried: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &tried["outcome"]), (Some(1), &json!("bad_reply")), "{text}");
+    // Nobody is answered who has left, and a handler need not know that.
+    let (_folder, file) = placed("greeter", guests::greeter().await);
+    let left = tested(&file, &["--event", "unsubscribe", "--handler", "vip"]);
+    assert!(left["answer"]["Text"].is_string() && left["error"].is_null(), "{left}");
+}
+
+#[tokio::test]
+async fn rules_observers_and_order_hooks_are_tried_as_handlers_are() {
+    let (_folder, file) = placed("listener", guests::listener().await);
+    for (words, is_meant) in [("vip please", true), ("please", false)] {
+        let asked = tested(&file, &["--message", words, "--rule", "vip"]);
+        assert_eq!((&asked["kind"], &asked["answer"]), (&json!("rule"), &json!(is_meant)));
+    }
+    let (code, text) = test(&file, &["--message", "vip", "--rule", "traps"]);
+    assert!(code == Some(1) && text.contains("rule bug"), "{text}");
+    let (code, text) = test(&file, &["--message", "vip", "--rule", "nobody"]);
+    assert!(code == Some(1) && text.contains("has no rule `nobody`; it has: vip"), "{text}");
+
+    let told = tested(&file, &["--message", "hi", "--observer", "count", "--grant", "kv"]);
+    assert_eq!(told["host_calls"][0]["arguments"], json!(["received"]), "{told}");
+    let told = tested(&file, &["--order", "SUCCESS", "--grant", "kv"]);
+    assert_eq!((&told["kind"], &told["entry"]), (&json!("hook"), &json!("fulfil")));
+    assert_eq!(told["host_calls"][1]["arguments"], json!(["order/SIMULATED0001"]), "{told}");
+    let (code, text) = test(&file, &["--order", "CLOSED", "--hook", "stumbles"]);
+    assert!(code == Some(1) && text.contains("try 1 is too early"), "{text}");
+    for wrong in [&["--order", "PAID"][..], &["--message", "hi", "--hook", "fulfil"], &["--rule", "vip"]] {
+        assert_eq!(test(&file, wrong).0, Some(2), "{wrong:?}");
+    }
 }
 
 /// The receipt of what a plugin of a server did last.

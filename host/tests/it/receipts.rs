@@ -42,12 +42,6 @@ async fn last(app: &TestApp) -> Value {
     receipt
 }
 
-/// A token that may manage an app and nothing else.
-async fn token_of(app: &TestApp, name: &str) -> String {
-    let (_, token) = app.state.store.tokens().create(name, &[name.to_owned()], None).await.unwrap();
-    token.expose().to_owned()
-}
-
 /// The functions of the interfaces that the world imports, as `kv.get`.
 fn imported_functions() -> Vec<String> {
     let read = |name: &str| {
@@ -149,7 +143,7 @@ async fn a_token_of_one_app_sees_its_calls_and_no_others() {
     say(&sender, "log-flood").await;
     say(&other, "log-flood").await;
     say(&other, "panic").await;
-    let token = token_of(&app, "shop").await;
+    let token = app.token_for(&["shop"]).await;
     let (status, page) = app.api_as(&token, Method::GET, "/plugins/guest/receipts", None).await;
     assert_eq!(status, 200, "{page}");
     let seen: Vec<_> = page["items"].as_array().unwrap().iter().map(|receipt| &receipt["app"]).collect();
@@ -171,10 +165,9 @@ async fn an_app_made_under_the_name_of_a_former_one_sees_none_of_its_calls() {
     say(&sender, "log-flood").await;
     let former = list(&app, "").await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
-    let new = json!({"name": "shop", "type": "service", "appid": "wxanother", "token": "sometoken"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appid": "wxanother", "token": "sometoken"})).await;
 
-    let token = token_of(&app, "shop").await;
+    let token = app.token_for(&["shop"]).await;
     let (status, page) = app.api_as(&token, Method::GET, "/plugins/guest/receipts", None).await;
     assert_eq!((status, &page["items"]), (200, &json!([])));
     let one = format!("/plugins/guest/receipts/{former}");
@@ -259,7 +252,7 @@ async fn who_reads_the_log_of_an_app_sees_all_its_plugins_and_no_other_app() {
     let other = app.account("other", EncodingMode::Safe, "guest").await;
     say(&sender, "log-flood").await;
     say(&other, "log-flood").await;
-    let token = token_of(&app, "shop").await;
+    let token = app.token_for(&["shop"]).await;
     let (status, there) = app.api_as(&token, Method::GET, "/apps/shop/logs?follow=false", None).await;
     let there = there.as_str().unwrap();
     assert_eq!((status, there.matches("event: line").count()), (200, 65), "{there}");

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use axum::{Router, routing::post};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -271,6 +272,59 @@ async fn an_answer_that_is_being_kept_at_the_deadline_reaches_the_try_that_waits
         };
         let (exchange, ()) = futures::future::join(deliver(&account, &slow), lock_row).await;
         assert_eq!(exchange.text().as_deref(), Some("slept 4 s"), "{}", exchange.body);
+        app.stop().await;
+    })
+    .await;
+}
+
+/// A server of the operator's that takes its time for the longest of answers; gives its host.
+async fn lengthy() -> String {
+    let part = "x".repeat(2048);
+    let item: String =
+        ["Title", "Description", "PicUrl", "Url"].map(|name| format!("<{name}>{part}</{name}>")).concat();
+    let items = format!("<item>{item}</item>").repeat(8);
+    let news = format!("<xml><MsgType>news</MsgType><ArticleCount>8</ArticleCount><Articles>{items}</Articles></xml>");
+    let answer = async move || {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        news.clone()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    tokio::spawn(axum::serve(listener, Router::new().route("/", post(answer))).into_future());
+    host
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_long_answers_that_may_be_late_an_app_has_no_more_kept_than_of_others() {
+    on_postgres(async |database| {
+        const KEPT: &str = "SELECT COALESCE(SUM(OCTET_LENGTH(answer)), 0)::BIGINT FROM deliveries";
+        let home = Home::new(Some(&database));
+        let app = TestApp::start_with(|config| {
+            home.configure(config);
+            // Whoever takes longer may have been given up by another server.
+            config.webhook.reply_deadline_ms = 100;
+        })
+        .await;
+        let account = app.account("shop", EncodingMode::Plain, "guest").await;
+        let host = lengthy().await;
+        let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"forward_hosts": [host]}))).await;
+        assert_eq!(status, 200);
+        let replies = json!([{"type": "forward", "url": format!("http://{host}/")}]);
+        let handler = json!({"name": "all", "rules": [{"type": "all"}], "replies": replies});
+        assert_eq!(app.api(Method::POST, "/apps/shop/handlers", Some(handler)).await.0, 201);
+
+        let at = now();
+        let click = async |number: u64| {
+            // Articles that answer a text would be cut to one.
+            let click = Incoming::click(&format!("oUser{number}"), "news").xml(ORIGINAL_ID, at, 0);
+            let answer = deliver(&account, &click).await;
+            assert!(answer.body.len() > 64 << 10, "the first try always has it: {}", answer.body);
+        };
+        for some in (0..550).collect::<Vec<_>>().chunks(25) {
+            join_all(some.iter().map(|number| click(*number))).await;
+        }
+        let kept: i64 = sqlx::query_scalar(KEPT).fetch_one(&mut connect(&database).await).await.unwrap();
+        assert!((24 << 20..=32 << 20).contains(&kept), "{kept} bytes");
         app.stop().await;
     })
     .await;

@@ -23,7 +23,7 @@ const CUSTOM_SEND: &str = "/cgi-bin/message/custom/send";
 const GET_MATERIAL: &str = "/cgi-bin/material/get_material";
 
 async fn inbox() -> Inbox {
-    Inbox::start_with(|_| ()).await
+    Inbox::start().await
 }
 
 async fn ask(account: &Sender, text: &str) -> Exchange {
@@ -226,6 +226,22 @@ async fn the_articles_of_a_material_are_asked_for_once() {
         assert_eq!(inbox.wechat.count(GET_MATERIAL), 1);
     }
     assert_silent(&ask(&account, "gone").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_is_created_anew_answers_with_no_articles_of_the_account_before() {
+    let inbox = inbox().await;
+    let item = NewsItem { title: "一".into(), url: "http://a.example/1".into(), ..NewsItem::default() };
+    inbox.wechat.add_account("wxanother", "thesecret");
+    let mut of_the_first = None;
+    for (appid, title) in [("wxshop", Some("一")), ("wxanother", None)] {
+        let fields = if title.is_some() { json!({}) } else { json!({"appid": appid, "appsecret": "thesecret"}) };
+        let account = inbox.account("shop", fields).await;
+        let media_id = of_the_first.get_or_insert_with(|| inbox.wechat.add_news("wxshop", vec![item.clone()]));
+        inbox.handler("shop", "news", json!({"replies": [{"type": "news", "media_id": media_id}]})).await;
+        assert_eq!(ask(&account, "news").await.element("Articles/item/Title").as_deref(), title);
+        assert_eq!(inbox.app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -142,7 +142,7 @@ fn start(seed: &Path) -> Simulation {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_sent_from_the_command_line_and_from_outside() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.account("shop", json!({"encoding_mode": "safe"})).await;
     inbox.handler("shop", "hello", json!({"replies": [{"type": "text", "content": "你好"}]})).await;
     let url = format!("{}/wechat/shop/", inbox.app.base);
@@ -180,7 +180,7 @@ async fn a_message_is_sent_from_the_command_line_and_from_outside() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_is_verified_from_the_command_line() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.account("shop", json!({"encoding_mode": "safe"})).await;
     let base = &inbox.app.base;
     let url = format!("{base}/wechat/shop/");

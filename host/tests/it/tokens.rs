@@ -11,8 +11,7 @@ async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
     let settings = json!({"forward_hosts": ["replies.internal"], "access_token_url": "https://tokens.internal/shop"});
     app.api(Method::POST, "/apps", Some(shop())).await;
     assert_eq!(app.api(Method::PATCH, "/apps/shop", Some(settings.clone())).await.0, 200);
-    let new = json!({"name": "of the shop", "permissions": ["shop"]});
-    let token = app.api(Method::POST, "/tokens", Some(new)).await.1["token"].as_str().unwrap().to_owned();
+    let token = app.token_for(&["shop"]).await;
     let (_, before) = app.api(Method::GET, "/apps/shop", None).await;
     for change in [
         json!({"forward_hosts": ["169.254.169.254"]}),
@@ -33,8 +32,7 @@ async fn who_manages_one_app_cannot_have_weft_reach_into_its_own_network() {
 async fn who_manages_one_app_cannot_give_it_more_calls_at_once_than_others_have() {
     let app = TestApp::start_with(|config| config.plugins.max_app_concurrency = 20).await;
     app.api(Method::POST, "/apps", Some(shop())).await;
-    let new = json!({"name": "of the shop", "permissions": ["shop"]});
-    let token = app.api(Method::POST, "/tokens", Some(new)).await.1["token"].as_str().unwrap().to_owned();
+    let token = app.token_for(&["shop"]).await;
     let set = |calls: Value| Some(json!({"max_plugin_concurrency": calls}));
     for (calls, status) in [(json!(21), 403), (json!(20), 200), (json!(1), 200), (Value::Null, 200)] {
         let (answered, answer) = app.api_as(&token, Method::PATCH, "/apps/shop", set(calls)).await;
@@ -76,14 +74,10 @@ async fn every_call_needs_a_token() {
 async fn a_token_for_one_app_reaches_no_other_and_nothing_shared() {
     let app = TestApp::start().await;
     for name in ["mine", "theirs"] {
-        let new = json!({"name": name, "type": "service", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app(name, json!({})).await;
     }
-    let new = json!({"name": "tenant", "permissions": ["mine"]});
-    let (status, created) = app.api(Method::POST, "/tokens", Some(new)).await;
-    assert_eq!(status, 201, "{created}");
-    let token = created["token"].as_str().unwrap();
-    let as_tenant = |method, path, body| app.api_as(token, method, path, body);
+    let token = app.token_for(&["mine"]).await;
+    let as_tenant = |method, path, body| app.api_as(&token, method, path, body);
 
     assert_eq!(as_tenant(Method::GET, "/apps/mine", None).await.0, 200);
     assert_eq!(as_tenant(Method::PATCH, "/apps/mine", Some(json!({"title": "m"}))).await.0, 200);

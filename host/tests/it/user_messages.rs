@@ -11,7 +11,7 @@ const SEND: &str = "/cgi-bin/message/custom/send";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_has_the_shape_of_a_reply_and_stands_in_the_log() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.account("shop", json!({})).await;
     let send = async |body| inbox.app.api(Method::POST, PATH, Some(body)).await;
     let (status, sent) = send(json!({"type": "text", "content": "您的快递到了"})).await;
@@ -50,7 +50,7 @@ async fn a_message_has_the_shape_of_a_reply_and_stands_in_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_say_what_they_mean() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.account("shop", json!({})).await;
     inbox.wechat.set_windows("wxshop", true);
     let send = async || inbox.app.api(Method::POST, PATH, Some(json!({"type": "text", "content": "x"}))).await;
@@ -74,8 +74,7 @@ async fn errors_say_what_they_mean() {
     let path = "/apps/other/users/oFan/messages";
     let (status, problem) = inbox.app.api(Method::POST, path, Some(json!({"type": "text", "content": "x"}))).await;
     assert_eq!((status, &problem["type"]), (422, &json!("unable")), "{problem}");
-    let (_, token) = inbox.app.state.store.tokens().create("t", &["shop|user".to_owned()], None).await.unwrap();
-    let (status, _) =
-        inbox.app.api_as(token.expose(), Method::POST, PATH, Some(json!({"type": "text", "content": "x"}))).await;
+    let token = inbox.app.token_for(&["shop|user"]).await;
+    let (status, _) = inbox.app.api_as(&token, Method::POST, PATH, Some(json!({"type": "text", "content": "x"}))).await;
     assert_eq!(status, 403);
 }

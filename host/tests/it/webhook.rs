@@ -150,10 +150,8 @@ async fn hostile_bodies_are_answered_400_at_once_and_the_next_message_as_ever() 
 async fn an_app_that_is_not_there_is_404_and_another_apps_signature_is_400() {
     let app = TestApp::start().await;
     app.account("shop", EncodingMode::Plain, "greeter").await;
-    let other = json!({"name": "other", "type": "service", "appid": "wxother", "token": "anothertoken"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(other)).await.0, 201);
-    let silent = json!({"name": "silent", "type": "service", "appid": "wxsilent"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(silent)).await.0, 201);
+    app.create_app("other", json!({"token": "anothertoken"})).await;
+    app.create_app("silent", json!({})).await;
 
     let answer = |name| {
         let path = signed_path(name, now(), "n");

@@ -66,7 +66,7 @@ impl<'a> Document<'a> {
             if parent == 0 && node.name == "Encrypt" {
                 continue;
             }
-            // Neither has a NUL in it: where each of them ends is unmistakable.
+            // No text holds a NUL, so it marks the end of each without doubt.
             for text in [&node.name, &node.text] {
                 hash.update(text.as_bytes());
                 hash.update(b"\0");

@@ -1,6 +1,29 @@
 //! `/mmpaymkttransfers/sendredpack` and `/mmpaymkttransfers/gethbinfo`: money to a user in a red packet
 //! (v2). Merchants that do not have it yet do not get it any more; they have
 //! [`transfer_bills`](super::transfer_bills).
+//!
+//! ```
+//! use weft_plugin::{pay::redpack::{self, NewRedPack}, prelude::*, testing::Host};
+//!
+//! fn send(openid: &str, number: &str) -> Result<String> {
+//!     let packet = NewRedPack {
+//!         mch_billno: number.into(),
+//!         send_name: "茶园".into(),
+//!         re_openid: openid.into(),
+//!         total_amount: 100, // fen
+//!         wishing: "新年快乐".into(),
+//!         client_ip: "203.0.113.9".into(),
+//!         act_name: "猜灯谜".into(),
+//!         remark: "快来抢".into(),
+//!         scene_id: None,
+//!     };
+//!     Ok(redpack::send(None, &packet)?.send_listid)
+//! }
+//!
+//! let host = Host::new().on_pay(|_| Ok(serde_json::json!({"send_listid": "1000041701"})));
+//! assert_eq!(send("o1", "R20260001"), Ok("1000041701".into()));
+//! assert_eq!(host.pay_calls()[0].body["total_amount"], "100");
+//! ```
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::state::{LogLine, Part, PayCall, Sent, State, with};
+use super::{
+    replies,
+    state::{LogLine, Part, PayCall, Sent, State, with},
+};
 use crate::{
     bindings::{
         Component,
@@ -29,8 +32,9 @@ use crate::{
 /// The host that plugins have in tests: one for each thread, which is what each test runs on.
 ///
 /// It grants what the real one grants without being told: the log, the context and the
-/// configuration. Everything else is [`Error::Denied`] until the test grants it. The sizes and
-/// numbers that the real host limits are not limited here.
+/// configuration. Everything else is [`Error::Denied`] until the test grants it. What the real host
+/// refuses of a key, an order, a refund or a message is refused here, too. How much a call may do is not
+/// limited: `weft plugin test` runs it within the limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Host(());
 
@@ -130,7 +134,32 @@ impl Host {
 
     /// Grants the paths of the interface `messages`; [`sent`](Self::sent) tells what was sent.
     pub fn grant_messages(self) -> Self {
-        with(|state| state.messages_granted = true);
+        with(|state| state.message_paths = vec!["/cgi-bin/message/".to_owned()]);
+        self
+    }
+
+    /// Grants what the plugin asks for with [`asks!`](crate::asks!), and no more: a test with it alone fails where the
+    /// plugin uses what it does not ask for. What hosts and paths answer is still the test's to say, with
+    /// [`on_http`](Self::on_http), [`on_wechat`](Self::on_wechat) and [`on_pay`](Self::on_pay).
+    ///
+    /// ```standalone_crate
+    /// use weft_plugin::{prelude::*, testing::Host};
+    ///
+    /// asks! { kv: true, wechat_apis: ["/cgi-bin/message/custom/"] }
+    ///
+    /// Host::new().grant_asked();
+    /// assert!(kv::get("key").is_ok());
+    /// assert!(messages::send_customer_service("o1", "您好").is_ok());
+    /// assert!(matches!(users::find("o1"), Err(Error::Denied(_))));
+    /// ```
+    pub fn grant_asked(self) -> Self {
+        let asks = self.describe().asks;
+        with(|state| {
+            state.kv.granted = asks.kv;
+            state.users.granted = asks.users;
+            state.orders.granted = asks.orders;
+            state.message_paths = asks.wechat_apis;
+        });
         self
     }
 
@@ -224,7 +253,7 @@ impl Host {
 
     /// The refunds that were asked for.
     pub fn refunds(self) -> Vec<Refund> {
-        with(|state| state.orders.refunds.iter().map(|(_, refund)| refund.clone()).collect())
+        with(|state| state.orders.refunds.iter().map(|asked| asked.refund.clone()).collect())
     }
 }
 
@@ -236,10 +265,13 @@ impl Host {
         <Component as manifest::Guest>::describe()
     }
 
-    /// Runs a message handler.
+    /// Runs a message handler. An answer that the real host would not send, such as an empty text, is
+    /// [`Error::Invalid`].
     pub fn handle(self, handler: &str, message: Message) -> Result<Option<Reply>, Error> {
         allowed(&entry::entries::<Message, Option<Reply>>(), handler)?;
-        <Component as handlers::Guest>::handle(handler.to_owned(), message)
+        let reply = <Component as handlers::Guest>::handle(handler.to_owned(), message)?;
+        reply.as_ref().map_or(Ok(()), replies::check)?;
+        Ok(reply)
     }
 
     /// Asks a message rule.

@@ -65,7 +65,8 @@ pub(crate) mod http {
     pub(crate) fn send(request: &Request) -> Result<Response, Error> {
         // Taken out while it runs: it may log or read keys.
         let mut script = with(|state| {
-            let script = state.http.take().ok_or_else(|| denied("http_hosts"));
+            let origin: Vec<_> = request.url.splitn(4, '/').take(3).collect();
+            let script = state.http.take().ok_or_else(|| denied(&format!("http_hosts: {}", origin.join("/"))));
             state.http_requests.push(request.clone());
             script
         })?;
@@ -79,12 +80,17 @@ pub(crate) mod wechat {
     use super::{denied, with};
     use crate::{
         error::Error,
-        wechat::{Request, Response},
+        wechat::{Body, Request, Response},
     };
 
     pub(crate) fn call(request: &Request) -> Result<Response, Error> {
+        match (request.method.as_str(), &request.body) {
+            ("GET", Body::Empty) | ("POST", _) => {}
+            ("GET", _) => return Err(Error::Invalid("a GET request has no body".to_owned())),
+            _ => return Err(Error::Invalid("the method is GET or POST".to_owned())),
+        }
         let mut script = with(|state| {
-            let script = state.wechat.take().ok_or_else(|| denied("wechat_apis"));
+            let script = state.wechat.take().ok_or_else(|| denied(&format!("wechat_apis: {}", request.path)));
             state.wechat_requests.push(request.clone());
             script
         })?;
@@ -106,7 +112,7 @@ pub(crate) mod pay {
 
     fn call(call: &PayCall) -> Result<Value, Error> {
         let mut script = with(|state| {
-            let script = state.pay.take().ok_or_else(|| denied("pay_apis"));
+            let script = state.pay.take().ok_or_else(|| denied(&format!("pay_apis: {}", call.path)));
             state.pay_calls.push(call.clone());
             script
         })?;
@@ -133,22 +139,61 @@ pub(crate) mod pay {
 pub(crate) mod messages {
     use super::{denied, with};
     use crate::{
+        context::AppType,
         error::Error,
         messages::{SubscribeMessage, TemplateMessage},
         reply::Reply,
-        testing::{Part, Sent},
+        testing::{Part, Sent, replies},
     };
+
+    /// How long the key is by which WeChat knows a template message that comes twice, in bytes.
+    const LONGEST_KEY: usize = 32;
 
     /// Returns how many were sent by now.
     fn send(message: Sent) -> Result<u64, Error> {
         with(|state| {
-            if !state.messages_granted {
-                return Err(denied("wechat_apis"));
+            let path = path(&message, state.app.kind);
+            if !state.message_paths.iter().any(|beginning| begins(path, beginning)) {
+                return Err(denied(&format!("wechat_apis: {path}")));
             }
+            check(&message)?;
             state.meets(Part::Messages)?;
             state.sent.push(message);
             Ok(state.sent.len() as u64)
         })
+    }
+
+    /// By which it goes out, and is granted.
+    fn path(message: &Sent, app: AppType) -> &'static str {
+        match (message, app) {
+            (Sent::CustomerService { .. }, _) => "/cgi-bin/message/custom/send",
+            (Sent::Template(_), _) => "/cgi-bin/message/template/send",
+            (Sent::Subscribe(_), AppType::Miniprogram) => "/cgi-bin/message/subscribe/send",
+            (Sent::Subscribe(_), _) => "/cgi-bin/message/subscribe/bizsend",
+        }
+    }
+
+    /// Whether the path begins with all of these segments.
+    fn begins(path: &str, beginning: &str) -> bool {
+        let rest = path.strip_prefix(beginning.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn check(message: &Sent) -> Result<(), Error> {
+        match message {
+            Sent::CustomerService { openid, content } => {
+                replies::check_openid(openid)?;
+                replies::check_message(content)
+            }
+            Sent::Template(message) => {
+                replies::check_openid(&message.openid)?;
+                if message.client_msg_id.as_ref().is_some_and(|key| key.len() > LONGEST_KEY) {
+                    return Err(Error::Invalid(format!("a client-msg-id has at most {LONGEST_KEY} bytes")));
+                }
+                Ok(())
+            }
+            Sent::Subscribe(message) => replies::check_openid(&message.openid),
+        }
     }
 
     pub(crate) fn send_customer_service(openid: &str, content: &Reply) -> Result<(), Error> {

@@ -22,8 +22,8 @@ fn store<T>(key: Option<&str>, look: impl FnOnce(&mut Store, Duration) -> Result
         }
         state.meets(Part::Kv)?;
         let State { kv, now, .. } = state;
-        if key.is_some_and(|key| !(1..=512).contains(&key.len())) {
-            return Err(Error::Invalid("a key has 1 to 512 bytes".to_owned()));
+        if key.is_some_and(|key| !(1..=512).contains(&key.len()) || key.contains('\0')) {
+            return Err(Error::Invalid("a key is 1 to 512 bytes and holds no U+0000".to_owned()));
         }
         kv.entries.retain(|_, (_, ends)| ends.is_none_or(|ends| *now < ends));
         look(kv, *now)

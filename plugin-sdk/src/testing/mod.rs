@@ -29,6 +29,7 @@ mod host;
 pub(crate) mod imports;
 pub(crate) mod kv;
 pub(crate) mod orders;
+mod replies;
 mod samples;
 mod state;
 pub(crate) mod users;

@@ -88,7 +88,8 @@ pub(super) struct State {
     pub(super) kv: kv::Store,
     pub(super) users: users::Users,
     pub(super) orders: orders::Orders,
-    pub(super) messages_granted: bool,
+    /// Paths of the interface `messages`, as the grant lists them.
+    pub(super) message_paths: Vec<String>,
     pub(super) sent: Vec<Sent>,
     pub(super) http: Option<Script<http::Request, http::Response>>,
     pub(super) http_requests: Vec<http::Request>,
@@ -131,7 +132,7 @@ impl State {
             kv: kv::Store::default(),
             users: users::Users::default(),
             orders: orders::Orders::default(),
-            messages_granted: false,
+            message_paths: Vec::new(),
             sent: Vec::new(),
             http: None,
             http_requests: Vec::new(),

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use super::state::{Part, denied, with};
 use crate::{
-    error::{Error, WechatError},
+    error::Error,
     users::{Tag, User},
 };
+
+/// How long the name of a tag and a remark may be, in characters.
+const LONGEST: usize = 30;
+
+/// How many tags a user may have.
+const MOST_TAGS: usize = 20;
 
 #[derive(Default)]
 pub(super) struct Users {
@@ -25,7 +31,7 @@ fn users<T>(look: impl FnOnce(&mut BTreeMap<String, User>) -> Result<T, Error>) 
 }
 
 fn user<'a>(all: &'a mut BTreeMap<String, User>, openid: &str) -> Result<&'a mut User, Error> {
-    all.get_mut(openid).ok_or_else(|| WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() }.into())
+    all.get_mut(openid).ok_or_else(|| Error::NotFound(format!("there is no user `{openid}`")))
 }
 
 pub(crate) fn find(openid: &str) -> Result<Option<User>, Error> {
@@ -38,6 +44,9 @@ pub(crate) fn fetch(openid: &str) -> Result<User, Error> {
 
 pub(crate) fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
     users(|all| {
+        if remark.chars().count() > LONGEST || remark.chars().any(char::is_control) {
+            return Err(Error::Invalid(format!("remark: at most {LONGEST} characters on one line")));
+        }
         remark.clone_into(&mut user(all, openid)?.remark);
         Ok(())
     })
@@ -45,6 +54,10 @@ pub(crate) fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
 
 pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
     users(|all| {
+        let is_name = (1..=LONGEST).contains(&name.chars().count()) && !name.trim().is_empty();
+        if !is_name || name.chars().any(char::is_control) {
+            return Err(Error::Invalid(format!("name: 1 to {LONGEST} characters on one line")));
+        }
         let tags = || all.values().flat_map(|user| &user.tags);
         // WeChat gives the tags of an account numbers from 100 on.
         let id = tags()
@@ -52,6 +65,9 @@ pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
             .map_or_else(|| tags().map(|tag| tag.id).max().unwrap_or(99) + 1, |tag| tag.id);
         let user = user(all, openid)?;
         if user.tags.iter().all(|tag| tag.id != id) {
+            if user.tags.len() >= MOST_TAGS {
+                return Err(Error::Limited(format!("a user has {MOST_TAGS} tags at most: take one off first")));
+            }
             user.tags.push(Tag { id, name: name.to_owned() });
         }
         Ok(())
@@ -60,6 +76,10 @@ pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
 
 pub(crate) fn remove_tag(openid: &str, name: &str) -> Result<(), Error> {
     users(|all| {
+        if all.values().flat_map(|user| &user.tags).all(|tag| tag.name != name) {
+            // Nobody has it.
+            return Ok(());
+        }
         user(all, openid)?.tags.retain(|tag| tag.name != name);
         Ok(())
     })

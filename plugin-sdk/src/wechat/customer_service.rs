@@ -4,6 +4,25 @@
 //!
 //! WeChat knows no key by which it would notice that a message comes twice: after
 //! [`Error::TimedOut`] the user may have it.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::customer_service};
+//!
+//! /// Asks how it was; a tap arrives as a text with that id.
+//! #[message_handler]
+//! fn rate(message: Message) -> Result<Option<String>> {
+//!     let Content::Text(text) = message.content else { return Ok(None) };
+//!     match text.menu_id.as_deref() {
+//!         Some("good") => Ok(Some("谢谢！".into())),
+//!         Some(_) => Ok(Some("我们会改进".into())),
+//!         None => {
+//!             let answers = [("good", "满意"), ("bad", "不满意")];
+//!             customer_service::send_menu(&message.sender, "这次服务如何？", &answers, "")?;
+//!             Ok(None)
+//!         }
+//!     }
+//! }
+//! ```
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,4 +1,19 @@
 //! Drafts (草稿): articles that are not published yet.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::{draft::{self, Article}, freepublish}};
+//!
+//! /// Writes an article and begins to publish it; an event tells when it is there.
+//! fn publish(title: &str, html: &str, cover: &str) -> Result<String> {
+//!     let article = Article {
+//!         title: title.into(),
+//!         content: html.into(),
+//!         thumb_media_id: cover.into(),
+//!         ..Article::default()
+//!     };
+//!     Ok(freepublish::submit(&draft::add(&[article])?)?)
+//! }
+//! ```
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

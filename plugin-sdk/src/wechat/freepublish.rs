@@ -1,4 +1,5 @@
-//! Publishing (发布): a draft becomes articles that everybody can read.
+//! Publishing (发布): a draft becomes articles that everybody can read. There is an example in
+//! [`draft`](super::draft).
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,5 +1,18 @@
-//! Uploads and downloads of pictures, voice messages and videos (素材). The host lets a plugin move
-//! about a megabyte at a time.
+//! Uploads and downloads of pictures, voice messages and videos (素材). The host lets a plugin upload a
+//! megabyte at a time, and download four, unless the operator has set something else.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::Host, wechat::media::{self, File, Kind}};
+//!
+//! /// Answers with a picture that the plugin has made.
+//! fn chart(png: Vec<u8>) -> Result<Reply> {
+//!     let media_id = media::upload(Kind::Image, &File::new("chart.png", "image/png", png))?;
+//!     Ok(Reply::image(media_id))
+//! }
+//!
+//! Host::new().on_wechat(|_| Ok(serde_json::json!({"type": "image", "media_id": "MEDIA_ID", "created_at": 1})));
+//! assert_eq!(chart(vec![0x89]), Ok(Reply::image("MEDIA_ID")));
+//! ```
 
 use serde::Deserialize;
 use serde_json::json;

@@ -1,5 +1,19 @@
 //! Custom menus (自定义菜单). Weft keeps the account's menu, too: one that a plugin sets shows up there
 //! as a difference.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, testing::Host, wechat::menu::{self, Button}};
+//!
+//! fn set() -> Result<()> {
+//!     let shops = Button::heading("门店", [Button::click("杭州", "hangzhou"), Button::click("上海", "shanghai")]);
+//!     menu::create(&[Button::view("商城", "https://shop.example.com/"), shops])?;
+//!     Ok(())
+//! }
+//!
+//! let host = Host::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
+//! set().unwrap();
+//! assert_eq!(host.wechat_requests()[0].path, "/cgi-bin/menu/create");
+//! ```
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,4 +1,12 @@
 //! Content security of mini programs (内容安全): whether what a user wrote or uploaded may be shown.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::security::{self, Place}};
+//!
+//! fn may_be_shown(openid: &str, comment: &str) -> Result<bool> {
+//!     Ok(security::check_text(openid, Place::Comment, comment)?.passes())
+//! }
+//! ```
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,4 +1,14 @@
 //! Short keys (短key托管): a text of up to 4 KB under a name of 15 letters and digits.
+//!
+//! ```
+//! use std::time::Duration;
+//! use weft_plugin::{prelude::*, wechat::shorten};
+//!
+//! /// A name for a long text that fits into the scene of a code.
+//! fn name(order: &str) -> Result<String> {
+//!     Ok(shorten::generate(order, Duration::from_hours(24))?)
+//! }
+//! ```
 
 use std::time::Duration;
 

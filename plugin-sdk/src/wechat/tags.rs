@@ -1,5 +1,19 @@
 //! Tags of users (标签), by their numbers. [`users`](crate::users) tags by name, and Weft's own record of
 //! the user follows.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::tags};
+//!
+//! /// Tags many at once; WeChat takes 50 a call.
+//! fn tag_all(name: &str, openids: &[&str]) -> Result<()> {
+//!     let known = tags::list()?.into_iter().find(|tag| tag.name == name);
+//!     let tag = known.map_or_else(|| tags::create(name), Ok)?;
+//!     for some in openids.chunks(50) {
+//!         tags::tag_users(tag.id, some)?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use serde::Deserialize;
 use serde_json::json;

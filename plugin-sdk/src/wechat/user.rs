@@ -1,4 +1,13 @@
 //! What WeChat says of users. [`users`](crate::users) has what Weft knows of them, by the grant `users`.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::user};
+//!
+//! /// The first followers, 10 000 at most.
+//! fn first() -> Result<Vec<String>> {
+//!     Ok(user::followers("")?.openids)
+//! }
+//! ```
 
 use serde::Deserialize;
 use serde_json::json;

@@ -1,4 +1,14 @@
 //! Codes of mini programs (小程序码). Each call returns a picture.
+//!
+//! ```
+//! use weft_plugin::{prelude::*, wechat::wxacode::{self, Look}};
+//!
+//! /// A code that opens the page of a table.
+//! fn table(number: u32) -> Result<Vec<u8>> {
+//!     let look = Look { width: 280, ..Look::default() };
+//!     Ok(wxacode::unlimited(&format!("table={number}"), Some("pages/table"), &look)?)
+//! }
+//! ```
 
 use serde::Serialize;
 use serde_json::json;

@@ -15,7 +15,7 @@ fn names(of: impl Fn(&Description) -> Vec<String>) -> Vec<String> {
 #[test]
 fn the_manifest_has_every_function_in_the_order_of_the_source() {
     let handlers = names(|plugin| plugin.handlers.iter().map(|entry| entry.name.clone()).collect());
-    assert_eq!(handlers, ["echo", "always-ill", "count"]);
+    assert_eq!(handlers, ["echo", "always-ill", "mute", "count"]);
     let others = names(|plugin| {
         [&plugin.rules, &plugin.hooks, &plugin.observers, &plugin.pages]
             .into_iter()
@@ -30,7 +30,7 @@ fn the_manifest_has_every_function_in_the_order_of_the_source() {
 fn descriptions_and_apps_come_from_attributes_and_comments() {
     let plugin = Host::new().describe();
     let descriptions: Vec<_> = plugin.handlers.iter().map(|entry| entry.description.as_str()).collect();
-    assert_eq!(descriptions, ["Answers with the text.", "Fails.", ""]);
+    assert_eq!(descriptions, ["Answers with the text.", "Fails.", "Says nothing, in a text.", ""]);
     assert_eq!(plugin.rules[0].apps, ["shop", "media"]);
     assert_eq!(plugin.hooks[0].apps, ["shop"]);
     assert!(plugin.handlers[0].apps.is_empty());
@@ -60,6 +60,12 @@ fn a_handler_answers_by_name() {
     let host = Host::new().app("shop");
     assert_eq!(host.handle("echo", text("o1", "hi")), Ok(Some(Reply::text("shop: hi"))));
     assert_eq!(host.handle("echo", event("o1", Event::Unsubscribe)), Ok(None));
+}
+
+#[test]
+fn an_answer_that_the_host_would_not_send_is_an_error() {
+    let refused = Host::new().handle("mute", text("o1", "hi"));
+    assert_eq!(refused.unwrap_err().to_string(), "invalid: the text is empty: leave the reply out to answer nothing");
 }
 
 #[test]

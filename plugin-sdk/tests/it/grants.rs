@@ -31,6 +31,28 @@ fn nothing_is_granted_but_log_context_and_configuration() {
 }
 
 #[test]
+fn what_the_plugin_asks_for_is_granted_and_no_more() {
+    Host::new().grant_asked();
+    assert_eq!(kv::get("a"), Ok(None));
+    assert_eq!(messages::send_customer_service("o1", "hi"), Ok(()));
+    assert_eq!(orders::find(None, "A1"), Ok(None));
+    denied(&users::find("o1"), "`users`");
+    denied(&orders::create(&NewOrder::native("T20260001", "tea", 1)), "`orders: create`");
+    denied(&wechat::get::<serde_json::Value>("/cgi-bin/user/info", &[]), "`wechat_apis: /cgi-bin/user/info`");
+    denied(&http::Request::get("https://example.com:8443/a/b").send(), "`http_hosts: https://example.com:8443`");
+    denied(&pay::profitsharing::unsplit_amount(None, "42"), "`pay_apis: /v3/profitsharing/transactions/42/amounts`");
+}
+
+#[test]
+fn messages_are_granted_by_the_path_that_each_goes_by() {
+    let message = messages::SubscribeMessage::new("o1", "T1");
+    denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/bizsend");
+    Host::new().app_type(AppType::Miniprogram);
+    denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/send");
+    denied(&messages::send_template(&messages::TemplateMessage::new("o1", "T1")), "/cgi-bin/message/template/send");
+}
+
+#[test]
 fn a_new_host_forgets_the_one_before() {
     Host::new().grant_kv();
     kv::set("a", "1", None).unwrap();
@@ -127,7 +149,9 @@ fn keys_are_listed_from_behind_one_on() {
     }
     assert_eq!(kv::keys("a/", None, 2).unwrap(), ["a/1", "a/10"]);
     assert_eq!(kv::keys("a/", Some("a/10"), 2).unwrap(), ["a/2"]);
-    assert!(matches!(kv::set(&"k".repeat(513), "", None), Err(Error::Invalid(_))));
+    for none in ["", "a\0b", &"k".repeat(513)] {
+        assert!(matches!(kv::set(none, "", None), Err(Error::Invalid(_))), "{none:?}");
+    }
 }
 
 #[test]
@@ -157,6 +181,25 @@ fn sent_messages_are_remembered() {
 }
 
 #[test]
+fn what_cannot_be_sent_is_refused_and_not_remembered() {
+    let host = Host::new().grant_messages();
+    for reply in [
+        Reply::text(" \n"),
+        Reply::image(""),
+        Reply::news([]),
+        Reply::transfer(),
+        Reply::TransferCustomerService(Some(String::new())),
+        Reply::video("V".repeat(2049), "", ""),
+    ] {
+        let refused = messages::send_customer_service("o1", reply.clone());
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{reply:?}: {refused:?}");
+    }
+    let refused = messages::send_customer_service("no openid", "hi");
+    assert_eq!(refused, Err(Error::Invalid("this is no openid".to_owned())));
+    assert!(host.sent().is_empty());
+}
+
+#[test]
 fn users_are_tagged_and_remarked() {
     Host::new().grant_users().user(user("o1")).user(user("o2"));
     users::add_tag("o1", "vip").unwrap();
@@ -168,13 +211,31 @@ fn users_are_tagged_and_remarked() {
     assert_ne!(first.tags[0].id, second.tags[0].id);
     users::remove_tag("o1", "vip").unwrap();
     assert!(users::find("o1").unwrap().unwrap().tags.is_empty());
-    assert!(matches!(users::fetch("o3"), Err(Error::Wechat(error)) if error.errcode == 40003));
+}
+
+#[test]
+fn what_the_real_host_refuses_of_users_is_refused() {
+    Host::new().grant_users().user(user("o1"));
+    let unknown = Err(Error::NotFound("there is no user `o3`".to_owned()));
+    assert_eq!(users::fetch("o3").map(drop), unknown);
+    assert_eq!(users::set_remark("o3", "the third"), unknown);
+    assert_eq!(users::add_tag("o3", "vip"), unknown);
+    assert_eq!(users::remove_tag("o3", "vip"), Ok(()), "nobody has the tag");
+    assert!(matches!(users::add_tag("o1", " "), Err(Error::Invalid(text)) if text.starts_with("name: ")));
+    assert!(
+        matches!(users::set_remark("o1", &"长".repeat(31)), Err(Error::Invalid(text)) if text.starts_with("remark: "))
+    );
+    for number in 0..20 {
+        users::add_tag("o1", &number.to_string()).unwrap();
+    }
+    assert!(matches!(users::add_tag("o1", "20"), Err(Error::Limited(_))));
+    assert_eq!(users::remove_tag("o3", "0"), unknown);
 }
 
 fn new_order(total_fee: u64) -> NewOrder {
     NewOrder {
         merchant: None,
-        out_trade_no: "A1".into(),
+        out_trade_no: "T20260001".into(),
         body: "tea".into(),
         total_fee,
         trade_type: TradeType::Jsapi,
@@ -190,9 +251,48 @@ fn the_same_order_is_created_once() {
     let created = orders::create(&new_order(100)).unwrap();
     assert_eq!(orders::create(&new_order(100)), Ok(created.clone()));
     assert!(matches!(orders::create(&new_order(200)), Err(Error::Conflict(_))));
-    assert_eq!(orders::find(None, "A1"), Ok(Some(created)));
-    assert!(!orders::prepay(None, "A1").unwrap().is_empty());
-    assert!(matches!(orders::query(None, "A2"), Err(Error::NotFound(_))));
+    assert_eq!(orders::find(None, "T20260001"), Ok(Some(created)));
+    assert!(matches!(orders::query(None, "T20260002"), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn an_order_is_paid_by_what_wechat_says_of_it() {
+    let host = Host::new().grant_orders(&["read", "create"]);
+    for (trade_type, first) in [
+        (TradeType::Jsapi, "appId"),
+        (TradeType::App, "appid"),
+        (TradeType::Native, "code_url"),
+        (TradeType::Mweb, "mweb_url"),
+    ] {
+        let out_trade_no = format!("T2026-{trade_type}");
+        orders::create(&NewOrder { out_trade_no: out_trade_no.clone(), trade_type, ..new_order(100) }).unwrap();
+        assert_eq!(orders::prepay(None, &out_trade_no).unwrap()[0].path, first);
+        let order = orders::find(None, &out_trade_no).unwrap().unwrap();
+        assert_eq!((order.state, order.version), (OrderState::Notpay, 1), "WeChat knows it now");
+    }
+    host.order(Order { state: OrderState::Success, ..order("paid", 100) });
+    assert!(matches!(orders::prepay(None, "paid"), Err(Error::Conflict(text)) if text.contains("SUCCESS")));
+    host.advance(Duration::from_hours(2));
+    assert!(matches!(orders::prepay(None, "T2026-JSAPI"), Err(Error::Conflict(text)) if text.contains("run out")));
+}
+
+#[test]
+fn what_the_real_host_refuses_of_orders_is_refused() {
+    Host::new().grant_orders(&["create"]);
+    let good = || new_order(100);
+    for (field, order) in [
+        ("out_trade_no", NewOrder { out_trade_no: "A1".into(), ..good() }),
+        ("body", NewOrder { body: "茶".repeat(128), ..good() }),
+        ("total_fee", new_order(0)),
+        ("openid", NewOrder { openid: None, ..good() }),
+        ("attach", NewOrder { attach: Some(String::new()), ..good() }),
+        ("time_expire", NewOrder { expires_at: Some(1_760_000_059), ..good() }),
+    ] {
+        let refused = orders::create(&order);
+        assert!(matches!(&refused, Err(Error::Invalid(text)) if text.starts_with(field)), "{field}: {refused:?}");
+    }
+    let all = orders::create(&NewOrder { body: String::new(), ..new_order(0) }).unwrap_err().to_string();
+    assert!(all.contains("body: ") && all.contains("; total_fee: "), "{all}");
 }
 
 #[test]
@@ -209,6 +309,10 @@ fn no_more_is_refunded_than_was_paid() {
     host.grant_orders(&["refund"]);
     let first = orders::create_refund(&refund("R1", 60)).unwrap();
     assert_eq!(orders::create_refund(&refund("R1", 60)), Ok(first));
+    assert!(matches!(orders::create_refund(&refund("R1", 61)), Err(Error::Conflict(_))));
+    assert!(
+        matches!(orders::create_refund(&refund("", 1)), Err(Error::Invalid(text)) if text.starts_with("out_refund_no"))
+    );
     assert!(matches!(orders::create_refund(&refund("R2", 41)), Err(Error::Invalid(_))));
     assert!(orders::create_refund(&refund("R2", 40)).is_ok());
     let refunded: Vec<_> = host.refunds().iter().map(|refund| refund.refund_fee).collect();

@@ -4,6 +4,7 @@
 
 mod calls;
 mod grants;
+mod outside;
 mod shop;
 mod wechat;
 mod wechat_api;

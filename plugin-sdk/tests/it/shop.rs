@@ -24,6 +24,12 @@ fn fails() -> Result<(), std::num::ParseIntError> {
     "ill".parse::<u32>().map(drop)
 }
 
+/// Says nothing, in a text.
+#[message_handler]
+fn mute() -> &'static str {
+    " "
+}
+
 #[message_rule("shop", "media")]
 fn is_order_number(message: Message) -> Result<bool, Error> {
     let text = message.text().ok_or("no text")?;

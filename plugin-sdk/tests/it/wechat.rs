@@ -103,6 +103,21 @@ fn calls_that_only_do_something() {
             r#"POST /cgi-bin/user/info/updateremark {"openid":"o1","remark":"甲"}"#,
         ),
         (told(menu::delete), "GET /cgi-bin/menu/delete"),
+        (told(|| menu::delete_conditional("208379533")), r#"POST /cgi-bin/menu/delconditional {"menuid":"208379533"}"#),
+        (told(|| tags::delete(134)), r#"POST /cgi-bin/tags/delete {"tag":{"id":134}}"#),
+        (
+            told(|| tags::untag_users(134, &["o1"])),
+            r#"POST /cgi-bin/tags/members/batchuntagging {"openid_list":["o1"],"tagid":134}"#,
+        ),
+        (told(|| draft::delete("d1")), r#"POST /cgi-bin/draft/delete {"media_id":"d1"}"#),
+        (
+            told(|| {
+                let [title, description, url, thumb_url] =
+                    ["a", "b", "https://a.example/", "https://b.example/"].map(Into::into);
+                customer_service::send_link("o1", &customer_service::Link { title, description, url, thumb_url })
+            }),
+            r#"POST /cgi-bin/message/custom/send {"link":{"description":"b","thumb_url":"https://b.example/","title":"a","url":"https://a.example/"},"msgtype":"link","touser":"o1"}"#,
+        ),
         (told(|| media::delete("m1")), r#"POST /cgi-bin/material/del_material {"media_id":"m1"}"#),
         (told(|| freepublish::delete("a1", 0)), r#"POST /cgi-bin/freepublish/delete {"article_id":"a1","index":0}"#),
     ] {
@@ -127,6 +142,18 @@ fn a_menu_has_buttons_and_no_more_fields_than_they_need() {
     assert!(only(&asked).contains(r#""matchrule":{"tag_id":"2"}"#));
     answering(json!({"button": [{"type": "click", "name": "一", "key": "k1"}]}));
     assert_eq!(menu::try_match("o1").unwrap(), buttons[..1]);
+}
+
+#[test]
+fn menus_are_read_as_wechat_tells_them() {
+    let menus = json!({"menu": {"button": [], "menuid": 1}});
+    for (read, path) in [
+        (menu::read as fn() -> Result<Value, Error>, "GET /cgi-bin/menu/get"),
+        (menu::current, "GET /cgi-bin/get_current_selfmenu_info"),
+    ] {
+        let asked = answering(menus.clone());
+        assert_eq!((read(), only(&asked).as_str()), (Ok(menus.clone()), path));
+    }
 }
 
 #[test]
@@ -172,6 +199,16 @@ fn files_go_up_as_forms_and_come_down_as_they_are() {
     let asked = answering(json!({"media_id": "m3", "url": ""}));
     assert_eq!(media::add_video(&file, "t", "i").unwrap().media_id, "m3");
     assert_eq!(only(&asked), "POST /cgi-bin/material/add_material?type=video media/a.png/3 description/-/32");
+    let asked = answering(json!({"media_id": "m4", "url": "http://mmbiz.qpic.cn/4"}));
+    let material = media::add(Kind::Image, &file).unwrap();
+    assert_eq!((material.media_id.as_str(), material.url.as_str()), ("m4", "http://mmbiz.qpic.cn/4"));
+    assert_eq!(only(&asked), "POST /cgi-bin/material/add_material?type=image media/a.png/3");
+    let asked = answering(&b"\xff\xd8"[..]);
+    assert_eq!(media::material("m4").unwrap().body, b"\xff\xd8");
+    assert_eq!(only(&asked), r#"POST /cgi-bin/material/get_material {"media_id":"m4"}"#);
+    let asked = answering(json!({"total_count": 1, "item_count": 1, "item": [{"media_id": "m4"}]}));
+    assert_eq!(media::list(Kind::Voice, 0, 20).unwrap()["item"][0]["media_id"], "m4");
+    assert_eq!(only(&asked), r#"POST /cgi-bin/material/batchget_material {"count":20,"offset":0,"type":"voice"}"#);
     let asked = answering(json!({"url": "http://mmbiz.qpic.cn/1"}));
     assert_eq!(media::upload_article_image(&file).as_deref(), Ok("http://mmbiz.qpic.cn/1"));
     assert_eq!(only(&asked), "POST /cgi-bin/media/uploadimg media/a.png/3");
@@ -196,6 +233,9 @@ fn users_and_their_tags_are_read() {
     let asked = answering(json!({"total": 0, "count": 0, "next_openid": ""}));
     assert_eq!(user::followers("").unwrap().openids, [""; 0]);
     assert_eq!(only(&asked), "GET /cgi-bin/user/get");
+    let asked = answering(json!({"count": 1, "data": {"openid": ["o3"]}, "next_openid": "o3"}));
+    assert_eq!(tags::users(134, "o2").unwrap().openids, ["o3"]);
+    assert_eq!(only(&asked), r#"POST /cgi-bin/user/tag/get {"next_openid":"o2","tagid":134}"#);
     answering(json!({"tags": [{"id": 2, "name": "星标组", "count": 0}]}));
     assert_eq!(tags::list().unwrap()[0].name, "星标组");
     answering(json!({"tag": {"id": 134, "name": "vip"}}));
@@ -215,6 +255,24 @@ fn drafts_are_written_and_published() {
     let asked = answering(json!({"total_count": 1, "item_count": 1, "item": [{"media_id": "d1", "content": {}}]}));
     assert_eq!(draft::list(0, 20, false).unwrap().item[0].media_id, "d1");
     assert_eq!(only(&asked), r#"POST /cgi-bin/draft/batchget {"count":20,"no_content":1,"offset":0}"#);
+    let asked = answering(json!({"errcode": 0, "errmsg": "ok"}));
+    assert_eq!(draft::update("d1", 1, &article), Ok(()));
+    let sent = only(&asked);
+    assert!(
+        sent.starts_with(r#"POST /cgi-bin/draft/update {"articles":{"#)
+            && sent.contains(r#""index":1,"media_id":"d1"}"#),
+        "{sent}"
+    );
+    let asked = answering(json!({"total_count": 3}));
+    assert_eq!((draft::count(), only(&asked).as_str()), (Ok(3), "GET /cgi-bin/draft/count"));
+    let asked = answering(json!({"news_item": [{"title": "标题"}]}));
+    assert_eq!(freepublish::read("a1").unwrap()[0].title, "标题");
+    assert_eq!(only(&asked), r#"POST /cgi-bin/freepublish/getarticle {"article_id":"a1"}"#);
+    let published = json!({"article_id": "a1", "content": {"news_item": [{"title": "标题"}]}, "update_time": 7});
+    let asked = answering(json!({"total_count": 1, "item_count": 1, "item": [published]}));
+    let page = freepublish::list(20, 10, true).unwrap();
+    assert_eq!((page.total_count, page.item[0].update_time, page.item[0].content.news_item.len()), (1, 7, 1));
+    assert_eq!(only(&asked), r#"POST /cgi-bin/freepublish/batchget {"count":10,"no_content":0,"offset":20}"#);
     for id in [json!("100"), json!(100)] {
         answering(json!({"publish_id": id, "msg_data_id": 1}));
         assert_eq!(freepublish::submit("d1").as_deref(), Ok("100"));
@@ -235,6 +293,21 @@ fn statistics_short_keys_codes_and_verdicts() {
     let asked = answering(&b"\xff\xd8"[..]);
     assert_eq!(wxacode::unlimited("a=1", Some("pages/a"), &wxacode::Look::default()).unwrap(), b"\xff\xd8");
     assert!(only(&asked).contains(r#""page":"pages/a","scene":"a=1","width":430"#), "{}", only(&asked));
+    let look = wxacode::Look { width: 280, is_hyaline: true, ..wxacode::Look::default() };
+    let asked = answering(&b"\xff\xd8"[..]);
+    assert_eq!(wxacode::limited("pages/a?b=1", &look).unwrap(), b"\xff\xd8");
+    let sent = only(&asked);
+    assert!(
+        sent.starts_with("POST /wxa/getwxacode {") && sent.contains(r#""path":"pages/a?b=1","width":280"#),
+        "{sent}"
+    );
+    let asked = answering(&b"\xff\xd8"[..]);
+    assert_eq!(wxacode::qrcode("pages/a", 430).unwrap(), b"\xff\xd8");
+    assert_eq!(only(&asked), r#"POST /cgi-bin/wxaapp/createwxaqrcode {"path":"pages/a","width":430}"#);
+    let asked = answering(json!({"errcode": 0, "trace_id": "t1"}));
+    let (place, kind) = (security::Place::Forum, security::MediaType::Image);
+    assert_eq!(security::check_media("o1", place, kind, "https://a.example/a.png").as_deref(), Ok("t1"));
+    assert!(only(&asked).contains(r#""media_type":2,"media_url":"https://a.example/a.png","openid":"o1","scene":3"#));
     let asked = answering(json!({"errcode": 0, "result": {"suggest": "risky", "label": 20001}}));
     assert!(!security::check_text("o1", security::Place::Comment, "text").unwrap().passes());
     assert!(only(&asked).contains(r#""scene":2"#));

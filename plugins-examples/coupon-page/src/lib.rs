@@ -28,7 +28,7 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
     let text = if let Some(code) = request.query_value("coupon").filter(|code| code.len() <= 10) {
         let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(Response::status(404)) };
         format!("{}，您的优惠码：<b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
-    } else if let left @ 1.. = left(&config)?.0 {
+    } else if let left @ 1.. = kv::get_json("left")?.unwrap_or(config.coupons) {
         // Who sends the form has seen it here: there is none for this user on another's page.
         let ticket = context.delivery_id();
         kv::set(&format!("form/{ticket}"), visitor(&request), Duration::from_mins(10))?;
@@ -47,23 +47,19 @@ fn take(request: &Request, context: Context, config: &Config) -> Result<Option<S
     if !is_theirs || !kv::delete(&form)? {
         return Ok(None);
     }
-    while let (left @ 1.., version) = left(config)? {
-        match kv::compare_and_set("left", version, (left - 1).to_string(), None) {
-            Err(Error::Conflict(_)) => continue,
-            set => set?,
-        };
-        let id = context.delivery_id();
-        let code = id.get(id.len().saturating_sub(10)..).unwrap_or_default();
-        kv::set(&format!("coupon/{code}"), request.form_value("name").unwrap_or_default(), None)?;
-        return Ok(Some(code.to_owned()));
+    let mut is_taken = false;
+    kv::update("left", None, |left: Option<u32>| {
+        let left = left.unwrap_or(config.coupons);
+        is_taken = left > 0;
+        Ok(left.saturating_sub(1))
+    })?;
+    if !is_taken {
+        return Ok(None);
     }
-    Ok(None)
-}
-
-/// How many there are, and the version of that number.
-fn left(config: &Config) -> Result<(u32, Option<u64>)> {
-    let entry = kv::get("left")?;
-    Ok((entry.as_ref().map_or(Ok(config.coupons), kv::Entry::json)?, entry.map(|entry| entry.version)))
+    let id = context.delivery_id();
+    let code = id.get(id.len().saturating_sub(10)..).unwrap_or_default();
+    kv::set(&format!("coupon/{code}"), request.form_value("name").unwrap_or_default(), None)?;
+    Ok(Some(code.to_owned()))
 }
 
 /// Empty for somebody whom WeChat has not identified.
@@ -79,7 +75,7 @@ mod tests {
 
     #[test]
     fn each_form_takes_one_while_there_are_some() {
-        let host = Host::new().grant_kv().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
+        let host = Host::new().grant_asked().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
         let page = |query: &str| {
             let asked = Request { query: query.into(), ..request("GET", "/") };
             String::from_utf8(host.serve("coupons", asked).unwrap().body).unwrap()

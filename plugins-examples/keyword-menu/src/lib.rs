@@ -35,9 +35,9 @@ fn choose(message: Message, context: Context) -> Result<Option<String>> {
     let Some(text) = message.text().map(str::trim) else { return Ok(None) };
     let Config { keyword, top } = context.config()?;
     let key = format!("at/{}", message.sender);
-    let mut path: Vec<usize> = match kv::get(&key)? {
+    let mut path: Vec<usize> = match kv::get_json(&key)? {
         _ if text == keyword => Vec::new(),
-        Some(entry) => entry.json()?,
+        Some(path) => path,
         None => return Ok(None),
     };
     match text.parse::<usize>() {
@@ -55,7 +55,7 @@ fn choose(message: Message, context: Context) -> Result<Option<String>> {
         kv::delete(&key)?;
         return Ok(Some(here.text.clone()));
     }
-    kv::set(&key, format!("{path:?}"), REMEMBERED)?;
+    kv::set_json(&key, &path, REMEMBERED)?;
     let items = here.items.iter().zip(1..).map(|(item, number)| format!("\n{number}. {}", item.label));
     Ok(Some(here.text.clone() + &items.collect::<String>() + if depth > 0 { "\n0. 返回" } else { "" }))
 }
@@ -70,7 +70,7 @@ mod tests {
     fn host() -> Host {
         let shops = json!({"label": "门店", "text": "哪个城市？", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});
         let items = json!([{"label": "价格", "text": "每斤 99 元"}, shops]);
-        Host::new().grant_kv().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
+        Host::new().grant_asked().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
     }
 
     fn says(host: Host, words: &str) -> Option<String> {

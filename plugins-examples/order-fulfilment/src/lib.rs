@@ -5,10 +5,7 @@
 
 use std::time::Duration;
 
-use weft_plugin::{
-    Error, Message, Order, OrderEvent, OrderState, RefundEvent, RefundState, asks, kv, log, message_handler,
-    order_hook, refund_hook,
-};
+use weft_plugin::prelude::*;
 
 asks! { kv: true }
 
@@ -17,7 +14,7 @@ const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
 /// Hands out a voucher for a paid order.
 #[order_hook]
-fn fulfil(event: OrderEvent) -> Result<(), Error> {
+fn fulfil(event: OrderEvent) -> Result<()> {
     if event.state != OrderState::Success {
         return Ok(());
     }
@@ -32,29 +29,33 @@ fn fulfil(event: OrderEvent) -> Result<(), Error> {
 
 /// Takes it back when one refund gave all of the money back.
 #[refund_hook(name = "fulfil")]
-fn take_back(event: RefundEvent) -> Result<(), Error> {
+fn take_back(event: RefundEvent) -> Result<()> {
     if event.refund.state != RefundState::Success || event.refund.refund_fee != event.order.total_fee {
         return Ok(());
     }
-    once(&event.id, || kv::delete(&key(&event.order)).map(drop))
+    once(&event.id, || {
+        kv::delete(&key(&event.order))?;
+        Ok(())
+    })
 }
 
 /// Tells who paid their voucher.
 #[message_handler]
-fn voucher(message: Message) -> Result<Option<String>, Error> {
+fn voucher(message: Message) -> Result<Option<String>> {
     let Some(number) = message.text().filter(|text| text.len() <= 32) else { return Ok(None) };
     let voucher = kv::get(&format!("voucher/{}/{number}", message.sender))?;
     Ok(voucher.as_ref().and_then(kv::Entry::text).map(|code| format!("您的兑换码 / your voucher: {code}")))
 }
 
 /// Does the work of an event unless it is done. That is written down behind the work, which may so be begun twice.
-fn once(event: &str, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+fn once(event: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let key = format!("event/{event}");
     if kv::get(&key)?.is_some() {
         return Ok(());
     }
     work()?;
-    kv::set(&key, "", REMEMBERED).map(drop)
+    kv::set(&key, "", REMEMBERED)?;
+    Ok(())
 }
 
 fn key(order: &Order) -> String {
@@ -63,7 +64,7 @@ fn key(order: &Order) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::{Refund, testing};
+    use weft_plugin::testing;
 
     use super::*;
 
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_paid_order_has_one_voucher_however_often_it_is_told_and_its_payer_gets_it() {
-        let host = testing::Host::new().grant_kv();
+        let host = testing::Host::new().grant_asked();
         for state in [OrderState::Notpay, OrderState::Success, OrderState::Success] {
             host.order_updated("fulfil", becomes(state)).unwrap();
         }
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn it_is_taken_back_with_all_of_the_money() {
-        let host = testing::Host::new().grant_kv();
+        let host = testing::Host::new().grant_asked();
         host.order_updated("fulfil", becomes(OrderState::Success)).unwrap();
         for (fee, stays) in [(100, true), (101, false)] {
             let refund = Refund { state: RefundState::Success, ..testing::refund(&format!("R{fee}"), fee) };

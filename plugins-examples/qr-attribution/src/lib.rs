@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn who_follows_or_scans_is_tagged_and_welcome() {
         for message in [follows(Some("shop-1")), scan("o1", "shop-1")] {
-            let host = host().grant_users();
+            let host = host().grant_asked();
             assert_eq!(attribute(message, host.context()), Ok(Some("欢迎光临一号店".into())));
             assert_eq!(users::find("o1").unwrap().unwrap().tags[0].name, "一号店");
         }

@@ -46,7 +46,7 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
     let Some(question) = message.text() else { return Ok(None) };
     let config: Config = context.config()?;
     let key = format!("said/{}", message.sender);
-    let mut turns: Vec<Turn> = kv::get(&key)?.map_or(Ok(Vec::new()), |entry| entry.json())?;
+    let mut turns: Vec<Turn> = kv::get_json(&key)?.unwrap_or_default();
     turns.push(Turn { role: "user".into(), content: question.into() });
     turns.drain(..turns.len().saturating_sub(TURNS));
     let answer = http::Request::post(config.url)
@@ -63,7 +63,7 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
     };
     let said = completion.choices.into_iter().next().ok_or("the model has nothing to say")?.message;
     turns.push(said.clone());
-    kv::set(&key, serde_json::to_vec(&turns)?, REMEMBERED)?;
+    kv::set_json(&key, &turns, REMEMBERED)?;
     Ok(Some(said.content))
 }
 
@@ -75,7 +75,7 @@ mod tests {
 
     fn host(status: u16) -> Host {
         let config = json!({"url": "https://llm.example.com/v1", "key": "k", "model": "m"});
-        Host::new().grant_kv().config(&config).on_http(move |request| {
+        Host::new().grant_asked().config(&config).on_http(move |request| {
             let asked: serde_json::Value = serde_json::from_slice(&request.body)?;
             let count = asked["messages"].as_array().map_or(0, Vec::len);
             let said = json!({"choices": [{"message": {"role": "assistant", "content": format!("{count} turns")}}]});

@@ -160,10 +160,15 @@ fn hints(folder: &Path, plugin: &str) -> String {
       once, with a network: from then on it builds without one · 联网执行一次，之后可离线编译
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
+  weft plugin test \"$(weft plugin build {folder})\" --message hi
+      let it answer as a server would, without one · 不启动服务端，让它回复一条消息
   weft plugin build {folder} --watch
       build it into ./plugins, or what --plugins-dir names, now and after every change
       · 编译并放入 ./plugins 或 --plugins-dir 指定的目录，修改后自动重来
   weft app add shop --type service --appid wx… --token … --message-handler {plugin}
-      let it answer an account's messages · 让它回复账号收到的消息"
+  weft serve
+  weft simulate message --to http://127.0.0.1:8000/wechat/shop/ --token … --text hi
+      let it answer an account's messages, of which the last command sends one
+      · 让它回复账号收到的消息；最后一条命令像微信一样发来一条"
     )
 }

@@ -14,6 +14,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem},
         problem_kind::ProblemKind,
+        responses::{NotFound, WechatRefused},
     },
     model::{AccessTokenSource, App, Credential, FieldError},
     storage::{ActionLimit, Turn},
@@ -21,7 +22,7 @@ use crate::{
     upstream::CallError,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 pub(super) const PERMISSION: &str = "access_token";
 /// How often WeChat ends a token on request: in a day, and how many seconds apart.
 const FORCED_A_DAY: u64 = 20;
@@ -73,8 +74,8 @@ fn answer(state: &AppState, token: &Credential) -> Answer {
 /// Hands the app's access token out, to a system that calls WeChat by itself. It is the one that Weft uses: ask again
 /// when it ends, and fetch none from WeChat. Who has it may do all that the account may.
 #[utoipa::path(get, operation_id = "read_access_token", path = "/apps/{app}/access-token", tag = "wechat", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = AccessTokenView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The app has no appsecret", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = AccessTokenView), NotFound,
+        (status = 422, description = "The app has no appsecret", body = Problem), WechatRefused))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -91,9 +92,9 @@ pub(super) async fn read(
 /// that 20 times a day and 30 seconds apart. An app whose tokens come from an operator's server is refused: that server
 /// has to do it.
 #[utoipa::path(post, operation_id = "refresh_access_token", path = "/apps/{app}/access-token/refresh", tag = "wechat", params(("app" = String, Path)), request_body = Confirmation,
-    responses((status = 200, description = "Done", body = AccessTokenView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = AccessTokenView), NotFound,
         (status = 422, description = "It is not confirmed, or Weft does not fetch the app's tokens", body = Problem), (status = 429, description = "WeChat does not do that again yet", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+        WechatRefused))]
 pub(super) async fn refresh(
     State(state): State<AppState>,
     caller: Caller,

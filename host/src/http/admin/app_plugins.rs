@@ -17,8 +17,9 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Forbidden, Invalid, NotFound},
     },
-    model::{APP_PLUGINS, AppPlugin, FieldError, Grants, HttpHost},
+    model::{AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::CallError,
     time,
@@ -158,7 +159,7 @@ fn view(state: &AppState, record: AppPlugin) -> AppPluginView {
         asked: asked.into(),
         missing: lacking.into(),
         effective_limits: state.plugins.limits_of(&record.plugin, Some(&record)),
-        // That of a record that is stored nowhere.
+        // Null for a record that is stored nowhere.
         updated_at: (record.updated_at > 0).then(|| time::rfc3339(record.updated_at)),
         set: record.into(),
         warnings: warning.into_iter().collect(),
@@ -173,7 +174,7 @@ fn named(state: &AppState, app: &str) -> BTreeSet<String> {
 
 /// Lists the plugins that this app names or for which something is set in it.
 #[utoipa::path(get, operation_id = "list_app_plugins", path = "/apps/{app}/plugins", tag = "apps", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<AppPluginView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<AppPluginView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -197,7 +198,7 @@ pub(super) async fn list(
 /// those that the app names.
 #[utoipa::path(get, operation_id = "read_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -218,7 +219,7 @@ pub(super) async fn read(
 /// addresses in `http_hosts` that are not public, need a token that manages all apps.
 #[utoipa::path(put, operation_id = "put_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), Forbidden, NotFound, Invalid))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -233,7 +234,7 @@ pub(super) async fn put(
 /// token that manages all apps is as with PUT.
 #[utoipa::path(patch, operation_id = "patch_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)), request_body = Settings,
-    responses((status = 200, description = "Done", body = AppPluginView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppPluginView), Forbidden, NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -253,7 +254,6 @@ async fn change(
     caller.require(Some(app), "manage")?;
     let app_plugins = state.store.app_plugins();
     let found = app_plugins.find(app, plugin).await?;
-    let has_room = found.is_some() || app_plugins.list(app).await?.len() < APP_PLUGINS;
     let checked = |before: Option<&AppPlugin>| {
         let (granted, limited) = before.map(|before| (before.grants.clone(), before.limits)).unwrap_or_default();
         let settings = before.cloned().map(Settings::from).unwrap_or_default();
@@ -272,13 +272,9 @@ async fn change(
         if exceeds || reaches_further(&granted, &record.grants) {
             caller.require(None, "manage")?;
         }
-        if !has_room {
-            let rule = format!("something is set for {APP_PLUGINS} plugins in this app, and may not be for more");
-            return Err(super::invalid(vec![FieldError::new("plugin", rule)]));
-        }
         Ok(record)
     };
-    // Whoever sends what cannot be does not take the turn of those who write.
+    // First without a turn at writing, so that nobody waits for a request that is refused.
     checked(found.as_ref())?;
     let mut was = None;
     let changing = app_plugins.change(app, plugin, |before| checked(before.as_ref()).inspect(|_| was = before));
@@ -295,7 +291,7 @@ async fn change(
 /// Takes configuration, grants and limits away.
 #[utoipa::path(delete, operation_id = "delete_app_plugin", path = "/apps/{app}/plugins/{plugin}", tag = "apps",
     params(("app" = String, Path), ("plugin" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

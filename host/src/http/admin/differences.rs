@@ -13,6 +13,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{BillDate, Difference, DifferenceKind},
     storage::DifferenceFilter,
@@ -115,7 +116,7 @@ pub(super) struct ResolveFields {
 
 /// Lists what differs between bills and what is here, newest first, with what to do about it.
 #[utoipa::path(get, operation_id = "list_differences", path = "/apps/{app}/merchants/{merchant}/differences", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path), DifferenceQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<DifferenceView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<DifferenceView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -134,7 +135,7 @@ pub(super) async fn list(
 
 /// Notes that somebody is done with a difference. When it is found again it stays so.
 #[utoipa::path(post, operation_id = "resolve_difference", path = "/apps/{app}/merchants/{merchant}/differences/{id}/resolve", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path), ("id" = String, Path)), request_body = ResolveFields,
-    responses((status = 200, description = "Done", body = DifferenceView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = DifferenceView), NotFound, Invalid))]
 pub(super) async fn resolve(
     State(state): State<AppState>,
     caller: Caller,

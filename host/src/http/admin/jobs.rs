@@ -18,6 +18,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     jobs::Started,
     model::{Ability, App, Job, JobState, NewJob},
@@ -167,7 +168,7 @@ pub(super) async fn list(
 
 /// Reads a job.
 #[utoipa::path(get, operation_id = "read_job", path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, description = "Done", body = JobView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = JobView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -179,7 +180,7 @@ pub(super) async fn read(
 
 /// Cancels a job. One that runs ends within seconds; what it has done stays done.
 #[utoipa::path(post, operation_id = "cancel_job", path = "/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, description = "Done", body = JobView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = JobView), NotFound,
         (status = 409, description = "It is over already", body = Problem)))]
 pub(super) async fn cancel(
     State(state): State<AppState>,

@@ -19,6 +19,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::FieldError,
     storage::{MessageLogQuery, Store, StoreError, with_causes},
@@ -59,7 +60,7 @@ enum ExportError {
 /// begins with an apostrophe.
 #[utoipa::path(get, operation_id = "export_message_logs", path = "/apps/{app}/message-logs/export", tag = "message-logs",
     params(("app" = String, Path), ExportQuery, MessageLogFilter),
-    responses((status = 200, description = "The file; if it cannot be read to its end the connection is cut", content((String = "application/x-ndjson"), (String = "text/csv"))), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "The file; if it cannot be read to its end the connection is cut", content((String = "application/x-ndjson"), (String = "text/csv"))), NotFound, Invalid))]
 pub(super) async fn export(
     State(state): State<AppState>,
     caller: Caller,

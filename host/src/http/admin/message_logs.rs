@@ -15,6 +15,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{Direction, FieldError, LoggedMessage, Outcome, Via},
     storage::MessageLogQuery,
@@ -112,7 +113,8 @@ pub(super) struct MessageLogFilter {
     msg_type: Option<String>,
     /// The name of an event, in upper or lower case.
     event: Option<String>,
-    /// Stands somewhere in the content; ASCII letters in upper or lower case.
+    /// Stands somewhere in the content; ASCII letters in upper or lower case. Entries are read for it, the newest first and
+    /// back to `since`, until the page is full.
     text: Option<String>,
     /// Id or name of the handler that answered.
     handler: Option<String>,
@@ -158,10 +160,11 @@ impl MessageLogFilter {
     }
 }
 
-/// Lists what was logged, newest first.
+/// Lists what was logged, newest first. What is rare takes long to find in a long log, which is read for it: `since` or
+/// `openid` makes that short.
 #[utoipa::path(get, operation_id = "list_message_logs", path = "/apps/{app}/message-logs", tag = "message-logs",
     params(("app" = String, Path), MessageLogFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<MessageLogView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MessageLogView>), NotFound, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -187,7 +190,7 @@ pub(super) async fn list(
 /// Reads one message with all that was kept of it.
 #[utoipa::path(get, operation_id = "read_message_log", path = "/apps/{app}/message-logs/{id}", tag = "message-logs",
     params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = WholeMessageLogView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = WholeMessageLogView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,

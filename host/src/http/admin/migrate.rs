@@ -10,6 +10,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem},
+        responses::{Forbidden, Invalid, NotFound},
     },
     migrate::{Migration, MigrationInput, MigrationPart},
     model::NewJob,
@@ -33,8 +34,8 @@ pub(super) struct Migrate {
 /// says what was copied, what was there already, and what cannot be. To do it again changes nothing. Needs `manage` here,
 /// and may read these and materials there.
 #[utoipa::path(post, operation_id = "migrate_app", path = "/apps/{app}/migrate", tag = "apps", params(("app" = String, Path, description = "The app to copy to")), request_body = Migrate,
-    responses((status = 202, description = "A job does it", body = StartedView), (status = 403, description = "The token may not", body = Problem),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 202, description = "A job does it", body = StartedView), Forbidden,
+        NotFound, Invalid))]
 pub(super) async fn migrate(
     State(state): State<AppState>,
     caller: Caller,

@@ -14,11 +14,12 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{OneTimeFields, check_one_time},
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "template";
 /// The longest `reserved`, in bytes; WeChat's own limit.
 const RESERVED_BYTES: usize = 128;
@@ -55,7 +56,7 @@ pub(super) struct SubscribePageView {
 
 /// Gives the address of the page where a user agrees to one message.
 #[utoipa::path(get, operation_id = "read_subscribe_page", path = "/apps/{app}/one-time-subscriptions/{template}/page", tag = "templates", params(("app" = String, Path), ("template" = String, Path), PageFields),
-    responses((status = 200, description = "Done", body = SubscribePageView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = SubscribePageView), NotFound, Invalid))]
 pub(super) async fn page(
     State(state): State<AppState>,
     caller: Caller,
@@ -84,8 +85,8 @@ pub(super) async fn page(
 /// Sends the message to a user who agreed to it. The template is the one that WeChat's console shows for one-time
 /// subscriptions (一次性订阅消息).
 #[utoipa::path(post, operation_id = "send_one_time_subscription", path = "/apps/{app}/one-time-subscriptions/{template}/send", tag = "templates", params(("app" = String, Path), ("template" = String, Path)), request_body = OneTimeSend,
-    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "The client_msg_id was used for another message", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), NotFound,
+        (status = 409, description = "The client_msg_id was used for another message", body = Problem), Invalid,
         (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(super) async fn send(
     State(state): State<AppState>,

@@ -9,6 +9,7 @@ use crate::http::{
     AppState,
     error::{Path, Problem},
     problem_kind::ProblemKind,
+    responses::NotFound,
 };
 
 /// What came of a test.
@@ -27,7 +28,7 @@ pub(super) struct WebhookTrialView {
 
 /// Sends the server at `order_webhook_url` a signed message that is about no order, and says what came of it.
 #[utoipa::path(post, operation_id = "test_order_webhook", path = "/apps/{app}/order-webhook/test", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 200, description = "It was sent: look at `delivered`", body = WebhookTrialView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "The app has no order webhook", body = Problem)))]
+    responses((status = 200, description = "It was sent: look at `delivered`", body = WebhookTrialView), NotFound, (status = 422, description = "The app has no order webhook", body = Problem)))]
 pub(super) async fn test(
     State(state): State<AppState>,
     caller: Caller,

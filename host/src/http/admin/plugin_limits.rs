@@ -9,6 +9,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::FieldError,
     plugin_limits::LimitChanges,
@@ -42,7 +43,7 @@ enum PluginSwitch {
 /// was refused is tried again when they change.
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
-    responses((status = 200, description = "Done", body = PluginView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginView), NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -58,7 +59,7 @@ pub(super) async fn patch(
     }
     let disabled = patch.state.map(|switch| switch == PluginSwitch::Disabled);
     state.store.change_plugin(&name, patch.limits.as_ref(), disabled).await?;
-    state.plugins.refresh().await?;
+    state.plugins.take_over(&name, patch.limits, disabled).await;
     let view = PluginView::from(&*state.plugins.find(&name).unwrap_or(plugin));
     caller.notes.after(&view);
     Ok(Json(view))

@@ -14,6 +14,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::NotFound,
     },
     model::{BillDate, Figures, Reconciliation},
     pay::ReconcileInput,
@@ -63,7 +64,7 @@ impl From<Reconciliation> for ReconciliationView {
 
 /// Compares the bills of a day with the orders and refunds here, as a job. What differs stands in `…/differences`.
 #[utoipa::path(post, operation_id = "reconcile_merchant", path = "/apps/{app}/merchants/{merchant}/reconcile", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path)), request_body = ReconcileFields,
-    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "WeChat has no bills of that day", body = Problem)))]
+    responses((status = 202, description = "It runs", body = StartedView), NotFound, (status = 422, description = "WeChat has no bills of that day", body = Problem)))]
 pub(super) async fn start(
     State(state): State<AppState>,
     caller: Caller,
@@ -83,7 +84,7 @@ pub(super) async fn start(
 
 /// Lists the days whose bills were compared, the latest first.
 #[utoipa::path(get, operation_id = "list_reconciliations", path = "/apps/{app}/merchants/{merchant}/reconciliations", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<ReconciliationView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<ReconciliationView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,

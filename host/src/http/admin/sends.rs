@@ -23,6 +23,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::{App, MessageSend, Recipient, Recipients, SendOutcome, TemplateMessage, is_openid},
     sends::{SendError, SentToOne},
@@ -30,7 +31,7 @@ use crate::{
     time,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "template";
 
 /// The most users that a request may name.
@@ -155,7 +156,7 @@ impl From<Recipient> for RecipientView {
 
 /// Lists the messages that were sent, newest first. They are kept for 30 days.
 #[utoipa::path(get, operation_id = "list_sends", path = "/apps/{app}/sends", tag = "templates", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<SendView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<SendView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -171,7 +172,7 @@ pub(super) async fn list(
 
 /// Reads a message with how many users there are of each outcome. It is named by its own id or by that of its job.
 #[utoipa::path(get, operation_id = "read_send", path = "/apps/{app}/sends/{send}", tag = "templates", params(("app" = String, Path), ("send" = String, Path)),
-    responses((status = 200, description = "Done", body = SendView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = SendView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -185,7 +186,7 @@ pub(super) async fn read(
 
 /// Lists who gets a message and what became of it, in the order of openids.
 #[utoipa::path(get, operation_id = "list_send_recipients", path = "/apps/{app}/sends/{send}/recipients", tag = "templates", params(("app" = String, Path), ("send" = String, Path), RecipientFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<RecipientView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<RecipientView>), NotFound))]
 pub(super) async fn recipients(
     State(state): State<AppState>,
     caller: Caller,

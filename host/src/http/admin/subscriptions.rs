@@ -12,6 +12,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::Subscription,
     time,
@@ -49,7 +50,7 @@ impl From<Subscription> for SubscriptionView {
 /// Lists what a user said to templates, as WeChat's events told it: to whom a message may be sent. Consents from before
 /// Weft heard of them, and those that other programs used up, are not counted.
 #[utoipa::path(get, operation_id = "list_subscriptions", path = "/apps/{app}/users/{openid}/subscriptions", tag = "users", params(("app" = String, Path), ("openid" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<SubscriptionView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<SubscriptionView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,

@@ -20,6 +20,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     model::{Ability, App, Tag, is_system_tag},
     time,
@@ -29,9 +30,9 @@ use crate::{
     },
 };
 
-/// What callers need a permission for who see and change tags.
+/// The permission to see and change tags.
 const PERMISSION: &str = "usertag";
-/// What callers need a permission for who take tags over from WeChat.
+/// The permission to take tags over from WeChat.
 const SYNC: &str = "usertag_sync";
 
 /// A tag.
@@ -86,7 +87,7 @@ struct DroppedTagView {
 
 /// Lists the tags of an app, in the order of their ids, as they were synced last.
 #[utoipa::path(get, operation_id = "list_tags", path = "/apps/{app}/tags", tag = "tags", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<TagView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<TagView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -103,8 +104,8 @@ pub(super) async fn list(
 
 /// Makes a tag, at WeChat first. An account has 100 at most.
 #[utoipa::path(post, operation_id = "create_tag", path = "/apps/{app}/tags", tag = "tags", params(("app" = String, Path)), request_body = TagFields,
-    responses((status = 201, description = "Made", body = TagView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 201, description = "Made", body = TagView), NotFound,
+        Invalid, WechatRefused))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -134,7 +135,7 @@ pub(super) async fn read(
 /// Gives a tag another name, at WeChat first.
 #[utoipa::path(patch, operation_id = "patch_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)), request_body = TagFields,
     responses((status = 200, description = "Done", body = TagView), (status = 404, description = "There is no such tag", body = Problem),
-        (status = 422, description = "It is WeChat's own, or the name cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        (status = 422, description = "It is WeChat's own, or the name cannot be", body = Problem), WechatRefused))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -153,7 +154,7 @@ pub(super) async fn patch(
 /// when they are more than 100 000: that is a job.
 #[utoipa::path(delete, operation_id = "delete_tag", path = "/apps/{app}/tags/{tag}", tag = "tags", params(("app" = String, Path), ("tag" = u32, Path)),
     responses((status = 204, description = "Gone"), (status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is no such tag", body = Problem),
-        (status = 422, description = "It is WeChat's own", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        (status = 422, description = "It is WeChat's own", body = Problem), WechatRefused))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
@@ -184,8 +185,8 @@ async fn note_before(state: &AppState, caller: &Caller, app: &App, id: u32) -> R
 
 /// Takes all tags over from WeChat.
 #[utoipa::path(post, operation_id = "sync_tags", path = "/apps/{app}/tags/sync", tag = "tags", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = TagSyncView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The account has no tags", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = TagSyncView), NotFound,
+        (status = 422, description = "The account has no tags", body = Problem), WechatRefused))]
 pub(super) async fn sync(
     State(state): State<AppState>,
     caller: Caller,

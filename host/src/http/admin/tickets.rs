@@ -14,6 +14,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     time,
     upstream::CallError,
@@ -32,8 +33,8 @@ pub(super) struct TicketView {
 /// Hands a ticket of the app out, `jsapi` or `wx_card`, to a system that signs pages or cards by itself. It is the one
 /// that Weft keeps: WeChat allows few to be fetched.
 #[utoipa::path(get, operation_id = "read_ticket", path = "/apps/{app}/tickets/{type}", tag = "wechat", params(("app" = String, Path), ("type" = String, Path)),
-    responses((status = 200, description = "Done", body = TicketView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The app has no appsecret", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = TicketView), NotFound,
+        (status = 422, description = "The app has no appsecret", body = Problem), WechatRefused))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,

@@ -13,6 +13,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{ApiToken, check_new_token},
     time,
@@ -82,7 +83,7 @@ pub(super) async fn list(
 
 /// Creates a token; the answer shows its text, which is kept nowhere.
 #[utoipa::path(post, operation_id = "create_token", path = "/tokens", tag = "tokens", request_body = NewToken,
-    responses((status = 201, description = "Created", body = CreatedToken), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 201, description = "Created", body = CreatedToken), Invalid))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -106,7 +107,7 @@ pub(super) async fn create(
 
 /// Revokes a token at once.
 #[utoipa::path(delete, operation_id = "revoke_token", path = "/tokens/{id}", tag = "tokens", params(("id" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound))]
 pub(super) async fn revoke(
     State(state): State<AppState>,
     caller: Caller,

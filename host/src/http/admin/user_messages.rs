@@ -16,6 +16,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::{FieldError, MessageLogEntry, Outcome, ReplyContent, ReplyFields, Via, is_openid},
 };
@@ -39,8 +40,8 @@ pub(super) struct UserMessageView {
 /// WeChat takes it for 48 hours after the user wrote (45015 later), five messages at most until they write again
 /// (45047), and for a minute after they followed, scanned or tapped.
 #[utoipa::path(post, operation_id = "send_user_message", path = "/apps/{app}/users/{openid}/messages", tag = "users", params(("app" = String, Path), ("openid" = String, Path)), request_body = ReplyFields,
-    responses((status = 200, description = "WeChat has taken it", body = UserMessageView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
+    responses((status = 200, description = "WeChat has taken it", body = UserMessageView), NotFound,
+        Invalid, (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(super) async fn send(
     State(state): State<AppState>,
     caller: Caller,

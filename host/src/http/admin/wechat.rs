@@ -14,11 +14,12 @@ use crate::http::{
     AppState,
     error::{Path, Problem},
     problem_kind::ProblemKind,
+    responses::NotFound,
     upload::Upload,
 };
 use crate::storage::with_causes;
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "wechat_api";
 /// Where the path of WeChat's API begins: `/api/v1/apps/{app}/wechat/`.
 const SEGMENTS_BEFORE: usize = 6;
@@ -33,7 +34,7 @@ const RETRIED: HeaderName = HeaderName::from_static("x-weft-retried");
 #[utoipa::path(get, operation_id = "call_wechat_get", path = "/apps/{app}/wechat/{*path}", tag = "wechat",
     params(("app" = String, Path), ("path" = String, Path, description = "Such as cgi-bin/user/info; may have slashes")),
     responses((status = 200, description = "What WeChat answers; other statuses of WeChat come back, too", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 422, description = "It is not called this way, or the account may not do it", body = Problem),
         (status = 429, description = "WeChat has said that it is called too often", body = Problem), (status = 502, description = "WeChat cannot be reached", body = Problem)))]
 pub(super) async fn get(
@@ -43,7 +44,7 @@ pub(super) async fn get(
     OriginalUri(uri): OriginalUri,
     method: Method,
 ) -> Result<Response, Problem> {
-    // axum answers HEAD with what GET says, after it was done.
+    // axum would answer a HEAD by making the call as for GET.
     if method != Method::GET {
         return Err(Problem::method_not_allowed(&method));
     }
@@ -58,7 +59,7 @@ pub(super) async fn get(
     params(("app" = String, Path), ("path" = String, Path, description = "Such as cgi-bin/user/info; may have slashes")),
     request_body(content = Vec<u8>, content_type = "application/json"),
     responses((status = 200, description = "What WeChat answers; other statuses of WeChat come back, too", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 413, description = "WeChat takes no body of this length", body = Problem),
         (status = 422, description = "It is not called this way, or the account may not do it", body = Problem),
         (status = 429, description = "WeChat has said that it is called too often", body = Problem), (status = 502, description = "WeChat cannot be reached", body = Problem)))]
@@ -113,7 +114,7 @@ async fn send(state: &AppState, app: &str, call: AnyCall) -> Result<Response, Pr
         (header::CONTENT_TYPE, text(&answer.content_type)),
         (header::CONTENT_DISPOSITION, text(&answer.content_disposition)),
         (RETRIED, Some(HeaderValue::from(retried))),
-        // It is somebody else's, and must not run where the console is.
+        // It is not ours, and browsers must not run it at our origin.
         (header::X_CONTENT_TYPE_OPTIONS, Some(HeaderValue::from_static("nosniff"))),
         (header::CONTENT_SECURITY_POLICY, Some(HeaderValue::from_static("sandbox"))),
         (header::CACHE_CONTROL, Some(HeaderValue::from_static("no-store"))),

@@ -132,7 +132,7 @@ impl Value {
             Self::Counter(value) => metric.encode_counter(value, None::<&Exemplar<NoLabelSet, f64>>),
             Self::Gauge(value) => metric.encode_gauge(value),
             Self::Durations(durations) => {
-                // The bucket of what is longer than all bounds follows from the count.
+                // The last bucket, without a bound, follows from the count.
                 let bounds = BOUNDS.iter().map(|bound| seconds(*bound));
                 let buckets: Vec<_> = bounds.zip(durations.counts).collect();
                 metric.encode_histogram::<NoLabelSet>(seconds(durations.micros), durations.count(), &buckets, None)

@@ -74,7 +74,7 @@ fn passed_on(headers: HeaderMap, base: &str) -> HeaderMap {
     let mut passed_on = HeaderMap::new();
     let mut last = None;
     for (name, value) in headers {
-        // A name stands with the first of its values alone.
+        // The iterator gives a name with the first of its values only.
         last = name.or(last);
         let Some(name) = last.clone().filter(is_a_pages_own) else { continue };
         let value = if name == header::SET_COOKIE { cookies::below(base, &value) } else { Some(value) };
@@ -96,7 +96,7 @@ fn with_ours(mut headers: HeaderMap, origin: Origin) -> HeaderMap {
     headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     if origin == Origin::WithOperator {
-        // A further policy takes away and never gives.
+        // A second policy can only forbid more.
         headers.append(header::CONTENT_SECURITY_POLICY, SANDBOX);
     }
     headers

@@ -1,4 +1,4 @@
-//! Bodies of requests to pages: bounded each, for each app, and together, as anybody may send one.
+//! Bodies of requests to pages. Anybody may send one, so each is bounded, and all of an app, and all together.
 
 use std::time::Duration;
 

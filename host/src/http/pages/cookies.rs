@@ -21,7 +21,8 @@ pub(super) fn below(base: &str, cookie: &HeaderValue) -> Option<HeaderValue> {
     let mut parts = text.split(';').map(str::trim);
     let (name, value) = parts.next()?.split_once('=')?;
     let name = name.trim();
-    // Without a name browsers take the value for both. `__Host-` promises that it is for all of the host.
+    // Browsers take the value of a cookie without a name for its name, too. `__Host-` promises that it is for the whole
+    // host, which none of a page's is.
     if name.is_empty() || is_ours(name) || name.to_ascii_lowercase().starts_with(PREFIXES[0]) {
         return None;
     }
@@ -49,7 +50,7 @@ fn is_below(base: &str, path: &str) -> bool {
 
 /// Whether a cookie, or its name, is one of ours.
 fn is_ours(cookie: &str) -> bool {
-    // One without a name has its value for a name.
+    // Without a name, the value counts as the name.
     let name = cookie.trim_start_matches(['=', ' ', '\t']).to_ascii_lowercase();
     let name = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(&name);
     name.starts_with(OURS)

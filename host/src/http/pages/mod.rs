@@ -177,7 +177,7 @@ impl Call {
         state.failures.tell(app, format_args!("page {plugin}/{named}"), error.code(), || {
             let (backtrace, why) = (error.backtrace(), error.in_log());
             match &error {
-                // Why is in the log already, a matter of numbers, or to be expected.
+                // The reason is in the log already, is a matter of load, or is to be expected.
                 CallError::KeepsFailing { .. }
                 | CallError::Shed { .. }
                 | CallError::NotLoaded(_)

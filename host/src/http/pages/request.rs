@@ -57,7 +57,7 @@ pub(super) fn head(head: &Parts, path: String, public_url: Option<&Url>) -> Resu
         query,
         headers,
         body: Vec::new(),
-        // The user whom a session of web authorization, or of a mini program, names: there are none yet.
+        // Sessions of web authorization and of mini programs will name the user; there are none yet.
         user: None,
     })
 }

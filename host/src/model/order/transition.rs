@@ -106,7 +106,7 @@ pub fn transition(order: &Order, seen: &Observation) -> Transition {
         Decision::Ask(alarm) => Transition { alarms: alarm.into_iter().collect(), ask: true, ..still },
         Decision::Change(alarm) => {
             let mut steps = Vec::new();
-            // A refund tells of a payment that nobody has told of.
+            // A refund proves a payment that we have not heard of.
             if to == OrderState::Refund && !order.state.is_paid() {
                 steps.push(step(order, seen, OrderState::Success));
             }
@@ -151,7 +151,7 @@ fn decide_paid(order: &Order, seen: &Observation, to: OrderState) -> Decision {
     match (order.state, to) {
         (OrderState::Refund, _) | (OrderState::Success, OrderState::Success) => Decision::Same,
         (OrderState::Success, _) => Decision::Change(None),
-        // A call alone does not say by which payment.
+        // A state without a transaction does not say by which payment.
         _ if seen.transaction.is_none() => Decision::Ask(None),
         (from, _) if !from.is_closed() => Decision::Change(None),
         _ if !order.close_confirmed => Decision::Change(Some(Alarm::PaidAfterClose)),
@@ -185,7 +185,7 @@ fn decide_open(order: &Order, seen: &Observation, to: OrderState) -> Decision {
         _ if from == to => Decision::Same,
         _ if to.rank() > from.rank() && (later || seen.seen_at_ms == order.seen_at_ms) => Decision::Change(None),
         _ if to.rank() > from.rank() || !later => Decision::Ignore,
-        // Back to where nobody pays only when WeChat was asked.
+        // Only WeChat's answer to a question leads back to where nobody is paying.
         _ if to == OrderState::Notpay && seen.source != ObservationSource::Query => Decision::Ignore,
         _ => Decision::Change(None),
     }
@@ -197,7 +197,7 @@ fn misfit(order: &Order, told: &Transaction, state: TradeState) -> Option<Alarm>
     let party = &order.party;
     let differs = |told: Option<&str>, own: Option<&str>| match (told, own) {
         (Some(told), own) => own != Some(told),
-        // Whose payment it is must be told.
+        // A payment has to say whose it is.
         (None, own) => is_paid && own.is_some(),
     };
     // An account of the sub-merchant's own is told only where the user paid in it.
@@ -239,7 +239,7 @@ fn noted(order: &Order, seen: &Observation) -> Order {
         }
     }
     let mut after = order.clone();
-    // When it became paid stays: that it still is, is told again and again.
+    // The moment at which it became paid stays: being told again that it is paid is no news.
     if !order.state.is_paid() || OrderState::from(seen.state) == OrderState::Revoked {
         after.seen_at_ms = order.seen_at_ms.max(seen.seen_at_ms);
     }

@@ -78,7 +78,7 @@ pub struct Refund {
     pub success_at: Option<u64>,
     /// When it was created.
     pub created_at: u64,
-    /// When anything here last changed.
+    /// When anything here last changed, or WeChat was last called for it.
     pub updated_at: u64,
 }
 

@@ -1,8 +1,8 @@
 //! The steps for merchants of v2.
 
 use weft_wechat::pay::v2::closeorder::CloseOrder;
+use weft_wechat::pay::v2::gethbinfo::GetHbInfo;
 use weft_wechat::pay::v2::orderquery::OrderQuery;
-use weft_wechat::pay::v2::redpack::GetHbInfo;
 use weft_wechat::pay::v2::unifiedorder::UnifiedOrder;
 use weft_wechat::pay::{Fen, TradeType};
 
@@ -48,7 +48,7 @@ impl Pay {
             Err(error) if ["CA_ERROR", "CERT_ERROR"].iter().any(|code| error.is_refused_with(code)) => {
                 report.failed(STEP, format!("{error}: client_cert must be the one that is in force for this mch_id"));
             }
-            Ok(_) | Err(PayError::Refused { .. }) => {
+            Ok(()) | Err(PayError::Refused { .. }) => {
                 report.ok(STEP, format!("WeChat Pay takes it; it ends at {until}"));
             }
             Err(error @ PayError::Unusable(_)) => report.failed(STEP, error.to_string()),

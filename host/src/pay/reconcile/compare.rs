@@ -13,7 +13,7 @@ use crate::pay::PayActionError;
 /// How many orders WeChat is asked about at a time.
 const AT_A_TIME: usize = 8;
 
-/// What is here of what some lines are about.
+/// The orders and refunds here that some lines are about.
 struct Here {
     orders: HashMap<String, Order>,
     refunds: HashMap<String, Refund>,
@@ -234,7 +234,7 @@ fn other_party(row: &TradeRow, own: &Party) -> Option<(String, String)> {
     let is_other = |told: &str, own: &str| !told.is_empty() && told != own;
     let own_sub = own.sub_mch_id.as_deref().unwrap_or_default();
     let sub = row.sub_mch_id.as_deref().unwrap_or_default();
-    // A merchant of its own has been seen to stand as its own sub-merchant.
+    // WeChat has been seen to name a merchant without a partner as its own sub-merchant.
     let is_other_sub = sub != own_sub && !(own_sub.is_empty() && sub == own.mch_id);
     let differs = is_other(&row.appid, &own.appid) || is_other(&row.mch_id, &own.mch_id) || is_other_sub;
     let in_words = |appid: &str, mch_id: &str, sub: &str| format!("{appid} {mch_id} {sub}").trim().to_owned();

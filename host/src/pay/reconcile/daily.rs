@@ -60,7 +60,7 @@ impl Pay {
             for (date, merchant) in days.into_iter().take(WAITING) {
                 match jobs.start(&ReconcileInput { merchant, date }.job(&app, PERMISSION, CREATED_BY)).await {
                     Ok(_) => begun += 1,
-                    // Its other jobs have the places, or it has gone: another time.
+                    // The app's other jobs take all places, or the app is gone: the next round tries again.
                     Err(StoreError::LimitReached(_) | StoreError::NotFound { .. }) => break,
                     Err(error) => return Err(error),
                 }

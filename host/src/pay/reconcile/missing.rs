@@ -4,7 +4,7 @@ use super::{BATCH, Day, ReconcileError, fingerprint};
 use crate::model::{DifferenceKind, Found, Order, Refund, RefundState};
 use crate::time;
 
-/// How many missing ones WeChat is asked about: when it is more, something else is wrong than they.
+/// How many missing ones WeChat is asked about: when there are more, it is something else that is wrong.
 const ASKED: usize = 200;
 
 const NOT_THERE: &str = "not in the bill";

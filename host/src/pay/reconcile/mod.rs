@@ -189,7 +189,7 @@ fn batches(mut file: BillFile) -> mpsc::Receiver<Result<Vec<TradeRow>, BillError
             let mut rows = bill.trades()?;
             loop {
                 let batch = rows.by_ref().take(BATCH).collect::<Result<Vec<_>, _>>()?;
-                // Nobody waits for more when the comparison was cut off.
+                // Nobody takes it when the comparison was cut off.
                 if batch.is_empty() || sender.blocking_send(Ok(batch)).is_err() {
                     return Ok(());
                 }

@@ -48,7 +48,7 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     match rest.get(..4) {
         Some(COMPONENT) => Ok(()),
         Some(MODULE) => Err(LoadError::CoreModule),
-        // Layer 1 is that of components: what differs is the version.
+        // Layer 1 means a component, so it is the version that differs.
         Some([_, _, 1, 0]) => {
             Err(LoadError::Invalid("it is a component in a format of before the standard, or after it".to_owned()))
         }
@@ -143,7 +143,7 @@ fn missing(bytes: &[u8]) -> u64 {
     let mut at = MAGIC.len() + COMPONENT.len();
     while let Some([_id, rest @ ..]) = bytes.get(at..) {
         let Some((size, width)) = leb128(rest) else {
-            // The number itself is cut, or is none.
+            // The number itself is cut off, or malformed.
             return u64::from(rest.len() < 5);
         };
         let end = (at + 1 + width) as u64 + u64::from(size);

@@ -17,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::{
     Store,
     component::{Component, Instance},
@@ -30,7 +31,7 @@ use super::{
     guard::Breakers,
     host::log::printable,
     instance::{Services, State},
-    limits::{DESCRIBE_TIMEOUT, Limits},
+    limits::{ADMISSIONS, DESCRIBE_TIMEOUT, Limits},
     memory::TotalMemory,
     pace::Pace,
     pools::Pools,
@@ -50,6 +51,7 @@ pub(super) struct Loader {
     compiler: Arc<Compiler>,
     sandbox: Arc<Sandbox>,
     memory: Arc<TotalMemory>,
+    turns: Arc<Semaphore>,
 }
 
 impl Loader {
@@ -68,12 +70,18 @@ impl Loader {
         let pools = Arc::new(Pools::new(&limits, counts_fuel)?);
         let memory = Arc::new(TotalMemory::new(limits.total_memory));
         let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel, pace));
-        Ok(Self { pools, cache: Arc::new(cache), compiler: Arc::new(compiler), sandbox, memory })
+        let (cache, compiler, turns) = (Arc::new(cache), Arc::new(compiler), Arc::new(Semaphore::new(ADMISSIONS)));
+        Ok(Self { pools, cache, compiler, sandbox, memory, turns })
     }
 
     /// Forgets compiled code that is old and not among `digests`.
     pub(super) fn sweep(&self, digests: &HashSet<String>) {
         self.cache.sweep(digests);
+    }
+
+    /// What all instances have together.
+    pub(super) fn memory(&self) -> &TotalMemory {
+        &self.memory
     }
 
     /// The database.
@@ -92,8 +100,10 @@ impl Loader {
     /// The first step that it fails.
     pub(super) async fn load(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
         let limit = limits.max_file_mib << 20;
-        let read = bytes.clone();
-        let (mut report, read) = match tokio::task::spawn_blocking(move || read_file(&read, limit)).await {
+        let (read, turn) = (bytes.clone(), self.turn().await);
+        let read = tokio::task::spawn_blocking(move || read_file(&read, limit)).await;
+        drop(turn);
+        let (mut report, read) = match read {
             Ok(read) => read,
             Err(panic) => return Err(Refused::unread(LoadError::Unreadable(panic.to_string()))),
         };
@@ -116,22 +126,8 @@ impl Loader {
         report: &mut Report,
     ) -> Result<Loaded, LoadError> {
         let digest = report.digest.clone();
-        let began = Instant::now();
-        let kept = self.kept(&digest).await;
-        let fresh = kept.is_none();
-        let compiled = match kept {
-            Some(components) => Ok((Code::Kept(components), None)),
-            None => {
-                self.compiler.compile(self.pools.engine(), bytes).await.map(|(code, memory)| (Code::Made(code), memory))
-            }
-        };
-        let (code, memory) = report.record("compile", began.elapsed(), compiled)?;
-        report.compile_memory = memory;
-        match memory {
-            _ if !fresh => report.remark("compiled before".to_owned()),
-            Some(memory) => report.remark(format!("at most {} MiB of memory", memory >> 20)),
-            None => {}
-        }
+        let (code, fresh) = self.code(&digest, bytes, report).await?;
+        let _turn = self.turn().await;
         let (this, plugin, began) = (self.clone(), Arc::from(name), Instant::now());
         let linked = tokio::task::spawn_blocking(move || this.link(plugin, code)).await;
         let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
@@ -149,10 +145,46 @@ impl Loader {
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
         report.remark(asked(&asks));
-        if fresh {
+        if fresh.is_some() {
             self.keep(&loaded).await;
         }
         Ok(loaded)
+    }
+
+    /// The code of a file: what was compiled before, at once. What is not there waits for the compiler, and then has its
+    /// turn until the code is kept, so that another file with the same bytes finds it.
+    async fn code(
+        &self,
+        digest: &str,
+        bytes: Bytes,
+        report: &mut Report,
+    ) -> Result<(Code, Option<SemaphorePermit<'_>>), LoadError> {
+        let (mut began, mut turn) = (Instant::now(), None);
+        let mut kept = self.kept(digest).await;
+        if kept.is_none() {
+            turn = self.compiler.turn().await;
+            // Another file with the same bytes may have been compiled meanwhile.
+            began = Instant::now();
+            kept = self.kept(digest).await;
+        }
+        if let Some(components) = kept {
+            report.record("compile", began.elapsed(), Ok(()))?;
+            report.remark("compiled before".to_owned());
+            return Ok((Code::Kept(components), None));
+        }
+        let compiled = self.compiler.compile(self.pools.engine(), bytes).await;
+        let (code, memory) = report.record("compile", began.elapsed(), compiled)?;
+        report.compile_memory = memory;
+        if let Some(memory) = memory {
+            report.remark(format!("at most {} MiB of memory", memory >> 20));
+        }
+        Ok((Code::Made(code), turn))
+    }
+
+    /// Waits for a turn to do in this process what takes a core. Nobody who has one waits for the compiler.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
     }
 
     /// Connects what the component imports with the host, and finds what it exports.
@@ -168,6 +200,7 @@ impl Loader {
 
     /// What was compiled before, in every pool.
     async fn kept(&self, digest: &str) -> Option<Box<[Component]>> {
+        let _turn = self.turn().await;
         let (this, digest) = (self.clone(), digest.to_owned());
         let find = move || {
             let code = this.cache.find(this.pools.engine(), &digest)?;

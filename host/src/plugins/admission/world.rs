@@ -63,7 +63,7 @@ pub(super) fn check_imports(anatomy: &Anatomy) -> Result<(), LoadError> {
 
 fn is_offered(name: &str) -> bool {
     let (interface, version) = split(name);
-    // Of WASI there is 0.2 alone; the versions of `weft:plugin` have been looked at.
+    // Only WASI 0.2 is offered. The versions of `weft:plugin` were checked before.
     let is_its_version = !interface.starts_with("wasi:") || version.is_some_and(|version| version.starts_with("0.2."));
     is_its_version && engine::OFFERED.contains(&interface)
 }

@@ -8,8 +8,8 @@ use weft_wechat::message::Message;
 use super::{
     Call, Done, Named, entry,
     handlers::Handle,
-    hooks::{Tell, TellOfRefund},
-    observers::Observe,
+    hooks::{OrderChange, Tell, TellOfRefund},
+    observers::{Observation, Observe},
     pages::{self, PageRequest, Serve},
     rules::Match,
 };
@@ -17,7 +17,7 @@ use crate::{
     model::{App, AppPlugin, PluginTarget},
     plugin_limits::PluginLimits,
     plugins::{
-        CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert,
+        CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert, convert_orders,
         receipts::json,
         sandbox::{Task, Terms},
         wasi::Circumstances,
@@ -75,6 +75,54 @@ impl Plugins {
         let call = Handle { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
         self.examine(loaded, handler, &subject, task, self.limits().defaults, call).await
+    }
+
+    /// Asks the rule of that name in `loaded`, which need not be in the set, whether a message is meant.
+    ///
+    /// # Errors
+    /// When there is no such rule. A call that fails is a receipt that says so.
+    pub async fn try_rule(
+        &self,
+        loaded: &Loaded,
+        rule: &str,
+        subject: Subject,
+        message: &Message,
+    ) -> Result<Receipt, CallError> {
+        let call = Match { message: convert::message(message) };
+        let task = Task::new(Some(subject.clone()), None);
+        self.examine(loaded, Some(rule), &subject, task, self.limits().defaults, call).await
+    }
+
+    /// Tells the observer of that name in `loaded`, which need not be in the set, that a message was received.
+    ///
+    /// # Errors
+    /// When there is no such observer. A call that fails is a receipt that says so.
+    pub async fn try_observer(
+        &self,
+        loaded: &Loaded,
+        observer: &str,
+        subject: Subject,
+        message: &Message,
+    ) -> Result<Receipt, CallError> {
+        let call = Observe { observation: convert::observation(Observation::Received(message)) };
+        let task = Task::new(Some(subject.clone()), None);
+        self.examine(loaded, Some(observer), &subject, task, self.limits().defaults, call).await
+    }
+
+    /// Tells an order hook of `loaded`, which need not be in the set, of an order: the one of that name, or the first.
+    ///
+    /// # Errors
+    /// When there is no such hook. A call that fails is a receipt that says so.
+    pub async fn try_hook(
+        &self,
+        loaded: &Loaded,
+        hook: Option<&str>,
+        subject: Subject,
+        change: OrderChange<'_>,
+    ) -> Result<Receipt, CallError> {
+        let call = Tell { event: convert_orders::event(change) };
+        let task = Task::new(Some(subject.clone()), None);
+        self.examine(loaded, hook, &subject, task, self.limits().defaults, call).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.

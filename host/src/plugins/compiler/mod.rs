@@ -17,7 +17,7 @@ use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 
 use self::rests::Credit;
@@ -67,14 +67,18 @@ impl Compiler {
         Self { command, timeout, memory, counts_fuel, turns, pace, credit }
     }
 
-    /// Compiles a component for `engine`; also tells how much memory that took, in bytes, where the system tells.
+    /// Waits for a turn to compile.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Compiles a component for `engine`, for who has a [turn](Self::turn); also tells how much memory that took, in
+    /// bytes, where the system tells.
     ///
     /// # Errors
     /// When it is none, or takes more time or memory than it may.
     pub(super) async fn compile(&self, engine: &Engine, bytes: Bytes) -> Result<(Vec<u8>, Option<u64>), LoadError> {
-        let Ok(_turn) = self.turns.acquire().await else {
-            return Err(LoadError::CompilerUnavailable("it is stopped".to_owned()));
-        };
         let (answer, code) = match &self.command {
             Some(command) => {
                 // As much CPU time for each thread as there is wall clock.

@@ -43,22 +43,18 @@ impl Credit {
 pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit: &Credit) {
     let (runtime, mut left) = (Handle::current(), time);
     while !left.is_zero() {
-        let work = LOOK.min(left);
+        let mut work = LOOK.min(left);
         match pace.turn(&runtime) {
             Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
                 tokio::time::sleep(rest).await;
                 process.goes_on();
+                continue;
             }
-            Turn::Work(more) => {
-                let work = work.min(more);
-                tokio::time::sleep(work).await;
-                left = left.saturating_sub(work);
-            }
-            Turn::Rest(_) => {
-                tokio::time::sleep(work).await;
-                left -= work;
-            }
+            Turn::Rest(_) => {}
+            Turn::Work(more) => work = work.min(more),
         }
+        tokio::time::sleep(work).await;
+        left -= work;
     }
 }
 

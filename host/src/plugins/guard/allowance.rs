@@ -2,6 +2,7 @@
 //! that one that floods the log silences itself and no other.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -67,6 +68,11 @@ impl Allowances {
     /// Sets how many lines the plugin may log in a second.
     pub(super) fn set(&self, per_second: u64) {
         self.plugin.per_second.store(per_second, Relaxed);
+    }
+
+    /// Forgets other apps than these that log nothing now.
+    pub(super) fn keep(&self, apps: &HashSet<String>) {
+        self.apps.keep(apps);
     }
 
     /// The lines of an app.

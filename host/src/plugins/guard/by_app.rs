@@ -1,10 +1,13 @@
 //! What there is of a plugin, or of all plugins, for each app: read without a lock.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 
-/// One of them for each app that was ever asked for.
+/// One of them for each app that was asked for and is there.
 pub(in crate::plugins) struct ByApp<T>(ArcSwap<HashMap<Box<str>, Arc<T>>>);
 
 impl<T> Default for ByApp<T> {
@@ -34,6 +37,18 @@ impl<T> ByApp<T> {
         self.find(app).unwrap_or(new)
     }
 
+    /// Forgets what there is for other apps than these, where nobody holds it.
+    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+        let stays = |app: &str, one: &Arc<T>| apps.contains(app) || Arc::strong_count(one) > 1;
+        if self.0.load().iter().all(|(app, one)| stays(app, one)) {
+            return;
+        }
+        self.0.rcu(|known| {
+            let stay = known.iter().filter(|(app, one)| stays(app, one));
+            stay.map(|(app, one)| (app.clone(), Arc::clone(one))).collect::<HashMap<_, _>>()
+        });
+    }
+
     /// How many apps there are.
     pub(super) fn len(&self) -> usize {
         self.0.load().len()
@@ -42,5 +57,26 @@ impl<T> ByApp<T> {
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<Arc<T>> {
         self.0.load().values().map(Arc::clone).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apps_that_are_gone_are_forgotten_once_nobody_holds_anything_of_them() {
+        let numbers = ByApp::default();
+        let held = numbers.of("held", || 1);
+        numbers.of("there", || 2);
+        numbers.of("gone", || 3);
+        numbers.keep(&HashSet::from(["there".to_owned()]));
+        assert_eq!(
+            ["held", "there", "gone"].map(|app| numbers.find(app).as_deref().copied()),
+            [Some(1), Some(2), None]
+        );
+        drop(held);
+        numbers.keep(&HashSet::from(["there".to_owned()]));
+        assert_eq!((numbers.len(), numbers.find("there").as_deref()), (1, Some(&2)));
     }
 }

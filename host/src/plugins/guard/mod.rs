@@ -8,7 +8,7 @@ mod openings;
 mod queue;
 mod weight;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 
@@ -59,6 +59,12 @@ impl Guard {
             self.log.set(limits.effective.log_lines_per_second);
             self.limits.store(Arc::new(limits));
         }
+    }
+
+    /// Forgets other apps than these that have nothing here now.
+    pub(super) fn keep(&self, apps: &HashSet<String>) {
+        self.lanes.keep(apps);
+        self.log.keep(apps);
     }
 
     /// What its calls may use for the app for which this is set, and how many of them may run and wait; `of_app` may run

@@ -31,7 +31,8 @@ impl Weight {
         let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
         let before = self.0.load(Relaxed);
         let after = before - before / CALLS + micros / CALLS;
-        // Cores would take the line from each other for nothing. A call that is not counted is soon made up for.
+        // Written only when it changes: otherwise cores would pass the cache line around for nothing. A call that is
+        // lost between load and store is soon made up for.
         if after != before {
             self.0.store(after, Relaxed);
         }

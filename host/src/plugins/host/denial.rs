@@ -45,7 +45,7 @@ impl<'g> Grant<'g> {
             (Self::PayApi(_), Some(granted)) => &granted.pay_apis,
             _ => &[],
         };
-        // What is sent takes the place of the whole list.
+        // A patch replaces the whole list.
         let all: Vec<&str> = has.iter().map(String::as_str).chain([missing]).collect();
         json!({ field: all })
     }
@@ -65,7 +65,7 @@ impl State {
     /// line and none of the call's: a replay, which is answered from the receipt, does not come here.
     pub(super) fn denied(&mut self, grant: Grant<'_>) -> HostError {
         let text = format!("the operator has not granted `{grant}` to this plugin for this app");
-        // A guest may ask again and again: the rest is for the first time.
+        // A guest may ask again and again: the operator is told once for each call.
         if !self.told_of_denial {
             self.told_of_denial = true;
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());

@@ -39,7 +39,7 @@ impl Granted {
             KvError::ValueTooLong(_) | KvError::TooManyKeys(_) | KvError::TotalTooLong(_) => {
                 Error::Limited(error.to_string())
             }
-            KvError::Store(_) | KvError::Batch(_) => self.asker.unavailable("kv", error),
+            KvError::Held | KvError::Store(_) | KvError::Batch(_) => self.asker.unavailable("kv", error),
         };
         told.into()
     }

@@ -161,7 +161,7 @@ pub(in crate::plugins) fn printable_up_to(text: &str, bytes: usize) -> Cow<'_, s
 
 fn visible(c: char) -> char {
     match c {
-        // Some who show lines break them at the separators of lines and paragraphs.
+        // Some viewers break lines at Unicode's separators, too.
         '\n' | '\u{2028}' | '\u{2029}' => '⏎',
         c if c.is_control() || sets_direction(c) => ' ',
         c => c,

@@ -1,5 +1,7 @@
 //! `messages`: to users, outside the answer to one. Each is granted by the path of WeChat's API that it goes by.
 
+use std::sync::Arc;
+
 use weft_wechat::api::{
     Endpoint,
     message::{
@@ -13,7 +15,7 @@ use weft_wechat::api::{
 
 use super::{HostError, wechat};
 use crate::{
-    model::{AppType, is_openid},
+    model::{AppType, LoggedHandler, MessageLogEntry, Outcome, Via, is_openid},
     plugins::{
         bindings::imported::{
             messages::{self, MiniProgram, SubscribeMessage, TemplateMessage},
@@ -30,15 +32,26 @@ impl messages::Host for State {
     async fn send_customer_service(&mut self, openid: String, content: Reply) -> Result<(), HostError> {
         self.require_wechat_api(CustomSend::PATH)?;
         check(&openid)?;
+        let (plugin, delivery_id) = (self.plugin().to_string(), self.subject()?.delivery_id.to_string());
         let call = self.wechat_call()?;
-        let (app, reply, customer_service) = (call.app(), convert::reply(content), self.services.customer_service());
+        let (app, reply, services) = (call.app(), convert::reply(content), Arc::clone(&self.services));
         let sending = async move {
-            customer_service.send(&app, &openid, &reply).await.map_err(|error| match error {
+            let sent = services.customer_service().send(&app, &openid, &reply).await;
+            if app.settings.log_replies {
+                let outcome = sent.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Sent);
+                let now = services.clock.now_ms();
+                let entry = MessageLogEntry::outgoing(&app.name, now, &openid, &reply, Via::CustomerService, outcome);
+                let handler = Some(LoggedHandler { id: None, name: plugin });
+                let delivery_id = Some(delivery_id);
+                services.message_log.record(MessageLogEntry { handler, delivery_id, ..entry });
+            }
+            sent.map_err(|error| match error {
                 SendError::NoMessage | SendError::Reply(_) => Error::Invalid(error.to_string()),
                 SendError::Call(error) => wechat::error(&error),
             })
         };
-        call.ends(CustomSend::PATH, sending).await
+        // What WeChat has taken is logged, whether the plugin waits or not.
+        call.goes_on(CustomSend::PATH, sending).await
     }
 
     async fn send_template(&mut self, message: TemplateMessage) -> Result<u64, HostError> {

@@ -116,7 +116,7 @@ impl OutboundCall {
     }
 
     /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to
-    /// its end although nobody waits for it any more, but the process that stops.
+    /// its end although nobody waits for it any more but a process that stops.
     pub(super) async fn goes_on<T: Send + 'static>(
         self,
         to: &str,

@@ -32,7 +32,7 @@ pub(in crate::plugins) fn read<T: DeserializeOwned>(mut json: Value) -> serde_js
     serde_json::from_value(json)
 }
 
-/// Puts bytes in the place of what is read instead of them.
+/// Turns what people read in the place of bytes back into these.
 fn restore(json: &mut Value) {
     if let Some(bytes) = bytes(json) {
         *json = Value::from(bytes);

@@ -53,7 +53,7 @@ fn hide(name: &str, value: &mut Value) {
 
 /// `key` at the end alone: the keys of menus and of the key-value store are none.
 fn is_secret(name: &str) -> bool {
-    // What only WeChat Pay may read is handed to the host so.
+    // Plugins mark so what only WeChat Pay may read.
     if name == "$encrypt" {
         return true;
     }
@@ -83,7 +83,7 @@ fn redacted_json(text: &str) -> Option<String> {
     let before: Value = serde_json::from_str(text).ok()?;
     let mut after = before.clone();
     redact(&mut after);
-    // Its own spelling is kept where there is nothing to hide.
+    // With nothing to hide the text stays as it was written.
     (after != before).then(|| after.to_string())
 }
 

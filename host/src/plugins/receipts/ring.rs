@@ -80,7 +80,7 @@ impl Receipts {
         let kept = if receipt.error.is_some() { &self.failures } else { &self.successes };
         let (id, app, at) = (receipt.id.clone(), receipt.app.name.clone(), receipt.at);
         let text = json::text(&receipt, LONGEST).or_else(|| json::text(&shortened(receipt), LONGEST));
-        // What is still too long is a message that is.
+        // Only the message itself can still make it too long.
         let Some(text) = text else { return };
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += text.len();

@@ -172,7 +172,7 @@ impl Notice {
         self.note(shared, self.kind(), attempt, answer)
     }
 
-    /// Posts it with a signature that is none, to see that it is refused (v3).
+    /// Posts it with a false signature, to see that it is refused (v3).
     pub(super) async fn probe(&self, shared: &Shared, attempt: usize) {
         let Ok(Some(mut posted)) = self.posted(shared) else { return };
         let signature = posted.headers.iter_mut().find(|(name, _)| *name == "wechatpay-signature");

@@ -1,4 +1,5 @@
-//! Table `jobs`: what is to be done, what was done, and who looks. What a process does that works on one is in `leases`.
+//! Table `jobs`: what is to be done, what was done, and who looks. `leases` has what a process
+//! does while it works on one.
 
 mod leases;
 
@@ -52,7 +53,7 @@ impl Jobs<'_> {
     /// changes; the second value says so. [`StoreError::NotFound`] when there is no such app,
     /// [`StoreError::LimitReached`] when it has too many unfinished jobs or the input is too large.
     pub async fn start(&self, new: &NewJob) -> Result<(Job, bool), StoreError> {
-        // What stays as it is is written all the same, so that the row comes back.
+        // `DO UPDATE` writes what is there already, so that `RETURNING` gives the row.
         const SQL: &str = concat!(
             "INSERT INTO jobs (id, app, kind, key, permission, created_by, state, input, due_at, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $8) \
@@ -123,7 +124,7 @@ impl Jobs<'_> {
         if !may_be_stored(&texts) {
             return Ok(Vec::new());
         }
-        // Two separators between two, so that each has its own.
+        // Doubled, so that each one has a separator on either side.
         let granted = granted.as_ref().map(|granted| format!(",{},", granted.join(",,")));
         let rows: Vec<JobRow> = on_db!(&self.0.db, pool => sqlx::query_as(SQL)
             .bind(app)

@@ -7,10 +7,14 @@ use super::Orders;
 use crate::model::{EventTarget, Order, OrderState, RefundStep};
 use crate::storage::{StoreError, from_sql, in_transaction, may_be_stored, on_db, to_sql};
 
+/// How many tries to tell somebody of an event are shown: all that are made by themselves, and some that were asked for.
+const TRIES_SHOWN: i64 = 20;
+
 /// Somebody has not heard of it yet.
 pub(super) const PENDING: &str = "pending";
 
-/// Puts an event behind those that the order has. Who does that holds the order's row, so that no two have one place.
+/// Puts an event behind those that the order has. Whoever does that holds the order's row, so that no two events have
+/// the same place.
 pub(in crate::storage) const INSERT_EVENT: &str = "INSERT INTO order_events (id, app, merchant, out_trade_no, sequence, version, \
      previous_state, state, source, reference, known, created_at_ms, refund) \
      SELECT $1, $2, $3, $4, COALESCE(MAX(sequence), 0) + 1, $5, $6, $7, $8, $9, $10, $11, $12 FROM order_events \
@@ -52,7 +56,7 @@ pub struct EventDelivery {
     pub target: EventTarget,
     /// `pending`, `delivered`, `parked` after too many failures, or `skipped` when there was nobody to tell.
     pub state: String,
-    /// The tries.
+    /// The last tries, 20 at most.
     pub attempts: Vec<DeliveryAttempt>,
 }
 
@@ -132,18 +136,27 @@ impl Orders<'_> {
              ORDER BY sequence LIMIT $5";
         const DELIVERIES: &str = "SELECT d.event_id, d.target, d.state FROM order_deliveries d \
              JOIN order_events e ON e.id = d.event_id \
-             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 ORDER BY d.event_id, d.target";
+             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 AND e.sequence > $4 AND e.sequence <= $5 \
+             ORDER BY d.event_id, d.target";
         const ATTEMPTS: &str = "SELECT a.event_id, a.target, a.attempt, a.outcome, a.error, a.at_ms \
              FROM order_delivery_attempts a JOIN order_events e ON e.id = a.event_id \
-             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 ORDER BY a.event_id, a.target, a.attempt";
+             JOIN order_deliveries d ON d.event_id = a.event_id AND d.target = a.target \
+             WHERE e.app = $1 AND e.merchant = $2 AND e.out_trade_no = $3 AND e.sequence > $4 AND e.sequence <= $5 \
+             AND a.attempt > d.attempts - $6 ORDER BY a.event_id, a.target, a.attempt";
         let after = after.map_or(-1, to_sql);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let Order { app, merchant, out_trade_no, .. } = order;
         let rows: (Vec<EventRow>, Vec<DeliveryRow>, Vec<AttemptRow>) = on_db!(&self.0.db, pool => {
             let events = sqlx::query_as(SQL).bind(app).bind(merchant).bind(out_trade_no).bind(after).bind(limit);
-            let deliveries = sqlx::query_as(DELIVERIES).bind(app).bind(merchant).bind(out_trade_no);
-            let attempts = sqlx::query_as(ATTEMPTS).bind(app).bind(merchant).bind(out_trade_no);
-            (events.fetch_all(pool).await?, deliveries.fetch_all(pool).await?, attempts.fetch_all(pool).await?)
+            let events: Vec<EventRow> = events.fetch_all(pool).await?;
+            let last = events.last().map_or(after, |event| event.sequence);
+            let deliveries = sqlx::query_as(DELIVERIES).bind(app).bind(merchant).bind(out_trade_no).bind(after);
+            let attempts = sqlx::query_as(ATTEMPTS).bind(app).bind(merchant).bind(out_trade_no).bind(after);
+            (
+                events,
+                deliveries.bind(last).fetch_all(pool).await?,
+                attempts.bind(last).bind(TRIES_SHOWN).fetch_all(pool).await?,
+            )
         });
         let (events, deliveries, attempts) = rows;
         events.into_iter().map(|row| row.open(&deliveries, &attempts)).collect()

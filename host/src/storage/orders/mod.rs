@@ -25,7 +25,7 @@ pub(super) const FIND: &str = "SELECT app, merchant, out_trade_no, appid, mch_id
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a>(pub(super) &'a Store);
 
-/// Which orders to list. What is none does not matter.
+/// Which orders to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
     /// Where they are.

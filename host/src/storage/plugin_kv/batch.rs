@@ -1,14 +1,27 @@
 //! Writes of many, in one transaction and as many statements for a thousand as for one.
 //!
 //! Whoever writes here holds the apps first and then the totals, in the order of their names: so nobody waits for who
-//! waits for them, what is read stays true until it is written, and a quota is exact.
+//! waits for them, what is read stays true until it is written, and a quota is exact. On PostgreSQL nobody waits long for
+//! another process, which may hang: whose totals it holds is refused, and the others are written.
 
 use super::{
     KvError,
     owners::{EntryRow, Owners, TotalsRow},
     row::{KvRow, Written},
 };
-use crate::storage::{Db, Store, StoreError, batch::BatchRow, in_transaction, json_rows::json_rows, to_sql};
+use crate::storage::{
+    Db, Store, StoreError, batch::BatchRow, error::has_waited_in_vain, in_transaction, json_rows::json_rows, to_sql,
+};
+
+/// Waits no longer than that for what other processes hold while they write a batch of theirs.
+const WAIT: &str = "SET LOCAL lock_timeout = '3s'";
+
+/// Whose totals another process holds; takes those that are free.
+const HELD: &str = "WITH names AS (SELECT app, plugin FROM json_to_recordset($1::json) AS r (app TEXT, plugin TEXT)), \
+     free AS (SELECT t.app, t.plugin FROM plugin_kv_totals t JOIN names n ON t.app = n.app AND t.plugin = n.plugin \
+     FOR UPDATE OF t SKIP LOCKED) \
+     SELECT t.app, t.plugin FROM plugin_kv_totals t JOIN names n ON t.app = n.app AND t.plugin = n.plugin \
+     WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.app = t.app AND f.plugin = t.plugin)";
 
 /// Removes what is over, no more entries than are asked for.
 pub(super) const PURGE: &str = "DELETE FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key IN \
@@ -25,40 +38,64 @@ impl BatchRow for KvRow {
     }
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<Self::Written>, StoreError> {
-        let (db, now) = (&store.db, to_sql(store.clock.now()));
-        let mut owners = Owners::of(rows);
-        in_transaction!(db, connection => {
-            let totals: Vec<TotalsRow> =
-                sqlx::query_as(lock(db)).bind(owners.names()).fetch_all(&mut *connection).await?;
-            owners.take_totals(totals);
-            let entries: Vec<EntryRow> =
-                sqlx::query_as(find(db)).bind(owners.keys()).fetch_all(&mut *connection).await?;
-            owners.take_entries(entries);
-            for owner in &mut owners.0 {
-                owner.decide(now);
-                if owner.wants_room() {
-                    let removed: Vec<i64> = sqlx::query_scalar(PURGE)
-                        .bind(owner.app)
-                        .bind(owner.plugin)
-                        .bind(now)
-                        .bind(i64::MAX)
-                        .fetch_all(&mut *connection)
-                        .await?;
-                    owner.decide_without(&removed, now);
-                }
-            }
-            if let Some((rows, values)) = owners.puts() {
-                sqlx::query(put(db)).bind(rows).bind(values).execute(&mut *connection).await?;
-            }
-            if let Some(rows) = owners.deletions() {
-                sqlx::query(delete(db)).bind(rows).execute(&mut *connection).await?;
-            }
-            if let Some(rows) = owners.totals() {
-                sqlx::query(set_totals(db)).bind(rows).execute(&mut *connection).await?;
-            }
-        });
-        Ok(owners.outcomes())
+        match write_for(store, rows, Wanted::All).await {
+            Err(error) if has_waited_in_vain(&error) => write_for(store, rows, Wanted::Free).await,
+            written => written,
+        }
     }
+}
+
+/// For whom of those who write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// For everybody.
+    All,
+    /// For those whose totals no other process holds.
+    Free,
+}
+
+async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<Result<Written, KvError>>, StoreError> {
+    let (db, now) = (&store.db, to_sql(store.clock.now()));
+    let mut owners = Owners::of(rows);
+    in_transaction!(db, connection => {
+        if store.is_shared() {
+            sqlx::query(WAIT).execute(&mut *connection).await?;
+        }
+        if wanted == Wanted::Free {
+            let held: Vec<(String, String)> =
+                sqlx::query_as(HELD).bind(owners.names()).fetch_all(&mut *connection).await?;
+            owners.refuse(&held);
+        }
+        let totals: Vec<TotalsRow> =
+            sqlx::query_as(lock(db)).bind(owners.names()).fetch_all(&mut *connection).await?;
+        owners.take_totals(totals);
+        let entries: Vec<EntryRow> =
+            sqlx::query_as(find(db)).bind(owners.keys()).fetch_all(&mut *connection).await?;
+        owners.take_entries(entries);
+        for owner in &mut owners.0 {
+            owner.decide(now);
+            if owner.wants_room() {
+                let removed: Vec<i64> = sqlx::query_scalar(PURGE)
+                    .bind(owner.app)
+                    .bind(owner.plugin)
+                    .bind(now)
+                    .bind(i64::MAX)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                owner.decide_without(&removed, now);
+            }
+        }
+        if let Some((rows, values)) = owners.puts() {
+            sqlx::query(put(db)).bind(rows).bind(values).execute(&mut *connection).await?;
+        }
+        if let Some(rows) = owners.deletions() {
+            sqlx::query(delete(db)).bind(rows).execute(&mut *connection).await?;
+        }
+        if let Some(rows) = owners.totals() {
+            sqlx::query(set_totals(db)).bind(rows).execute(&mut *connection).await?;
+        }
+    });
+    Ok(owners.outcomes())
 }
 
 /// Holds the totals of owners, and takes as many versions as they have writes; gives those whose apps are there. An app

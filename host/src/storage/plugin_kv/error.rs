@@ -21,6 +21,9 @@ pub enum KvError {
     /// Everything together is too long.
     #[error("at most {0} bytes may be kept, keys and values together")]
     TotalTooLong(u64),
+    /// Another process began to write there and does not go on.
+    #[error("another process holds the key-value store, and does not go on")]
+    Held,
     /// The storage failed, or there is no such app ([`StoreError::NotFound`]).
     #[error(transparent)]
     Store(#[from] StoreError),

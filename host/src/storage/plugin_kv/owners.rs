@@ -23,6 +23,8 @@ pub(super) struct Owner<'a> {
     rows: Vec<&'a KvRow>,
     /// Where they are in the batch.
     places: Vec<usize>,
+    /// Whether another process holds its totals and does not go on.
+    is_held: bool,
     /// None when there is no such app.
     kept: Option<Kept>,
     decision: Decision<'a>,
@@ -54,8 +56,11 @@ impl Owner<'_> {
 
     /// With the places of the writes.
     fn outcomes(self) -> Vec<(usize, Result<Written, KvError>)> {
-        let outcomes =
-            if self.kept.is_some() { self.decision.outcomes } else { self.rows.into_iter().map(without_app).collect() };
+        let outcomes = match self.kept {
+            _ if self.is_held => self.rows.iter().map(|_| Err(KvError::Held)).collect(),
+            Some(_) => self.decision.outcomes,
+            None => self.rows.into_iter().map(without_app).collect(),
+        };
         self.places.into_iter().zip(outcomes).collect()
     }
 }
@@ -78,6 +83,7 @@ impl<'a> Owners<'a> {
                     plugin,
                     rows: vec![row],
                     places: vec![place],
+                    is_held: false,
                     kept: None,
                     decision: Decision::default(),
                 }),
@@ -86,18 +92,30 @@ impl<'a> Owners<'a> {
         Self(owners)
     }
 
-    /// `(app TEXT, plugin TEXT, writes BIGINT)`.
+    /// `(app TEXT, plugin TEXT, writes BIGINT)` of those that are not refused.
     pub(super) fn names(&self) -> String {
         let row = |owner: &Owner<'_>| json!({"app": owner.app, "plugin": owner.plugin, "writes": owner.rows.len()});
-        self.0.iter().map(row).collect::<Value>().to_string()
+        self.0.iter().filter(|owner| !owner.is_held).map(row).collect::<Value>().to_string()
+    }
+
+    /// Refuses the writes of those of these names.
+    pub(super) fn refuse(&mut self, held: &[(String, String)]) {
+        for (app, plugin) in held {
+            if let Some(owner) = self.find(app, plugin) {
+                owner.is_held = true;
+            }
+        }
+    }
+
+    fn find(&mut self, app: &str, plugin: &str) -> Option<&mut Owner<'a>> {
+        let place = self.0.binary_search_by(|owner| (owner.app, owner.plugin).cmp(&(app, plugin)));
+        self.0.get_mut(place.ok()?)
     }
 
     /// Takes the totals of those whose apps are there, with as many new versions as they have writes.
     pub(super) fn take_totals(&mut self, totals: Vec<TotalsRow>) {
         for (app, plugin, last_version, keys, bytes) in totals {
-            let name = (app.as_str(), plugin.as_str());
-            let place = self.0.binary_search_by(|owner| (owner.app, owner.plugin).cmp(&name));
-            if let Some(owner) = place.ok().and_then(|place| self.0.get_mut(place)) {
+            if let Some(owner) = self.find(&app, &plugin) {
                 let last_version = last_version - to_sql(owner.rows.len() as u64);
                 owner.kept = Some(Kept { last_version, totals: Totals { keys, bytes }, ..Kept::default() });
             }

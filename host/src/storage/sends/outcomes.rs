@@ -101,7 +101,7 @@ impl BatchRow for OutcomeRow {
         let mut sorted: Vec<&Self> = rows.iter().collect();
         // In one order everywhere, so that two processes do not wait for each other.
         sorted.sort_by(|one, other| one.key().cmp(&other.key()));
-        // Few, and each in its own transaction: to write one again changes nothing.
+        // They are few, and have transactions of their own: writing one again changes nothing.
         for OutcomeRow { app, told } in &sorted {
             if let ToldOutcome::Publication(outcome) = told {
                 store.publications().note(app, outcome).await?;

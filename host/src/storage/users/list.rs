@@ -1,4 +1,4 @@
-//! Finding users. Each statement goes the way through the table that suits what is asked for.
+//! Finding users. Each statement walks along the index that suits what is asked for.
 
 use super::{UserRow, Users, select_users};
 use crate::{

@@ -70,7 +70,7 @@ impl Users<'_> {
         self.find(app, openid).await
     }
 
-    /// Makes users of whom nothing is known yet of those who are none; with `wants_profile`, WeChat is to be asked about
+    /// Adds those who are no users yet, with nothing known of them; with `wants_profile`, WeChat is to be asked about
     /// them. `rows` are [`of_openids`](super::json_rows::of_openids). [`StoreError::NotFound`] when there is no such app.
     async fn add_all(&self, app: &str, rows: &str, wants_profile: bool) -> Result<(), StoreError> {
         let sql = json_rows!(&self.0.db,

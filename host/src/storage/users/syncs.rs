@@ -44,7 +44,7 @@ impl Users<'_> {
     }
 
     /// The users follow the account: WeChat has listed them, which it was asked for at `asked_at`, in seconds since
-    /// 1970. Who left since then has left. [`StoreError::NotFound`] when there is no such app.
+    /// 1970. Whoever has left since then has left. [`StoreError::NotFound`] when there is no such app.
     pub async fn follow(&self, app: &str, run: u64, asked_at: u64, openids: &[String]) -> Result<(), StoreError> {
         let sql = json_rows!(&self.0.db,
             "INSERT INTO users (app, openid, subscribed, sync_run, created_at, updated_at) \
@@ -70,8 +70,8 @@ impl Users<'_> {
         Ok(())
     }
 
-    /// Who was not seen by the sync follows the account no more, unless they began to while it ran. `began_at` is in
-    /// seconds since 1970. Says how many have gone.
+    /// Whoever was not seen by the sync follows the account no more, unless they began to while it ran. `began_at` is
+    /// in seconds since 1970. Says how many have gone.
     pub async fn unfollow_unseen(&self, app: &str, run: u64, began_at: u64) -> Result<u64, StoreError> {
         const SQL: &str = "UPDATE users SET subscribed = FALSE, profile_due_at = NULL, updated_at = $4 \
              WHERE (app, openid) IN (SELECT app, openid FROM users WHERE app = $1 AND subscribed AND sync_run < $2 \

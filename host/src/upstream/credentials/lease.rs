@@ -71,7 +71,7 @@ impl<F: Fetch> Inner<F> {
                 Ok(credentials.put(app, &self.holder, fetched).await?)
             }
             Err(error) => {
-                // The first error says more; the lease ends by itself, too.
+                // The first error tells more, and the lease runs out by itself.
                 if let Err(error) = credentials.release(&app.name, &self.holder).await {
                     let error = with_causes(&error);
                     tracing::warn!(app = app.name, %error, "the lease of an access token or ticket stays until it ends");

@@ -138,7 +138,7 @@ impl<F: Fetch> Credentials<F> {
     async fn renew(&self, app: &App, slot: &Arc<Slot>, after: u64) -> Outcome {
         let asked = Instant::now();
         let turn = Arc::clone(&slot.turn).lock_owned().await;
-        // Somebody may have done it while we waited, or may have failed at it.
+        // While we waited, another task may have fetched one, or failed to.
         if let Some(known) = slot.later_than(app, after, self.0.clock.now()) {
             return Ok(known);
         }

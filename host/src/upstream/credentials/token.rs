@@ -36,7 +36,7 @@ impl Fetch for FetchToken {
                 let call = StableToken::new(&app.appid, secret()?.expose());
                 self.ask(app, &if forced { call.forced() } else { call }).await?
             }
-            // Every token of these ends the one before.
+            // Each new token of this kind ends the one before it.
             AccessTokenSource::Classic => {
                 self.ask(app, &Token { appid: &app.appid, secret: secret()?.expose() }).await?
             }

@@ -39,7 +39,7 @@ impl PayAnswer {
 }
 
 impl Gateway {
-    /// Any call of v3. What of the body is marked is sealed first.
+    /// Any call of v3. What is marked in the body is sealed first.
     ///
     /// # Errors
     /// Why there is no answer that can be believed.

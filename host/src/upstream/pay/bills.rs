@@ -114,7 +114,7 @@ impl Gateway {
         if !(200..300).contains(&answer.status) {
             return Err(TransportError::Status(answer.status).into());
         }
-        // A refusal is short.
+        // A refusal is short enough to be here whole.
         if let Some(whole) = answer.whole() {
             downloadbill::check_file(whole)?;
         }
@@ -150,7 +150,7 @@ impl Gateway {
         let signer = merchant.v3(party.clone())?;
         let authorization = signer.authorization(v3::Method::Get, target, "", &nonce(), self.0.clock.now());
         let authorization = authorization.map_err(|_| UnusableMerchant("private_key"))?;
-        // At the host that we know, whatever host is named.
+        // Our signature goes to the configured host alone, whatever host the address names.
         let request = self.0.client.get(format!("{}{target}", self.0.base)).header("authorization", authorization);
         let response = request.timeout(TIMEOUT).send().await.map_err(|error| failure(error, TIMEOUT))?;
         let answer = AnswerStream::open(response, Beginning::Some, MAX_BILL, TIMEOUT).await?;
@@ -172,7 +172,7 @@ async fn spooled(answer: AnswerStream) -> Result<File, PayError> {
     Ok(file)
 }
 
-/// Reads a bill through: what is not whole, or not what WeChat signed for, is none.
+/// Reads a bill through, and refuses one that is not whole, or not what WeChat signed for.
 async fn checked(file: File, download: Option<Download>) -> Result<BillFile, PayError> {
     let check = move || {
         let mut bill = BillFile { file, rows: 0 };
@@ -187,7 +187,7 @@ async fn checked(file: File, download: Option<Download>) -> Result<BillFile, Pay
         let is_it = match download {
             None => true,
             Some(download) if download.is_hash(unpacked) => true,
-            // Seen to be of the file as it comes, too.
+            // WeChat has been seen to give the hash of the packed file instead.
             Some(download) => {
                 let packed = bill.file.rewind().and_then(|()| sha1(&bill.file));
                 download.is_hash(packed.map_err(|error| BillError::Unreadable(error.to_string()))?)

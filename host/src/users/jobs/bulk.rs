@@ -1,4 +1,4 @@
-//! Changes more users than somebody waits for.
+//! Changes so many users that nobody waits for it.
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};

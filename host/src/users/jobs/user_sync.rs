@@ -24,7 +24,7 @@ pub struct UserSyncInput {
     /// incremental without.
     #[serde(default)]
     pub mode: UserSyncMode,
-    /// Whether WeChat is asked about each of them, too; it is without.
+    /// Whether WeChat is asked about each of them, too; yes where this is left out.
     #[serde(default = "yes")]
     pub details: bool,
 }
@@ -46,7 +46,7 @@ pub enum UserSyncMode {
     /// Those who came since the last sync.
     #[default]
     Incremental,
-    /// All. Who is not among them follows no more.
+    /// All. Whoever is not among them follows no more.
     Full,
 }
 

@@ -32,7 +32,7 @@ pub(super) enum List {
 /// How far it is: what a job saves.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Walk {
-    /// The number of the sync, which stands at everybody whom it has seen.
+    /// The number of the sync, which is written at everybody whom it has seen.
     pub(super) run: u64,
     /// Seconds since 1970.
     pub(super) began_at: u64,

@@ -150,6 +150,27 @@ async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
     assert_steps("takes the compiler for ever", &problem["admission"], "compile");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_compiled_before_does_not_wait_for_the_compiler() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.compile_timeout_ms = 8000;
+        config.plugins.compile_memory_mib = 4096;
+    })
+    .await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let slow = holding(&functions(40_000, &busy_body()));
+    for name in ["slow", "slower"] {
+        fs::write(app.plugin_file(name), &slow).unwrap();
+    }
+    // They are seen, and read.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    app.drop_plugin("copy", guests::greeter().await).await;
+    for name in ["slow", "slower"] {
+        let (status, plugin) = app.api(Method::GET, &format!("/plugins/{name}"), None).await;
+        assert_eq!(status, 404, "it is not compiled yet: {plugin}");
+    }
+}
+
 /// Every step up to the one that failed has passed, and those behind it were not taken.
 fn assert_steps(what: &str, admission: &Value, failed: &str) {
     let steps = admission["steps"].as_array().unwrap();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 async fn inbox(fields: Value) -> (Inbox, Sender) {
-    inbox_of(Inbox::start_with(|_| ()).await, fields).await
+    inbox_of(Inbox::start().await, fields).await
 }
 
 /// A server with the guest, and an account for it.

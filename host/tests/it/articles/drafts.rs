@@ -159,8 +159,8 @@ async fn pictures_of_texts_are_uploaded_without_becoming_materials() {
 async fn material_implies_article_and_not_the_other_way_round() {
     let shop = Shop::open().await;
     let status = async |permission: &str, method: Method, path: &str| {
-        let (_, token) = shop.app.state.store.tokens().create("t", &[permission.to_owned()], None).await.unwrap();
-        shop.app.api_as(token.expose(), method, path, None).await.0
+        let token = shop.app.token_for(&[permission]).await;
+        shop.app.api_as(&token, method, path, None).await.0
     };
     assert_eq!(status("shop|material", Method::GET, DRAFTS).await, 200);
     assert_eq!(status("shop|article", Method::GET, DRAFTS).await, 200);

@@ -13,7 +13,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visitors_take_coupons_while_there_are_some() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.app.drop_plugin("coupon_page", guests::coupon_page().await).await;
     inbox.account("shop", json!({})).await;
     let config = json!({"title": "满 100 减 20", "coupons": 2});

@@ -8,7 +8,7 @@ use crate::support::{FAN, Inbox, guests};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_lead_each_user_through_the_menu() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.app.drop_plugin("menu", guests::keyword_menu().await).await;
     let account = inbox.account("shop", json!({"message_handler": "menu"})).await;
     let shops = json!({"label": "门店", "text": "哪个城市？", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});

@@ -8,7 +8,7 @@ use crate::support::{FAN, Inbox, guests};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_answers_while_nobody_is_there() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.app.drop_plugin("office_hours", guests::office_hours().await).await;
     let account = inbox.account("shop", json!({})).await;
     let closed = json!({

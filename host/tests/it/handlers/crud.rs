@@ -200,12 +200,8 @@ async fn handlers_need_their_app_and_the_permission_for_it() {
     }
     let created = add(&app, keyword("a", "b")).await;
     let path = format!("{HANDLERS}/{}", created["id"].as_str().unwrap());
-    let token = async |permissions: Value| {
-        let new = json!({"name": "t", "permissions": permissions});
-        let (_, created) = app.api(Method::POST, "/tokens", Some(new)).await;
-        created["token"].as_str().unwrap().to_owned()
-    };
-    let (may, may_not) = (token(json!(["shop|messagehandler"])).await, token(json!(["shop|menu", "blog"])).await);
+    let may = app.token_for(&["shop|messagehandler"]).await;
+    let may_not = app.token_for(&["shop|menu", "blog"]).await;
     for (method, path) in [
         (Method::GET, HANDLERS),
         (Method::POST, HANDLERS),

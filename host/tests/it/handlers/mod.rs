@@ -15,9 +15,7 @@ const HANDLERS: &str = "/apps/shop/handlers";
 /// A server with one app.
 async fn shop() -> TestApp {
     let app = TestApp::start().await;
-    let new =
-        json!({"name": "shop", "type": "service", "appid": "wx1", "token": "sometoken", "message_handler": "greeter"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"token": "sometoken", "message_handler": "greeter"})).await;
     app
 }
 

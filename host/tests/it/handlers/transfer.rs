@@ -86,8 +86,7 @@ async fn what_one_app_exports_another_imports_whole_and_in_its_order() {
 
     for format in ["json", "yaml"] {
         let file = download(&app, "shop", format).await;
-        let new = json!({"name": format, "type": "service", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app(format, json!({})).await;
         let path = format!("/apps/{format}/handlers/import");
         let (status, view) = upload(&app, &path, &format!("application/{format}; charset=utf-8"), &file).await;
         assert_eq!((status, names(&view["added"]).len()), (200, expected.len()), "{view}");

@@ -6,13 +6,11 @@ use weft::simulator::Incoming;
 use weft_wechat::account::EncodingMode;
 
 use super::{Inbox, OPENID, answers, say};
-use crate::support::{ORIGINAL_ID, database::on_every_database};
+use crate::support::{ORIGINAL_ID, database::on_every_database, with};
 
 fn json_message(openid: &str, more: Value) -> String {
-    let mut message = json!({"ToUserName": ORIGINAL_ID, "FromUserName": openid, "CreateTime": 1_700_000_000});
-    let Value::Object(more) = more else { panic!("{more} is no object") };
-    message.as_object_mut().unwrap().extend(more);
-    message.to_string()
+    let head = json!({"ToUserName": ORIGINAL_ID, "FromUserName": openid, "CreateTime": 1_700_000_000});
+    with(head, more).to_string()
 }
 
 /// Bodies that are messages, each with what is strange about it.

@@ -6,6 +6,7 @@ use weft::simulator::Incoming;
 use weft_wechat::account::EncodingMode;
 
 use super::{Inbox, OPENID, answers, say};
+use crate::support::with;
 
 fn event(name: &str, key: &str) -> Incoming {
     Incoming::event(OPENID, name, &format!("<EventKey><![CDATA[{key}]]></EventKey>"))
@@ -123,9 +124,8 @@ async fn the_heaviest_then_the_newest_handler_answers_and_none_outside_its_time(
         ("new", json!({"weight": 5})),
         ("light", json!({"weight": -1})),
     ] {
-        let mut handler = answers(name, json!({"type": "contain", "pattern": "hi"}), name);
-        handler.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        inbox.handler("shop", handler).await;
+        let handler = answers(name, json!({"type": "contain", "pattern": "hi"}), name);
+        inbox.handler("shop", with(handler, more)).await;
     }
     for expected in ["now", "new", "old", "light"] {
         assert_eq!(say(&shop, "hi").await.text().as_deref(), Some(expected));

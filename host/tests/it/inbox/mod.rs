@@ -14,7 +14,7 @@ use weft::{
 };
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{AES_KEY, TOKEN, TestApp, guests};
+use crate::support::{self, AES_KEY, TOKEN, TestApp, guests, with};
 
 const OPENID: &str = "oUser";
 const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
@@ -33,9 +33,7 @@ impl Inbox {
 
     /// With a changed configuration. What is logged of a message is there when its answer is.
     async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        let app = TestApp::start_with(|config| {
-            config.wechat.api_base.clone_from(&wechat.base);
+        let support::Inbox { app, wechat } = support::Inbox::start_with(|config| {
             config.webhook.log_durability = LogDurability::Commit;
             change(config);
         })
@@ -51,13 +49,8 @@ impl Inbox {
 
     /// A verified service account with these settings, which has a follower and which no plugin answers.
     async fn account(&self, name: &str, mode: EncodingMode, settings: Value) -> Sender {
-        let mut new = json!({
-            "name": name, "type": "service", "appid": format!("wx{name}"), "appsecret": SECRET, "token": TOKEN,
-            "encoding_mode": mode, "encoding_aes_key": AES_KEY,
-        });
-        new.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
-        let (status, body) = self.app.api(Method::POST, "/apps", Some(new)).await;
-        assert_eq!(status, 201, "{body}");
+        let usual = json!({"appsecret": SECRET, "token": TOKEN, "encoding_mode": mode, "encoding_aes_key": AES_KEY});
+        self.app.create_app(name, with(usual, settings)).await;
         self.wechat.add_account(&format!("wx{name}"), SECRET);
         self.wechat.follow(&format!("wx{name}"), OPENID);
         self.app.sender(name, mode)

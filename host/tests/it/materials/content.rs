@@ -80,8 +80,7 @@ async fn temporary_media_come_back_videos_too() {
 async fn an_app_whose_files_nobody_reads_keeps_no_other_from_its_own() {
     let shop = Shop::open().await;
     shop.wechat.add_account("wxblog", "thesecret");
-    let blog = json!({"name": "blog", "type": "service", "appid": "wxblog", "appsecret": "thesecret"});
-    assert_eq!(shop.app.api(Method::POST, "/apps", Some(blog)).await.0, 201);
+    shop.app.create_app("blog", json!({"appsecret": "thesecret"})).await;
     let film = |app: &str| {
         // Much more than the buffers on the way have room for.
         let bytes = [mp4(), vec![7; 24 << 20]].concat().into();
@@ -113,8 +112,8 @@ async fn what_is_no_file_is_told() {
     // Nobody gets a file without the permission.
     let picture = shop.picture(1).await;
     let path = format!("{MATERIALS}/{picture}/content");
-    let (_, other) = shop.app.state.store.tokens().create("other", &["shop|article".to_owned()], None).await.unwrap();
-    assert_eq!(shop.app.api_as(other.expose(), Method::GET, &path, None).await.0, 403);
+    let other = shop.app.token_for(&["shop|article"]).await;
+    assert_eq!(shop.app.api_as(&other, Method::GET, &path, None).await.0, 403);
     assert_eq!(shop.app.api_as("", Method::GET, &path, None).await.0, 401);
     assert_eq!(shop.app.api(Method::GET, &path.replace("shop", "blog"), None).await.0, 404);
 }

@@ -107,18 +107,13 @@ async fn who_may_sync_and_what() {
     let shop = Shop::open().await;
     let (status, body) = shop.call(Method::POST, "/materials/sync", Some(json!({"types": ["thumb"]}))).await;
     assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("types")), "{body}");
-    let token = async |permission: &str| {
-        let (_, token) = shop.app.state.store.tokens().create("t", &[permission.to_owned()], None).await.unwrap();
-        token.expose().to_owned()
+    let sync = async |permission: &str| {
+        let token = shop.app.token_for(&[permission]).await;
+        shop.app.api_as(&token, Method::POST, "/apps/shop/materials/sync", Some(json!({}))).await.0
     };
-    let sync = async |token: &str| {
-        let path = "/apps/shop/materials/sync";
-        shop.app.api_as(token, Method::POST, path, Some(json!({}))).await.0
-    };
-    assert_eq!(sync(&token("shop|material").await).await, 403);
-    assert_eq!(sync(&token("shop|material_sync").await).await, 202);
-    let mini = json!({"name": "mini", "type": "miniprogram", "appid": "wxmini", "appsecret": "s"});
-    assert_eq!(shop.app.api(Method::POST, "/apps", Some(mini)).await.0, 201);
+    assert_eq!(sync("shop|material").await, 403);
+    assert_eq!(sync("shop|material_sync").await, 202);
+    shop.app.create_app("mini", json!({"type": "miniprogram", "appsecret": "s"})).await;
     let (status, body) = shop.app.api(Method::POST, "/apps/mini/materials/sync", Some(json!({}))).await;
     assert_eq!((status, &body["type"]), (422, &json!("unable")), "{body}");
     assert_eq!(shop.app.api(Method::POST, "/apps/none/materials/sync", Some(json!({}))).await.0, 404);

@@ -78,6 +78,9 @@ async fn what_wechat_would_not_take_is_refused_before_anything_is_sent() {
     let long = "长".repeat(513);
     let words = [("type", "video"), ("title", "片"), ("introduction", &*long)];
     assert_eq!(field(&send(&words, &mp4()).await).0, "introduction");
+    let words = [("type", "video"), ("title", "片"), ("introduction", "长片")];
+    let photo = send(&words, b"\x00\x00\x00\x18ftypheic a picture of a telephone").await;
+    assert_eq!(field(&photo).1, "a file of type video is one of mp4, by its content");
     let no_file = reqwest::multipart::Form::new().text("type", "image");
     assert_eq!(field(&shop.app.form("/apps/shop/materials", no_file).await.1).0, "media");
     let (status, body) = shop.send_file("/materials", &[("type", "image")], "a", &vec![0; 21 << 20]).await;

@@ -154,8 +154,7 @@ async fn what_cannot_be_published_is_told_before_wechat_is_asked() {
     let (status, problem) = shop.post("sync").await;
     assert_eq!((status, &problem["type"]), (422, &json!("no-menu")), "{problem}");
 
-    let mini = json!({"name": "mini", "type": "miniprogram", "appid": "wx2", "appsecret": "s"});
-    assert_eq!(shop.app.api(Method::POST, "/apps", Some(mini)).await.0, 201);
+    shop.app.create_app("mini", json!({"type": "miniprogram", "appsecret": "s"})).await;
     assert_eq!(shop.app.api(Method::PUT, "/apps/mini/menus", Some(menu("a", &[]))).await.0, 200);
     let asked = shop.wechat.calls().len();
     for (method, path) in

@@ -1,6 +1,5 @@
 //! Menus in the file that handlers are exported to.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MENUS, Shop, menu};
@@ -76,13 +75,11 @@ async fn a_wrong_menu_keeps_the_handlers_out_too() {
 async fn who_may_not_see_menus_gets_none_and_brings_none() {
     let shop = Shop::open().await;
     shop.put(&menu("one", &[])).await;
-    let new = json!({"name": "handlers", "permissions": ["shop|messagehandler"]});
-    let (_, token) = shop.app.api(Method::POST, "/tokens", Some(new)).await;
-    let token = token["token"].as_str().unwrap();
-    let file: Value = serde_json::from_str(&export(&shop, token, "json").await).unwrap();
+    let token = shop.app.token_for(&["shop|messagehandler"]).await;
+    let file: Value = serde_json::from_str(&export(&shop, &token, "json").await).unwrap();
     assert_eq!(file.get("menus"), None);
     let file = json!({"handlers": [], "menus": menu("two", &[])}).to_string();
-    assert_eq!(import(&shop, token, "", "json", &file).await.0, 403);
-    assert_eq!(import(&shop, token, "", "json", "{\"handlers\": []}").await.0, 200);
+    assert_eq!(import(&shop, &token, "", "json", &file).await.0, 403);
+    assert_eq!(import(&shop, &token, "", "json", "{\"handlers\": []}").await.0, 200);
     assert_eq!(shop.get(MENUS).await["buttons"][0]["name"], "one");
 }

@@ -2,12 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{
-    clock::Clock,
-    simulator::pay::{PayGateway, PlatformKey},
-};
+use weft::simulator::pay::{PayGateway, PlatformKey};
 
-use super::merchants::MERCHANTS;
+use super::{gateway::Till, merchants::MERCHANTS};
 use crate::support::{
     TestApp,
     till::{self, MCH_ID},
@@ -22,10 +19,8 @@ struct Calls {
 }
 
 impl Calls {
-    async fn open(version: &str) -> Self {
-        let pay = till::gateway(version, "wx1", Clock::system()).await;
-        let app = TestApp::start_with(|config| config.pay.api_base.clone_from(&pay.base)).await;
-        till::create(&app, till::merchant(version)).await;
+    async fn open(version: &'static str) -> Self {
+        let Till { app, pay, .. } = Till::open(version).await;
         Self { app, pay }
     }
 

@@ -10,7 +10,7 @@ use weft::{
 use weft_wechat::pay::TradeState;
 
 use super::{APIV3_KEY, CERTIFICATE, OTHER_KEY, merchants::MERCHANTS};
-use crate::support::{TestApp, till};
+use crate::support::{TestApp, till, with};
 
 /// A server that calls `pay`, with this merchant.
 async fn open(pay: &PayGateway, merchant: Value) -> TestApp {
@@ -39,10 +39,7 @@ async fn check(app: &TestApp, query: &str) -> (String, String) {
 
 /// The merchant of v3 with something changed; null takes away.
 fn v3(change: &Value) -> Value {
-    let mut merchant = till::merchant("v3");
-    for (name, value) in change.as_object().unwrap() {
-        merchant[name] = value.clone();
-    }
+    let mut merchant = with(till::merchant("v3"), change.clone());
     merchant.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     merchant
 }

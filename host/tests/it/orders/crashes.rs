@@ -82,8 +82,7 @@ impl World {
             config.database_url.clone_from(&database_url);
         })
         .await;
-        let shop = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": "ear/fulfil"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(shop)).await.0, 201);
+        app.create_app("shop", json!({"appid": "wx1", "order_hook": "ear/fulfil"})).await;
         assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
         for (name, mch_id) in MERCHANT_IDS {
             let merchant = json!({

@@ -29,9 +29,7 @@ async fn paid(folder: &Path, pay: &PayGateway) -> (Process, Vec<String>) {
         config.pay.api_base.clone_from(&pay.base);
     })
     .await;
-    let shop = json!({"name": "shop", "type": "service", "appid": "wx1"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(shop)).await.0, 201);
-    assert_eq!(app.api(Method::POST, MERCHANTS, Some(till::merchant("v3"))).await.0, 201);
+    till::create(&app, till::merchant("v3")).await;
     let numbers: Vec<_> = (0..NOTIFICATIONS).map(|number| format!("T{number:06}")).collect();
     for number in &numbers {
         let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": 101, "openid": "oTEST"});

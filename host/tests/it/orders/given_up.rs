@@ -1,15 +1,21 @@
 //! Refunds that WeChat refuses, and whose money is given back by others.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use weft::simulator::pay::PayFault;
+use weft::{clock::Clock, simulator::pay::PayFault};
 use weft_wechat::pay::TradeState;
 
 use super::{NUMBER, gateway::Till};
-use crate::support::till::MCH_ID;
+use crate::support::{database::START, till::MCH_ID};
 
 /// A till with an order that is paid.
 async fn paid(version: &'static str) -> Till {
-    let till = Till::open(version).await;
+    paid_at(version, Clock::system()).await
+}
+
+async fn paid_at(version: &'static str, clock: Clock) -> Till {
+    let till = Till::open_at(version, clock).await;
     till.order("JSAPI").await;
     till.pay.pay(MCH_ID, NUMBER).unwrap();
     assert_eq!(till.post("sync", json!({})).await.1["state"], "SUCCESS");
@@ -84,6 +90,22 @@ async fn a_refund_is_not_given_up_while_a_call_for_it_had_no_certain_answer() {
         assert_eq!(refund(&till, "R2", 41).await.0, 504);
         let (status, known) = close(&till, "R2").await;
         assert_eq!((status, &known["state"]), (200, &json!("SUCCESS")), "{version} {known}");
+        assert_eq!(till.pay.refunded(MCH_ID, NUMBER), 101);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_wechat_does_not_know_a_day_after_a_call_is_given_up_whatever_came_of_it() {
+    for version in ["v2", "v3"] {
+        let clock = Clock::manual(START);
+        let till = paid_at(version, clock.clone()).await;
+        till.pay.fault(path(version), PayFault::Status(500), 1);
+        assert_eq!(refund(&till, "R1", 60).await.0, 504, "{version}");
+        assert_eq!(close(&till, "R1").await.0, 409, "{version}");
+        clock.advance(Duration::from_hours(24));
+        let (status, closed) = close(&till, "R1").await;
+        assert_eq!((status, &closed["state"]), (200, &json!("CLOSED")), "{version} {closed}");
+        assert_eq!(refund(&till, "R2", 101).await.0, 200, "{version}: its money is free");
         assert_eq!(till.pay.refunded(MCH_ID, NUMBER), 101);
     }
 }

@@ -23,8 +23,7 @@ pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
 pub(super) async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
     let app = TestApp::start_with(change).await;
     app.drop_plugin("ear", guests::listener().await).await;
-    let new = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": hook});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appid": "wx1", "order_hook": hook})).await;
     assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
     assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
     app
@@ -155,8 +154,7 @@ async fn a_hook_that_fails_is_named_in_the_log() {
 async fn an_event_that_cannot_be_taken_on_waits_for_the_next_look() {
     let folders = Folders::new();
     let app = folders.server().await;
-    let new = json!({"name": "shop", "type": "service", "appid": "wx1", "order_hook": "ear"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appid": "wx1", "order_hook": "ear"})).await;
     assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
     create(&app, "T000018", 101).await;
     let url = DatabaseUrl::Sqlite(folders.data.join("weft.db")).to_string();

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{CERTIFICATE, OTHER_KEY, PRIVATE_KEY};
-use crate::support::TestApp;
+use crate::support::{TestApp, with};
 
 pub(super) const MERCHANTS: &str = "/apps/shop/merchants";
 
@@ -15,8 +15,7 @@ pub(crate) const APIV3_KEY: &str = "0123456789abcdefghijABCDEFGHIJ!@";
 pub(super) async fn shop() -> TestApp {
     // Nobody listens there.
     let app = TestApp::start_with(|config| "http://127.0.0.1:9".clone_into(&mut config.pay.api_base)).await;
-    let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appid": "wx1"})).await;
     app
 }
 
@@ -78,11 +77,6 @@ async fn merchants_of_both_versions_are_kept_and_their_keys_are_not_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_looked_at_before_they_are_kept() {
     let app = shop().await;
-    let with = |base: Value, changes: Value| {
-        let mut merchant = base;
-        merchant.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        merchant
-    };
     for (merchant, fields) in [
         (json!({}), vec!["mch_id", "apiv3_key", "private_key", "serial_no"]),
         (with(v2(), json!({"api_key": null})), vec!["api_key"]),
@@ -151,12 +145,10 @@ async fn each_call_needs_its_permission() {
         (Method::DELETE, one, "pay_manage"),
     ];
     for permission in ["pay_order", "menu", "pay_full", "pay_manage", "pay_api"] {
-        let new = json!({"name": permission, "permissions": [format!("shop|{permission}")]});
-        let (_, token) = app.api(Method::POST, "/tokens", Some(new)).await;
+        let token = app.token_for(&[&format!("shop|{permission}")]).await;
         for (method, path, needed) in &calls {
-            let token = token["token"].as_str().unwrap();
             let body = matches!(*method, Method::POST | Method::PATCH).then(|| json!({"body": "b", "total_fee": 1}));
-            let (status, problem) = app.api_as(token, method.clone(), path, body).await;
+            let (status, problem) = app.api_as(&token, method.clone(), path, body).await;
             // What a body lacks is looked at first.
             let may = permission == *needed || permission == "pay_full";
             assert_eq!(status == 403, !may && status != 422, "{permission} {method} {path}: {status} {problem}");

@@ -244,8 +244,7 @@ async fn a_database_that_hangs_has_wechat_tell_again() {
     on_postgres(async |database| {
         let url = database.url.clone();
         let app = TestApp::start_with(|config| config.database_url = Some(url)).await;
-        let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app("shop", json!({"appid": "wx1"})).await;
         assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
         let new = json!({"out_trade_no": NUMBER, "body": "a pear", "total_fee": 101, "openid": "oTEST"});
         assert_eq!(app.api(Method::POST, &format!("{MERCHANTS}/default/orders"), Some(new)).await.0, 201);

@@ -125,3 +125,22 @@ async fn the_version_that_the_user_gets_decides_whether_it_hears_of_refunds() {
         assert_eq!((&plugin["calls"]["total"], &plugin["calls"]["failed"]), (&json!(calls), &json!(0)), "{plugin}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_canary_without_the_hook_that_is_named_fails_for_refunds_as_for_orders() {
+    let till = paid("v3", "ear/fulfil").await;
+    events_become(&till.app, NUMBER, |events| events.len() == 2 && all("delivered")(events)).await;
+    let (status, plugin) = till.app.upload("ear?canary=100", guests::greeter().await.to_vec()).await;
+    assert_eq!(status, 200, "{plugin}");
+    till.post("refunds", json!({"out_refund_no": "R1", "refund_fee": 60})).await;
+    // What comes behind the refund waits for it: nothing else fails.
+    till.app.plugin_becomes("ear", |plugin| plugin["canary"]["calls"]["failed"].as_u64() > Some(0)).await;
+    assert_eq!(till.app.api(Method::DELETE, "/plugins/ear/canary", None).await.0, 204);
+    // Not to wait for the pause.
+    let events = events_become(&till.app, NUMBER, |events| events.len() == 4).await;
+    let event = format!("/apps/shop/merchants/default/orders/{NUMBER}/events/{}", events[2]["id"].as_str().unwrap());
+    assert_eq!(till.app.api(Method::POST, &format!("{event}/redeliver"), None).await.0, 202);
+    let events = events_become(&till.app, NUMBER, all("delivered")).await;
+    let refused = &events[2]["deliveries"][0];
+    assert!(refused["error"].as_str().unwrap().contains("has no hook `fulfil`"), "{refused}");
+}

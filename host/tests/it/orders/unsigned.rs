@@ -53,8 +53,7 @@ async fn a_no_changes_an_order_only_where_it_is_signed() {
         [("close", "ORDERCLOSED", "CLOSED"), ("close", "ORDERNOTEXIST", "CLOSED"), ("sync", "ORDERNOTEXIST", "NOTPAY")]
     {
         let app = TestApp::start_at(Clock::system(), |config| config.pay.api_base.clone_from(&base)).await;
-        let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app("shop", json!({"appid": "wx1"})).await;
         assert_eq!(app.api(Method::POST, MERCHANTS, Some(v2())).await.0, 201);
         let orders = format!("{MERCHANTS}/default/orders");
         let new = json!({"out_trade_no": NUMBER, "body": "一个梨", "total_fee": 101, "openid": "oTEST"});

@@ -32,8 +32,7 @@ impl Site {
         .await;
         app.drop_plugin("guest", guests::pages().await).await;
         for name in ["shop", "blog"] {
-            let new = json!({"name": name, "type": "service", "appid": format!("wx{name}")});
-            assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+            app.create_app(name, json!({})).await;
         }
         let site = Self { app, client: client() };
         site.grant("shop", json!({"pages": true, "kv": true})).await;

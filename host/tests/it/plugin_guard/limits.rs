@@ -110,20 +110,17 @@ async fn ceilings_are_the_operators_and_never_below_what_holds_for_all() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_manages_one_app_may_lower_its_limits_and_not_raise_them() {
     let (app, ..) = server().await;
-    let permissions = json!({"name": "tenant", "permissions": ["shop|manage"]});
-    let (status, token) = app.api(Method::POST, "/tokens", Some(permissions)).await;
-    assert_eq!(status, 201, "{token}");
-    let token = token["token"].as_str().unwrap();
+    let token = app.token_for(&["shop|manage"]).await;
     let path = "/apps/shop/plugins/guest";
     for (cpu_ms, status) in [(399, 200), (400, 200), (401, 403)] {
         let (answered, answer) =
-            app.api_as(token, Method::PUT, path, Some(json!({"limits": {"cpu_ms": cpu_ms}}))).await;
+            app.api_as(&token, Method::PUT, path, Some(json!({"limits": {"cpu_ms": cpu_ms}}))).await;
         assert_eq!(answered, status, "{cpu_ms} {answer}");
     }
     assert_eq!(app.api(Method::GET, path, None).await.1["limits"]["cpu_ms"], 400);
     set(&app, "shop", json!({"limits": {"cpu_ms": 401}})).await;
     let limits = json!({"limits": {"cpu_ms": 1}});
-    assert_eq!(app.api_as(token, Method::PATCH, "/plugins/guest", Some(limits)).await.0, 403);
+    assert_eq!(app.api_as(&token, Method::PATCH, "/plugins/guest", Some(limits)).await.0, 403);
 }
 
 /// Limits that are exceeded where their subject is tested, and in which file that is.

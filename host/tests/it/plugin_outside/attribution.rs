@@ -8,7 +8,7 @@ use crate::support::{FAN, Inbox, guests};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_through_a_qr_code_has_its_tag_at_wechat() {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.app.drop_plugin("qr", guests::qr_attribution().await).await;
     let account = inbox.account("shop", json!({"message_handler": "qr"})).await;
     let scene = json!({"tag": "一号店", "welcome": "欢迎光临一号店"});

@@ -101,10 +101,10 @@ async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
 async fn who_manages_one_app_opens_no_way_into_this_network() {
     let asking = Asking::start().await;
     let app = &asking.inbox.app;
-    let (_, token) = app.state.store.tokens().create("shop", &["shop".to_owned()], None).await.unwrap();
+    let token = app.token_for(&["shop"]).await;
     let put = async |hosts: &[&str]| {
         let set = json!({"http_hosts": hosts});
-        app.api_as(token.expose(), Method::PUT, "/apps/shop/plugins/asker", Some(set)).await
+        app.api_as(&token, Method::PUT, "/apps/shop/plugins/asker", Some(set)).await
     };
     let (status, _) = put(&["https://api.example.com", "https://1.1.1.1"]).await;
     assert_eq!(status, 200, "what is on the internet is for the app to say");

@@ -1,5 +1,6 @@
 //! Messages that plugins send beside their answers.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::{Incoming, wechat::Fault};
 
@@ -31,6 +32,33 @@ async fn a_customer_service_message_goes_to_a_user_of_the_app() {
     assert!(asking.ask(json!({"ask": "hand_over", "openid": FAN})).await.starts_with("invalid: "));
     assert!(asking.ask(json!({"ask": "say", "openid": FAN, "text": " "})).await.starts_with("invalid: "));
     assert_eq!(asking.inbox.sent("shop").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_service_message_stands_in_the_message_log_as_other_replies_do() {
+    let asking = Asking::start().await;
+    asking.grant(json!({"wechat_apis": ["/cgi-bin/message/custom/send"]})).await;
+    let logs = async |wanted: bool| {
+        let settings = json!({"log_replies": wanted});
+        assert_eq!(asking.inbox.app.api(Method::PATCH, "/apps/shop", Some(settings)).await.0, 200);
+    };
+    logs(false).await;
+    assert_eq!(asking.ask(say(FAN)).await, "sent");
+    logs(true).await;
+    assert_eq!(asking.ask(say(FAN)).await, "sent");
+    assert!(asking.ask(say("oStranger")).await.starts_with("wechat refused with 40003"));
+    let logged = asking.inbox.logged("shop", FAN, 3).await;
+    let ways: Vec<_> =
+        logged.iter().map(|(via, outcome, text)| (via.as_str(), outcome.as_str(), text.as_str())).collect();
+    assert_eq!(ways[..2], [("customer_service", "sent", "您好"), ("passive", "sent", "sent")]);
+    let refused = asking.inbox.logged("shop", "oStranger", 1).await;
+    assert_eq!((refused[0].0.as_str(), refused[0].1.as_str()), ("customer_service", "failed"));
+
+    let path = format!("/apps/shop/message-logs?openid={FAN}&direction=out");
+    let (_, page) = asking.inbox.app.api(Method::GET, &path, None).await;
+    let items = page["items"].as_array().unwrap();
+    let [answer, message] = [&items[1], &items[2]];
+    assert_eq!((&message["handler"]["name"], &message["delivery_id"]), (&json!("asker"), &answer["delivery_id"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,11 +12,12 @@ mod wechat;
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     config::Config,
-    simulator::{Incoming, Sender},
+    simulator::{Incoming, Sender, pay::PayGateway},
 };
 
-use crate::support::{FAN, Inbox, guests};
+use crate::support::{FAN, Inbox, guests, till};
 
 /// A server with the guest that asks, and an account that it answers.
 struct Asking {
@@ -34,6 +35,17 @@ impl Asking {
         inbox.app.drop_plugin("asker", guests::asker().await).await;
         let account = inbox.account("shop", json!({"message_handler": "asker"})).await;
         Self { inbox, account }
+    }
+
+    /// With a merchant of the account at a simulated WeChat Pay, and these grants.
+    async fn with_merchant(version: &str, grants: Value) -> (Self, PayGateway) {
+        let pay = till::gateway(version, "wxshop", Clock::system()).await;
+        let asking = Self::start_with(|config| config.pay.api_base.clone_from(&pay.base)).await;
+        let merchant = till::merchant(version);
+        let (status, created) = asking.inbox.app.api(Method::POST, "/apps/shop/merchants", Some(merchant)).await;
+        assert_eq!(status, 201, "{created}");
+        asking.grant(grants).await;
+        (asking, pay)
     }
 
     /// Grants this and nothing else.

@@ -2,34 +2,24 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{clock::Clock, simulator::pay::PayGateway};
+use weft::simulator::pay::PayGateway;
 use weft_wechat::pay::TradeState;
 
 use super::Asking;
 use crate::{
     orders::API_KEY,
-    support::till::{self, MCH_ID},
+    support::{till::MCH_ID, with},
 };
 
 const NUMBER: &str = "T20260101000001";
 
 fn order(doing: &str, what: Value) -> Value {
-    let mut ask = json!({"ask": "order", "do": doing, "out_trade_no": NUMBER});
-    let Value::Object(what) = what else { panic!("{what}") };
-    ask.as_object_mut().unwrap().extend(what);
-    ask
+    with(json!({"ask": "order", "do": doing, "out_trade_no": NUMBER}), what)
 }
 
 /// An app with one merchant, and the guest with these rights.
 async fn open(version: &str, rights: &[&str]) -> (Asking, PayGateway) {
-    let pay = till::gateway(version, "wxshop", Clock::system()).await;
-    let base = pay.base.clone();
-    let asking = Asking::start_with(|config| config.pay.api_base = base).await;
-    let path = "/apps/shop/merchants";
-    let (status, created) = asking.inbox.app.api(Method::POST, path, Some(till::merchant(version))).await;
-    assert_eq!(status, 201, "{created}");
-    asking.grant(json!({"orders": rights})).await;
-    (asking, pay)
+    Asking::with_merchant(version, json!({"orders": rights})).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

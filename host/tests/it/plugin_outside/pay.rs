@@ -1,31 +1,17 @@
 //! What plugins call of WeChat Pay.
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{clock::Clock, simulator::pay::PayGateway};
 
 use super::Asking;
-use crate::support::till::{self, MCH_ID};
+use crate::support::{
+    till::{self, MCH_ID},
+    with,
+};
 
 const TRANSFERS: &str = "/v3/fund-app/mch-transfer/transfer-bills";
 
 fn call(doing: &str, what: Value) -> Value {
-    let mut ask = json!({"ask": "pay", "do": doing});
-    let Value::Object(what) = what else { panic!("{what}") };
-    ask.as_object_mut().unwrap().extend(what);
-    ask
-}
-
-/// An app with one merchant, and the guest with these grants.
-async fn open(version: &str, grants: Value) -> (Asking, PayGateway) {
-    let pay = till::gateway(version, "wxshop", Clock::system()).await;
-    let base = pay.base.clone();
-    let asking = Asking::start_with(|config| config.pay.api_base = base).await;
-    let path = "/apps/shop/merchants";
-    let (status, created) = asking.inbox.app.api(Method::POST, path, Some(till::merchant(version))).await;
-    assert_eq!(status, 201, "{created}");
-    asking.grant(grants).await;
-    (asking, pay)
+    with(json!({"ask": "pay", "do": doing}), what)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +20,7 @@ async fn nothing_is_called_beyond_the_grant() {
         "kv": true, "users": true, "wechat_apis": ["/"], "orders": ["read", "create", "refund"],
         "pay_apis": ["/v3/profitsharing/receivers", "/mmpaymkttransfers/gethbinfo"],
     });
-    let (asking, pay) = open("v3", everything_else).await;
+    let (asking, pay) = Asking::with_merchant("v3", everything_else).await;
     for (doing, path) in [
         ("get", "/v3/profitsharing/orders/P1"),
         ("get", "/v3/profitsharing/receiversx"),
@@ -71,7 +57,7 @@ async fn nothing_is_called_beyond_the_grant() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_has_a_size() {
-    let (asking, pay) = open("v3", json!({"pay_apis": ["/"], "limits": {"request_kib": 1}})).await;
+    let (asking, pay) = Asking::with_merchant("v3", json!({"pay_apis": ["/"], "limits": {"request_kib": 1}})).await;
     let long = "x".repeat(1 << 10);
     for ask in [
         call("post", json!({"path": TRANSFERS, "body": {"remark": long}})),
@@ -84,7 +70,7 @@ async fn what_is_sent_has_a_size() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_of_a_payment_are_given_away_with_the_sdk() {
-    let (asking, pay) = open("v3", json!({"pay_apis": ["/v3/profitsharing/"]})).await;
+    let (asking, pay) = Asking::with_merchant("v3", json!({"pay_apis": ["/v3/profitsharing/"]})).await;
     let transaction = till::paid(&asking.inbox.app, &pay, "T20260101").await;
     let shared = asking.ask(call("share", json!({"transaction_id": transaction}))).await;
     assert_eq!(shared, "FINISHED 30 SUCCESS, 71 left, SUCCESS back, 0 left");
@@ -94,7 +80,7 @@ async fn parts_of_a_payment_are_given_away_with_the_sdk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_goes_to_a_user_with_the_sdk() {
-    let (asking, pay) = open("v3", json!({"pay_apis": [TRANSFERS]})).await;
+    let (asking, pay) = Asking::with_merchant("v3", json!({"pay_apis": [TRANSFERS]})).await;
     let sent = asking.ask(call("transfer", json!({"number": "B1", "name": "张三"}))).await;
     assert_eq!(sent, "WAIT_USER_CONFIRM WAIT_USER_CONFIRM CANCELLED CANCELLED");
     assert!(!pay.calls()[0].body.contains("张三"), "the host sealed it");
@@ -109,7 +95,7 @@ async fn money_goes_to_a_user_with_the_sdk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn red_packets_are_sent_with_the_sdk() {
-    let (asking, pay) = open("v2", json!({"pay_apis": ["/mmpaymkttransfers"]})).await;
+    let (asking, pay) = Asking::with_merchant("v2", json!({"pay_apis": ["/mmpaymkttransfers"]})).await;
     assert_eq!(asking.ask(call("red_packet", json!({"number": "B1"}))).await, "SENT 1000");
     assert_eq!(pay.red_packets(MCH_ID), 1);
     let query =

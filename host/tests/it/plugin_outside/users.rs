@@ -7,13 +7,10 @@ use weft::simulator::wechat::Fault;
 use weft_wechat::api::{Endpoint, user::info_updateremark::UpdateRemark};
 
 use super::Asking;
-use crate::support::{FAN, TestApp, until};
+use crate::support::{FAN, TestApp, until, with};
 
 fn user(openid: &str, what: Value) -> Value {
-    let mut ask = json!({"ask": "user", "openid": openid});
-    let Value::Object(what) = what else { panic!("{what}") };
-    ask.as_object_mut().unwrap().extend(what);
-    ask
+    with(json!({"ask": "user", "openid": openid}), what)
 }
 
 async fn granted() -> Asking {

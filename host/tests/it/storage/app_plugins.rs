@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::json;
-use weft::model::{AppPlugin, Grants};
+use weft::model::{APP_PLUGINS, AppPlugin, Grants};
 use weft::plugin_limits::LimitChanges;
 use weft::storage::StoreError;
 
@@ -65,6 +66,37 @@ async fn records_belong_to_their_app_and_go_with_it() {
         assert!(store.apps().delete("blog").await.unwrap());
         assert_eq!(names(plugins.all().await.unwrap()), ["shop/Echo", "shop/greeter"]);
         store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_those_who_want_the_last_place_at_once_one_gets_it() {
+    on_every_database(async |database| {
+        let stores = [database.open().await, database.open().await];
+        add_app(&stores[0], "shop").await;
+        for number in 1..APP_PLUGINS {
+            stores[0].app_plugins().put(&AppPlugin::new("shop", format!("p{number}"))).await.unwrap();
+        }
+        let putting = (0..8).map(|number| {
+            let store = stores[number % 2].clone();
+            tokio::spawn(async move { store.app_plugins().put(&AppPlugin::new("shop", format!("last{number}"))).await })
+        });
+        let outcomes = join_all(putting.collect::<Vec<_>>()).await;
+        let mut stored = 0;
+        for outcome in outcomes {
+            match outcome.unwrap() {
+                Ok(_) => stored += 1,
+                Err(StoreError::LimitReached(_)) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!(stored, 1);
+        // What is there may be set anew.
+        stores[0].app_plugins().put(&AppPlugin::new("shop", "p1")).await.unwrap();
+        for store in stores {
+            store.close().await;
+        }
     })
     .await;
 }

@@ -146,6 +146,7 @@ async fn every_change_and_nothing_else_moves_the_revision() {
         assert_eq!(revision().await, 0);
         add_app(&store, "shop").await;
         assert_eq!(revision().await, 1);
+        assert_eq!(replica.apps().names().await.unwrap().into_iter().collect::<Vec<_>>(), ["shop"]);
         let keep = |_: &mut App| Ok::<_, StoreError>(());
         store.apps().change("shop", keep).await.unwrap();
         assert_eq!(revision().await, 2);
@@ -155,6 +156,7 @@ async fn every_change_and_nothing_else_moves_the_revision() {
         assert_eq!(revision().await, 2);
         store.apps().delete("shop").await.unwrap();
         assert_eq!(revision().await, 3);
+        assert!(replica.apps().names().await.unwrap().is_empty());
         store.close().await;
         replica.close().await;
     })

@@ -84,6 +84,34 @@ async fn an_app_that_is_being_deleted_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn a_process_that_hangs_while_it_writes_holds_up_no_other_plugin_for_long() {
+    on_postgres(async |database| {
+        let store = with_two_apps(&database).await;
+        set(&store, "shop", "key").await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut other = PgConnection::connect(url.expose()).await.unwrap();
+        let mut hanging = other.begin().await.unwrap();
+        let hold = "UPDATE plugin_kv_totals SET last_version = last_version WHERE app = 'shop'";
+        sqlx::query(hold).execute(&mut *hanging).await.unwrap();
+        // The other has totals the second time.
+        for _ in 0..2 {
+            let setting = async {
+                let write = KvWrite { key: "key", value: b"", ttl_seconds: None };
+                let (kv, quota) = (store.plugin_kv(), QUOTA);
+                tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
+            };
+            let (held, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+            assert!(matches!(held, Err(KvError::Held)), "{held:?}");
+            of_another.unwrap();
+        }
+        hanging.rollback().await.unwrap();
+        set(&store, "shop", "key").await;
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_over_is_found_without_a_look_at_all_that_is_kept() {
     on_sqlite(async |database| {
         let store = with_two_apps(&database).await;

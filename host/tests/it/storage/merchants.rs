@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::join;
+use sqlx::{Connection, PgConnection};
+use weft::config::DatabaseUrl;
 use weft::model::{Merchant, PayVersion};
 use weft::secret::Secret;
 use weft::storage::{MerchantDeletion, StoreError};
@@ -9,7 +12,7 @@ use weft_wechat::pay::TradeType;
 
 use super::add_app;
 use crate::orders::{CERTIFICATE, PRIVATE_KEY, order};
-use crate::support::database::{START, on_every_database};
+use crate::support::database::{START, on_every_database, on_postgres};
 
 /// A merchant with every key.
 fn full() -> Merchant {
@@ -82,6 +85,40 @@ async fn a_merchant_with_orders_stays() {
         merchants.insert(&Merchant { name: "other".into(), ..full() }).await.unwrap();
         assert_eq!(merchants.delete("shop", "other").await.unwrap(), MerchantDeletion::Deleted);
         assert_eq!(merchants.delete("shop", "other").await.unwrap(), MerchantDeletion::NotFound);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_that_is_being_created_keeps_its_merchant() {
+    on_postgres(async |database| {
+        const CREATE: &str = "INSERT INTO orders (app, merchant, out_trade_no, appid, mch_id, terms, state, \
+             close_confirmed, seen_at_ms, result, version, created_at, updated_at) \
+             SELECT app, 'other', out_trade_no, appid, mch_id, terms, state, close_confirmed, seen_at_ms, result, version, \
+             created_at, updated_at FROM orders";
+        const COUNT: &str = "SELECT COUNT(*) FROM orders WHERE merchant = 'other'";
+        let store = database.open().await;
+        add_app(&store, "shop").await;
+        let merchants = store.merchants();
+        for name in ["default", "other"] {
+            merchants.insert(&Merchant { name: name.into(), ..full() }).await.unwrap();
+        }
+        store.orders().insert(&order(TradeType::Jsapi)).await.unwrap();
+
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+        let mut creating = connection.begin().await.unwrap();
+        sqlx::query(CREATE).execute(&mut *creating).await.unwrap();
+        // By then who deletes has looked whether there are orders, unless it waits for this one.
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            creating.commit().await.unwrap();
+        };
+        let (deletion, ()) = join(merchants.delete("shop", "other"), ending).await;
+        assert_eq!(deletion.unwrap(), MerchantDeletion::HasOrders);
+        let orders: i64 = sqlx::query_scalar(COUNT).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(orders, 1);
         store.close().await;
     })
     .await;

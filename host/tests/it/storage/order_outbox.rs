@@ -97,6 +97,34 @@ async fn what_failed_is_due_again_at_its_time_and_what_is_parked_lets_others_pas
 }
 
 #[tokio::test]
+async fn of_the_tries_to_tell_of_an_event_the_last_ones_are_shown() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        store.orders().insert(&order(TradeType::Jsapi)).await.unwrap();
+        see(&store, TradeState::Notpay, 1).await;
+        see(&store, TradeState::Success, 2).await;
+        let orders = store.orders();
+        let order = orders.find("shop", "default", NUMBER).await.unwrap().unwrap();
+        // An operator has it told again and again.
+        for _ in 0..25 {
+            let first = due(&store).await.remove(0);
+            assert!(orders.take_event(&first, database.clock.now_ms() + 1).await.unwrap());
+            orders.settle_event(&first, HookOutcome::Failed("no", None)).await.unwrap();
+            assert!(orders.redeliver(&order, &first.id, Some(EventTarget::Hook)).await.unwrap());
+        }
+        let events = orders.events(&order, None, 10).await.unwrap();
+        let tries: Vec<_> = events[0].deliveries[0].attempts.iter().map(|told| told.attempt).collect();
+        assert_eq!(tries, (6..=25).collect::<Vec<_>>());
+        let first = orders.events(&order, None, 1).await.unwrap();
+        let second = orders.events(&order, Some(1), 1).await.unwrap();
+        assert_eq!([first, second].concat(), events, "a page has what belongs to its events");
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn each_target_hears_of_an_order_at_its_own_pace() {
     on_every_database(async |database| {
         let store = database.open().await;

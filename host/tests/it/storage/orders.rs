@@ -290,3 +290,25 @@ async fn a_number_of_a_refund_is_taken_by_one_order() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn each_call_for_a_refund_keeps_it_from_being_given_up_for_a_day() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        store.orders().insert(&order(TradeType::Jsapi)).await.unwrap();
+        let paid = apply(&store, &seen(ObservationSource::Query, TradeState::Success, 1)).await;
+        let refunds = store.refunds();
+        refunds.insert(&paid, &refund("R1", 60)).await.unwrap();
+        let given_up = async || refunds.give_up(&paid, "R1").await.unwrap().unwrap().state;
+        for _ in 0..2 {
+            assert!(refunds.call(&paid, "R1").await.unwrap());
+            database.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
+            assert_eq!(given_up().await, RefundState::New);
+        }
+        database.clock.advance(Duration::from_secs(1));
+        assert_eq!(given_up().await, RefundState::Closed);
+        store.close().await;
+    })
+    .await;
+}

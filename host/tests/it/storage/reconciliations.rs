@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::{Connection, PgConnection};
+use weft::config::DatabaseUrl;
 use weft::model::{BillDate, DifferenceKind, Figures, Found, Observation, ObservationSource, Order, Refund};
 use weft::storage::{DifferenceFilter, Store, StoreError};
 use weft_wechat::pay::{Fen, TradeState, TradeType, Transaction};
 
 use super::orders::open;
 use crate::orders::{order, told};
-use crate::support::database::{START, on_every_database};
+use crate::support::database::{START, on_every_database, on_postgres};
 
 fn day(text: &str) -> BillDate {
     text.parse().unwrap()
@@ -166,6 +168,30 @@ async fn orders_and_refunds_are_found_by_numbers_and_by_time() {
         let rest = store.refunds().created_between("shop", "default", day, Some((START + 1, "R1")), 9).await.unwrap();
         assert_eq!(rest, created[1..]);
         assert_eq!(store.merchants().of_number("1900000109").await.unwrap().len(), 1);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn columns_that_a_later_version_adds_are_nothing_to_who_has_read_before() {
+    on_postgres(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        let read = async || {
+            let (orders, refunds, day) = (store.orders(), store.refunds(), (START, START + 1));
+            orders.find_all("shop", "default", &["T1"]).await.unwrap();
+            orders.paid_between("shop", "default", day, None, 1).await.unwrap();
+            refunds.find_all("shop", "default", &["R1"]).await.unwrap();
+            refunds.created_between("shop", "default", day, None, 1).await.unwrap();
+        };
+        read().await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut later = PgConnection::connect(url.expose()).await.unwrap();
+        for sql in ["ALTER TABLE orders ADD COLUMN later TEXT", "ALTER TABLE refunds ADD COLUMN later TEXT"] {
+            sqlx::query(sql).execute(&mut later).await.unwrap();
+        }
+        read().await;
         store.close().await;
     })
     .await;

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     config::Config,
     simulator::{Sender, wechat::Wechat},
 };
 use weft_wechat::account::EncodingMode;
 
-use super::{AES_KEY, TOKEN, TestApp};
+use super::{AES_KEY, TOKEN, TestApp, with};
 
 /// Follows every account of an [`Inbox`].
 pub(crate) const FAN: &str = "oFan";
@@ -24,10 +25,20 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// Starts with the defaults.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
     /// Starts with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        let app = TestApp::start_with(|config| {
+        Self::start_at(Clock::system(), change).await
+    }
+
+    /// Starts with a clock that the test moves, for the server and for WeChat, and a changed configuration.
+    pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+        let wechat = Wechat::start_at(clock.clone()).await.unwrap();
+        let app = TestApp::start_at(clock, |config| {
             config.wechat.api_base.clone_from(&wechat.base);
             change(config);
         })
@@ -40,21 +51,15 @@ impl Inbox {
         let appid = format!("wx{name}");
         self.wechat.add_account(&appid, SECRET);
         self.wechat.follow(&appid, FAN);
-        let mut new = json!({
-            "name": name, "type": "service", "appid": appid, "token": TOKEN, "appsecret": SECRET,
-            "encoding_aes_key": AES_KEY, "log_replies": true,
-        });
-        new.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let (status, created) = self.app.api(Method::POST, "/apps", Some(new)).await;
-        assert_eq!(status, 201, "{created}");
+        let usual = json!({"token": TOKEN, "appsecret": SECRET, "encoding_aes_key": AES_KEY, "log_replies": true});
+        let created = self.app.create_app(name, with(usual, fields)).await;
         let mode: EncodingMode = serde_json::from_value(created["encoding_mode"].clone()).unwrap();
         self.app.sender(name, mode)
     }
 
     /// Creates a handler for texts that equal `keyword`, with what `fields` say.
     pub(crate) async fn handler(&self, name: &str, keyword: &str, fields: Value) {
-        let mut new = json!({"name": keyword, "rules": [{"type": "equal", "pattern": keyword}]});
-        new.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let new = with(json!({"name": keyword, "rules": [{"type": "equal", "pattern": keyword}]}), fields);
         let (status, created) = self.app.api(Method::POST, &format!("/apps/{name}/handlers"), Some(new)).await;
         assert_eq!(status, 201, "{created}");
     }

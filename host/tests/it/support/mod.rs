@@ -18,3 +18,12 @@ pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to};
 pub(crate) use shop::Shop;
+
+use serde_json::Value;
+
+/// An object with the members of another one, which replace its own of the same names.
+pub(crate) fn with(mut object: Value, members: Value) -> Value {
+    let (Some(all), Value::Object(members)) = (object.as_object_mut(), members) else { panic!("both are objects") };
+    all.extend(members);
+    object
+}

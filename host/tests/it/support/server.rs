@@ -21,6 +21,8 @@ use weft::{
 };
 use weft_wechat::account::EncodingMode;
 
+use super::with;
+
 /// Of every account in the tests.
 pub(crate) const TOKEN: &str = "testtoken";
 /// Of every account in the tests.
@@ -157,14 +159,28 @@ impl TestApp {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// A token with these permissions, such as `shop|menu`.
+    pub(crate) async fn token_for(&self, permissions: &[&str]) -> String {
+        let new = json!({"name": "t", "permissions": permissions});
+        let (status, created) = self.api(Method::POST, "/tokens", Some(new)).await;
+        assert_eq!(status, 201, "{created}");
+        created["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Creates an app: a service account with the appid `wx{name}`, where `fields` do not say otherwise.
+    pub(crate) async fn create_app(&self, name: &str, fields: Value) -> Value {
+        let new = with(json!({"name": name, "type": "service", "appid": format!("wx{name}")}), fields);
+        let (status, created) = self.api(Method::POST, "/apps", Some(new)).await;
+        assert_eq!(status, 201, "{created}");
+        created
+    }
+
     /// Creates an app that `handler` answers, and the account at the simulated WeChat for it.
     pub(crate) async fn account(&self, name: &str, mode: EncodingMode, handler: &str) -> Sender {
-        let app = json!({
-            "name": name, "type": "service", "appid": format!("wx{name}"), "token": TOKEN,
-            "encoding_mode": mode, "encoding_aes_key": AES_KEY, "message_handler": handler,
+        let fields = json!({
+            "token": TOKEN, "encoding_mode": mode, "encoding_aes_key": AES_KEY, "message_handler": handler,
         });
-        let (status, body) = self.api(Method::POST, "/apps", Some(app)).await;
-        assert_eq!(status, 201, "{body}");
+        self.create_app(name, fields).await;
         self.sender(name, mode)
     }
 

@@ -7,7 +7,7 @@ use reqwest::{
 use serde_json::{Value, json};
 use weft::simulator::wechat::Wechat;
 
-use super::{AES_KEY, TOKEN, TestApp, until};
+use super::{Inbox, TestApp, until};
 
 /// A server with the app `shop`, and its account.
 pub(crate) struct Shop {
@@ -20,15 +20,9 @@ impl Shop {
     pub(crate) const APPID: &str = "wxshop";
 
     pub(crate) async fn open() -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        wechat.add_account(Self::APPID, "thesecret");
-        let base = wechat.base.clone();
-        let app = TestApp::start_with(|config| config.wechat.api_base = base).await;
-        let new = json!({
-            "name": "shop", "type": "service", "appid": Self::APPID, "appsecret": "thesecret", "token": TOKEN,
-            "encoding_mode": "plain", "encoding_aes_key": AES_KEY,
-        });
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        let inbox = Inbox::start().await;
+        inbox.account("shop", json!({})).await;
+        let Inbox { app, wechat } = inbox;
         Self { app, wechat }
     }
 

@@ -34,8 +34,7 @@ pub(crate) async fn gateway(version: &str, appid: &str, clock: Clock) -> PayGate
 
 /// Creates the app `shop` with that merchant.
 pub(crate) async fn create(app: &TestApp, merchant: Value) {
-    let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appid": "wx1"})).await;
     let (status, created) = app.api(Method::POST, "/apps/shop/merchants", Some(merchant)).await;
     assert_eq!(status, 201, "{created}");
 }

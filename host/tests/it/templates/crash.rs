@@ -33,8 +33,7 @@ async fn everybody_gets_a_message_once_although_the_process_is_killed_three_time
         config.wechat.api_base.clone_from(&wechat.base);
     })
     .await;
-    let new = json!({"name": "shop", "type": "service", "appid": APPID, "appsecret": "thesecret"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({"appsecret": "thesecret"})).await;
     assert_eq!(app.api(Method::POST, "/apps/shop/templates/sync", None).await.0, 200);
     let token = app.token.clone();
     app.stop().await;

@@ -116,16 +116,15 @@ async fn a_mini_program_has_subscribe_templates_alone_and_a_subscription_account
 async fn each_permission_reaches_as_far_as_it_says() {
     let shop = Shop::open().await;
     let app = &shop.inbox.app;
-    let (_, token) = app.state.store.tokens().create("t", &["shop|template".to_owned()], None).await.unwrap();
-    let token = token.expose();
-    assert_eq!(app.api_as(token, Method::GET, TEMPLATES, None).await.0, 200);
-    assert_eq!(app.api_as(token, Method::GET, "/apps/shop/sends", None).await.0, 200);
+    let token = app.token_for(&["shop|template"]).await;
+    assert_eq!(app.api_as(&token, Method::GET, TEMPLATES, None).await.0, 200);
+    assert_eq!(app.api_as(&token, Method::GET, "/apps/shop/sends", None).await.0, 200);
     for (method, path) in [
         (Method::POST, "/apps/shop/templates/sync"),
         (Method::DELETE, "/apps/shop/templates/x"),
         (Method::GET, "/apps/shop/users/oFan/subscriptions"),
     ] {
-        let (status, problem) = app.api_as(token, method, path, None).await;
+        let (status, problem) = app.api_as(&token, method, path, None).await;
         assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{path}: {problem}");
     }
 }

@@ -11,7 +11,7 @@ use weft::{
 use weft_wechat::api::message::TemplateValue;
 
 use super::{APPID, Shop, TEMPLATES};
-use crate::support::until;
+use crate::support::{until, with};
 
 const SEND: &str = "/cgi-bin/message/template/send";
 
@@ -26,9 +26,8 @@ fn followers(shop: &Shop, count: usize) -> Vec<String> {
 
 impl Shop {
     async fn send_to(&self, to: Value) -> (u16, Value) {
-        let mut body = json!({"data": {"first": "你好", "order": "1"}});
-        body.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
-        self.post(&format!("{TEMPLATES}/order/send"), body).await
+        let usual = json!({"data": {"first": "你好", "order": "1"}});
+        self.post(&format!("{TEMPLATES}/order/send"), with(usual, to)).await
     }
 
     async fn job_until(&self, id: &str, state: &str) -> Value {

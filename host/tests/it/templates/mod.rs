@@ -9,7 +9,7 @@ mod subscribe;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{FAN, Inbox, until};
+use crate::support::{FAN, Inbox, until, with};
 use weft::simulator::Sender;
 
 const TEMPLATES: &str = "/apps/shop/templates";
@@ -28,7 +28,7 @@ impl Shop {
     }
 
     async fn of(fields: Value) -> Self {
-        let inbox = Inbox::start_with(|_| ()).await;
+        let inbox = Inbox::start().await;
         let sender = inbox.account("shop", fields).await;
         Self { inbox, sender }
     }
@@ -66,9 +66,8 @@ impl Shop {
 
     /// Sends to the follower; the answer.
     async fn send(&self, template: &str, more: Value) -> (u16, Value) {
-        let mut body = json!({"openid": FAN, "data": {"first": "你好", "order": {"value": "42", "color": "#173177"}}});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.post(&format!("{TEMPLATES}/{template}/send"), body).await
+        let usual = json!({"openid": FAN, "data": {"first": "你好", "order": {"value": "42", "color": "#173177"}}});
+        self.post(&format!("{TEMPLATES}/{template}/send"), with(usual, more)).await
     }
 
     /// The messages that WeChat has sent.

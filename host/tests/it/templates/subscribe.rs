@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weft::simulator::{Incoming, wechat::Fault};
 
 use super::{APPID, Shop, TEMPLATES};
-use crate::support::{FAN, until};
+use crate::support::{FAN, until, with};
 
 const NOTICE: &str = "商品：{{thing1.DATA}}";
 
@@ -17,10 +17,7 @@ async fn notice(shop: &Shop) -> String {
 }
 
 fn to_fan(more: Value) -> Value {
-    let mut body = json!({"openid": FAN, "data": {"thing1": "咖啡"}});
-    let Value::Object(more) = more else { panic!("{more}") };
-    body.as_object_mut().unwrap().extend(more);
-    body
+    with(json!({"openid": FAN, "data": {"thing1": "咖啡"}}), more)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,10 +9,7 @@ use weft::{
 use weft_wechat::api::{
     current_autoreply_info::{AutoreplyContent, AutoreplyInfo, CurrentAutoreplyInfo},
     errcode::Class,
-    message::{
-        custom_send::{CustomMessage, CustomSend, INVALID_MESSAGE_TYPE},
-        custom_typing::{CustomTyping, Typing},
-    },
+    message::custom_send::{CustomMessage, CustomSend, INVALID_MESSAGE_TYPE},
     user::{
         info::{UserInfo, UserProfile},
         info_batchget::UserInfoBatchget,
@@ -51,8 +48,6 @@ async fn a_customer_service_message_arrives_as_it_was_written() {
         house.send().await.unwrap();
         let expected = json!({"touser": "oU", "msgtype": "text", "text": {"content": "你好"}});
         assert_eq!(house.simulated.sent(APPID), [expected]);
-        let typing = CustomTyping { touser: "oU".into(), command: Typing::Begins };
-        house.wechat.call(&house.app, &typing).await.unwrap();
     })
     .await;
 }

@@ -41,7 +41,7 @@ const APPID: &str = "wxshop";
 
 /// A server with an app, and the WeChat that it calls.
 async fn inbox() -> Inbox {
-    let inbox = Inbox::start_with(|_| ()).await;
+    let inbox = Inbox::start().await;
     inbox.account("shop", json!({})).await;
     inbox
 }
@@ -221,8 +221,7 @@ async fn has_profile(store: &Store, openid: &str) -> bool {
 /// A server with an app and some of its users.
 async fn server() -> TestApp {
     let app = TestApp::start().await;
-    let new = json!({"name": "shop", "type": "service", "appid": "wx1"});
-    assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+    app.create_app("shop", json!({})).await;
     let users = app.state.store.users();
     for n in 0..5 {
         users.subscribed("shop", &format!("oUser{n}"), START + n, None, true).await.unwrap();
@@ -304,16 +303,14 @@ async fn operators_read_a_user_and_change_what_only_weft_knows() {
 async fn users_are_for_those_who_may_see_users_of_the_app() {
     let app = server().await;
     for (permission, status) in [("shop|user", 200), ("shop", 200), ("shop|menu", 403), ("blog|user", 403)] {
-        let new = json!({"name": "tenant", "permissions": [permission]});
-        let (_, created) = app.api(Method::POST, "/tokens", Some(new)).await;
-        let token = created["token"].as_str().unwrap();
+        let token = app.token_for(&[permission]).await;
         for (method, path) in [
             (Method::GET, "/apps/shop/users"),
             (Method::GET, "/apps/shop/users/oUser1"),
             (Method::PATCH, "/apps/shop/users/oUser1"),
         ] {
             let body = (method == Method::PATCH).then(|| json!({"comment": "x"}));
-            assert_eq!(app.api_as(token, method.clone(), path, body).await.0, status, "{permission} {method} {path}");
+            assert_eq!(app.api_as(&token, method.clone(), path, body).await.0, status, "{permission} {method} {path}");
         }
     }
 }

@@ -48,8 +48,7 @@ impl Home {
         wechat.add_account(APPID, "thesecret");
         let data = folder.path().join("data");
         let app = TestApp::start_with(|config| config.data_dir = data).await;
-        let new = json!({"name": "shop", "type": "service", "appid": APPID, "appsecret": "thesecret"});
-        assert_eq!(app.api(Method::POST, "/apps", Some(new)).await.0, 201);
+        app.create_app("shop", json!({"appsecret": "thesecret"})).await;
         let left: Vec<_> = (0..LEFT_BEFORE).map(|number| format!("oLeft{number}")).collect();
         app.state.store.users().follow("shop", 0, app.state.clock.now(), &left).await.unwrap();
         let token = app.token.clone();

@@ -32,9 +32,9 @@ async fn the_token_is_handed_out_to_who_may_have_it() {
     assert!(!log.to_string().contains(token["access_token"].as_str().unwrap()));
 
     for (permission, status) in [("shop|access_token", 200), ("shop|wechat_api", 403), ("blog|access_token", 403)] {
-        let (_, caller) = shop.app.state.store.tokens().create("t", &[permission.to_owned()], None).await.unwrap();
+        let caller = shop.app.token_for(&[permission]).await;
         for path in [READ, "/apps/shop/tickets/jsapi"] {
-            assert_eq!(shop.app.api_as(caller.expose(), Method::GET, path, None).await.0, status, "{permission}");
+            assert_eq!(shop.app.api_as(&caller, Method::GET, path, None).await.0, status, "{permission}");
         }
     }
     assert_eq!(shop.app.api(Method::GET, "/apps/nobody/access-token", None).await.0, 404);

@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use weft::{config::Config, simulator::wechat::Wechat};
 
-use crate::support::TestApp;
+use crate::support::{Inbox, TestApp, with};
 
 const APPID: &str = "wx0123456789abcdef";
 const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
@@ -36,25 +36,25 @@ struct Shop {
 impl Shop {
     /// With a simulated WeChat, where the account has a follower.
     async fn open() -> (Self, Wechat) {
-        let wechat = Wechat::start().await.unwrap();
+        let Inbox { app, wechat } = Inbox::start().await;
         wechat.add_account(APPID, SECRET);
         wechat.follow(APPID, "oU");
-        let base = wechat.base.clone();
-        (Self::with(|config| config.wechat.api_base = base).await, wechat)
+        (Self::of(app).await, wechat)
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let shop = Self { app: TestApp::start_with(change).await, client: weft::simulator::http_client().unwrap() };
+        Self::of(TestApp::start_with(change).await).await
+    }
+
+    async fn of(app: TestApp) -> Self {
+        let shop = Self { app, client: weft::simulator::http_client().unwrap() };
         shop.create("shop", json!({})).await;
         shop
     }
 
     /// Creates an app of the account, with what `fields` say.
     async fn create(&self, name: &str, fields: serde_json::Value) {
-        let mut new = json!({"name": name, "type": "service", "appid": APPID, "appsecret": SECRET});
-        new.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let (status, body) = self.app.api(Method::POST, "/apps", Some(new)).await;
-        assert_eq!(status, 201, "{body}");
+        self.app.create_app(name, with(json!({"appid": APPID, "appsecret": SECRET}), fields)).await;
     }
 
     /// A request for a path of WeChat's API, query and all.

@@ -76,9 +76,8 @@ async fn only_with_the_permission_and_only_what_the_account_may_do() {
     shop.create("new", json!({"verified": false})).await;
     shop.create("bare", json!({"appsecret": null})).await;
     let call = async |permission: &str, app: &str, path: &str| {
-        let permissions = [permission.to_owned()];
-        let (_, token) = shop.app.state.store.tokens().create("t", &permissions, None).await.unwrap();
-        shop.app.api_as(token.expose(), Method::GET, &format!("/apps/{app}/wechat/{path}"), None).await
+        let token = shop.app.token_for(&[permission]).await;
+        shop.app.api_as(&token, Method::GET, &format!("/apps/{app}/wechat/{path}"), None).await
     };
     let user = format!("{USER_INFO}?openid=oU");
     for (permission, status) in

@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
+use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{simulator::wechat::Fault, upstream::CallError};
+use sqlx::{Connection, PgConnection};
+use weft::{
+    config::DatabaseUrl,
+    simulator::wechat::{Fault, Wechat},
+    upstream::CallError,
+};
 use weft_wechat::api::user::info::UserInfo;
 
 use super::{APPID, SECRET, Shop, USER_INFO};
-use crate::{support::database::on_every_database, upstream::House};
+use crate::{
+    support::database::{on_every_database, on_postgres},
+    upstream::House,
+};
 
 const CLEAR: &str = "/apps/shop/quota/clear";
 
@@ -48,11 +57,43 @@ async fn calls_of_today_are_counted_by_what_came_of_them() {
 
     let (_, first) = shop.app.api(Method::GET, "/apps/shop/quota?limit=1", None).await;
     assert_eq!((&first["items"][0]["path"], &first["next_cursor"]), (&token["path"], &token["path"]));
-    let (_, caller) = shop.app.state.store.tokens().create("t", &["shop|menu".to_owned()], None).await.unwrap();
+    let caller = shop.app.token_for(&["shop|menu"]).await;
     for path in ["/apps/shop/quota", "/apps/shop/quota/cgi-bin/user/info", "/apps/shop/quota/rid/1-2"] {
-        assert_eq!(shop.app.api_as(caller.expose(), Method::GET, path, None).await.0, 403);
+        assert_eq!(shop.app.api_as(&caller, Method::GET, path, None).await.0, 403);
     }
     assert_eq!(shop.app.api(Method::GET, "/apps/nobody/quota", None).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_counted_in_the_database_when_the_process_stops_is_not_lost() {
+    on_postgres(async |database| {
+        const WAITS: &str = "SELECT 1 FROM pg_locks WHERE relation = 'call_counts'::regclass AND NOT granted";
+        const COUNTED: &str = "SELECT SUM(calls)::BIGINT FROM call_counts WHERE path = '/cgi-bin/user/info'";
+        let wechat = Wechat::start().await.unwrap();
+        wechat.add_account(APPID, SECRET);
+        wechat.follow(APPID, "oU");
+        let shop = Shop::with(|config| {
+            config.wechat.api_base.clone_from(&wechat.base);
+            config.database_url = Some(database.url.clone());
+        })
+        .await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut admin = PgConnection::connect(url.expose()).await.unwrap();
+        let mut locked = admin.begin().await.unwrap();
+        sqlx::query("LOCK TABLE call_counts IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+        shop.get(&format!("{USER_INFO}?openid=oU")).await;
+        while sqlx::query(WAITS).fetch_optional(&mut *locked).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let unlocking = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            locked.rollback().await.unwrap();
+        };
+        join(shop.app.stop(), unlocking).await;
+        let counted: Option<i64> = sqlx::query_scalar(COUNTED).fetch_one(&mut admin).await.unwrap();
+        assert_eq!(counted, Some(1));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,8 +112,8 @@ async fn a_quota_that_is_used_up_is_seen_and_cleared() {
     assert!(api["pause"]["until"].as_str().unwrap().ends_with("T16:00:00Z"), "midnight in China: {api}");
 
     let confirmed = json!({"confirm": APPID});
-    let (_, caller) = shop.app.state.store.tokens().create("t", &["shop|wechat_api".to_owned()], None).await.unwrap();
-    let as_caller = shop.app.api_as(caller.expose(), Method::POST, CLEAR, Some(confirmed.clone())).await;
+    let caller = shop.app.token_for(&["shop|wechat_api"]).await;
+    let as_caller = shop.app.api_as(&caller, Method::POST, CLEAR, Some(confirmed.clone())).await;
     assert_eq!(as_caller.0, 403, "it is the account's");
     assert_eq!(shop.app.api(Method::POST, CLEAR, Some(json!({"confirm": "shop"}))).await.0, 422);
     assert_eq!(wechat.count("/cgi-bin/clear_quota"), 0);

@@ -118,7 +118,7 @@ impl FromStr for ApiPath {
         if path.len() > MAX_PATH || !path.split('/').all(is_name) {
             return Err(PathError::Malformed);
         }
-        // Servers that do not mind the case must not be talked into it.
+        // In lower case, as some servers ignore the case.
         let lower = path.to_ascii_lowercase();
         match REFUSED.iter().find(|(beginning, _)| is_below(&lower, beginning)) {
             Some((_, instead)) => Err(PathError::Refused { path: path.to_owned(), instead }),

@@ -11,6 +11,7 @@ mod trade_type;
 mod transaction;
 
 pub mod bill;
+pub mod client;
 pub mod time;
 pub mod v2;
 pub mod v3;

@@ -77,7 +77,7 @@ impl FromStr for PayPath {
             return Err(PayPathError::Malformed);
         }
         let path = format!("/{path}");
-        // Servers that do not mind the case must not be talked into it.
+        // In lower case, as some servers ignore the case.
         let lower = path.to_ascii_lowercase();
         let owned = OWNED.iter().find(|(beginning, _)| is_below(&lower, beginning));
         match owned {

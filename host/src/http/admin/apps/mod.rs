@@ -15,6 +15,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Forbidden, Invalid, NotFound},
     },
     model::{App, AppSettings},
     storage::StoreError,
@@ -44,7 +45,7 @@ pub(super) async fn list(
 
 /// Creates an app.
 #[utoipa::path(post, operation_id = "create_app", path = "/apps", tag = "apps", request_body = NewApp, responses(
-    (status = 201, description = "Created", body = AppView), (status = 409, description = "The name is taken", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    (status = 201, description = "Created", body = AppView), (status = 409, description = "The name is taken", body = Problem), Invalid))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -66,7 +67,7 @@ pub(super) async fn create(
 
 /// Reads an app.
 #[utoipa::path(get, operation_id = "read_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
-    responses((status = 200, description = "Done", body = AppView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -96,7 +97,7 @@ fn uses_more(before: &AppSettings, after: &AppSettings, others: u32) -> bool {
 /// need a token that manages all apps.
 #[utoipa::path(patch, operation_id = "patch_app", path = "/apps/{app}", tag = "apps", params(("app" = String, Path, description = "Its name")),
     request_body = AppPatch,
-    responses((status = 200, description = "Done", body = AppView), (status = 403, description = "The token may not", body = Problem), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = AppView), Forbidden, NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -125,7 +126,7 @@ pub(super) async fn patch(
 /// Deletes an app with all that belongs to it. One that has orders is only deleted with `with_orders`.
 #[utoipa::path(delete, operation_id = "delete_app", path = "/apps/{app}", tag = "apps",
     params(("app" = String, Path, description = "Its name"), DeleteQuery),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It has orders", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "It has orders", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

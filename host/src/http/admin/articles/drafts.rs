@@ -15,6 +15,7 @@ use crate::{
             page::{Page, PageQuery},
         },
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     materials::List,
     model::{ArticleKind, ArticleSet},
@@ -77,7 +78,7 @@ pub(in crate::http::admin) struct DeleteQuery {
 
 /// Lists the drafts of an app, those that changed last first, without their texts.
 #[utoipa::path(get, operation_id = "list_drafts", path = "/apps/{app}/drafts", tag = "articles", params(("app" = String, Path), SearchQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<DraftView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<DraftView>), NotFound, Invalid))]
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -93,7 +94,7 @@ pub(in crate::http::admin) async fn list(
 /// Reads a draft, with its texts.
 #[utoipa::path(get, operation_id = "read_draft", path = "/apps/{app}/drafts/{media_id}", tag = "articles",
     params(("app" = String, Path), ("media_id" = String, Path)),
-    responses((status = 200, description = "Done", body = DraftView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = DraftView), NotFound))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -106,8 +107,8 @@ pub(in crate::http::admin) async fn read(
 
 /// Makes a draft, at WeChat and here.
 #[utoipa::path(post, operation_id = "create_draft", path = "/apps/{app}/drafts", tag = "articles", params(("app" = String, Path)), request_body = DraftBody,
-    responses((status = 201, description = "Made", body = DraftView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 201, description = "Made", body = DraftView), NotFound, Invalid,
+        WechatRefused))]
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -123,8 +124,8 @@ pub(in crate::http::admin) async fn create(
 /// Replaces the articles of a draft, as many as it has.
 #[utoipa::path(put, operation_id = "put_draft", path = "/apps/{app}/drafts/{media_id}", tag = "articles",
     params(("app" = String, Path), ("media_id" = String, Path)), request_body = DraftBody,
-    responses((status = 200, description = "Done", body = DraftView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is being changed or published", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = DraftView), NotFound, (status = 409, description = "It is being changed or published", body = Problem),
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -140,8 +141,8 @@ pub(in crate::http::admin) async fn put(
 /// Deletes a draft, at WeChat and here, for good. One that a handler or the menus use is only deleted with `force`.
 #[utoipa::path(delete, operation_id = "delete_draft", path = "/apps/{app}/drafts/{media_id}", tag = "articles",
     params(("app" = String, Path), ("media_id" = String, Path), DeleteQuery),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "Something uses it", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "Something uses it", body = Problem),
+        WechatRefused))]
 pub(in crate::http::admin) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
@@ -157,7 +158,7 @@ pub(in crate::http::admin) async fn delete(
 /// Takes over the drafts that WeChat has, as a job. Drafts that WeChat has no more are forgotten when the list has been
 /// read to its end.
 #[utoipa::path(post, operation_id = "sync_drafts", path = "/apps/{app}/drafts/sync", tag = "articles", params(("app" = String, Path)),
-    responses((status = 202, description = "Begun, or going on", body = StartedView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "The account has no drafts", body = Problem)))]
+    responses((status = 202, description = "Begun, or going on", body = StartedView), NotFound, (status = 422, description = "The account has no drafts", body = Problem)))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -171,7 +172,7 @@ pub(in crate::http::admin) async fn sync(
 /// `…/publications/{publish_id}`. What is published is no draft any more.
 #[utoipa::path(post, operation_id = "publish_draft", path = "/apps/{app}/drafts/{media_id}/publish", tag = "articles",
     params(("app" = String, Path), ("media_id" = String, Path)),
-    responses((status = 202, description = "Handed in", body = PublicationView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is being changed or published", body = Problem),
+    responses((status = 202, description = "Handed in", body = PublicationView), NotFound, (status = 409, description = "It is being changed or published", body = Problem),
         (status = 502, description = "WeChat did not take it", body = Problem)))]
 pub(in crate::http::admin) async fn publish(
     State(state): State<AppState>,

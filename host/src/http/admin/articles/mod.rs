@@ -22,6 +22,7 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     materials::{ARTICLE_SYNC, List, SyncInput},
     model::{ArticleKind, ArticleSet, FieldError},
@@ -30,9 +31,9 @@ use crate::{
 
 pub(super) use view::ArticleView;
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "article";
-/// What callers need a permission for who take over what WeChat has.
+/// The permission to take over what WeChat has.
 const SYNC: &str = "article_sync";
 /// The most characters of what is searched for.
 const SEARCH_CHARACTERS: usize = 128;
@@ -94,7 +95,7 @@ impl SearchQuery {
 
 /// Lists the published articles of an app, those that changed last first, without their texts.
 #[utoipa::path(get, operation_id = "list_articles", path = "/apps/{app}/articles", tag = "articles", params(("app" = String, Path), SearchQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<PublishedView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<PublishedView>), NotFound, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -110,7 +111,7 @@ pub(super) async fn list(
 /// Reads articles that were published together, with their texts.
 #[utoipa::path(get, operation_id = "read_article", path = "/apps/{app}/articles/{article_id}", tag = "articles",
     params(("app" = String, Path), ("article_id" = String, Path)),
-    responses((status = 200, description = "Done", body = PublishedView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = PublishedView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -126,8 +127,8 @@ pub(super) async fn read(
 /// with `force`.
 #[utoipa::path(delete, operation_id = "delete_article", path = "/apps/{app}/articles/{article_id}", tag = "articles",
     params(("app" = String, Path), ("article_id" = String, Path), DeleteQuery),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "Something uses it", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "Something uses it", body = Problem),
+        WechatRefused))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
@@ -142,7 +143,7 @@ pub(super) async fn delete(
 
 /// Takes over what was published, as a job. What WeChat has no more is forgotten when the list has been read to its end.
 #[utoipa::path(post, operation_id = "sync_articles", path = "/apps/{app}/articles/sync", tag = "articles", params(("app" = String, Path)),
-    responses((status = 202, description = "Begun, or going on", body = StartedView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "The account has no articles", body = Problem)))]
+    responses((status = 202, description = "Begun, or going on", body = StartedView), NotFound, (status = 422, description = "The account has no articles", body = Problem)))]
 pub(super) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -155,8 +156,8 @@ pub(super) async fn sync(
 /// Uploads a picture for the text of articles: only WeChat's own pictures are shown there. It is no material.
 #[utoipa::path(post, operation_id = "create_article_image", path = "/apps/{app}/articles/images", tag = "articles", params(("app" = String, Path)),
     request_body(content = ImageForm, content_type = "multipart/form-data"),
-    responses((status = 201, description = "Uploaded", body = ImageView), (status = 404, description = "There is none of that name", body = Problem), (status = 413, description = "Too large", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem), (status = 503, description = "Other files are being uploaded", body = Problem)))]
+    responses((status = 201, description = "Uploaded", body = ImageView), NotFound, (status = 413, description = "Too large", body = Problem),
+        Invalid, WechatRefused, (status = 503, description = "Other files are being uploaded", body = Problem)))]
 pub(super) async fn create_image(
     State(state): State<AppState>,
     caller: Caller,

@@ -13,6 +13,7 @@ use crate::{
             page::{Page, PageQuery},
         },
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::{Publication, PublicationState},
     time,
@@ -47,7 +48,7 @@ pub(in crate::http::admin) struct PublicationQuery {
 
 /// Lists the publications of an app, newest first.
 #[utoipa::path(get, operation_id = "list_publications", path = "/apps/{app}/publications", tag = "articles", params(("app" = String, Path), PublicationQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<PublicationView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<PublicationView>), NotFound))]
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -67,7 +68,7 @@ pub(in crate::http::admin) async fn list(
 /// Reads a publication.
 #[utoipa::path(get, operation_id = "read_publication", path = "/apps/{app}/publications/{publish_id}", tag = "articles",
     params(("app" = String, Path), ("publish_id" = String, Path)),
-    responses((status = 200, description = "Done", body = PublicationView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = PublicationView), NotFound))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -81,7 +82,7 @@ pub(in crate::http::admin) async fn read(
 /// Asks WeChat now what became of a publication. It is asked by itself, too, when no event tells.
 #[utoipa::path(post, operation_id = "sync_publication", path = "/apps/{app}/publications/{publish_id}/sync", tag = "articles",
     params(("app" = String, Path), ("publish_id" = String, Path)),
-    responses((status = 200, description = "Done", body = PublicationView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not tell", body = Problem)))]
+    responses((status = 200, description = "Done", body = PublicationView), NotFound, (status = 502, description = "WeChat did not tell", body = Problem)))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,

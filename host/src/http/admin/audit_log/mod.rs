@@ -17,6 +17,7 @@ use crate::{
     http::{
         AppState,
         error::{Problem, Query},
+        responses::{Forbidden, Invalid},
     },
     model::{AuditEntry, AuditQuery, AuditRecord},
     time,
@@ -79,7 +80,7 @@ pub(super) struct AuditFilter {
 
 /// Lists who changed what, newest first; kept for a year.
 #[utoipa::path(get, operation_id = "list_audit_log", path = "/audit-log", tag = "audit-log", params(AuditFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<AuditView>), (status = 403, description = "The token may not", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<AuditView>), Forbidden, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,

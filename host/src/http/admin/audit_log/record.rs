@@ -159,7 +159,7 @@ pub(in crate::http) async fn record(State(recorder): State<Recorder>, request: R
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Nobody ends it but the end of the process.
+            // Only the end of the process ends it early.
             Err(_) => Response::default(),
         },
     }

@@ -180,7 +180,7 @@ pub(super) fn read(bytes: &[u8], format: Format, app: &str) -> Result<Contents, 
 
 fn menu(value: Value) -> Result<Menu, Vec<FieldError>> {
     const PATH: &str = "menus";
-    // A list would be taken for the fields in their order.
+    // From a list serde would read the fields in their order.
     let object: Map<String, Value> = typed(value, PATH).map_err(|error| vec![error])?;
     let menu: Menu = typed(Value::Object(object), PATH).map_err(|error| vec![error])?;
     let wrong: Vec<_> = menu.check().into_iter().map(|error| under(PATH, error)).collect();
@@ -193,7 +193,7 @@ fn entry(value: Value, app: &str, path: &str) -> Result<Entry, Vec<FieldError>> 
     let id = taken("id").map(|id| typed(id, &format!("{path}.id"))).transpose().map_err(|error| vec![error])?;
     let created_at = taken("created_at").map(|at| typed::<Timestamp>(at, &format!("{path}.created_at")));
     let created_at = created_at.transpose().map_err(|error| vec![error])?;
-    // What lists and single handlers are read with, and nobody can set.
+    // Handlers are read with these, and nobody can set them.
     drop((taken("updated_at"), taken("warnings")));
     let fields: HandlerFields = typed(Value::Object(object), path).map_err(|error| vec![error])?;
     let mut handler = Handler::new(app, "");

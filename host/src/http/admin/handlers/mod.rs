@@ -20,6 +20,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::Handler,
     storage::HandlerPlace,
@@ -27,12 +28,12 @@ use crate::{
 
 use fields::{HandlerFields, HandlerView, view};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "messagehandler";
 
 /// Lists the handlers in the order in which they are tried.
 #[utoipa::path(get, operation_id = "list_handlers", path = "/apps/{app}/handlers", tag = "handlers", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<HandlerView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<HandlerView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -49,7 +50,7 @@ pub(super) async fn list(
 
 /// Creates a handler.
 #[utoipa::path(post, operation_id = "create_handler", path = "/apps/{app}/handlers", tag = "handlers", params(("app" = String, Path)), request_body = HandlerFields,
-    responses((status = 201, description = "Created", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 201, description = "Created", body = HandlerView), NotFound, Invalid))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -72,7 +73,7 @@ pub(super) async fn create(
 
 /// Reads a handler.
 #[utoipa::path(get, operation_id = "read_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = HandlerView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -85,7 +86,7 @@ pub(super) async fn read(
 
 /// Replaces a handler: what is absent gets its default.
 #[utoipa::path(put, operation_id = "put_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)), request_body = HandlerFields,
-    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = HandlerView), NotFound, Invalid))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -101,7 +102,7 @@ pub(super) async fn put(
 
 /// Changes a handler: what is absent stays.
 #[utoipa::path(patch, operation_id = "patch_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)), request_body = HandlerFields,
-    responses((status = 200, description = "Done", body = HandlerView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = HandlerView), NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -122,7 +123,7 @@ async fn change(
     let (changing, notes) = (state.clone(), caller.notes.clone());
     let handler = storing(async move {
         let before = changing.store.handlers().find(&app, &id).await?.ok_or_else(|| no_handler(&id))?;
-        // What it takes to compile keeps nobody from writing, unless somebody else changes the handler meanwhile.
+        // Compiled before its turn at writing, so that nobody waits for it, unless the handler is changed meanwhile.
         let mut after = before.clone();
         change.clone()(&mut after)?;
         let noted = |handler: &mut Handler| {
@@ -157,7 +158,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// Deletes a handler.
 #[utoipa::path(delete, operation_id = "delete_handler", path = "/apps/{app}/handlers/{id}", tag = "handlers", params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -53,7 +53,7 @@ impl ImportPlan {
         let ids: HashMap<String, usize> =
             slots.iter().enumerate().filter_map(|(at, slot)| Some((slot.as_ref()?.id.clone(), at))).collect();
         let by_id = |entry: &Entry| entry.id.as_ref().and_then(|id| ids.get(id)).copied();
-        // All ids first: what one handler of the file is by its id, another cannot be by its name.
+        // All ids first: a handler that one entry has by id must not be taken by another that has its name.
         let by_id: Vec<Option<Handler>> =
             entries.iter().map(|entry| slots.get_mut(by_id(entry)?).and_then(Option::take)).collect();
         let mut left: HashMap<(HandlerSource, String), VecDeque<usize>> = HashMap::new();

@@ -12,11 +12,12 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app},
         error::{Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     model::Handler,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "messagehandler_sync";
 /// How long an answer waits for the sync, which goes on.
 const WAIT: Duration = Duration::from_secs(50);
@@ -67,9 +68,9 @@ struct SkippedView {
 /// sync follow what has changed there, unless somebody has edited them here. To sync again changes nothing and uploads
 /// nothing.
 #[utoipa::path(post, operation_id = "sync_handlers", path = "/apps/{app}/handlers/sync", tag = "handlers", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = SyncView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = SyncView), NotFound,
         (status = 409, description = "Another one runs", body = Problem), (status = 422, description = "The account has no such settings, or too many of them", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem), (status = 504, description = "It takes long, and goes on", body = Problem)))]
+        WechatRefused, (status = 504, description = "It takes long, and goes on", body = Problem)))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,

@@ -23,6 +23,7 @@ use crate::{
         admin::{auth::Caller, find_app, menus},
         error::{Path, Problem, Query},
         problem_kind::ProblemKind,
+        responses::{Invalid, NotFound},
     },
     menus::Difference,
     model::{Handler, HandlerSource, Menu},
@@ -96,7 +97,7 @@ struct FieldChangeView {
 
 /// All handlers as one file, in the order in which they are tried, with the draft of the menus for those who may see it.
 #[utoipa::path(get, operation_id = "export_handlers", path = "/apps/{app}/handlers/export", tag = "handlers", params(("app" = String, Path), ExportQuery),
-    responses((status = 200, description = "The file", body = String, content_type = "application/json"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "The file", body = String, content_type = "application/json"), NotFound))]
 pub(in crate::http::admin) async fn export(
     State(state): State<AppState>,
     caller: Caller,
@@ -126,8 +127,8 @@ pub(in crate::http::admin) async fn export(
 #[utoipa::path(post, operation_id = "import_handlers", path = "/apps/{app}/handlers/import", tag = "handlers", params(("app" = String, Path), ImportQuery),
     request_body(content = String, content_type = "application/json", description = "What export answers; application/yaml for YAML"),
     responses((status = 200, description = "Done", body = ImportView), (status = 400, description = "The file cannot be read", body = Problem),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 413, description = "Too large", body = Problem),
-        (status = 415, description = "Neither JSON nor YAML", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+        NotFound, (status = 413, description = "Too large", body = Problem),
+        (status = 415, description = "Neither JSON nor YAML", body = Problem), Invalid))]
 pub(in crate::http::admin) async fn import(
     State(state): State<AppState>,
     caller: Caller,

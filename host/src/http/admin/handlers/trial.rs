@@ -13,6 +13,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::{
         App, FieldError, Handler, PluginTarget, ReplyContent, ReplyFields, ReplyStrategy, ReplyTemplate, Rule,
@@ -114,7 +115,7 @@ struct SentView {
 /// Custom rules are asked, and see the message as if it had come. Custom replies are not: the answer names the plugin's
 /// handler that would be. Nothing is sent, forwarded or kept in the message log, and no user is noted.
 #[utoipa::path(post, operation_id = "test_handlers", path = "/apps/{app}/handlers/test", tag = "handlers", params(("app" = String, Path)), request_body = Trial,
-    responses((status = 200, description = "Done", body = TrialView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = TrialView), NotFound, Invalid))]
 pub(in crate::http::admin) async fn test(
     State(state): State<AppState>,
     caller: Caller,

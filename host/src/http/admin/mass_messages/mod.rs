@@ -19,6 +19,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     mass_messages::{MassError, WantedMassMessage},
     model::{MassFields, MassMessage, MassState, MassTarget, is_clientmsgid, is_openid},
@@ -26,7 +27,7 @@ use crate::{
 
 use view::{MassMessageView, MassTargetView};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "mass";
 
 /// A message, and who gets it.
@@ -89,7 +90,7 @@ pub(super) struct ArticleQuery {
 
 /// Lists the mass messages, newest first. The newest 1000 are kept.
 #[utoipa::path(get, operation_id = "list_mass_messages", path = "/apps/{app}/mass-messages", tag = "mass messages", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<MassMessageView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MassMessageView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -105,7 +106,7 @@ pub(super) async fn list(
 
 /// Reads a mass message with what WeChat has told of it.
 #[utoipa::path(get, operation_id = "read_mass_message", path = "/apps/{app}/mass-messages/{id}", tag = "mass messages", params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = MassMessageView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = MassMessageView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -122,8 +123,8 @@ pub(super) async fn read(
 /// `clientmsgid` again sends nothing again.
 #[utoipa::path(post, operation_id = "create_mass_message", path = "/apps/{app}/mass-messages", tag = "mass messages", params(("app" = String, Path)), request_body = NewMassMessage,
     responses((status = 200, description = "Nothing was sent: a dry run", body = MassDryRunView), (status = 201, description = "WeChat has taken it", body = MassMessageView),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "The clientmsgid was used for another message, or for one that WeChat may have sent and would send again by now", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
+        NotFound, (status = 409, description = "The clientmsgid was used for another message, or for one that WeChat may have sent and would send again by now", body = Problem),
+        Invalid, (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -172,7 +173,7 @@ pub(super) async fn create(
 
 /// Shows what a message would say to one follower. WeChat takes a hundred a day.
 #[utoipa::path(post, operation_id = "preview_mass_message", path = "/apps/{app}/mass-messages/preview", tag = "mass messages", params(("app" = String, Path)), request_body = MassPreviewFields,
-    responses((status = 204, description = "Shown"), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Shown"), NotFound, Invalid, WechatRefused))]
 pub(super) async fn preview(
     State(state): State<AppState>,
     caller: Caller,
@@ -193,7 +194,7 @@ pub(super) async fn preview(
 
 /// Asks WeChat how far a message is.
 #[utoipa::path(post, operation_id = "sync_mass_message", path = "/apps/{app}/mass-messages/{id}/sync", tag = "mass messages", params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = MassMessageView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = MassMessageView), NotFound,
         (status = 409, description = "The message has no id at WeChat", body = Problem), (status = 502, description = "WeChat did not tell", body = Problem)))]
 pub(super) async fn sync(
     State(state): State<AppState>,
@@ -208,8 +209,8 @@ pub(super) async fn sync(
 
 /// Takes what a message leads to away: its articles, or its video. The message itself stays with who got it, and here.
 #[utoipa::path(delete, operation_id = "delete_mass_message", path = "/apps/{app}/mass-messages/{id}", tag = "mass messages", params(("app" = String, Path), ("id" = String, Path), ArticleQuery),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "The message has no id at WeChat", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound,
+        (status = 409, description = "The message has no id at WeChat", body = Problem), WechatRefused))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -10,6 +10,7 @@ use crate::http::{
     AppState,
     admin::auth::Caller,
     error::{Body, Path, Problem},
+    responses::{NotFound, WechatRefused},
 };
 
 /// How fast mass messages go out.
@@ -31,7 +32,7 @@ pub(in crate::http::admin) struct MassSpeedFields {
 
 /// Asks WeChat how fast mass messages go out.
 #[utoipa::path(get, operation_id = "read_mass_speed", path = "/apps/{app}/mass-messages/speed", tag = "mass messages", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = MassSpeedView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not tell", body = Problem)))]
+    responses((status = 200, description = "Done", body = MassSpeedView), NotFound, (status = 502, description = "WeChat did not tell", body = Problem)))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -45,8 +46,8 @@ pub(in crate::http::admin) async fn read(
 
 /// Sets how fast mass messages go out.
 #[utoipa::path(put, operation_id = "put_mass_speed", path = "/apps/{app}/mass-messages/speed", tag = "mass messages", params(("app" = String, Path)), request_body = MassSpeedFields,
-    responses((status = 200, description = "Done", body = MassSpeedView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "There is no such speed", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = MassSpeedView), NotFound,
+        (status = 422, description = "There is no such speed", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn put(
     State(state): State<AppState>,
     caller: Caller,

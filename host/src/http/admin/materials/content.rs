@@ -17,6 +17,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     materials::Downloaded,
     model::FileKind,
@@ -33,8 +34,8 @@ const POLICY: &str =
 /// browsers can show it; everything else as a file to be saved.
 #[utoipa::path(get, operation_id = "read_material_content", path = "/apps/{app}/materials/{media_id}/content", tag = "materials",
     params(("app" = String, Path), ("media_id" = String, Path)),
-    responses((status = 200, description = "The file", content_type = "application/octet-stream"), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The material consists of articles", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "The file", content_type = "application/octet-stream"), NotFound,
+        (status = 422, description = "The material consists of articles", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,

@@ -15,6 +15,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     materials::NewFile,
     model::MaterialType,
@@ -50,8 +51,8 @@ pub(in crate::http::admin) struct MediaView {
 /// Uploads temporary media.
 #[utoipa::path(post, operation_id = "create_media", path = "/apps/{app}/media", tag = "materials", params(("app" = String, Path)),
     request_body(content = MediaForm, content_type = "multipart/form-data"),
-    responses((status = 201, description = "Uploaded", body = MediaView), (status = 404, description = "There is none of that name", body = Problem), (status = 413, description = "Too large", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem), (status = 503, description = "Other files are being uploaded", body = Problem)))]
+    responses((status = 201, description = "Uploaded", body = MediaView), NotFound, (status = 413, description = "Too large", body = Problem),
+        Invalid, WechatRefused, (status = 503, description = "Other files are being uploaded", body = Problem)))]
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -77,8 +78,8 @@ pub(in crate::http::admin) async fn create(
 /// is answered as such; everything else as a file to be saved.
 #[utoipa::path(get, operation_id = "read_media", path = "/apps/{app}/media/{media_id}", tag = "materials",
     params(("app" = String, Path), ("media_id" = String, Path)),
-    responses((status = 200, description = "The file", content_type = "application/octet-stream"), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "The file", content_type = "application/octet-stream"), NotFound,
+        WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,

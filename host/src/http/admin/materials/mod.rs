@@ -21,6 +21,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
         problem_kind::ProblemKind,
+        responses::{Invalid, NotFound, WechatRefused},
     },
     materials::{MaterialError, Uses},
     model::{ArticleKind, FieldError, Material, MaterialChange, MaterialFilter, MaterialType},
@@ -28,7 +29,7 @@ use crate::{
 
 use view::{MaterialDetail, MaterialView};
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "material";
 /// The most characters of what is searched for.
 const SEARCH_CHARACTERS: usize = 128;
@@ -81,7 +82,7 @@ impl MaterialQuery {
 
 /// Lists the permanent materials of an app, those that changed last first.
 #[utoipa::path(get, operation_id = "list_materials", path = "/apps/{app}/materials", tag = "materials", params(("app" = String, Path), MaterialQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<MaterialView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MaterialView>), NotFound, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -102,7 +103,7 @@ pub(super) async fn list(
 /// Reads a material, with what uses it.
 #[utoipa::path(get, operation_id = "read_material", path = "/apps/{app}/materials/{media_id}", tag = "materials",
     params(("app" = String, Path), ("media_id" = String, Path)),
-    responses((status = 200, description = "Done", body = MaterialDetail), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = MaterialDetail), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -122,8 +123,8 @@ pub(super) async fn read(
 /// Changes what only Weft knows of a material.
 #[utoipa::path(patch, operation_id = "patch_material", path = "/apps/{app}/materials/{media_id}", tag = "materials",
     params(("app" = String, Path), ("media_id" = String, Path)), request_body = MaterialPatch,
-    responses((status = 200, description = "Done", body = MaterialView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "Another material has the alias", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = MaterialView), NotFound,
+        (status = 409, description = "Another material has the alias", body = Problem), Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -143,8 +144,8 @@ pub(super) async fn patch(
 /// Deletes a material, at WeChat and here. One that a handler, the menus or a draft uses is only deleted with `force`.
 #[utoipa::path(delete, operation_id = "delete_material", path = "/apps/{app}/materials/{media_id}", tag = "materials",
     params(("app" = String, Path), ("media_id" = String, Path), DeleteQuery),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "Something uses it", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "Something uses it", body = Problem),
+        WechatRefused))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -19,12 +19,13 @@ use crate::{
             jobs::{Asked, StartedView, start},
         },
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     materials::{CLEAN_UP, CleanUpInput, List, MATERIAL_SYNC, SyncInput},
     model::{FieldError, MaterialType},
 };
 
-/// What callers need a permission for who take over what WeChat has.
+/// The permission to take over what WeChat has.
 const SYNC: &str = "material_sync";
 /// How many unused materials are named.
 const NAMED: usize = 200;
@@ -64,7 +65,7 @@ pub(in crate::http::admin) struct CleanUpView {
 /// Takes over what WeChat has, as a job. Materials that WeChat has no more are forgotten when the list has been read to
 /// its end.
 #[utoipa::path(post, operation_id = "sync_materials", path = "/apps/{app}/materials/sync", tag = "materials", params(("app" = String, Path)), request_body = MaterialSyncBody,
-    responses((status = 202, description = "Begun, or going on", body = StartedView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "The account has no materials", body = Problem)))]
+    responses((status = 202, description = "Begun, or going on", body = StartedView), NotFound, (status = 422, description = "The account has no materials", body = Problem)))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -89,8 +90,8 @@ pub(in crate::http::admin) async fn sync(
 /// known here: sync materials and drafts first. The job itself reads the drafts before it deletes anything, and leaves
 /// what WeChat does not delete because its own auto-replies or menus use it.
 #[utoipa::path(post, operation_id = "clean_up_materials", path = "/apps/{app}/materials/clean-up", tag = "materials", params(("app" = String, Path)), request_body = CleanUpBody,
-    responses((status = 200, description = "What would be deleted", body = CleanUpView), (status = 202, description = "Begun, or going on", body = StartedView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "What would be deleted", body = CleanUpView), (status = 202, description = "Begun, or going on", body = StartedView), NotFound,
+        Invalid))]
 pub(in crate::http::admin) async fn clean_up(
     State(state): State<AppState>,
     caller: Caller,

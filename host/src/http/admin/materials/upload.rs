@@ -15,6 +15,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound, WechatRefused},
     },
     materials::{NewFile, Uploaded},
     model::{FieldError, MaterialType},
@@ -60,8 +61,8 @@ pub(in crate::http::admin) struct FromMedia {
 #[utoipa::path(post, operation_id = "create_material", path = "/apps/{app}/materials", tag = "materials", params(("app" = String, Path)),
     request_body(content = MaterialForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Uploaded", body = UploadedView), (status = 200, description = "There is one with this content", body = UploadedView),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is being uploaded", body = Problem), (status = 413, description = "Too large", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem), (status = 503, description = "Other files are being uploaded", body = Problem)))]
+        NotFound, (status = 409, description = "It is being uploaded", body = Problem), (status = 413, description = "Too large", body = Problem),
+        Invalid, WechatRefused, (status = 503, description = "Other files are being uploaded", body = Problem)))]
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -83,8 +84,8 @@ pub(in crate::http::admin) async fn create(
 /// answer is 200, with the material that has it.
 #[utoipa::path(post, operation_id = "create_material_from_media", path = "/apps/{app}/materials/from-media", tag = "materials", params(("app" = String, Path)), request_body = FromMedia,
     responses((status = 201, description = "Uploaded", body = UploadedView), (status = 200, description = "There is one with this content", body = UploadedView),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is being uploaded", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        NotFound, (status = 409, description = "It is being uploaded", body = Problem),
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn from_media(
     State(state): State<AppState>,
     caller: Caller,

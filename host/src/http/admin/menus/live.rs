@@ -13,14 +13,15 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app},
         error::{Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     menus::{LiveMenu, MenuSync, Published, differences},
     model::{Handler, Menu},
 };
 
-/// What callers need a permission for who change the draft to what is live.
+/// The permission to change the draft to what is live.
 const SYNC: &str = "menu_sync";
-/// What callers need a permission for who change what users see.
+/// The permission to change what users see.
 const PUBLISH: &str = "menu_publish";
 
 /// What users see, beside the draft.
@@ -70,8 +71,8 @@ pub(in crate::http::admin) struct PublishedMenuView {
 
 /// Reads what users see, and where the draft differs.
 #[utoipa::path(get, operation_id = "read_live_menus", path = "/apps/{app}/menus/live", tag = "menus", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = LiveView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The account has no menus", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = LiveView), NotFound,
+        (status = 422, description = "The account has no menus", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -97,8 +98,8 @@ pub(in crate::http::admin) async fn read(
 
 /// Takes the menu away from users, with all conditional ones. The draft stays.
 #[utoipa::path(delete, operation_id = "delete_live_menus", path = "/apps/{app}/menus/live", tag = "menus", params(("app" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "Menus are being published", body = Problem),
-        (status = 422, description = "The account has no menus", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "Menus are being published", body = Problem),
+        (status = 422, description = "The account has no menus", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn delete(
     State(state): State<AppState>,
     caller: Caller,
@@ -113,8 +114,8 @@ pub(in crate::http::admin) async fn delete(
 /// Replaces the draft by what users see. Buttons that only WeChat's console knows become click buttons, with handlers
 /// (source menu) that answer with the same; to sync again makes no second ones.
 #[utoipa::path(post, operation_id = "sync_menus", path = "/apps/{app}/menus/sync", tag = "menus", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = MenuSyncView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The account has no menu", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = MenuSyncView), NotFound,
+        (status = 422, description = "The account has no menu", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -135,9 +136,9 @@ pub(in crate::http::admin) async fn sync(
 /// saw before, where that can be; the answer says so. WeChat's apps show a new menu within 24 hours, or at once to who
 /// unfollows and follows again.
 #[utoipa::path(post, operation_id = "publish_menus", path = "/apps/{app}/menus/publish", tag = "menus", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = PublishedMenuView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = PublishedMenuView), NotFound,
         (status = 409, description = "Menus are being published already", body = Problem), (status = 422, description = "The draft cannot be published", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+        WechatRefused))]
 pub(in crate::http::admin) async fn publish(
     State(state): State<AppState>,
     caller: Caller,

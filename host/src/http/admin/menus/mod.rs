@@ -15,6 +15,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
         problem_kind::ProblemKind,
+        responses::{Invalid, NotFound},
     },
     menus::MenuError,
     model::Menu,
@@ -22,12 +23,12 @@ use crate::{
 
 use view::{MenuVersionView, MenuView, draft_view};
 
-/// What callers need a permission for who edit the draft.
+/// The permission to edit the draft.
 pub(super) const PERMISSION: &str = "menu";
 
 /// Reads the draft.
 #[utoipa::path(get, operation_id = "read_menus", path = "/apps/{app}/menus", tag = "menus", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = MenuView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = MenuView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -42,7 +43,7 @@ pub(super) async fn read(
 /// Replaces the draft. Users see it when it is published. WeChat's own names `button`, `sub_button` and
 /// `conditionalmenu` are taken too.
 #[utoipa::path(put, operation_id = "put_menus", path = "/apps/{app}/menus", tag = "menus", params(("app" = String, Path)), request_body = Menu,
-    responses((status = 200, description = "Done", body = MenuView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = MenuView), NotFound, Invalid))]
 pub(super) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -60,7 +61,7 @@ pub(super) async fn put(
 
 /// Lists what was published, newest first. The newest 100 are kept.
 #[utoipa::path(get, operation_id = "list_menu_versions", path = "/apps/{app}/menus/versions", tag = "menus", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<MenuVersionView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MenuVersionView>), NotFound))]
 pub(super) async fn versions(
     State(state): State<AppState>,
     caller: Caller,
@@ -76,7 +77,7 @@ pub(super) async fn versions(
 
 /// Replaces the draft by what was published then. Users see it when it is published again.
 #[utoipa::path(post, operation_id = "restore_menu_version", path = "/apps/{app}/menus/versions/{id}/restore", tag = "menus", params(("app" = String, Path), ("id" = String, Path)),
-    responses((status = 200, description = "Done", body = MenuView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = MenuView), NotFound))]
 pub(super) async fn restore(
     State(state): State<AppState>,
     caller: Caller,

@@ -10,6 +10,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     pay::{CheckOutcome, CheckStep},
 };
@@ -56,7 +57,7 @@ impl From<Vec<CheckStep>> for CheckView {
 /// certificates, the clock, the account, and for v2 the client certificate. What is wrong is told step by step, with what
 /// to do.
 #[utoipa::path(post, operation_id = "check_merchant", path = "/apps/{app}/merchants/{merchant}/check", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path), CheckQuery),
-    responses((status = 200, description = "What was found; look at `ok`", body = CheckView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Keys are missing, so that nothing can be asked", body = Problem)))]
+    responses((status = 200, description = "What was found; look at `ok`", body = CheckView), NotFound, (status = 422, description = "Keys are missing, so that nothing can be asked", body = Problem)))]
 pub(in crate::http::admin) async fn check(
     State(state): State<AppState>,
     caller: Caller,

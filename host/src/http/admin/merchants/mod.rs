@@ -19,6 +19,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{Merchant, PayVersion},
     pay::Shop,
@@ -98,7 +99,7 @@ impl MerchantFields {
         set(&mut merchant.mch_id, self.mch_id);
         set(&mut merchant.api_version, self.api_version);
         set(&mut merchant.sign_type, self.sign_type);
-        // Another certificate has another number: the old one goes unless somebody says it.
+        // A new certificate has a serial number of its own: the old one is dropped unless one is given.
         if matches!(self.client_cert, Change::To(_)) {
             merchant.serial_no = None;
         }
@@ -118,7 +119,7 @@ impl MerchantFields {
 
 /// Lists the merchants of an app.
 #[utoipa::path(get, operation_id = "list_merchants", path = "/apps/{app}/merchants", tag = "merchants", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<MerchantView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<MerchantView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -134,7 +135,7 @@ pub(super) async fn list(
 
 /// Creates a merchant.
 #[utoipa::path(post, operation_id = "create_merchant", path = "/apps/{app}/merchants", tag = "merchants", params(("app" = String, Path)), request_body = MerchantFields,
-    responses((status = 201, description = "Created", body = MerchantView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "The name is taken", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 201, description = "Created", body = MerchantView), NotFound, (status = 409, description = "The name is taken", body = Problem), Invalid))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -156,7 +157,7 @@ pub(super) async fn create(
 
 /// Reads a merchant. Keys say only whether they are set.
 #[utoipa::path(get, operation_id = "read_merchant", path = "/apps/{app}/merchants/{merchant}", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path)),
-    responses((status = 200, description = "Done", body = MerchantView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = MerchantView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -168,7 +169,7 @@ pub(super) async fn read(
 
 /// Changes a merchant.
 #[utoipa::path(patch, operation_id = "patch_merchant", path = "/apps/{app}/merchants/{merchant}", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path)), request_body = MerchantFields,
-    responses((status = 200, description = "Done", body = MerchantView), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = MerchantView), NotFound, Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -194,7 +195,7 @@ pub(super) async fn patch(
 
 /// Deletes a merchant that has no orders.
 #[utoipa::path(delete, operation_id = "delete_merchant", path = "/apps/{app}/merchants/{merchant}", tag = "merchants", params(("app" = String, Path), ("merchant" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It has orders", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, (status = 409, description = "It has orders", body = Problem)))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -21,11 +21,12 @@ use crate::{
         admin::auth::Caller,
         error::{Path, Problem},
         problem_kind::ProblemKind,
+        responses::{NotFound, PayUnknown},
     },
     pay::Shop,
 };
 
-/// What callers need a permission for.
+/// The permission that callers need.
 const PERMISSION: &str = "pay_api";
 /// Where the path of WeChat Pay begins: `/api/v1/apps/{app}/merchants/{merchant}/wechat/`.
 const SEGMENTS_BEFORE: usize = 8;
@@ -39,9 +40,9 @@ const PROVEN: HeaderName = HeaderName::from_static("x-weft-proven");
 #[utoipa::path(get, operation_id = "call_pay_get", path = "/apps/{app}/merchants/{merchant}/wechat/{*path}", tag = "merchants",
     params(("app" = String, Path), ("merchant" = String, Path), ("path" = String, Path, description = "Such as v3/profitsharing/transactions/4208/amounts; may have slashes")),
     responses((status = 200, description = "What WeChat answers; its statuses from 400 to 499 come back, too", content_type = "application/json", body = Value),
-        (status = 400, description = "The path is none", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none", body = Problem), NotFound,
         (status = 422, description = "It is not called this way, or keys are missing", body = Problem),
-        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), PayUnknown))]
 pub(in crate::http::admin) async fn get(
     State(state): State<AppState>,
     caller: Caller,
@@ -49,7 +50,7 @@ pub(in crate::http::admin) async fn get(
     OriginalUri(uri): OriginalUri,
     method: Method,
 ) -> Result<Response, Problem> {
-    // axum answers HEAD with what GET says, after it was done.
+    // axum would answer a HEAD by making the call as for GET.
     if method != Method::GET {
         return Err(Problem::method_not_allowed(&method));
     }
@@ -71,10 +72,10 @@ pub(in crate::http::admin) async fn get(
     params(("app" = String, Path), ("merchant" = String, Path), ("path" = String, Path, description = "Such as v3/profitsharing/orders or mmpaymkttransfers/sendredpack; may have slashes")),
     request_body(content = Value, content_type = "application/json"),
     responses((status = 200, description = "What WeChat answers; statuses of v3 from 400 to 499 come back, too", content_type = "application/json", body = Value),
-        (status = 400, description = "The path is none, or the body no JSON", body = Problem), (status = 404, description = "There is none of that name", body = Problem),
+        (status = 400, description = "The path is none, or the body no JSON", body = Problem), NotFound,
         (status = 413, description = "The body is too long", body = Problem),
         (status = 422, description = "It is not called this way, or keys are missing", body = Problem),
-        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+        (status = 502, description = "WeChat Pay cannot be reached", body = Problem), PayUnknown))]
 pub(in crate::http::admin) async fn post(
     State(state): State<AppState>,
     caller: Caller,
@@ -139,7 +140,7 @@ async fn send_v3(state: &AppState, shop: &Shop, call: AnyCall) -> Result<Respons
     let headers = [
         (PROVEN, proven),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        // It is somebody else's, and must not run where the console is.
+        // It is not ours, and browsers must not run it at our origin.
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];

@@ -12,6 +12,7 @@ use crate::{
         AppState,
         admin::{auth::Caller, merchants::find_shop},
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound, PayRefused, PayUnknown},
     },
     model::{Order, OrderView},
     pay::{PayActionError, Prepaid, Shop},
@@ -55,7 +56,7 @@ impl From<Prepaid> for PrepaidView {
 
 /// Tells WeChat of the order, and gives what a user needs to pay it. Repeated, it says the same again.
 #[utoipa::path(post, operation_id = "prepay_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/prepay", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = PrepayRequest,
-    responses((status = 200, description = "Done", body = PrepaidView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It cannot be paid any more", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done", body = PrepaidView), NotFound, (status = 409, description = "It cannot be paid any more", body = Problem), PayRefused, PayUnknown))]
 pub(in crate::http::admin) async fn prepay(
     State(state): State<AppState>,
     caller: Caller,
@@ -68,7 +69,7 @@ pub(in crate::http::admin) async fn prepay(
 
 /// Asks WeChat where the order is.
 #[utoipa::path(post, operation_id = "sync_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/sync", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
-    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done", body = OrderView), NotFound, PayRefused, PayUnknown))]
 pub(in crate::http::admin) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -80,7 +81,7 @@ pub(in crate::http::admin) async fn sync(
 
 /// Closes an order that nobody has paid. When somebody has, the answer says so.
 #[utoipa::path(post, operation_id = "close_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/close", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
-    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is paid", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done", body = OrderView), NotFound, (status = 409, description = "It is paid", body = Problem), PayRefused, PayUnknown))]
 pub(in crate::http::admin) async fn close(
     State(state): State<AppState>,
     caller: Caller,
@@ -92,7 +93,7 @@ pub(in crate::http::admin) async fn close(
 
 /// Takes a payment by code back (v2 MICROPAY).
 #[utoipa::path(post, operation_id = "reverse_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/reverse", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
-    responses((status = 200, description = "Done", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is no payment by code", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done", body = OrderView), NotFound, (status = 409, description = "It is no payment by code", body = Problem), PayRefused, PayUnknown))]
 pub(in crate::http::admin) async fn reverse(
     State(state): State<AppState>,
     caller: Caller,
@@ -116,7 +117,7 @@ pub(in crate::http::admin) struct CodePayment {
 /// Takes the money of a MICROPAY order by the code on the user's phone (v2). WeChat is asked until it knows, and the
 /// payment is taken back when it does not within half a minute.
 #[utoipa::path(post, operation_id = "pay_order_by_code", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/micropay", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = CodePayment,
-    responses((status = 200, description = "Done: look at the state", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It cannot be paid so", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done: look at the state", body = OrderView), NotFound, (status = 409, description = "It cannot be paid so", body = Problem), Invalid, PayRefused, PayUnknown))]
 pub(in crate::http::admin) async fn micropay(
     State(state): State<AppState>,
     caller: Caller,

@@ -13,6 +13,7 @@ use crate::{
             page::{Page, PageQuery},
         },
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::{EventTarget, RefundView},
     storage::{DeliveryAttempt, EventDelivery, OrderEvent},
@@ -50,7 +51,7 @@ pub(in crate::http::admin) struct OrderEventView {
     hook: String,
     /// The same of the server at `order_webhook_url`.
     webhook: String,
-    /// The tries to tell them.
+    /// The last tries to tell them, for each at most 20.
     deliveries: Vec<DeliveryView>,
 }
 
@@ -118,7 +119,7 @@ fn attempts(delivery: EventDelivery) -> impl Iterator<Item = DeliveryView> {
 
 /// Lists what became of an order, oldest first.
 #[utoipa::path(get, operation_id = "list_order_events", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/events", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<OrderEventView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<OrderEventView>), NotFound))]
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -143,7 +144,7 @@ pub(in crate::http::admin) struct RedeliverQuery {
 
 /// Has an event told once more, also to who has heard of it.
 #[utoipa::path(post, operation_id = "redeliver_order_event", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/events/{id}/redeliver", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), ("id" = String, Path), RedeliverQuery),
-    responses((status = 202, description = "It will be"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 202, description = "It will be"), NotFound))]
 pub(in crate::http::admin) async fn redeliver(
     State(state): State<AppState>,
     caller: Caller,

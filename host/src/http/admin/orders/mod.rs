@@ -19,6 +19,7 @@ use crate::{
     http::{
         AppState,
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{Order, OrderState, OrderView},
     pay::Creation,
@@ -43,7 +44,7 @@ pub(super) struct OrderQuery {
 
 /// Lists the orders of a merchant, newest first.
 #[utoipa::path(get, operation_id = "list_orders", path = "/apps/{app}/merchants/{merchant}/orders", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), OrderQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<OrderView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<OrderView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -62,7 +63,7 @@ pub(super) async fn list(
 
 /// Creates an order. The same number with the same content is the same order (200), with another content a conflict.
 #[utoipa::path(post, operation_id = "create_order", path = "/apps/{app}/merchants/{merchant}/orders", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path)), request_body = NewOrder,
-    responses((status = 201, description = "Created", body = OrderView), (status = 200, description = "There was this order already", body = OrderView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "There is another order of that number", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 201, description = "Created", body = OrderView), (status = 200, description = "There was this order already", body = OrderView), NotFound, (status = 409, description = "There is another order of that number", body = Problem), Invalid))]
 pub(super) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -85,7 +86,7 @@ pub(super) async fn create(
 
 /// Reads an order, with what of it a person must look at.
 #[utoipa::path(get, operation_id = "read_order", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)),
-    responses((status = 200, description = "Done", body = OrderWithAlarms), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = OrderWithAlarms), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,

@@ -14,6 +14,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::OrderState,
     qr_code::{self, QrError, QrLevel, QrStyle},
@@ -51,7 +52,7 @@ enum Format {
 /// The QR code of a NATIVE order as a picture. WeChat is told of the order as `prepay` does; the code is good for two
 /// hours.
 #[utoipa::path(get, operation_id = "read_order_qrcode", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/qrcode", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), QrQuery),
-    responses((status = 200, description = "The picture", content((Vec<u8> = "image/svg+xml"), (Vec<u8> = "image/png"))), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "It is not paid so, or cannot be paid any more", body = Problem), (status = 422, description = "No such picture can be made", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
+    responses((status = 200, description = "The picture", content((Vec<u8> = "image/svg+xml"), (Vec<u8> = "image/png"))), NotFound, (status = 409, description = "It is not paid so, or cannot be paid any more", body = Problem), (status = 422, description = "No such picture can be made", body = Problem), (status = 502, description = "WeChat Pay refused, or does not answer", body = Problem)))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,

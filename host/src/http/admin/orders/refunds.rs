@@ -18,6 +18,7 @@ use crate::{
             page::{Page, PageQuery},
         },
         error::{Body, Path, Problem, Query},
+        responses::{Invalid, NotFound, PayRefused},
     },
     model::RefundView,
 };
@@ -38,7 +39,7 @@ pub(in crate::http::admin) struct NewRefund {
 
 /// Lists the refunds of an order, by number.
 #[utoipa::path(get, operation_id = "list_refunds", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<RefundView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<RefundView>), NotFound))]
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -54,7 +55,7 @@ pub(in crate::http::admin) async fn list(
 
 /// Gives money back. The same number with the same content is the same refund.
 #[utoipa::path(post, operation_id = "create_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path)), request_body = NewRefund,
-    responses((status = 200, description = "WeChat has taken it", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "There is another refund of that number", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed; use the same number again", body = Problem)))]
+    responses((status = 200, description = "WeChat has taken it", body = RefundView), NotFound, (status = 409, description = "There is another refund of that number", body = Problem), Invalid, PayRefused, (status = 504, description = "WeChat Pay may have done it: its answer is missing or cannot be believed; use the same number again", body = Problem)))]
 pub(in crate::http::admin) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -69,9 +70,10 @@ pub(in crate::http::admin) async fn create(
 }
 
 /// Gives up a refund that WeChat has refused, when WeChat says that it has none of that number: it is closed, and its money
-/// may be given back by another one. When WeChat has it, the answer says where it is.
+/// may be given back by another one. When WeChat has it, the answer says where it is. After a call without a certain answer
+/// that takes a day.
 #[utoipa::path(post, operation_id = "close_refund", path = "/apps/{app}/merchants/{merchant}/orders/{out_trade_no}/refunds/{out_refund_no}/close", tag = "orders", params(("app" = String, Path), ("merchant" = String, Path), ("out_trade_no" = String, Path), ("out_refund_no" = String, Path)),
-    responses((status = 200, description = "Done: look at the state", body = RefundView), (status = 404, description = "There is none of that name", body = Problem), (status = 409, description = "WeChat has taken it, or may have", body = Problem), (status = 502, description = "WeChat Pay refused, or cannot be reached", body = Problem), (status = 504, description = "WeChat Pay's answer is missing or cannot be believed", body = Problem)))]
+    responses((status = 200, description = "Done: look at the state", body = RefundView), NotFound, (status = 409, description = "WeChat has taken it, or may have", body = Problem), PayRefused, (status = 504, description = "WeChat Pay's answer is missing or cannot be believed", body = Problem)))]
 pub(in crate::http::admin) async fn close(
     State(state): State<AppState>,
     caller: Caller,

@@ -17,6 +17,7 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app},
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     plugins::{AppLine, AppReader, Missed},
 };
@@ -33,7 +34,7 @@ pub(in crate::http::admin) struct AppLogQuery {
 /// those that come, also of plugins that come later. `Last-Event-ID` goes on behind the moment of a line.
 #[utoipa::path(get, operation_id = "follow_app_logs", path = "/apps/{app}/logs", tag = "plugins",
     params(("app" = String, Path), AppLogQuery, ("Last-Event-ID" = Option<i64>, Header)),
-    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), NotFound))]
 pub(in crate::http::admin) async fn follow(
     State(state): State<AppState>,
     caller: Caller,

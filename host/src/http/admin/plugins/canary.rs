@@ -10,6 +10,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Body, Path, Problem},
+        responses::Invalid,
     },
     model::{CANARY_OPENIDS, is_openid},
 };
@@ -49,7 +50,7 @@ impl CanarySettings {
 #[utoipa::path(post, operation_id = "set_plugin_canary", path = "/plugins/{plugin}/canary", tag = "plugins", params(("plugin" = String, Path)),
     request_body = CanarySettings,
     responses((status = 200, description = "Done", body = PluginDetail), (status = 409, description = "No canary or no version beside it runs", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem)))]
+        Invalid))]
 pub(in crate::http::admin) async fn post(
     State(state): State<AppState>,
     caller: Caller,

@@ -16,6 +16,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::App,
     plugins::{LoggedLine, Missed, Reader},
@@ -58,7 +59,7 @@ pub(in crate::http::admin) struct LineView {
 /// the lines of the apps that they manage.
 #[utoipa::path(get, operation_id = "follow_plugin_logs", path = "/plugins/{plugin}/logs", tag = "plugins",
     params(("plugin" = String, Path), LogQuery, ("Last-Event-ID" = Option<u64>, Header)),
-    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), NotFound))]
 pub(in crate::http::admin) async fn follow(
     State(state): State<AppState>,
     caller: Caller,

@@ -34,6 +34,7 @@ use crate::{
         AppState,
         admission::{AdmissionView, RefusedView},
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::{Grants, PluginState},
     plugin_limits::{LimitChanges, PluginLimits},
@@ -189,7 +190,7 @@ pub(super) async fn list(
 
 /// Reads a plugin.
 #[utoipa::path(get, operation_id = "read_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginDetail), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -213,7 +214,7 @@ pub(super) struct UploadQuery {
 /// shares the database.
 #[utoipa::path(put, operation_id = "put_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
-    responses((status = 200, description = "Done", body = PluginDetail), (status = 413, description = "Too large", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+    responses((status = 200, description = "Done", body = PluginDetail), (status = 413, description = "Too large", body = Problem), Invalid,
         (status = 503, description = "Other uploads are being checked", body = Problem)))]
 pub(super) async fn put(
     State(state): State<AppState>,
@@ -286,7 +287,7 @@ async fn received(body: Body, limit: u64) -> Result<Bytes, Problem> {
 
 /// Removes a plugin's file; calls in flight finish.
 #[utoipa::path(delete, operation_id = "delete_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -14,6 +14,7 @@ use crate::{
             page::{Page, PageQuery},
         },
         error::{Path, Problem, Query},
+        responses::{Invalid, NotFound},
     },
     model::FieldError,
     plugins::{Plugin, Receipt, ReceiptUse},
@@ -78,7 +79,7 @@ impl From<&Receipt> for ReceiptSummary {
 /// Callers see the calls of the apps that they manage.
 #[utoipa::path(get, operation_id = "list_receipts", path = "/plugins/{plugin}/receipts", tag = "plugins",
     params(("plugin" = String, Path), ReceiptFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<ReceiptSummary>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<ReceiptSummary>), NotFound, Invalid))]
 pub(in crate::http::admin) async fn list(
     State(state): State<AppState>,
     caller: Caller,

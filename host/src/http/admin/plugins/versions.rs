@@ -10,6 +10,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::{CanaryState, PluginCanary, PluginSource, PluginVersion},
     plugins::{History, Plugin},
@@ -166,8 +167,8 @@ pub(in crate::http::admin) struct Rollback {
 /// upload comes. The file in the plugins folder stays and does not run. A plugin that was removed comes back.
 #[utoipa::path(post, operation_id = "roll_back_plugin", path = "/plugins/{plugin}/rollback", tag = "plugins", params(("plugin" = String, Path)),
     request_body = Option<Rollback>,
-    responses((status = 200, description = "Done", body = PluginDetail), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "There is no earlier version", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = PluginDetail), NotFound,
+        (status = 409, description = "There is no earlier version", body = Problem), Invalid))]
 pub(in crate::http::admin) async fn roll_back(
     State(state): State<AppState>,
     caller: Caller,

@@ -10,6 +10,7 @@ use crate::{
         AppState,
         admin::{access_token::Confirmation, auth::Caller, find_app},
         error::{Body, Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     model::Ability,
     storage::{ActionLimit, Turn},
@@ -31,9 +32,9 @@ pub(in crate::http::admin) struct ClearedView {
 /// Lets the app call all APIs as if the day had just begun, and ends the pauses of its calls. WeChat does that ten times
 /// a month for an account.
 #[utoipa::path(post, operation_id = "clear_quota", path = "/apps/{app}/quota/clear", tag = "wechat", params(("app" = String, Path)), request_body = Confirmation,
-    responses((status = 200, description = "Done", body = ClearedView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 200, description = "Done", body = ClearedView), NotFound,
         (status = 422, description = "It is not confirmed", body = Problem), (status = 429, description = "It was done ten times this month", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+        WechatRefused))]
 pub(in crate::http::admin) async fn clear(
     State(state): State<AppState>,
     caller: Caller,

@@ -10,6 +10,7 @@ use crate::http::{
     AppState,
     admin::{auth::Caller, find_app},
     error::{Path, Problem},
+    responses::{NotFound, WechatRefused},
 };
 
 /// How often an API may be called today in China, by everybody who calls for the account.
@@ -25,7 +26,7 @@ pub(in crate::http::admin) struct LiveQuotaView {
 #[utoipa::path(get, operation_id = "read_quota", path = "/apps/{app}/quota/{*path}", tag = "wechat",
     params(("app" = String, Path), ("path" = String, Path, description = "Such as cgi-bin/user/info; may have slashes")),
     responses((status = 200, description = "Done", body = LiveQuotaView), (status = 400, description = "The path is none", body = Problem),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        NotFound, WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -33,7 +34,7 @@ pub(in crate::http::admin) async fn read(
 ) -> Result<Json<LiveQuotaView>, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find_app(&state, &app).await?;
-    // What Weft does not call for others can be asked about.
+    // Even paths that Weft does not call for others may be asked about.
     if path.starts_with('/') || path.parse::<ApiPath>() == Err(PathError::Malformed) {
         return Err(Problem::bad_request(PathError::Malformed.to_string()));
     }

@@ -20,12 +20,13 @@ use crate::{
     http::{
         AppState,
         error::{Path, Problem, Query},
+        responses::NotFound,
     },
     model::{CallOutcome, CallPause},
     time,
 };
 
-/// What callers need a permission for who look.
+/// The permission to look.
 const PERMISSION: &str = "wechat_api";
 
 /// The calls of one API, today in China.
@@ -94,7 +95,7 @@ impl ApiQuotaView {
 /// Lists what was called today in China, by all processes of Weft, and what pauses. Other systems that call with the
 /// app's access token are not counted.
 #[utoipa::path(get, operation_id = "list_quota", path = "/apps/{app}/quota", tag = "wechat", params(("app" = String, Path), PageQuery),
-    responses((status = 200, description = "Done", body = Page<ApiQuotaView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<ApiQuotaView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,

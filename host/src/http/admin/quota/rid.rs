@@ -11,6 +11,7 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app},
         error::{Path, Problem},
+        responses::{NotFound, WechatRefused},
     },
     secret::Secret,
     time,
@@ -38,7 +39,7 @@ pub(in crate::http::admin) struct RefusedRequestView {
 /// Asks WeChat about a request that it refused in the last days: by its rid, which stands in `errmsg` and in problems.
 #[utoipa::path(get, operation_id = "read_rid", path = "/apps/{app}/quota/rid/{rid}", tag = "wechat", params(("app" = String, Path), ("rid" = String, Path)),
     responses((status = 200, description = "Done", body = RefusedRequestView), (status = 400, description = "It is no rid", body = Problem),
-        (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        NotFound, WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,

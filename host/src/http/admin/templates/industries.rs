@@ -10,6 +10,7 @@ use crate::http::{
     AppState,
     admin::auth::Caller,
     error::{Body, Path, Problem},
+    responses::{NotFound, WechatRefused},
 };
 
 /// The industries (行业) of an account.
@@ -50,7 +51,7 @@ impl From<Industries> for IndustriesView {
 
 /// Asks WeChat for the industries of the account.
 #[utoipa::path(get, operation_id = "read_industries", path = "/apps/{app}/templates/industries", tag = "templates", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = IndustriesView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = IndustriesView), NotFound, WechatRefused))]
 pub(in crate::http::admin) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -63,7 +64,7 @@ pub(in crate::http::admin) async fn read(
 
 /// Sets the industries of the account. WeChat takes one change a month.
 #[utoipa::path(put, operation_id = "put_industries", path = "/apps/{app}/templates/industries", tag = "templates", params(("app" = String, Path)), request_body = IndustryIds,
-    responses((status = 200, description = "Done", body = IndustriesView), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = IndustriesView), NotFound, WechatRefused))]
 pub(in crate::http::admin) async fn put(
     State(state): State<AppState>,
     caller: Caller,

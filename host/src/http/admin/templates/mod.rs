@@ -17,15 +17,16 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
         problem_kind::ProblemKind,
+        responses::{Invalid, NotFound, WechatRefused},
     },
     model::{Template, TemplateChange, TemplateKind},
     templates::{LibraryTemplate, SyncedTemplates, TemplateError},
     time,
 };
 
-/// What callers need a permission for who read templates and send messages.
+/// The permission to read templates and send messages.
 const PERMISSION: &str = "template";
-/// What callers need a permission for who change the account's templates, or take them over.
+/// The permission to change the account's templates, or take them over.
 const SYNC: &str = "template_sync";
 
 /// A template.
@@ -134,7 +135,7 @@ impl From<Template> for TemplateView {
 
 /// Lists the templates of an app as they were last taken over, in the order of their ids.
 #[utoipa::path(get, operation_id = "list_templates", path = "/apps/{app}/templates", tag = "templates", params(("app" = String, Path), TemplateFilter, PageQuery),
-    responses((status = 200, description = "Done", body = Page<TemplateView>), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<TemplateView>), NotFound))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -158,7 +159,7 @@ pub(super) async fn list(
 
 /// Reads a template, by its id or its alias.
 #[utoipa::path(get, operation_id = "read_template", path = "/apps/{app}/templates/{template}", tag = "templates", params(("app" = String, Path), ("template" = String, Path)),
-    responses((status = 200, description = "Done", body = TemplateView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = TemplateView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -170,8 +171,8 @@ pub(super) async fn read(
 
 /// Changes what only Weft knows of a template.
 #[utoipa::path(patch, operation_id = "patch_template", path = "/apps/{app}/templates/{template}", tag = "templates", params(("app" = String, Path), ("template" = String, Path)), request_body = TemplatePatch,
-    responses((status = 200, description = "Done", body = TemplateView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "Another template has the alias", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = TemplateView), NotFound,
+        (status = 409, description = "Another template has the alias", body = Problem), Invalid))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -196,8 +197,8 @@ pub(super) async fn patch(
 /// Makes the templates those of the account. A service account has two kinds: those of template messages, and those of
 /// subscription notices.
 #[utoipa::path(post, operation_id = "sync_templates", path = "/apps/{app}/templates/sync", tag = "templates", params(("app" = String, Path)),
-    responses((status = 200, description = "Done", body = TemplateSyncView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The account has no templates", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = TemplateSyncView), NotFound,
+        (status = 422, description = "The account has no templates", body = Problem), WechatRefused))]
 pub(super) async fn sync(
     State(state): State<AppState>,
     caller: Caller,
@@ -212,8 +213,8 @@ pub(super) async fn sync(
 
 /// Adds a template of WeChat's library to the account.
 #[utoipa::path(post, operation_id = "add_template", path = "/apps/{app}/templates", tag = "templates", params(("app" = String, Path)), request_body = NewTemplate,
-    responses((status = 201, description = "Added", body = TemplateView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "The account has no such templates", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 201, description = "Added", body = TemplateView), NotFound,
+        (status = 422, description = "The account has no such templates", body = Problem), WechatRefused))]
 pub(super) async fn add(
     State(state): State<AppState>,
     caller: Caller,
@@ -232,7 +233,7 @@ pub(super) async fn add(
 
 /// Deletes a template, at WeChat first.
 #[utoipa::path(delete, operation_id = "delete_template", path = "/apps/{app}/templates/{template}", tag = "templates", params(("app" = String, Path), ("template" = String, Path)),
-    responses((status = 204, description = "Gone"), (status = 404, description = "There is none of that name", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 204, description = "Gone"), NotFound, WechatRefused))]
 pub(super) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

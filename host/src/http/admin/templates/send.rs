@@ -13,6 +13,7 @@ use crate::{
             sends::{SendStartedView, SendTo, SentView, send_to},
         },
         error::{Body, Path, Problem},
+        responses::{Invalid, NotFound},
     },
     model::MessageFields,
 };
@@ -32,8 +33,8 @@ pub(in crate::http::admin) struct TemplateSendFields {
 /// To one user (`openid`) it is sent at once; to many (`openids`, `tag_id`) by a job, to each once at most. What became
 /// of it for each is told by `…/sends/{send or job}/recipients`. The same `client_msg_id` again sends nothing again.
 #[utoipa::path(post, operation_id = "send_template", path = "/apps/{app}/templates/{template}/send", tag = "templates", params(("app" = String, Path), ("template" = String, Path)), request_body = TemplateSendFields,
-    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 409, description = "The client_msg_id was used for another message", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem),
+    responses((status = 200, description = "WeChat has taken it", body = SentView), (status = 202, description = "A job sends it", body = SendStartedView), NotFound,
+        (status = 409, description = "The client_msg_id was used for another message", body = Problem), Invalid,
         (status = 502, description = "WeChat did not take it, or did not say so", body = Problem)))]
 pub(in crate::http::admin) async fn send(
     State(state): State<AppState>,

@@ -21,6 +21,7 @@ use crate::{
             jobs::{Asked, StartedView, start},
         },
         error::{Body, Path, Problem},
+        responses::{Invalid, WechatRefused},
     },
     model::Ability,
     users::{
@@ -74,7 +75,7 @@ impl From<RefusedUser> for RefusedUserView {
 /// Gives users a tag.
 #[utoipa::path(post, operation_id = "tag_users", path = "/apps/{app}/users/tag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
     responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn tag(
     State(state): State<AppState>,
     caller: Caller,
@@ -87,7 +88,7 @@ pub(in crate::http::admin) async fn tag(
 /// Takes a tag off users.
 #[utoipa::path(post, operation_id = "untag_users", path = "/apps/{app}/users/untag", tag = "users", params(("app" = String, Path)), request_body = TaggedUsers,
     responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn untag(
     State(state): State<AppState>,
     caller: Caller,
@@ -100,7 +101,7 @@ pub(in crate::http::admin) async fn untag(
 /// Puts users on the blacklist: what they send reaches nobody.
 #[utoipa::path(post, operation_id = "blacklist_users", path = "/apps/{app}/users/blacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
     responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn blacklist(
     State(state): State<AppState>,
     caller: Caller,
@@ -113,7 +114,7 @@ pub(in crate::http::admin) async fn blacklist(
 /// Takes users off the blacklist.
 #[utoipa::path(post, operation_id = "unblacklist_users", path = "/apps/{app}/users/unblacklist", tag = "users", params(("app" = String, Path)), request_body = ListedUsers,
     responses((status = 200, description = "Done, as far as WeChat did it", body = BulkView), (status = 202, description = "It runs: there are more than 1000 users", body = StartedView), (status = 404, description = "There is no such app or tag", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        Invalid, WechatRefused))]
 pub(in crate::http::admin) async fn unblacklist(
     State(state): State<AppState>,
     caller: Caller,

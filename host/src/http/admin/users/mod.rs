@@ -19,6 +19,7 @@ use crate::{
         AppState,
         error::{Body, Path, Problem, Query},
         problem_kind::ProblemKind,
+        responses::{Invalid, NotFound, WechatRefused},
     },
     model::{User, UserChange},
     users::UserError,
@@ -26,9 +27,9 @@ use crate::{
 
 use view::{UserQuery, UserView, Views};
 
-/// What callers need a permission for who see and change users.
+/// The permission to see and change users.
 const PERMISSION: &str = "user";
-/// What callers need a permission for who take users over from WeChat.
+/// The permission to take users over from WeChat.
 const SYNC: &str = "user_sync";
 
 /// What is noted of a user. What is absent stays; an empty text takes away.
@@ -45,7 +46,7 @@ pub(super) struct UserPatch {
 
 /// Lists the users of an app, newest first.
 #[utoipa::path(get, operation_id = "list_users", path = "/apps/{app}/users", tag = "users", params(("app" = String, Path), UserQuery, PageQuery),
-    responses((status = 200, description = "Done", body = Page<UserView>), (status = 404, description = "There is none of that name", body = Problem), (status = 422, description = "Something in it cannot be", body = Problem)))]
+    responses((status = 200, description = "Done", body = Page<UserView>), NotFound, Invalid))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
@@ -67,7 +68,7 @@ pub(super) async fn list(
 /// Reads a user.
 #[utoipa::path(get, operation_id = "read_user", path = "/apps/{app}/users/{openid}", tag = "users",
     params(("app" = String, Path), ("openid" = String, Path)),
-    responses((status = 200, description = "Done", body = UserView), (status = 404, description = "There is none of that name", body = Problem)))]
+    responses((status = 200, description = "Done", body = UserView), NotFound))]
 pub(super) async fn read(
     State(state): State<AppState>,
     caller: Caller,
@@ -81,8 +82,8 @@ pub(super) async fn read(
 /// Changes what is noted of a user. WeChat is told of a remark first; when it refuses, nothing changes.
 #[utoipa::path(patch, operation_id = "patch_user", path = "/apps/{app}/users/{openid}", tag = "users",
     params(("app" = String, Path), ("openid" = String, Path)), request_body = UserPatch,
-    responses((status = 200, description = "Done", body = UserView), (status = 404, description = "There is none of that name", body = Problem),
-        (status = 422, description = "Something in it cannot be", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+    responses((status = 200, description = "Done", body = UserView), NotFound,
+        Invalid, WechatRefused))]
 pub(super) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
@@ -105,7 +106,7 @@ pub(super) async fn patch(
 #[utoipa::path(post, operation_id = "sync_user", path = "/apps/{app}/users/{openid}/sync", tag = "users",
     params(("app" = String, Path), ("openid" = String, Path)),
     responses((status = 200, description = "Done", body = UserView), (status = 404, description = "WeChat knows no such user of the account", body = Problem),
-        (status = 422, description = "The account has no users that WeChat tells of", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        (status = 422, description = "The account has no users that WeChat tells of", body = Problem), WechatRefused))]
 pub(super) async fn sync_one(
     State(state): State<AppState>,
     caller: Caller,

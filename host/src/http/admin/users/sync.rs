@@ -12,6 +12,7 @@ use crate::{
             jobs::{Asked, StartedView, start},
         },
         error::{Body, Path, Problem},
+        responses::NotFound,
     },
     model::Ability,
     users::jobs::{BLACKLIST_SYNC, USER_SYNC, UserSyncInput},
@@ -19,7 +20,7 @@ use crate::{
 
 /// Takes followers over from WeChat: those who came since the last time, or all of them. It goes on after a crash.
 #[utoipa::path(post, operation_id = "sync_users", path = "/apps/{app}/users/sync", tag = "users", params(("app" = String, Path)), request_body = UserSyncInput,
-    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 202, description = "It runs", body = StartedView), NotFound,
         (status = 422, description = "The account has no users that WeChat tells of", body = Problem)))]
 pub(in crate::http::admin) async fn users(
     State(state): State<AppState>,
@@ -35,7 +36,7 @@ pub(in crate::http::admin) async fn users(
 
 /// Takes over from WeChat who is on the blacklist.
 #[utoipa::path(post, operation_id = "sync_blacklist", path = "/apps/{app}/users/blacklist/sync", tag = "users", params(("app" = String, Path)),
-    responses((status = 202, description = "It runs", body = StartedView), (status = 404, description = "There is none of that name", body = Problem),
+    responses((status = 202, description = "It runs", body = StartedView), NotFound,
         (status = 422, description = "The account has no users that WeChat tells of", body = Problem)))]
 pub(in crate::http::admin) async fn blacklist(
     State(state): State<AppState>,

@@ -7,13 +7,14 @@ use crate::http::{
     AppState,
     admin::auth::Caller,
     error::{Path, Problem},
+    responses::WechatRefused,
 };
 
 /// Gives a user a tag. A user has 20 at most.
 #[utoipa::path(put, operation_id = "put_user_tag", path = "/apps/{app}/users/{openid}/tags/{tag}", tag = "users",
     params(("app" = String, Path), ("openid" = String, Path), ("tag" = u32, Path)),
     responses((status = 200, description = "Done", body = UserView), (status = 404, description = "There is no such user or tag", body = Problem),
-        (status = 422, description = "The user has 20 tags", body = Problem), (status = 502, description = "WeChat did not do it", body = Problem)))]
+        (status = 422, description = "The user has 20 tags", body = Problem), WechatRefused))]
 pub(in crate::http::admin) async fn put(
     State(state): State<AppState>,
     caller: Caller,
@@ -28,7 +29,7 @@ pub(in crate::http::admin) async fn put(
 #[utoipa::path(delete, operation_id = "delete_user_tag", path = "/apps/{app}/users/{openid}/tags/{tag}", tag = "users",
     params(("app" = String, Path), ("openid" = String, Path), ("tag" = u32, Path)),
     responses((status = 200, description = "Done", body = UserView), (status = 404, description = "There is no such user or tag", body = Problem),
-        (status = 502, description = "WeChat did not do it", body = Problem)))]
+        WechatRefused))]
 pub(in crate::http::admin) async fn delete(
     State(state): State<AppState>,
     caller: Caller,

@@ -11,6 +11,7 @@ mod room;
 mod tests;
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -63,6 +64,11 @@ impl Queue {
         Self { room: Room::new(), waiting: AtomicUsize::new(0), line: Mutex::default() }
     }
 
+    /// Forgets other apps than these that have no lane any more.
+    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+        self.room.keep(apps);
+    }
+
     /// Waits for a turn.
     ///
     /// # Errors
@@ -95,7 +101,7 @@ impl Queue {
         self.serve(&mut line);
         let waiting = line.waiting_of(&lane);
         if waiting > bounds.queue {
-            // The last of the lane is this one.
+            // The last one in the lane is ours.
             self.count_off(&lane, line.take_out(&lane, |waiters| drop(waiters.pop_back())));
             lane.plugin.shed.fetch_add(1, SeqCst);
             return Err(NoTurn::Shed(waiting - 1));

@@ -1,9 +1,12 @@
 //! What runs, counted: the calls of one app in one plugin, of an app, of a plugin and all. With them, what waits is
 //! counted, which tells those who end a call whether somebody does.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use super::NoTurn;
@@ -33,7 +36,7 @@ pub(in crate::plugins) struct Lane {
 #[derive(Default)]
 pub(super) struct PluginLoad {
     pub(super) load: Load,
-    /// That ever called it.
+    /// The most of them that were known at a time.
     apps: AtomicUsize,
     /// Calls that were refused because too many waited.
     pub(super) shed: AtomicU64,
@@ -90,7 +93,13 @@ impl Lanes {
         lane
     }
 
-    /// How many apps have called the plugin since the process started.
+    /// Forgets other apps than these that have no call.
+    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+        self.apps.keep(apps);
+    }
+
+    /// How many apps have called the plugin since the process started; of those that were deleted meanwhile some may not
+    /// count.
     pub(in crate::plugins) fn callers(&self) -> usize {
         self.plugin.apps.load(SeqCst)
     }
@@ -114,6 +123,11 @@ impl Room {
     /// For as many calls as there are instances for them.
     pub(super) fn new() -> Self {
         Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), apps: ByApp::default() }
+    }
+
+    /// Forgets other apps than these that have no lane.
+    pub(super) fn keep(&self, apps: &HashSet<String>) {
+        self.apps.keep(apps);
     }
 
     /// Takes every part of a turn, or none. Who fails must look into the line afterwards: for a moment it stood in the

@@ -13,10 +13,8 @@ use weft_wechat::api::{
 };
 
 use super::{HANDLERS, add, list};
-use crate::support::TestApp;
+use crate::support::{Shop, TestApp};
 
-const APPID: &str = "wx0123456789abcdef";
-const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
 const INFO: &str = "/cgi-bin/get_current_autoreply_info";
 const GET: &str = "/cgi-bin/media/get";
 const ADD: &str = "/cgi-bin/material/add_material";
@@ -29,31 +27,17 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let wechat = Wechat::start().await.unwrap();
-        wechat.add_account(APPID, SECRET);
-        let app = TestApp::start_with(|config| config.wechat.api_base.clone_from(&wechat.base)).await;
-        let house = Self { app, wechat };
-        house.add_app("shop", json!({})).await;
-        house
-    }
-
-    async fn add_app(&self, name: &str, more: Value) {
-        let mut new =
-            json!({"name": name, "type": "service", "appid": APPID, "appsecret": SECRET, "token": "sometoken"});
-        for (field, value) in more.as_object().unwrap() {
-            new[field] = value.clone();
-        }
-        let (status, body) = self.app.api(Method::POST, "/apps", Some(new)).await;
-        assert_eq!(status, 201, "{body}");
+        let Shop { app, wechat } = Shop::open().await;
+        Self { app, wechat }
     }
 
     fn set(&self, info: Value) {
-        self.wechat.set_autoreply(APPID, serde_json::from_value::<AutoreplyInfo>(info).unwrap());
+        self.wechat.set_autoreply(Shop::APPID, serde_json::from_value::<AutoreplyInfo>(info).unwrap());
     }
 
     fn media(&self, media_type: MediaType, content_type: &str, bytes: &[u8]) -> String {
         let file = MediaFile { content_type: content_type.into(), filename: None, bytes: bytes.to_vec().into() };
-        self.wechat.add_media(APPID, media_type, file)
+        self.wechat.add_media(Shop::APPID, media_type, file)
     }
 
     async fn post(&self) -> (u16, Value) {
@@ -156,7 +140,7 @@ async fn every_kind_of_auto_reply_becomes_a_handler() {
     let names: Vec<_> = handlers.iter().map(|handler| handler["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["被关注回复", "later", "earlier", "收到消息回复"], "in the order in which they are tried");
     assert!(handlers.iter().all(|handler| handler["source"] == "mp" && handler["enabled"] == true));
-    let materials = house.wechat.materials(APPID);
+    let materials = house.wechat.materials(Shop::APPID);
     let [default, earlier, later, follow] =
         ["收到消息回复", "earlier", "later", "被关注回复"].map(|name| named(&handlers, name));
     assert_eq!(default["rules"], json!([{"type": "all"}]));
@@ -202,7 +186,7 @@ async fn syncing_again_uploads_nothing_and_changes_nothing() {
     let report = house.sync().await;
     assert_eq!((count(&report, "unchanged"), &report["uploaded"]), (4, &json!(0)), "{report}");
     assert_eq!(list(&house.app).await, before);
-    assert_eq!((house.wechat.count(ADD), house.wechat.materials(APPID).len()), (2, 2));
+    assert_eq!((house.wechat.count(ADD), house.wechat.materials(Shop::APPID).len()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -311,22 +295,18 @@ async fn what_is_switched_off_at_wechat_is_not_enabled() {
 async fn only_accounts_with_such_settings_are_asked_by_those_who_may() {
     let house = House::new().await;
     for (name, more, why) in
-        [("mini", json!({"type": "miniprogram"}), "miniprogram"), ("bare", json!({"appsecret": null}), "appsecret")]
+        [("mini", json!({"type": "miniprogram", "appsecret": "s"}), "miniprogram"), ("bare", json!({}), "appsecret")]
     {
-        house.add_app(name, more).await;
+        house.app.create_app(name, more).await;
         let (status, problem) = house.app.api(Method::POST, &format!("/apps/{name}/handlers/sync"), None).await;
         assert_eq!((status, &problem["type"]), (422, &json!("unable")), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(why), "{problem}");
     }
     assert_eq!(house.wechat.calls(), []);
     assert_eq!(house.app.api(Method::POST, "/apps/nobody/handlers/sync", None).await.0, 404);
-    let token = async |permission: &str| {
-        let new = json!({"name": "t", "permissions": [permission]});
-        let (_, created) = house.app.api(Method::POST, "/tokens", Some(new)).await;
-        created["token"].as_str().unwrap().to_owned()
-    };
     let path = format!("{HANDLERS}/sync");
-    let (may, may_not) = (token("shop|messagehandler_sync").await, token("shop|messagehandler").await);
+    let may = house.app.token_for(&["shop|messagehandler_sync"]).await;
+    let may_not = house.app.token_for(&["shop|messagehandler"]).await;
     assert_eq!(house.app.api_as(&may_not, Method::POST, &path, None).await.0, 403);
     assert_eq!(house.app.api_as(&may, Method::POST, &path, None).await.0, 200);
 }

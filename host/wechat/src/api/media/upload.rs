@@ -30,7 +30,7 @@ impl Endpoint for MediaUpload {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/cgi-bin/media/upload";
     const NEEDS: Ability = Ability::Api;
-    // Twice uploaded is two files, of which one ends unused after three days.
+    // Uploaded twice, it is two files, one of which ends unused after three days.
     const IDEMPOTENT: bool = true;
     const TIMEOUT: Duration = Duration::from_mins(1);
     type Answer = Uploaded;

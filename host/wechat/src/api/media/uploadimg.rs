@@ -28,7 +28,7 @@ impl Endpoint for UploadImg {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/cgi-bin/media/uploadimg";
     const NEEDS: Ability = Ability::Materials;
-    // Twice uploaded is two addresses, of which one is not used.
+    // Uploaded twice, it has two addresses, one of which is not used.
     const IDEMPOTENT: bool = true;
     const TIMEOUT: Duration = Duration::from_mins(1);
     type Answer = UploadedImg;

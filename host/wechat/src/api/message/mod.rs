@@ -1,7 +1,6 @@
 //! Messages that the account sends by itself.
 
 pub mod custom_send;
-pub mod custom_typing;
 pub mod mass;
 pub mod subscribe_bizsend;
 pub mod subscribe_send;

@@ -104,7 +104,7 @@ impl<'a> Bill<'a> {
         if let Some(values) = values_of(&text) {
             return if values.len() == self.columns.len() { Ok(Some(values)) } else { Err(self.at_line()) };
         }
-        // What is no line of values names the totals, which follow as the last line.
+        // The first line that holds no values has the names of the totals, which follow as the last line.
         let names = self.names(&text)?;
         let text = self.next_line()?.ok_or(BillError::Truncated)?;
         let totals = values_of(&text).filter(|totals| totals.len() == names.len()).ok_or_else(|| self.at_line())?;

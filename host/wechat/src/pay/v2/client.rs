@@ -1,43 +1,7 @@
-//! What a page, a mini program or an app hands to WeChat's payment call.
+//! Signs what the user's side hands to WeChat's payment call.
 
-use super::{Merchant, SignType, sign};
-
-/// For JSAPI and mini programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsapiParameters {
-    /// `appId`
-    pub app_id: String,
-    /// `timeStamp`: seconds since 1970, as text.
-    pub time_stamp: String,
-    /// `nonceStr`
-    pub nonce_str: String,
-    /// `package`: `prepay_id=…`
-    pub package: String,
-    /// `signType`
-    pub sign_type: SignType,
-    /// `paySign`
-    pub pay_sign: String,
-}
-
-/// For apps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppParameters {
-    /// `appid`
-    pub appid: String,
-    /// `partnerid`: the merchant.
-    pub partner_id: String,
-    /// `prepayid`
-    pub prepay_id: String,
-    /// `noncestr`
-    pub nonce_str: String,
-    /// `timestamp`: seconds since 1970, as text.
-    pub timestamp: String,
-    /// `sign`; `package` is always `Sign=WXPay`.
-    pub sign: String,
-}
-
-/// The `package` of apps.
-pub const APP_PACKAGE: &str = "Sign=WXPay";
+use super::{Merchant, sign};
+use crate::pay::client::{APP_PACKAGE, AppParameters, JsapiParameters};
 
 impl Merchant {
     /// For JSAPI and mini programs. In partner mode `appid` is the account in which the user pays.
@@ -51,13 +15,12 @@ impl Merchant {
             ("signType", self.sign_type.as_str()),
         ];
         let pay_sign = sign(values, &self.key, self.sign_type);
-        let sign_type = self.sign_type;
         JsapiParameters {
             app_id: appid.to_owned(),
             time_stamp,
             nonce_str: nonce.to_owned(),
             package,
-            sign_type,
+            sign_type: self.sign_type.as_str(),
             pay_sign,
         }
     }

@@ -48,7 +48,7 @@ impl Convention {
 /// Whether WeChat asks for the merchant's TLS certificate.
 pub(super) fn needs_certificate(path: &PayPath) -> bool {
     let path = path.as_str();
-    // Of the calls for money that goes out, only these two.
+    // Of those below, only these two go without one.
     let reads = ["/mmpaymkttransfers/query_coupon_stock", "/mmpaymkttransfers/querycouponsinfo"];
     ["/secapi/", "/mmpaymkttransfers/", "/mmpaysptrans/"].iter().any(|beginning| path.starts_with(beginning))
         && !reads.contains(&path)

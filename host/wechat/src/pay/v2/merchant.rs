@@ -93,7 +93,7 @@ impl Merchant {
         if convention.is_signed || fields.get("sign").is_some() || fields.get("return_code") != Some("SUCCESS") {
             return self.check(fields, sign_type);
         }
-        // These do not always say it.
+        // Unsigned answers do not always name them.
         let names = [(convention.mch_id, &self.party.mch_id), (convention.appid, &self.party.appid)];
         let other = names.into_iter().find(|(name, own)| fields.get(name).is_some_and(|named| named != **own));
         other.map_or(Ok(()), |(name, _)| Err(CallError::Other(name)))

@@ -7,6 +7,7 @@
 
 mod answer;
 mod any_call;
+mod client;
 mod convention;
 mod fields;
 mod merchant;
@@ -15,13 +16,12 @@ mod refund_notification;
 mod sign;
 mod transaction;
 
-pub mod client;
 pub mod closeorder;
 pub mod downloadbill;
 pub mod downloadfundflow;
+pub mod gethbinfo;
 pub mod micropay;
 pub mod orderquery;
-pub mod redpack;
 pub mod refund;
 pub mod refundquery;
 pub mod reverse;

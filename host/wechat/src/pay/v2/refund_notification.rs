@@ -15,7 +15,7 @@ use super::{ApiKey, CallError, Fields, Merchant, NotificationError};
 /// AES's block, which the padding fills up.
 const BLOCK: usize = 16;
 
-/// A refund that somebody told of who has seen messages made with the merchant's key.
+/// A refund, as told by anybody who has seen messages made with the merchant's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundNotification {
     /// The merchant's number of the order.

@@ -1,38 +1,7 @@
-//! What a page, a mini program or an app hands to WeChat's payment call.
+//! Signs what the user's side hands to WeChat's payment call.
 
 use super::{InvalidKey, Merchant};
-
-/// For JSAPI and mini programs. `signType` is always `RSA`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsapiParameters {
-    /// `appId`
-    pub app_id: String,
-    /// `timeStamp`: seconds since 1970, as text.
-    pub time_stamp: String,
-    /// `nonceStr`
-    pub nonce_str: String,
-    /// `package`: `prepay_id=…`
-    pub package: String,
-    /// `paySign`
-    pub pay_sign: String,
-}
-
-/// For apps. `package` is always `Sign=WXPay`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppParameters {
-    /// `appid`
-    pub appid: String,
-    /// `partnerid`: the merchant.
-    pub partner_id: String,
-    /// `prepayid`
-    pub prepay_id: String,
-    /// `noncestr`
-    pub nonce_str: String,
-    /// `timestamp`: seconds since 1970, as text.
-    pub timestamp: String,
-    /// `sign`
-    pub sign: String,
-}
+use crate::pay::client::{AppParameters, JsapiParameters};
 
 impl Merchant {
     /// For JSAPI and mini programs. In partner mode `appid` is the account in which the user pays.
@@ -53,6 +22,7 @@ impl Merchant {
             time_stamp: now.to_string(),
             nonce_str: nonce.to_owned(),
             package,
+            sign_type: "RSA",
             pay_sign,
         })
     }

@@ -187,7 +187,7 @@ impl Certificate {
         let info = content.subject_public_key_info();
         let is_rsa = info.algorithm.oid == RSA;
         let validity = content.validity();
-        // The byte that only says that the number is positive does not belong to it.
+        // DER puts a zero byte before a number whose first bit is set; it is not part of the serial number.
         let serial = content.serial_number().as_bytes();
         let serial = serial.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(serial);
         Ok(Self {

@@ -7,6 +7,7 @@
 mod answer;
 mod any_call;
 mod call;
+mod client;
 mod headers;
 mod key;
 mod notification;
@@ -16,13 +17,8 @@ mod sensitive;
 
 pub mod bills;
 pub mod certificates;
-pub mod client;
-pub mod combine;
-pub mod favor;
-pub mod profitsharing;
 pub mod refunds;
 pub mod transactions;
-pub mod transfer_bills;
 
 pub use answer::{CallError, Refusal};
 pub use any_call::{AnyCall, is_proven};

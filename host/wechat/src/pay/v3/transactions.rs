@@ -113,15 +113,8 @@ impl Call for Prepay {
     }
 
     fn read(&self, _: &Party, body: &[u8]) -> Result<Prepaid, CallError> {
-        Prepaid::read(body, self.trade_type)
-    }
-}
-
-impl Prepaid {
-    /// Reads what is needed to pay in that way.
-    pub(super) fn read(body: &[u8], trade_type: TradeType) -> Result<Self, CallError> {
-        let prepaid: Self = parse(body)?;
-        let needed = match trade_type {
+        let prepaid: Prepaid = parse(body)?;
+        let needed = match self.trade_type {
             TradeType::Native => &prepaid.code_url,
             TradeType::Mweb => &prepaid.h5_url,
             TradeType::Jsapi | TradeType::App | TradeType::Micropay => &prepaid.prepay_id,

@@ -5,8 +5,7 @@ use weft_wechat::api::message::custom_send::{
     Article, CustomMessage, CustomSend, CustomService, Link, Media, MiniProgramPage, MsgMenu, MsgMenuItem, News,
     PublishedArticle, Video, WxCard,
 };
-use weft_wechat::api::message::custom_typing::{CustomTyping, Typing};
-use weft_wechat::api::{Body, Endpoint, Request};
+use weft_wechat::api::{Body, Request};
 use weft_wechat::reply::{self, Reply};
 
 use super::json;
@@ -141,12 +140,4 @@ fn a_video_may_have_a_thumbnail() {
     let video =
         Video { media_id: "M".into(), thumb_media_id: "T".into(), title: String::new(), description: String::new() };
     assert_eq!(sent(CustomMessage::Video { video })["video"]["thumb_media_id"], "T");
-}
-
-#[test]
-fn typing_begins_and_ends() {
-    let typing = |command| json(&CustomTyping { touser: "oU".into(), command });
-    assert_eq!(typing(Typing::Begins), value!({"touser": "oU", "command": "Typing"}));
-    assert_eq!(typing(Typing::Ends), value!({"touser": "oU", "command": "CancelTyping"}));
-    assert_eq!(<CustomTyping as Endpoint>::PATH, "/cgi-bin/message/custom/typing");
 }

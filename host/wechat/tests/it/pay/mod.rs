@@ -4,7 +4,6 @@ mod any_calls;
 mod bills;
 mod hostile;
 mod keys;
-mod more_calls;
 mod numbers;
 mod properties;
 mod v2;

@@ -1,7 +1,7 @@
 //! v2: what is signed, and what is believed of what comes back.
 
 use weft_wechat::message::ParseError;
-use weft_wechat::pay::v2::client::APP_PACKAGE;
+use weft_wechat::pay::client::APP_PACKAGE;
 use weft_wechat::pay::v2::closeorder::CloseOrder;
 use weft_wechat::pay::v2::downloadbill::{check_file, is_no_bill};
 use weft_wechat::pay::v2::downloadfundflow::DownloadFundFlow;

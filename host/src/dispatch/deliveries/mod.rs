@@ -1,30 +1,31 @@
 //! One delivery is handled once: WeChat's retries join the run of the first try, or get its answer.
+//!
+//! - `run` is the handling of one, and where its answer comes to; `first_try` drives it.
+
+mod first_try;
+mod run;
 
 use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicU8, AtomicU32,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
-    },
-    time::{Duration, Instant},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
-use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::SetOnce;
+use futures::FutureExt;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    claims::{Claim, Claims},
-    long_answers::LongAnswers,
-};
+pub use run::Outcome;
+pub(super) use run::{Answer, Fate, Handle};
+
+use super::{claims::Claims, long_answers::LongAnswers};
 use crate::{
+    failure_lines::FailureLines,
     newest::Newest,
+    shares::Room,
     storage::{DeliveryKey, Store, StoreError},
 };
+
+use first_try::{FirstTry, GO_ON, Handler, OF_ONE_APP};
+use run::{GIVEN_UP, Run, once};
 
 /// How long an answer is remembered at least, unless there are too many. WeChat's last try comes
 /// within 15 seconds of the first.
@@ -56,18 +57,6 @@ const LAST_MOMENT: Duration = Duration::from_millis(4900);
 /// How long it waits for the database at least.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
-/// The body of an answer; none to say nothing.
-pub(super) type Answer = Option<Bytes>;
-
-/// What came of waiting for an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Whoever should answer has: with a body, or with nothing.
-    Answered(Option<Bytes>),
-    /// Not yet, and WeChat should not wait longer.
-    Late,
-}
-
 /// The deliveries of the last minute.
 #[derive(Clone)]
 pub(super) struct Deliveries(Arc<Shared>);
@@ -79,60 +68,22 @@ struct Shared {
     claims: Claims,
     /// Handlers that go on without a connection.
     tasks: TaskTracker,
+    /// For them.
+    room: Room,
+    failures: FailureLines,
     /// How long the last try may wait.
     reply_deadline: Duration,
 }
 
-/// The handling of one delivery.
-struct Run {
-    answer: SetOnce<Answer>,
-    state: AtomicU8,
-    tries: AtomicU32,
-    began: Instant,
-}
-
-/// The states of a run: the handler is at work, it has answered in time, or WeChat was told not to wait.
-const OPEN: u8 = 0;
-/// See [`OPEN`].
-const ANSWERED: u8 = 1;
-/// See [`OPEN`].
-const GIVEN_UP: u8 = 2;
-
-/// What there is to do for a delivery.
-pub(super) trait Handle: Send + 'static {
-    /// The name of the app that it is for.
-    fn app(&self) -> &str;
-
-    /// That app's number in this process.
-    fn app_number(&self) -> u32;
-
-    /// Does it, and gives the answer to `fate`.
-    fn run(self, fate: Fate) -> impl Future<Output = ()> + Send;
-}
-
-/// Where a handler puts its answer.
-#[derive(Clone)]
-pub(super) struct Fate {
-    run: Arc<Run>,
-    deliveries: Deliveries,
-    key: DeliveryKey,
-}
-
-/// The first try, whose connection drives the handler itself: handing it to another task, or
-/// another thread, would cost each message more than its sandbox. When the connection ends, or has
-/// waited long enough, a task drives it on.
-struct FirstTry<'a> {
-    handler: Option<BoxFuture<'static, ()>>,
-    tasks: &'a TaskTracker,
-}
-
 impl Deliveries {
-    pub(super) fn new(store: Store, reply_deadline: Duration) -> Self {
+    pub(super) fn new(store: Store, reply_deadline: Duration, failures: FailureLines) -> Self {
         Self(Arc::new(Shared {
             runs: Newest::new(REMEMBERED_ANSWERS, |run| run.answer.get().is_none()),
             long_answers: LongAnswers::default(),
             claims: Claims::new(store),
             tasks: TaskTracker::new(),
+            room: Room::new(GO_ON, OF_ONE_APP),
+            failures,
             reply_deadline,
         }))
     }
@@ -158,13 +109,14 @@ impl Deliveries {
         let run = self.0.runs.get_or_insert_with(handle.app_number(), key, || {
             let run = Arc::new(Run::begun());
             let fate = Fate { run: Arc::clone(&run), deliveries: self.clone(), key };
-            handler = Some(once(fate, handle).boxed());
+            let id = handle.id();
+            handler = Some(Handler { running: once(fate.clone(), handle).boxed(), fate, id });
             run
         });
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.0.reply_deadline } else { TRY_RUNS_OUT };
-        let mut first = FirstTry { handler, tasks: &self.0.tasks };
+        let mut first = FirstTry { handler, deliveries: &self.0 };
         let answer = async {
             first.drive().await;
             run.wait().await
@@ -229,115 +181,57 @@ impl Shared {
     }
 }
 
-impl Run {
-    fn begun() -> Self {
-        Self { answer: SetOnce::new(), state: AtomicU8::new(OPEN), tries: AtomicU32::new(0), began: Instant::now() }
-    }
-
-    fn ended(answer: Answer) -> Self {
-        let run = Self { state: AtomicU8::new(ANSWERED), ..Self::begun() };
-        // Nobody else knows it yet.
-        drop(run.answer.set(answer));
-        run
-    }
-
-    /// Whether it was open until now.
-    fn close(&self, state: u8) -> bool {
-        self.state.compare_exchange(OPEN, state, AcqRel, Acquire).is_ok()
-    }
-
-    /// The answer as soon as it is there; at once when WeChat was told that it is late.
-    async fn wait(&self) -> Outcome {
-        if self.state.load(Acquire) == GIVEN_UP {
-            return Outcome::Late;
-        }
-        Outcome::Answered(self.answer.wait().await.clone())
-    }
-}
-
-impl Fate {
-    /// Answers WeChat's tries, and does `first` before they have the answer. False when WeChat was told not to wait:
-    /// then they get nothing, `first` is not done, and whoever has an answer may send it another way.
-    ///
-    /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
-    /// in it, so that the answer to one try answers another.
-    pub(super) async fn answer(&self, app: &str, answer: Answer, first: impl Future<Output = ()>) -> bool {
-        let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
-        // Who has the database alone knows what WeChat was told.
-        let is_slow = open && deliveries.claims.has_others() && self.run.began.elapsed() >= deliveries.slow();
-        // Boxed, as it is rare.
-        let in_time = open && (!is_slow || Box::pin(deliveries.claims.answered_late(self.key, &answer)).await);
-        if in_time {
-            first.await;
-        }
-        let answer = answer.filter(|_| in_time);
-        let is_kept = self.has_room(app, &answer);
-        if !is_slow {
-            deliveries.claims.answered(self.key, if is_kept { &answer } else { &None });
-        }
-        self.set(answer, is_kept);
-        in_time
-    }
-
-    fn has_room(&self, app: &str, answer: &Answer) -> bool {
-        self.deliveries.0.long_answers.has_room(app, answer.as_ref().map_or(0, Bytes::len))
-    }
-
-    /// Gives the answer to the tries that wait, and where it is kept to those that come: else they get nothing.
-    fn set(&self, answer: Answer, is_kept: bool) {
-        // Nobody else sets it.
-        drop(self.run.answer.set(answer));
-        if !is_kept {
-            self.deliveries.0.runs.replace(&self.key, Arc::new(Run::ended(None)));
-        }
-    }
-}
-
-/// Handles a delivery, unless another process does or did.
-async fn once(fate: Fate, handle: impl Handle) {
-    let run = Arc::clone(&fate.run);
-    if let Claim::Answered(answer) = fate.deliveries.0.claims.claim(fate.key).await {
-        run.close(ANSWERED);
-        let is_kept = fate.has_room(handle.app(), &answer);
-        fate.set(answer, is_kept);
-        return;
-    }
-    let unanswered = fate.clone();
-    // A panic is a bug, reported where it happens; there is no answer then.
-    let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
-    if ended.is_err() && run.answer.get().is_none() {
-        // Nothing takes no room.
-        unanswered.answer("", None, std::future::ready(())).await;
-    }
-}
-
-impl FirstTry<'_> {
-    /// Runs the handler to its end; at once for a try that is not the first.
-    async fn drive(&mut self) {
-        if let Some(handler) = &mut self.handler {
-            handler.await;
-            self.handler = None;
-        }
-    }
-}
-
-impl Drop for FirstTry<'_> {
-    fn drop(&mut self) {
-        if let Some(handler) = self.handler.take() {
-            self.tasks.spawn(handler);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
+
+    use bytes::Bytes;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::{clock::Clock, config::DatabaseUrl, secret::SecretKey};
 
     /// Answers with this, and counts how often.
     struct Says(&'static str, Bytes, Arc<AtomicUsize>);
+
+    /// Is at work until it is told to end, and counted meanwhile.
+    struct Works(&'static str, CancellationToken, Arc<AtomicUsize>);
+
+    /// Counts, until it ends or is ended.
+    struct AtWork(Arc<AtomicUsize>);
+
+    impl AtWork {
+        fn begin(all: &Arc<AtomicUsize>) -> Self {
+            all.fetch_add(1, Relaxed);
+            Self(Arc::clone(all))
+        }
+    }
+
+    impl Drop for AtWork {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Relaxed);
+        }
+    }
+
+    impl Handle for Works {
+        fn app(&self) -> &str {
+            self.0
+        }
+
+        fn app_number(&self) -> u32 {
+            1
+        }
+
+        fn id(&self) -> Arc<str> {
+            format!("{}/a message", self.0).into()
+        }
+
+        async fn run(self, fate: Fate) {
+            let _at_work = AtWork::begin(&self.2);
+            self.1.cancelled().await;
+            fate.answer(self.0, Some(Bytes::from_static(b"done")), std::future::ready(())).await;
+        }
+    }
 
     impl Handle for Says {
         fn app(&self) -> &str {
@@ -348,6 +242,10 @@ mod tests {
             1
         }
 
+        fn id(&self) -> Arc<str> {
+            format!("{}/a message", self.0).into()
+        }
+
         async fn run(self, fate: Fate) {
             self.2.fetch_add(1, Relaxed);
             fate.answer(self.0, Some(self.1), std::future::ready(())).await;
@@ -356,7 +254,11 @@ mod tests {
 
     async fn deliveries(folder: &tempfile::TempDir) -> Deliveries {
         let (url, key) = (DatabaseUrl::Sqlite(folder.path().join("weft.db")), Arc::new(SecretKey::generate()));
-        Deliveries::new(Store::open(&url, key, Clock::system()).await.unwrap(), Duration::from_secs(4))
+        Deliveries::new(
+            Store::open(&url, key, Clock::system()).await.unwrap(),
+            Duration::from_secs(4),
+            FailureLines::default(),
+        )
     }
 
     #[tokio::test]
@@ -383,6 +285,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_app_whose_handlers_go_on_without_connections_has_its_share_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (deliveries, at_work) = (deliveries(&folder).await, Arc::new(AtomicUsize::new(0)));
+        let deliver = |app: &'static str, number: usize, ends: &CancellationToken| {
+            let key = DeliveryKey::of(&format!("{app}/{number}"));
+            let handle = Works(app, ends.clone(), Arc::clone(&at_work));
+            deliveries.answer(key, 0, true, handle)
+        };
+        // The connection ends at once.
+        let cut = |app, number, ends: &CancellationToken| {
+            assert_eq!(deliver(app, number, ends).now_or_never(), None);
+            at_work.load(Relaxed)
+        };
+        let ends = CancellationToken::new();
+        for number in 0..OF_ONE_APP {
+            assert_eq!(cut("floods", number, &ends), number + 1);
+        }
+        assert_eq!(cut("floods", OF_ONE_APP, &ends), OF_ONE_APP, "one more is ended");
+        assert_eq!(cut("shop", 0, &ends), OF_ONE_APP + 1, "and none of another");
+        assert_eq!(deliver("floods", OF_ONE_APP, &ends).await, Outcome::Answered(None), "it is not handled again");
+        ends.cancel();
+        let done = Outcome::Answered(Some(Bytes::from_static(b"done")));
+        assert_eq!(deliver("floods", 0, &ends).await, done);
+        deliveries.finish().await;
+        assert_eq!(cut("floods", OF_ONE_APP + 1, &CancellationToken::new()), 1, "places come back");
+    }
+
+    #[tokio::test]
     async fn what_is_kept_for_the_next_start_is_bounded_and_so_is_what_a_start_remembers() {
         let folder = tempfile::tempdir().unwrap();
         let (url, key) = (DatabaseUrl::Sqlite(folder.path().join("weft.db")), Arc::new(SecretKey::generate()));
@@ -394,7 +324,7 @@ mod tests {
             deliveries.answer(key, 0, true, Says(app, answer.clone(), Arc::clone(&handled))).await
         };
         // Any handler takes longer than that.
-        let slow = Deliveries::new(store.clone(), Duration::ZERO);
+        let slow = Deliveries::new(store.clone(), Duration::ZERO, FailureLines::default());
         let delivering = async {
             for number in 0..40 {
                 for app in ["floods", "shop"] {
@@ -408,7 +338,7 @@ mod tests {
         let bytes: usize = kept.iter().map(|(_, answer)| answer.as_ref().map_or(0, Bytes::len)).sum();
         assert_eq!((kept.len(), bytes >> 20), (80, 64), "32 MiB of each");
 
-        let next = Deliveries::new(store, Duration::from_secs(4));
+        let next = Deliveries::new(store, Duration::from_secs(4), FailureLines::default());
         next.restore().await.unwrap();
         let mut remembered = 0;
         for number in 0..40 {
