@@ -139,6 +139,21 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
 }
 
 #[tokio::test]
+async fn what_users_would_not_see_of_a_reply_is_told() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    for (text, warning) in [
+        ("big-reply", "the text has 8192 bytes, of which WeChat takes 2048"),
+        ("many-articles", "WeChat shows only the first article"),
+    ] {
+        let warnings = &tested(&file, &["--message", text])["warnings"];
+        assert!(warnings[0].as_str().unwrap().starts_with(warning), "{text}: {warnings}");
+        let (code, told) = test(&file, &["--message", text]);
+        assert!(code == Some(0) && told.contains(&format!("warning   {warning}")), "{text}: {told}");
+    }
+    assert_eq!(tested(&file, &["--message", "ok"])["warnings"], Value::Null);
+}
+
+#[tokio::test]
 async fn an_answer_that_a_server_would_not_send_fails_and_is_the_exit_code() {
     let (_folder, file) = placed("guest", guests::misbehave().await);
     let (code, text) = test(&file, &["--message", "empty-reply"]);
