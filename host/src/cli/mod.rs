@@ -85,7 +85,7 @@ enum Command {
     /// Show everything at work with a simulated WeChat · 用模拟的微信演示全部功能
     Demo(demo::DemoArgs),
     /// Play WeChat on this machine: API, Pay, messages · 在本机模拟微信：接口、支付、消息
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Bring the database up to date · 升级数据库
     Migrate,
     /// Check configuration, database, plugins and apps · 检查配置、数据库、插件和账号
@@ -160,7 +160,7 @@ async fn run(cli: Cli, sdk: &Sdk) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(&settings, args).await?,
         Command::Demo(args) => demo::run(args).await?,
-        Command::Simulate(args) => simulate::run(args).await?,
+        Command::Simulate(args) => simulate::run(*args).await?,
         Command::Migrate => {
             settings.store().await?.close().await;
             say!("the database is up to date · 数据库已是最新")?;

@@ -31,7 +31,7 @@ pub(super) enum PluginCommand {
     /// Build a plugin with cargo and print where its .wasm is · 用 cargo 编译插件，输出文件位置
     Build(plugin_build::BuildArgs),
     /// Let a .wasm file answer a message without a server · 不启动服务端，让插件回复一条消息
-    Test(plugin_test::TestArgs),
+    Test(Box<plugin_test::TestArgs>),
     /// Make a recorded call again, on the same or another version; exit 1 when it fails
     /// · 在原版本或新版本上重放调用，调用失败时退出码为 1
     #[command(verbatim_doc_comment)]
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &SettingsArgs, command: PluginCommand, sdk: &S
         PluginCommand::Check(args) => return plugin_check::run(&config()?, args).await,
         PluginCommand::New(args) => plugin_new::run(&args, sdk)?,
         PluginCommand::Build(args) => plugin_build::run(&config()?, args).await?,
-        PluginCommand::Test(args) => return plugin_test::run(&config()?, args).await,
+        PluginCommand::Test(args) => return Box::pin(plugin_test::run(&config()?, *args)).await,
         PluginCommand::Replay(args) => return plugin_replay::run(&config()?, args).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,5 @@
 //! The types and traits that wasmtime makes of `wit/`: the only place that does.
 
-#![expect(missing_docs, reason = "generated; the WIT carries the documentation")]
-
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "plugin",

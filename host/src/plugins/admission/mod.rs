@@ -52,6 +52,7 @@ pub(super) struct Loader {
     sandbox: Arc<Sandbox>,
     memory: Arc<TotalMemory>,
     turns: Arc<Semaphore>,
+    pace: Arc<Pace>,
 }
 
 impl Loader {
@@ -69,9 +70,10 @@ impl Loader {
     ) -> wasmtime::Result<Self> {
         let pools = Arc::new(Pools::new(&limits, counts_fuel)?);
         let memory = Arc::new(TotalMemory::new(limits.total_memory));
-        let sandbox = Arc::new(Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel, pace));
+        let sandbox = Sandbox::new(Arc::clone(&pools), services, limits, counts_fuel, Arc::clone(&pace));
+        let sandbox = Arc::new(sandbox);
         let (cache, compiler, turns) = (Arc::new(cache), Arc::new(compiler), Arc::new(Semaphore::new(ADMISSIONS)));
-        Ok(Self { pools, cache, compiler, sandbox, memory, turns })
+        Ok(Self { pools, cache, compiler, sandbox, memory, turns, pace })
     }
 
     /// Forgets compiled code that is old and not among `digests`.
@@ -127,7 +129,12 @@ impl Loader {
     ) -> Result<Loaded, LoadError> {
         let digest = report.digest.clone();
         let (code, fresh) = self.code(&digest, bytes, report).await?;
+        let is_fresh = fresh.is_some();
         let _turn = self.turn().await;
+        if is_fresh {
+            // Who compiles much has much to load.
+            self.pace.work_goes_on().await;
+        }
         let (this, plugin, began) = (self.clone(), Arc::from(name), Instant::now());
         let linked = tokio::task::spawn_blocking(move || this.link(plugin, code)).await;
         let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
@@ -141,11 +148,12 @@ impl Loader {
             linked,
             breakers: Breakers::default(),
         };
-        loaded.description = self.probe(&loaded, limits, report).await?;
+        loaded.description = self.probe(&loaded, limits, is_fresh, report).await?;
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
         report.remark(asked(&asks));
-        if fresh.is_some() {
+        if is_fresh {
+            self.pace.work_goes_on().await;
             self.keep(&loaded).await;
         }
         Ok(loaded)
@@ -219,14 +227,15 @@ impl Loader {
         drop(kept.await);
     }
 
-    /// Makes an instance and asks it what it is, in the same sandbox that messages get.
+    /// Makes an instance and asks it what it is, in the same sandbox that messages get; a `heavy` one in the background.
     async fn probe(
         &self,
         loaded: &Loaded,
         limits: &PluginLimits,
+        heavy: bool,
         report: &mut Report,
     ) -> Result<Description, LoadError> {
-        let terms = Terms { app: "", limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy: false };
+        let terms = Terms { app: "", limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy };
         let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
         let probe = Arc::new(Probe { started: Arc::clone(&started) });
         let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;

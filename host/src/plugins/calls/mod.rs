@@ -207,7 +207,7 @@ impl Plugins {
         let (app, heavy) = (place.app, turn.weight().is_heavy());
         let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
-        turn.weight().count(ran.used.cpu, ran.result.as_ref().is_err_and(CallError::is_fault));
+        turn.weight().count(ran.used.work(), ran.result.as_ref().is_err_and(CallError::is_fault));
         ran.used.queued = waited;
         ran.result = ran.result.map_err(|error| match error {
             CallError::TimedOut { after, .. } => CallError::TimedOut { after, waited, setting: Some(setting) },

@@ -10,10 +10,13 @@ use tokio::{process::Child, runtime::Handle};
 use crate::plugins::pace::{Pace, Turn};
 
 /// What may be compiled at once without a rest: an author's plugin is there at once.
-const CREDIT: Duration = Duration::from_millis(500);
+const CREDIT: Duration = Duration::from_millis(250);
 
-/// Of the time that passes, one part of so many becomes credit again.
+/// Of the time in which nothing is compiled, one part of so many becomes credit again.
 const EARNED: u32 = 8;
+
+/// Where so much time has passed since somebody looked, nothing was compiled.
+const UNSEEN: Duration = Duration::from_millis(100);
 
 /// How long work goes on before anybody looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -32,7 +35,9 @@ impl Credit {
     fn takes(&self, work: Duration, now: Instant) -> bool {
         let mut credit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, at) = *credit;
-        let has = (left + now.saturating_duration_since(at) / EARNED).min(CREDIT);
+        let idle = now.saturating_duration_since(at);
+        let earned = if idle < UNSEEN { Duration::ZERO } else { idle / EARNED };
+        let has = (left + earned).min(CREDIT);
         let left = has.checked_sub(work);
         *credit = (left.unwrap_or(has), now);
         left.is_some()
@@ -44,7 +49,7 @@ pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit:
     let (runtime, mut left) = (Handle::current(), time);
     while !left.is_zero() {
         let mut work = LOOK.min(left);
-        match pace.turn(&runtime) {
+        match pace.turn(&runtime, Duration::ZERO) {
             Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
                 tokio::time::sleep(rest).await;
                 process.goes_on();
@@ -105,11 +110,8 @@ mod tests {
         let taken = |from: Duration, looks: u32| {
             (0..looks).filter(|look| credit.takes(LOOK, began + from + LOOK * *look)).count()
         };
-        assert_eq!(taken(Duration::ZERO, 40), 40, "all of the first");
-        assert!(
-            (20..40).contains(&taken(Duration::from_millis(400), 100)),
-            "an eighth of the time is earned meanwhile"
-        );
-        assert_eq!(taken(Duration::from_secs(10), 40), 40, "long after, all of the next");
+        assert_eq!(taken(Duration::ZERO, 100), 25, "most of the first, and nothing is earned meanwhile");
+        assert_eq!(taken(Duration::from_millis(1_800), 100), 10, "an eighth of the time without work");
+        assert_eq!(taken(Duration::from_secs(10), 20), 20, "long after, all of the next");
     }
 }

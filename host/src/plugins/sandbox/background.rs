@@ -15,6 +15,7 @@ use std::{
     },
     task::{Context, Poll, ready},
     thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -39,6 +40,9 @@ use crate::{
 /// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
+
+/// How long a call goes on before it asks again: to the next tick, and somewhat longer where it copies or frees much.
+const POLL: Duration = Duration::from_millis(2);
 
 /// The threads, from the first call on that needs them; none where the system has none to give.
 pub(super) struct Background {
@@ -185,7 +189,7 @@ impl<F: Future> Future for Elsewhere<F> {
         }
         let Some(call) = call else { return Poll::Pending };
         // The thread is for calls like this one, which all rest now.
-        if let Turn::Rest(time) = pace.turn(home) {
+        while let Turn::Rest(time) = pace.turn(home, POLL) {
             thread::sleep(time);
         }
         let _home = home.enter();

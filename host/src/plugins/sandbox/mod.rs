@@ -101,9 +101,20 @@ pub(super) struct Used {
     pub(super) lines: u32,
     /// Instructions, where they are counted.
     pub(super) fuel: Option<u64>,
+    /// How often it used the database.
+    pub(super) database_calls: u64,
 }
 
+/// What one use of the database costs the server besides the call's own time.
+const DATABASE_CALL: Duration = Duration::from_micros(20);
+
 impl Used {
+    /// How long cores were at work for it, here and for the database.
+    pub(super) fn work(&self) -> Duration {
+        let calls = u32::try_from(self.database_calls).unwrap_or(u32::MAX);
+        self.cpu + DATABASE_CALL.saturating_mul(calls)
+    }
+
     /// Whether it ran at all.
     pub(super) fn ran(&self) -> bool {
         !self.took.is_zero()
@@ -240,6 +251,7 @@ impl<V: Visit> Call<V> {
             memory: state.memory(),
             lines: state.lines_logged,
             fuel: left.map(|left| u64::MAX - left),
+            database_calls: state.database_calls,
         };
         Ran { result, used, subject: state.subject, trace: state.trace, circumstances: state.wasi.circumstances() }
     }
