@@ -78,6 +78,12 @@ macro_rules! limits {
                 Self { $($name: self.$name.max(other.$name),)* }
             }
 
+            /// Of each limit the lesser one.
+            #[must_use]
+            pub fn min(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.min(other.$name),)* }
+            }
+
             /// Each value, in the order of [`LIMITS`].
             fn values(&self) -> [u64; LIMITS.len()] {
                 [$(self.$name,)*]

@@ -1,6 +1,6 @@
 //! The composition root: from a configuration to a running server.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::FutureExt;
@@ -226,13 +226,18 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         folder: config.plugins_dir.clone(),
         cache: config.data_dir.join("plugin-cache"),
         cache_key: key.derive("plugin-cache"),
-        versions: config.data_dir.join("plugin-versions"),
+        versions: kept_versions(config),
         decides: true,
         canary: CanaryRule::from(&config.plugins),
         limits: Limits::from(&config.plugins),
         counts_fuel: false,
         compiler: config.plugins.compiler.clone(),
     }
+}
+
+/// Where the last good versions of plugins are kept.
+pub(crate) fn kept_versions(config: &Config) -> PathBuf {
+    config.data_dir.join("plugin-versions")
 }
 
 /// Compares bills every day, unless that is switched off.

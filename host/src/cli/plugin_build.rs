@@ -14,8 +14,11 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::output::{OutputArgs, remark};
-use crate::{config::Config, plugins::build, storage::with_causes};
+use super::{
+    output::{OutputArgs, remark},
+    plugin_check,
+};
+use crate::{bilingual::because, config::Config, plugins::build, storage::with_causes};
 
 /// Editors write several files for one change: it is over when nothing happened for so long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -73,8 +76,21 @@ async fn build_once(config: &Config, args: &BuildArgs) -> anyhow::Result<()> {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let bytes = fs::metadata(&component)?.len();
     remark!("{} KiB in {:.1} s", bytes.div_ceil(1024), began.elapsed().as_secs_f32());
+    if args.install || args.watch {
+        tell_refusal(config, &component).await?;
+    }
     let built = Built { component, bytes, took_ms };
     args.output.print(&built, || built.component.display().to_string())
+}
+
+/// Says when a server refuses a file that it is given: its own log says so, too, and the author may not see that. It may have
+/// other limits than are known here, so it gets the file all the same.
+async fn tell_refusal(config: &Config, component: &Path) -> anyhow::Result<()> {
+    if let (_, Err(refused)) = Box::pin(plugin_check::checked(config, component)).await? {
+        let text = format!("weft: a server refuses it ({0}) · 服务会拒绝加载（{0}）", refused.error.code());
+        remark!("{}", because(&text, &refused.to_string()));
+    }
+    Ok(())
 }
 
 /// Copies it into the plugins folder; returns the whole path. A folder that was not there is no server's yet.

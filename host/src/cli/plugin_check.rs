@@ -1,6 +1,10 @@
 //! `weft plugin check`
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -25,9 +29,19 @@ pub(super) struct CheckArgs {
     output: OutputArgs,
 }
 
-/// Needs no database of the server's, and leaves nothing behind.
 pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let CheckArgs { file, output } = args;
+    let (name, checked) = checked(config, &file).await?;
+    output.print(&CheckView::new(&name, &checked), || match &checked {
+        Ok(loaded) => accepted(loaded),
+        Err(refused) => refusal(refused),
+    })?;
+    Ok(if checked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The name of the plugin that a file would be, and what a server with this configuration would say of it. Needs no database
+/// of the server's, and leaves nothing behind.
+pub(super) async fn checked(config: &Config, file: &Path) -> anyhow::Result<(String, Result<Loaded, Refused>)> {
     let folder = tempfile::Builder::new().prefix("weft-check-").tempdir()?;
     let key = Arc::new(SecretKey::load_or_create(&folder.path().join("secret.key"))?);
     let database = DatabaseUrl::Sqlite(folder.path().join("weft.db"));
@@ -38,19 +52,15 @@ pub(super) async fn run(config: &Config, args: CheckArgs) -> anyhow::Result<Exit
     let services = server::services(&config, store.clone(), Clock::system())?;
     let plugins = server::platform(server::plugin_settings(&config, &key), services)?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let checked = match plugins.check_file(&name, &file).await {
-        Ok(loaded) if plugin_name(&file).is_none() => {
+    let checked = match plugins.check_file(&name, file).await {
+        Ok(loaded) if plugin_name(file).is_none() => {
             let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Err(Refused { error: LoadError::Misnamed(file), report: loaded.report })
         }
         checked => checked,
     };
-    output.print(&CheckView::new(&name, &checked), || match &checked {
-        Ok(loaded) => accepted(loaded),
-        Err(refused) => refusal(refused),
-    })?;
     store.close().await;
-    Ok(if checked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((name, checked))
 }
 
 fn accepted(loaded: &Loaded) -> String {

@@ -18,8 +18,9 @@ use serde_json::Value;
 use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime};
 use crate::{
     bilingual::because,
-    config::Config,
-    plugins::{Receipt, digest},
+    config::{Config, PluginsConfig},
+    plugins::{Receipt, digest, kept_file},
+    server,
     simulator::http_client,
 };
 
@@ -30,11 +31,15 @@ pub(super) struct ReplayArgs {
     /// · 调用记录的文件，或服务端上某条记录的 PLUGIN/ID
     #[arg(value_name = "RECEIPT", verbatim_doc_comment)]
     receipt: String,
-    /// The .wasm to run; without, the one of the plugins folder,
-    /// if it is the version that ran
-    /// · 要运行的 .wasm，默认为插件目录中的同一版本
+    /// The .wasm to run; without, the version that ran,
+    /// if it is in the plugins folder or kept in the data folder
+    /// · 要运行的 .wasm，默认为插件目录或数据目录中的同一版本
     #[arg(long, value_name = "NEW.wasm", verbatim_doc_comment)]
     file: Option<PathBuf>,
+    /// What the operator had set, as JSON: a receipt hides secrets
+    /// · 插件当时的配置（JSON）：记录中的密钥已隐藏
+    #[arg(long, value_name = "JSON", verbatim_doc_comment)]
+    plugin_config: Option<String>,
     /// The server's admin address; the one of the configuration without
     /// · 服务端的管理地址，默认取自配置
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
@@ -61,13 +66,25 @@ pub(super) async fn run(config: &Config, args: ReplayArgs) -> anyhow::Result<Exi
         Some(file) => file.clone(),
         None => same_version(config, &before)?,
     };
-    let runtime = Runtime::load(config, &before.plugin, &file, false).await?;
-    let after = runtime.plugins.replay(&runtime.loaded, &before).await?;
+    let mut given = before.clone();
+    if let Some(config) = &args.plugin_config {
+        given.config =
+            serde_json::from_str(config).context("--plugin-config is not JSON · --plugin-config 不是 JSON")?;
+    }
+    let runtime = Runtime::load(&within(config, &before), &before.plugin, &file, false).await?;
+    let after = runtime.plugins.replay(&runtime.loaded, &given).await?;
     runtime.close().await?;
     let differences = differences(&before, &after);
     let replayed = Replayed { before, after, differences };
-    args.output.print(&replayed, || text(&replayed))?;
+    args.output.print(&replayed, || text(&replayed, given.hides_config()))?;
     Ok(if replayed.after.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The configuration, with as much for the file as the call had, and not beyond the ceilings.
+fn within(config: &Config, receipt: &Receipt) -> Config {
+    let PluginsConfig { limits, ceilings, .. } = &config.plugins;
+    let limits = limits.max(&receipt.limits.min(&ceilings.0));
+    Config { plugins: PluginsConfig { limits, ..config.plugins.clone() }, ..config.clone() }
 }
 
 /// From a file, or from the server.
@@ -113,7 +130,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// The file of the version that ran: where it was replaced since, a server on this machine has kept it.
 fn same_version(config: &Config, receipt: &Receipt) -> anyhow::Result<PathBuf> {
+    let kept = kept_file(&server::kept_versions(config), &receipt.plugin, &receipt.digest);
+    if std::fs::read(&kept).is_ok_and(|bytes| digest(&bytes) == receipt.digest) {
+        return Ok(kept);
+    }
     let file = config.plugins_dir.join(format!("{}.wasm", receipt.plugin));
     let bytes = std::fs::read(&file)
         .with_context(|| format!("{}: name the .wasm with --file · 请用 --file 指定 .wasm 文件", file.display()))?;
@@ -165,7 +187,7 @@ fn changed(what: &str, before: &[String], after: &[String]) -> Vec<String> {
     [only(before, after, '-'), only(after, before, '+')].concat()
 }
 
-fn text(replayed: &Replayed) -> String {
+fn text(replayed: &Replayed, hides_config: bool) -> String {
     let Replayed { before, after, differences } = replayed;
     let mut lines = vec![report::line("receipt", &format!("{}/{} of {}", before.plugin, before.id, before.at))];
     let versions = if before.digest == after.digest {
@@ -189,6 +211,10 @@ fn text(replayed: &Replayed) -> String {
     lines.extend(differences.iter().map(|difference| report::line("differs", difference)));
     if differences.is_empty() && after.error.is_some() {
         lines.push("it fails as it did before · 与当时一样失败".to_owned());
+    }
+    if !differences.is_empty() && hides_config {
+        let hint = "secrets of the configuration are hidden in the receipt: --plugin-config says them · 记录中隐藏了配置里的密钥：可用 --plugin-config 提供";
+        lines.push(report::line("hint", hint));
     }
     lines.join("\n")
 }

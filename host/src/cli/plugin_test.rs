@@ -9,12 +9,11 @@ use serde::Serialize;
 use weft_wechat::{
     message::Message,
     pay::{Fen, Party, TradeType},
-    reply::ReplyError,
+    reply::{MAX_TEXT, Reply},
 };
 
 use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime, refuse};
 use crate::{
-    bilingual::because,
     clock::Clock,
     config::Config,
     histogram::micros,
@@ -100,8 +99,9 @@ struct Tested {
     receipt: Receipt,
     /// The reply as WeChat reads it.
     reply_xml: Option<String>,
-    /// Why a server would not send the reply.
-    unsendable: Option<String>,
+    /// What of the reply users would not see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// How long the file took to be checked and compiled.
     load_us: u64,
     /// How long the same call takes when it is made again, with the answers that the host gave the first time.
@@ -148,22 +148,36 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     };
     let warm_us = warm(&runtime, &receipt).await;
     receipt.used.fuel = fuel(counting, &receipt).await;
-    let (reply_xml, unsendable) = sent(&input, &receipt);
-    let tested = Tested { receipt, reply_xml, unsendable, load_us, warm_us };
+    let (mut reply_xml, mut warnings) = (None, Vec::new());
+    if let (Input::Message { message, .. }, Some(reply)) = (&input, receipt.reply()) {
+        reply_xml = Some(reply.to_xml(&message.sender, &message.receiver, Clock::system().now()));
+        warnings = unseen(&reply, message);
+    }
+    let tested = Tested { receipt, reply_xml, warnings, load_us, warm_us };
     args.output.print(&tested, || text(&tested, args.reply_xml, &asked))?;
     runtime.close().await?;
-    let is_well = tested.receipt.error.is_none() && tested.unsendable.is_none();
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if tested.receipt.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The reply as WeChat reads it, and why a server would not send it.
-fn sent(input: &Input, receipt: &Receipt) -> (Option<String>, Option<String>) {
-    let Input::Message { message, .. } = input else { return (None, None) };
-    let Some(reply) = receipt.reply() else { return (None, None) };
-    let xml = reply.to_xml(&message.sender, &message.receiver, Clock::system().now());
-    // A rule for everything is for those who leave, too: that is no fault.
-    let why = reply.check(&message.content).err().filter(|why| *why != ReplyError::Unsubscribed);
-    (Some(xml), why.map(|why| why.to_string()))
+/// What of a reply users would not see.
+fn unseen(reply: &Reply, message: &Message) -> Vec<String> {
+    let mut unseen = Vec::new();
+    if let Reply::Text(text) = reply
+        && text.len() > MAX_TEXT
+    {
+        let bytes = text.len();
+        unseen.push(format!(
+            "the text has {bytes} bytes, of which WeChat takes {MAX_TEXT}: the rest is cut off · 文本有 {bytes} 字节，微信只收 {MAX_TEXT} 字节，其余会被截掉"
+        ));
+    }
+    let mut shown = reply.clone();
+    shown.fit(&message.content);
+    if shown != *reply {
+        let one =
+            "WeChat shows only the first article in answer to such a message · 回复这类消息时，微信只显示第一篇图文";
+        unseen.push(one.to_owned());
+    }
+    unseen
 }
 
 /// What the plugin is given.
@@ -289,13 +303,10 @@ async fn fuel(counting: anyhow::Result<Runtime>, receipt: &Receipt) -> Option<u6
 fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
     let receipt = &tested.receipt;
     let mut lines = report::outcome(receipt);
-    if let Some(why) = &tested.unsendable {
-        let unsent = because("a server would not send it · 服务端不会发出这条回复", &why.to_string());
-        lines.push(report::line("UNSENT", &unsent));
-    }
     if let Some(xml) = tested.reply_xml.as_ref().filter(|_| with_xml) {
         lines.push(report::line("as XML", xml));
     }
+    lines.extend(tested.warnings.iter().map(|warning| report::line("warning", warning)));
     let warm = tested.warm_us.map(|warm| format!(", {} again", report::milliseconds(warm))).unwrap_or_default();
     let (took, cpu) = (report::milliseconds(receipt.used.took_us), report::milliseconds(receipt.used.cpu_us));
     let load = report::milliseconds(tested.load_us);

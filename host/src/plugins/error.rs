@@ -19,11 +19,7 @@ pub enum CallError {
     )]
     Disabled(String),
     /// The plugin has nothing of that name.
-    #[error(
-        "plugin `{plugin}` has no {en} `{name}`; it has: {has} · 插件 `{plugin}` 没有{zh} `{name}`，已有：{has}",
-        en = kind.name(),
-        zh = kind.in_chinese()
-    )]
+    #[error("{}", no_such_entry(plugin, *kind, name, has))]
     NoSuchEntry {
         /// The plugin.
         plugin: String,
@@ -118,6 +114,8 @@ pub enum CallError {
     CpuExhausted {
         /// The limit.
         after: Duration,
+        /// Where it was then: the guest's functions, innermost first, one in a line.
+        backtrace: String,
     },
     /// A trap: a panic, an exit, memory that could not be had.
     #[error("the plugin crashed: {0} · 插件崩溃")]
@@ -131,12 +129,10 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The guest's functions, where it crashed and they are known.
+    /// The guest's functions, where it crashed or used up its CPU time, and they are known.
     pub fn backtrace(&self) -> Option<&str> {
-        match self {
-            Self::Crashed(crash) if !crash.backtrace.is_empty() => Some(&crash.backtrace),
-            _ => None,
-        }
+        let (Self::Crashed(Crash { backtrace, .. }) | Self::CpuExhausted { backtrace, .. }) = self else { return None };
+        Some(backtrace.as_str()).filter(|backtrace| !backtrace.is_empty())
     }
 
     /// What the log says of it. Why something keeps failing is there since its breaker opened, and not repeated.
@@ -212,6 +208,14 @@ impl CallError {
     }
 }
 
+fn no_such_entry(plugin: &str, kind: EntryKind, name: &str, has: &str) -> String {
+    let (kind, in_chinese) = (kind.name(), kind.in_chinese());
+    let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
+    let (has, chinese_has) =
+        if has.is_empty() { Default::default() } else { (format!("; it has: {has}"), format!("，已有：{has}")) };
+    format!("plugin `{plugin}` has no {kind}{name}{has} · 插件 `{plugin}` 没有{in_chinese}{name}{chinese_has}")
+}
+
 fn keeps_failing(plugin: &str, kind: EntryKind, name: &str, refused_for: Duration) -> String {
     let (kind, in_chinese, refused_for) = (kind.name(), kind.in_chinese(), refused_for.as_millis());
     format!(
@@ -223,9 +227,11 @@ fn keeps_failing(plugin: &str, kind: EntryKind, name: &str, refused_for: Duratio
 /// How a guest died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {
-    /// The trap in words.
+    /// The trap in words, and the limit that it came to.
     pub cause: String,
-    /// What the guest printed before, where a panic's text stands.
+    /// Whether it ended as a panic does, whose text is the last that it printed.
+    pub panicked: bool,
+    /// What the guest printed last.
     pub printed: String,
     /// The guest's functions, innermost first, one in a line.
     pub backtrace: String,
@@ -245,7 +251,11 @@ impl fmt::Display for Crash {
         if let Some(bound) = self.refused {
             write!(f, "memory beyond {bound} was refused; ")?;
         }
-        f.write_str(if self.printed.is_empty() { &self.cause } else { &self.printed })
+        match (&*self.printed, self.panicked) {
+            ("", _) => f.write_str(&self.cause),
+            (printed, true) => f.write_str(printed),
+            (printed, false) => write!(f, "{}; it printed last: {printed}", self.cause),
+        }
     }
 }
 
@@ -269,9 +279,22 @@ mod tests {
             ),
         ] {
             let (cause, printed, backtrace) = ("unreachable".to_owned(), String::new(), String::new());
-            let error = CallError::Crashed(Crash { cause, printed, backtrace, refused });
+            let error = CallError::Crashed(Crash { cause, panicked: true, printed, backtrace, refused });
             assert_eq!((error.is_fault(), error.is_of_version()), (fault, fault));
             assert_eq!(error.to_string(), format!("{said} · 插件崩溃"));
+        }
+    }
+
+    #[test]
+    fn what_was_printed_stands_for_the_cause_of_a_panic_and_of_nothing_else() {
+        for (panicked, printed, said) in [
+            (true, "panicked at lib.rs", "panicked at lib.rs"),
+            (true, "", "the trap"),
+            (false, "step 3", "the trap; it printed last: step 3"),
+        ] {
+            let (cause, printed, backtrace) = ("the trap".to_owned(), printed.to_owned(), String::new());
+            let crash = Crash { cause, panicked, printed, backtrace, refused: None };
+            assert_eq!(crash.to_string(), said);
         }
     }
 

@@ -106,6 +106,8 @@ impl State {
         ends: Instant,
     ) -> Self {
         let Task { subject, log_place, circumstances, played } = task;
+        let trace = Trace::new(played);
+        let wasi = Wasi::new(circumstances, trace.skipped().clone(), kib(limits.output_kib));
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         Self {
@@ -113,7 +115,7 @@ impl State {
             subject,
             services,
             log_place,
-            trace: Trace::new(played),
+            trace,
             ends,
             limits,
             told_of_denial: false,
@@ -121,7 +123,7 @@ impl State {
             database_calls: 0,
             outbound_calls: 0,
             memory: Memory::new(&limits),
-            wasi: Wasi::new(circumstances, kib(limits.output_kib)),
+            wasi,
             resources,
         }
     }

@@ -1,4 +1,4 @@
-//! The last lines that a plugin logged, and those that come, for whoever reads along.
+//! The last lines that a plugin logged, and those that come, for whoever reads along; and why its calls failed.
 
 use std::{
     collections::VecDeque,

@@ -65,5 +65,5 @@ pub use memory::MemoryBound;
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};
 pub use registry::{Plugin, Plugins, Settings};
 pub use statistics::{EntryStatistics, HostCallStatistics, Statistics, mean_us};
-pub use versions::{Canary, ChangeError, Decided, DecidedCanary, History};
+pub use versions::{Canary, ChangeError, Decided, DecidedCanary, History, kept_file};
 pub use watcher::Watcher;

@@ -40,6 +40,7 @@ pub(super) struct Counts {
     pub(super) name: Arc<str>,
     took: Histogram,
     queued: Histogram,
+    not_run: AtomicU64,
     cpu_nanos: AtomicU64,
     memory: AtomicU64,
     lines: AtomicU64,
@@ -73,8 +74,10 @@ pub struct EntryStatistics {
     pub name: Arc<str>,
     /// How long calls ran, by the wall clock.
     pub took: Durations,
-    /// How long they waited for their turn before.
+    /// How long they waited for their turn before, and how long those that got none.
     pub queued: Durations,
+    /// Calls that did not run: there was no turn for them, or a breaker refused them.
+    pub not_run: u64,
     /// CPU time of all together.
     pub cpu: Duration,
     /// The most memory that one had, in bytes.
@@ -86,9 +89,9 @@ pub struct EntryStatistics {
 }
 
 impl EntryStatistics {
-    /// Calls that have ended.
+    /// Calls that have ended, whether they ran or not.
     pub fn calls(&self) -> u64 {
-        self.took.count()
+        self.took.count() + self.not_run
     }
 
     /// Those of them that failed.
@@ -135,8 +138,14 @@ impl Statistics {
 
     /// Counts a call that has ended.
     pub(super) fn count(&self, counts: &Counts, used: &Used, trace: &Trace, error: Option<&CallError>) {
-        counts.took.record(used.took);
-        counts.queued.record(used.queued);
+        if used.ran() {
+            counts.took.record(used.took);
+        } else {
+            counts.not_run.fetch_add(1, Relaxed);
+        }
+        if used.ran() || !used.queued.is_zero() {
+            counts.queued.record(used.queued);
+        }
         counts.cpu_nanos.fetch_add(u64::try_from(used.cpu.as_nanos()).unwrap_or_default(), Relaxed);
         // Written only when it changes: otherwise cores would pass the cache line around for nothing.
         if counts.memory.load(Relaxed) < used.memory {
@@ -190,6 +199,7 @@ impl Counts {
             name: name.into(),
             took: Histogram::default(),
             queued: Histogram::default(),
+            not_run: AtomicU64::default(),
             cpu_nanos: AtomicU64::default(),
             memory: AtomicU64::default(),
             lines: AtomicU64::default(),
@@ -204,6 +214,7 @@ impl Counts {
             name: Arc::clone(&self.name),
             took: self.took.durations(),
             queued: self.queued.durations(),
+            not_run: self.not_run.load(Relaxed),
             cpu: Duration::from_nanos(self.cpu_nanos.load(Relaxed)),
             memory: self.memory.load(Relaxed),
             lines: self.lines.load(Relaxed),

@@ -1,6 +1,12 @@
 //! What a call does while it runs: what it asks the host for, and what it logs. Kept within limits, whatever it does.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -24,6 +30,25 @@ pub(super) struct Trace {
     room: usize,
     /// The answers of another time, for a call that is made again.
     played: Option<Vec<Option<HostCall>>>,
+    skipped: Skipped,
+}
+
+/// How long a call that is made again waited the other time for the answers that it was given: for its clocks that time has
+/// passed. Clones share it; a call that is made for the first time has none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Skipped(Option<Arc<AtomicU64>>);
+
+impl Skipped {
+    /// So far.
+    pub(super) fn time(&self) -> Duration {
+        self.0.as_ref().map_or(Duration::ZERO, |micros| Duration::from_micros(micros.load(Relaxed)))
+    }
+
+    fn add(&self, micros: u64) {
+        if let Some(skipped) = &self.0 {
+            skipped.fetch_add(micros, Relaxed);
+        }
+    }
 }
 
 /// One thing that was asked for.
@@ -63,6 +88,7 @@ impl Trace {
             asked_more: 0,
             lines: Vec::new(),
             room: RECORDED_BYTES,
+            skipped: Skipped(played.as_ref().map(|_| Arc::default())),
             played: played.map(|calls| calls.into_iter().map(Some).collect()),
         }
     }
@@ -97,7 +123,7 @@ impl Trace {
     pub(super) fn played<T: DeserializeOwned>(&mut self, place: Option<usize>) -> Option<Result<T, HostError>> {
         let played = self.played.as_mut()?;
         let answer = match place.and_then(|place| self.asked.get(place)) {
-            Some(asked) => find(played, asked),
+            Some(asked) => find(played, asked, &self.skipped),
             None => Err(format!("more than {RECORDED_CALLS} calls of the host are not recorded")),
         };
         Some(match answer {
@@ -105,6 +131,11 @@ impl Trace {
             Ok(Answer::Error(error)) => Err(error.into()),
             Err(why) => Err(HostError::Trap(wasmtime::Error::msg(why))),
         })
+    }
+
+    /// What its clocks have to be told of.
+    pub(super) fn skipped(&self) -> &Skipped {
+        &self.skipped
     }
 
     /// What was asked for, as it stands in a receipt.
@@ -125,7 +156,11 @@ impl Trace {
 }
 
 /// The first answer of the other time to the same question that has not been given yet.
-fn find<T: DeserializeOwned>(played: &mut [Option<HostCall>], asked: &Asked) -> Result<Answer<T>, String> {
+fn find<T: DeserializeOwned>(
+    played: &mut [Option<HostCall>],
+    asked: &Asked,
+    skipped: &Skipped,
+) -> Result<Answer<T>, String> {
     let question = HostCall::from(asked);
     let (function, arguments) = (&question.function, &question.arguments);
     let is_it = |call: &Option<HostCall>| {
@@ -135,6 +170,7 @@ fn find<T: DeserializeOwned>(played: &mut [Option<HostCall>], asked: &Asked) -> 
         let arguments = arguments.as_ref().map(ToString::to_string).unwrap_or_default();
         return Err(format!("it asks for {function} {arguments}, which was not recorded"));
     };
+    skipped.add(call.took_us);
     if arguments.is_none() {
         return Err(format!("what it asks of {function} is too long to be recorded"));
     }

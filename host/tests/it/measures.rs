@@ -49,6 +49,34 @@ async fn calls_are_counted_by_entry_and_by_what_came_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_a_breaker_refuses_are_counted_and_took_no_time() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.breaker_failures = 2;
+        config.plugins.breaker_pause_ms = 600_000;
+    })
+    .await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Safe, "guest").await;
+    say(&sender, &["nap 30", "panic", "panic", "ok", "ok", "ok"]).await;
+    let calls = app.api(Method::GET, "/plugins/guest", None).await.1["calls"].clone();
+    let entry = &calls["entries"][0];
+    assert_eq!((&entry["total"], &entry["failed"]), (&6.into(), &5.into()), "{entry}");
+    assert_eq!(entry["errors"], serde_json::json!({"crashed": 2, "keeps_failing": 3}));
+    assert!(entry["duration"]["p99_us"].as_u64().unwrap() >= 30_000, "{entry}");
+    assert!(calls["mean_us"].as_u64().unwrap() >= 10_000, "a third of the nap: {calls}");
+    let text = app.get("/metrics").await.text().await.unwrap();
+    let of = r#"plugin="guest",kind="handler",entry="misbehave""#;
+    for (name, value) in [
+        (format!(r#"weft_plugin_calls_total{{{of},outcome="ok"}}"#), 1.0),
+        (format!(r#"weft_plugin_calls_total{{{of},outcome="keeps_failing"}}"#), 3.0),
+        (format!("weft_plugin_call_duration_seconds_count{{{of}}}"), 3.0),
+        (format!("weft_plugin_call_queue_seconds_count{{{of}}}"), 3.0),
+    ] {
+        assert_eq!(sample(&text, &name), Some(value), "{name} in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_is_switched_off_is_not_ready() {
     let (app, _) = server().await;
     for (state, ready, disabled) in [("disabled", 0.0, 1.0), ("ready", 1.0, 0.0)] {
@@ -58,6 +86,23 @@ async fn a_plugin_that_is_switched_off_is_not_ready() {
         assert_eq!(sample(&text, r#"weft_plugin_ready{plugin="guest"}"#), Some(ready), "{text}");
         assert_eq!(sample(&text, r#"weft_plugin_disabled{plugin="guest"}"#), Some(disabled), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_refused_beside_a_version_that_runs_is_seen() {
+    let (app, _) = server().await;
+    let refused = async || {
+        let text = app.get("/metrics").await.text().await.unwrap();
+        assert_eq!(sample(&text, r#"weft_plugin_ready{plugin="guest"}"#), Some(1.0), "{text}");
+        sample(&text, r#"weft_plugin_file_refused{plugin="guest",code="not_webassembly"}"#)
+    };
+    assert_eq!(refused().await, None);
+    std::fs::write(app.plugin_file("guest"), b"nothing").unwrap();
+    app.plugin_becomes("guest", |plugin| !plugin["error"].is_null()).await;
+    assert_eq!(refused().await, Some(1.0));
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    app.plugin_becomes("guest", |plugin| plugin["error"].is_null()).await;
+    assert_eq!(refused().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

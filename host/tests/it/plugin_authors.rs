@@ -185,6 +185,14 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     assert!(said.contains("unclosed delimiter") && said.contains("cargo could not build"), "{said}");
     assert_eq!(answer(&account).await.as_deref(), Some("你好 / Hello: hi"));
 
+    // What cargo builds and no server lets in.
+    let reads = text.replace("message.text()?;", "message.text()?;\n    let _ = std::fs::read(text);");
+    fs::write(&program, reads).unwrap();
+    let said = watching.built();
+    assert!(said.contains("a server refuses it (import_not_offered)") && said.contains("include_str!"), "{said}");
+    app.plugin_becomes("tea_shop", |plugin| plugin["error"]["code"] == "import_not_offered").await;
+    assert_eq!(answer(&account).await.as_deref(), Some("你好 / Hello: hi"));
+
     fs::write(&program, text.replace("你好 / Hello", "Good day")).unwrap();
     let said = watching.built();
     assert!(said.contains(" KiB in "), "{said}");

@@ -101,7 +101,7 @@ async fn what_is_not_there_or_not_for_the_app_is_an_error_that_names_it() {
         ("nobody", "plugin `nobody` is not loaded"),
         ("guest/nothing", "plugin `guest` has no rule `nothing`; it has: vip, restricted"),
         ("guest/count", "has no rule `count`"),
-        ("greeter", "plugin `greeter` has no rule"),
+        ("greeter", "plugin `greeter` has no rule · "),
         ("guest/restricted", "rule `restricted` of plugin `guest` is only for other apps"),
     ] {
         let error = matches(&app, target, "vip").await.unwrap_err().to_string();

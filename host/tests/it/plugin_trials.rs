@@ -139,17 +139,32 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
 }
 
 #[tokio::test]
-async fn an_answer_that_a_server_would_not_send_is_told_and_is_the_exit_code() {
+async fn what_users_would_not_see_of_a_reply_is_told() {
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    for (text, warning) in [
+        ("big-reply", "the text has 8192 bytes, of which WeChat takes 2048"),
+        ("many-articles", "WeChat shows only the first article"),
+    ] {
+        let warnings = &tested(&file, &["--message", text])["warnings"];
+        assert!(warnings[0].as_str().unwrap().starts_with(warning), "{text}: {warnings}");
+        let (code, told) = test(&file, &["--message", text]);
+        assert!(code == Some(0) && told.contains(&format!("warning   {warning}")), "{text}: {told}");
+    }
+    assert_eq!(tested(&file, &["--message", "ok"])["warnings"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_answer_that_a_server_would_not_send_fails_and_is_the_exit_code() {
     let (_folder, file) = placed("guest", guests::misbehave().await);
     let (code, text) = test(&file, &["--message", "empty-reply"]);
-    assert!(code == Some(1) && text.contains("UNSENT    a server would not send it: the text is empty"), "{text}");
+    assert!(code == Some(1) && text.contains("FAILED    bad_reply: ") && text.contains("the text is empty"), "{text}");
     let (code, text) = test(&file, &["--message", "empty-reply", "--json"]);
     let tried: Value = serde_json::from_str(&text).unwrap();
-    assert!(code == Some(1) && tried["unsendable"].as_str().unwrap().starts_with("the text is empty"), "{text}");
+    assert_eq!((code, &tried["outcome"]), (Some(1), &json!("bad_reply")), "{text}");
     // Nobody is answered who has left, and a handler need not know that.
     let (_folder, file) = placed("greeter", guests::greeter().await);
     let left = tested(&file, &["--event", "unsubscribe", "--handler", "vip"]);
-    assert!(left["answer"]["Text"].is_string() && left["unsendable"].is_null(), "{left}");
+    assert!(left["answer"]["Text"].is_string() && left["error"].is_null(), "{left}");
 }
 
 #[tokio::test]
@@ -256,6 +271,80 @@ async fn another_version_is_compared_with_what_was() {
     assert_eq!(code, Some(0), "{text}");
     let differs = "differs   answer: Hello / 你好：hi → Good day / 您好：hi";
     assert!(text.contains(differs) && text.matches("differs").count() == 1, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_made_again_has_what_it_could_use_and_as_much_time_passes() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    app.drop_plugin("asker", guests::asker().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    let far = app.account("far", EncodingMode::Plain, "asker").await;
+    // Who connects is not answered.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", silent.local_addr().unwrap());
+    for (path, set) in [
+        ("/apps/shop/plugins/guest", json!({"limits": {"memory_mib": 128}})),
+        ("/apps/far/plugins/asker", json!({"http_hosts": [host]})),
+    ] {
+        assert_eq!(app.api(Method::PUT, path, Some(set)).await.0, 200);
+    }
+    let wait = json!({"ask": "wait", "url": format!("{host}/"), "timeout_ms": 700}).to_string();
+    for (sender, text, answer) in
+        [(&shop, "hold 100 MiB for 0 ms", "held 100 MiB"), (&far, wait.as_str(), "true [true, true, true]")]
+    {
+        let exchange = sender.send(&Incoming::text("oReplayed", text)).await.unwrap();
+        assert_eq!(exchange.text().as_deref(), Some(answer));
+    }
+    for (plugin, bytes) in [("guest", guests::misbehave().await), ("asker", guests::asker().await)] {
+        let receipt = last(&app, plugin).await;
+        let (_folder, file) = placed(plugin, bytes);
+        let path = file.to_str().unwrap();
+        let arguments = [&receipt, "--file", path, "--server", &app.base, "--token", &app.token];
+        let (code, text) = run("replay", &file, &arguments);
+        assert!(code == Some(0) && text.contains("no differences"), "{plugin}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_that_a_receipt_hides_are_said_by_who_makes_the_call_again() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "guest").await;
+    let set = json!({"config": {"greeting": "token=abc"}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(set)).await.0, 200);
+    let exchange = sender.send(&Incoming::text("oReplayed", "config")).await.unwrap();
+    assert_eq!(exchange.text().as_deref(), Some("token=abc"));
+    let receipt = last(&app, "guest").await;
+    let (_folder, file) = placed("guest", guests::misbehave().await);
+    let arguments = [&receipt, "--file", "guest.wasm", "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &file, &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    for told in ["differs   answer: token=abc → token=***", "hidden in the receipt: --plugin-config says them"] {
+        assert!(text.contains(told), "no {told} in {text}");
+    }
+    let (code, text) =
+        run("replay", &file, &[&arguments[..], &["--plugin-config", r#"{"greeting":"token=abc"}"#]].concat());
+    assert!(code == Some(0) && text.contains("no differences") && !text.contains("hint"), "{text}");
+    let (code, text) = run("replay", &file, &[&arguments[..], &["--plugin-config", "{"]].concat());
+    assert!(code == Some(1) && text.contains("--plugin-config is not JSON"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_that_ran_is_found_although_its_file_was_replaced() {
+    let app = TestApp::start().await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let sender = app.account("shop", EncodingMode::Plain, "greeter").await;
+    sender.send(&Incoming::text("oReplayed", "hi")).await.unwrap();
+    let receipt = last(&app, "greeter").await;
+    app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let [data, plugins] = [&app.state.config.data_dir, &app.plugins].map(|folder| folder.to_str().unwrap());
+    let arguments =
+        [&receipt, "--data-dir", data, "--plugins-dir", plugins, "--server", &app.base, "--token", &app.token];
+    let (code, text) = run("replay", &elsewhere.path().join("greeter.wasm"), &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the one that ran") && text.contains("no differences"), "{text}");
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ async fn a_call_leaves_a_receipt_with_all_that_happened() {
     assert_eq!(receipt["input"]["content"]["Text"]["content"], "kv-count");
     assert!(receipt["raw"].as_str().unwrap().contains("<![CDATA[kv-count]]>"), "{receipt}");
     assert!(receipt["used"]["memory_bytes"].as_u64().unwrap() > 1 << 20, "{receipt}");
+    assert_eq!(receipt["limits"]["cpu_ms"], 200, "{receipt}");
     let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
     assert_eq!(receipt["digest"], plugin["digest"]);
 
@@ -204,6 +205,28 @@ async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
     // The end of the process ends it.
     app.stop().await;
     while let Some(Ok(_)) = body.next().await {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_along_reads_why_calls_fail() {
+    let (app, sender) = server().await;
+    for text in ["panic", "error", "ok", "loop"] {
+        say(&sender, text).await;
+    }
+    let (_, events) = app.api(Method::GET, "/plugins/guest/logs?follow=false", None).await;
+    let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let why =
+        ["(crashed): the plugin crashed: panicked at ", "(failed): the plugin answered", "(cpu_exhausted): the call"];
+    assert_eq!(lines.len(), why.len(), "{events}");
+    for (line, why) in lines.iter().zip(why) {
+        assert_eq!(
+            (&line["level"], &line["app"], &line["entry"]),
+            (&json!("error"), &json!("shop"), &json!("misbehave"))
+        );
+        assert!(line["text"].as_str().unwrap().starts_with(&format!("the call failed {why}")), "{line}");
+        assert!(line["delivery_id"].as_str().unwrap().starts_with("shop/"), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,16 +12,7 @@ use crate::{
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other numbers")]
 pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
     let plugins = plugins.list();
-    families.gauge(
-        "weft_plugin_ready",
-        "Whether a version of the plugin runs and is called",
-        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Ready))),
-    );
-    families.gauge(
-        "weft_plugin_disabled",
-        "Whether the plugin is switched off",
-        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Disabled))),
-    );
+    describe_states(&plugins, families);
     let entries: Vec<_> = plugins
         .iter()
         .flat_map(|plugin| plugin.statistics.entries().into_iter().map(|entry| (of(&plugin.name, &entry), entry)))
@@ -45,7 +36,7 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
     );
     families.durations(
         "weft_plugin_call_queue_seconds",
-        "How long calls waited for their turn",
+        "How long calls waited for their turn, also in vain",
         entries.iter().map(|(labels, entry)| (labels.clone(), entry.queued.clone())),
     );
     families.seconds(
@@ -87,6 +78,26 @@ pub(super) fn describe(plugins: &Plugins, families: &mut Families) {
         host_calls
             .iter()
             .map(|(labels, calls)| (labels.clone(), Duration::from_micros(calls.took.micros).as_secs_f64())),
+    );
+}
+
+/// What becomes of calls of each, and of its file.
+fn describe_states(plugins: &[Arc<Plugin>], families: &mut Families) {
+    families.gauge(
+        "weft_plugin_ready",
+        "Whether a version of the plugin runs and is called",
+        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Ready))),
+    );
+    families.gauge(
+        "weft_plugin_disabled",
+        "Whether the plugin is switched off",
+        plugins.iter().map(|plugin| (labels([("plugin", &plugin.name)]), is(plugin, PluginState::Disabled))),
+    );
+    let refused = plugins.iter().filter_map(|plugin| Some((&plugin.name, plugin.error.as_ref()?.error.code())));
+    families.gauge(
+        "weft_plugin_file_refused",
+        "Whether the file that lies there now does not run, and why; a version from before it may",
+        refused.map(|(plugin, code)| (labels([("plugin", plugin), ("code", code)]), 1.0)),
     );
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     model::{App, AppPlugin, PluginTarget},
+    plugin_limits::PluginLimits,
     plugins::{
         CallError, EntryKind, Loaded, Plugins, Receipt, Subject, convert, convert_orders,
         receipts::json,
@@ -42,7 +43,8 @@ pub enum ReplayError {
 impl Plugins {
     /// Makes the call of a receipt again, in `loaded`: what it asks the host for is answered as the other time, and
     /// nothing is asked of anybody. What was not asked for then ends the call with a text that says so. Its randomness
-    /// is the same, and its time of day begins as it did.
+    /// is the same, and its clocks go as they did: what it waited for has taken as long. It may use what it could then, up
+    /// to the ceilings here.
     ///
     /// # Errors
     /// When the receipt is none of a call of this plugin. A call that fails is a receipt that says so.
@@ -72,7 +74,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Handle { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, handler, &subject, task, call).await
+        self.examine(loaded, handler, &subject, task, self.limits().defaults, call).await
     }
 
     /// Asks the rule of that name in `loaded`, which need not be in the set, whether a message is meant.
@@ -88,7 +90,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Match { message: convert::message(message) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, Some(rule), &subject, task, call).await
+        self.examine(loaded, Some(rule), &subject, task, self.limits().defaults, call).await
     }
 
     /// Tells the observer of that name in `loaded`, which need not be in the set, that a message was received.
@@ -104,7 +106,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Observe { observation: convert::observation(Observation::Received(message)) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, Some(observer), &subject, task, call).await
+        self.examine(loaded, Some(observer), &subject, task, self.limits().defaults, call).await
     }
 
     /// Tells an order hook of `loaded`, which need not be in the set, of an order: the one of that name, or the first.
@@ -120,7 +122,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let call = Tell { event: convert_orders::event(change) };
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, hook, &subject, task, call).await
+        self.examine(loaded, hook, &subject, task, self.limits().defaults, call).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
@@ -135,7 +137,7 @@ impl Plugins {
     ) -> Result<Receipt, CallError> {
         let page = pages::named(&request.path).map(str::to_owned);
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, page.as_deref(), &subject, task, Serve { request }).await
+        self.examine(loaded, page.as_deref(), &subject, task, self.limits().defaults, Serve { request }).await
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
@@ -158,7 +160,8 @@ impl Plugins {
             played: Some(receipt.host_calls.clone()),
             ..Task::new(Some(subject.clone()), None)
         };
-        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, call).await?)
+        let limits = receipt.limits.min(&self.limits().ceilings);
+        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, limits, call).await?)
     }
 
     /// Makes a call that is counted nowhere and waits for no turn.
@@ -168,16 +171,16 @@ impl Plugins {
         name: Option<&str>,
         subject: &Subject,
         task: Task,
+        limits: PluginLimits,
         call: C,
     ) -> Result<Receipt, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry::<C>(loaded, &target, subject)?;
-        let limits = self.limits().defaults;
         let (timeout, _) = C::KIND.timeout(&limits);
         let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
-        Ok(done.receipt(subject, loaded, &named))
+        Ok(done.receipt(subject, loaded, &limits, &named))
     }
 }
 

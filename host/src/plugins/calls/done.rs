@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Call, Named};
 use crate::{
     histogram::micros,
+    plugin_limits::PluginLimits,
     plugins::{
         CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
         bindings::imported::types,
@@ -57,6 +58,7 @@ impl<T> Done<T> {
         &self,
         subject: &Subject,
         loaded: &Loaded,
+        limits: &PluginLimits,
         Named { entry, call }: &Named<C>,
     ) -> Receipt {
         let Self { result, used, trace, circumstances, .. } = self;
@@ -77,13 +79,11 @@ impl<T> Done<T> {
             raw: subject.raw.to_string(),
             input: call.kept(),
             config,
+            limits: *limits,
             seed: hex::encode(circumstances.seed()),
             outcome: error.map_or("ok", CallError::code).to_owned(),
             error: error.map(ToString::to_string),
-            backtrace: match error {
-                Some(CallError::Crashed(crash)) => crash.backtrace.clone(),
-                _ => String::new(),
-            },
+            backtrace: error.and_then(CallError::backtrace).unwrap_or_default().to_owned(),
             answer: result.as_ref().ok().map(C::kept_answer),
             used: ReceiptUse {
                 queued_us: micros(used.queued),

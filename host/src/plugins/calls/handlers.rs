@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weft_wechat::{
     message::Message,
-    reply::{MAX_ARTICLES, Reply},
+    reply::{self, MAX_ARTICLES, Reply},
 };
 
 use super::{Call, Inside, Outcome, exported};
@@ -44,6 +44,12 @@ impl Call for Handle {
         if let Ok(Some(wit_reply::Reply::News(articles))) = &mut answer {
             articles.truncate(MAX_ARTICLES);
         }
+        // Who left gets no answer, whatever it is.
+        if let Ok(Some(answer)) = &answer
+            && !matches!(self.message.content, wit::Content::Event(wit::Event::Unsubscribe))
+        {
+            check(answer)?;
+        }
         Ok(answer)
     }
 }
@@ -62,6 +68,16 @@ impl Plugins {
         let reply = self.ask(target, subject, Handle { message: convert::message(message) }).await?;
         Ok(reply.map(convert::reply))
     }
+}
+
+/// Whether a reply can reach anybody: one that cannot counts as the plugin's failure.
+fn check(answer: &wit_reply::Reply) -> Result<(), Unsendable> {
+    let checked = match answer {
+        // Most are texts, which need not be copied to be looked at.
+        wit_reply::Reply::Text(text) => reply::check_text(text),
+        answer => convert::reply(answer.clone()).check_itself(),
+    };
+    checked.map_err(|error| Unsendable(error.to_string()))
 }
 
 /// Bytes of all texts of a reply.

@@ -146,11 +146,13 @@ impl Plugins {
         // Where it is, and not moved into the span.
         let asking = pin!(async {
             let counts = plugin.statistics.counts(C::KIND, &entry.name);
-            let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
-            let log_place = LogPlace { log, allowances, counts: Arc::clone(&counts) };
+            let log_place = || {
+                let (log, allowances) = (Arc::clone(&plugin.log), Arc::clone(&plugin.guard.log));
+                LogPlace { log, allowances, counts: Arc::clone(&counts) }
+            };
             let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
-            let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place)));
+            let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place())));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
             let (ran, turn) = self.guarded(place, task, &granted, &named).await;
@@ -159,9 +161,13 @@ impl Plugins {
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
-            let ran = !done.used.took.is_zero();
-            if ran && (error.is_some() || plugin.receipts.wants(done.circumstances.at)) {
-                done = self.leave_receipt(&plugin.receipts, loaded, &named, done).await;
+            if done.used.ran() {
+                if let (Some(error), Some(subject)) = (error, &done.subject) {
+                    log_place().tell_failure(&plugin.name, subject, &granted.0, error);
+                }
+                if error.is_some() || plugin.receipts.wants(done.circumstances.at) {
+                    done = self.leave_receipt(&plugin.receipts, loaded, granted.0, &named, done).await;
+                }
             }
             // No more receipts are written at a time than calls may run.
             drop(turn);
@@ -176,6 +182,7 @@ impl Plugins {
         &self,
         receipts: &Arc<Receipts>,
         loaded: &Arc<Loaded>,
+        limits: PluginLimits,
         named: &Arc<Named<C>>,
         done: Done<C::Answer>,
     ) -> Done<C::Answer> {
@@ -183,7 +190,7 @@ impl Plugins {
         let (app, searched) = (Arc::clone(&subject.app), done.searched(&subject, &named.call));
         let (receipts, loaded, named) = (Arc::clone(receipts), Arc::clone(loaded), Arc::clone(named));
         let leave = move || {
-            receipts.keep(done.receipt(&subject, &loaded, &named));
+            receipts.keep(done.receipt(&subject, &loaded, &limits, &named));
             done
         };
         if searched < SEARCHED_AT_ONCE {

@@ -308,7 +308,7 @@ mod tests {
     const PAUSES: Pauses = Pauses { first: Duration::from_mins(1), longest: Duration::from_mins(3) };
 
     fn failure() -> CallError {
-        CallError::CpuExhausted { after: Duration::from_secs(1) }
+        CallError::CpuExhausted { after: Duration::from_secs(1), backtrace: String::new() }
     }
 
     fn call(breakers: &Breakers, whose: Whose<'_>, goes_well: bool) {

@@ -32,7 +32,7 @@ impl context::Host for State {
     }
 
     async fn time_left_ms(&mut self) -> wasmtime::Result<u64> {
-        let left = self.ends.saturating_duration_since(Instant::now());
+        let left = self.ends.saturating_duration_since(Instant::now()).saturating_sub(self.trace.skipped().time());
         Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
+    plugin_limits::PluginLimits,
     plugins::{
         bindings::imported::log::{self, Level},
+        error::CallError,
         guard::{Allowance, Verdict},
-        instance::State,
+        instance::{State, Subject},
         limits::count,
+        live_log::LogPlace,
         receipts::{Line, LineLevel},
     },
     printable::printable_up_to,
@@ -72,6 +75,26 @@ impl LogAllowance {
                 }
                 false
             }
+        }
+    }
+}
+
+impl LogPlace {
+    /// Tells those who read along why a call of `plugin` failed, as far as it may log. The log of the process hears of it
+    /// from whoever made the call.
+    pub(in crate::plugins) fn tell_failure(
+        &self,
+        plugin: &str,
+        subject: &Subject,
+        limits: &PluginLimits,
+        error: &CallError,
+    ) {
+        let app = subject.app.name.as_str();
+        let (of_app, per_second) = (Some(self.allowances.of(app)), limits.log_lines_per_second);
+        if (LogAllowance { of_app, per_second }).permits(plugin, Some(app)) {
+            let text = format!("the call failed ({}): {error}", error.code());
+            let text = printable_up_to(&text, count(limits.log_line_bytes)).into_owned();
+            self.write(Some(subject), &Line { level: LineLevel::Error, text });
         }
     }
 }

@@ -17,7 +17,10 @@ use weft_wechat::reply::Reply;
 pub use ring::Receipts;
 
 use super::{bindings::imported::reply as wit, convert, entry_kind::EntryKind};
-use crate::model::{App, AppType};
+use crate::{
+    model::{App, AppType},
+    plugin_limits::PluginLimits,
+};
 
 /// What became of one call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -50,6 +53,9 @@ pub struct Receipt {
     /// What the operator had set for the plugin and app; secrets are hidden.
     #[schema(value_type = Object)]
     pub config: Value,
+    /// What the call could use.
+    #[serde(default)]
+    pub limits: PluginLimits,
     /// What the call's randomness came from, in hexadecimal.
     pub seed: String,
     /// ok, or the kind of error: `timed_out`, `cpu_exhausted`, `crashed`, `failed`, …
@@ -81,6 +87,11 @@ impl Receipt {
         }
         let reply: Option<wit::Reply> = json::read(self.answer.clone()?).ok()?;
         reply.map(convert::reply)
+    }
+
+    /// Whether secrets are hidden in what the operator had set: the call cannot be made again just as it was.
+    pub fn hides_config(&self) -> bool {
+        redacted::is_hidden_in(&self.config)
     }
 }
 

@@ -49,6 +49,16 @@ fn redact_within(json: &mut Value, texts: u32) {
     }
 }
 
+/// Whether something was taken out of a value.
+pub(super) fn is_hidden_in(json: &Value) -> bool {
+    match json {
+        Value::Object(fields) => fields.values().any(is_hidden_in),
+        Value::Array(values) => values.iter().any(is_hidden_in),
+        Value::String(text) => text.contains(HIDDEN),
+        _ => false,
+    }
+}
+
 /// `key` at the end alone: the keys of menus and of the key-value store are none.
 fn is_secret(name: &str) -> bool {
     // Plugins mark so what only WeChat Pay may read.
@@ -145,6 +155,10 @@ mod tests {
                 "json": "{ \"spelled\":   \"so\" }",
             })
         );
+        let shown = ["sum", "greeting", "key", "max_tokens", "json"];
+        for (name, value) in value.as_object().unwrap() {
+            assert_eq!(is_hidden_in(value), !shown.contains(&name.as_str()), "{name}");
+        }
     }
 
     #[test]

@@ -45,24 +45,43 @@ pub(super) fn explain(
     printed: &str,
     refused: Option<MemoryBound>,
 ) -> CallError {
-    if let Some(Trap::Interrupt) = error.downcast_ref() {
-        return CallError::CpuExhausted { after: Duration::from_millis(limits.cpu_ms) };
-    }
     if let Some(Unsendable(why)) = error.downcast_ref() {
         return CallError::BadReply(why.clone());
+    }
+    let trap: Option<&Trap> = error.downcast_ref();
+    let backtrace = error.downcast_ref().map(backtrace).unwrap_or_default();
+    if let Some(Trap::Interrupt) = trap {
+        return CallError::CpuExhausted { after: Duration::from_millis(limits.cpu_ms), backtrace };
     }
     let cause = if let Some(I32Exit(status)) = error.downcast_ref() {
         format!("the plugin called exit({status})")
     } else if let Some(ResourceTableError::Full) = error.downcast_ref() {
         format!("it holds {RESOURCES} streams and pollables, and a call may hold no more")
-    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+    } else if let Some(trap) = trap {
         trap.to_string()
     } else {
         format!("{:#}", error.root_cause())
     };
-    let backtrace = error.downcast_ref().map(backtrace).unwrap_or_default();
-    let [cause, printed] = [cause.as_str(), printed.trim()].map(|text| printable(text).into_owned());
-    CallError::Crashed(Crash { cause, printed, backtrace, refused })
+    let cause = match limit(trap, &cause) {
+        Some(setting) => format!("{cause} ({setting})"),
+        None => cause,
+    };
+    let panicked = trap == Some(&Trap::UnreachableCodeReached);
+    let [cause, printed] = [cause.as_str(), printed].map(|text| printable(text).into_owned());
+    CallError::Crashed(Crash { cause, panicked, printed, backtrace, refused })
+}
+
+/// What the operator could raise, where it was a limit that wasmtime watches. Its errors have no names, but for the trap.
+fn limit(trap: Option<&Trap>, cause: &str) -> Option<&'static str> {
+    if trap == Some(&Trap::StackOverflow) {
+        return Some("plugins.stack_kib");
+    }
+    let limits = [
+        ("fuel allocated for hostcalls", "plugins.host_call_kib"),
+        ("instance count too high", "plugins.core_instances"),
+        ("exceeds table limits", "plugins.table_elements"),
+    ];
+    limits.into_iter().find_map(|(said, setting)| cause.contains(said).then_some(setting))
 }
 
 /// The guest's functions by the names that their authors gave them, innermost first.

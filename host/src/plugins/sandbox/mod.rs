@@ -27,7 +27,7 @@ use super::{
     pools::Pools,
     receipts::{HostCall, LineLevel},
     trace::Trace,
-    wasi::Circumstances,
+    wasi::{Circumstances, Printed},
 };
 use crate::{plugin_limits::PluginLimits, storage};
 
@@ -113,6 +113,11 @@ impl Used {
     pub(super) fn work(&self) -> Duration {
         let calls = u32::try_from(self.database_calls).unwrap_or(u32::MAX);
         self.cpu + DATABASE_CALL.saturating_mul(calls)
+    }
+
+    /// Whether it ran at all.
+    pub(super) fn ran(&self) -> bool {
+        !self.took.is_zero()
     }
 }
 
@@ -234,14 +239,17 @@ impl<V: Visit> Call<V> {
             tokio::time::timeout_at((self.began + self.timeout).into(), meter.measure(visiting)).await
         };
         let state = store.data_mut();
+        let printed = state.wasi.take_printed();
         let result = match ended {
-            Ok(result) => result.map_err(|error| {
-                crash::explain(&error, &state.limits, &state.wasi.take_printed(), state.memory_refused())
-            }),
+            Ok(result) => {
+                result.map_err(|error| crash::explain(&error, &state.limits, &printed.end(), state.memory_refused()))
+            }
             Err(_) => Err(CallError::TimedOut { after: self.timeout, waited: Duration::ZERO, setting: None }),
         };
-        // What a guest that crashed printed is in the error.
-        log_printed(state);
+        // The end of what a guest printed that crashed is in the error.
+        if !matches!(result, Err(CallError::Crashed(_))) || printed.has_more_than_end() {
+            log_printed(state, &printed);
+        }
         // Where it is not counted, asking would make an error, with a backtrace where those are wanted.
         let left = if self.counts_fuel { store.get_fuel().ok() } else { None };
         let state = store.into_data();
@@ -259,9 +267,20 @@ impl<V: Visit> Call<V> {
 }
 
 /// What a call printed goes to the log line by line, as if it had been logged.
-fn log_printed(state: &mut State) {
-    let printed = state.wasi.take_printed();
-    for line in printed.lines().filter(|line| !line.trim().is_empty()).take(count(state.limits.log_lines)) {
+fn log_printed(state: &mut State, printed: &Printed) {
+    let (text, most) = (printed.beginning(), count(state.limits.log_lines));
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    for line in lines.by_ref().take(most) {
         state.log_line(LineLevel::Info, line);
+    }
+    if lines.next().is_some() {
+        state.log_line(
+            LineLevel::Warn,
+            &format!("more than {most} lines were printed in one call: the rest is dropped"),
+        );
+    } else if printed.is_cut() {
+        let most = state.limits.output_kib;
+        let cut = format!("more than {most} KiB were printed in one call (plugins.output_kib): the rest is dropped");
+        state.log_line(LineLevel::Warn, &cut);
     }
 }

@@ -1,7 +1,10 @@
 //! Versions on this disk, outside the plugins folder: a start finds them there although the folder
 //! has something else, or the database is slow.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 
@@ -50,6 +53,11 @@ impl Kept {
     }
 
     fn file(&self, plugin: &str, digest: &str) -> PathBuf {
-        self.folder.join(plugin).join(format!("{digest}.wasm"))
+        kept_file(&self.folder, plugin, digest)
     }
+}
+
+/// Where the file of a version is, in the folder of all that are kept.
+pub fn kept_file(folder: &Path, plugin: &str, digest: &str) -> PathBuf {
+    folder.join(plugin).join(format!("{digest}.wasm"))
 }

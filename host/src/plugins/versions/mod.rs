@@ -44,6 +44,7 @@ use seen::Seen;
 pub use canary::Canary;
 pub use decided::{Decided, DecidedCanary};
 pub(super) use files::Taken;
+pub use kept::kept_file;
 pub use requests::{ChangeError, History};
 
 /// What this process knows of versions.

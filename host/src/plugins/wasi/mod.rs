@@ -6,14 +6,20 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rand::{SeedableRng as _, rngs::StdRng};
-use wasmtime_wasi::{WasiCtx, clocks::HostWallClock};
+use wasmtime_wasi::{
+    WasiCtx,
+    clocks::{HostMonotonicClock, HostWallClock},
+};
 
 use self::output::Output;
-use super::limits::RANDOM_BYTES;
+use super::{limits::RANDOM_BYTES, trace::Skipped};
+
+pub(super) use self::output::Printed;
 
 /// The WASI of one call. It is made when the guest first asks for it: most never do.
 pub(super) struct Wasi {
     circumstances: Circumstances,
+    skipped: Skipped,
     /// Bytes that are kept of what it prints.
     most_printed: usize,
     made: Option<Box<Made>>,
@@ -25,15 +31,15 @@ struct Made {
 }
 
 impl Wasi {
-    pub(super) fn new(circumstances: Circumstances, most_printed: usize) -> Self {
-        Self { circumstances, most_printed, made: None }
+    pub(super) fn new(circumstances: Circumstances, skipped: Skipped, most_printed: usize) -> Self {
+        Self { circumstances, skipped, most_printed, made: None }
     }
 
     pub(super) fn context(&mut self) -> &mut WasiCtx {
-        let Self { circumstances, most_printed, made } = self;
+        let Self { circumstances, skipped, most_printed, made } = self;
         let made = made.get_or_insert_with(|| {
             let output = Output::new(*most_printed);
-            Box::new(Made { context: circumstances.context(&output), output })
+            Box::new(Made { context: circumstances.context(&output, skipped), output })
         });
         &mut made.context
     }
@@ -43,8 +49,8 @@ impl Wasi {
         self.circumstances
     }
 
-    /// Takes what was printed so far, as text.
-    pub(super) fn take_printed(&self) -> String {
+    /// Takes what was printed so far.
+    pub(super) fn take_printed(&self) -> Printed {
         self.made.as_ref().map(|made| made.output.take()).unwrap_or_default()
     }
 }
@@ -56,8 +62,8 @@ pub(super) struct Circumstances {
     seed: Option<[u8; 48]>,
     /// When it began.
     pub(super) at: Timestamp,
-    /// The time of day that its clock begins with, since 1970, when it is made again.
-    again: Option<Duration>,
+    /// When that began again, and the time of day that its clock begins with, since 1970.
+    again: Option<(Instant, Duration)>,
 }
 
 impl Circumstances {
@@ -68,8 +74,8 @@ impl Circumstances {
 
     /// Those of a call that is made again.
     pub(super) fn again(seed: [u8; 48], at: Timestamp) -> Self {
-        let again = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
-        Self { seed: Some(seed), at: Timestamp::now(), again }
+        let then = Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).ok();
+        Self { seed: Some(seed), at: Timestamp::now(), again: then.map(|then| (Instant::now(), then)) }
     }
 
     /// What its randomness comes from, or would have.
@@ -77,7 +83,7 @@ impl Circumstances {
         self.seed.unwrap_or_else(rand::random)
     }
 
-    fn context(&mut self, output: &Output) -> WasiCtx {
+    fn context(&mut self, output: &Output, skipped: &Skipped) -> WasiCtx {
         let (secure, insecure) = self.seed.get_or_insert_with(rand::random).split_at(32);
         let mut seed = [0; 32];
         seed.copy_from_slice(secure);
@@ -91,17 +97,27 @@ impl Circumstances {
             .insecure_random_seed(number)
             .stdout(output.clone())
             .stderr(output.clone());
-        if let Some(at) = self.again {
-            wasi.wall_clock(Then { began: Instant::now(), at });
+        if let Some((began, at)) = self.again {
+            let clock = Then { began, at, skipped: skipped.clone() };
+            wasi.wall_clock(clock.clone()).monotonic_clock(clock);
         }
         wasi.build()
     }
 }
 
-/// The time of day of a call that is made again: as the other time.
+/// The clocks of a call that is made again: as the other time.
+#[derive(Clone)]
 struct Then {
     began: Instant,
     at: Duration,
+    skipped: Skipped,
+}
+
+impl Then {
+    /// Since the call began.
+    fn passed(&self) -> Duration {
+        self.began.elapsed() + self.skipped.time()
+    }
 }
 
 impl HostWallClock for Then {
@@ -110,6 +126,16 @@ impl HostWallClock for Then {
     }
 
     fn now(&self) -> Duration {
-        self.at + self.began.elapsed()
+        self.at + self.passed()
+    }
+}
+
+impl HostMonotonicClock for Then {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.passed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -8,7 +8,7 @@ use weft::{
 };
 use weft_wechat::{account::EncodingMode, message::Message};
 
-use super::{ask, plugin};
+use super::{ask, last_error, plugin};
 use crate::support::{FAN, Inbox, TestApp, guests, until};
 
 fn fallback() -> Value {
@@ -54,6 +54,22 @@ async fn whatever_fails_the_user_gets_the_apps_fallback_reply() {
 
     assert_eq!(patch(&app, json!({"message_handler": null})).await.0, 200);
     assert_eq!(ask(&shop, "hi").await, None, "no plugin, no failure");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_nobody_can_be_sent_counts_as_the_plugins_failure() {
+    let app = TestApp::start().await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    assert_eq!(ask(&shop, "empty-reply").await, None);
+    let error = last_error(&app).await;
+    assert!(error.contains("the plugin's reply is not one: the text is empty"), "{error}");
+    // The guest has nothing to say to who left, either, and nobody misses it.
+    let unsubscribe = shop.send(&Incoming::event("oUser", "unsubscribe", "")).await.unwrap();
+    assert_eq!((unsubscribe.status, unsubscribe.text()), (200, None));
+    let calls = plugin(&app, "guest").await["calls"].clone();
+    assert_eq!((&calls["total"], &calls["entries"][0]["errors"]), (&json!(3), &json!({"bad_reply": 1})), "{calls}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,4 +142,30 @@ async fn a_crash_tells_the_panics_words_and_the_functions_by_their_names() {
     let has_hash =
         |name: &&&str| name.rsplit("::").next().is_some_and(|last| last.len() == 17 && last.starts_with('h'));
     assert_eq!(functions.iter().find(has_hash), None, "{functions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_call_printed_before_the_operator_reads_why_it_ended_and_where() {
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 200).await;
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    let shop = app.account("shop", EncodingMode::Plain, "guest").await;
+    for (text, why) in [
+        ("print, then panic", "plugin bug: after much was printed"),
+        ("print, then reply", "has been exhausted (plugins.host_call_kib); it printed last: step 3"),
+        ("print, then loop", "200 ms of CPU time"),
+    ] {
+        assert_eq!(ask(&shop, text).await, None, "{text}");
+        let error = last_error(&app).await;
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    let (_, page) = app.api(Method::GET, "/plugins/guest/receipts?outcome=failed", None).await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let (_, looped) = app.api(Method::GET, &format!("/plugins/guest/receipts/{id}"), None).await;
+    assert_eq!(
+        (&looped["outcome"], &looped["logs"][0]["text"]),
+        (&json!("cpu_exhausted"), &json!("step 3")),
+        "{looped}"
+    );
+    let functions = looped["backtrace"].as_str().unwrap();
+    assert!(functions.lines().any(|name| name.starts_with("misbehave::")), "{functions}");
 }

@@ -163,8 +163,8 @@ async fn each_limit_ends_what_exceeds_it() {
         ("call_timeout_ms", 300, "nap 2000", None, "(plugins.call_timeout_ms)"),
         ("cpu_ms", 30, "hostcall-loop", None, " 30 ms of CPU"),
         ("memory_mib", 4, "hold 8 MiB for 0 ms", None, "memory beyond plugins.memory_mib was refused"),
-        ("core_instances", 1, "ok", None, "instance count too high"),
-        ("host_call_kib", 64, "long-reply", None, "fuel"),
+        ("core_instances", 1, "ok", None, "instance count too high at 2 (plugins.core_instances)"),
+        ("host_call_kib", 64, "long-reply", None, "(plugins.host_call_kib)"),
         ("reply_kib", 1, "big-reply", None, "it has 8192 bytes and may have 1024"),
         ("database_calls", 3, "kv-flood", Some("3 written, then"), ""),
         ("kv_value_kib", 4, "kv-big", Some("a value has at most 4096 bytes"), ""),
@@ -241,35 +241,44 @@ async fn the_tables_of_all_core_modules_count_together() {
     }
     set(&app, "shop", json!({"limits": {"table_elements": 15_000}})).await;
     assert_eq!(ask(&shop, "hello").await, None, "each alone would have room");
-    assert!(last_error(&app).await.contains("exceeds table limits"), "{}", last_error(&app).await);
+    let why = "exceeds table limits (plugins.table_elements)";
+    assert!(last_error(&app).await.contains(why), "{}", last_error(&app).await);
 
     let (status, problem) = app.upload("guest", with_tables(&GROWS_TABLES, &[8000, 8000, 8000])).await;
     let detail = problem["detail"].as_str().unwrap();
-    assert!(status == 422 && detail.contains("exceeds table limits"), "{problem}");
+    assert!(status == 422 && detail.contains(why), "{problem}");
 }
 
-/// How many bytes each line has that was logged for `shop`, oldest first.
-async fn logged(app: &TestApp) -> Vec<usize> {
+/// Each line that was logged for `shop`, oldest first.
+async fn logged(app: &TestApp) -> Vec<String> {
     let (status, events) = app.api(Method::GET, "/apps/shop/logs?follow=false", None).await;
     assert_eq!(status, 200, "{events}");
     let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
-    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().len()).collect()
+    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_what_is_printed_so_much_is_logged_and_of_a_line_so_much() {
     let (app, shop, _) = server().await;
     let mut before = 0;
-    for (limits, expected) in [
-        (json!({}), vec![1023_usize; 4]),
-        (json!({"output_kib": 2}), vec![1023; 2]),
-        (json!({"output_kib": 0}), vec![]),
-        (json!({"log_line_bytes": 100}), vec![100; 4]),
+    for (limits, lengths, cut) in [
+        (json!({}), vec![1023_usize; 4], None),
+        (
+            json!({"output_kib": 2}),
+            vec![1023; 2],
+            Some("more than 2 KiB were printed in one call (plugins.output_kib)"),
+        ),
+        (json!({"output_kib": 0}), vec![], Some("more than 0 KiB were printed in one call (plugins.output_kib)")),
+        (json!({"log_line_bytes": 100}), vec![100; 4], None),
+        (json!({"log_lines": 3}), vec![1023; 3], Some("more than 3 lines were printed in one call")),
     ] {
         set(&app, "shop", json!({"limits": limits})).await;
         assert_eq!(ask(&shop, "print").await.as_deref(), Some("printed"));
         let lines = logged(&app).await;
-        assert_eq!(lines[before..], expected, "{limits}");
+        let (printed, told): (Vec<_>, Vec<_>) = lines[before..].iter().partition(|line| line.starts_with('x'));
+        assert_eq!(printed.iter().map(|line| line.len()).collect::<Vec<_>>(), lengths, "{limits}");
+        assert_eq!(told.len(), cut.iter().len(), "{limits}: {told:?}");
+        assert!(told.iter().zip(cut).all(|(told, cut)| told.starts_with(cut)), "{limits}: {told:?}");
         before = lines.len();
     }
 }
@@ -322,7 +331,7 @@ async fn the_stack_is_set_for_the_process() {
         assert_eq!(ask(&account, "hello").await, None);
         let calls = plugin(&app, "guest").await["calls"].clone();
         assert_eq!((&calls["total"], &calls["failed"]), (&json!(1), &json!(u8::from(!goes_well))), "{calls}");
-        assert_eq!(goes_well, !last_error(&app).await.contains("stack"), "{calls}");
+        assert_eq!(goes_well, !last_error(&app).await.contains("stack exhausted (plugins.stack_kib)"), "{calls}");
         assert_eq!(compiled(), 1, "what is compiled fits either");
         app.stop().await;
     }

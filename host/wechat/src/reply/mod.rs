@@ -117,8 +117,8 @@ impl Reply {
     /// Whether the reply can reach anybody. Texts and lists that are too long are no error: they are cut.
     pub fn check_itself(&self) -> Result<(), ReplyError> {
         match self {
-            Self::Text(text) if !is_visible(text) => Err(ReplyError::EmptyText),
-            Self::Text(_) | Self::TransferCustomerService(None) => Ok(()),
+            Self::Text(text) => check_text(text),
+            Self::TransferCustomerService(None) => Ok(()),
             Self::Image(media_id) | Self::Voice(media_id) => needed("media_id", media_id),
             Self::Video(video) => needed("media_id", &video.media_id),
             Self::Music(music) => {
@@ -235,6 +235,11 @@ fn write_news(out: &mut String, articles: &[Article]) {
         out.push_str("</item>");
     }
     out.push_str("</Articles>");
+}
+
+/// What [`Reply::check_itself`] says of a reply with this text.
+pub fn check_text(text: &str) -> Result<(), ReplyError> {
+    if is_visible(text) { Ok(()) } else { Err(ReplyError::EmptyText) }
 }
 
 /// Whether anything of the text is left in XML that the user can see.

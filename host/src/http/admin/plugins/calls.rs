@@ -13,6 +13,7 @@ use crate::{
 /// Counts since the process started.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Calls {
+    /// That have ended, whether they ran or not.
     total: u64,
     failed: u64,
     /// That run now.
@@ -21,7 +22,7 @@ pub(super) struct Calls {
     waiting: usize,
     /// That were refused because as many waited as may.
     shed: u64,
-    /// Mean wall clock in microseconds, without the time that calls waited for their turn.
+    /// Mean wall clock of those that ran, in microseconds, without the time that they waited for their turn.
     mean_us: u64,
     last_error: Option<String>,
     /// Of those that were called, by kind and name.
@@ -51,11 +52,11 @@ struct EntryCalls {
     failed: u64,
     /// How many failed, by the kind of error: `busy`, `pool_busy`, `timed_out`, `cpu_exhausted`, `crashed`, `failed`, …
     errors: BTreeMap<&'static str, u64>,
-    /// Wall clock.
+    /// Wall clock of those that ran.
     duration: DurationView,
     /// Time that calls waited for their turn.
     queued: DurationView,
-    /// Mean time on a core, in microseconds.
+    /// Mean time on a core of those that ran, in microseconds.
     cpu_mean_us: u64,
     /// The most memory that a call had, in bytes.
     memory_max_bytes: u64,
@@ -88,6 +89,7 @@ impl From<&Plugin> for Calls {
         let (statistics, crowd) = (&plugin.statistics, plugin.crowd());
         let entries = statistics.entries();
         let total = entries.iter().map(EntryStatistics::calls).sum();
+        let ran: u64 = entries.iter().map(|entry| entry.took.count()).sum();
         let micros: u64 = entries.iter().map(|entry| entry.took.micros).sum();
         Self {
             total,
@@ -95,7 +97,7 @@ impl From<&Plugin> for Calls {
             running: crowd.running,
             waiting: crowd.waiting,
             shed: crowd.shed,
-            mean_us: micros.checked_div(total).unwrap_or_default(),
+            mean_us: micros.checked_div(ran).unwrap_or_default(),
             last_error: statistics.last_error(),
             entries: entries.iter().map(EntryCalls::from).collect(),
             asked: statistics.host_calls().iter().map(HostCalls::from).collect(),
@@ -124,7 +126,7 @@ impl From<&EntryStatistics> for EntryCalls {
             errors: entry.errors.iter().copied().collect(),
             duration: DurationView::from(&entry.took),
             queued: DurationView::from(&entry.queued),
-            cpu_mean_us: mean_us(entry.cpu, entry.calls()),
+            cpu_mean_us: mean_us(entry.cpu, entry.took.count()),
             memory_max_bytes: entry.memory,
             log_lines: entry.lines,
         }

@@ -1,4 +1,4 @@
-//! `/plugins/{plugin}/logs`: what a plugin logs, as it comes.
+//! `/plugins/{plugin}/logs`: what a plugin logs, and why its calls fail, as it comes.
 
 use std::{convert::Infallible, fmt::Display, str::FromStr, sync::Arc, time::Duration};
 
@@ -53,10 +53,10 @@ pub(in crate::http::admin) struct LineView {
     entry: String,
 }
 
-/// Tells what a plugin logs, as server-sent events: the last lines first, then those that come. Each is an event `line`
-/// with a JSON object. Who reads more slowly than the plugin logs gets the event `missed`, with how many lines, and the
-/// end; the header `Last-Event-ID` goes on behind a line. A token that is revoked ends it. Callers see the lines of the
-/// apps that they manage.
+/// Tells what a plugin logs, and why its calls fail, as server-sent events: the last lines first, then those that come.
+/// Each is an event `line` with a JSON object. Who reads more slowly than the plugin logs gets the event `missed`, with how
+/// many lines, and the end; the header `Last-Event-ID` goes on behind a line. A token that is revoked ends it. Callers see
+/// the lines of the apps that they manage.
 #[utoipa::path(get, operation_id = "follow_plugin_logs", path = "/plugins/{plugin}/logs", tag = "plugins",
     params(("plugin" = String, Path), LogQuery, ("Last-Event-ID" = Option<u64>, Header)),
     responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), NotFound))]

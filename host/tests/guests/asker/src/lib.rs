@@ -3,11 +3,11 @@
 mod order;
 mod pay;
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use weft_plugin::{
-    Error, Field, Message, Reply, http, message_handler,
+    Context, Error, Field, Message, Reply, http, message_handler,
     messages::{self, MiniProgram, SubscribeMessage, TemplateMessage},
     users,
     wechat::{self, qrcode, shorten},
@@ -29,6 +29,8 @@ enum Ask {
     Http(Http),
     /// Sends it until there is an error.
     HttpFlood(Http),
+    /// Sends it where nobody answers.
+    Wait(Http),
     /// Calls WeChat's API.
     Wechat(Wechat),
     /// Does so until there is an error.
@@ -95,14 +97,15 @@ fn get() -> String {
 
 /// Asks, and says what came of it.
 #[message_handler]
-fn ask(message: Message) -> String {
-    answer(message.text().unwrap_or_default()).unwrap_or_else(|error| error.to_string())
+fn ask(message: Message, context: Context) -> String {
+    answer(message.text().unwrap_or_default(), context).unwrap_or_else(|error| error.to_string())
 }
 
-fn answer(text: &str) -> Result<String, Error> {
+fn answer(text: &str, context: Context) -> Result<String, Error> {
     match serde_json::from_str(text)? {
         Ask::Http(request) => http(&request),
         Ask::HttpFlood(request) => Ok(flood(|| http(&request))),
+        Ask::Wait(request) => Ok(wait(&request, context)),
         Ask::Wechat(request) => called(&call(&request)),
         Ask::WechatFlood(request) => Ok(flood(|| called(&call(&request)))),
         Ask::Upload { path, filename, bytes } => {
@@ -199,4 +202,15 @@ fn http(asked: &Http) -> Result<String, Error> {
     let text = String::from_utf8_lossy(&response.body);
     let cut: String = text.chars().take(500).collect();
     Ok(format!("{} {} {} {cut}", response.status, seen.join(" "), text.len()))
+}
+
+/// Whether there was an error, and whether the time that the request may take has passed for it: by the clock, by the time of
+/// day, and of the call's own.
+fn wait(asked: &Http, context: Context) -> String {
+    let (began, day, left) = (Instant::now(), SystemTime::now(), context.time_left());
+    let failed = http(asked).is_err();
+    let passed = [began.elapsed(), day.elapsed().unwrap_or_default(), left.saturating_sub(context.time_left())];
+    // Clocks round.
+    let patience = Duration::from_millis(asked.timeout_ms.unwrap_or_default().saturating_sub(50));
+    format!("{failed} {:?}", passed.map(|passed| passed >= patience))
 }

@@ -34,7 +34,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "exit" => std::process::exit(1),
         "stdout-flood" => stdout_flood()?,
         "log-flood" => log_flood(),
-        "print" => print_lines(),
+        other if other.starts_with("print") => print(other),
         "huge-reply" => "x".repeat(20 << 20),
         "state" => (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
         "env" => format!("{} variables, {} arguments", std::env::vars_os().count(), std::env::args_os().count()),
@@ -231,12 +231,27 @@ fn stderr_flood() -> Result<String, Error> {
     Ok("flooded standard error".to_owned())
 }
 
-/// Four lines of a KiB.
-fn print_lines() -> String {
-    for _ in 0..4 {
-        println!("{}", "x".repeat(1023));
+/// `print`: four lines of a KiB. After `print, then …` comes something else.
+fn print(text: &str) -> String {
+    let lines = |count: usize| (0..count).for_each(|_| println!("{}", "x".repeat(1023)));
+    match text {
+        "print, then panic" => {
+            lines(20);
+            panic!("plugin bug: after much was printed")
+        }
+        "print, then loop" => {
+            println!("step 3");
+            busy_loop()
+        }
+        "print, then reply" => {
+            println!("step 3");
+            "x".repeat(20 << 20)
+        }
+        _ => {
+            lines(4);
+            "printed".to_owned()
+        }
     }
-    "printed".to_owned()
 }
 
 fn nothing() -> Article {
