@@ -183,7 +183,8 @@ fn check(new: &NewFile) -> Result<FileKind, MaterialError> {
         }
         (None, true) => errors.push(FieldError::new("title", "a video needs a title · 视频须有标题")),
         (Some(_), false) => {
-            errors.push(FieldError::new("title", "only videos have a title and an introduction · 只有视频有标题和简介"));
+            errors
+                .push(FieldError::new("title", "only videos have a title and an introduction · 只有视频有标题和简介"));
         }
         (None, false) => {}
     }

@@ -150,7 +150,9 @@ mod tests {
 
     fn printed(most: usize, texts: &[&str]) -> Printed {
         let output = Output::new(most);
-        texts.iter().for_each(|text| output.keep(text.as_bytes()));
+        for text in texts {
+            output.keep(text.as_bytes());
+        }
         output.take()
     }
 
