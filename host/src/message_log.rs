@@ -8,18 +8,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
     config::{LogDurability, WebhookConfig},
     model::{LoggedMessage, MessageLogEntry},
+    shares::Room,
     storage::{BatchError, BatchWriter, MessageLogRow, Store, with_causes},
 };
 
-/// How many bytes of raw texts may wait to be written. What comes beyond it is logged without its raw text.
-const RAW_ROOM: usize = 32 << 20;
+/// How many bytes of raw texts may wait to be written, and how many of them of one app. What comes beyond it is logged
+/// without its raw text.
+const RAW_ROOM: (usize, usize) = (32 << 20, 16 << 20);
 
 /// How long an answer waits for its entries at most: without it a database that hangs would silence every app.
 const COMMIT_WAIT: Duration = Duration::from_secs(2);
@@ -39,7 +40,7 @@ pub struct MessageLog {
     store: Store,
     clock: Clock,
     writer: BatchWriter<MessageLogRow>,
-    raw_room: Arc<Semaphore>,
+    raw_room: Room,
     /// Orders the entries of one millisecond.
     sequence: Arc<AtomicU32>,
     durability: LogDurability,
@@ -54,7 +55,7 @@ impl MessageLog {
             writer: BatchWriter::new(store.clone()),
             store,
             clock,
-            raw_room: Arc::new(Semaphore::new(RAW_ROOM)),
+            raw_room: Room::new(RAW_ROOM.0, RAW_ROOM.1),
             sequence: Arc::default(),
             durability: config.log_durability,
             retention_ms: days.map(|days| days.saturating_mul(DAY_MS)),
@@ -124,7 +125,7 @@ impl MessageLog {
     fn row(&self, entry: MessageLogEntry) -> MessageLogRow {
         let mut entry = entry.fitted();
         let bytes = entry.raw.as_ref().and_then(|raw| u32::try_from(raw.len()).ok());
-        let room = bytes.and_then(|bytes| Arc::clone(&self.raw_room).try_acquire_many_owned(bytes).ok());
+        let room = bytes.and_then(|bytes| self.raw_room.places(&entry.app, bytes));
         if room.is_none() {
             entry.raw = None;
         }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::FutureExt;
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
     plugins::{DatabaseTurns, GoingOn, Limits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
+    shares::Room,
     storage::{OnlyServer, Store},
     templates::Templates,
     upstream::{Forward, Gateway, Outbound, Wechat},
@@ -328,8 +329,8 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         mass_messages,
         dispatcher,
         plugins,
-        uploads: Arc::new(Semaphore::new(http::UPLOADS)),
-        spools: Arc::new(Semaphore::new(http::SPOOLS)),
+        uploads: Room::new(http::UPLOADS.0, http::UPLOADS.1),
+        spools: Room::new(http::SPOOLS.0, http::SPOOLS.1),
         page_calls: TaskTracker::new(),
         stopping: CancellationToken::new(),
     });

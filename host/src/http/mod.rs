@@ -27,7 +27,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
@@ -41,7 +40,7 @@ use crate::{
     accounts::Accounts, articles::Articles, audit_log::AuditLog, clock::Clock, config::Config, dispatch::Dispatcher,
     failure_lines::FailureLines, handler_sync::HandlerSync, jobs::Jobs, mass_messages::MassMessages,
     materials::Materials, menus::Menus, message_log::MessageLog, order_hooks::OrderHooks, outcomes::Outcomes, pay::Pay,
-    plugins::Plugins, sends::Sends, storage::Store, templates::Templates, upstream::Wechat, users::Users,
+    plugins::Plugins, sends::Sends, shares::Room, storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
 pub use health::Probes;
@@ -65,10 +64,10 @@ pub struct Parts {
     pub accounts: Accounts,
     /// The plugin platform.
     pub plugins: Plugins,
-    /// Turns for uploads: each holds a whole file in memory.
-    pub uploads: Arc<Semaphore>,
-    /// Turns for what is on its way to WeChat: each may hold a file on the disk.
-    pub spools: Arc<Semaphore>,
+    /// Places for uploads, by app: each holds a whole file in memory.
+    pub uploads: Room,
+    /// Places for what is on its way to WeChat, by app: each may hold a file on the disk.
+    pub spools: Room,
     /// Counts what WeChat sends.
     pub measures: Measures,
     /// Looks at what works.
@@ -130,11 +129,11 @@ impl Deref for AppState {
 /// The longest that a request of the admin API may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How many uploads are taken at a time.
-pub(crate) const UPLOADS: usize = 2;
+/// How many uploads are taken at a time, and how many of them of one app: a body may take its time.
+pub(crate) const UPLOADS: (usize, usize) = (4, 2);
 
-/// How many bodies are on their way to WeChat at a time that are too long for memory.
-pub(crate) const SPOOLS: usize = 16;
+/// How many bodies are on their way to WeChat at a time that are too long for memory, and how many of them of one app.
+pub(crate) const SPOOLS: (usize, usize) = (16, 4);
 
 /// The longest request id that is taken over from outside, in characters.
 const REQUEST_ID_CHARACTERS: usize = 64;

@@ -7,11 +7,12 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use hyper::body::Body as _;
 use tempfile::{NamedTempFile, TempPath};
-use tokio::{fs::File, io::AsyncWriteExt, sync::OwnedSemaphorePermit};
+use tokio::{fs::File, io::AsyncWriteExt};
 use weft_wechat::api::Content;
 
 use super::{AppState, error::Problem};
 use crate::bilingual::because;
+use crate::shares::Place;
 
 /// What stays in memory, in bytes.
 const IN_MEMORY: usize = 1 << 20;
@@ -23,18 +24,19 @@ pub(super) struct Upload {
     _spool: Option<Spool>,
 }
 
-/// A file, and the turn for it.
+/// A file, and the place for it.
 struct Spool {
     _path: TempPath,
-    _turn: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Upload {
-    /// Takes a body of at most `limit` bytes whole. One that says that it is longer is not read at all.
+    /// Takes a body of at most `limit` bytes whole, for an app. One that says that it is longer is not read at all.
     ///
     /// # Errors
-    /// 413 when it is too long, 400 when it does not arrive, 503 while too many others are on their way.
-    pub(super) async fn receive(state: &AppState, body: Body, limit: u64) -> Result<Self, Problem> {
+    /// 413 when it is too long, 400 when it does not arrive, 503 while too many others are on their way, of
+    /// the app's or of all.
+    pub(super) async fn receive(state: &AppState, app: &str, body: Body, limit: u64) -> Result<Self, Problem> {
         let too_large = || Problem::too_large(format!("the body may have {limit} bytes · 请求体最大 {limit} 字节"));
         if body.size_hint().lower() > limit {
             return Err(too_large());
@@ -47,7 +49,7 @@ impl Upload {
                 return Err(too_large());
             }
             if bytes.len() > IN_MEMORY {
-                return spooled(state, bytes.freeze(), chunks, limit).await?.ok_or_else(too_large);
+                return spooled(state, app, bytes.freeze(), chunks, limit).await?.ok_or_else(too_large);
             }
         }
         Ok(Self { content: Content::Bytes(bytes.freeze()), _spool: None })
@@ -57,11 +59,12 @@ impl Upload {
 /// Writes what has come and what is to come into a file; none when that is more than it may be.
 async fn spooled(
     state: &AppState,
+    app: &str,
     come: Bytes,
     mut chunks: BodyDataStream,
     limit: u64,
 ) -> Result<Option<Upload>, Problem> {
-    let Ok(turn) = Arc::clone(&state.spools).try_acquire_owned() else {
+    let Some(place) = state.spools.place(app) else {
         return Err(Problem::busy(
             "other uploads are on their way; try again in a second · 正在上传其他文件，请稍后再试",
         ));
@@ -81,7 +84,7 @@ async fn spooled(
     }
     file.flush().await.map_err(failed)?;
     let content = Content::File { path: Arc::from(&*path), length };
-    Ok(Some(Upload { content, _spool: Some(Spool { _path: path, _turn: turn }) }))
+    Ok(Some(Upload { content, _spool: Some(Spool { _path: path, _place: place }) }))
 }
 
 async fn next(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {

@@ -9,16 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{Store, StoreError, error::is_about_a_row, with_causes};
-use crate::losses::Losses;
+use crate::{losses::Losses, shares::Shares};
 
 /// How many rows are written at once at most.
 const BATCH: usize = 1024;
 
 /// How many rows may wait. More than the database takes in this time it would not catch up with either.
 const QUEUE: usize = 8192;
+
+/// How many of them may be of one owner.
+const OF_ONE: usize = QUEUE / 2;
 
 /// How long a rest is at most: who waits behind a slow disk has waited long enough.
 const LONGEST_REST: Duration = Duration::from_millis(20);
@@ -36,6 +39,9 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     /// time.
     const REST: u32 = 0;
 
+    /// How many rows are written at once at most.
+    const ROWS: usize = BATCH;
+
     /// How many [`bytes`](Self::bytes) of rows are written at once at most. A row that has more is written alone.
     const BYTES: usize = usize::MAX;
 
@@ -45,6 +51,11 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     /// What the row counts of [`BYTES`](Self::BYTES).
     fn bytes(&self) -> usize {
         0
+    }
+
+    /// Whose the row is: who has very many takes the places of no others.
+    fn owner(&self) -> Option<&str> {
+        None
     }
 
     /// Writes all the rows or none of them, in one transaction and, for speed, one statement; tells for each row, in
@@ -72,14 +83,18 @@ pub struct BatchWriter<T: BatchRow> {
     store: Store,
     queue: mpsc::Sender<Entry<T>>,
     queued: Arc<Mutex<mpsc::Receiver<Entry<T>>>>,
+    places: Shares,
     losses: Arc<Losses>,
 }
 
 /// Who waits for a row, if somebody does.
 type Waiting<T> = Option<oneshot::Sender<Result<<T as BatchRow>::Written, BatchError>>>;
 
+/// One of its owner's places, until the row is written.
+type Place = Option<OwnedSemaphorePermit>;
+
 enum Entry<T: BatchRow> {
-    Row(T, Waiting<T>),
+    Row(T, Waiting<T>, Place),
     /// Tells when everything before it is written; the writer may end then.
     Mark {
         last: bool,
@@ -91,12 +106,16 @@ impl<T: BatchRow> BatchWriter<T> {
     /// Rows wait until somebody runs it.
     pub fn new(store: Store) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
-        Self { store, queue, queued: Arc::new(Mutex::new(queued)), losses: Arc::default() }
+        let (queued, places) = (Arc::new(Mutex::new(queued)), Shares::new(OF_ONE));
+        Self { store, queue, queued, places, losses: Arc::default() }
     }
 
     /// Hands `row` over without waiting. If it cannot be written it is lost, and the log says so.
     pub fn send(&self, row: T) {
-        match self.queue.try_send(Entry::Row(row, None)) {
+        let Ok(place) = row.owner().map(|owner| self.places.of(owner).try_acquire_owned()).transpose() else {
+            return self.lose(1, &BatchError::Full);
+        };
+        match self.queue.try_send(Entry::Row(row, None, place)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => self.lose(1, &BatchError::Full),
             Err(mpsc::error::TrySendError::Closed(_)) => self.lose(1, &BatchError::Closed),
@@ -106,7 +125,12 @@ impl<T: BatchRow> BatchWriter<T> {
     /// Writes `row` and waits until it is safe.
     pub async fn write(&self, row: T) -> Result<T::Written, BatchError> {
         let (written, wait) = oneshot::channel();
-        self.queue.send(Entry::Row(row, Some(written))).await.map_err(|_| BatchError::Closed)?;
+        let place = match row.owner() {
+            // Nobody closes them.
+            Some(owner) => self.places.of(owner).acquire_owned().await.ok(),
+            None => None,
+        };
+        self.queue.send(Entry::Row(row, Some(written), place)).await.map_err(|_| BatchError::Closed)?;
         wait.await.map_err(|_| BatchError::Closed)?
     }
 
@@ -133,10 +157,10 @@ impl<T: BatchRow> BatchWriter<T> {
         // Held for as long as it writes: there is one writer.
         let mut queued = self.queued.lock().await;
         let mut entries = Vec::with_capacity(BATCH);
-        let (mut rows, mut waiting, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut waiting, mut places, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // What did not fit into a batch is in the next one.
         while !entries.is_empty() || queued.recv_many(&mut entries, BATCH).await > 0 {
-            let hurry = |entry: &Entry<T>| !matches!(entry, Entry::Row(_, None));
+            let hurry = |entry: &Entry<T>| !matches!(entry, Entry::Row(_, None, _));
             if !T::GATHER.is_zero() && entries.len() < BATCH && !entries.iter().any(hurry) {
                 tokio::time::sleep(T::GATHER).await;
                 while entries.len() < BATCH
@@ -148,9 +172,10 @@ impl<T: BatchRow> BatchWriter<T> {
             let next = fitting(&entries);
             for entry in entries.drain(..next) {
                 match entry {
-                    Entry::Row(row, wait) => {
+                    Entry::Row(row, wait, place) => {
                         rows.push(row);
                         waiting.push(wait);
+                        places.push(place);
                     }
                     Entry::Mark { last, written } => {
                         if last {
@@ -165,6 +190,7 @@ impl<T: BatchRow> BatchWriter<T> {
             let is_alone = rows.len() <= 1 && entries.is_empty() && queued.is_empty();
             let rest = if is_alone { Duration::ZERO } else { (began.elapsed() * T::REST).min(LONGEST_REST) };
             rows.clear();
+            places.clear();
             // Who does not wait any more does not need to know.
             for mark in marks.drain(..) {
                 mark.send(()).ok();
@@ -221,8 +247,8 @@ impl<T: BatchRow> BatchWriter<T> {
 /// How many of the entries that wait make the next batch; one at least.
 fn fitting<T: BatchRow>(entries: &[Entry<T>]) -> usize {
     let mut bytes = 0_usize;
-    let fit = entries.iter().take_while(|entry| {
-        if let Entry::Row(row, _) = entry {
+    let fit = entries.iter().take(T::ROWS).take_while(|entry| {
+        if let Entry::Row(row, ..) = entry {
             bytes = bytes.saturating_add(row.bytes());
         }
         bytes <= T::BYTES
@@ -242,6 +268,7 @@ impl<T: BatchRow> Clone for BatchWriter<T> {
             store: self.store.clone(),
             queue: self.queue.clone(),
             queued: Arc::clone(&self.queued),
+            places: self.places.clone(),
             losses: Arc::clone(&self.losses),
         }
     }

@@ -4,12 +4,12 @@ use std::{collections::HashMap, time::Duration};
 
 use serde::Serialize;
 use sqlx::{PgPool, QueryBuilder, Sqlite, SqlitePool};
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::batch::BatchRow;
 use super::{Db, Store, StoreError, to_sql};
 use crate::model::{Direction, LoggedMessage, Outcome, Via};
+use crate::shares::Place;
 
 /// An entry on its way to the database.
 #[derive(Debug)]
@@ -17,14 +17,24 @@ pub struct MessageLogRow {
     /// The entry.
     pub message: LoggedMessage,
     /// What its raw text takes of the memory that all waiting ones may take; free again when it is written.
-    pub room: Option<OwnedSemaphorePermit>,
+    pub room: Option<Place>,
 }
 
 /// An entry whose app does not exist any more is left out.
 impl BatchRow for MessageLogRow {
     const WHAT: &'static str = "entries of the message log";
     const GATHER: Duration = Duration::from_millis(20);
+    const BYTES: usize = 4 << 20;
     type Written = ();
+
+    fn bytes(&self) -> usize {
+        let entry = &self.message.entry;
+        entry.content.len() + entry.raw.as_ref().map_or(0, String::len)
+    }
+
+    fn owner(&self) -> Option<&str> {
+        Some(&self.message.entry.app)
+    }
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
         match &store.db {

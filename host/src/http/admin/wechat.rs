@@ -78,7 +78,7 @@ pub(super) async fn post(
         content_type.map_err(|_| Problem::bad_request("the Content-Type is not readable · Content-Type 有误"))?;
     let content_type = content_type.unwrap_or("application/json").to_owned();
     // It must live until the call is over: it may have a file.
-    let upload = Upload::receive(&state, body, call.max_upload()).await?;
+    let upload = Upload::receive(&state, &app, body, call.max_upload()).await?;
     call.body = api::Body::Raw { content_type, content: upload.content.clone() };
     send(&state, &app, call).await
 }

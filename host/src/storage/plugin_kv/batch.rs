@@ -5,9 +5,8 @@
 //! another process, which may hang: whose totals it holds is refused, and the others are written.
 
 use super::{
-    KvError,
-    owners::{EntryRow, Owners, TotalsRow},
-    row::{KvRow, Written},
+    owners::{EntryRow, Owners, Removed, TotalsRow},
+    row::{KvRow, Outcome},
 };
 use crate::storage::{
     Db, Store, StoreError, batch::BatchRow, error::has_waited_in_vain, in_transaction, json_rows::json_rows, to_sql,
@@ -23,15 +22,19 @@ const HELD: &str = "WITH names AS (SELECT app, plugin FROM json_to_recordset($1:
      SELECT t.app, t.plugin FROM plugin_kv_totals t JOIN names n ON t.app = n.app AND t.plugin = n.plugin \
      WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.app = t.app AND f.plugin = t.plugin)";
 
-/// Removes what is over, no more entries than are asked for.
+/// Removes what is over, no more entries than are asked for; tells key and size of each.
 pub(super) const PURGE: &str = "DELETE FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key IN \
-     (SELECT key FROM plugin_kv WHERE app = $1 AND plugin = $2 AND expires_at <= $3 LIMIT $4) RETURNING size";
+     (SELECT key FROM plugin_kv WHERE app = $1 AND plugin = $2 AND expires_at <= $3 LIMIT $4) RETURNING key, size";
+
+/// How many entries that are over a batch removes to make room, of all who want some: everybody waits for it, and there
+/// may be as many as a quota allows. Who needs more of it has the write tried again.
+const PURGED: usize = 512;
 
 impl BatchRow for KvRow {
     const WHAT: &'static str = "writes to key-value stores";
     const REST: u32 = 2;
     const BYTES: usize = 4 << 20;
-    type Written = Result<Written, KvError>;
+    type Written = Outcome;
 
     fn bytes(&self) -> usize {
         self.size()
@@ -54,7 +57,7 @@ enum Wanted {
     Free,
 }
 
-async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<Result<Written, KvError>>, StoreError> {
+async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<Outcome>, StoreError> {
     let (db, now) = (&store.db, to_sql(store.clock.now()));
     let mut owners = Owners::of(rows);
     in_transaction!(db, connection => {
@@ -72,18 +75,16 @@ async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<
         let entries: Vec<EntryRow> =
             sqlx::query_as(find(db)).bind(owners.keys()).fetch_all(&mut *connection).await?;
         owners.take_entries(entries);
-        for owner in &mut owners.0 {
-            owner.decide(now);
-            if owner.wants_room() {
-                let removed: Vec<i64> = sqlx::query_scalar(PURGE)
-                    .bind(owner.app)
-                    .bind(owner.plugin)
-                    .bind(now)
-                    .bind(i64::MAX)
-                    .fetch_all(&mut *connection)
-                    .await?;
-                owner.decide_without(&removed, now);
-            }
+        let most = owners.decide(now).map_or(0, |wanting| (PURGED / wanting).max(1));
+        for owner in owners.0.iter_mut().filter(|owner| owner.wants_room()) {
+            let removed: Vec<Removed> = sqlx::query_as(PURGE)
+                .bind(owner.app)
+                .bind(owner.plugin)
+                .bind(now)
+                .bind(to_sql(most as u64))
+                .fetch_all(&mut *connection)
+                .await?;
+            owner.decide_without(&removed, removed.len() == most, now);
         }
         if let Some((rows, values)) = owners.puts() {
             sqlx::query(put(db)).bind(rows).bind(values).execute(&mut *connection).await?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     KvError, KvQuota,
+    owners::Removed,
     row::{Change, Condition, KvRow, Written},
 };
 use crate::storage::{from_sql, to_sql};
@@ -53,10 +54,12 @@ pub(super) struct Put<'a> {
 }
 
 impl Kept {
-    /// Takes out what is over, as the database did with entries of these sizes.
-    pub(super) fn remove_expired(&mut self, sizes: &[i64], now: i64) {
-        self.totals.remove(sizes);
-        self.entries.retain(|_, entry| entry.is_live(now));
+    /// Takes out entries that are gone.
+    pub(super) fn remove(&mut self, removed: &[Removed]) {
+        for (key, size) in removed {
+            self.totals.remove(*size);
+            self.entries.remove(key);
+        }
     }
 
     /// Decides the writes at the time `now`.
@@ -77,7 +80,7 @@ impl Kept {
 impl<'a> Decision<'a> {
     /// Whether a write was refused that may pass when what is over is removed.
     pub(super) fn wants_room(&self) -> bool {
-        self.outcomes.iter().any(|outcome| matches!(outcome, Err(KvError::TooManyKeys(_) | KvError::TotalTooLong(_))))
+        self.outcomes.iter().any(wants_room)
     }
 
     fn add(&mut self, row: &'a KvRow, version: i64, current: Option<Entry>, now: i64) -> Result<Written, KvError> {
@@ -98,13 +101,18 @@ impl<'a> Decision<'a> {
             }
             Change::Delete => {
                 if let Some(entry) = current {
-                    self.totals.remove(&[entry.size]);
+                    self.totals.remove(entry.size);
                     self.changes.insert(&row.key, None);
                 }
             }
         }
         Ok(Written { version: from_sql(version), existed: live.is_some() })
     }
+}
+
+/// Whether a write was refused that may pass when what is over is removed.
+pub(super) fn wants_room(outcome: &Result<Written, KvError>) -> bool {
+    matches!(outcome, Err(KvError::TooManyKeys(_) | KvError::TotalTooLong(_)))
 }
 
 impl Entry {
@@ -119,9 +127,10 @@ impl Totals {
         Self { keys: self.keys + i64::from(old.is_none()), bytes: self.bytes.saturating_add(size) - old.unwrap_or(0) }
     }
 
-    fn remove(&mut self, sizes: &[i64]) {
-        self.keys -= to_sql(sizes.len() as u64);
-        self.bytes -= sizes.iter().sum::<i64>();
+    /// Without an entry of `size`.
+    fn remove(&mut self, size: i64) {
+        self.keys -= 1;
+        self.bytes -= size;
     }
 
     /// Whether it may be so much after an entry of `size` took the place of a living one of the size `old`.
@@ -266,7 +275,7 @@ mod tests {
         full.totals = full.totals.with(2, None);
         let rows = [put("c", b""), put("a", b"")];
         assert_eq!(outcomes(&decided(&full, &rows)), ["keys", "42"]);
-        full.remove_expired(&[2, 2], NOW);
+        full.remove(&[("a".to_owned(), 2), ("x".to_owned(), 2)]);
         let decision = decided(&full, &rows);
         assert_eq!(outcomes(&decision), ["41", "42"]);
         assert_eq!(decision.totals, Totals { keys: 3, bytes: 4 });

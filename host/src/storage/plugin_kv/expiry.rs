@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     PluginKv,
     batch::{PURGE, lock},
-    owners::TotalsRow,
+    owners::{Removed, TotalsRow},
 };
 use crate::storage::{StoreError, in_transaction, on_db, to_sql};
 
@@ -34,13 +34,13 @@ impl PluginKv<'_> {
              WHERE app = $1 AND plugin = $2";
         let db = &self.0.db;
         let owner = json!([{"app": app, "plugin": plugin, "writes": 0}]).to_string();
-        let sizes: Vec<i64> = in_transaction!(db, connection => {
+        let removed: Vec<Removed> = in_transaction!(db, connection => {
             let locked: Option<TotalsRow> =
                 sqlx::query_as(lock(db)).bind(&owner).fetch_optional(&mut *connection).await?;
             if locked.is_none() {
                 return Ok(0);
             }
-            let sizes: Vec<i64> = sqlx::query_scalar(PURGE)
+            let removed: Vec<Removed> = sqlx::query_as(PURGE)
                 .bind(app)
                 .bind(plugin)
                 .bind(now)
@@ -50,12 +50,12 @@ impl PluginKv<'_> {
             sqlx::query(SUBTRACT)
                 .bind(app)
                 .bind(plugin)
-                .bind(to_sql(sizes.len() as u64))
-                .bind(sizes.iter().sum::<i64>())
+                .bind(to_sql(removed.len() as u64))
+                .bind(removed.iter().map(|(_, size)| size).sum::<i64>())
                 .execute(&mut *connection)
                 .await?;
-            sizes
+            removed
         });
-        Ok(sizes.len() as u64)
+        Ok(removed.len() as u64)
     }
 }

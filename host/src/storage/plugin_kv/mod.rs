@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub use self::error::KvError;
 use self::{
     key::{check_key, end_of_prefix},
-    row::{Change, Condition, KvRow, Written},
+    row::{Change, Condition, KvRow, Outcome},
 };
 pub(super) use self::{turns::KvTurns, writer::KvWriter};
 use super::{Store, from_sql, on_db, to_sql};
@@ -99,7 +99,7 @@ impl PluginKv<'_> {
     pub async fn delete(&self, app: &str, plugin: &str, key: &str) -> Result<bool, KvError> {
         check_key(key)?;
         let turn = self.0.kv_turns.to_write(app, 0).await;
-        Ok(self.change((app, plugin), key, Change::Delete, turn).await?.existed)
+        Ok(self.change((app, plugin), key, Change::Delete, turn).await?.result?.existed)
     }
 
     /// The keys that begin with `prefix`, in the order of their bytes, from behind `after` on; at most `limit` and
@@ -150,9 +150,14 @@ impl PluginKv<'_> {
         if value.len() as u64 > quota.max_value_bytes {
             return Err(KvError::ValueTooLong(quota.max_value_bytes));
         }
-        let turn = self.0.kv_turns.to_write(app, value.len()).await;
-        let change = Change::Put { value: value.to_vec(), ttl_seconds, condition, quota: *quota };
-        Ok(self.change((app, plugin), key, change, turn).await?.version)
+        loop {
+            let turn = self.0.kv_turns.to_write(app, value.len()).await;
+            let change = Change::Put { value: value.to_vec(), ttl_seconds, condition, quota: *quota };
+            let Outcome { result, may_pass } = self.change((app, plugin), key, change, turn).await?;
+            if !may_pass {
+                return Ok(result?.version);
+            }
+        }
     }
 
     async fn change(
@@ -161,9 +166,9 @@ impl PluginKv<'_> {
         key: &str,
         change: Change,
         turn: Option<OwnedSemaphorePermit>,
-    ) -> Result<Written, KvError> {
+    ) -> Result<Outcome, KvError> {
         let (app, plugin, key) = (app.to_owned(), plugin.to_owned(), key.to_owned());
         let row = KvRow { app, plugin, key, change, _turn: turn };
-        self.0.kv_writer.of(self.0).write(row).await?
+        Ok(self.0.kv_writer.of(self.0).write(row).await?)
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     KvError,
-    decision::{Decision, Entry, Kept, Totals},
-    row::{Change, KvRow, Written},
+    decision::{Decision, Entry, Kept, Totals, wants_room},
+    row::{Change, KvRow, Outcome, Written},
 };
 use crate::storage::{StoreError, to_sql};
 
@@ -15,6 +15,9 @@ pub(super) type TotalsRow = (String, String, i64, i64, i64);
 
 /// Place of the owner, key, version, size, end.
 pub(super) type EntryRow = (i64, String, i64, i64, Option<i64>);
+
+/// An entry that is gone, as its time is over: key and size.
+pub(super) type Removed = (String, i64);
 
 /// A plugin in an app, with its writes in a batch.
 pub(super) struct Owner<'a> {
@@ -28,6 +31,8 @@ pub(super) struct Owner<'a> {
     /// None when there is no such app.
     kept: Option<Kept>,
     decision: Decision<'a>,
+    /// More may be over than what was removed.
+    has_more: bool,
 }
 
 /// All of a batch, in the order of their names.
@@ -46,22 +51,25 @@ impl Owner<'_> {
         self.decision.wants_room()
     }
 
-    /// Decides again, after entries of these sizes were removed that were over.
-    pub(super) fn decide_without(&mut self, removed: &[i64], now: i64) {
+    /// Decides again, after entries were removed that were over; there may be more of them.
+    pub(super) fn decide_without(&mut self, removed: &[Removed], has_more: bool, now: i64) {
         if let Some(kept) = &mut self.kept {
-            kept.remove_expired(removed, now);
+            kept.remove(removed);
         }
+        self.has_more = has_more;
         self.decide(now);
     }
 
     /// With the places of the writes.
-    fn outcomes(self) -> Vec<(usize, Result<Written, KvError>)> {
-        let outcomes = match self.kept {
-            _ if self.is_held => self.rows.iter().map(|_| Err(KvError::Held)).collect(),
-            Some(_) => self.decision.outcomes,
-            None => self.rows.into_iter().map(without_app).collect(),
+    fn outcomes(self) -> Vec<(usize, Outcome)> {
+        let Self { rows, places, kept, decision, is_held, has_more, .. } = self;
+        let results = match kept {
+            _ if is_held => rows.iter().map(|_| Err(KvError::Held)).collect(),
+            Some(_) => decision.outcomes,
+            None => rows.into_iter().map(without_app).collect(),
         };
-        self.places.into_iter().zip(outcomes).collect()
+        let outcome = |result| Outcome { may_pass: has_more && wants_room(&result), result };
+        places.into_iter().zip(results.into_iter().map(outcome)).collect()
     }
 }
 
@@ -86,6 +94,7 @@ impl<'a> Owners<'a> {
                     is_held: false,
                     kept: None,
                     decision: Decision::default(),
+                    has_more: false,
                 }),
             }
         }
@@ -130,6 +139,13 @@ impl<'a> Owners<'a> {
             rows.extend(of_owner.iter().map(row));
         }
         Value::Array(rows).to_string()
+    }
+
+    /// Decides all writes at the time `now`; how many want room, if any do.
+    pub(super) fn decide(&mut self, now: i64) -> Option<usize> {
+        self.0.iter_mut().for_each(|owner| owner.decide(now));
+        let wanting = self.0.iter().filter(|owner| owner.wants_room()).count();
+        (wanting > 0).then_some(wanting)
     }
 
     /// Takes what is kept under the keys.
@@ -187,7 +203,7 @@ impl<'a> Owners<'a> {
     }
 
     /// What came of the writes, in the order of the batch.
-    pub(super) fn outcomes(self) -> Vec<Result<Written, KvError>> {
+    pub(super) fn outcomes(self) -> Vec<Outcome> {
         let mut outcomes: Vec<_> = self.0.into_iter().flat_map(Owner::outcomes).collect();
         outcomes.sort_unstable_by_key(|(place, _)| *place);
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()

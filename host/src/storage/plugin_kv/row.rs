@@ -2,7 +2,7 @@
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::KvQuota;
+use super::{KvError, KvQuota};
 
 /// A write on its way to the database.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ pub(super) struct Written {
     pub(super) version: u64,
     /// There was something before, whose time was not over.
     pub(super) existed: bool,
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What it did, or why it was refused.
+    pub(super) result: Result<Written, KvError>,
+    /// It was refused for want of room, and there is more that is over: another time it may pass.
+    pub(super) may_pass: bool,
 }
 
 impl KvRow {

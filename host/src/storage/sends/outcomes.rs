@@ -95,7 +95,13 @@ pub enum ToldOutcome {
 /// What belongs to no app that is there is left out.
 impl BatchRow for OutcomeRow {
     const WHAT: &'static str = "outcomes of messages";
+    // Each takes statements of its own.
+    const ROWS: usize = 128;
     type Written = ();
+
+    fn owner(&self) -> Option<&str> {
+        Some(&self.app)
+    }
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
         let mut sorted: Vec<&Self> = rows.iter().collect();

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 use weft::simulator::wechat::Fault;
 use weft_wechat::api::media::{MediaFile, MediaType};
 
 use super::{ADD, MATERIALS, field, id, jpg, mp4, png};
-use crate::support::Shop;
+use crate::support::{Shop, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_content_is_uploaded_once() {
@@ -50,6 +53,28 @@ async fn parallel_uploads_of_one_content_make_one_material() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_forms_take_their_time_leaves_the_others_and_plugins_their_places() {
+    let shop = Shop::open().await;
+    let other = json!({"name": "other", "type": "service", "appid": Shop::APPID, "appsecret": "thesecret"});
+    assert_eq!(shop.app.api(Method::POST, "/apps", Some(other)).await.0, 201);
+    let client = weft::simulator::http_client().unwrap();
+    let send_slowly = || {
+        let file = reqwest::Body::wrap_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let form = Form::new().part("media", Part::stream(file).file_name("a.png"));
+        let request = client.post(format!("{}/api/v1{MATERIALS}", shop.app.base)).bearer_auth(&shop.app.token);
+        tokio::spawn(request.multipart(form).send());
+    };
+    let no_file = async |path: &str| shop.app.form(path, Form::new().text("type", "image")).await.0;
+    until("it has no place left", async || {
+        send_slowly();
+        (no_file(MATERIALS).await == 503).then_some(())
+    })
+    .await;
+    assert_eq!(no_file("/apps/other/materials").await, 422);
+    assert_eq!(shop.app.upload("fresh", b"nothing".to_vec()).await.0, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_wechat_would_not_take_is_refused_before_anything_is_sent() {
     let shop = Shop::open().await;
     let send = async |fields: &[(&'static str, &str)], bytes: &[u8]| {
@@ -82,7 +107,7 @@ async fn what_wechat_would_not_take_is_refused_before_anything_is_sent() {
     let words = [("type", "video"), ("title", "片"), ("introduction", "长片")];
     let photo = send(&words, b"\x00\x00\x00\x18ftypheic a picture of a telephone").await;
     assert!(told(&photo).starts_with("a file of type video is one of mp4, by its content · "), "{photo}");
-    let no_file = reqwest::multipart::Form::new().text("type", "image");
+    let no_file = Form::new().text("type", "image");
     assert_eq!(field(&shop.app.form("/apps/shop/materials", no_file).await.1).0, "media");
     let (status, body) = shop.send_file("/materials", &[("type", "image")], "a", &vec![0; 21 << 20]).await;
     assert_eq!((status, &body["type"]), (413, &json!("too-large")), "{body}");

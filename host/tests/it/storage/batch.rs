@@ -93,6 +93,27 @@ impl BatchRow for Heavy {
     }
 }
 
+/// A row of somebody's, of which a batch has a hundred at most.
+struct Owned {
+    owner: &'static str,
+    batches: Arc<Mutex<Vec<Vec<&'static str>>>>,
+}
+
+impl BatchRow for Owned {
+    const WHAT: &'static str = "names";
+    const ROWS: usize = 100;
+    type Written = ();
+
+    fn owner(&self) -> Option<&str> {
+        Some(self.owner)
+    }
+
+    async fn write(_: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {
+        rows[0].batches.lock().unwrap().push(rows.iter().map(|row| row.owner).collect());
+        Ok(vec![(); rows.len()])
+    }
+}
+
 async fn running<T: BatchRow>(database: &TestDatabase) -> BatchWriter<T> {
     let writer = BatchWriter::new(database.open().await);
     tokio::spawn(writer.clone().run());
@@ -210,6 +231,28 @@ async fn more_rows_than_may_wait_are_refused_at_once() {
         writer.flush().await;
         let written = book.batches().concat().len();
         assert!((4000..20_000).contains(&written), "{written}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_very_many_rows_leaves_the_others_their_places() {
+    on_sqlite(async |database| {
+        let (writer, batches) = (BatchWriter::new(database.open().await), Arc::default());
+        let row = |owner| Owned { owner, batches: Arc::clone(&batches) };
+        for _ in 0..20_000 {
+            writer.send(row("flood"));
+        }
+        writer.send(row("quiet"));
+        tokio::spawn(writer.clone().run());
+        writer.flush().await;
+        let written = std::mem::take(&mut *batches.lock().unwrap());
+        assert!(written.iter().all(|batch| batch.len() <= 100));
+        let of = |owner: &str| written.iter().flatten().filter(|one| **one == owner).count();
+        assert_eq!((of("flood"), of("quiet")), (4096, 1));
+        writer.send(row("flood"));
+        writer.flush().await;
+        assert_eq!(*batches.lock().unwrap(), [["flood"]], "there is room again");
     })
     .await;
 }

@@ -149,6 +149,48 @@ async fn what_is_over_makes_room_for_all_who_come_at_once() {
     .await;
 }
 
+/// So many entries whose time is over.
+async fn with_what_is_over(database: &TestDatabase, entries: usize) -> Store {
+    let store = with_apps(database, &["shop"]).await;
+    let keys = keys(entries);
+    let kv = store.plugin_kv();
+    let setting = keys.iter().map(|key| {
+        let write = KvWrite { key, value: b"123", ttl_seconds: Some(1) };
+        kv.set("shop", "p", write, &QUOTA)
+    });
+    for outcome in join_all(setting).await {
+        outcome.unwrap();
+    }
+    database.clock.advance(Duration::from_secs(1));
+    store
+}
+
+#[tokio::test]
+async fn who_needs_room_has_some_of_what_is_over_removed_and_not_all_at_once() {
+    on_every_database(async |database| {
+        let store = with_what_is_over(&database, 1500).await;
+        set(&store, "shop", "new", b"", &KvQuota { max_keys: 1500, ..QUOTA }).await.unwrap();
+        assert_eq!(store.plugin_kv().purge_expired(10_000).await.unwrap(), 1500 - 512);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_needs_more_room_than_is_made_at_once_has_the_write_tried_again() {
+    on_every_database(async |database| {
+        let store = with_what_is_over(&database, 1500).await;
+        // Ten bytes each.
+        let quota = KvQuota { max_total_bytes: 15_000, ..QUOTA };
+        set(&store, "shop", "new", &[0; 14_000], &quota).await.unwrap();
+        let full = set(&store, "shop", "more", &[0; 2000], &quota).await;
+        assert!(matches!(full, Err(KvError::TotalTooLong(15_000))), "{full:?}");
+        assert_eq!(store.plugin_kv().keys("shop", "p", "", None, 10).await.unwrap(), ["new"]);
+        store.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_app_that_is_gone_fails_its_own_writes_alone() {
     on_every_database(async |database| {

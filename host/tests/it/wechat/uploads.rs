@@ -1,5 +1,6 @@
 //! Files, up and down.
 
+use futures::{StreamExt, stream};
 use reqwest::{
     Method,
     multipart::{Form, Part},
@@ -8,11 +9,18 @@ use serde_json::{Value, json};
 use weft::simulator::wechat::Fault;
 
 use super::{APPID, Recorder, Shop, TOKEN, retried};
+use crate::support::until;
 
 const UPLOAD: &str = "cgi-bin/media/upload?type=image";
 
 fn picture(length: usize) -> Vec<u8> {
     b"\x89PNG\r\n\x1a\n".iter().copied().chain((0_u8..=255).cycle()).take(length).collect()
+}
+
+/// How many bodies that are too long for memory may still be on their way.
+fn free_places(shop: &Shop) -> usize {
+    let places: Vec<_> = (0..20).filter_map(|app| shop.app.state.spools.place(&format!("app-{app}"))).collect();
+    places.len()
 }
 
 fn form(bytes: Vec<u8>) -> Form {
@@ -42,7 +50,7 @@ async fn a_file_goes_up_whole_at_every_try_and_comes_down_as_it_was() {
         assert!(disposition.starts_with("attachment; filename="), "{disposition}");
         assert_eq!(response.bytes().await.unwrap(), bytes);
     }
-    assert_eq!(shop.app.state.spools.available_permits(), 16, "files and turns are given back");
+    assert_eq!(free_places(&shop), 16, "files and places are given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +63,7 @@ async fn what_is_too_long_for_wechat_is_refused_before_it_is_sent() {
         ("wxa/anything", (32 << 20) + 1),
     ] {
         // With and without a length that is told before.
-        let chunks = futures::stream::iter((0..=length / 1024).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 1024])));
+        let chunks = stream::iter((0..=length / 1024).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 1024])));
         let bodies = [reqwest::Body::from(vec![0_u8; length]), reqwest::Body::wrap_stream(chunks)];
         for body in bodies {
             // The connection may be closed while the body is still written.
@@ -65,7 +73,31 @@ async fn what_is_too_long_for_wechat_is_refused_before_it_is_sent() {
         }
     }
     assert_eq!(wechat.calls(), []);
-    assert_eq!(shop.app.state.spools.available_permits(), 16);
+    assert_eq!(free_places(&shop), 16);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_bodies_take_their_time_leaves_the_others_their_places() {
+    let (shop, _wechat) = Shop::open().await;
+    shop.create("other", json!({})).await;
+    let long = (1 << 20) + 1;
+    let send_slowly = || {
+        let begun = stream::iter([Ok::<_, std::io::Error>(picture(long))]);
+        let body = reqwest::Body::wrap_stream(begun.chain(stream::pending()));
+        tokio::spawn(shop.request(Method::POST, UPLOAD).body(body).send());
+    };
+    let send = async |app: &str| {
+        let url = format!("{}/api/v1/apps/{app}/wechat/{UPLOAD}", shop.app.base);
+        let request = shop.client.post(url).bearer_auth(&shop.app.token).multipart(form(picture(long)));
+        // The connection may be closed while the body is still written.
+        request.send().await.map_or(503, |response| response.status().as_u16())
+    };
+    until("it has no place left", async || {
+        send_slowly();
+        (send("shop").await == 503).then_some(())
+    })
+    .await;
+    assert_eq!(send("other").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -166,7 +166,7 @@ pub(super) async fn create_image(
 ) -> Result<(StatusCode, Json<ImageView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    let form = Form::read(&state, incoming).await?;
+    let form = Form::read(&state, &app.name, incoming).await?;
     let url = state.articles.upload_image(&app, form.bytes.clone()).await?;
     Ok((StatusCode::CREATED, Json(ImageView { url })))
 }

@@ -1,6 +1,6 @@
 //! Forms with a file.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use axum::{
     extract::{
@@ -10,33 +10,32 @@ use axum::{
     http::StatusCode,
 };
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use weft_wechat::api::media::MediaType;
 
 use crate::{
     http::{AppState, error::Problem},
     model::{FieldError, MaterialType},
+    shares::Place,
 };
 
 /// The largest form, in bytes: the largest file, and the words around it.
 pub(in crate::http::admin) const FORM_BYTES: usize = (20 << 20) + (64 << 10);
 
-/// A form in memory. It holds a turn, of which there are few, until it is dropped.
+/// A form in memory. It holds a place, of which there are few, until it is dropped.
 pub(in crate::http::admin) struct Form {
     pub(in crate::http::admin) filename: String,
     pub(in crate::http::admin) bytes: Bytes,
     texts: HashMap<String, String>,
-    _turn: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// What extracting a form gives, to be read when it is clear that the caller may send one.
 pub(in crate::http::admin) type Incoming = Result<Multipart, MultipartRejection>;
 
 impl Form {
-    /// Reads the form, with the file in the field `media`.
-    pub(in crate::http::admin) async fn read(state: &AppState, incoming: Incoming) -> Result<Self, Problem> {
-        let turn = Arc::clone(&state.uploads).try_acquire_owned();
-        let turn = turn.map_err(|_| {
+    /// Reads the form of an app, with the file in the field `media`.
+    pub(in crate::http::admin) async fn read(state: &AppState, app: &str, incoming: Incoming) -> Result<Self, Problem> {
+        let place = state.uploads.place(app).ok_or_else(|| {
             Problem::busy("other files are being uploaded; try again in a second · 正在上传其他文件，请稍后再试")
         })?;
         let mut parts = incoming.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -52,7 +51,7 @@ impl Form {
         }
         let (filename, bytes) =
             file.ok_or_else(|| missing("media", "the file, in a field of this name · 文件，字段名为 media"))?;
-        Ok(Self { filename, bytes, texts, _turn: turn })
+        Ok(Self { filename, bytes, texts, _place: place })
     }
 
     /// A text that is not empty.

@@ -61,7 +61,7 @@ pub(in crate::http::admin) async fn create(
 ) -> Result<(StatusCode, Json<MediaView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    let form = Form::read(&state, incoming).await?;
+    let form = Form::read(&state, &app.name, incoming).await?;
     let (media_type, filename, bytes) = (form.media_type()?, form.filename.clone(), form.bytes.clone());
     let new = NewFile { media_type, filename, bytes, description: None };
     let uploaded = state.materials.upload_temporary(&app, new).await?;

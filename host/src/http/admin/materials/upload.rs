@@ -71,7 +71,7 @@ pub(in crate::http::admin) async fn create(
 ) -> Result<(StatusCode, Json<UploadedView>), Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let app = find(&state, &app).await?;
-    let form = Form::read(&state, incoming).await?;
+    let form = Form::read(&state, &app.name, incoming).await?;
     let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
     let words = form.text("title").or(form.text("introduction"));
     let description = words.map(|_| VideoDescription { title: text("title"), introduction: text("introduction") });

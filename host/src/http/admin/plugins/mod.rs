@@ -43,6 +43,9 @@ use crate::{
     time,
 };
 
+/// Whose the uploads of plugins are among those of files: no app has this name.
+const OPERATOR: &str = "";
+
 /// A plugin.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PluginView {
@@ -226,7 +229,7 @@ pub(super) async fn put(
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
     check_canary(query.canary)?;
-    let Ok(_turn) = state.uploads.try_acquire() else {
+    let Some(_place) = state.uploads.place(OPERATOR) else {
         return Err(Problem::busy(
             "other uploads are being checked; try again in a second · 正在检查其他上传的插件，请稍后再试",
         ));
