@@ -141,6 +141,10 @@ async fn the_openapi_document_is_3_1_and_names_every_call() {
     ] {
         assert!(document["paths"].get(path).is_some(), "{path}");
     }
+    for (path, method, status) in [("/api/v1/apps/{app}", "get", "404"), ("/api/v1/apps", "post", "409")] {
+        let content = &document["paths"][path][method]["responses"][status]["content"];
+        assert_eq!(content.as_object().unwrap().keys().collect::<Vec<_>>(), ["application/problem+json"], "{path}");
+    }
     let operations =
         document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let ids: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();

@@ -45,7 +45,7 @@ use axum::{
     http::{Method, Uri},
 };
 use utoipa::openapi::{
-    InfoBuilder, OpenApi, SecurityRequirement,
+    Content, InfoBuilder, OpenApi, PathItem, RefOr, SecurityRequirement,
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -213,8 +213,29 @@ pub(super) fn described(mut document: OpenApi) -> OpenApi {
     // OpenAPI has no word for parameters with slashes in them.
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document.paths.paths.values_mut().for_each(name_problems);
     document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     document
+}
+
+/// Problems are JSON of a type of their own.
+fn name_problems(item: &mut PathItem) {
+    let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+    for operation in operations.into_iter().flatten() {
+        for response in operation.responses.responses.values_mut() {
+            let RefOr::T(response) = response else { continue };
+            if response.content.get("application/json").is_some_and(is_problem)
+                && let Some(content) = response.content.swap_remove("application/json")
+            {
+                response.content.insert("application/problem+json".to_owned(), content);
+            }
+        }
+    }
+}
+
+fn is_problem(content: &RefOr<Content>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else { return false };
+    schema.ref_location == "#/components/schemas/Problem"
 }
 
 /// 422 for what a model's own check found.
