@@ -209,7 +209,9 @@ pub enum TransportError {
     #[error("the answer is longer than {0} bytes · 应答超过 {0} 字节")]
     TooLarge(usize),
     /// The app has as many requests on their way as it may have: nothing was sent.
-    #[error("{0} requests of the app are on their way, and there may be no more at once")]
+    #[error(
+        "{0} requests of the app are on their way, and there may be no more at once · 账号已有 {0} 个请求在途，不能再多"
+    )]
     Crowded(usize),
     /// The file that was to be sent cannot be read: nothing was sent.
     #[error("the file that was to be sent cannot be read: {0} · 无法读取要发送的文件")]
