@@ -54,8 +54,8 @@ impl Plugins {
         set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
     }
 
-    /// Reads what is set for single plugins, and which apps there are; to be called after a change. A file that was refused within the limits of
-    /// before may pass now.
+    /// Reads what is set for single plugins, and which apps there are; to be called after a change. A file that was refused
+    /// within the limits of before may pass now.
     ///
     /// # Errors
     /// When the database does not answer; what was known stays.

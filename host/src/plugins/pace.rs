@@ -78,7 +78,8 @@ impl Pace {
         let needs = needs.min(self.work / 4);
         match self.work.checked_sub(into).filter(|work| *work > needs) {
             Some(work) => Turn::Work(work),
-            None if self.rests(now, busy) => Turn::Rest(left),
+            // What has all of the time goes on into no rest.
+            None if self.work < CYCLE && self.rests(now, busy) => Turn::Rest(left),
             None => Turn::Work(left),
         }
     }
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(resting_with(needs, 25, 5_000), 800);
         assert_eq!(resting_with(needs, 25, 0), 0);
         assert_eq!(resting_with(needs, 10, 5_000), 925, "of a short part it has most");
+        assert_eq!(resting_with(needs, 100, 5_000), 0, "with all of the time it never rests");
     }
 
     #[test]

@@ -243,7 +243,7 @@ async fn of_very_many_rules_of_plugins_the_first_are_asked() {
     let explanation = set.explain(&text("hi"), NOW, &plugins).await;
     assert_eq!(plugins.asked(), asked);
     let why = |number: usize| explanation.handlers[number].why.as_str();
-    assert_eq!(why(255), "none of its rules matches");
+    assert_eq!(why(255), "none of its rules matches · 规则都不匹配");
     assert!(
         why(256).contains("custom p/n256: it is not asked, as 256 rules of plugins come before it"),
         "{}",

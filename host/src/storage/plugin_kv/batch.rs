@@ -15,12 +15,15 @@ use crate::storage::{
 /// Waits no longer than that for what other processes hold while they write a batch of theirs.
 const WAIT: &str = "SET LOCAL lock_timeout = '3s'";
 
-/// Whose totals another process holds; takes those that are free.
+/// The same once one has waited so long in vain.
+const WAIT_AGAIN: &str = "SET LOCAL lock_timeout = '1s'";
+
+/// Whose totals another process holds, and with `$2` also who has none yet; takes those that are free.
 const HELD: &str = "WITH names AS (SELECT app, plugin FROM json_to_recordset($1::json) AS r (app TEXT, plugin TEXT)), \
      free AS (SELECT t.app, t.plugin FROM plugin_kv_totals t JOIN names n ON t.app = n.app AND t.plugin = n.plugin \
      FOR UPDATE OF t SKIP LOCKED) \
-     SELECT t.app, t.plugin FROM plugin_kv_totals t JOIN names n ON t.app = n.app AND t.plugin = n.plugin \
-     WHERE NOT EXISTS (SELECT 1 FROM free f WHERE f.app = t.app AND f.plugin = t.plugin)";
+     SELECT n.app, n.plugin FROM names n LEFT JOIN plugin_kv_totals t ON t.app = n.app AND t.plugin = n.plugin \
+     WHERE (t.app IS NOT NULL OR $2) AND NOT EXISTS (SELECT 1 FROM free f WHERE f.app = n.app AND f.plugin = n.plugin)";
 
 /// Removes what is over, no more entries than are asked for; tells key and size of each.
 pub(super) const PURGE: &str = "DELETE FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key IN \
@@ -41,9 +44,12 @@ impl BatchRow for KvRow {
     }
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<Self::Written>, StoreError> {
-        match write_for(store, rows, Wanted::All).await {
-            Err(error) if has_waited_in_vain(&error) => write_for(store, rows, Wanted::Free).await,
-            written => written,
+        let mut wanted = Wanted::All;
+        loop {
+            match (write_for(store, rows, wanted).await, wanted.fewer()) {
+                (Err(error), Some(fewer)) if has_waited_in_vain(&error) => wanted = fewer,
+                (written, _) => return written,
+            }
         }
     }
 }
@@ -55,6 +61,19 @@ enum Wanted {
     All,
     /// For those whose totals no other process holds.
     Free,
+    /// For those of them who have totals: the first ones of somebody show only when whoever makes them is done.
+    Known,
+}
+
+impl Wanted {
+    /// For whom it is tried when another process is waited for in vain.
+    fn fewer(self) -> Option<Self> {
+        match self {
+            Self::All => Some(Self::Free),
+            Self::Free => Some(Self::Known),
+            Self::Known => None,
+        }
+    }
 }
 
 async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<Outcome>, StoreError> {
@@ -62,11 +81,13 @@ async fn write_for(store: &Store, rows: &[KvRow], wanted: Wanted) -> Result<Vec<
     let mut owners = Owners::of(rows);
     in_transaction!(db, connection => {
         if store.is_shared() {
-            sqlx::query(WAIT).execute(&mut *connection).await?;
+            let wait = if wanted == Wanted::All { WAIT } else { WAIT_AGAIN };
+            sqlx::query(wait).execute(&mut *connection).await?;
         }
-        if wanted == Wanted::Free {
+        if wanted != Wanted::All {
+            let (names, or_new) = (owners.names(), wanted == Wanted::Known);
             let held: Vec<(String, String)> =
-                sqlx::query_as(HELD).bind(owners.names()).fetch_all(&mut *connection).await?;
+                sqlx::query_as(HELD).bind(names).bind(or_new).fetch_all(&mut *connection).await?;
             owners.refuse(&held);
         }
         let totals: Vec<TotalsRow> =

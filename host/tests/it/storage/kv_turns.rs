@@ -112,6 +112,32 @@ async fn a_process_that_hangs_while_it_writes_holds_up_no_other_plugin_for_long(
 }
 
 #[tokio::test]
+async fn a_process_that_hangs_while_it_writes_the_first_of_a_plugin_holds_up_no_other_for_long() {
+    on_postgres(async |database| {
+        let store = with_two_apps(&database).await;
+        set(&store, "blog", "key").await;
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        let mut other = PgConnection::connect(url.expose()).await.unwrap();
+        let mut hanging = other.begin().await.unwrap();
+        let first = "INSERT INTO plugin_kv_totals (app, plugin, last_version, key_count, byte_count) \
+             VALUES ('shop', 'p', 1, 0, 0)";
+        sqlx::query(first).execute(&mut *hanging).await.unwrap();
+        let setting = async {
+            let write = KvWrite { key: "key", value: b"", ttl_seconds: None };
+            let (kv, quota) = (store.plugin_kv(), QUOTA);
+            tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
+        };
+        let (held, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+        assert!(matches!(held, Err(KvError::Held)), "{held:?}");
+        of_another.unwrap();
+        hanging.rollback().await.unwrap();
+        set(&store, "shop", "key").await;
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_over_is_found_without_a_look_at_all_that_is_kept() {
     on_sqlite(async |database| {
         let store = with_two_apps(&database).await;
