@@ -57,29 +57,25 @@ impl Pace {
         Self { work: CYCLE * percent.min(100) / 100, began: Instant::now(), seen: Mutex::default() }
     }
 
-    /// What long work does now that goes on for about `needs` without asking, beside a server that runs on `runtime`.
-    pub(super) fn turn(&self, runtime: &Handle, needs: Duration) -> Turn {
-        self.turn_at(self.began.elapsed(), needs, || busy(runtime))
+    /// What long work does now, beside a server that runs on `runtime`.
+    pub(super) fn turn(&self, runtime: &Handle) -> Turn {
+        self.turn_at(self.began.elapsed(), || busy(runtime))
     }
 
     /// Waits for as long as long work rests.
     pub(super) async fn work_goes_on(&self) {
-        while let Turn::Rest(time) = self.turn(&Handle::current(), Duration::ZERO) {
+        while let Turn::Rest(time) = self.turn(&Handle::current()) {
             tokio::time::sleep(time).await;
         }
     }
 
-    /// The same as [`turn`](Self::turn) so long after the pace began, when the server's threads have been `busy` for so
-    /// long.
-    fn turn_at(&self, now: Duration, needs: Duration, busy: impl FnOnce() -> Duration) -> Turn {
+    /// The same as [`turn`](Self::turn) so long after the pace began, when the server's threads have been `busy` for so long.
+    fn turn_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
         let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
         let left = CYCLE.saturating_sub(into);
-        // However much it needs, it works in most of its part.
-        let needs = needs.min(self.work / 4);
-        match self.work.checked_sub(into).filter(|work| *work > needs) {
+        match self.work.checked_sub(into).filter(|work| !work.is_zero()) {
             Some(work) => Turn::Work(work),
-            // What has all of the time goes on into no rest.
-            None if self.work < CYCLE && self.rests(now, busy) => Turn::Rest(left),
+            None if self.rests(now, busy) => Turn::Rest(left),
             None => Turn::Work(left),
         }
     }
@@ -118,15 +114,10 @@ mod tests {
     /// For how many milliseconds of a second long work rests beside a server that is busy for so many microseconds of
     /// each ten milliseconds.
     fn resting(percent: u32, busy: u64) -> usize {
-        resting_with(Duration::ZERO, percent, busy)
-    }
-
-    /// The same for work that goes on for so long without asking.
-    fn resting_with(needs: Duration, percent: u32, busy: u64) -> usize {
         let pace = Pace::new(percent);
         let rests = |millis: &u64| {
             let busy = Duration::from_micros(millis / 10 * busy);
-            matches!(pace.turn_at(Duration::from_millis(*millis), needs, || busy), Turn::Rest(_))
+            matches!(pace.turn_at(Duration::from_millis(*millis), || busy), Turn::Rest(_))
         };
         // Until it has been looked for, there is no other work.
         assert_eq!((0..40).filter(rests).count(), 0);
@@ -142,15 +133,6 @@ mod tests {
     }
 
     #[test]
-    fn work_that_would_go_on_into_the_rest_does_not_begin() {
-        let needs = Duration::from_millis(2);
-        assert_eq!(resting_with(needs, 25, 5_000), 800);
-        assert_eq!(resting_with(needs, 25, 0), 0);
-        assert_eq!(resting_with(needs, 10, 5_000), 925, "of a short part it has most");
-        assert_eq!(resting_with(needs, 100, 5_000), 0, "with all of the time it never rests");
-    }
-
-    #[test]
     fn long_work_alone_never_rests() {
         assert_eq!(resting(25, 0), 0);
         assert_eq!(resting(5, 10), 0, "no server does nothing at all");
@@ -159,8 +141,7 @@ mod tests {
     #[test]
     fn what_long_calls_cost_the_server_is_no_other_work() {
         let pace = Pace::new(25);
-        let at =
-            |millis| pace.turn_at(Duration::from_millis(millis), Duration::ZERO, || Duration::from_millis(millis / 10));
+        let at = |millis| pace.turn_at(Duration::from_millis(millis), || Duration::from_millis(millis / 10));
         assert_eq!(at(30), Turn::Work(Duration::from_millis(10)), "nobody has looked yet");
         assert_eq!(at(70), Turn::Rest(Duration::from_millis(10)));
         for _ in 0..100 {

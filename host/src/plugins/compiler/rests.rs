@@ -49,7 +49,7 @@ pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit:
     let (runtime, mut left) = (Handle::current(), time);
     while !left.is_zero() {
         let mut work = LOOK.min(left);
-        match pace.turn(&runtime, Duration::ZERO) {
+        match pace.turn(&runtime) {
             Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
                 tokio::time::sleep(rest).await;
                 process.goes_on();

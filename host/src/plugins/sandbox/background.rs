@@ -15,7 +15,6 @@ use std::{
     },
     task::{Context, Poll, ready},
     thread,
-    time::Duration,
 };
 
 use tokio::{
@@ -40,12 +39,6 @@ use crate::{
 /// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
-
-/// How long a call goes on before it asks again: to the next tick, and somewhat longer where it copies or frees much.
-const POLL: Duration = Duration::from_millis(2);
-
-/// How often a call rests in a row at most: a busy machine may wake its thread each time when there is no time to work.
-const RESTS: usize = 3;
 
 /// The threads, from the first call on that needs them; none where the system has none to give.
 pub(super) struct Background {
@@ -192,8 +185,7 @@ impl<F: Future> Future for Elsewhere<F> {
         }
         let Some(call) = call else { return Poll::Pending };
         // The thread is for calls like this one, which all rest now.
-        for _ in 0..RESTS {
-            let Turn::Rest(time) = pace.turn(home, POLL) else { break };
+        if let Turn::Rest(time) = pace.turn(home) {
             thread::sleep(time);
         }
         let _home = home.enter();

@@ -132,6 +132,6 @@ async fn an_app_sets_something_for_so_many_plugins_and_no_more() {
         assert_eq!(put(&format!("plugin-{number}")).await.0, 200, "{number}");
     }
     let (status, problem) = put("one-more").await;
-    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("plugin")), "{problem}");
+    assert_eq!((status, &problem["type"]), (422, &json!("limit-reached")), "{problem}");
     assert_eq!(put("plugin-7").await.0, 200, "what is there can be changed");
 }
