@@ -69,7 +69,7 @@ impl Pace {
         }
     }
 
-    /// The same as [`turn`](Self::turn) so long after the pace began, when the server's threads have been `busy` for so long.
+    /// As [`turn`](Self::turn), so long after the pace began, when the server's threads have been `busy` for so long.
     fn turn_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
         let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
         let left = CYCLE.saturating_sub(into);
