@@ -1,5 +1,7 @@
 //! A version of a plugin that only some users get, and when it is taken back by itself.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -74,13 +76,11 @@ pub struct CanaryRule {
 }
 
 /// What the calls of a canary say of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CanaryVerdict {
-    /// It does not fail clearly more often.
-    Sound,
-    /// It does, but not without the calls of one of the apps.
-    FailsForOneApp,
-    /// It does, and is to be taken back.
+    /// It stays, and these apps get the version that runs: for them it fails clearly more often.
+    Stays(BTreeSet<String>),
+    /// It is to be taken back: it fails clearly more often, and not for one app alone.
     Broken,
 }
 
@@ -123,15 +123,18 @@ fn recent(calls: u64, failures: u64) -> (u64, u64) {
 impl CanaryRule {
     /// What the calls of each app say together. Who owns an app can make its calls fail, and only those that the canary
     /// gets: so it is broken only when the calls say so whichever app is left out, unless one is `alone` with the plugin.
-    pub fn verdict(self, apps: &[CanaryCounts], alone: bool) -> CanaryVerdict {
-        let all = apps.iter().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
-        if !self.is_broken(&all) {
-            CanaryVerdict::Sound
-        } else if alone || apps.iter().all(|app| self.is_broken(&all.without(*app))) {
+    pub fn verdict(self, apps: &BTreeMap<String, CanaryCounts>, alone: bool) -> CanaryVerdict {
+        let all = apps.values().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
+        if self.is_broken(&all) && (alone || apps.values().all(|app| self.is_broken(&all.without(*app)))) {
             CanaryVerdict::Broken
         } else {
-            CanaryVerdict::FailsForOneApp
+            CanaryVerdict::Stays(self.failing(apps))
         }
+    }
+
+    /// The apps for which it fails clearly more often.
+    pub fn failing(self, apps: &BTreeMap<String, CanaryCounts>) -> BTreeSet<String> {
+        apps.iter().filter(|(_, counts)| self.is_broken(counts)).map(|(app, _)| app.clone()).collect()
     }
 
     /// Whether the canary's calls fail clearly more often: its share of failures, as low as it may be by chance
@@ -200,25 +203,29 @@ mod tests {
         let rule = CanaryRule { min_calls: 10, error_rise: 5 };
         let app = |calls, failures| CanaryCounts { calls, failures, stable_calls: 100, stable_failures: 0 };
         let (failing, sound, unasked) = (app(500, 500), app(100, 0), app(0, 0));
+        let named = |apps: &[CanaryCounts]| -> BTreeMap<String, CanaryCounts> {
+            (0..).zip(apps).map(|(place, counts)| (format!("app{place}"), *counts)).collect()
+        };
+        let without = |apps: &[&str]| CanaryVerdict::Stays(apps.iter().map(ToString::to_string).collect());
         let all: [(&[CanaryCounts], CanaryVerdict); 11] = [
-            (&[failing, unasked], CanaryVerdict::FailsForOneApp),
-            (&[failing, sound], CanaryVerdict::FailsForOneApp),
-            (&[failing, sound, unasked, app(100, 2)], CanaryVerdict::FailsForOneApp),
+            (&[failing, unasked], without(&["app0"])),
+            (&[failing, sound], without(&["app0"])),
+            (&[sound, failing, unasked, app(100, 2)], without(&["app1"])),
             // Of the others too few calls are known.
-            (&[failing, app(9, 9)], CanaryVerdict::FailsForOneApp),
-            (&[failing], CanaryVerdict::FailsForOneApp),
+            (&[failing, app(9, 9)], without(&["app0"])),
+            (&[failing], without(&["app0"])),
             (&[failing, app(10, 10)], CanaryVerdict::Broken),
             (&[failing, app(6, 6), app(6, 6), unasked], CanaryVerdict::Broken),
             (&[app(100, 40), app(100, 30), sound], CanaryVerdict::Broken),
-            (&[sound, unasked], CanaryVerdict::Sound),
-            (&[app(9, 9)], CanaryVerdict::Sound),
-            (&[], CanaryVerdict::Sound),
+            (&[sound, unasked], without(&[])),
+            (&[app(9, 9)], without(&[])),
+            (&[], without(&[])),
         ];
         for (apps, verdict) in all {
-            assert_eq!(rule.verdict(apps, false), verdict, "{apps:?}");
+            assert_eq!(rule.verdict(&named(apps), false), verdict, "{apps:?}");
         }
-        assert_eq!(rule.verdict(&[failing], true), CanaryVerdict::Broken);
-        assert_eq!(rule.verdict(&[sound], true), CanaryVerdict::Sound);
+        assert_eq!(rule.verdict(&named(&[failing]), true), CanaryVerdict::Broken);
+        assert_eq!(rule.verdict(&named(&[sound]), true), without(&[]));
     }
 
     #[test]

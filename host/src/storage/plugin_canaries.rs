@@ -10,6 +10,9 @@ use super::plugin_decisions::{FORGET_VERSIONS, KEPT_VERSIONS};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::{CanaryCounts, CanaryState, PluginCanary};
 
+const READ_APPS: &str =
+    "SELECT app, calls, failures, stable_calls, stable_failures FROM plugin_canary_apps WHERE plugin = $1";
+
 /// The statement by which processes notice that something changed.
 const MOVE_ON: &str = "UPDATE plugin_decisions SET revision = $2 WHERE plugin = $1";
 
@@ -95,14 +98,12 @@ impl PluginCanaries<'_> {
         plugin: &str,
         began: u64,
         more: &BTreeMap<String, CanaryCounts>,
-    ) -> Result<Option<Vec<CanaryCounts>>, StoreError> {
+    ) -> Result<Option<BTreeMap<String, CanaryCounts>>, StoreError> {
         // Locks the row: others count too.
         const READ: &str = "UPDATE plugin_canaries SET calls = calls WHERE plugin = $1 AND began = $2 \
              AND state = 'running' RETURNING calls, failures, stable_calls, stable_failures";
         const WRITE: &str = "UPDATE plugin_canaries SET calls = $2, failures = $3, stable_calls = $4, \
              stable_failures = $5 WHERE plugin = $1";
-        const READ_APPS: &str =
-            "SELECT app, calls, failures, stable_calls, stable_failures FROM plugin_canary_apps WHERE plugin = $1";
         const WRITE_APP: &str = "INSERT INTO plugin_canary_apps (plugin, app, calls, failures, stable_calls, \
              stable_failures) SELECT $1, name, $2, $3, $4, $5 FROM apps WHERE name = $6 \
              ON CONFLICT (plugin, app) DO UPDATE SET calls = excluded.calls, failures = excluded.failures, \
@@ -123,11 +124,7 @@ impl PluginCanaries<'_> {
             };
             bound(WRITE, counts(row).and(all)).execute(&mut *connection).await?;
             let read = sqlx::query_as(READ_APPS).bind(plugin);
-            let rows: Vec<(String, i64, i64, i64, i64)> = read.fetch_all(&mut *connection).await?;
-            let open = |(app, calls, failures, stable_calls, stable_failures)| {
-                (app, counts((calls, failures, stable_calls, stable_failures)))
-            };
-            let mut apps: BTreeMap<String, CanaryCounts> = rows.into_iter().map(open).collect();
+            let mut apps = by_app(read.fetch_all(&mut *connection).await?);
             for (app, more) in more {
                 let sum = apps.get(app).copied().unwrap_or_default().and(*more);
                 let written = bound(WRITE_APP, sum).bind(app).execute(&mut *connection).await?;
@@ -137,8 +134,20 @@ impl PluginCanaries<'_> {
             }
             apps
         });
-        Ok(Some(apps.into_values().collect()))
+        Ok(Some(apps))
     }
+
+    /// What was counted of a plugin's last canary, by app.
+    pub async fn apps(&self, plugin: &str) -> Result<BTreeMap<String, CanaryCounts>, StoreError> {
+        Ok(by_app(on_db!(&self.0.db, pool => sqlx::query_as(READ_APPS).bind(plugin).fetch_all(pool).await)?))
+    }
+}
+
+fn by_app(rows: Vec<(String, i64, i64, i64, i64)>) -> BTreeMap<String, CanaryCounts> {
+    let open = |(app, calls, failures, stable_calls, stable_failures)| {
+        (app, counts((calls, failures, stable_calls, stable_failures)))
+    };
+    rows.into_iter().map(open).collect()
 }
 
 fn counts((calls, failures, stable_calls, stable_failures): (i64, i64, i64, i64)) -> CanaryCounts {

@@ -119,7 +119,7 @@ impl Plugins {
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let version = self.version_for(&target.plugin, &call).await?;
+        let version = self.version_for(&target.plugin, &subject.app.name, &call).await?;
         self.ask_of(version, target, subject, call).await
     }
 

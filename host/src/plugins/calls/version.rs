@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Call;
 use crate::{
     model::PluginTarget,
-    plugins::{CallError, Loaded, Plugin, Plugins, Subject},
+    plugins::{CallError, Canary, Loaded, Plugin, Plugins, Subject},
 };
 
 /// The version of a plugin that a user gets.
@@ -16,14 +16,15 @@ pub(super) struct Version {
 }
 
 impl Plugins {
-    /// The version of a plugin that the user gets whom a call is about.
+    /// The version of a plugin that the user of an app gets whom a call is about.
     ///
     /// # Errors
     /// When nothing of the plugin runs.
-    pub(super) async fn version_for<C: Call>(&self, plugin: &str, call: &C) -> Result<Version, CallError> {
+    pub(super) async fn version_for<C: Call>(&self, plugin: &str, app: &str, call: &C) -> Result<Version, CallError> {
         let (timeout, _) = C::KIND.timeout(&self.limits().defaults);
         let (plugin, running) = self.running(plugin, timeout).await?;
-        let canary = plugin.canary.as_ref().filter(|canary| call.openid().is_some_and(|openid| canary.is_for(openid)));
+        let is_for = |canary: &Canary| call.openid().is_some_and(|openid| canary.is_for(app, openid));
+        let canary = plugin.canary.as_ref().filter(|canary| is_for(canary));
         let canary = canary.map(|canary| Arc::clone(&canary.loaded));
         Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin })
     }

@@ -1,17 +1,16 @@
 //! Canaries: a version that only some users get, taken back by itself when clearly more of its calls fail.
 //!
-//! Calls are counted by app: one app's failures may be of its own making, and end no canary of the others.
+//! Calls are counted by app: one app's failures may be of its own making. They take the canary back from that app, and
+//! from no other.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     mem,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -49,15 +48,16 @@ struct Counts {
     since: Instant,
     /// Calls that the database does not know of yet, by app.
     unsaid: Mutex<BTreeMap<String, CanaryCounts>>,
-    /// The operator has been told that it fails, and stays because that may be one app's doing.
-    told: AtomicBool,
+    /// Apps for which it fails, so that they do not get it.
+    without: ArcSwap<BTreeSet<String>>,
 }
 
 impl Canary {
-    /// Whether a user gets it: the same answer for as long as it runs, in all processes. Who gets it keeps it when the
-    /// share grows.
-    pub(in crate::plugins) fn is_for(&self, openid: &str) -> bool {
-        self.openids.contains(openid) || place(&self.loaded.digest, openid) < self.percent
+    /// Whether a user of an app gets it: the same answer in all processes for as long as it runs and does not fail for
+    /// the app. Who gets it keeps it when the share grows.
+    pub(in crate::plugins) fn is_for(&self, app: &str, openid: &str) -> bool {
+        (self.openids.contains(openid) || place(&self.loaded.digest, openid) < self.percent)
+            && !self.counts.without.load().contains(app)
     }
 
     /// Counts an app's call of the canary, or of the version that runs beside it.
@@ -87,7 +87,7 @@ impl From<&PluginsConfig> for CanaryRule {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { since: Instant::now(), unsaid: Mutex::default(), told: AtomicBool::new(false) }
+        Self { since: Instant::now(), unsaid: Mutex::default(), without: ArcSwap::default() }
     }
 }
 
@@ -236,12 +236,15 @@ impl Plugins {
             self.checked(name, bytes).await?
         };
         let counts = before.filter(|before| before.began == stored.began).map(|before| Arc::clone(&before.counts));
+        let counts = counts.unwrap_or_default();
+        let failing = self.versions().canary.failing(&self.versions().store.plugin_canaries().apps(name).await?);
+        counts.without.store(Arc::new(failing));
         let canary = Canary {
             loaded,
             began: stored.began,
             percent: stored.percent,
             openids: stored.openids.into_iter().collect(),
-            counts: counts.unwrap_or_default(),
+            counts,
         };
         let (digest, percent, openids) = (&stored.digest, canary.percent, canary.openids.len());
         tracing::info!(plugin = name, digest = format!("{digest:.12}"), percent, openids, "canary");
@@ -280,25 +283,33 @@ impl Plugins {
     }
 
     /// Takes a canary back where the calls of the `apps` say so.
-    async fn judge_canary(&self, plugin: &Plugin, canary: &Canary, apps: &[CanaryCounts]) -> Result<(), StoreError> {
+    async fn judge_canary(
+        &self,
+        plugin: &Plugin,
+        canary: &Canary,
+        apps: &BTreeMap<String, CanaryCounts>,
+    ) -> Result<(), StoreError> {
         // Others may have called before it began, and be about to call again.
         let alone = apps.len() < 2 && (plugin.guard.lanes.callers() < 2 || canary.counts.since.elapsed() >= ALONE);
         // Users who are named may all be of one app, and whoever named them knows whose they are.
         let alone = alone || canary.percent == 0;
-        let sum = apps.iter().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
         match self.versions().canary.verdict(apps, alone) {
-            CanaryVerdict::Sound => Ok(()),
-            CanaryVerdict::Broken => self.take_back_broken(&plugin.name, canary, sum).await,
-            CanaryVerdict::FailsForOneApp => {
-                if !canary.counts.told.swap(true, Relaxed) {
-                    let CanaryCounts { calls, failures, .. } = sum;
+            CanaryVerdict::Broken => {
+                let sum = apps.values().fold(CanaryCounts::default(), |sum, app| sum.plus(*app));
+                self.take_back_broken(&plugin.name, canary, sum).await
+            }
+            CanaryVerdict::Stays(failing) => {
+                let before = canary.counts.without.swap(Arc::new(failing.clone()));
+                for app in failing.difference(&before) {
+                    let CanaryCounts { calls, failures, .. } = apps.get(app).copied().unwrap_or_default();
                     let (plugin, digest) = (&*plugin.name, &canary.loaded.digest);
                     tracing::warn!(
                         plugin,
                         digest,
+                        app,
                         calls,
                         failures,
-                        "the canary fails, but not clearly beyond one app, and stays"
+                        "the canary is taken back from this app alone"
                     );
                 }
                 Ok(())

@@ -1,6 +1,6 @@
 //! What the admin API asks for.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -66,6 +66,8 @@ pub struct History {
     pub in_folder: Option<String>,
     /// The last canary, whatever became of it.
     pub canary: Option<PluginCanary>,
+    /// The apps for which that one fails, so that their users do not get it.
+    pub without_canary: BTreeSet<String>,
     /// What runs in the processes that share the database; none of them where it is shared with nobody.
     pub replicas: Vec<PluginReplica>,
 }
@@ -143,6 +145,7 @@ impl Plugins {
             decision: versions.store.plugin_decisions().find(name).await?,
             versions: versions.store.plugin_versions().list(name).await?,
             canary: versions.store.plugin_canaries().find(name).await?,
+            without_canary: versions.canary.failing(&versions.store.plugin_canaries().apps(name).await?),
             in_folder: versions.seen.of(name),
             replicas: self.replicas().await?,
         })

@@ -1,5 +1,7 @@
 //! The versions of a plugin: which one runs, where it comes from, and the way back.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -67,6 +69,8 @@ struct CanaryView {
     percent: u8,
     /// Who gets it in any case.
     openids: Vec<String>,
+    /// The apps for which it fails: their users get the version that runs, whoever they are.
+    without_apps: BTreeSet<String>,
     /// `running`, `promoted` or `taken_back`.
     state: CanaryState,
     /// Why it was taken back.
@@ -90,7 +94,7 @@ struct CanaryCalls {
 }
 
 impl CanaryView {
-    fn new(canary: PluginCanary, versions: &[PluginVersion]) -> Self {
+    fn new(canary: PluginCanary, without_apps: BTreeSet<String>, versions: &[PluginVersion]) -> Self {
         let PluginCanary { digest, percent, openids, state, reason, began_at, ended_at, counts, .. } = canary;
         let kept = versions.iter().find(|version| version.digest == digest);
         Self {
@@ -102,6 +106,7 @@ impl CanaryView {
             digest,
             percent,
             openids,
+            without_apps,
             state,
             reason,
         }
@@ -121,8 +126,8 @@ struct ReplicaView {
 
 impl PluginDetail {
     fn new(plugin: &Plugin, history: History) -> Self {
-        let History { decision, versions, in_folder, canary, replicas } = history;
-        let canary = canary.map(|canary| CanaryView::new(canary, &versions));
+        let History { decision, versions, in_folder, canary, without_canary, replicas } = history;
+        let canary = canary.map(|canary| CanaryView::new(canary, without_canary, &versions));
         let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
         let versions = versions.into_iter().map(|version| VersionView {
             current: decided.as_ref() == Some(&version.digest),
