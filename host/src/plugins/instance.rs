@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Instant};
 
-use wasmtime::ResourceLimiter;
+use wasmtime::ResourceLimiterAsync;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
     component::Linked,
     host::{DatabaseTurns, GoingOn},
-    limits::{RESOURCES, kib},
+    limits::{RESOURCES, UNCOUNTED_MEMORY, kib},
     live_log::LogPlace,
     memory::{Memory, MemoryBound},
-    sandbox::Task,
+    sandbox::{CpuMeter, Task},
     trace::Trace,
     wasi::Wasi,
 };
@@ -83,6 +83,8 @@ pub(super) struct State {
     pub(super) log_place: Option<LogPlace>,
     /// What it asks for and logs.
     pub(super) trace: Trace,
+    /// How long it was on a core.
+    meter: Arc<CpuMeter>,
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
@@ -97,13 +99,13 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Of a call that the host ends at `ends`.
+    /// Of a call that `meter` measures and the host ends at `ends`.
     pub(super) fn new(
         linked: Arc<Linked>,
         services: Arc<Services>,
         task: Task,
         limits: PluginLimits,
-        ends: Instant,
+        (meter, ends): (Arc<CpuMeter>, Instant),
     ) -> Self {
         let Task { subject, log_place, circumstances, played } = task;
         let trace = Trace::new(played);
@@ -116,6 +118,7 @@ impl State {
             services,
             log_place,
             trace,
+            meter,
             ends,
             limits,
             told_of_denial: false,
@@ -134,7 +137,7 @@ impl State {
     }
 
     /// What watches its memory.
-    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiterAsync {
         self
     }
 
@@ -149,13 +152,19 @@ impl State {
     }
 }
 
-impl ResourceLimiter for State {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+#[wasmtime_wasi::async_trait]
+impl ResourceLimiterAsync for State {
+    async fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let app = self.subject.as_ref().map(|subject| subject.app.name.as_str());
-        Ok(self.memory.grow(current, desired, app, &self.linked.memory))
+        let grows = self.memory.grow(current, desired, app, &self.linked.memory);
+        // A guest can write all of it by one instruction, which nothing interrupts.
+        if grows && self.memory.bytes() > UNCOUNTED_MEMORY {
+            self.meter.leave_foreground().await;
+        }
+        Ok(grows)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    async fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.memory.grow_tables(current, desired))
     }
 

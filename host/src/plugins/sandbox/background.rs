@@ -29,10 +29,7 @@ use tracing::Instrument as _;
 
 use super::cpu::CpuMeter;
 use crate::{
-    plugins::{
-        limits::FOREGROUND,
-        pace::{Pace, Turn},
-    },
+    plugins::pace::{Pace, Turn},
     shares::Shares,
 };
 
@@ -81,7 +78,7 @@ impl Background {
         let mut call = Box::pin(call);
         let here = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if meter.ended() >= FOREGROUND => Poll::Ready(None),
+            Poll::Pending if meter.has_left_foreground() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
         if !heavy && let Some(result) = here.await {

@@ -2,14 +2,18 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem,
     pin::pin,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    task::Poll,
     time::{Duration, Instant},
 };
 
+use crate::plugins::limits::FOREGROUND;
+
 /// Adds up the time that a future spends being polled: the time on a core, where the wall clock
 /// would also count waiting for one.
-pub(super) struct CpuMeter {
+pub(in crate::plugins) struct CpuMeter {
     origin: Instant,
     /// Nanoseconds of the polls that have ended.
     spent: AtomicU64,
@@ -19,14 +23,15 @@ pub(super) struct CpuMeter {
     pushed_aside: AtomicBool,
     /// Whether the poll that runs ends for others to go first, and not to wait for something.
     gives_way: AtomicBool,
+    /// Whether it is to go on in the background, however short it was so far.
+    leaves: AtomicBool,
 }
 
 impl CpuMeter {
     /// Of a future that begins now, which is `origin`.
     pub(super) fn new(origin: Instant) -> Self {
-        let pushed_aside = AtomicBool::new(false);
-        let gives_way = AtomicBool::new(false);
-        Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside, gives_way }
+        let [pushed_aside, gives_way, leaves] = [const { AtomicBool::new(false) }; 3];
+        Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside, gives_way, leaves }
     }
 
     /// From now on, and not while it is polled, threads poll it that have to wait for others in the middle of it. Their
@@ -48,6 +53,25 @@ impl CpuMeter {
     /// Whether the poll that was the last one ended so; asked once.
     pub(super) fn gave_way(&self) -> bool {
         self.gives_way.swap(false, Relaxed)
+    }
+
+    /// What a guest waits for before it does what may hold a thread for long: to be on one that no message waits for.
+    pub(in crate::plugins) async fn leave_foreground(&self) {
+        let mut has_left = self.is_in_background();
+        poll_fn(|context| {
+            if mem::replace(&mut has_left, true) {
+                return Poll::Ready(());
+            }
+            self.leaves.store(true, Relaxed);
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Whether it is to go on in the background.
+    pub(super) fn has_left_foreground(&self) -> bool {
+        self.leaves.load(Relaxed) || self.ended() >= FOREGROUND
     }
 
     /// Nanoseconds by a clock that moves while this thread is on a core.

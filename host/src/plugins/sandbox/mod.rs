@@ -16,7 +16,7 @@ use std::{
 
 use wasmtime::{Store, UpdateDeadline, component::Instance};
 
-use self::{background::Background, cpu::CpuMeter};
+use self::background::Background;
 use super::{
     component::{Exports, InPool, Linked},
     error::CallError,
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{plugin_limits::PluginLimits, storage};
 
-pub(super) use crash::Unsendable;
+pub(super) use {cpu::CpuMeter, crash::Unsendable};
 
 /// What is done in an instance.
 pub(super) trait Visit: Send + Sync + 'static {
@@ -179,7 +179,8 @@ impl Sandbox {
         let Terms { app, limits, timeout, heavy } = terms;
         let (began, place) = (Instant::now(), self.pools.enter());
         let meter = Arc::new(CpuMeter::new(began));
-        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, limits, began + timeout);
+        let clocks = (Arc::clone(&meter), began + timeout);
+        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, limits, clocks);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
         let call = Call { pool: place.pool, visit, began, timeout, counts_fuel: self.counts_fuel };
@@ -198,7 +199,7 @@ impl Sandbox {
 
     /// Sets the limits that wasmtime watches.
     fn bind(&self, store: &mut Store<State>, limits: &PluginLimits, meter: &Arc<CpuMeter>) {
-        store.limiter(State::limiter);
+        store.limiter_async(State::limiter);
         store.set_hostcall_fuel(kib(limits.host_call_kib));
         if self.counts_fuel {
             // Counted, and never used up: fails only where it is not counted.
