@@ -72,6 +72,40 @@ async fn a_plugin_that_is_named_shows_what_it_lacks_before_anything_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_uploads_a_version_sees_which_apps_have_not_granted_what_it_asks_for() {
+    let asking = Asking::start().await;
+    let app = &asking.inbox.app;
+    for (name, fields) in [("blog", json!({})), ("full", json!({"message_handler": "asker"})), ("other", json!({}))] {
+        asking.inbox.account(name, fields).await;
+    }
+    let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
+    asking.grant_to("blog", json!({"kv": true})).await;
+    asking.grant_to("full", plugin["asks"].clone()).await;
+    let all = [
+        "kv",
+        "users",
+        "http_hosts https://*.example.com",
+        "wechat_apis /cgi-bin/message/",
+        "pay_apis /v3/profitsharing/",
+    ];
+    let missing = json!({"blog": &all[1..], "shop": all});
+
+    // A custom section makes it another file.
+    let other = [guests::asker().await, &[0, 4, 3, b'n', b'e', b'w']].concat();
+    let (status, uploaded) = app.upload("asker", other).await;
+    assert_eq!((status, &uploaded["missing"]), (200, &missing), "{uploaded}");
+    let (status, canary) = app.upload("asker?canary=5", guests::asker().await.to_vec()).await;
+    assert_eq!((status, &canary["canary"]["missing"]), (200, &missing), "{canary}");
+    asking.grant_to("blog", plugin["asks"].clone()).await;
+    let (_, read) = app.api(Method::GET, "/plugins/asker", None).await;
+    assert_eq!(read["missing"], json!({"shop": all}));
+
+    let token = app.token_for(&["shop"]).await;
+    let (status, problem) = app.api_as(&token, Method::GET, "/plugins/asker", None).await;
+    assert!(status == 403 && !problem.to_string().contains("blog"), "who manages one app hears of no other: {problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
     let folders = Folders::new();
     let app = folders.server().await;
