@@ -10,6 +10,7 @@ use super::TransportError;
 use super::lookups::Askers;
 use super::outside::{self, Outside};
 use super::{answer, http};
+use crate::model::is_off_limits;
 
 /// Headers that are of one connection, or that the HTTP client or server writes itself. A plugin, which only makes a
 /// request or an answer, cannot set them, and does not see them.
@@ -81,6 +82,12 @@ pub enum OutboundError {
         /// As it stands in the URL.
         host: String,
     },
+    /// No plugin is sent there, whoever means it.
+    #[error("{host} is link-local, or where a cloud tells its machines their secrets: no plugin reaches it")]
+    OffLimits {
+        /// As it stands in the URL.
+        host: String,
+    },
     /// The request did not get through.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -107,6 +114,9 @@ impl Outbound {
     ) -> Result<OutboundAnswer, OutboundError> {
         let OutboundRequest { method, url, headers, body, timeout, max_answer, is_meant } = request;
         let host = url.host_str().unwrap_or_default().to_owned();
+        if is_off_limits(&url) {
+            return Err(OutboundError::OffLimits { host });
+        }
         let not_public = || OutboundError::NotPublic { host: host.clone() };
         let client = self.outside.client(&url, is_meant).map_err(|_| not_public())?;
         let building = client.request(allowed(&method)?, url).headers(head(&headers)?).timeout(timeout);

@@ -56,7 +56,8 @@ pub(super) struct Settings {
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
     /// public addresses only; a machine of this network is granted by its address, such as `http://10.0.0.7:8080`, with a
-    /// token that manages all apps.
+    /// token that manages all apps. Nobody grants link-local addresses, and those where clouds tell their machines their
+    /// secrets.
     http_hosts: Vec<String>,
     /// Beginnings of the paths of WeChat's API that it may call, by whole segments, such as `/cgi-bin/message/`.
     wechat_apis: Vec<String>,
