@@ -30,6 +30,13 @@ pub(crate) const OF_THE_CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
+/// What a request says of the proxies that it came through, and for whom: it came through none, and a server that trusts
+/// these would believe a plugin.
+const OF_PROXIES: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+
+/// Whatever begins so says the same.
+const FORWARDED: &str = "x-forwarded-";
+
 /// Sends plugins' requests. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Outbound {
@@ -44,7 +51,7 @@ pub struct OutboundRequest {
     pub method: String,
     /// Where to.
     pub url: Url,
-    /// Names and values. Those of the connection itself are left out.
+    /// Names and values. Those of the connection itself, and of proxies, are left out.
     pub headers: Vec<(String, String)>,
     /// May be empty.
     pub body: Bytes,
@@ -145,11 +152,15 @@ fn head(headers: &[(String, String)]) -> Result<HeaderMap, OutboundError> {
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) else {
             return Err(wrong);
         };
-        if !OF_THE_CONNECTION.contains(&name.as_str()) {
+        if is_sent(name.as_str()) {
             head.append(name, value);
         }
     }
     Ok(head)
+}
+
+fn is_sent(name: &str) -> bool {
+    !OF_THE_CONNECTION.contains(&name) && !OF_PROXIES.contains(&name) && !name.starts_with(FORWARDED)
 }
 
 fn read_head(headers: &HeaderMap) -> Vec<(String, String)> {

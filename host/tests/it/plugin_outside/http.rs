@@ -90,7 +90,7 @@ async fn a_granted_address_is_asked_and_any_status_is_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn headers_of_the_connection_are_the_hosts_own() {
+async fn headers_of_the_connection_and_of_proxies_are_the_hosts_own() {
     let (asking, other) = granted().await;
     let headers = json!([
         ["Host", "evil.example"],
@@ -100,6 +100,11 @@ async fn headers_of_the_connection_are_the_hosts_own() {
         ["Transfer-Encoding", "chunked"],
         ["Content-Length", "5"],
         ["Upgrade", "h2c"],
+        ["Forwarded", "for=127.0.0.1"],
+        ["X-Forwarded-For", "127.0.0.1"],
+        ["X-Forwarded-Host", "inside.example"],
+        ["X-Real-IP", "127.0.0.1"],
+        ["Via", "1.1 inside"],
         ["x-kind", "kept"],
     ]);
     let seen = asking.ask(json!({"ask": "http", "url": other.url("/echo"), "headers": headers})).await;
