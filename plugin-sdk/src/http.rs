@@ -21,6 +21,9 @@
 //! Without the grant, and for an address that is not public, the error is [`Error::Denied`]; what takes too long is
 //! [`Error::TimedOut`], what is too large [`Error::Limited`] (a megabyte each way, 64 headers), and what does not connect
 //! [`Error::Unavailable`].
+//!
+//! The headers of the connection are the host's own, and none say that a request came through proxies: `Forwarded`,
+//! `X-Forwarded-…`, `X-Real-IP` and `Via` are left out.
 
 use std::time::Duration;
 

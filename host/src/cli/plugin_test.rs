@@ -3,9 +3,10 @@
 
 use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args};
 use serde::Serialize;
+use serde_json::Value;
 use weft_wechat::{
     message::Message,
     pay::{Fen, Party, TradeType},
@@ -70,12 +71,13 @@ pub(super) struct TestArgs {
     /// Tells this observer of the message, instead of a handler · 改为通知这个消息旁听者
     #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "handler", "rule"])]
     observer: Option<String>,
-    /// What the operator would set, as JSON · 插件的配置
+    /// What the operator would set, a JSON object · 插件的配置（JSON 对象）
     #[arg(long, value_name = "JSON", default_value = "{}")]
     plugin_config: String,
     /// What the plugin may do: kv, users, pages, `orders=read`,
     /// `http_hosts=https://api.example.com`, `wechat_apis=/cgi-bin/user/`,
-    /// or asked for all that it asks for; may be given more than once
+    /// `pay_apis=/v3/profitsharing/`, or asked for all that it asks for;
+    /// may be given more than once
     /// · 授权，可多次指定；asked 为插件需要的全部授权
     #[arg(long = "grant", value_name = "GRANT", verbatim_doc_comment)]
     grants: Vec<String>,
@@ -122,8 +124,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
     let asked = Grants::from(&runtime.loaded.description);
     let granted = AppPlugin {
-        config: serde_json::from_str(&args.plugin_config)
-            .context("--plugin-config is not JSON · --plugin-config 不是 JSON")?,
+        config: plugin_config(&args.plugin_config)?,
         grants: grants(&args.grants, &asked)?,
         ..AppPlugin::new(&args.app, &name)
     };
@@ -254,6 +255,17 @@ fn read(file: &PathBuf) -> anyhow::Result<String> {
         return Ok(text);
     }
     std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+/// A configuration that an operator could set, too.
+fn plugin_config(text: &str) -> anyhow::Result<Value> {
+    let config: Value =
+        serde_json::from_str(text).context("--plugin-config is not JSON · --plugin-config 不是 JSON")?;
+    ensure!(
+        config.is_object(),
+        "--plugin-config is no JSON object, and nothing else can be set for a plugin · --plugin-config 不是 JSON 对象：插件的配置只能是对象"
+    );
+    Ok(config)
 }
 
 /// Grants as they are written: a word, or a list's name and an entry of it.

@@ -37,6 +37,7 @@ impl Grants {
     /// The fields that break their rules; empty when all can be granted.
     pub fn check(&self) -> Vec<FieldError> {
         let lists = [
+            check_reach(&self.http_hosts),
             check_list(
                 "http_hosts",
                 &self.http_hosts,
@@ -126,6 +127,16 @@ fn check_list(field: &'static str, texts: &[String], is_right: fn(&str) -> bool,
         "entry {number}: {rule}; at most {TEXT_LENGTH} characters · 第 {number} 项：{in_chinese}；最多 {TEXT_LENGTH} 个字符"
     );
     Some(FieldError::new(field, text))
+}
+
+/// Where no plugin is sent, whoever would grant it.
+fn check_reach(hosts: &[String]) -> Option<FieldError> {
+    let is_off_limits = |host: &String| host.parse::<HttpHost>().is_ok_and(|host| host.is_off_limits());
+    let number = hosts.iter().position(is_off_limits)? + 1;
+    let text = format!(
+        "entry {number}: not a link-local address, nor one where a cloud tells its machines their secrets: nobody can grant these · 第 {number} 项：不能是链路本地地址或云主机元数据地址，任何人都不能授权"
+    );
+    Some(FieldError::new("http_hosts", text))
 }
 
 fn is_path(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Where a plugin may send HTTP requests: `https://api.example.com`, `https://*.example.com:8443`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use reqwest::Url;
@@ -40,6 +40,11 @@ impl HttpHost {
         self.address
     }
 
+    /// Whether no plugin is sent there, whoever grants it: see [`is_off_limits`].
+    pub fn is_off_limits(&self) -> bool {
+        self.address.is_some_and(is_for_nobody)
+    }
+
     fn has(&self, host: &str, below: bool) -> bool {
         if !self.below {
             return !below && self.host == host;
@@ -62,12 +67,44 @@ impl FromStr for HttpHost {
         };
         // Anything else, such as a path, a user or another spelling, would be missing from these.
         let is_all = authority.eq_ignore_ascii_case(host) || authority.eq_ignore_ascii_case(&format!("{host}:{port}"));
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        let address = address(host);
         if !is_all || host.contains('*') || below.is_some() && address.is_some() {
             return Err(MalformedHttpHost);
         }
         Ok(Self { scheme: scheme.to_owned(), below: below.is_some(), host: host.to_owned(), port, address })
     }
+}
+
+/// Whether `url` is at an address to which no plugin is sent, whoever grants it: link-local ones, where most clouds tell
+/// their machines the secrets that these run with, and the others where clouds do.
+pub fn is_off_limits(url: &Url) -> bool {
+    address(url.host_str().unwrap_or_default()).is_some_and(is_for_nobody)
+}
+
+/// The address that stands in a URL in the place of a name.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+fn is_for_nobody(address: IpAddr) -> bool {
+    const METADATA_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
+    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    match address {
+        IpAddr::V4(address) => address.is_link_local() || METADATA_V4.contains(&address),
+        IpAddr::V6(address) => {
+            let inside = v4_inside(address).map(IpAddr::V4);
+            address.is_unicast_link_local() || address == METADATA_V6 || inside.is_some_and(is_for_nobody)
+        }
+    }
+}
+
+/// The IPv4 address that an IPv6 one stands for: mapped, or for networks without IPv4 (NAT64).
+fn v4_inside(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    if let [0x64, 0xff9b, 0, 0, 0, 0, ..] = address.segments() {
+        let [.., a, b, c, d] = address.octets();
+        return Some(Ipv4Addr::new(a, b, c, d));
+    }
+    address.to_ipv4()
 }
 
 #[cfg(test)]
@@ -170,6 +207,43 @@ mod tests {
             ("https://*.example.com", "https://a.example.com:8443", false),
         ] {
             assert_eq!(host(wide).includes(&host(narrow)), includes, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn what_is_link_local_or_tells_a_clouds_machines_their_secrets_is_off_limits_in_every_form() {
+        for address in [
+            "169.254.169.254",
+            "169.254.0.0",
+            "100.100.100.200",
+            "168.63.129.16",
+            "[fe80::1]",
+            "[febf:ffff::1]",
+            "[fd00:ec2::254]",
+            "[::ffff:169.254.169.254]",
+            "[::ffff:100.100.100.200]",
+            "[::ffff:168.63.129.16]",
+            "[::169.254.169.254]",
+            "[64:ff9b::169.254.169.254]",
+            "2852039166",
+        ] {
+            assert!(is_off_limits(&format!("http://{address}:8080/").parse().unwrap()), "{address}");
+        }
+        assert!(host("http://169.254.169.254").is_off_limits() && host("http://[::ffff:a9fe:a9fe]").is_off_limits());
+        for address in [
+            "169.253.255.255",
+            "100.100.100.201",
+            "168.63.129.17",
+            "10.0.0.7",
+            "127.0.0.1",
+            "[::1]",
+            "[fec0::1]",
+            "[fd00:ec2::255]",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::1.1.1.1]",
+            "169.254.169.254.example.com",
+        ] {
+            assert!(!is_off_limits(&format!("http://{address}/").parse().unwrap()), "{address}");
         }
     }
 

@@ -55,7 +55,7 @@ pub use call_count::{CallKind, CallOutcome, CallPause, UnknownCallOutcome};
 pub use credential::{Credential, CredentialKind};
 pub use grants::Grants;
 pub use handler::{Availability, Handler, HandlerSource, ReplyStrategy, check_together, read_replies, read_rules};
-pub use http_host::{HttpHost, MalformedHttpHost};
+pub use http_host::{HttpHost, MalformedHttpHost, is_off_limits};
 pub use job::{Job, JobError, JobState, NewJob, UnknownJobState};
 pub use mass_message::{
     MassArticle, MassCheckedArticle, MassCopyright, MassDraft, MassFields, MassMessage, MassOutcome, MassState,

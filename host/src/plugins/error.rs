@@ -146,7 +146,7 @@ impl CallError {
     }
 
     /// Whether it is the plugin's fault, so that the next call would end the same way. An error that the plugin answers
-    /// is not, nor is a busy machine, nor memory that others have.
+    /// is not, nor is a busy machine, nor memory that others have. Whether a grant was missing is not seen here.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::Crashed(crash) => !crash.is_of_others(),

@@ -88,8 +88,6 @@ pub(super) struct State {
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
-    /// The operator has been told of a grant that is missing.
-    pub(super) told_of_denial: bool,
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
     pub(super) outbound_calls: u64,
@@ -121,7 +119,6 @@ impl State {
             meter,
             ends,
             limits,
-            told_of_denial: false,
             lines_logged: 0,
             database_calls: 0,
             outbound_calls: 0,

@@ -258,6 +258,15 @@ impl Plugins {
         self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has a plugin called again for an app for which it kept failing: something else is set for it there.
+    pub fn begins_anew(&self, plugin: &str, app: &str) {
+        let Some(plugin) = self.find(plugin) else { return };
+        let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
+        for loaded in plugin.loaded.iter().chain(canary) {
+            loaded.breakers.forget(app);
+        }
+    }
+
     /// Waits for what plugins asked outside and what has to be written down here; to be called when no handler runs.
     pub async fn finish(&self) {
         self.0.loader.sandbox().finish().await;

@@ -26,6 +26,8 @@ pub(super) struct Trace {
     pub(super) asked_more: u64,
     /// What was logged.
     pub(super) lines: Vec<Line>,
+    /// A grant was missing for what was asked for, and the operator has been told. Never in a call that is made again.
+    pub(super) denied: bool,
     /// Bytes that may still be kept of arguments and answers.
     room: usize,
     /// The answers of another time, for a call that is made again.
@@ -87,6 +89,7 @@ impl Trace {
             asked: Vec::new(),
             asked_more: 0,
             lines: Vec::new(),
+            denied: false,
             room: RECORDED_BYTES,
             skipped: Skipped(played.as_ref().map(|_| Arc::default())),
             played: played.map(|calls| calls.into_iter().map(Some).collect()),

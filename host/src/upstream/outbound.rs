@@ -10,6 +10,7 @@ use super::TransportError;
 use super::lookups::Askers;
 use super::outside::{self, Outside};
 use super::{answer, http};
+use crate::model::is_off_limits;
 
 /// Headers that are of one connection, or that the HTTP client or server writes itself. A plugin, which only makes a
 /// request or an answer, cannot set them, and does not see them.
@@ -29,6 +30,13 @@ pub(crate) const OF_THE_CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
+/// What a request says of the proxies that it came through, and for whom: it came through none, and a server that trusts
+/// these would believe a plugin.
+const OF_PROXIES: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+
+/// Whatever begins so says the same.
+const FORWARDED: &str = "x-forwarded-";
+
 /// Sends plugins' requests. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Outbound {
@@ -43,7 +51,7 @@ pub struct OutboundRequest {
     pub method: String,
     /// Where to.
     pub url: Url,
-    /// Names and values. Those of the connection itself are left out.
+    /// Names and values. Those of the connection itself, and of proxies, are left out.
     pub headers: Vec<(String, String)>,
     /// May be empty.
     pub body: Bytes,
@@ -81,6 +89,12 @@ pub enum OutboundError {
         /// As it stands in the URL.
         host: String,
     },
+    /// No plugin is sent there, whoever means it.
+    #[error("{host} is link-local, or where a cloud tells its machines their secrets: no plugin reaches it")]
+    OffLimits {
+        /// As it stands in the URL.
+        host: String,
+    },
     /// The request did not get through.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -107,6 +121,9 @@ impl Outbound {
     ) -> Result<OutboundAnswer, OutboundError> {
         let OutboundRequest { method, url, headers, body, timeout, max_answer, is_meant } = request;
         let host = url.host_str().unwrap_or_default().to_owned();
+        if is_off_limits(&url) {
+            return Err(OutboundError::OffLimits { host });
+        }
         let not_public = || OutboundError::NotPublic { host: host.clone() };
         let client = self.outside.client(&url, is_meant).map_err(|_| not_public())?;
         let building = client.request(allowed(&method)?, url).headers(head(&headers)?).timeout(timeout);
@@ -135,11 +152,15 @@ fn head(headers: &[(String, String)]) -> Result<HeaderMap, OutboundError> {
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) else {
             return Err(wrong);
         };
-        if !OF_THE_CONNECTION.contains(&name.as_str()) {
+        if is_sent(name.as_str()) {
             head.append(name, value);
         }
     }
     Ok(head)
+}
+
+fn is_sent(name: &str) -> bool {
+    !OF_THE_CONNECTION.contains(&name) && !OF_PROXIES.contains(&name) && !name.starts_with(FORWARDED)
 }
 
 fn read_head(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -95,6 +95,8 @@ async fn what_fails_is_shown_and_is_the_exit_code() {
     for (arguments, wrong) in [
         (&["--message", "ok", "--handler", "nobody"][..], "has no handler `nobody`"),
         (&["--message", "ok", "--plugin-config", "{"], "--plugin-config is not JSON"),
+        (&["--message", "ok", "--plugin-config", "[1]"], "--plugin-config is no JSON object"),
+        (&["--message", "ok", "--plugin-config", "null"], "--plugin-config is no JSON object"),
         (&["--message", "ok", "--grant", "everything"], "--grant everything: write kv"),
         (&["--message", "ok", "--grant", "http_hosts=nowhere"], "http_hosts: entry 1"),
     ] {
@@ -109,6 +111,16 @@ async fn what_fails_is_shown_and_is_the_exit_code() {
     assert_eq!(code, Some(1), "{text}");
     for part in ["broken.wasm: this is not WebAssembly", "cargo build --target wasm32-wasip2", "(not_webassembly)"] {
         assert!(text.contains(part), "no {part} in {text}");
+    }
+}
+
+#[test]
+fn the_help_names_every_grant() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, help) = run("test", &folder.path().join("any.wasm"), &["--help"]);
+    assert_eq!(code, Some(0), "{help}");
+    for grant in ["kv", "users", "pages", "orders=", "http_hosts=", "wechat_apis=", "pay_apis=", "asked"] {
+        assert!(help.contains(grant), "{grant}: {help}");
     }
 }
 

@@ -56,7 +56,8 @@ pub(super) struct Settings {
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
     /// public addresses only; a machine of this network is granted by its address, such as `http://10.0.0.7:8080`, with a
-    /// token that manages all apps.
+    /// token that manages all apps. Nobody grants link-local addresses, and those where clouds tell their machines their
+    /// secrets.
     http_hosts: Vec<String>,
     /// Beginnings of the paths of WeChat's API that it may call, by whole segments, such as `/cgi-bin/message/`.
     wechat_apis: Vec<String>,
@@ -283,6 +284,7 @@ async fn change(
         caller.notes.before(&view(state, was));
     }
     state.accounts.take_over().await;
+    state.plugins.begins_anew(plugin, app);
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -305,6 +307,7 @@ pub(super) async fn delete(
         return Err(Problem::not_found("setting for plugin · 插件设置", &plugin));
     }
     state.accounts.take_over().await;
+    state.plugins.begins_anew(&plugin, &app);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -19,6 +19,11 @@ use crate::{
     printable::printable,
 };
 
+/// What comes of a call in which the plugin answers this error.
+pub(super) fn failed(error: &types::Error) -> CallError {
+    CallError::Failed(printable(&convert::error(error)).into_owned())
+}
+
 /// A call that is over.
 pub(super) struct Done<T> {
     pub(super) result: Result<T, CallError>,
@@ -35,7 +40,7 @@ impl<T> Done<T> {
         let Ran { result, used, subject, trace, circumstances } = ran;
         let result = match result {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(CallError::Failed(printable(&convert::error(&error)).into_owned())),
+            Ok(Err(error)) => Err(failed(&error)),
             Err(error) => Err(error),
         };
         Self { result, used, trace, circumstances, subject }

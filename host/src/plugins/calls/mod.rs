@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
-use done::Done;
+use done::{Done, failed};
 
 pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
@@ -222,6 +222,8 @@ impl Plugins {
         let failures = granted.0.breaker_failures;
         let (ran, turn) = self.run(place, task, granted, named).await;
         let opened = match &ran.result {
+            // As long as the grant is missing, the next call ends the same way.
+            Ok(Err(error)) if ran.trace.denied => admission.ends(Some(&failed(error)), failures, self.limits().pauses),
             // What cannot be sent is an answer, too: it ran to its end.
             Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),

@@ -7,8 +7,11 @@
 //!
 //! It opens after so many failures in a row, or when half of at least twice as many calls failed within [`WINDOW`]. When
 //! its pause is over, one call is let through to see: if that goes well the breaker closes, else it stays open for twice
-//! as long. Failures are crashes and limits, not errors that the plugin answers, nor what it answers and cannot be sent: it
-//! ran to its end.
+//! as long. Failures are crashes and limits, and errors that the plugin answers when a grant was missing for what it asked
+//! of the host. Other errors that it answers are none, nor is what it answers and cannot be sent: it ran to its end.
+//!
+//! What was open for an app begins anew when something else is set for the plugin there, in the process that was told so:
+//! who has just granted what was missing does not wait for the end of a pause.
 
 use std::{
     collections::HashMap,
@@ -115,6 +118,17 @@ impl Breakers {
         let mut open: Vec<_> = all.filter_map(|(app, breaker)| breaker.open(app)).collect();
         open.sort_by(|one, other| (&one.app, one.kind, &one.entry).cmp(&(&other.app, other.kind, &other.entry)));
         open
+    }
+
+    /// Begins anew for an app.
+    pub(in crate::plugins) fn forget(&self, app: &str) {
+        if self.0.load().contains_key(app) {
+            self.0.rcu(|apps| {
+                let mut apps = HashMap::clone(apps);
+                apps.remove(app);
+                apps
+            });
+        }
     }
 
     fn find(&self, whose: Whose<'_>) -> Option<Arc<Breaker>> {

@@ -66,8 +66,8 @@ impl State {
     pub(super) fn denied(&mut self, grant: Grant<'_>) -> HostError {
         let text = format!("the operator has not granted `{grant}` to this plugin for this app");
         // A guest may ask again and again: the operator is told once for each call.
-        if !self.told_of_denial {
-            self.told_of_denial = true;
+        if !self.trace.denied {
+            self.trace.denied = true;
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
             let granted = self.subject.as_ref().and_then(|subject| subject.granted.as_ref());
             let body = grant.body(granted.map(|granted| &granted.grants));

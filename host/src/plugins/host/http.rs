@@ -93,6 +93,7 @@ fn error(error: &OutboundError) -> Error {
         OutboundError::NotPublic { .. } => Error::Denied(format!(
             "{text}: a machine that is not on the internet is granted by its address in http_hosts"
         )),
+        OutboundError::OffLimits { .. } => Error::Denied(text),
         OutboundError::Transport(TransportError::Timeout(_)) => Error::TimedOut(text),
         OutboundError::Transport(TransportError::TooLarge(_)) => Error::Limited(text),
         OutboundError::Transport(_) => Error::Unavailable(text),

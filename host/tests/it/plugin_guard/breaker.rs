@@ -136,6 +136,32 @@ async fn what_a_plugin_answers_is_no_failure_and_neither_is_a_busy_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_where_a_grant_is_missing_is_a_failure_until_it_is_granted() {
+    let (app, shop, blog) = server(600_000).await;
+    let grant = async |to: &str| {
+        let path = format!("/apps/{to}/plugins/guest");
+        assert_eq!(app.api(Method::PUT, &path, Some(json!({"kv": true}))).await.0, 200);
+    };
+    grant("blog").await;
+    for _ in 0..4 {
+        assert!(ask(&shop, "http").await.unwrap().contains("has not granted"), "it goes on without");
+    }
+    assert_eq!(breakers(&app).await, [] as [Value; 0], "an answer is none, whatever was missing");
+    for _ in 0..3 {
+        assert_eq!(ask(&shop, "kv-count").await, None);
+        assert!(ask(&blog, "kv-count").await.is_some());
+    }
+    let open = breakers(&app).await;
+    assert!(open.len() == 1 && open[0]["app"] == "shop", "{open:?}");
+    assert!(open[0]["error"].as_str().unwrap().contains("has not granted `kv`"), "{open:?}");
+    assert_eq!(ask(&shop, "ok").await, None, "it is not called");
+
+    grant("shop").await;
+    assert_eq!(ask(&shop, "kv-count").await.as_deref(), Some("1"), "who grants it need not wait");
+    assert_eq!(breakers(&app).await, [] as [Value; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_may_keep_it_from_opening() {
     let (app, shop, _) = server(600_000).await;
     limit(&app, json!({"breaker_failures": 1000})).await;

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use weft_wechat::account::EncodingMode;
 
 use super::Asking;
-use crate::support::{Folders, guests, until};
+use crate::{
+    bilingual::is_bilingual,
+    support::{Folders, guests, until},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_and_not_granted_is_shown() {
@@ -72,6 +75,40 @@ async fn a_plugin_that_is_named_shows_what_it_lacks_before_anything_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_uploads_a_version_sees_which_apps_have_not_granted_what_it_asks_for() {
+    let asking = Asking::start().await;
+    let app = &asking.inbox.app;
+    for (name, fields) in [("blog", json!({})), ("full", json!({"message_handler": "asker"})), ("other", json!({}))] {
+        asking.inbox.account(name, fields).await;
+    }
+    let (_, plugin) = app.api(Method::GET, "/plugins/asker", None).await;
+    asking.grant_to("blog", json!({"kv": true})).await;
+    asking.grant_to("full", plugin["asks"].clone()).await;
+    let all = [
+        "kv",
+        "users",
+        "http_hosts https://*.example.com",
+        "wechat_apis /cgi-bin/message/",
+        "pay_apis /v3/profitsharing/",
+    ];
+    let missing = json!({"blog": &all[1..], "shop": all});
+
+    // A custom section makes it another file.
+    let other = [guests::asker().await, &[0, 4, 3, b'n', b'e', b'w']].concat();
+    let (status, uploaded) = app.upload("asker", other).await;
+    assert_eq!((status, &uploaded["missing"]), (200, &missing), "{uploaded}");
+    let (status, canary) = app.upload("asker?canary=5", guests::asker().await.to_vec()).await;
+    assert_eq!((status, &canary["canary"]["missing"]), (200, &missing), "{canary}");
+    asking.grant_to("blog", plugin["asks"].clone()).await;
+    let (_, read) = app.api(Method::GET, "/plugins/asker", None).await;
+    assert_eq!(read["missing"], json!({"shop": all}));
+
+    let token = app.token_for(&["shop"]).await;
+    let (status, problem) = app.api_as(&token, Method::GET, "/plugins/asker", None).await;
+    assert!(status == 403 && !problem.to_string().contains("blog"), "who manages one app hears of no other: {problem}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_which_apps_have_not_granted_what_a_version_asks_for() {
     let folders = Folders::new();
     let app = folders.server().await;
@@ -108,7 +145,7 @@ async fn who_manages_one_app_opens_no_way_into_this_network() {
     };
     let (status, _) = put(&["https://api.example.com", "https://1.1.1.1"]).await;
     assert_eq!(status, 200, "what is on the internet is for the app to say");
-    for inside in ["http://127.0.0.1:8000", "http://169.254.169.254", "http://[::1]:8000", "https://10.0.0.7:8443"] {
+    for inside in ["http://127.0.0.1:8000", "http://192.168.1.1", "http://[::1]:8000", "https://10.0.0.7:8443"] {
         let (status, problem) = put(&["https://api.example.com", inside]).await;
         assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{inside}: {problem}");
     }
@@ -119,6 +156,33 @@ async fn who_manages_one_app_opens_no_way_into_this_network() {
     let (status, set) = put(&["http://127.0.0.1:8000", "https://api.example.com"]).await;
     assert_eq!(status, 200, "what is granted already may stay: {set}");
     assert_eq!(put(&["http://127.0.0.1:8001"]).await.0, 403);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_where_clouds_keep_secrets_are_granted_by_nobody() {
+    let asking = Asking::start().await;
+    let app = &asking.inbox.app;
+    let own = app.token_for(&["shop"]).await;
+    for address in [
+        "169.254.169.254",
+        "169.254.0.1:8080",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "[::ffff:a9fe:a9fe]",
+        "[::ffff:6464:64c8]:8080",
+    ] {
+        let set = json!({"http_hosts": ["https://api.example.com", format!("http://{address}")]});
+        for (token, method) in [(&app.token, Method::PUT), (&app.token, Method::PATCH), (&own, Method::PUT)] {
+            let (status, problem) = app.api_as(token, method, "/apps/shop/plugins/asker", Some(set.clone())).await;
+            let error = &problem["errors"][0];
+            assert_eq!((status, &error["field"]), (422, &json!("http_hosts")), "{address}: {problem}");
+            let reason = error["detail"].as_str().unwrap();
+            assert!(reason.starts_with("entry 2: not a link-local") && is_bilingual(reason), "{reason}");
+        }
+    }
+    asking.grant(json!({"http_hosts": ["http://168.63.129.17", "http://[fd00:ec2::255]", "http://10.0.0.7"]})).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ use axum::{
 };
 use futures::stream;
 use serde_json::{Value, json};
+use weft::model::AppPlugin;
 
 use super::Asking;
 
@@ -89,7 +90,7 @@ async fn a_granted_address_is_asked_and_any_status_is_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn headers_of_the_connection_are_the_hosts_own() {
+async fn headers_of_the_connection_and_of_proxies_are_the_hosts_own() {
     let (asking, other) = granted().await;
     let headers = json!([
         ["Host", "evil.example"],
@@ -99,6 +100,11 @@ async fn headers_of_the_connection_are_the_hosts_own() {
         ["Transfer-Encoding", "chunked"],
         ["Content-Length", "5"],
         ["Upgrade", "h2c"],
+        ["Forwarded", "for=127.0.0.1"],
+        ["X-Forwarded-For", "127.0.0.1"],
+        ["X-Forwarded-Host", "inside.example"],
+        ["X-Real-IP", "127.0.0.1"],
+        ["Via", "1.1 inside"],
         ["x-kind", "kept"],
     ]);
     let seen = asking.ask(json!({"ask": "http", "url": other.url("/echo"), "headers": headers})).await;
@@ -150,6 +156,28 @@ async fn a_name_that_leads_to_this_side_is_refused_although_it_is_granted() {
         assert!(refused.starts_with("denied: localhost has no public address"), "{refused}");
     }
     assert_eq!(other.requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_clouds_keep_secrets_no_plugin_is_sent_although_it_is_stored_as_granted() {
+    let asking = Asking::start().await;
+    let state = &asking.inbox.app.state;
+    let mut stored = AppPlugin::new("shop", "asker");
+    let hosts = ["169.254.169.254", "[::ffff:a9fe:a9fe]", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200"];
+    stored.grants.http_hosts = hosts.iter().map(|host| format!("http://{host}")).collect();
+    state.store.app_plugins().put(&stored).await.unwrap();
+    state.accounts.refresh().await.unwrap();
+    for url in [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://2852039166/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[fe80::1]/",
+        "http://[fd00:ec2::254]/",
+        "http://100.100.100.200/",
+    ] {
+        let refused = asking.ask(get(url)).await;
+        assert!(refused.starts_with("denied: ") && refused.ends_with("no plugin reaches it"), "{url}: {refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! The versions of a plugin: which one runs, where it comes from, and the way back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,9 @@ use crate::{
         error::{Body, Path, Problem},
         responses::{Invalid, NotFound},
     },
-    model::{CanaryState, PluginCanary, PluginSource, PluginVersion},
-    plugins::{History, Plugin},
+    missing_grants,
+    model::{CanaryState, Grants, PluginCanary, PluginSource, PluginVersion},
+    plugins::{History, Loaded, Plugin},
     time,
 };
 
@@ -24,6 +25,9 @@ use crate::{
 pub(in crate::http::admin) struct PluginDetail {
     #[serde(flatten)]
     plugin: PluginView,
+    /// By app, what of `asks` is not granted: in the apps that name the plugin, and in those in which something is set for
+    /// it. Apps that grant all of it are not in it.
+    missing: BTreeMap<String, Vec<String>>,
     /// What changed it last: folder, upload, rollback, canary or delete. Null while the database does not know it yet.
     source: Option<PluginSource>,
     /// RFC 3339.
@@ -42,6 +46,9 @@ pub(in crate::http::admin) struct PluginDetail {
     /// What runs in each of the processes that share the database; empty where one process has it for itself.
     replicas: Vec<ReplicaView>,
 }
+
+/// By app, grants as people read them: `kv`, `http_hosts https://api.example.com`.
+type Missing = BTreeMap<String, Vec<String>>;
 
 /// A version that is kept.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,6 +80,8 @@ struct CanaryView {
     without_apps: BTreeSet<String>,
     /// `running`, `promoted` or `taken_back`.
     state: CanaryState,
+    /// As `missing` of the plugin, of what this version asks for; empty when it runs no more.
+    missing: BTreeMap<String, Vec<String>>,
     /// Why it was taken back.
     reason: Option<String>,
     /// RFC 3339.
@@ -94,7 +103,11 @@ struct CanaryCalls {
 }
 
 impl CanaryView {
-    fn new(canary: PluginCanary, without_apps: BTreeSet<String>, versions: &[PluginVersion]) -> Self {
+    fn new(
+        canary: PluginCanary,
+        versions: &[PluginVersion],
+        (missing, without_apps): (Missing, BTreeSet<String>),
+    ) -> Self {
         let PluginCanary { digest, percent, openids, state, reason, began_at, ended_at, counts, .. } = canary;
         let kept = versions.iter().find(|version| version.digest == digest);
         Self {
@@ -108,6 +121,7 @@ impl CanaryView {
             openids,
             without_apps,
             state,
+            missing,
             reason,
         }
     }
@@ -125,9 +139,14 @@ struct ReplicaView {
 }
 
 impl PluginDetail {
-    fn new(plugin: &Plugin, history: History) -> Self {
+    /// `missing` says what apps have not granted of what a version asks for.
+    fn new(plugin: &Plugin, history: History, missing: impl Fn(&Loaded) -> Missing) -> Self {
         let History { decision, versions, in_folder, canary, without_canary, replicas } = history;
-        let canary = canary.map(|canary| CanaryView::new(canary, without_canary, &versions));
+        let canary = canary.map(|canary| {
+            let running = plugin.canary.as_ref().filter(|running| running.loaded.digest == canary.digest);
+            let missing = running.map(|running| missing(&running.loaded)).unwrap_or_default();
+            CanaryView::new(canary, &versions, (missing, without_canary))
+        });
         let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
         let versions = versions.into_iter().map(|version| VersionView {
             current: decided.as_ref() == Some(&version.digest),
@@ -143,6 +162,7 @@ impl PluginDetail {
         });
         Self {
             plugin: PluginView::from(plugin),
+            missing: plugin.loaded.as_deref().map(missing).unwrap_or_default(),
             canary,
             versions: versions.collect(),
             replicas: replicas.collect(),
@@ -156,7 +176,10 @@ impl PluginDetail {
 
     /// Reads what is known of a plugin's versions.
     pub(super) async fn read(state: &AppState, plugin: &Plugin) -> Result<Self, Problem> {
-        Ok(Self::new(plugin, state.plugins.history(&plugin.name).await?))
+        let history = state.plugins.history(&plugin.name).await?;
+        Ok(Self::new(plugin, history, |version| {
+            missing_grants::by_app(&state.accounts, &plugin.name, &Grants::from(&version.description))
+        }))
     }
 }
 
