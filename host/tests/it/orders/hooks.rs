@@ -45,14 +45,14 @@ async fn shop_at(clock: Clock, hook: &str, change: impl FnOnce(&mut Config)) -> 
     app
 }
 
-pub(super) async fn create(app: &TestApp, number: &str, total_fee: u64) {
+pub(crate) async fn create(app: &TestApp, number: &str, total_fee: u64) {
     let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": total_fee, "openid": "oTEST"});
     let (status, order) = app.api(Method::POST, ORDERS, Some(order)).await;
     assert_eq!(status, 201, "{order}");
 }
 
 /// WeChat tells of an order; `at` tells later from earlier.
-pub(super) async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
+pub(crate) async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
     let (_, order) = app.api(Method::GET, &format!("{ORDERS}/{number}"), None).await;
     let mut transaction = told(state);
     number.clone_into(&mut transaction.out_trade_no);
@@ -72,7 +72,7 @@ async fn events(app: &TestApp, number: &str) -> Vec<Value> {
 }
 
 /// Waits until the events of an order are as they should be.
-pub(super) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(crate) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let events = events(app, number).await;
@@ -84,7 +84,7 @@ pub(super) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Va
     }
 }
 
-pub(super) fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
+pub(crate) fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
     move |events| events.iter().all(|event| event["delivery"] == delivery)
 }
 
@@ -103,7 +103,8 @@ pub(super) async fn heard(app: &TestApp, number: &str) -> String {
         .unwrap_or_default()
 }
 
-async fn redeliver(app: &TestApp, number: &str, event: &Value) {
+/// Has an event told again, as an operator does.
+pub(crate) async fn redeliver(app: &TestApp, number: &str, event: &Value) {
     let path = format!("{ORDERS}/{number}/events/{}/redeliver", event["id"].as_str().unwrap());
     assert_eq!(app.api(Method::POST, &path, None).await.0, 202);
 }
