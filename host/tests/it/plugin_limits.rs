@@ -84,8 +84,8 @@ async fn a_call_that_sleeps_or_loops_is_ended_within_50_ms_after_its_time() {
     app.drop_plugin("misbehave", guests::misbehave().await).await;
     let bad = app.account("bad", EncodingMode::Plain, "misbehave").await;
     for text in ["sleep", "loop"] {
-        // What else runs on this machine makes a call longer, and never shorter: one that ends soon enough shows what the
-        // host needs.
+        // What else runs on this machine makes a call longer, and never shorter: one that ends soon enough shows what
+        // the host needs.
         until(&format!("`{text}` ends soon enough"), async || {
             assert_eq!(send(&bad, text).await.body, "");
             let took = last_took(&app).await;
