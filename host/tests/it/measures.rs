@@ -49,6 +49,41 @@ async fn calls_are_counted_by_entry_and_by_what_came_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prometheus_reads_cpu_time_memory_lines_and_host_calls_as_the_admin_api_has_them() {
+    let (app, sender) = server().await;
+    let kv = serde_json::json!({"kv": true});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(kv)).await.0, 200);
+    // One that uses the 200 ms of a core that it may, one that logs all it can, and one that reads and writes once.
+    say(&sender, &["loop", "log-flood", "kv-count"]).await;
+    let calls = app.api(Method::GET, "/plugins/guest", None).await.1["calls"].clone();
+    let text = app.get("/metrics").await.text().await.unwrap();
+    let measured = |name: &str, labels: &str| {
+        let name = format!(r#"{name}{{plugin="guest",{labels}}}"#);
+        sample(&text, &name).unwrap_or_else(|| panic!("no {name} in\n{text}"))
+    };
+    let entry = &calls["entries"][0];
+    assert_eq!(entry["total"], 3, "{entry}");
+    let of = r#"kind="handler",entry="misbehave""#;
+    let cpu = measured("weft_plugin_cpu_seconds_total", of);
+    assert!(cpu >= 0.2, "{cpu} s, of which the loop used 0.2");
+    let mean = entry["cpu_mean_us"].as_f64().unwrap();
+    assert!((cpu * 1e6 / 3.0 - mean).abs() <= 2.0, "{cpu} s of three calls: {entry}");
+    assert_eq!(Some(measured("weft_plugin_memory_peak_bytes", of)), entry["memory_max_bytes"].as_f64());
+    let lines = measured("weft_plugin_log_lines_total", of);
+    assert!(lines > 64.0 && Some(lines) == entry["log_lines"].as_f64(), "{lines}: {entry}");
+
+    let asked = calls["host_calls"].as_array().unwrap();
+    let functions: Vec<_> = asked.iter().map(|calls| calls["function"].as_str().unwrap()).collect();
+    assert_eq!(functions, ["kv.get", "kv.compare-and-set"]);
+    for (function, calls) in functions.into_iter().zip(asked) {
+        let waited = measured("weft_plugin_host_call_seconds_total", &format!(r#"function="{function}""#));
+        // One call, so its mean is all of it.
+        let mean = calls["duration"]["mean_us"].as_f64().unwrap();
+        assert!(mean > 0.0 && (waited * 1e6 - mean).abs() <= 1.0, "{waited} s: {calls}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_a_breaker_refuses_are_counted_and_took_no_time() {
     let app = TestApp::start_with(|config| {
         config.plugins.limits.breaker_failures = 2;

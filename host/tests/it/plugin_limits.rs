@@ -6,7 +6,7 @@ use reqwest::Method;
 use weft::simulator::{Exchange, Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{TestApp, guests};
+use crate::support::{TestApp, guests, until};
 
 const OPENID: &str = "oUser";
 
@@ -62,6 +62,38 @@ async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
     fails(&app, &bad, "sleep", soon, "within 1").await;
     assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"), "the plugin itself still runs");
     assert!(send(&good, "hi").await.text().is_some());
+}
+
+/// How long the last call ran, in microseconds, which was ended because its time was over.
+async fn last_took(app: &TestApp) -> u64 {
+    let (_, page) = app.api(Method::GET, "/plugins/misbehave/receipts?limit=1", None).await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let (_, receipt) = app.api(Method::GET, &format!("/plugins/misbehave/receipts/{id}"), None).await;
+    assert_eq!(receipt["outcome"], "timed_out", "{receipt}");
+    receipt["used"]["took_us"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_sleeps_or_loops_is_ended_within_50_ms_after_its_time() {
+    let app = TestApp::start_with(|config| {
+        config.plugins.limits.call_timeout_ms = 300;
+        // It fails again and again here.
+        config.plugins.limits.breaker_failures = 1_000_000;
+    })
+    .await;
+    app.drop_plugin("misbehave", guests::misbehave().await).await;
+    let bad = app.account("bad", EncodingMode::Plain, "misbehave").await;
+    for text in ["sleep", "loop"] {
+        // What else runs on this machine makes a call longer, and never shorter: one that ends soon enough shows what
+        // the host needs.
+        until(&format!("`{text}` ends soon enough"), async || {
+            assert_eq!(send(&bad, text).await.body, "");
+            let took = last_took(&app).await;
+            assert!(took >= 300_000, "{text} took {took} µs");
+            (took <= 350_000).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,9 @@ use std::{
 /// Beyond this a file has more than one subject.
 const LINES: usize = 600;
 
+/// From this on an example is not read at one go.
+const EXAMPLE_LINES: usize = 100;
+
 /// Names that say nothing of what is inside.
 const DRAWERS: &[&str] = &["util", "utils", "common", "helper", "helpers", "manager", "types", "prelude"];
 
@@ -39,6 +42,21 @@ fn every_source_file_says_what_it_is_for_and_fits_in_a_head() {
     }
     assert!(untidy.is_empty(), "{}", untidy.join("\n"));
     assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn every_example_plugin_has_less_than_a_hundred_lines_of_rust() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins-examples");
+    let examples = fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let mut seen = 0;
+    for example in examples {
+        let texts = sources(&example).into_iter().map(|file| fs::read_to_string(file).unwrap());
+        let lines: usize = texts.map(|text| text.lines().count()).sum();
+        assert!(lines < EXAMPLE_LINES, "{} has {lines} lines", example.display());
+        // Some are in other languages.
+        seen += usize::from(lines > 0);
+    }
+    assert!(seen >= 7, "{seen}");
 }
 
 #[test]

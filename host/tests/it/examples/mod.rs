@@ -4,6 +4,7 @@ mod coupon_page;
 mod keyword_menu;
 mod languages;
 mod office_hours;
+mod order_fulfilment;
 mod slow_assistant;
 
 use reqwest::Method;

@@ -6,8 +6,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use weft::{
+    clock::Clock,
     config::{Config, DatabaseUrl},
     model::{Observation, ObservationSource},
+    time::rfc3339_of_ms,
 };
 use weft_wechat::pay::{Fen, TradeState};
 
@@ -15,13 +17,27 @@ use super::{
     merchants::{MERCHANTS, v2},
     told,
 };
-use crate::support::{Folders, TestApp, database::on_postgres, guests, process::Process, until};
+use crate::support::{
+    Folders, TestApp,
+    database::{START, on_postgres},
+    guests,
+    process::Process,
+    until,
+};
 
 pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
 
+/// How long a hook is left alone after each try that failed, in seconds, as `docs/pay.md` has it; up to a tenth longer.
+const PAUSES: [u64; 9] = [5, 30, 120, 600, 1800, 3600, 10_800, 21_600, 43_200];
+
 /// A server with a merchant, whose app's hook is `hook` of the guest.
-pub(super) async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
-    let app = TestApp::start_with(change).await;
+pub(crate) async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
+    shop_at(Clock::system(), hook, change).await
+}
+
+/// The same with a clock that the test moves.
+async fn shop_at(clock: Clock, hook: &str, change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_at(clock, change).await;
     app.drop_plugin("ear", guests::listener().await).await;
     app.create_app("shop", json!({"appid": "wx1", "order_hook": hook})).await;
     assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/ear", Some(json!({"kv": true}))).await.0, 200);
@@ -29,14 +45,14 @@ pub(super) async fn shop(hook: &str, change: impl FnOnce(&mut Config)) -> TestAp
     app
 }
 
-pub(super) async fn create(app: &TestApp, number: &str, total_fee: u64) {
+pub(crate) async fn create(app: &TestApp, number: &str, total_fee: u64) {
     let order = json!({"out_trade_no": number, "body": "a pear", "total_fee": total_fee, "openid": "oTEST"});
     let (status, order) = app.api(Method::POST, ORDERS, Some(order)).await;
     assert_eq!(status, 201, "{order}");
 }
 
 /// WeChat tells of an order; `at` tells later from earlier.
-pub(super) async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
+pub(crate) async fn see(app: &TestApp, number: &str, state: TradeState, at: u64) {
     let (_, order) = app.api(Method::GET, &format!("{ORDERS}/{number}"), None).await;
     let mut transaction = told(state);
     number.clone_into(&mut transaction.out_trade_no);
@@ -56,7 +72,7 @@ async fn events(app: &TestApp, number: &str) -> Vec<Value> {
 }
 
 /// Waits until the events of an order are as they should be.
-pub(super) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(crate) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let events = events(app, number).await;
@@ -68,7 +84,7 @@ pub(super) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Va
     }
 }
 
-pub(super) fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
+pub(crate) fn all(delivery: &str) -> impl Fn(&[Value]) -> bool {
     move |events| events.iter().all(|event| event["delivery"] == delivery)
 }
 
@@ -87,7 +103,8 @@ pub(super) async fn heard(app: &TestApp, number: &str) -> String {
         .unwrap_or_default()
 }
 
-async fn redeliver(app: &TestApp, number: &str, event: &Value) {
+/// Has an event told again, as an operator does.
+pub(crate) async fn redeliver(app: &TestApp, number: &str, event: &Value) {
     let path = format!("{ORDERS}/{number}/events/{}/redeliver", event["id"].as_str().unwrap());
     assert_eq!(app.api(Method::POST, &path, None).await.0, 202);
 }
@@ -131,6 +148,50 @@ async fn what_a_hook_refuses_it_is_told_again_and_later_changes_wait_for_it() {
     }
     events_become(&app, "T000002", |events| events[0]["delivery"] == "delivered").await;
     assert!(heard(&app, "T000002").await.starts_with("1:New>Notpay"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_hook_never_takes_is_parked_after_the_last_pause_and_holds_up_its_own_order_until_then() {
+    let clock = Clock::manual(START);
+    let change = |config: &mut Config| {
+        // A day passes here, and nobody listens there.
+        config.pay.reconcile_daily = false;
+        "http://127.0.0.1:9".clone_into(&mut config.pay.api_base);
+    };
+    let app = shop_at(clock.clone(), "ear/chokes", change).await;
+    create(&app, "T000041", 13).await;
+    see(&app, "T000041", TradeState::Notpay, 1).await;
+    see(&app, "T000041", TradeState::Success, 2).await;
+    // That the hook has heard of one shows that whatever was due has been looked for.
+    let another_order_is_heard_of = async |number: &str| {
+        create(&app, number, 101).await;
+        see(&app, number, TradeState::Success, 1).await;
+        events_become(&app, number, all("delivered")).await;
+    };
+    let tries = |events: &[Value]| events[0]["deliveries"].as_array().unwrap().len();
+
+    for (before, pause) in PAUSES.into_iter().enumerate() {
+        let told = events_become(&app, "T000041", |events| tries(events) > before).await;
+        assert_eq!((tries(&told), &told[0]["delivery"]), (before + 1, &json!("pending")), "{told:?}");
+        let last = &told[0]["deliveries"][before];
+        assert_eq!(last["at"], rfc3339_of_ms(clock.now_ms()), "too early: {last}");
+        assert!(last["error"].as_str().unwrap().contains("the hook chokes on it"), "{last}");
+        assert_eq!((&told[1]["delivery"], &told[1]["deliveries"]), (&json!("pending"), &json!([])), "{told:?}");
+
+        clock.advance(Duration::from_secs(pause - 1));
+        another_order_is_heard_of(&format!("T0001{before:02}")).await;
+        assert_eq!(tries(&events(&app, "T000041").await), before + 1, "a pause of {pause} seconds is not over");
+        clock.advance(Duration::from_secs(pause / 10 + 2));
+    }
+    let settled = |events: &[Value]| events[0]["delivery"] == "parked" && events[1]["delivery"] == "delivered";
+    let told = events_become(&app, "T000041", settled).await;
+    assert_eq!(told[0]["deliveries"][9]["at"], rfc3339_of_ms(clock.now_ms()), "{told:?}");
+    assert_eq!(heard(&app, "T000041").await, "2:Notpay>Success@Notify ");
+
+    clock.advance(Duration::from_hours(24));
+    another_order_is_heard_of("T000199").await;
+    let told = events(&app, "T000041").await;
+    assert_eq!((tries(&told), &told[0]["delivery"]), (10, &json!("parked")), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

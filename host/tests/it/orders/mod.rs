@@ -25,6 +25,7 @@ mod transitions;
 mod unsigned;
 mod webhooks;
 
+pub(crate) use hooks::{all, create, events_become, redeliver, see, shop};
 pub(crate) use merchants::{API_KEY, APIV3_KEY};
 use weft::model::{Order, OrderState, OrderTerms};
 use weft_wechat::pay::{Fen, Party, TradeState, TradeType, Transaction};

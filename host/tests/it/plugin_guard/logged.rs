@@ -86,6 +86,29 @@ async fn what_fails_for_every_message_does_not_fill_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_breaker_that_opens_and_closes_says_so_once_each_and_whose_it_is() {
+    let folders = Folders::new();
+    let settings = [("WEFT_PLUGINS__BREAKER_FAILURES", "3"), ("WEFT_PLUGINS__BREAKER_PAUSE_MS", "1500")];
+    let process = server(&folders, &settings).await;
+    let other = sender_to(&process.base, "other", EncodingMode::Plain);
+    let lines = |texts: &[&str]| {
+        let whose = ["plugin=\"guest\"", "app=\"other\"", "kind=\"handler\"", "entry=\"misbehave\""];
+        process.lines_with(&[&whose[..], texts].concat())
+    };
+    let opened = || lines(&["the plugin keeps failing for this app", "ERROR", "pause_ms=1500", "order 42 missing"]);
+    let closed = || lines(&["a call went well again: the breaker is closed", "INFO"]);
+    for _ in 0..3 {
+        assert_eq!(ask(&other, "panic").await, None);
+    }
+    until("it is logged that it opens", async || opened().pop()).await;
+    assert_eq!(closed(), [""; 0]);
+    until("a call is let through", async || ask(&other, "ok").await).await;
+    until("it is logged that it closes", async || closed().pop()).await;
+    assert_eq!(ask(&other, "ok").await.as_deref(), Some("ok"));
+    assert_eq!((opened().len(), closed().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_fails_what_a_plugin_asks_does_not_fill_the_log() {
     let folders = Folders::new();
     let process = server(&folders, &[]).await;

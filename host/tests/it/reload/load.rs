@@ -16,7 +16,12 @@ use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
 use super::{answer, server};
-use crate::support::{TestApp, guests, process::Process};
+use crate::support::{TestApp, guests, process::Process, share_compiled_plugins};
+
+/// What must hold before a release: so many reloads, and so many calls that trap.
+const RELOADS: u64 = 200;
+/// See [`RELOADS`].
+const TRAPS: u64 = 100_000;
 
 /// A number from the environment, for long runs.
 fn number(variable: &str, default: u64) -> u64 {
@@ -27,6 +32,13 @@ fn number(variable: &str, default: u64) -> u64 {
 fn numbered(component: &[u8], number: u64) -> Vec<u8> {
     let text = format!("{number:07}");
     [component, &[0, 9, 1, b'n'], text.as_bytes()].concat()
+}
+
+/// Memory, in KiB, may grow by a twentieth from the half of a run to its end. A run that does a part ends before all is
+/// full that fills in the first minutes: the deliveries that are remembered, and the database's pages.
+fn assert_stays(half: u64, whole: u64, does_all: bool) {
+    let fills = if does_all { 0 } else { 4 << 10 };
+    assert!(whole <= half + half / 20 + fills, "{half} KiB, then {whole} KiB");
 }
 
 /// `weft serve` with an app that a plugin answers, and what reads its versions.
@@ -87,8 +99,8 @@ impl Served {
 /// `WEFT_TEST_RELOADS=200` is the whole of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_lose_no_message_and_no_memory() {
-    let reloads = number("WEFT_TEST_RELOADS", 20);
-    let pause = Duration::from_micros(1_000_000 / number("WEFT_TEST_REQUESTS_PER_SECOND", 100));
+    let (reloads, per_second) = (number("WEFT_TEST_RELOADS", 20), number("WEFT_TEST_REQUESTS_PER_SECOND", 100));
+    let (does_all, pause) = (reloads >= RELOADS, Duration::from_micros(1_000_000 / per_second));
     let versions = [guests::greeter().await, guests::formal_greeter().await];
     let served = Served::start("greeter", versions[0]).await;
     let usual = answer(&served.account).await.unwrap();
@@ -122,14 +134,16 @@ async fn reloads_under_load_lose_no_message_and_no_memory() {
     };
     let (began, mut half) = (Instant::now(), 0);
     for number in 0..reloads {
-        served.replace("greeter", versions[usize::from(number % 2 == 1)]).await;
+        // Each is another version, so that nothing that is kept for each hides.
+        let version = numbered(versions[usize::from(number % 2 == 1)], number);
+        served.replace("greeter", &version).await;
         if number == reloads / 2 {
             half = served.process.memory();
         }
         assert!(!sending.is_finished(), "after {number} reloads");
     }
-    let whole = served.process.memory();
-    let took = began.elapsed();
+    let (whole, took) = (served.process.memory(), began.elapsed());
+    let meanwhile: u64 = counts.iter().map(|count| count.load(Relaxed)).sum();
     ended.store(true, Relaxed);
     sending.await.unwrap();
     let counts = [counts[0].load(Relaxed), counts[1].load(Relaxed)];
@@ -137,8 +151,11 @@ async fn reloads_under_load_lose_no_message_and_no_memory() {
         "{reloads} reloads and {counts:?} answers in {took:?}; memory {half} KiB after half, {whole} KiB after all"
     );
     assert!(counts.iter().all(|count| *count > reloads), "{counts:?}");
-    // What is remembered of the deliveries of the last minute grows; compiled code of old versions would be far more.
-    assert!(whole < half + half / 10 + (8 << 10), "{half} KiB, then {whole} KiB");
+    // All that are sent are answered. Of those of the last moments some are on their way, and beside other tests more.
+    let asked = per_second * u64::try_from(took.as_millis()).unwrap() / 1000;
+    let percent = if does_all { 95 } else { 50 };
+    assert!(meanwhile >= asked * percent / 100, "{meanwhile} of {asked} answers in {took:?}");
+    assert_stays(half, whole, does_all);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,6 +198,7 @@ async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_trap_leave_nothing_behind() {
     let traps = number("WEFT_TEST_TRAPS", 2000);
+    let does_all = traps >= TRAPS;
     let served = Served::start("guest", guests::misbehave().await).await;
     let (began, mut half, mut done) = (Instant::now(), 0, 0);
     while done < traps {
@@ -196,15 +214,17 @@ async fn calls_that_trap_leave_nothing_behind() {
     }
     let whole = served.process.memory();
     println!("{traps} traps in {:?}; memory {half} KiB after half, {whole} KiB after all", began.elapsed());
-    assert!(whole < half + half / 20 + (4 << 10), "{half} KiB, then {whole} KiB");
+    assert_stays(half, whole, does_all);
     assert_eq!(served.account.send(&Incoming::text("oUser", "ok")).await.unwrap().text().as_deref(), Some("ok"));
 }
 
-/// A start with fifty plugins loads code that was compiled before.
+/// A start with fifty plugins loads code that was compiled before: all of them in a second, in a release build.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_plugins_start_without_being_compiled() {
+async fn fifty_plugins_start_within_a_second_without_being_compiled() {
     let home = tempfile::tempdir().unwrap();
     let (data, plugins) = (home.path().join("data"), home.path().join("plugins"));
+    // Of its own, so that no other server takes them for code that nobody needs any more.
+    share_compiled_plugins(&data, "plugin-cache-of-fifty");
     let start = async || {
         let began = Instant::now();
         let app = TestApp::start_with(|config| {
@@ -215,26 +235,44 @@ async fn fifty_plugins_start_without_being_compiled() {
         (app, began.elapsed())
     };
     std::fs::create_dir_all(&plugins).unwrap();
+    let mut digests = Vec::new();
     for number in 0..50 {
-        // Five are compiled; each of the fifty is loaded.
-        let component = numbered(guests::greeter().await, number % 5);
+        let component = numbered(guests::greeter().await, number);
+        digests.push(weft::plugins::digest(&component));
         std::fs::write(plugins.join(format!("greeter-{number}.wasm")), component).unwrap();
     }
     let (app, first) = start().await;
     app.stop().await;
+    // When the code of each was written.
     let compiled = || {
         let files = std::fs::read_dir(data.join("plugin-cache")).unwrap().map(|entry| entry.unwrap());
         let times = files.map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap()));
-        times.collect::<std::collections::BTreeMap<_, _>>()
+        let times: Vec<_> = times.collect();
+        let of = |digest: &String| {
+            let own = times.iter().filter(|(name, _)| name.to_str().unwrap().starts_with(digest.as_str()));
+            own.cloned().max_by_key(|(_, time)| *time)
+        };
+        digests.iter().map(of).collect::<Vec<_>>()
     };
     let before = compiled();
-    assert_eq!(before.len(), 5);
-    let (app, second) = start().await;
-    println!("fifty plugins: first start {first:?}, the next one {second:?}");
-    assert!(app.state.plugins.list().iter().all(|plugin| plugin.loaded.is_some() && plugin.error.is_none()));
-    assert_eq!(app.state.plugins.list().len(), 50);
+    assert!(before.iter().all(Option::is_some), "{before:?}");
+
+    // This one checks and describes each with the code of a debug build.
+    let limit = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
+    let mut best = Duration::MAX;
+    // What else runs on this machine makes a start longer, and never shorter.
+    for _ in 0..5 {
+        let (app, took) = start().await;
+        let running = app.state.plugins.list();
+        assert!(running.iter().all(|plugin| plugin.loaded.is_some() && plugin.error.is_none()));
+        assert_eq!(running.len(), 50);
+        app.stop().await;
+        best = best.min(took);
+        if best < limit {
+            break;
+        }
+    }
+    println!("fifty plugins: first start {first:?}, the best of the next ones {best:?}");
     assert_eq!(compiled(), before, "something was compiled again");
-    // A second in a release build; this one checks and describes each with the code of a debug build.
-    assert!(second < Duration::from_secs(10), "{second:?} after {first:?}");
-    app.stop().await;
+    assert!(best < limit, "{best:?} after {first:?}");
 }

@@ -256,6 +256,37 @@ async fn a_compiled_plugin_that_somebody_changed_is_compiled_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_compiled_plugin_under_the_name_of_another_is_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let start = || TestApp::start_with(|config| config.data_dir.clone_from(&data));
+    let compiled = |component: &[u8]| {
+        let digest = weft::plugins::digest(component);
+        let mut files = fs::read_dir(data.join("plugin-cache")).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|file| file.file_name().unwrap().to_str().unwrap().starts_with(&digest)).unwrap()
+    };
+    let (usual, formal) = (guests::greeter().await, guests::formal_greeter().await);
+
+    let app = start().await;
+    app.drop_plugin("usual", usual).await;
+    app.drop_plugin("formal", formal).await;
+    let usual_answer = answer(&app.account("blog", EncodingMode::Plain, "usual").await).await.unwrap();
+    let formal_answer = answer(&app.account("shop", EncodingMode::Plain, "formal").await).await.unwrap();
+    assert_ne!(usual_answer, formal_answer);
+    app.stop().await;
+
+    // This server made it, and nobody changed a byte of it: only its name is that of another file.
+    let place = compiled(formal);
+    let moved = fs::read(compiled(usual)).unwrap();
+    fs::write(&place, &moved).unwrap();
+    let app = start().await;
+    app.drop_plugin("formal", formal).await;
+    assert_eq!(answer(&app.sender("shop", EncodingMode::Plain)).await, Some(formal_answer));
+    assert_ne!(fs::read(&place).unwrap(), moved, "it is still there");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_comes_while_a_start_loads_plugins_waits_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

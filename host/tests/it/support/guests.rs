@@ -77,6 +77,12 @@ pub(crate) async fn office_hours() -> &'static [u8] {
     BYTES.get_or_init(|| built("plugins-examples/office-hours", &[])).await
 }
 
+/// plugins-examples/order-fulfilment.
+pub(crate) async fn order_fulfilment() -> &'static [u8] {
+    static BYTES: OnceCell<Vec<u8>> = OnceCell::const_new();
+    BYTES.get_or_init(|| built("plugins-examples/order-fulfilment", &[])).await
+}
+
 async fn built(source: &str, features: &[&str]) -> Vec<u8> {
     // Two builds of one package write the same file.
     static BUILDING: Mutex<()> = Mutex::const_new(());

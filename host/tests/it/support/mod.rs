@@ -16,7 +16,7 @@ pub(crate) use folders::Folders;
 pub(crate) use hand_made::HandMade;
 pub(crate) use inbox::{FAN, Inbox, said, until};
 pub(crate) use no_plugins::NoPlugins;
-pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to};
+pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to, share_compiled_plugins};
 pub(crate) use shop::Shop;
 
 use serde_json::Value;

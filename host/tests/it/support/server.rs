@@ -64,7 +64,7 @@ impl TestApp {
     pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        share_compiled_plugins(&data);
+        share_compiled_plugins(&data, "plugin-cache");
         let mut config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: data,
@@ -234,9 +234,9 @@ pub(crate) fn sender_to(base: &str, name: &str, mode: EncodingMode) -> Sender {
     .unwrap()
 }
 
-/// In a debug build compiling a plugin takes a second, so the tests share what they compile.
-fn share_compiled_plugins(data: &Path) {
-    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache");
+/// In a debug build compiling a plugin takes a second, so the tests share what they compile in a folder of that name.
+pub(crate) fn share_compiled_plugins(data: &Path, folder: &str) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     std::fs::create_dir_all(&shared).unwrap();
     std::fs::create_dir_all(data).unwrap();
     #[cfg(unix)]

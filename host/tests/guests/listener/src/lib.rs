@@ -117,6 +117,13 @@ fn falls() {
     panic!("hook bug")
 }
 
+/// Chokes on the first change of orders of 13 fen; of all else it hears.
+#[order_hook]
+fn chokes(event: OrderEvent) -> Result<(), Error> {
+    assert!(event.order.total_fee != 13 || event.order.version > 1, "the hook chokes on it");
+    fulfil(event)
+}
+
 /// Orders of 13 fen hang; others are heard of.
 #[order_hook]
 fn hangs(event: OrderEvent) -> Result<(), Error> {
