@@ -1,7 +1,7 @@
 //! Pages: answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
 //!
 //! ```
-//! use weft_plugin::{pages::User, prelude::*, testing::{self, Host}};
+//! use weft_plugin::{pages::User, prelude::*, testing::{self, TestHost}};
 //!
 //! #[page]
 //! fn points(request: Request) -> Result<Response> {
@@ -10,7 +10,7 @@
 //!     Ok(Response::json(&points)?)
 //! }
 //!
-//! let host = Host::new().grant_kv();
+//! let host = TestHost::new().grant_kv();
 //! let asked = || testing::request("GET", "/");
 //! assert_eq!(host.serve("points", asked()).unwrap().status, 401);
 //! let user = Some(User { openid: "o1".into(), unionid: None });

@@ -134,7 +134,7 @@ fn dawdles() {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, text};
+    use weft_plugin::testing::{TestHost, text};
 
     use super::*;
 
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_heard_is_counted() {
-        let host = Host::new().grant_kv();
+        let host = TestHost::new().grant_kv();
         for _ in 0..2 {
             host.observe("count", Observation::Received(text("o1", "hi"))).unwrap();
         }
