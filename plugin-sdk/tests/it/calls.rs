@@ -157,17 +157,29 @@ fn the_context_knows_whom_the_call_is_about() {
 }
 
 #[test]
-fn the_lines_of_dependencies_arrive_from_info_on_with_where_they_come_from() {
+fn lines_of_dependencies_arrive_from_info_on_and_a_target_that_was_chosen_arrives_with_any_line() {
     let host = TestHost::new();
     let logger = ::log::logger();
-    for (module, level) in [("it::shop", Level::Debug), ("other::deep", Level::Debug), ("other::deep", Level::Info)] {
+    for (module, target, level) in [
+        ("it::shop", "it::shop", Level::Debug),
+        ("it::shop", "till", Level::Debug),
+        ("other::deep", "net", Level::Debug),
+        ("other::deep", "net", Level::Info),
+        ("other::deep", "other::deep", Level::Info),
+    ] {
         let line = format_args!("hello");
-        let record = ::log::Record::builder().module_path(Some(module)).target("net").level(level).args(line).build();
+        let record = ::log::Record::builder().module_path(Some(module)).target(target).level(level).args(line).build();
         logger.log(&record);
     }
-    let [own, other] = &host.logs()[..] else { panic!("{:?}", host.logs()) };
-    assert_eq!((own.level, own.fields.len()), (Level::Debug, 0));
-    assert_eq!((other.level, &other.fields[..]), (Level::Info, &[("target".to_owned(), "net".to_owned())][..]));
+    let lines: Vec<_> = host.logs().into_iter().map(|line| (line.level, line.fields)).collect();
+    let of = |target: &str| vec![("target".to_owned(), target.to_owned())];
+    let expected = [
+        (Level::Debug, Vec::new()),
+        (Level::Debug, of("till")),
+        (Level::Info, of("net")),
+        (Level::Info, of("other::deep")),
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -70,6 +70,17 @@ fn breaks() {
     panic!("observer bug")
 }
 
+/// Logs with the macros of `tracing`, at every level.
+#[message_observer]
+fn traces(observation: Observation) {
+    let openid = observation.message().sender.as_str();
+    tracing::error!("an error");
+    tracing::warn!(openid, tries = 2, "a warning");
+    tracing::info!(target: "till", "elsewhere");
+    tracing::debug!("a detail");
+    tracing::trace!("too much");
+}
+
 /// Keeps what it hears of an order, each change once: `<version>:<previous>><state>@<source>` for each, in a row.
 #[order_hook]
 fn fulfil(event: OrderEvent) -> Result<(), Error> {
