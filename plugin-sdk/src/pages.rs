@@ -17,6 +17,8 @@
 //! assert_eq!(host.serve("points", Request { user, ..asked() }).unwrap().body, b"0");
 //! ```
 //!
+//! `user` is whom WeChat has identified: nobody for now, as web authorization is not built yet.
+//!
 //! The host serves them where the operator grants `pages`. Headers that hold for more than the page (`Connection`,
 //! `Strict-Transport-Security`, `Service-Worker-Allowed`, …) do not leave, cookies stay below the plugin's own path, and a
 //! status is one from 200 to 599. Links and forms are best relative (`?coupon=1`, an empty `action`), so that they work
