@@ -1,4 +1,5 @@
-//! A guest with rules, observers and order hooks: the first of each kind does its work, the others fail in their ways.
+//! A guest with rules, observers and order hooks: the first of each kind does its work, one observer logs, and the others
+//! fail in their ways.
 
 use std::{hint::black_box, time::Duration};
 
