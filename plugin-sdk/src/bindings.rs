@@ -21,6 +21,6 @@ pub(crate) use self::weft::plugin as imported;
 /// Answers the calls of the host; each interface implements its part.
 pub(crate) struct Component;
 
-// Elsewhere the host is `testing::Host`, which calls the component directly.
+// Elsewhere the host is `testing::TestHost`, which calls the component directly.
 #[cfg(target_family = "wasm")]
 export!(Component);

@@ -8,7 +8,7 @@ impl Context {
     /// What the operator set for this plugin and app, `{}` when nothing was set.
     ///
     /// ```
-    /// use weft_plugin::{prelude::*, testing::{self, Host}};
+    /// use weft_plugin::{prelude::*, testing::{self, TestHost}};
     ///
     /// #[derive(serde::Deserialize)]
     /// #[serde(default)]
@@ -28,10 +28,10 @@ impl Context {
     ///     Ok(config.greeting)
     /// }
     ///
-    /// let host = Host::new().config(&serde_json::json!({"greeting": "你好"}));
+    /// let host = TestHost::new().config(&serde_json::json!({"greeting": "你好"}));
     /// assert_eq!(greet(testing::text("o1", "hi"), host.context()), Ok("你好".into()));
     ///
-    /// let host = Host::new().config(&serde_json::json!({"greeting": 5}));
+    /// let host = TestHost::new().config(&serde_json::json!({"greeting": 5}));
     /// let failed = greet(testing::text("o1", "hi"), host.context()).unwrap_err().to_string();
     /// assert!(failed.contains("greeting: invalid type: integer `5`, expected a string"), "{failed}");
     /// ```

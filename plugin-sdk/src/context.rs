@@ -1,7 +1,7 @@
 //! What the running call is about. Needs no grant, but for [`Context::user`].
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//! use weft_plugin::{prelude::*, testing::{self, TestHost}};
 //!
 //! #[message_handler]
 //! fn welcome(message: Message, context: Context) -> Result<String> {
@@ -10,7 +10,7 @@
 //!     Ok(format!("{name}，欢迎光临{}", context.app().title))
 //! }
 //!
-//! let host = Host::new().grant_users().user(users::User { remark: "小王".into(), ..testing::user("o1") });
+//! let host = TestHost::new().grant_users().user(users::User { remark: "小王".into(), ..testing::user("o1") });
 //! assert_eq!(host.handle("welcome", testing::text("o1", "hi")), Ok(Some("小王，欢迎光临Demo".into())));
 //! ```
 
@@ -48,11 +48,11 @@ impl Context {
         Self(())
     }
 
-    /// A call from a [`testing::Host`](crate::testing::Host) that was made for it and has granted
+    /// A call from a [`testing::TestHost`](crate::testing::TestHost) that was made for it and has granted
     /// nothing.
     #[cfg(not(target_family = "wasm"))]
     pub fn test() -> Self {
-        crate::testing::Host::new().context()
+        crate::testing::TestHost::new().context()
     }
 
     /// The WeChat account that the call runs for.
@@ -62,7 +62,7 @@ impl Context {
 
     /// The user whom the call is about: who wrote the message, whose order it is, who asks for the page.
     /// A test that calls the function itself says it with
-    /// [`Host::openid`](crate::testing::Host::openid).
+    /// [`TestHost::openid`](crate::testing::TestHost::openid).
     pub fn openid(&self) -> Option<String> {
         OPENID.with_borrow(Clone::clone)
     }
@@ -76,11 +76,11 @@ impl Context {
         users::find(&openid)?.ok_or_else(|| Error::NotFound(format!("Weft does not know the user {openid}")))
     }
 
-    /// The time; in tests that of the [`Host`](crate::testing::Host), which stands still.
+    /// The time; in tests that of the [`TestHost`](crate::testing::TestHost), which stands still.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
-    /// use weft_plugin::{prelude::*, testing::{self, Host}};
+    /// use weft_plugin::{prelude::*, testing::{self, TestHost}};
     ///
     /// #[message_rule]
     /// fn waited_long(message: Message, context: Context) -> bool {
@@ -88,7 +88,7 @@ impl Context {
     ///     context.now().duration_since(sent).is_ok_and(|waited| waited > Duration::from_secs(3))
     /// }
     ///
-    /// let host = Host::new();
+    /// let host = TestHost::new();
     /// assert!(!waited_long(testing::text("o1", "hi"), host.context()));
     /// assert!(waited_long(testing::text("o1", "hi"), host.advance(Duration::from_secs(4)).context()));
     /// ```
@@ -103,7 +103,7 @@ impl Context {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use weft_plugin::{prelude::*, testing::Host};
+    /// use weft_plugin::{prelude::*, testing::TestHost};
     ///
     /// /// Whether it is done now for the first time; WeChat and Weft try again for at most some days.
     /// fn is_first(context: Context) -> Result<bool> {
@@ -114,7 +114,7 @@ impl Context {
     ///     }
     /// }
     ///
-    /// let host = Host::new().grant_kv();
+    /// let host = TestHost::new().grant_kv();
     /// assert_eq!((is_first(host.context()), is_first(host.context())), (Ok(true), Ok(false)));
     /// assert_eq!(is_first(host.delivery_id("another").context()), Ok(true));
     /// ```
@@ -132,14 +132,14 @@ impl Context {
     /// field; empty in calls that handle none.
     ///
     /// ```
-    /// use weft_plugin::{Field, prelude::*, testing::Host};
+    /// use weft_plugin::{Field, prelude::*, testing::TestHost};
     ///
     /// fn element(context: Context, path: &str) -> Option<String> {
     ///     context.fields().into_iter().find(|field| field.path == path).map(|field| field.value)
     /// }
     ///
     /// let field = Field { path: "ScanCodeInfo/ScanType".into(), value: "qrcode".into() };
-    /// let host = Host::new().delivery([field], "<xml>…</xml>");
+    /// let host = TestHost::new().delivery([field], "<xml>…</xml>");
     /// assert_eq!(element(host.context(), "ScanCodeInfo/ScanType").as_deref(), Some("qrcode"));
     /// ```
     pub fn fields(&self) -> Vec<Field> {

@@ -4,7 +4,7 @@
 //! every time, so that a plugin does a thing once:
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//! use weft_plugin::{prelude::*, testing::{self, TestHost}};
 //!
 //! #[order_hook]
 //! fn fulfil_once(event: OrderEvent) -> Result<()> {
@@ -16,7 +16,7 @@
 //!     Ok(())
 //! }
 //!
-//! let host = Host::new().grant_kv();
+//! let host = TestHost::new().grant_kv();
 //! let paid = Order { state: OrderState::Success, ..testing::order("A1", 100) };
 //! for _ in 0..2 {
 //!     host.order_updated("fulfil_once", testing::order_event(paid.clone(), OrderState::Notpay)).unwrap();

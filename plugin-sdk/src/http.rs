@@ -1,7 +1,7 @@
 //! HTTP calls to the outside. Needs the grant `http_hosts`, which lists scheme, host and port.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::Host};
+//! use weft_plugin::{prelude::*, testing::TestHost};
 //!
 //! fn weather(city: &str) -> Result<String> {
 //!     let answer = http::Request::get("https://weather.example.com/now").query("city", city).send()?;
@@ -11,7 +11,7 @@
 //!     Ok(answer.text()?.to_owned())
 //! }
 //!
-//! Host::new().on_http(|request| {
+//! TestHost::new().on_http(|request| {
 //!     assert_eq!(request.url, "https://weather.example.com/now?city=%E6%9D%AD%E5%B7%9E");
 //!     Ok(http::Response { status: 200, headers: Vec::new(), body: "晴".into() })
 //! });

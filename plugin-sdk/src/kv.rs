@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use weft_plugin::{prelude::*, testing::Host};
+//! use weft_plugin::{prelude::*, testing::TestHost};
 //!
 //! fn visits(openid: &str) -> Result<u32> {
 //!     let key = format!("visits/{openid}");
@@ -17,7 +17,7 @@
 //!     Ok(visits)
 //! }
 //!
-//! let host = Host::new().grant_kv();
+//! let host = TestHost::new().grant_kv();
 //! assert_eq!((visits("o1"), visits("o1")), (Ok(1), Ok(2)));
 //! host.advance(Duration::from_hours(24));
 //! assert_eq!(visits("o1"), Ok(1));
@@ -48,9 +48,9 @@ impl Entry {
 /// The value and its version; `None` when there is no such key or its time is over.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::Host};
+/// use weft_plugin::{prelude::*, testing::TestHost};
 ///
-/// Host::new().grant_kv();
+/// TestHost::new().grant_kv();
 /// kv::set("motto", "茶香", None)?;
 /// assert_eq!(kv::get("motto")?.as_ref().and_then(kv::Entry::text), Some("茶香"));
 /// assert_eq!(kv::get("another")?, None);
@@ -74,9 +74,9 @@ pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Error> {
 /// Writes a value as JSON, as [`set`] does.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::Host};
+/// use weft_plugin::{prelude::*, testing::TestHost};
 ///
-/// Host::new().grant_kv();
+/// TestHost::new().grant_kv();
 /// kv::set_json("open", &["09:00", "18:00"], None)?;
 /// let open: Option<Vec<String>> = kv::get_json("open")?;
 /// assert_eq!(open.unwrap()[1], "18:00");
@@ -93,7 +93,7 @@ pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Opt
 /// Fails with [`Error::Conflict`] when others are faster again and again.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::Host};
+/// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// /// Takes one of ten away, and not the eleventh.
 /// fn take() -> Result<u32> {
@@ -104,7 +104,7 @@ pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Opt
 ///     Ok(left)
 /// }
 ///
-/// Host::new().grant_kv();
+/// TestHost::new().grant_kv();
 /// assert_eq!((take(), take()), (Ok(9), Ok(8)));
 /// kv::set_json("left", &0, None)?;
 /// assert_eq!(take().unwrap_err().to_string(), "sold out");
@@ -132,7 +132,7 @@ pub fn update<T: Serialize + DeserializeOwned>(
 /// [`Error::Conflict`] otherwise. Returns the new version.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::Host};
+/// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// /// Whether this user is the first one.
 /// fn wins(openid: &str) -> Result<bool> {
@@ -142,7 +142,7 @@ pub fn update<T: Serialize + DeserializeOwned>(
 ///     }
 /// }
 ///
-/// Host::new().grant_kv();
+/// TestHost::new().grant_kv();
 /// assert_eq!((wins("o1"), wins("o2")), (Ok(true), Ok(false)));
 /// ```
 pub fn compare_and_set(
@@ -163,7 +163,7 @@ pub fn delete(key: &str) -> Result<bool, Error> {
 /// `limit` and never more than 1000.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::Host};
+/// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// fn count(prefix: &str) -> Result<usize> {
 ///     let (mut count, mut last) = (0, None::<String>);
@@ -177,7 +177,7 @@ pub fn delete(key: &str) -> Result<bool, Error> {
 ///     }
 /// }
 ///
-/// Host::new().grant_kv();
+/// TestHost::new().grant_kv();
 /// for openid in ["o1", "o2"] {
 ///     kv::set(&format!("visits/{openid}"), "1", None).unwrap();
 /// }

@@ -123,7 +123,7 @@ pub use weft_plugin_macros::page;
 /// it. `Ok` takes the event off the list; after an error it comes again later.
 ///
 /// ```
-/// use weft_plugin::{prelude::*, testing::{self, Host}};
+/// use weft_plugin::{prelude::*, testing::{self, TestHost}};
 ///
 /// #[order_hook]
 /// fn fulfil(event: OrderEvent) {
@@ -137,7 +137,7 @@ pub use weft_plugin_macros::page;
 ///
 /// let (order, refund) = (testing::order("A1", 100), testing::refund("R1", 60));
 /// let event = testing::refund_event(order, refund, RefundState::New);
-/// Host::new().refund_updated("fulfil", event).unwrap();
+/// TestHost::new().refund_updated("fulfil", event).unwrap();
 /// ```
 pub use weft_plugin_macros::refund_hook;
 

@@ -22,7 +22,8 @@ impl Log for ToHost {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let of_plugin = entry::is_in_plugin(record.module_path().unwrap_or(record.target()));
+        let module = record.module_path().unwrap_or(record.target());
+        let of_plugin = entry::is_in_plugin(module);
         let level = match record.level() {
             Level::Error => Written::Error,
             Level::Warn => Written::Warn,
@@ -31,7 +32,8 @@ impl Log for ToHost {
             Level::Debug | Level::Trace => return,
         };
         let mut fields = Fields(Vec::new());
-        if !of_plugin {
+        // A line of the plugin itself has its module for a target, unless its author chose another.
+        if !of_plugin || record.target() != module {
             fields.0.push(("target".to_owned(), record.target().to_owned()));
         }
         // Nothing in it fails.

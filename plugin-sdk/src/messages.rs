@@ -2,14 +2,14 @@
 //! names.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{Host, Sent}};
+//! use weft_plugin::{prelude::*, testing::{Sent, TestHost}};
 //!
 //! fn remind(openid: &str) -> Result<()> {
 //!     messages::send_customer_service(openid, "您的订单已发货")?;
 //!     Ok(())
 //! }
 //!
-//! let host = Host::new().grant_messages();
+//! let host = TestHost::new().grant_messages();
 //! remind("o1").unwrap();
 //! assert_eq!(host.sent(), [Sent::CustomerService { openid: "o1".into(), content: "您的订单已发货".into() }]);
 //! ```
@@ -72,7 +72,7 @@ pub fn send_customer_service(openid: &str, content: impl Into<Reply>) -> Result<
 /// its end names.
 ///
 /// ```
-/// use weft_plugin::{messages::TemplateMessage, prelude::*, testing::Host};
+/// use weft_plugin::{messages::TemplateMessage, prelude::*, testing::TestHost};
 ///
 /// fn shipped(openid: &str, number: &str) -> Result<u64> {
 ///     let message = TemplateMessage {
@@ -84,7 +84,7 @@ pub fn send_customer_service(openid: &str, content: impl Into<Reply>) -> Result<
 ///     Ok(messages::send_template(&message)?)
 /// }
 ///
-/// Host::new().grant_messages();
+/// TestHost::new().grant_messages();
 /// shipped("o1", "T20260001").unwrap();
 /// ```
 pub fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
@@ -96,7 +96,7 @@ pub fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
 /// once; [`Event::SubscribeMsgPopup`](crate::Event::SubscribeMsgPopup) tells of it.
 ///
 /// ```
-/// use weft_plugin::{messages::SubscribeMessage, prelude::*, testing::{Host, Sent}};
+/// use weft_plugin::{messages::SubscribeMessage, prelude::*, testing::{Sent, TestHost}};
 ///
 /// fn arrived(openid: &str) -> Result<()> {
 ///     let message = SubscribeMessage::new(openid, "TEMPLATE_ID").data("thing1", "一壶龙井");
@@ -104,7 +104,7 @@ pub fn send_template(message: &TemplateMessage) -> Result<u64, Error> {
 ///     Ok(())
 /// }
 ///
-/// let host = Host::new().grant_messages();
+/// let host = TestHost::new().grant_messages();
 /// arrived("o1").unwrap();
 /// assert!(matches!(&host.sent()[..], [Sent::Subscribe(message)] if message.data[0].value == "一壶龙井"));
 /// ```

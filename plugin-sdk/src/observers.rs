@@ -1,7 +1,7 @@
 //! Message observers: hear of messages without answering them.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//! use weft_plugin::{prelude::*, testing::{self, TestHost}};
 //!
 //! #[message_observer]
 //! fn complain(observation: Observation) {
@@ -10,7 +10,7 @@
 //!     }
 //! }
 //!
-//! let host = Host::new();
+//! let host = TestHost::new();
 //! host.observe("complain", Observation::Received(testing::text("o1", "hi"))).unwrap();
 //! assert!(host.logs().is_empty());
 //! ```

@@ -8,7 +8,7 @@
 //! [`Error::TimedOut`]: ask again with the same numbers.
 //!
 //! ```
-//! use weft_plugin::{orders::NewOrder, prelude::*, testing::Host};
+//! use weft_plugin::{orders::NewOrder, prelude::*, testing::TestHost};
 //!
 //! /// What a page hands to WeChat's payment call.
 //! fn buy(openid: &str, number: &str) -> Result<Vec<weft_plugin::Field>> {
@@ -17,7 +17,7 @@
 //! }
 //!
 //! assert!(matches!(buy("o1", "T20260001"), Err(Failure(Error::Denied(_)))));
-//! Host::new().grant_orders(&["create"]);
+//! TestHost::new().grant_orders(&["create"]);
 //! let names: Vec<_> = buy("o1", "T20260001").unwrap().into_iter().map(|field| field.path).collect();
 //! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);
 //! ```
@@ -73,7 +73,7 @@ impl NewRefund {
     /// A refund of an order of the app's merchant with the greatest weight. `refund_fee` is in fen.
     ///
     /// ```
-    /// use weft_plugin::{orders::NewRefund, prelude::*, testing::{self, Host}};
+    /// use weft_plugin::{orders::NewRefund, prelude::*, testing::{self, TestHost}};
     ///
     /// /// Gives all of it back. The number is made of the order's: however often it is asked for, it is one refund.
     /// fn give_back(order: &Order) -> Result<()> {
@@ -83,7 +83,7 @@ impl NewRefund {
     /// }
     ///
     /// let paid = Order { state: OrderState::Success, ..testing::order("T20260001", 990) };
-    /// let host = Host::new().grant_orders(&["refund"]).order(paid.clone());
+    /// let host = TestHost::new().grant_orders(&["refund"]).order(paid.clone());
     /// give_back(&paid).and_then(|()| give_back(&paid)).unwrap();
     /// assert_eq!(host.refunds().len(), 1);
     /// ```

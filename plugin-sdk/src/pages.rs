@@ -1,7 +1,7 @@
 //! Pages: answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
 //!
 //! ```
-//! use weft_plugin::{pages::User, prelude::*, testing::{self, Host}};
+//! use weft_plugin::{pages::User, prelude::*, testing::{self, TestHost}};
 //!
 //! #[page]
 //! fn points(request: Request) -> Result<Response> {
@@ -10,12 +10,14 @@
 //!     Ok(Response::json(&points)?)
 //! }
 //!
-//! let host = Host::new().grant_kv();
+//! let host = TestHost::new().grant_kv();
 //! let asked = || testing::request("GET", "/");
 //! assert_eq!(host.serve("points", asked()).unwrap().status, 401);
 //! let user = Some(User { openid: "o1".into(), unionid: None });
 //! assert_eq!(host.serve("points", Request { user, ..asked() }).unwrap().body, b"0");
 //! ```
+//!
+//! `user` is whom WeChat has identified: nobody for now, as web authorization is not built yet.
 //!
 //! The host serves them where the operator grants `pages`. Headers that hold for more than the page (`Connection`,
 //! `Strict-Transport-Security`, `Service-Worker-Allowed`, …) do not leave, cookies stay below the plugin's own path, and a

@@ -4,14 +4,14 @@
 //! [`Error::NotFound`]; what WeChat refuses for another reason is [`Error::Wechat`].
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{self, Host}};
+//! use weft_plugin::{prelude::*, testing::{self, TestHost}};
 //!
 //! fn is_member(openid: &str) -> Result<bool> {
 //!     let user = users::find(openid)?;
 //!     Ok(user.is_some_and(|user| user.tags.iter().any(|tag| tag.name == "member")))
 //! }
 //!
-//! Host::new().grant_users().user(testing::user("o1"));
+//! TestHost::new().grant_users().user(testing::user("o1"));
 //! assert_eq!(is_member("o1"), Ok(false));
 //! users::add_tag("o1", "member").unwrap();
 //! assert_eq!(is_member("o1"), Ok(true));

@@ -16,7 +16,7 @@ export const manifest = {
     pages: [],
     asks: { httpHosts: [], wechatApis: [], kv: false, users: false, orders: [] },
     configSchema: undefined,
-    sdk: 'componentize-qjs',
+    sdk: 'javascript',
     options: [],
   }),
 };

@@ -188,6 +188,22 @@ async fn an_observer_that_fails_is_an_error_and_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plugin_logs_with_tracing_is_in_the_log_of_its_app_with_level_values_and_target() {
+    let app = server().await;
+    observe(&app, "guest/traces", Observation::Received(&text("hi"))).await.unwrap();
+    let lines = app.logged("apps/shop").await;
+    let said: Vec<_> =
+        lines.iter().map(|line| (line["level"].as_str().unwrap(), line["text"].as_str().unwrap())).collect();
+    let expected = [
+        ("error", "an error"),
+        ("warn", "a warning openid=\"oUser\" tries=2"),
+        ("info", "elsewhere target=till"),
+        ("debug", "a detail"),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observer_that_takes_longer_than_it_may_is_ended() {
     let app = server().await;
     let limits = json!({"limits": {"observer_timeout_ms": 100}});

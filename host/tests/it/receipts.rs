@@ -213,12 +213,10 @@ async fn who_reads_along_reads_why_calls_fail() {
     for text in ["panic", "error", "ok", "loop"] {
         say(&sender, text).await;
     }
-    let (_, events) = app.api(Method::GET, "/plugins/guest/logs?follow=false", None).await;
-    let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
-    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines = app.logged("plugins/guest").await;
     let why =
         ["(crashed): the plugin crashed: panicked at ", "(failed): the plugin answered", "(cpu_exhausted): the call"];
-    assert_eq!(lines.len(), why.len(), "{events}");
+    assert_eq!(lines.len(), why.len(), "{lines:?}");
     for (line, why) in lines.iter().zip(why) {
         assert_eq!(
             (&line["level"], &line["app"], &line["entry"]),

@@ -11,7 +11,7 @@
 //! is [`Error::TimedOut`]: ask about it, or ask again for exactly the same, with the same number.
 //!
 //! ```
-//! use weft_plugin::{pay::transfer_bills::{self, NewBill}, prelude::*, testing::Host};
+//! use weft_plugin::{pay::transfer_bills::{self, NewBill}, prelude::*, testing::TestHost};
 //!
 //! asks! { pay_apis: ["/v3/fund-app/mch-transfer/transfer-bills"] }
 //!
@@ -23,7 +23,7 @@
 //!
 //! assert!(matches!(prize("o1", "B1"), Err(Failure(Error::Denied(_)))));
 //!
-//! let host = Host::new().on_pay(|call| {
+//! let host = TestHost::new().on_pay(|call| {
 //!     assert_eq!(call.body["transfer_amount"], 100);
 //!     Ok(serde_json::json!({"out_bill_no": "B1", "state": "WAIT_USER_CONFIRM", "package_info": "p"}))
 //! });

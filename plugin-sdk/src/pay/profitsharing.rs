@@ -2,7 +2,7 @@
 //! receivers be added first. In partner mode use [`post`] with the partner's numbers.
 //!
 //! ```
-//! use weft_plugin::{pay::profitsharing::{self, Receiver, Share}, prelude::*, testing::Host};
+//! use weft_plugin::{pay::profitsharing::{self, Receiver, Share}, prelude::*, testing::TestHost};
 //!
 //! /// Gives a tenth to the partner, and the rest to the shop.
 //! #[order_hook]
@@ -18,7 +18,7 @@
 //!     Ok(())
 //! }
 //!
-//! let host = Host::new().on_pay(|call| {
+//! let host = TestHost::new().on_pay(|call| {
 //!     Ok(serde_json::json!({"out_order_no": call.body["out_order_no"], "state": "PROCESSING", "receivers": []}))
 //! });
 //! let mut order = weft_plugin::testing::order("A1", 990);

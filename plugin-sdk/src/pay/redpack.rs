@@ -3,7 +3,7 @@
 //! [`transfer_bills`](super::transfer_bills).
 //!
 //! ```
-//! use weft_plugin::{pay::redpack::{self, NewRedPack}, prelude::*, testing::Host};
+//! use weft_plugin::{pay::redpack::{self, NewRedPack}, prelude::*, testing::TestHost};
 //!
 //! fn send(openid: &str, number: &str) -> Result<String> {
 //!     let packet = NewRedPack {
@@ -20,7 +20,7 @@
 //!     Ok(redpack::send(None, &packet)?.send_listid)
 //! }
 //!
-//! let host = Host::new().on_pay(|_| Ok(serde_json::json!({"send_listid": "1000041701"})));
+//! let host = TestHost::new().on_pay(|_| Ok(serde_json::json!({"send_listid": "1000041701"})));
 //! assert_eq!(send("o1", "R20260001"), Ok("1000041701".into()));
 //! assert_eq!(host.pay_calls()[0].body["total_amount"], "100");
 //! ```

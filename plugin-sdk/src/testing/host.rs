@@ -36,9 +36,9 @@ use crate::{
 /// refuses of a key, an order, a refund or a message is refused here, too. How much a call may do is not
 /// limited: `weft plugin test` runs it within the limits of a server.
 #[derive(Debug, Clone, Copy)]
-pub struct Host(());
+pub struct TestHost(());
 
-impl Default for Host {
+impl Default for TestHost {
     fn default() -> Self {
         Self::new()
     }
@@ -46,7 +46,7 @@ impl Default for Host {
 
 /// What the plugin meets.
 #[expect(clippy::return_self_not_must_use, reason = "the thread's host is changed; chaining is a convenience")]
-impl Host {
+impl TestHost {
     /// A new host for this thread: what the one before knew is gone.
     pub fn new() -> Self {
         entry::prepare();
@@ -143,11 +143,11 @@ impl Host {
     /// [`on_http`](Self::on_http), [`on_wechat`](Self::on_wechat) and [`on_pay`](Self::on_pay).
     ///
     /// ```standalone_crate
-    /// use weft_plugin::{prelude::*, testing::Host};
+    /// use weft_plugin::{prelude::*, testing::TestHost};
     ///
     /// asks! { kv: true, wechat_apis: ["/cgi-bin/message/custom/"] }
     ///
-    /// Host::new().grant_asked();
+    /// TestHost::new().grant_asked();
     /// assert!(kv::get("key").is_ok());
     /// assert!(messages::send_customer_service("o1", "您好").is_ok());
     /// assert!(matches!(users::find("o1"), Err(Error::Denied(_))));
@@ -225,7 +225,7 @@ impl Host {
 }
 
 /// What the plugin did.
-impl Host {
+impl TestHost {
     /// The lines that were logged.
     pub fn logs(self) -> Vec<LogLine> {
         with(|state| state.logs.clone())
@@ -259,7 +259,7 @@ impl Host {
 
 /// Calls as the real host makes them, by name, and refused as there for other apps than the function
 /// is restricted to.
-impl Host {
+impl TestHost {
     /// What the plugin says of itself.
     pub fn describe(self) -> Description {
         <Component as manifest::Guest>::describe()

@@ -1,7 +1,7 @@
 //! Runs handlers in `cargo test`: a host in memory, and messages to try.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::{self, Host, Part}};
+//! use weft_plugin::{prelude::*, testing::{self, Part, TestHost}};
 //!
 //! #[message_handler]
 //! fn count(message: Message) -> Result<String> {
@@ -10,7 +10,7 @@
 //!     Ok(format!("visit {visits}"))
 //! }
 //!
-//! let host = Host::new();
+//! let host = TestHost::new();
 //! assert!(matches!(count(testing::text("o1", "hi")), Err(Failure(Error::Denied(_)))));
 //!
 //! host.grant_kv();
@@ -35,7 +35,7 @@ mod state;
 pub(crate) mod users;
 
 pub use self::{
-    host::Host,
+    host::TestHost,
     samples::{
         click, event, image, message, order, order_event, refund, refund_event, request, scan, subscribe, text, user,
     },

@@ -1,4 +1,4 @@
-//! Orders in memory. Their state changes when the test says so, with `Host::order`, and from new to not paid by
+//! Orders in memory. Their state changes when the test says so, with `TestHost::order`, and from new to not paid by
 //! `orders::prepay`. What the real host refuses is refused here, too, in its words.
 
 use super::state::{Part, State, denied, with};

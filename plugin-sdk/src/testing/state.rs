@@ -47,7 +47,7 @@ pub enum Sent {
     Subscribe(SubscribeMessage),
 }
 
-/// A part of the host that a test can have fail, by [`Host::failing`](super::Host::failing).
+/// A part of the host that a test can have fail, by [`TestHost::failing`](super::TestHost::failing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// The interface [`kv`](crate::kv).

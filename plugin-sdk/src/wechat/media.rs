@@ -2,7 +2,7 @@
 //! megabyte at a time, and download four, unless the operator has set something else.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::Host, wechat::media::{self, File, Kind}};
+//! use weft_plugin::{prelude::*, testing::TestHost, wechat::media::{self, File, Kind}};
 //!
 //! /// Answers with a picture that the plugin has made.
 //! fn chart(png: Vec<u8>) -> Result<Reply> {
@@ -10,7 +10,7 @@
 //!     Ok(Reply::image(media_id))
 //! }
 //!
-//! Host::new().on_wechat(|_| Ok(serde_json::json!({"type": "image", "media_id": "MEDIA_ID", "created_at": 1})));
+//! TestHost::new().on_wechat(|_| Ok(serde_json::json!({"type": "image", "media_id": "MEDIA_ID", "created_at": 1})));
 //! assert_eq!(chart(vec![0x89]), Ok(Reply::image("MEDIA_ID")));
 //! ```
 

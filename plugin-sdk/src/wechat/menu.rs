@@ -2,7 +2,7 @@
 //! as a difference.
 //!
 //! ```
-//! use weft_plugin::{prelude::*, testing::Host, wechat::menu::{self, Button}};
+//! use weft_plugin::{prelude::*, testing::TestHost, wechat::menu::{self, Button}};
 //!
 //! fn set() -> Result<()> {
 //!     let shops = Button::heading("门店", [Button::click("杭州", "hangzhou"), Button::click("上海", "shanghai")]);
@@ -10,7 +10,7 @@
 //!     Ok(())
 //! }
 //!
-//! let host = Host::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
+//! let host = TestHost::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
 //! set().unwrap();
 //! assert_eq!(host.wechat_requests()[0].path, "/cgi-bin/menu/create");
 //! ```

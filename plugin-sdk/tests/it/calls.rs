@@ -4,12 +4,12 @@ use weft_plugin::{
     log::Level,
     manifest::Description,
     pages::User,
-    testing::{Host, event, order, order_event, refund, refund_event, request, text, user},
+    testing::{TestHost, event, order, order_event, refund, refund_event, request, text, user},
     *,
 };
 
 fn names(of: impl Fn(&Description) -> Vec<String>) -> Vec<String> {
-    of(&Host::new().describe())
+    of(&TestHost::new().describe())
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_manifest_has_every_function_in_the_order_of_the_source() {
 
 #[test]
 fn descriptions_and_apps_come_from_attributes_and_comments() {
-    let plugin = Host::new().describe();
+    let plugin = TestHost::new().describe();
     let descriptions: Vec<_> = plugin.handlers.iter().map(|entry| entry.description.as_str()).collect();
     assert_eq!(descriptions, ["Answers with the text.", "Fails.", "Says nothing, in a text.", ""]);
     assert_eq!(plugin.rules[0].apps, ["shop", "media"]);
@@ -38,7 +38,7 @@ fn descriptions_and_apps_come_from_attributes_and_comments() {
 
 #[test]
 fn the_plugin_is_named_by_its_own_package() {
-    let plugin = Host::new().describe();
+    let plugin = TestHost::new().describe();
     assert_eq!(plugin.name, env!("CARGO_PKG_NAME"));
     assert_eq!(plugin.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(plugin.description, env!("CARGO_PKG_DESCRIPTION"));
@@ -46,7 +46,7 @@ fn the_plugin_is_named_by_its_own_package() {
 
 #[test]
 fn the_manifest_tells_what_the_plugin_asks_for() {
-    let plugin = Host::new().describe();
+    let plugin = TestHost::new().describe();
     assert_eq!(plugin.asks.wechat_apis, ["/cgi-bin/message/"]);
     assert_eq!(plugin.asks.orders, ["read", "refund"]);
     let asks = |path: &str| ("asks-pay-apis".to_owned(), path.to_owned());
@@ -57,32 +57,32 @@ fn the_manifest_tells_what_the_plugin_asks_for() {
 
 #[test]
 fn a_handler_answers_by_name() {
-    let host = Host::new().app("shop");
+    let host = TestHost::new().app("shop");
     assert_eq!(host.handle("echo", text("o1", "hi")), Ok(Some(Reply::text("shop: hi"))));
     assert_eq!(host.handle("echo", event("o1", Event::Unsubscribe)), Ok(None));
 }
 
 #[test]
 fn an_answer_that_the_host_would_not_send_is_an_error() {
-    let refused = Host::new().handle("mute", text("o1", "hi"));
+    let refused = TestHost::new().handle("mute", text("o1", "hi"));
     assert_eq!(refused.unwrap_err().to_string(), "invalid: the text is empty: leave the reply out to answer nothing");
 }
 
 #[test]
 fn an_unknown_name_is_an_error_that_says_so() {
-    let error = Host::new().handle("ecko", text("o1", "hi")).unwrap_err();
+    let error = TestHost::new().handle("ecko", text("o1", "hi")).unwrap_err();
     assert_eq!(error, Error::NotFound("this plugin has no message handler `ecko`".to_owned()));
 }
 
 #[test]
 fn errors_of_the_standard_library_become_errors_of_the_call() {
-    let error = Host::new().handle("always-ill", text("o1", "hi")).unwrap_err();
+    let error = TestHost::new().handle("always-ill", text("o1", "hi")).unwrap_err();
     assert_eq!(error.to_string(), "invalid digit found in string");
 }
 
 #[test]
 fn a_rule_matches_or_not() {
-    let host = Host::new().app("shop");
+    let host = TestHost::new().app("shop");
     assert_eq!(host.matches("is_order_number", text("o1", "42")), Ok(true));
     assert_eq!(host.matches("is_order_number", text("o1", "no")), Ok(false));
     assert_eq!(host.matches("is_order_number", event("o1", Event::Unsubscribe)), Err(Error::from("no text")));
@@ -90,7 +90,7 @@ fn a_rule_matches_or_not() {
 
 #[test]
 fn hooks_and_observers_are_told() {
-    let host = Host::new().app("shop");
+    let host = TestHost::new().app("shop");
     host.order_updated("paid", order_event(order("A1", 100), OrderState::Notpay)).unwrap();
     host.observe("watch", Observation::Received(text("o1", "hi"))).unwrap();
     let [paid, seen] = &host.logs()[..] else { panic!("two lines") };
@@ -101,7 +101,7 @@ fn hooks_and_observers_are_told() {
 
 #[test]
 fn a_page_answers_its_user() {
-    let host = Host::new();
+    let host = TestHost::new();
     assert!(matches!(host.serve("form", request("GET", "/")), Err(Error::NotFound(_))));
     let user = Some(User { openid: "o1".to_owned(), unionid: None });
     let response = host.serve("form", Request { user, ..request("GET", "/") }).unwrap();
@@ -116,7 +116,7 @@ fn a_boxed_error_comes_out_as_it_went_in() {
 
 #[test]
 fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
-    let host = Host::new();
+    let host = TestHost::new();
     let refunds = ("refunds".to_owned(), "true".to_owned());
     let options: Vec<_> = host.describe().hooks.into_iter().map(|hook| (hook.name, hook.options)).collect();
     assert_eq!(options, [("paid".to_owned(), vec![refunds.clone()]), ("refunds".to_owned(), vec![refunds])]);
@@ -136,13 +136,13 @@ fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
 
 #[test]
 fn a_function_that_is_for_other_apps_is_refused() {
-    let refused = Host::new().app("media").order_updated("paid", order_event(order("A1", 100), OrderState::Notpay));
+    let refused = TestHost::new().app("media").order_updated("paid", order_event(order("A1", 100), OrderState::Notpay));
     assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
 }
 
 #[test]
 fn the_context_knows_whom_the_call_is_about() {
-    let host = Host::new().app("shop");
+    let host = TestHost::new().app("shop");
     assert_eq!(host.context().openid(), None);
     assert!(matches!(host.context().user(), Err(Error::NotFound(_))));
     host.handle("echo", text("o2", "hi")).unwrap();
@@ -153,21 +153,33 @@ fn the_context_knows_whom_the_call_is_about() {
     assert!(matches!(host.context().user(), Err(Error::NotFound(text)) if text.contains("o3")));
     host.user(user("o3"));
     assert_eq!(host.context().user().unwrap().openid, "o3");
-    assert_eq!(Host::new().context().openid(), None, "a new host is about nobody");
+    assert_eq!(TestHost::new().context().openid(), None, "a new host is about nobody");
 }
 
 #[test]
-fn the_lines_of_dependencies_arrive_from_info_on_with_where_they_come_from() {
-    let host = Host::new();
+fn lines_of_dependencies_arrive_from_info_on_and_a_target_that_was_chosen_arrives_with_any_line() {
+    let host = TestHost::new();
     let logger = ::log::logger();
-    for (module, level) in [("it::shop", Level::Debug), ("other::deep", Level::Debug), ("other::deep", Level::Info)] {
+    for (module, target, level) in [
+        ("it::shop", "it::shop", Level::Debug),
+        ("it::shop", "till", Level::Debug),
+        ("other::deep", "net", Level::Debug),
+        ("other::deep", "net", Level::Info),
+        ("other::deep", "other::deep", Level::Info),
+    ] {
         let line = format_args!("hello");
-        let record = ::log::Record::builder().module_path(Some(module)).target("net").level(level).args(line).build();
+        let record = ::log::Record::builder().module_path(Some(module)).target(target).level(level).args(line).build();
         logger.log(&record);
     }
-    let [own, other] = &host.logs()[..] else { panic!("{:?}", host.logs()) };
-    assert_eq!((own.level, own.fields.len()), (Level::Debug, 0));
-    assert_eq!((other.level, &other.fields[..]), (Level::Info, &[("target".to_owned(), "net".to_owned())][..]));
+    let lines: Vec<_> = host.logs().into_iter().map(|line| (line.level, line.fields)).collect();
+    let of = |target: &str| vec![("target".to_owned(), target.to_owned())];
+    let expected = [
+        (Level::Debug, Vec::new()),
+        (Level::Debug, of("till")),
+        (Level::Info, of("net")),
+        (Level::Info, of("other::deep")),
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use weft_plugin::{
     orders::{NewOrder, NewRefund},
-    testing::{Host, Part, Sent, order, user},
+    testing::{Part, Sent, TestHost, order, user},
     *,
 };
 
@@ -16,7 +16,7 @@ fn denied<T: std::fmt::Debug>(result: &Result<T, Error>, grant: &str) {
 
 #[test]
 fn nothing_is_granted_but_log_context_and_configuration() {
-    let host = Host::new();
+    let host = TestHost::new();
     log::info!("hello");
     assert_eq!(host.logs().len(), 1);
     assert_eq!(host.context().app().name, "demo");
@@ -32,7 +32,7 @@ fn nothing_is_granted_but_log_context_and_configuration() {
 
 #[test]
 fn what_the_plugin_asks_for_is_granted_and_no_more() {
-    Host::new().grant_asked();
+    TestHost::new().grant_asked();
     assert_eq!(kv::get("a"), Ok(None));
     assert_eq!(messages::send_customer_service("o1", "hi"), Ok(()));
     assert_eq!(orders::find(None, "A1"), Ok(None));
@@ -47,29 +47,29 @@ fn what_the_plugin_asks_for_is_granted_and_no_more() {
 fn messages_are_granted_by_the_path_that_each_goes_by() {
     let message = messages::SubscribeMessage::new("o1", "T1");
     denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/bizsend");
-    Host::new().app_type(AppType::Miniprogram);
+    TestHost::new().app_type(AppType::Miniprogram);
     denied(&messages::send_subscribe(&message), "/cgi-bin/message/subscribe/send");
     denied(&messages::send_template(&messages::TemplateMessage::new("o1", "T1")), "/cgi-bin/message/template/send");
 }
 
 #[test]
 fn a_new_host_forgets_the_one_before() {
-    Host::new().grant_kv();
+    TestHost::new().grant_kv();
     kv::set("a", "1", None).unwrap();
-    Host::new().grant_kv();
+    TestHost::new().grant_kv();
     assert_eq!(kv::get("a"), Ok(None));
 }
 
 #[test]
 fn a_configuration_of_another_shape_is_the_operators_mistake() {
-    let host = Host::new().config(&serde_json::json!({"limit": "many"}));
+    let host = TestHost::new().config(&serde_json::json!({"limit": "many"}));
     let limit: Result<std::collections::BTreeMap<String, u32>, _> = host.context().config();
     assert!(matches!(limit, Err(Error::Invalid(text)) if text.contains("configuration")));
 }
 
 #[test]
 fn keys_last_as_long_as_they_should() {
-    let host = Host::new().grant_kv();
+    let host = TestHost::new().grant_kv();
     kv::set("short", "1", Duration::from_millis(1500)).unwrap();
     kv::set("long", "1", None).unwrap();
     host.advance(Duration::from_millis(1999));
@@ -81,7 +81,7 @@ fn keys_last_as_long_as_they_should() {
 
 #[test]
 fn a_key_is_changed_only_as_it_was_read() {
-    Host::new().grant_kv();
+    TestHost::new().grant_kv();
     let version = kv::compare_and_set("a", None, "1", None).unwrap();
     assert!(matches!(kv::compare_and_set("a", None, "2", None), Err(Error::Conflict(_))));
     assert!(kv::delete("a").unwrap() && !kv::delete("a").unwrap());
@@ -92,7 +92,7 @@ fn a_key_is_changed_only_as_it_was_read() {
 
 #[test]
 fn an_update_takes_what_others_have_written_meanwhile() {
-    Host::new().grant_kv();
+    TestHost::new().grant_kv();
     let mut rounds = 0;
     let count = kv::update("n", None, |before: Option<u32>| {
         rounds += 1;
@@ -115,7 +115,7 @@ fn an_update_takes_what_others_have_written_meanwhile() {
 
 #[test]
 fn an_update_keeps_what_it_cannot_read_and_lasts_as_long_as_it_should() {
-    let host = Host::new().grant_kv();
+    let host = TestHost::new().grant_kv();
     kv::set("text", "no JSON", None).unwrap();
     assert!(kv::update("text", None, |_: Option<u32>| Ok(1)).is_err());
     assert_eq!(kv::get("text").unwrap().unwrap().text(), Some("no JSON"));
@@ -126,7 +126,7 @@ fn an_update_keeps_what_it_cannot_read_and_lasts_as_long_as_it_should() {
 
 #[test]
 fn videos_and_music_are_made_as_other_answers_are() {
-    let host = Host::new().grant_messages();
+    let host = TestHost::new().grant_messages();
     messages::send_customer_service("o1", Reply::video("V1", "a", "b")).unwrap();
     let music = reply::Music {
         title: "a".into(),
@@ -143,7 +143,7 @@ fn videos_and_music_are_made_as_other_answers_are() {
 
 #[test]
 fn keys_are_listed_from_behind_one_on() {
-    Host::new().grant_kv();
+    TestHost::new().grant_kv();
     for key in ["b/1", "a/2", "a/1", "a/10"] {
         kv::set(key, "", None).unwrap();
     }
@@ -156,7 +156,7 @@ fn keys_are_listed_from_behind_one_on() {
 
 #[test]
 fn the_outside_answers_what_the_test_says() {
-    Host::new()
+    TestHost::new()
         .on_http(|request| {
             log::debug!("asked {}", request.url);
             Ok(http::Response { status: 200, headers: vec![("X-Kind".into(), "test".into())], body: b"[1]".to_vec() })
@@ -175,14 +175,14 @@ fn the_outside_answers_what_the_test_says() {
 
 #[test]
 fn sent_messages_are_remembered() {
-    let host = Host::new().grant_messages();
+    let host = TestHost::new().grant_messages();
     messages::send_customer_service("o1", "hi").unwrap();
     assert_eq!(host.sent(), [Sent::CustomerService { openid: "o1".into(), content: Reply::text("hi") }]);
 }
 
 #[test]
 fn what_cannot_be_sent_is_refused_and_not_remembered() {
-    let host = Host::new().grant_messages();
+    let host = TestHost::new().grant_messages();
     for reply in [
         Reply::text(" \n"),
         Reply::image(""),
@@ -201,7 +201,7 @@ fn what_cannot_be_sent_is_refused_and_not_remembered() {
 
 #[test]
 fn users_are_tagged_and_remarked() {
-    Host::new().grant_users().user(user("o1")).user(user("o2"));
+    TestHost::new().grant_users().user(user("o1")).user(user("o2"));
     users::add_tag("o1", "vip").unwrap();
     users::add_tag("o1", "vip").unwrap();
     users::add_tag("o2", "new").unwrap();
@@ -215,7 +215,7 @@ fn users_are_tagged_and_remarked() {
 
 #[test]
 fn what_the_real_host_refuses_of_users_is_refused() {
-    Host::new().grant_users().user(user("o1"));
+    TestHost::new().grant_users().user(user("o1"));
     let unknown = Err(Error::NotFound("there is no user `o3`".to_owned()));
     assert_eq!(users::fetch("o3").map(drop), unknown);
     assert_eq!(users::set_remark("o3", "the third"), unknown);
@@ -247,7 +247,7 @@ fn new_order(total_fee: u64) -> NewOrder {
 
 #[test]
 fn the_same_order_is_created_once() {
-    Host::new().grant_orders(&["read", "create"]);
+    TestHost::new().grant_orders(&["read", "create"]);
     let created = orders::create(&new_order(100)).unwrap();
     assert_eq!(orders::create(&new_order(100)), Ok(created.clone()));
     assert!(matches!(orders::create(&new_order(200)), Err(Error::Conflict(_))));
@@ -257,7 +257,7 @@ fn the_same_order_is_created_once() {
 
 #[test]
 fn an_order_is_paid_by_what_wechat_says_of_it() {
-    let host = Host::new().grant_orders(&["read", "create"]);
+    let host = TestHost::new().grant_orders(&["read", "create"]);
     for (trade_type, first) in [
         (TradeType::Jsapi, "appId"),
         (TradeType::App, "appid"),
@@ -278,7 +278,7 @@ fn an_order_is_paid_by_what_wechat_says_of_it() {
 
 #[test]
 fn what_the_real_host_refuses_of_orders_is_refused() {
-    Host::new().grant_orders(&["create"]);
+    TestHost::new().grant_orders(&["create"]);
     let good = || new_order(100);
     for (field, order) in [
         ("out_trade_no", NewOrder { out_trade_no: "A1".into(), ..good() }),
@@ -304,7 +304,7 @@ fn no_more_is_refunded_than_was_paid() {
         refund_fee: fee,
         reason: None,
     };
-    let host = Host::new().order(Order { state: OrderState::Success, ..order("A1", 100) });
+    let host = TestHost::new().order(Order { state: OrderState::Success, ..order("A1", 100) });
     denied(&orders::create_refund(&refund("R1", 60)), "refund");
     host.grant_orders(&["refund"]);
     let first = orders::create_refund(&refund("R1", 60)).unwrap();
@@ -323,7 +323,7 @@ fn no_more_is_refunded_than_was_paid() {
 fn a_part_that_does_not_work_is_met_by_who_may_use_it() {
     let broken = Error::Unavailable("the database is away".to_owned());
     let parts = [Part::Kv, Part::Users, Part::Orders, Part::Messages];
-    let host = parts.iter().fold(Host::new(), |host, &part| host.failing(part, broken.clone()));
+    let host = parts.iter().fold(TestHost::new(), |host, &part| host.failing(part, broken.clone()));
     denied(&kv::get("a"), "kv");
     host.grant_kv().grant_users().grant_orders(&["read"]).grant_messages();
     assert_eq!(kv::get("a"), Err(broken.clone()));
@@ -335,7 +335,7 @@ fn a_part_that_does_not_work_is_met_by_who_may_use_it() {
 
 #[test]
 fn what_was_asked_outside_is_remembered_also_when_it_was_refused() {
-    let host = Host::new();
+    let host = TestHost::new();
     denied(&http::Request::get("https://example.com/a").send(), "http_hosts");
     host.on_http(|_| Ok(http::Response { status: 204, headers: Vec::new(), body: Vec::new() }));
     http::Request::get("https://example.com/b").send().unwrap();
@@ -347,7 +347,7 @@ fn what_was_asked_outside_is_remembered_also_when_it_was_refused() {
 
 #[test]
 fn time_is_what_the_test_says() {
-    let host = Host::new();
+    let host = TestHost::new();
     assert_eq!(host.context().now(), UNIX_EPOCH + Duration::from_secs(1_760_000_000));
     let later = UNIX_EPOCH + Duration::from_secs(1_800_000_001);
     host.at(later).advance(Duration::from_secs(1));

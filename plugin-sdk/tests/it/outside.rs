@@ -3,7 +3,7 @@
 use weft_plugin::{
     messages::{SubscribeMessage, TemplateMessage},
     orders::{NewOrder, NewRefund},
-    testing::{Host, Sent},
+    testing::{Sent, TestHost},
     *,
 };
 
@@ -28,7 +28,7 @@ fn a_form_is_sent_as_browsers_send_it() {
 
 #[test]
 fn messages_of_templates_are_sent_as_they_are_made() {
-    let host = Host::new().grant_messages();
+    let host = TestHost::new().grant_messages();
     let template = TemplateMessage::new("o1", "T1").data("thing1", "茶").data("amount2", "9.90");
     let subscribe = SubscribeMessage::new("o2", "T2").data("thing1", "茶");
     assert_eq!(messages::send_template(&template), Ok(1));
@@ -57,7 +57,7 @@ fn orders_are_for_somebody_or_for_whoever_scans() {
 
 #[test]
 fn a_call_that_wechat_has_not_is_refused() {
-    let host = Host::new().on_wechat(|_| Ok(serde_json::json!({})));
+    let host = TestHost::new().on_wechat(|_| Ok(serde_json::json!({})));
     let get = wechat::Request::get("/cgi-bin/user/info").json(&1).unwrap();
     let put = wechat::Request { method: "PUT".to_owned(), ..wechat::Request::get("/cgi-bin/user/info") };
     for request in [get, put] {

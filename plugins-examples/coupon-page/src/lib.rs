@@ -69,13 +69,13 @@ fn visitor(request: &Request) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, request};
+    use weft_plugin::testing::{TestHost, request};
 
     use super::*;
 
     #[test]
     fn each_form_takes_one_while_there_are_some() {
-        let host = Host::new().grant_asked().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
+        let host = TestHost::new().grant_asked().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
         let page = |query: &str| {
             let asked = Request { query: query.into(), ..request("GET", "/") };
             String::from_utf8(host.serve("coupons", asked).unwrap().body).unwrap()

@@ -26,7 +26,7 @@ fn vip(message: Message) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, event, image, subscribe, text};
+    use weft_plugin::testing::{TestHost, event, image, subscribe, text};
 
     use super::*;
 
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_vip_is_greeted_and_logged() {
-        let host = Host::new();
+        let host = TestHost::new();
         assert!(vip(text("o1", "hi")).ends_with("o1"));
         assert_eq!(host.logs()[0].message, "a vip wrote");
     }

@@ -63,17 +63,17 @@ fn choose(message: Message, context: Context) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use weft_plugin::testing::{Host, text};
+    use weft_plugin::testing::{TestHost, text};
 
     use super::*;
 
-    fn host() -> Host {
+    fn host() -> TestHost {
         let shops = json!({"label": "门店", "text": "哪个城市？", "items": [{"label": "杭州", "text": "西湖路 1 号"}]});
         let items = json!([{"label": "价格", "text": "每斤 99 元"}, shops]);
-        Host::new().grant_asked().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
+        TestHost::new().grant_asked().config(&json!({"keyword": "菜单", "text": "想了解什么？", "items": items}))
     }
 
-    fn says(host: Host, words: &str) -> Option<String> {
+    fn says(host: TestHost, words: &str) -> Option<String> {
         choose(text("o1", words), host.context()).unwrap()
     }
 

@@ -53,7 +53,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
-    use weft_plugin::testing::{Host, text};
+    use weft_plugin::testing::{TestHost, text};
 
     use super::*;
 
@@ -61,7 +61,7 @@ mod tests {
     fn closed_at(config: &Value, days: u64, hour: u64, minute: u64) -> Result<bool> {
         let midnight = UNIX_EPOCH + Duration::from_hours(488_872);
         let later = Duration::from_mins(days * 1440 + hour * 60 + minute);
-        closed(text("o1", "hi"), Host::new().config(config).at(midnight + later).context())
+        closed(text("o1", "hi"), TestHost::new().config(config).at(midnight + later).context())
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_paid_order_has_one_voucher_however_often_it_is_told_and_its_payer_gets_it() {
-        let host = testing::Host::new().grant_asked();
+        let host = testing::TestHost::new().grant_asked();
         for state in [OrderState::Notpay, OrderState::Success, OrderState::Success] {
             host.order_updated("fulfil", becomes(state)).unwrap();
         }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn it_is_taken_back_with_all_of_the_money() {
-        let host = testing::Host::new().grant_asked();
+        let host = testing::TestHost::new().grant_asked();
         host.order_updated("fulfil", becomes(OrderState::Success)).unwrap();
         for (fee, stays) in [(100, true), (101, false)] {
             let refund = Refund { state: RefundState::Success, ..testing::refund(&format!("R{fee}"), fee) };

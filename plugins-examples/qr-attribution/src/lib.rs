@@ -48,14 +48,14 @@ fn attribute(message: Message, context: Context) -> Result<Option<String>> {
 mod tests {
     use weft_plugin::{
         message::Subscribe,
-        testing::{Host, event, scan, text, user},
+        testing::{TestHost, event, scan, text, user},
     };
 
     use super::*;
 
-    fn host() -> Host {
+    fn host() -> TestHost {
         let shop = serde_json::json!({"tag": "一号店", "welcome": "欢迎光临一号店"});
-        Host::new().config(&serde_json::json!({"scenes": {"shop-1": shop}})).user(user("o1"))
+        TestHost::new().config(&serde_json::json!({"scenes": {"shop-1": shop}})).user(user("o1"))
     }
 
     fn follows(scene: Option<&str>) -> Message {

@@ -69,13 +69,13 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, text};
+    use weft_plugin::testing::{TestHost, text};
 
     use super::*;
 
-    fn host(status: u16) -> Host {
+    fn host(status: u16) -> TestHost {
         let config = json!({"url": "https://llm.example.com/v1", "key": "k", "model": "m"});
-        Host::new().grant_asked().config(&config).on_http(move |request| {
+        TestHost::new().grant_asked().config(&config).on_http(move |request| {
             let asked: serde_json::Value = serde_json::from_slice(&request.body)?;
             let count = asked["messages"].as_array().map_or(0, Vec::len);
             let said = json!({"choices": [{"message": {"role": "assistant", "content": format!("{count} turns")}}]});

@@ -249,12 +249,9 @@ async fn the_tables_of_all_core_modules_count_together() {
     assert!(status == 422 && detail.contains(why), "{problem}");
 }
 
-/// Each line that was logged for `shop`, oldest first.
+/// What each line says that was logged for `shop`, oldest first.
 async fn logged(app: &TestApp) -> Vec<String> {
-    let (status, events) = app.api(Method::GET, "/apps/shop/logs?follow=false", None).await;
-    assert_eq!(status, 200, "{events}");
-    let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
-    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned()).collect()
+    app.logged("apps/shop").await.iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

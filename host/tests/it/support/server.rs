@@ -135,6 +135,14 @@ impl TestApp {
         self.client.get(url).bearer_auth(&self.token).send().await.unwrap()
     }
 
+    /// Each line that was logged `of` an app or a plugin, such as `apps/shop`, oldest first.
+    pub(crate) async fn logged(&self, of: &str) -> Vec<Value> {
+        let (status, events) = self.api(Method::GET, &format!("/{of}/logs?follow=false"), None).await;
+        assert_eq!(status, 200, "{events}");
+        let lines = events.as_str().unwrap().lines().filter_map(|line| line.strip_prefix("data: "));
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Uploads a plugin.
     pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
         let url = format!("{}/api/v1/plugins/{name}", self.base);

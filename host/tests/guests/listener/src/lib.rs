@@ -1,4 +1,5 @@
-//! A guest with rules, observers and order hooks: the first of each kind does its work, the others fail in their ways.
+//! A guest with rules, observers and order hooks: the first of each kind does its work, one observer logs, and the others
+//! fail in their ways.
 
 use std::{hint::black_box, time::Duration};
 
@@ -68,6 +69,17 @@ fn count(observation: Observation) -> Result<(), Error> {
 #[message_observer]
 fn breaks() {
     panic!("observer bug")
+}
+
+/// Logs with the macros of `tracing`, at every level.
+#[message_observer]
+fn traces(observation: Observation) {
+    let openid = observation.message().sender.as_str();
+    tracing::error!("an error");
+    tracing::warn!(openid, tries = 2, "a warning");
+    tracing::info!(target: "till", "elsewhere");
+    tracing::debug!("a detail");
+    tracing::trace!("too much");
 }
 
 /// Keeps what it hears of an order, each change once: `<version>:<previous>><state>@<source>` for each, in a row.
@@ -141,7 +153,7 @@ fn dawdles() {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, text};
+    use weft_plugin::testing::{TestHost, text};
 
     use super::*;
 
@@ -153,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_is_heard_is_counted() {
-        let host = Host::new().grant_kv();
+        let host = TestHost::new().grant_kv();
         for _ in 0..2 {
             host.observe("count", Observation::Received(text("o1", "hi"))).unwrap();
         }

@@ -120,20 +120,20 @@ fn restricted() -> Response {
 
 #[cfg(test)]
 mod tests {
-    use weft_plugin::testing::{Host, request};
+    use weft_plugin::testing::{TestHost, request};
 
     use super::*;
 
     #[test]
     fn it_tells_what_it_is_asked() {
-        let answer = Host::new().serve("told", request("PUT", "/a%20b")).unwrap();
+        let answer = TestHost::new().serve("told", request("PUT", "/a%20b")).unwrap();
         let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!((&told["method"], &told["path"], &told["user"]), (&json!("PUT"), &json!("/a%20b"), &json!(false)));
     }
 
     #[test]
     fn it_answers_as_it_is_told() {
-        assert_eq!(Host::new().serve("answer", request("GET", "/answer/status/999")).unwrap().status, 999);
-        assert!(Host::new().serve("fail", request("GET", "/fail/error")).is_err());
+        assert_eq!(TestHost::new().serve("answer", request("GET", "/answer/status/999")).unwrap().status, 999);
+        assert!(TestHost::new().serve("fail", request("GET", "/fail/error")).is_err());
     }
 }

@@ -1,0 +1,2 @@
+// What the host offers stays an import.
+export default { external: [/^weft:/] };
