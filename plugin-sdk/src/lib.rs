@@ -139,6 +139,36 @@ pub use weft_plugin_macros::page;
 /// let event = testing::refund_event(order, refund, RefundState::New);
 /// Host::new().refund_updated("fulfil", event).unwrap();
 /// ```
+///
+/// Both functions are one hook: its description and its apps are those of the order hook. Apps that only the refund hook
+/// names are the author's mistake, which ends the plugin's test and its loading:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::Host};
+/// #[order_hook]
+/// fn fulfil() {}
+///
+/// #[refund_hook(name = "fulfil", apps("shop"))]
+/// fn take_back() {}
+///
+/// Host::new().describe();
+/// ```
+///
+/// So are two refund hooks of one name:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::Host};
+/// #[order_hook]
+/// fn fulfil() {}
+///
+/// #[refund_hook(name = "fulfil")]
+/// fn take_back() {}
+///
+/// #[refund_hook(name = "fulfil")]
+/// fn take_back_again() {}
+///
+/// Host::new().describe();
+/// ```
 pub use weft_plugin_macros::refund_hook;
 
 /// What a plugin's functions return when they may fail: `?` takes every error, and texts.

@@ -282,13 +282,13 @@ impl Host {
 
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
-        allowed(&entry::entries::<OrderEvent, ()>(), hook)?;
+        allowed(&crate::hooks::entries(), hook)?;
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
     }
 
     /// Tells a hook of a refund.
     pub fn refund_updated(self, hook: &str, event: RefundEvent) -> Result<(), Error> {
-        allowed(&entry::entries::<RefundEvent, ()>(), hook)?;
+        allowed(&crate::hooks::entries(), hook)?;
         <Component as refund_hooks::Guest>::refund_updated(hook.to_owned(), event)
     }
 

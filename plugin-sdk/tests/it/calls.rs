@@ -116,7 +116,7 @@ fn a_boxed_error_comes_out_as_it_went_in() {
 
 #[test]
 fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
-    let host = Host::new();
+    let host = Host::new().app("shop");
     let refunds = ("refunds".to_owned(), "true".to_owned());
     let options: Vec<_> = host.describe().hooks.into_iter().map(|hook| (hook.name, hook.options)).collect();
     assert_eq!(options, [("paid".to_owned(), vec![refunds.clone()]), ("refunds".to_owned(), vec![refunds])]);
@@ -137,6 +137,13 @@ fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
 #[test]
 fn a_function_that_is_for_other_apps_is_refused() {
     let refused = Host::new().app("media").order_updated("paid", order_event(order("A1", 100), OrderState::Notpay));
+    assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
+}
+
+#[test]
+fn the_apps_of_an_order_hook_are_those_of_its_refund_hook() {
+    let event = refund_event(order("T1", 101), refund("R1", 60), RefundState::New);
+    let refused = Host::new().app("media").refund_updated("paid", event);
     assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
 }
 
