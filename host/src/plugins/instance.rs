@@ -88,6 +88,7 @@ pub(super) struct State {
     pub(super) limits: PluginLimits,
     /// The operator has been told of a grant that is missing.
     pub(super) told_of_denial: bool,
+    /// Also those that were dropped.
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
     pub(super) outbound_calls: u64,
