@@ -9,7 +9,12 @@ mod pages;
 mod rules;
 mod version;
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -32,6 +37,7 @@ use super::{
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
 use done::Done;
+use version::Version;
 
 pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
@@ -111,6 +117,8 @@ struct Place<'a> {
     loaded: &'a Loaded,
     app: &'a str,
     entry: &'a str,
+    /// How long the plugin took to come.
+    waited: Duration,
 }
 
 impl Plugins {
@@ -119,15 +127,14 @@ impl Plugins {
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let version = self.version_for(&target.plugin, &call).await?;
-        self.ask_of(version, target, subject, call).await
+        let version = self.version_for(&target.plugin, &subject, &call).await?;
+        self.ask_of(&version, target, subject, call).await
     }
 
     /// Makes a call of one version, within the operator's limits, and counts it.
     async fn ask_version<C: Call>(
         &self,
-        plugin: &Plugin,
-        loaded: &Arc<Loaded>,
+        Version { plugin, loaded, waited, .. }: &Version,
         target: &PluginTarget,
         subject: Subject,
         call: C,
@@ -153,7 +160,7 @@ impl Plugins {
             let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place())));
-            let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
+            let place = Place { plugin, loaded, app: &app.name, entry: &entry.name, waited: *waited };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
             let (ran, turn) = self.guarded(place, task, &granted, &named).await;
             let mut done = Done::of(ran);
@@ -234,7 +241,7 @@ impl Plugins {
         (ran, turn)
     }
 
-    /// Waits for a turn and makes the call, both within its time.
+    /// Waits for a turn and makes the call, both within what its plugin has left of its time.
     async fn run<C: Call>(
         &self,
         place: Place<'_>,
@@ -243,11 +250,11 @@ impl Plugins {
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
         let (timeout, setting) = C::KIND.timeout(&limits);
-        let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
+        let turn = match self.turn(place.plugin, place.app, bounds, timeout.saturating_sub(place.waited)).await {
             Ok(turn) => turn,
-            Err((error, waited)) => return (Ran::not(task, error, waited), None),
+            Err((error, waited)) => return (Ran::not(task, error, place.waited + waited), None),
         };
-        let waited = turn.waited();
+        let waited = place.waited + turn.waited();
         let (app, heavy) = (place.app, turn.weight().is_heavy());
         let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
@@ -287,23 +294,30 @@ impl Plugins {
         })
     }
 
-    /// The version of a plugin that runs, unless it is switched off. While the folder is read for the first time it may be
-    /// about to come, so a start loses no message.
-    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
-        let running = || {
+    /// The version of a plugin that runs, unless it is switched off, and how long that took to come. While the folder is
+    /// read for the first time it may be about to, so a start loses no message.
+    async fn running(
+        &self,
+        name: &str,
+        kind: EntryKind,
+        subject: &Subject,
+    ) -> Result<(Arc<Plugin>, Arc<Loaded>, Duration), CallError> {
+        let running = |waited| {
             let plugin = self.find(name)?;
             if plugin.is_disabled {
                 return Some(Err(CallError::Disabled(name.to_owned())));
             }
             let loaded = plugin.loaded.clone()?;
-            Some(Ok((plugin, loaded)))
+            Some(Ok((plugin, loaded, waited)))
         };
-        if let Some(running) = running() {
+        if let Some(running) = running(Duration::ZERO) {
             return running;
         }
+        let (timeout, _) = kind.timeout(&self.limits_of(name, subject.granted.as_deref()));
+        let began = Instant::now();
         // Time that runs out is time in which it did not come.
         drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
-        running().unwrap_or_else(|| Err(CallError::NotLoaded(name.to_owned())))
+        running(began.elapsed()).unwrap_or_else(|| Err(CallError::NotLoaded(name.to_owned())))
     }
 }
 
