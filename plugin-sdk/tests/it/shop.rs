@@ -75,3 +75,13 @@ pub(crate) mod counters {
         Ok(count.to_string())
     }
 }
+
+/// Comes before the module above in the alphabet.
+mod ads {
+    use weft_plugin::message_handler;
+
+    #[message_handler]
+    fn advertise() -> &'static str {
+        "tea"
+    }
+}
