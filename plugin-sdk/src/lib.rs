@@ -45,7 +45,7 @@ pub use log;
 /// Makes a function answer messages.
 ///
 /// It takes `(Message, Context)`, `(Message)` or nothing, and returns what is [`IntoReply`]:
-/// `String`, `&str`, [`Reply`], `()`, or an `Option` or `Result` of these.
+/// `String`, `&str`, [`Reply`], [`Article`], `()`, or an `Option` or `Result` of these.
 ///
 /// ```
 /// use weft_plugin::prelude::*;

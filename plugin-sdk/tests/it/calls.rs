@@ -60,6 +60,8 @@ fn a_handler_answers_by_name() {
     let host = Host::new().app("shop");
     assert_eq!(host.handle("echo", text("o1", "hi")), Ok(Some(Reply::text("shop: hi"))));
     assert_eq!(host.handle("echo", event("o1", Event::Unsubscribe)), Ok(None));
+    let article = host.handle("advertise", text("o1", "hi")).unwrap();
+    assert!(matches!(article, Some(Reply::News(articles)) if articles[0].title == "tea"));
 }
 
 #[test]

@@ -78,10 +78,12 @@ pub(crate) mod counters {
 
 /// Comes before the module above in the alphabet.
 mod ads {
-    use weft_plugin::message_handler;
+    use weft_plugin::{Article, message_handler};
 
     #[message_handler]
-    fn advertise() -> &'static str {
-        "tea"
+    fn advertise() -> Article {
+        let [title, description, pic_url, url] =
+            ["tea", "", "https://a.example/1.png", "https://a.example/"].map(Into::into);
+        Article { title, description, pic_url, url }
     }
 }
