@@ -23,7 +23,7 @@ use wasmtime::{Store, component::Instance};
 
 use super::{
     bindings::imported::types,
-    component::{Entry, Exports, Loaded},
+    component::{Description, Entry, Exports, Loaded},
     entry_kind::EntryKind,
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
@@ -139,7 +139,7 @@ impl Plugins {
         subject: Subject,
         call: C,
     ) -> Result<C::Answer, CallError> {
-        let entry = entry::<C>(loaded, target, &subject)?;
+        let entry = entry(C::KIND, loaded, target, &subject.app.name)?;
         let span = tracing::debug_span!(
             "plugin_call",
             plugin = &*plugin.name,
@@ -321,21 +321,33 @@ impl Plugins {
     }
 }
 
-/// The entry that a target names: by its name, or the plugin's first one.
-fn entry<'a, C: Call>(loaded: &'a Loaded, target: &PluginTarget, subject: &Subject) -> Result<&'a Entry, CallError> {
-    let (kind, entries) = (C::KIND, C::KIND.entries(&loaded.description));
+/// The entry of a kind that a target names: by its name, or the plugin's first one.
+pub(super) fn found<'a>(kind: EntryKind, plugin: &'a Description, target: &PluginTarget) -> Option<&'a Entry> {
+    let entries = kind.entries(plugin);
     let named = target.entry.as_ref().map(|name| entries.iter().find(|entry| entry.name == *name));
-    let found = match named {
-        Some(found) if found.is_some() || !kind.falls_back() => found,
-        _ => entries.first(),
-    };
-    let entry = found.ok_or_else(|| CallError::NoSuchEntry {
-        plugin: loaded.name.to_string(),
-        kind,
-        name: target.entry.clone().unwrap_or_default(),
-        has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+    named.filter(|found| found.is_some() || !kind.falls_back()).unwrap_or_else(|| entries.first())
+}
+
+/// The same, if it may be called for the app.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn entry<'a>(
+    kind: EntryKind,
+    loaded: &'a Loaded,
+    target: &PluginTarget,
+    app: &str,
+) -> Result<&'a Entry, CallError> {
+    let entry = found(kind, &loaded.description, target).ok_or_else(|| {
+        let has = kind.entries(&loaded.description).iter().map(|entry| entry.name.as_str());
+        CallError::NoSuchEntry {
+            plugin: loaded.name.to_string(),
+            kind,
+            name: target.entry.clone().unwrap_or_default(),
+            has: has.collect::<Vec<_>>().join(", "),
+        }
     })?;
-    if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
+    if entry.apps.is_empty() || entry.apps.iter().any(|served| served == app) {
         Ok(entry)
     } else {
         Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
