@@ -126,7 +126,7 @@ limits! {
     page_request_kib: 1024, 8192, 0..=32_768;
     /// KiB of the body of a page.
     page_kib: 1024, 8192, 1..=65_536;
-    /// Lines that one call may log.
+    /// Lines that one call may log, those that it prints among them.
     log_lines: 64, 1000, 0..=10_000;
     /// Bytes of one line in the log.
     log_line_bytes: 4096, 65_536, 64..=65_536;

@@ -60,7 +60,8 @@ impl Context {
         imports::context::current_app()
     }
 
-    /// The user whom the call is about: who wrote the message, whose order it is, who asks for the page.
+    /// The user whom the call is about: who wrote the message, or whose order it is. Of a page nobody yet: its visitors are
+    /// not known.
     /// A test that calls the function itself says it with
     /// [`TestHost::openid`](crate::testing::TestHost::openid).
     pub fn openid(&self) -> Option<String> {

@@ -37,7 +37,7 @@ pub struct Entry {
     pub apps: &'static [&'static str],
     /// Where it comes from.
     pub package: Package,
-    /// Module, line and column: the manifest keeps the order of the source.
+    /// Module, line and column, by which the manifest sorts: the modules' paths as texts, the source of each within it.
     pub place: (&'static str, u32, u32),
 }
 

@@ -100,13 +100,30 @@ impl refund_hooks::Guest for Component {
     }
 }
 
-/// All hooks as the manifest names them: the functions of one name are one hook.
-pub(crate) fn described() -> Vec<manifest::Entry> {
+/// Each hook once, as the manifest names it: the functions of one name are one hook, which its order hook describes.
+///
+/// Where they do not fit is the author's mistake, which the host shows them.
+pub(crate) fn entries() -> Vec<&'static Entry> {
     let (orders, refunds) = functions();
-    let alone = refunds.iter().filter(|refund| orders.iter().all(|order| order.name != refund.name));
-    let mut hooks: Vec<_> = orders.iter().chain(alone).collect();
+    for refund in &refunds {
+        let name = refund.name;
+        assert!(refunds.iter().filter(|other| other.name == name).count() == 1, "two refund hooks are called `{name}`");
+        let order = orders.iter().find(|order| order.name == name);
+        assert!(
+            order.is_none_or(|order| refund.apps.is_empty() || refund.apps == order.apps),
+            "hook `{name}` is for the apps that its order hook names: its refund hook names the same ones, or none"
+        );
+    }
+    let alone = refunds.into_iter().filter(|refund| orders.iter().all(|order| order.name != refund.name));
+    let mut hooks: Vec<_> = orders.iter().copied().chain(alone).collect();
     hooks.sort_by_key(|hook| hook.place);
-    let described = hooks.into_iter().map(|hook| {
+    hooks
+}
+
+/// All hooks, with whether they hear of refunds.
+pub(crate) fn described() -> Vec<manifest::Entry> {
+    let (_, refunds) = functions();
+    let described = entries().into_iter().map(|hook| {
         let hears = refunds.iter().any(|refund| refund.name == hook.name);
         let options = hears.then(|| ("refunds".to_owned(), "true".to_owned()));
         manifest::Entry { options: options.into_iter().collect(), ..hook.describe() }
@@ -115,6 +132,6 @@ pub(crate) fn described() -> Vec<manifest::Entry> {
 }
 
 /// The functions under both attributes.
-pub(crate) fn functions() -> (Vec<&'static Entry>, Vec<&'static Entry>) {
+fn functions() -> (Vec<&'static Entry>, Vec<&'static Entry>) {
     (entry::entries::<OrderEvent, ()>(), entry::entries::<RefundEvent, ()>())
 }

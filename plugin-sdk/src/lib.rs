@@ -45,7 +45,7 @@ pub use log;
 /// Makes a function answer messages.
 ///
 /// It takes `(Message, Context)`, `(Message)` or nothing, and returns what is [`IntoReply`]:
-/// `String`, `&str`, [`Reply`], `()`, or an `Option` or `Result` of these.
+/// `String`, `&str`, [`Reply`], [`Article`], `()`, or an `Option` or `Result` of these.
 ///
 /// ```
 /// use weft_plugin::prelude::*;
@@ -138,6 +138,36 @@ pub use weft_plugin_macros::page;
 /// let (order, refund) = (testing::order("A1", 100), testing::refund("R1", 60));
 /// let event = testing::refund_event(order, refund, RefundState::New);
 /// TestHost::new().refund_updated("fulfil", event).unwrap();
+/// ```
+///
+/// Both functions are one hook: its description and its apps are those of the order hook. Apps that only the refund hook
+/// names are the author's mistake, which ends the plugin's test and its loading:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::TestHost};
+/// #[order_hook]
+/// fn fulfil() {}
+///
+/// #[refund_hook(name = "fulfil", apps("shop"))]
+/// fn take_back() {}
+///
+/// TestHost::new().describe();
+/// ```
+///
+/// So are two refund hooks of one name:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::TestHost};
+/// #[order_hook]
+/// fn fulfil() {}
+///
+/// #[refund_hook(name = "fulfil")]
+/// fn take_back() {}
+///
+/// #[refund_hook(name = "fulfil")]
+/// fn take_back_again() {}
+///
+/// TestHost::new().describe();
 /// ```
 pub use weft_plugin_macros::refund_hook;
 

@@ -48,14 +48,40 @@ inventory::collect!(Asks);
 /// it: one that does not fit comes to the plugin all the same, whose own type says what is wrong, in
 /// [`Context::config`](crate::Context::config).
 ///
-/// What cannot be granted does not compile:
+/// What is no right, host or path does not compile, and no key stands there twice. How a host is spelled is looked at
+/// more closely when the plugin is loaded.
 ///
 /// ```compile_fail
 /// weft_plugin::asks! { orders: ["cancel"] }
 /// ```
+///
+/// ```compile_fail
+/// weft_plugin::asks! { http_hosts: ["https://api.example.com/"] }
+/// ```
+///
+/// ```compile_fail
+/// weft_plugin::asks! { http_hosts: ["httpsx"] }
+/// ```
+///
+/// ```compile_fail
+/// weft_plugin::asks! { wechat_apis: ["/cgi-bin/user/info?lang=zh_CN"] }
+/// ```
+///
+/// ```compile_fail
+/// weft_plugin::asks! { pay_apis: ["/v3/../v2/"] }
+/// ```
+///
+/// ```compile_fail,E0124
+/// weft_plugin::asks! { kv: true, kv: false }
+/// ```
 #[macro_export]
 macro_rules! asks {
     ($($key:ident : $value:expr),* $(,)?) => {
+        const _: () = {
+            struct _EachOnce {
+                $($key: (),)*
+            }
+        };
         $crate::__private::inventory::submit! {
             $crate::__private::Asks::NOTHING $(.$key(&$value))*
         }
@@ -78,10 +104,7 @@ impl Asks {
     pub const fn http_hosts(mut self, hosts: &'static [&'static str]) -> Self {
         let mut rest = hosts;
         while let [host, others @ ..] = rest {
-            assert!(
-                matches!(host.as_bytes(), [b'h', b't', b't', b'p', b':' | b's', ..]),
-                "http_hosts lists scheme, host and port, such as https://*.example.com"
-            );
+            assert!(is_host(host), "http_hosts lists scheme, host and maybe port, such as https://*.example.com");
             rest = others;
         }
         self.http_hosts = hosts;
@@ -93,8 +116,8 @@ impl Asks {
         let mut rest = paths;
         while let [path, others @ ..] = rest {
             assert!(
-                matches!(path.as_bytes(), [b'/', ..]),
-                "wechat_apis lists beginnings of paths, such as /cgi-bin/message/"
+                is_path(path),
+                "wechat_apis lists beginnings of paths, such as /cgi-bin/message/, without `..` or `?`"
             );
             rest = others;
         }
@@ -133,8 +156,8 @@ impl Asks {
         let mut rest = paths;
         while let [path, others @ ..] = rest {
             assert!(
-                matches!(path.as_bytes(), [b'/', ..]),
-                "pay_apis lists beginnings of paths, such as /v3/profitsharing/"
+                is_path(path),
+                "pay_apis lists beginnings of paths, such as /v3/profitsharing/, without `..` or `?`"
             );
             rest = others;
         }
@@ -162,6 +185,36 @@ impl Asks {
             orders: owned(self.orders),
         }
     }
+}
+
+/// Whether there is nothing but a scheme and what hosts and ports are spelled with.
+const fn is_host(text: &str) -> bool {
+    let ([b'h', b't', b't', b'p', b':', b'/', b'/', host @ ..]
+    | [b'h', b't', b't', b'p', b's', b':', b'/', b'/', host @ ..]) = text.as_bytes()
+    else {
+        return false;
+    };
+    let mut rest = host;
+    while let [byte, others @ ..] = rest {
+        if !matches!(*byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'.' | b'-' | b'_' | b':' | b'[' | b']') {
+            return false;
+        }
+        rest = others;
+    }
+    !host.is_empty()
+}
+
+/// Whether paths can begin so.
+const fn is_path(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    let begins = matches!(rest, [b'/', ..]);
+    while let [byte, others @ ..] = rest {
+        if matches!(rest, [b'.', b'.', ..]) || *byte == b'?' || byte.is_ascii_control() {
+            return false;
+        }
+        rest = others;
+    }
+    begins
 }
 
 impl Guest for Component {

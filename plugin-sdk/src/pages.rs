@@ -1,23 +1,26 @@
 //! Pages: answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
 //!
 //! ```
-//! use weft_plugin::{pages::User, prelude::*, testing::{self, TestHost}};
+//! use weft_plugin::{prelude::*, testing::{self, TestHost}};
 //!
+//! /// A button, and how often it was pressed.
 //! #[page]
-//! fn points(request: Request) -> Result<Response> {
-//!     let Some(user) = request.user else { return Ok(Response::status(401)) };
-//!     let points = kv::get(&format!("points/{}", user.openid))?.map_or(Ok(0_u32), |entry| entry.json())?;
-//!     Ok(Response::json(&points)?)
+//! fn likes(request: Request) -> Result<Response> {
+//!     if request.method == "POST" {
+//!         kv::update("likes", None, |likes: Option<u32>| Ok(likes.unwrap_or(0) + 1))?;
+//!         return Ok(Response::redirect("?"));
+//!     }
+//!     let likes: u32 = kv::get_json("likes")?.unwrap_or(0);
+//!     Ok(Response::html(format!(r#"<form method="post"><button>{likes} 赞</button></form>"#)))
 //! }
 //!
 //! let host = TestHost::new().grant_kv();
-//! let asked = || testing::request("GET", "/");
-//! assert_eq!(host.serve("points", asked()).unwrap().status, 401);
-//! let user = Some(User { openid: "o1".into(), unionid: None });
-//! assert_eq!(host.serve("points", Request { user, ..asked() }).unwrap().body, b"0");
+//! assert_eq!(host.serve("likes", testing::request("POST", "/")).unwrap().status, 303);
+//! let page = host.serve("likes", testing::request("GET", "/")).unwrap();
+//! assert!(String::from_utf8(page.body).unwrap().contains("1 赞"));
 //! ```
 //!
-//! `user` is whom WeChat has identified: nobody for now, as web authorization is not built yet.
+//! Who asks is not known yet: [`Request::user`] is `None` in every request that a server hands on.
 //!
 //! The host serves them where the operator grants `pages`. Headers that hold for more than the page (`Connection`,
 //! `Strict-Transport-Security`, `Service-Worker-Allowed`, …) do not leave, cookies stay below the plugin's own path, and a

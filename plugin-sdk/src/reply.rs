@@ -98,7 +98,7 @@ impl From<Article> for Reply {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer to a message",
     label = "not an answer",
-    note = "a message handler returns `String`, `&str`, `Reply`, `()`, or an `Option` or `Result` of these"
+    note = "a message handler returns `String`, `&str`, `Reply`, `Article`, `()`, or an `Option` or `Result` of these"
 )]
 pub trait IntoReply {
     /// The answer, if there is one.
@@ -118,6 +118,12 @@ impl IntoReply for String {
 }
 
 impl IntoReply for &str {
+    fn into_reply(self) -> Result<Option<Reply>, Error> {
+        Ok(Some(self.into()))
+    }
+}
+
+impl IntoReply for Article {
     fn into_reply(self) -> Result<Option<Reply>, Error> {
         Ok(Some(self.into()))
     }

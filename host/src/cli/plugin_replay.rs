@@ -178,13 +178,21 @@ fn error(receipt: &Receipt) -> String {
     receipt.error.clone().unwrap_or_else(|| "none".to_owned())
 }
 
-/// What is in one list and not in the other.
+/// What is in one list and not in the other, or not as often; or that it is in another order.
 fn changed(what: &str, before: &[String], after: &[String]) -> Vec<String> {
     let only = |these: &[String], those: &[String], sign: char| {
-        let only = these.iter().filter(|text| !those.contains(text));
+        let mut those: Vec<_> = those.iter().collect();
+        let only = these.iter().filter(|text| {
+            let place = those.iter().position(|other| other == text);
+            place.map(|place| those.swap_remove(place)).is_none()
+        });
         only.map(|text| format!("{what}: {sign} {text}")).collect::<Vec<_>>()
     };
-    [only(before, after, '-'), only(after, before, '+')].concat()
+    let changed = [only(before, after, '-'), only(after, before, '+')].concat();
+    if changed.is_empty() && before != after {
+        return vec![format!("{what}: in another order · 顺序不同")];
+    }
+    changed
 }
 
 fn text(replayed: &Replayed, hides_config: bool) -> String {

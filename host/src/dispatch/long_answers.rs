@@ -3,24 +3,32 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Mutex, PoisonError},
 };
 
 /// From so many bytes on an answer is long; texts never are. For shorter ones a bound on their number is enough.
 const LONG: usize = 4 << 10;
 
-/// Bytes of an app's long answers, until all begin anew.
+/// Bytes of an app's long answers that are remembered.
 const OF_APP: usize = 32 << 20;
 
 /// Those of all apps.
 const OF_ALL: usize = 256 << 20;
 
-/// The long answers of a while.
+/// The long answers that are remembered.
 #[derive(Default)]
 pub(super) struct LongAnswers(Mutex<Kept>);
 
+/// As what is remembered they stand in two generations (`newest`).
 #[derive(Default)]
 struct Kept {
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Default)]
+struct Generation {
     all: usize,
     apps: HashMap<String, usize>,
 }
@@ -32,17 +40,25 @@ impl LongAnswers {
             return true;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_app = kept.apps.get(app).copied().unwrap_or_default();
-        let has_room = of_app + bytes <= OF_APP && kept.all + bytes <= OF_ALL;
+        let Kept { young, old } = &mut *kept;
+        let of_app = young.of(app) + old.of(app);
+        let has_room = of_app + bytes <= OF_APP && young.all + old.all + bytes <= OF_ALL;
         if has_room {
-            kept.all += bytes;
-            kept.apps.insert(app.to_owned(), of_app + bytes);
+            young.all += bytes;
+            *young.apps.entry(app.to_owned()).or_default() += bytes;
         }
         has_room
     }
 
-    /// Counts from nothing again: the answers that were counted have been forgotten as too old.
-    pub(super) fn begin_anew(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+    /// Counts those no more that were young when this was called before: they have been forgotten as too old.
+    pub(super) fn grow_old(&self) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.old = mem::take(&mut kept.young);
+    }
+}
+
+impl Generation {
+    fn of(&self, app: &str) -> usize {
+        self.apps.get(app).copied().unwrap_or_default()
     }
 }

@@ -19,7 +19,7 @@ use wasmtime::{Engine, component::Component};
 
 const MAC_BYTES: usize = 32;
 
-/// How long code is kept that no file of the folder needs: someone may go back to it.
+/// How long code is kept, from when it was compiled, that nothing needs any more: someone may go back to it.
 const KEPT_UNUSED: Duration = Duration::from_hours(7 * 24);
 
 /// A folder of compiled plugins.
@@ -47,7 +47,7 @@ impl Cache {
         }
     }
 
-    /// Removes what was kept long ago for files that are not among `digests`.
+    /// Removes what was compiled long ago for files that are not among `digests`.
     pub(super) fn sweep(&self, digests: &HashSet<String>) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for entry in entries.flatten() {

@@ -88,6 +88,7 @@ pub(super) struct State {
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
+    /// Also those that were dropped.
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
     pub(super) outbound_calls: u64,

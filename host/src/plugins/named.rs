@@ -1,7 +1,7 @@
 //! What apps and their handlers name in plugins, and whether it is there: it may be named before its file is dropped,
 //! and calls fail softly until then.
 
-use super::{CallError, EntryKind, Plugins};
+use super::{CallError, EntryKind, Plugins, calls};
 use crate::{
     bilingual::{because, of},
     model::{App, Condition, Handler, PluginTarget, ReplyContent},
@@ -45,9 +45,8 @@ impl Plugins {
     /// The name of the page that `target` means: its own, or that of the plugin's first one where none is called so.
     pub fn page_name(&self, target: &PluginTarget) -> Option<String> {
         let plugin = self.find(&target.plugin)?;
-        let pages = &plugin.loaded.as_ref()?.description.pages;
-        let named = pages.iter().find(|page| Some(&page.name) == target.entry.as_ref());
-        Some(named.or_else(|| pages.first())?.name.clone())
+        let loaded = plugin.loaded.as_ref()?;
+        Some(calls::found(EntryKind::Page, &loaded.description, target)?.name.clone())
     }
 
     fn lacking<'a>(
@@ -78,21 +77,6 @@ impl Plugins {
                 None => CallError::NotLoaded(plugin.clone()).to_string(),
             });
         };
-        let (kind, in_chinese, entries) = (kind.name(), kind.in_chinese(), kind.entries(&loaded.description));
-        let entry = match &target.entry {
-            Some(name) => entries.iter().find(|entry| entry.name == *name),
-            None => entries.first(),
-        };
-        let Some(entry) = entry else {
-            let name = target.entry.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-            return Some(format!("plugin `{plugin}` has no {kind}{name} · 插件 `{plugin}` 没有{in_chinese}{name}"));
-        };
-        let serves = entry.apps.is_empty() || entry.apps.iter().any(|served| served == app);
-        (!serves).then(|| {
-            format!(
-                "{kind} `{0}` of plugin `{plugin}` is not meant for this app · 插件 `{plugin}` 的{in_chinese} `{0}` 不供这个账号使用",
-                entry.name
-            )
-        })
+        calls::entry(kind, &loaded, target, app).err().map(|error| error.to_string())
     }
 }

@@ -277,11 +277,14 @@ impl Plugins {
         &self.0.versions
     }
 
-    /// Forgets compiled code that nothing has needed for long.
+    /// Forgets code that was compiled long ago and that neither what runs nor a canary needs.
     pub(super) async fn sweep_cache(&self) {
         let plugins = self.list();
-        let digests = plugins.iter().filter_map(|plugin| plugin.loaded.as_ref()).map(|loaded| loaded.digest.clone());
-        let (loader, digests) = (self.0.loader.clone(), digests.collect());
+        let loaded = plugins.iter().flat_map(|plugin| {
+            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
+            plugin.loaded.iter().chain(canary)
+        });
+        let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }
 

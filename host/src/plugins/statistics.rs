@@ -82,7 +82,7 @@ pub struct EntryStatistics {
     pub cpu: Duration,
     /// The most memory that one had, in bytes.
     pub memory: u64,
-    /// Lines that they logged.
+    /// Lines of theirs that are in the log, also of what they printed.
     pub lines: u64,
     /// How many failed, by [`CallError::code`]; only those that happened.
     pub errors: Vec<(&'static str, u64)>,
@@ -151,8 +151,8 @@ impl Statistics {
         if counts.memory.load(Relaxed) < used.memory {
             counts.memory.fetch_max(used.memory, Relaxed);
         }
-        if used.lines > 0 {
-            counts.lines.fetch_add(u64::from(used.lines), Relaxed);
+        if !trace.lines.is_empty() {
+            counts.lines.fetch_add(trace.lines.len() as u64, Relaxed);
         }
         if let Some(error) = error {
             let code = CallError::CODES.iter().position(|code| *code == error.code());

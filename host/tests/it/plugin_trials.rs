@@ -230,13 +230,20 @@ async fn a_call_of_a_server_is_made_again_with_the_recorded_answers() {
     let kept = app.state.store.plugin_kv().get("shop", "guest", "count").await.unwrap().unwrap();
     assert_eq!(kept.value, b"1", "nothing was done again");
 
-    // From a file, without an answer that it needs.
-    let mut before = replayed["before"].clone();
-    before["host_calls"].as_array_mut().unwrap().remove(0);
+    // From a file, in which it asked otherwise.
     let saved = file.with_file_name("receipt.json");
-    std::fs::write(&saved, before.to_string()).unwrap();
-    let (code, text) = run("replay", &file, &[saved.to_str().unwrap(), "--file", path]);
-    assert_eq!(code, Some(1), "{text}");
+    let compared = |change: fn(&mut Vec<Value>)| {
+        let mut before = replayed["before"].clone();
+        change(before["host_calls"].as_array_mut().unwrap());
+        std::fs::write(&saved, before.to_string()).unwrap();
+        run("replay", &file, &[saved.to_str().unwrap(), "--file", path])
+    };
+    let (code, text) = compared(|calls| calls.reverse());
+    assert!(code == Some(0) && text.contains("differs   host: in another order"), "{text}");
+    let (code, text) = compared(|calls| calls.push(calls[0].clone()));
+    assert!(code == Some(0) && text.contains(r#"differs   host: - kv.get ["count"]"#), "asked once more: {text}");
+    let (code, text) = compared(|calls| drop(calls.remove(0)));
+    assert_eq!(code, Some(1), "without an answer that it needs: {text}");
     assert!(text.contains(r#"it asks for kv.get ["count"], which was not recorded"#), "{text}");
 
     let (code, text) = replay(&[&[receipt.as_str()][..], &server].concat());

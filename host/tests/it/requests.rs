@@ -1,6 +1,10 @@
 //! What every request meets on its way to a handler and back: ids, limits, problems; and the start.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::extract::Request;
 use reqwest::{Method, Response};
@@ -14,9 +18,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use weft::{clock::Clock, config::Config, secret::Secret, server::Server};
+use weft::{
+    clock::Clock,
+    config::Config,
+    model::{App, AppType},
+    plugins::{CallError, Subject},
+    secret::Secret,
+    server::Server,
+};
+use weft_wechat::message::Message;
 
-use crate::support::{SECRET_KEY, TestApp, guests};
+use crate::support::{HandMade, SECRET_KEY, TestApp, guests};
 
 async fn get_with_id(app: &TestApp, id: &[u8]) -> Response {
     let client = weft::simulator::http_client().unwrap();
@@ -240,4 +252,37 @@ async fn a_server_listens_before_its_plugins_are_loaded_and_says_so() {
     assert_eq!(state.plugins.list().len(), 1);
     let response = weft::http::public(&state).oneshot(readyz()).await.unwrap();
     assert_eq!(response.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_call_waits_for_its_plugin_to_be_loaded_is_time_of_the_call() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    let endless = HandMade { handle: "(loop $again (br $again)) i32.const 4096", ..HandMade::PLAIN };
+    std::fs::write(folder.path().join("plugins/guest.wasm"), endless.bytes()).unwrap();
+    let mut config = config(&folder, "data", "127.0.0.1:0");
+    (config.plugins.limits.call_timeout_ms, config.plugins.limits.cpu_ms) = (4000, 10_000);
+    let server = Server::prepare(config, Clock::system()).await.unwrap();
+    let plugins = server.state().plugins.clone();
+    let subject = Subject {
+        app: Arc::new(App::new("shop", AppType::Service, "wx0123456789abcdef")),
+        granted: None,
+        delivery_id: "delivery".into(),
+        raw: "".into(),
+    };
+    let began = Instant::now();
+    let call = tokio::spawn(async move {
+        let message = Message::parse(
+            "<xml><ToUserName>gh_test</ToUserName><FromUserName>oUser</FromUserName><CreateTime>1700000000</CreateTime>\
+             <MsgType>text</MsgType><Content>hello</Content><MsgId>1</MsgId></xml>",
+        );
+        plugins.handle(&"guest".parse().unwrap(), subject, &message.unwrap()).await
+    });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    tokio::spawn(server.run(stop));
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::TimedOut { waited, .. } if waited > Duration::from_secs(1)), "{error}");
+    assert!(began.elapsed() < Duration::from_millis(5500), "{:?}", began.elapsed());
 }

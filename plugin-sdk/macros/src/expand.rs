@@ -1,4 +1,4 @@
-//! What an annotated function becomes: itself, and a registration beside it.
+//! What an annotated function becomes: itself, with its parameters used, and a registration beside it.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};

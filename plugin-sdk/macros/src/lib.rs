@@ -1,7 +1,7 @@
 //! The attributes of `weft-plugin`, which re-exports them.
 //!
-//! Each leaves its function as it was written and registers it beside it. All of them take the
-//! same options, none of which has to be there:
+//! Each leaves its function as an ordinary one and registers it beside it; that the host hands it parameters which it
+//! does not use is no warning. All of them take the same options, none of which has to be there:
 //!
 //! - `name = "vip"`: by which rules and settings name it; the function's name otherwise,
 //! - `apps("shop", "media")`, or the names alone: the apps that it may run for; every app otherwise,

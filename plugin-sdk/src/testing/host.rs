@@ -169,7 +169,8 @@ impl TestHost {
         self
     }
 
-    /// Grants every path of WeChat's API, and answers calls with the JSON that `answer` returns.
+    /// Grants every path of WeChat's API, and answers calls with the JSON that `answer` returns. One whose `errcode` is not
+    /// 0 is [`Error::Wechat`] to the plugin.
     pub fn on_wechat(
         self,
         mut answer: impl FnMut(&wechat::Request) -> Result<serde_json::Value, Error> + 'static,
@@ -181,7 +182,8 @@ impl TestHost {
     }
 
     /// Grants every path of WeChat Pay, and answers calls with the JSON that `answer` returns; null where WeChat says
-    /// nothing but that it is done.
+    /// nothing but that it is done. Of v2 a `return_code` or `result_code` that is none of success is [`Error::Wechat`] to
+    /// the plugin.
     pub fn on_pay(self, answer: impl FnMut(&PayCall) -> Result<serde_json::Value, Error> + 'static) -> Self {
         with(|state| state.pay = Some(Box::new(answer)));
         self
@@ -282,13 +284,13 @@ impl TestHost {
 
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
-        allowed(&entry::entries::<OrderEvent, ()>(), hook)?;
+        allowed(&crate::hooks::entries(), hook)?;
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
     }
 
     /// Tells a hook of a refund.
     pub fn refund_updated(self, hook: &str, event: RefundEvent) -> Result<(), Error> {
-        allowed(&entry::entries::<RefundEvent, ()>(), hook)?;
+        allowed(&crate::hooks::entries(), hook)?;
         <Component as refund_hooks::Guest>::refund_updated(hook.to_owned(), event)
     }
 

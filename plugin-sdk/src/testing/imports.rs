@@ -77,9 +77,11 @@ pub(crate) mod http {
 }
 
 pub(crate) mod wechat {
+    use serde_json::Value;
+
     use super::{denied, with};
     use crate::{
-        error::Error,
+        error::{Error, WechatError},
         wechat::{Body, Request, Response},
     };
 
@@ -96,7 +98,16 @@ pub(crate) mod wechat {
         })?;
         let answer = script(request);
         with(|state| _ = state.wechat.get_or_insert(script));
-        answer
+        let answer = answer?;
+        // A picture has none.
+        let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match json["errcode"].as_i64() {
+            None | Some(0) => Ok(answer),
+            Some(errcode) => {
+                let errmsg = json["errmsg"].as_str().unwrap_or_default().to_owned();
+                Err(WechatError { errcode, errmsg }.into())
+            }
+        }
     }
 }
 
@@ -105,7 +116,7 @@ pub(crate) mod pay {
 
     use super::{denied, with};
     use crate::{
-        error::Error,
+        error::{Error, WechatError},
         pay::{V2Request, V3Request},
         testing::PayCall,
     };
@@ -132,7 +143,18 @@ pub(crate) mod pay {
         let V2Request { merchant, path, fields } = request.clone();
         let body = fields.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         let (method, query) = ("POST".to_owned(), Vec::new());
-        call(&PayCall { merchant, method, path, query, body: Value::Object(body) }).map(|answer| answer.to_string())
+        let answer = call(&PayCall { merchant, method, path, query, body: Value::Object(body) })?;
+        let text = |name: &str| answer[name].as_str().unwrap_or_default();
+        match (text("return_code"), text("result_code")) {
+            ("SUCCESS" | "", "FAIL") => Err(refused(text("err_code"), text("err_code_des"))),
+            // A script may leave out what every answer has.
+            ("SUCCESS" | "", _) => Ok(answer.to_string()),
+            (code, _) => Err(refused(code, text("return_msg"))),
+        }
+    }
+
+    fn refused(code: &str, message: &str) -> Error {
+        WechatError { errcode: 0, errmsg: format!("{code}: {message}") }.into()
     }
 }
 

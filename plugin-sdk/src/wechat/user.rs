@@ -69,8 +69,8 @@ pub fn followers(after: &str) -> Result<Openids, Error> {
     get("/cgi-bin/user/get", if after.is_empty() { &[] } else { &next })
 }
 
-/// Sets the account's own name for a user, less than 30 characters:
-/// `/cgi-bin/user/info/updateremark`.
+/// Sets the account's own name for a user; at most 30 characters. Weft's own record of the user follows only when it is
+/// set by [`users::set_remark`](crate::users::set_remark): `/cgi-bin/user/info/updateremark`.
 pub fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
     tell("/cgi-bin/user/info/updateremark", &json!({"openid": openid, "remark": remark}))
 }

@@ -13,9 +13,9 @@ fn names(of: impl Fn(&Description) -> Vec<String>) -> Vec<String> {
 }
 
 #[test]
-fn the_manifest_has_every_function_in_the_order_of_the_source() {
+fn the_manifest_has_every_function_by_module_and_then_in_the_order_of_the_source() {
     let handlers = names(|plugin| plugin.handlers.iter().map(|entry| entry.name.clone()).collect());
-    assert_eq!(handlers, ["echo", "always-ill", "mute", "count"]);
+    assert_eq!(handlers, ["echo", "always-ill", "mute", "advertise", "count"]);
     let others = names(|plugin| {
         [&plugin.rules, &plugin.hooks, &plugin.observers, &plugin.pages]
             .into_iter()
@@ -30,7 +30,7 @@ fn the_manifest_has_every_function_in_the_order_of_the_source() {
 fn descriptions_and_apps_come_from_attributes_and_comments() {
     let plugin = TestHost::new().describe();
     let descriptions: Vec<_> = plugin.handlers.iter().map(|entry| entry.description.as_str()).collect();
-    assert_eq!(descriptions, ["Answers with the text.", "Fails.", "Says nothing, in a text.", ""]);
+    assert_eq!(descriptions, ["Answers with the text.", "Fails.", "Says nothing, in a text.", "", ""]);
     assert_eq!(plugin.rules[0].apps, ["shop", "media"]);
     assert_eq!(plugin.hooks[0].apps, ["shop"]);
     assert!(plugin.handlers[0].apps.is_empty());
@@ -60,6 +60,8 @@ fn a_handler_answers_by_name() {
     let host = TestHost::new().app("shop");
     assert_eq!(host.handle("echo", text("o1", "hi")), Ok(Some(Reply::text("shop: hi"))));
     assert_eq!(host.handle("echo", event("o1", Event::Unsubscribe)), Ok(None));
+    let article = host.handle("advertise", text("o1", "hi")).unwrap();
+    assert!(matches!(article, Some(Reply::News(articles)) if articles[0].title == "tea"));
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn a_boxed_error_comes_out_as_it_went_in() {
 
 #[test]
 fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
-    let host = TestHost::new();
+    let host = TestHost::new().app("shop");
     let refunds = ("refunds".to_owned(), "true".to_owned());
     let options: Vec<_> = host.describe().hooks.into_iter().map(|hook| (hook.name, hook.options)).collect();
     assert_eq!(options, [("paid".to_owned(), vec![refunds.clone()]), ("refunds".to_owned(), vec![refunds])]);
@@ -137,6 +139,13 @@ fn a_hook_that_hears_of_refunds_says_so_and_is_told_of_them() {
 #[test]
 fn a_function_that_is_for_other_apps_is_refused() {
     let refused = TestHost::new().app("media").order_updated("paid", order_event(order("A1", 100), OrderState::Notpay));
+    assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
+}
+
+#[test]
+fn the_apps_of_an_order_hook_are_those_of_its_refund_hook() {
+    let event = refund_event(order("T1", 101), refund("R1", 60), RefundState::New);
+    let refused = TestHost::new().app("media").refund_updated("paid", event);
     assert_eq!(refused, Err(Error::Denied("`paid` is only for the apps shop".to_owned())));
 }
 

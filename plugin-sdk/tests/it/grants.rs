@@ -174,6 +174,32 @@ fn the_outside_answers_what_the_test_says() {
 }
 
 #[test]
+fn what_wechat_refuses_is_an_error_although_the_test_writes_it_as_an_answer() {
+    let quota = serde_json::json!({"errcode": 45009, "errmsg": "reach max api daily quota limit"});
+    TestHost::new().on_wechat(move |_| Ok(quota.clone()));
+    let refused = WechatError { errcode: 45009, errmsg: "reach max api daily quota limit".to_owned() };
+    assert_eq!(wechat::tags::tag_users(2, &["o1"]), Err(Error::Wechat(refused)));
+    TestHost::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
+    assert_eq!(wechat::tags::tag_users(2, &["o1"]), Ok(()));
+}
+
+#[test]
+fn what_wechat_pay_refuses_in_v2_is_an_error_although_the_test_writes_it_as_an_answer() {
+    let query = |answer: serde_json::Value| {
+        TestHost::new().on_pay(move |_| Ok(answer.clone()));
+        pay::call_v2::<serde_json::Value>(None, "/mmpaymkttransfers/gethbinfo", &[])
+    };
+    let refused = |errmsg: &str| Err(Error::from(WechatError { errcode: 0, errmsg: errmsg.to_owned() }));
+    let answer = serde_json::json!({"return_code": "SUCCESS", "result_code": "FAIL", "err_code": "NOTENOUGH",
+        "err_code_des": "no money"});
+    assert_eq!(query(answer), refused("NOTENOUGH: no money"));
+    let answer = serde_json::json!({"return_code": "FAIL", "return_msg": "sign"});
+    assert_eq!(query(answer), refused("FAIL: sign"));
+    let answer = serde_json::json!({"return_code": "SUCCESS", "result_code": "SUCCESS", "status": "SENT"});
+    assert_eq!(query(answer.clone()), Ok(answer));
+}
+
+#[test]
 fn sent_messages_are_remembered() {
     let host = TestHost::new().grant_messages();
     messages::send_customer_service("o1", "hi").unwrap();

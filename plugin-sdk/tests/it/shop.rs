@@ -75,3 +75,15 @@ pub(crate) mod counters {
         Ok(count.to_string())
     }
 }
+
+/// Comes before the module above in the alphabet.
+mod ads {
+    use weft_plugin::{Article, message_handler};
+
+    #[message_handler]
+    fn advertise() -> Article {
+        let [title, description, pic_url, url] =
+            ["tea", "", "https://a.example/1.png", "https://a.example/"].map(Into::into);
+        Article { title, description, pic_url, url }
+    }
+}

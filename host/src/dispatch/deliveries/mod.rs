@@ -176,7 +176,7 @@ impl Shared {
     }
 
     fn grow_old(&self) {
-        self.long_answers.begin_anew();
+        self.long_answers.grow_old();
         self.runs.grow_old();
     }
 }
@@ -282,6 +282,27 @@ mod tests {
         assert!((900..1000).contains(&forgotten), "{forgotten} MiB are not kept");
         assert_eq!(deliver("shop", 0).await, answered);
         assert_eq!(handled.load(Relaxed), 1001, "none is handled twice");
+    }
+
+    #[tokio::test]
+    async fn long_answers_take_room_for_as_long_as_they_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let (deliveries, handled) = (deliveries(&folder).await, Arc::new(AtomicUsize::new(0)));
+        let answer = Bytes::from(vec![b'x'; 1 << 20]);
+        let deliver = async |number: u32| {
+            let key = DeliveryKey::of(&format!("shop/{number}"));
+            let again = deliveries.answer(key, 0, true, Says("shop", answer.clone(), Arc::clone(&handled))).await;
+            again == Outcome::Answered(Some(answer.clone()))
+        };
+        for number in 0..33 {
+            assert!(deliver(number).await, "the first try always has it");
+        }
+        assert!(deliver(31).await && !deliver(32).await, "an app has 32 MiB");
+        deliveries.0.grow_old();
+        assert!(deliver(33).await && !deliver(33).await, "as many are still remembered");
+        assert!(deliver(31).await);
+        deliveries.0.grow_old();
+        assert!(deliver(34).await && deliver(34).await, "the old ones are forgotten");
     }
 
     #[tokio::test]

@@ -175,7 +175,7 @@ impl Plugins {
         call: C,
     ) -> Result<Receipt, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
-        let entry = entry::<C>(loaded, &target, subject)?;
+        let entry = entry(C::KIND, loaded, &target, &subject.app.name)?;
         let (timeout, _) = C::KIND.timeout(&limits);
         let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });

@@ -112,14 +112,14 @@ impl Plugins {
         change: RefundChange<'_>,
     ) -> Result<bool, CallError> {
         let call = TellOfRefund { event: convert_orders::refund_event(change) };
-        let version = self.version_for(&target.plugin, &subject.app.name, &call).await?;
+        let version = self.version_for(&target.plugin, &subject, &call).await?;
         // One that has no such hook is asked in vain, as it is of orders: what that says of a canary is counted.
-        if let Ok(hook) = entry::<TellOfRefund>(&version.loaded, target, &subject)
+        if let Ok(hook) = entry(EntryKind::Hook, &version.loaded, target, &subject.app.name)
             && (version.loaded.linked.anywhere().exports.refund_hooks.is_none() || !hears_of_refunds(hook))
         {
             return Ok(false);
         }
-        self.ask_of(version, target, subject, call).await?;
+        self.ask_of(&version, target, subject, call).await?;
         Ok(true)
     }
 }

@@ -9,7 +9,12 @@ mod pages;
 mod rules;
 mod version;
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -18,7 +23,7 @@ use wasmtime::{Store, component::Instance};
 
 use super::{
     bindings::imported::types,
-    component::{Entry, Exports, Loaded},
+    component::{Description, Entry, Exports, Loaded},
     entry_kind::EntryKind,
     error::CallError,
     guard::{Bounds, NoTurn, Turn, Whose},
@@ -32,6 +37,7 @@ use super::{
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
 use done::{Done, failed};
+use version::Version;
 
 pub use again::ReplayError;
 pub use hooks::{OrderChange, RefundChange};
@@ -111,6 +117,8 @@ struct Place<'a> {
     loaded: &'a Loaded,
     app: &'a str,
     entry: &'a str,
+    /// How long the plugin took to come.
+    waited: Duration,
 }
 
 impl Plugins {
@@ -119,20 +127,19 @@ impl Plugins {
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
     async fn ask<C: Call>(&self, target: &PluginTarget, subject: Subject, call: C) -> Result<C::Answer, CallError> {
-        let version = self.version_for(&target.plugin, &subject.app.name, &call).await?;
-        self.ask_of(version, target, subject, call).await
+        let version = self.version_for(&target.plugin, &subject, &call).await?;
+        self.ask_of(&version, target, subject, call).await
     }
 
     /// Makes a call of one version, within the operator's limits, and counts it.
     async fn ask_version<C: Call>(
         &self,
-        plugin: &Plugin,
-        loaded: &Arc<Loaded>,
+        Version { plugin, loaded, waited, .. }: &Version,
         target: &PluginTarget,
         subject: Subject,
         call: C,
     ) -> Result<C::Answer, CallError> {
-        let entry = entry::<C>(loaded, target, &subject)?;
+        let entry = entry(C::KIND, loaded, target, &subject.app.name)?;
         let span = tracing::debug_span!(
             "plugin_call",
             plugin = &*plugin.name,
@@ -153,7 +160,7 @@ impl Plugins {
             let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
             let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place())));
-            let place = Place { plugin, loaded, app: &app.name, entry: &entry.name };
+            let place = Place { plugin, loaded, app: &app.name, entry: &entry.name, waited: *waited };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
             let (ran, turn) = self.guarded(place, task, &granted, &named).await;
             let mut done = Done::of(ran);
@@ -236,7 +243,7 @@ impl Plugins {
         (ran, turn)
     }
 
-    /// Waits for a turn and makes the call, both within its time.
+    /// Waits for a turn and makes the call, both within what its plugin has left of its time.
     async fn run<C: Call>(
         &self,
         place: Place<'_>,
@@ -245,11 +252,11 @@ impl Plugins {
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
         let (timeout, setting) = C::KIND.timeout(&limits);
-        let turn = match self.turn(place.plugin, place.app, bounds, timeout).await {
+        let turn = match self.turn(place.plugin, place.app, bounds, timeout.saturating_sub(place.waited)).await {
             Ok(turn) => turn,
-            Err((error, waited)) => return (Ran::not(task, error, waited), None),
+            Err((error, waited)) => return (Ran::not(task, error, place.waited + waited), None),
         };
-        let waited = turn.waited();
+        let waited = place.waited + turn.waited();
         let (app, heavy) = (place.app, turn.weight().is_heavy());
         let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
@@ -289,41 +296,60 @@ impl Plugins {
         })
     }
 
-    /// The version of a plugin that runs, unless it is switched off. While the folder is read for the first time it may be
-    /// about to come, so a start loses no message.
-    async fn running(&self, name: &str, timeout: Duration) -> Result<(Arc<Plugin>, Arc<Loaded>), CallError> {
-        let running = || {
+    /// The version of a plugin that runs, unless it is switched off, and how long that took to come. While the folder is
+    /// read for the first time it may be about to, so a start loses no message.
+    async fn running(
+        &self,
+        name: &str,
+        kind: EntryKind,
+        subject: &Subject,
+    ) -> Result<(Arc<Plugin>, Arc<Loaded>, Duration), CallError> {
+        let running = |waited| {
             let plugin = self.find(name)?;
             if plugin.is_disabled {
                 return Some(Err(CallError::Disabled(name.to_owned())));
             }
             let loaded = plugin.loaded.clone()?;
-            Some(Ok((plugin, loaded)))
+            Some(Ok((plugin, loaded, waited)))
         };
-        if let Some(running) = running() {
+        if let Some(running) = running(Duration::ZERO) {
             return running;
         }
+        let (timeout, _) = kind.timeout(&self.limits_of(name, subject.granted.as_deref()));
+        let began = Instant::now();
         // Time that runs out is time in which it did not come.
         drop(tokio::time::timeout(timeout, self.0.first_pass.wait()).await);
-        running().unwrap_or_else(|| Err(CallError::NotLoaded(name.to_owned())))
+        running(began.elapsed()).unwrap_or_else(|| Err(CallError::NotLoaded(name.to_owned())))
     }
 }
 
-/// The entry that a target names: by its name, or the plugin's first one.
-fn entry<'a, C: Call>(loaded: &'a Loaded, target: &PluginTarget, subject: &Subject) -> Result<&'a Entry, CallError> {
-    let (kind, entries) = (C::KIND, C::KIND.entries(&loaded.description));
+/// The entry of a kind that a target names: by its name, or the plugin's first one.
+pub(super) fn found<'a>(kind: EntryKind, plugin: &'a Description, target: &PluginTarget) -> Option<&'a Entry> {
+    let entries = kind.entries(plugin);
     let named = target.entry.as_ref().map(|name| entries.iter().find(|entry| entry.name == *name));
-    let found = match named {
-        Some(found) if found.is_some() || !kind.falls_back() => found,
-        _ => entries.first(),
-    };
-    let entry = found.ok_or_else(|| CallError::NoSuchEntry {
-        plugin: loaded.name.to_string(),
-        kind,
-        name: target.entry.clone().unwrap_or_default(),
-        has: entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+    named.filter(|found| found.is_some() || !kind.falls_back()).unwrap_or_else(|| entries.first())
+}
+
+/// The same, if it may be called for the app.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn entry<'a>(
+    kind: EntryKind,
+    loaded: &'a Loaded,
+    target: &PluginTarget,
+    app: &str,
+) -> Result<&'a Entry, CallError> {
+    let entry = found(kind, &loaded.description, target).ok_or_else(|| {
+        let has = kind.entries(&loaded.description).iter().map(|entry| entry.name.as_str());
+        CallError::NoSuchEntry {
+            plugin: loaded.name.to_string(),
+            kind,
+            name: target.entry.clone().unwrap_or_default(),
+            has: has.collect::<Vec<_>>().join(", "),
+        }
     })?;
-    if entry.apps.is_empty() || entry.apps.contains(&subject.app.name) {
+    if entry.apps.is_empty() || entry.apps.iter().any(|served| served == app) {
         Ok(entry)
     } else {
         Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })

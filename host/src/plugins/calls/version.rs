@@ -1,6 +1,6 @@
 //! Which version of a plugin a call goes to: the one that runs, or the canary for the users that get it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Call;
 use crate::{
@@ -11,8 +11,10 @@ use crate::{
 /// The version of a plugin that a user gets.
 pub(super) struct Version {
     pub(super) loaded: Arc<Loaded>,
-    plugin: Arc<Plugin>,
+    pub(super) plugin: Arc<Plugin>,
     is_canary: bool,
+    /// How long it took to come.
+    pub(super) waited: Duration,
 }
 
 impl Plugins {
@@ -20,13 +22,18 @@ impl Plugins {
     ///
     /// # Errors
     /// When nothing of the plugin runs.
-    pub(super) async fn version_for<C: Call>(&self, plugin: &str, app: &str, call: &C) -> Result<Version, CallError> {
-        let (timeout, _) = C::KIND.timeout(&self.limits().defaults);
-        let (plugin, running) = self.running(plugin, timeout).await?;
+    pub(super) async fn version_for<C: Call>(
+        &self,
+        plugin: &str,
+        subject: &Subject,
+        call: &C,
+    ) -> Result<Version, CallError> {
+        let (plugin, running, waited) = self.running(plugin, C::KIND, subject).await?;
+        let app = &*subject.app.name;
         let is_for = |canary: &Canary| call.openid().is_some_and(|openid| canary.is_for(app, openid));
         let canary = plugin.canary.as_ref().filter(|canary| is_for(canary));
         let canary = canary.map(|canary| Arc::clone(&canary.loaded));
-        Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin })
+        Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin, waited })
     }
 
     /// Makes a call of the entry that `target` names in that version; where there is a canary, how it ends counts for
@@ -36,16 +43,15 @@ impl Plugins {
     /// When there is no such entry, or it fails.
     pub(super) async fn ask_of<C: Call>(
         &self,
-        version: Version,
+        version: &Version,
         target: &PluginTarget,
         subject: Subject,
         call: C,
     ) -> Result<C::Answer, CallError> {
-        let Version { loaded, plugin, is_canary } = version;
-        let counted = plugin.canary.as_ref().map(|canary| (canary, Arc::clone(&subject.app)));
-        let result = self.ask_version(&plugin, &loaded, target, subject, call).await;
+        let counted = version.plugin.canary.as_ref().map(|canary| (canary, Arc::clone(&subject.app)));
+        let result = self.ask_version(version, target, subject, call).await;
         if let Some((canary, app)) = counted {
-            canary.count(&app.name, is_canary, &result);
+            canary.count(&app.name, version.is_canary, &result);
         }
         result
     }

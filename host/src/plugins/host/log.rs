@@ -18,12 +18,7 @@ use crate::{
 
 impl log::Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
-        self.lines_logged = self.lines_logged.saturating_add(1);
-        let most = self.limits.log_lines;
-        if u64::from(self.lines_logged) > most {
-            if u64::from(self.lines_logged) == most + 1 {
-                self.log_line(LineLevel::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
-            }
+        if !self.has_another_line() {
             return Ok(());
         }
         let mut line = message;
@@ -105,6 +100,16 @@ impl State {
         let app = self.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
         let of_app = self.log_place.as_ref().map(|place| place.allowances.of(app));
         LogAllowance { of_app, per_second: self.limits.log_lines_per_second }
+    }
+
+    /// Takes one of the lines that the call may log, also by printing them; says once that there were more.
+    pub(in crate::plugins) fn has_another_line(&mut self) -> bool {
+        self.lines_logged = self.lines_logged.saturating_add(1);
+        let (logged, most) = (u64::from(self.lines_logged), self.limits.log_lines);
+        if logged == most + 1 {
+            self.log_line(LineLevel::Warn, &format!("more than {most} lines in one call: the rest is dropped"));
+        }
+        logged <= most
     }
 
     /// Takes a line of the call to all who want to hear of it, as far as the plugin may log: the log of the process, the

@@ -27,8 +27,8 @@ fn redact_within(json: &mut Value, texts: u32) {
     match json {
         Value::Object(fields) => {
             for (name, value) in fields {
-                if is_secret(name) && value.is_string() {
-                    *value = HIDDEN.into();
+                if is_secret(name) {
+                    hide(value);
                 } else {
                     redact_within(value, texts);
                 }
@@ -36,7 +36,7 @@ fn redact_within(json: &mut Value, texts: u32) {
         }
         Value::Array(values) => match values.as_mut_slice() {
             // A header, a parameter.
-            [Value::String(name), value] if is_secret(name) && value.is_string() => *value = HIDDEN.into(),
+            [Value::String(name), value] if is_secret(name) => hide(value),
             values => values.iter_mut().for_each(|value| redact_within(value, texts)),
         },
         Value::String(text) => {
@@ -45,6 +45,16 @@ fn redact_within(json: &mut Value, texts: u32) {
                 *text = redacted;
             }
         }
+        _ => {}
+    }
+}
+
+/// Hides what stands under a secret's name: every text in it. Numbers are none, such as that of `max_tokens`.
+fn hide(json: &mut Value) {
+    match json {
+        Value::Object(fields) => fields.values_mut().for_each(hide),
+        Value::Array(values) => values.iter_mut().for_each(hide),
+        Value::String(text) => HIDDEN.clone_into(text),
         _ => {}
     }
 }
@@ -59,15 +69,16 @@ pub(super) fn is_hidden_in(json: &Value) -> bool {
     }
 }
 
-/// `key` at the end alone: the keys of menus and of the key-value store are none.
+/// `key` and `keys` at the end alone: the keys of menus and of the key-value store are none.
 fn is_secret(name: &str) -> bool {
     // Plugins mark so what only WeChat Pay may read.
     if name == "$encrypt" {
         return true;
     }
     let name = name.to_ascii_lowercase();
+    let one = name.strip_suffix('s').unwrap_or(&name);
     SECRET.iter().any(|part| name.contains(part))
-        || ["_key", "-key", "apikey", "appkey"].iter().any(|end| name.ends_with(end))
+        || ["_key", "-key", "apikey", "appkey"].iter().any(|end| one.ends_with(end))
 }
 
 /// The parameters of a query or a form, without secrets.
@@ -159,6 +170,26 @@ mod tests {
         for (name, value) in value.as_object().unwrap() {
             assert_eq!(is_hidden_in(value), !shown.contains(&name.as_str()), "{name}");
         }
+    }
+
+    #[test]
+    fn every_text_below_a_secrets_name_is_hidden() {
+        let mut value = json!({
+            "tokens": ["abc", "def"], "credentials": {"id": "a", "value": ["abc"], "tries": 3, "works": true},
+            "api_keys": ["abc"], "client-keys": {"shop": "abc"}, "headers": [["set-cookie", ["a=abc", "b=def"]]],
+            "keys": ["menu-1"], "usage": {"total_tokens": 5, "tokens_by_day": [1, 2]},
+            "text": "{\"passwords\":{\"shop\":\"abc\"}}",
+        });
+        redact(&mut value);
+        assert_eq!(
+            value,
+            json!({
+                "tokens": ["***", "***"], "credentials": {"id": "***", "value": ["***"], "tries": 3, "works": true},
+                "api_keys": ["***"], "client-keys": {"shop": "***"}, "headers": [["set-cookie", ["***", "***"]]],
+                "keys": ["menu-1"], "usage": {"total_tokens": 5, "tokens_by_day": [1, 2]},
+                "text": "{\"passwords\":{\"shop\":\"***\"}}",
+            })
+        );
     }
 
     #[test]

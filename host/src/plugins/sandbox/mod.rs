@@ -21,7 +21,7 @@ use super::{
     component::{Exports, InPool, Linked},
     error::CallError,
     instance::{Services, State, Subject},
-    limits::{Limits, count, kib},
+    limits::{Limits, kib},
     live_log::LogPlace,
     pace::Pace,
     pools::Pools,
@@ -97,8 +97,6 @@ pub(super) struct Used {
     pub(super) cpu: Duration,
     /// The most linear memory that it had at a time, in bytes.
     pub(super) memory: u64,
-    /// Lines that it logged.
-    pub(super) lines: u32,
     /// Instructions, where they are counted.
     pub(super) fuel: Option<u64>,
     /// How often it used the database.
@@ -259,7 +257,6 @@ impl<V: Visit> Call<V> {
             took: self.began.elapsed(),
             cpu: meter.ended(),
             memory: state.memory(),
-            lines: state.lines_logged,
             fuel: left.map(|left| u64::MAX - left),
             database_calls: state.database_calls,
         };
@@ -269,17 +266,14 @@ impl<V: Visit> Call<V> {
 
 /// What a call printed goes to the log line by line, as if it had been logged.
 fn log_printed(state: &mut State, printed: &Printed) {
-    let (text, most) = (printed.beginning(), count(state.limits.log_lines));
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    for line in lines.by_ref().take(most) {
+    let text = printed.beginning();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        if !state.has_another_line() {
+            return;
+        }
         state.log_line(LineLevel::Info, line);
     }
-    if lines.next().is_some() {
-        state.log_line(
-            LineLevel::Warn,
-            &format!("more than {most} lines were printed in one call: the rest is dropped"),
-        );
-    } else if printed.is_cut() {
+    if printed.is_cut() {
         let most = state.limits.output_kib;
         let cut = format!("more than {most} KiB were printed in one call (plugins.output_kib): the rest is dropped");
         state.log_line(LineLevel::Warn, &cut);

@@ -238,7 +238,7 @@ async fn a_plugin_that_is_not_there_yet_is_warned_of() {
         after,
         [
             "rules[1].handler: plugin `greeter` has no rule `nothing` · rules[1].handler：插件 `greeter` 没有规则 `nothing`",
-            "replies[1].handler: plugin `greeter` has no handler `nothing` · replies[1].handler：插件 `greeter` 没有处理函数 `nothing`"
+            "replies[1].handler: plugin `greeter` has no handler `nothing`; it has: greet, vip · replies[1].handler：插件 `greeter` 没有处理函数 `nothing`，已有：greet, vip"
         ]
     );
 }

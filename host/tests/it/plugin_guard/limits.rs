@@ -267,7 +267,7 @@ async fn of_what_is_printed_so_much_is_logged_and_of_a_line_so_much() {
         ),
         (json!({"output_kib": 0}), vec![], Some("more than 0 KiB were printed in one call (plugins.output_kib)")),
         (json!({"log_line_bytes": 100}), vec![100; 4], None),
-        (json!({"log_lines": 3}), vec![1023; 3], Some("more than 3 lines were printed in one call")),
+        (json!({"log_lines": 3}), vec![1023; 3], Some("more than 3 lines in one call")),
     ] {
         set(&app, "shop", json!({"limits": limits})).await;
         assert_eq!(ask(&shop, "print").await.as_deref(), Some("printed"));
@@ -278,6 +278,17 @@ async fn of_what_is_printed_so_much_is_logged_and_of_a_line_so_much() {
         assert!(told.iter().zip(cut).all(|(told, cut)| told.starts_with(cut)), "{limits}: {told:?}");
         before = lines.len();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_logged_and_what_is_printed_are_lines_of_one_limit_and_what_is_dropped_is_not_counted() {
+    let (app, shop, _) = server().await;
+    set(&app, "shop", json!({"limits": {"log_lines": 3}})).await;
+    assert_eq!(ask(&shop, "print, then log").await.as_deref(), Some("logged"));
+    let printed = "x".repeat(1023);
+    let expected = ["first", "second", &*printed, "more than 3 lines in one call: the rest is dropped"];
+    assert_eq!(logged(&app).await, expected);
+    assert_eq!(plugin(&app, "guest").await["calls"]["entries"][0]["log_lines"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,11 @@
 //! Canaries: who gets them, what is counted, and when they are taken back.
 
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    time::{Duration, SystemTime},
+};
+
 use futures::{StreamExt as _, future, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -180,7 +186,7 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_survives_a_restart() {
+async fn it_survives_a_restart_and_so_does_its_code_however_old() {
     let home = tempfile::tempdir().unwrap();
     let start = async || {
         TestApp::start_with(|config| {
@@ -197,10 +203,27 @@ async fn it_survives_a_restart() {
     let before = who_gets(&account, 40, &usual).await;
     assert!(!before.is_empty() && before.len() < 40);
     app.stop().await;
+    let cache = home.path().join("data/plugin-cache");
+    let unused = cache.join("0000-0000.cwasm");
+    std::fs::write(&unused, b"code").unwrap();
+    let compiled = || {
+        let files = std::fs::read_dir(&cache).unwrap().map(|file| file.unwrap());
+        let times = files.map(|file| (file.path(), file.metadata().unwrap().modified().unwrap()));
+        times.collect::<BTreeMap<_, _>>()
+    };
+    for file in compiled().keys() {
+        let long_ago = SystemTime::now() - Duration::from_hours(8 * 24);
+        File::options().append(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    let mut kept = compiled();
+    kept.remove(&unused);
+    assert_eq!(kept.len(), 2);
 
     let app = start().await;
     let account = app.sender("shop", EncodingMode::Plain);
     assert_eq!(who_gets(&account, 40, &usual).await, before);
+    until("what nothing needs is removed", async || (!unused.exists()).then_some(())).await;
+    assert_eq!(compiled(), kept, "nothing else was, nor compiled again");
     app.stop().await;
 }
 
@@ -219,7 +242,7 @@ async fn all_processes_give_it_to_the_same_users_and_count_together() {
         two.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "running").await;
         let here = who_gets(&account, 40, &usual).await;
         // The other process looks once a second.
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
         while who_gets(&other, 40, &usual).await != here {
             assert!(std::time::Instant::now() < deadline);
         }

@@ -60,7 +60,7 @@ struct EntryCalls {
     cpu_mean_us: u64,
     /// The most memory that a call had, in bytes.
     memory_max_bytes: u64,
-    /// Lines that were logged.
+    /// Lines in the log, also of what was printed; without those that were dropped.
     log_lines: u64,
 }
 

@@ -239,6 +239,12 @@ fn print(text: &str) -> String {
             lines(20);
             panic!("plugin bug: after much was printed")
         }
+        "print, then log" => {
+            lines(4);
+            log::info!("first");
+            log::info!("second");
+            "logged".to_owned()
+        }
         "print, then loop" => {
             println!("step 3");
             busy_loop()
