@@ -1,4 +1,4 @@
-//! `weft plugin test`: what a plugin says to a message or an order, or one of its pages, in the runtime and within the limits
+//! `weft plugin test`: what a plugin says to a message, an order or a refund, or one of its pages, in the runtime and within the limits
 //! that servers have.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
@@ -18,16 +18,22 @@ use crate::{
     clock::Clock,
     config::Config,
     histogram::micros,
-    model::{App, AppPlugin, AppType, Grants, ObservationSource, Order, OrderState, OrderTerms, is_openid},
-    plugins::{OrderChange, PageRequest, Receipt, Subject},
+    model::{
+        App, AppPlugin, AppType, Grants, ObservationSource, Order, OrderState, OrderTerms, Refund, RefundState,
+        RefundStep, is_openid,
+    },
+    plugins::{OrderChange, PageRequest, Receipt, RefundChange, Subject},
     simulator::Incoming,
 };
 
 /// The account's original id in what is sent.
 const ORIGINAL_ID: &str = "gh_simulated";
 
-/// The event of the order that a hook is told of.
+/// The event of the order or refund that a hook is told of.
 const EVENT_ID: &str = "00000000-0000-7000-8000-000000000001";
+
+/// The order's number.
+const OUT_TRADE_NO: &str = "SIMULATED0001";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
@@ -53,23 +59,27 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "PATH", group = "what", verbatim_doc_comment)]
     page: Option<String>,
     /// A form that is sent to the page, such as name=a&gift=1 · 提交的表单
-    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml", "order"])]
+    #[arg(long, value_name = "FIELDS", requires = "page", conflicts_with_all = ["message", "event", "xml", "order", "refund"])]
     form: Option<String>,
     /// An order that has just become so, such as SUCCESS, told to the order hook
     /// · 订单刚变为该状态（如 SUCCESS），通知订单钩子
     #[arg(long, value_name = "STATE", group = "what", verbatim_doc_comment)]
     order: Option<OrderState>,
+    /// A refund that has just become so, such as SUCCESS, told to the order hook
+    /// · 退款刚变为该状态（如 SUCCESS），通知订单钩子
+    #[arg(long, value_name = "STATE", group = "what", verbatim_doc_comment)]
+    refund: Option<RefundState>,
     /// The handler; the plugin's first one without · 处理函数，默认第一个
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "refund"])]
     handler: Option<String>,
     /// The order hook; the plugin's first one without · 订单钩子，默认第一个
-    #[arg(long, value_name = "NAME", requires = "order", conflicts_with_all = ["message", "event", "xml", "page"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["message", "event", "xml", "page"])]
     hook: Option<String>,
     /// Asks this rule about the message, instead of a handler · 改为询问这个消息规则
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "handler"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "refund", "handler"])]
     rule: Option<String>,
     /// Tells this observer of the message, instead of a handler · 改为通知这个消息旁听者
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "handler", "rule"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "refund", "handler", "rule"])]
     observer: Option<String>,
     /// What the operator would set, a JSON object · 插件的配置（JSON 对象）
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -145,6 +155,10 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
             (None, None) => plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await?,
         },
         Input::Order(order) => plugins.try_hook(loaded, args.hook.as_deref(), subject, change(order)).await?,
+        Input::Refund(order, step) => {
+            let change = refund_change(order, step);
+            plugins.try_refund_hook(loaded, args.hook.as_deref(), subject, change).await?
+        }
         Input::Page(request) => plugins.try_page(loaded, subject, request.clone()).await?,
     };
     let warm_us = warm(&runtime, &receipt).await;
@@ -185,6 +199,7 @@ fn unseen(reply: &Reply, message: &Message) -> Vec<String> {
 enum Input {
     Message { raw: String, message: Message },
     Order(Box<Order>),
+    Refund(Box<Order>, Box<RefundStep>),
     Page(PageRequest),
 }
 
@@ -192,10 +207,14 @@ fn input(args: &TestArgs) -> anyhow::Result<Input> {
     if !is_openid(&args.openid) {
         bail!("--openid: this is no openid · --openid 不是 openid");
     }
-    match (&args.page, args.order) {
-        (Some(page), _) => Ok(Input::Page(request(page, args.form.as_deref()))),
-        (None, Some(state)) => Ok(Input::Order(Box::new(order(args, state)))),
-        (None, None) => message(args),
+    match (&args.page, args.order, args.refund) {
+        (Some(page), ..) => Ok(Input::Page(request(page, args.form.as_deref()))),
+        (None, Some(state), _) => Ok(Input::Order(Box::new(order(args, state)))),
+        (None, None, Some(state)) => {
+            let (order, step) = (order(args, OrderState::Refund), refund_step(state));
+            Ok(Input::Refund(Box::new(order), Box::new(step)))
+        }
+        (None, None, None) => message(args),
     }
 }
 
@@ -208,7 +227,7 @@ fn order(args: &TestArgs, state: OrderState) -> Order {
     let party = Party { appid, mch_id, sub_appid: None, sub_mch_id: None };
     let transaction_id = state.is_paid().then(|| "4200000000000000000000000001".to_owned());
     let paid_at = state.is_paid().then_some(now);
-    let order = Order::new(&args.app, "default", "SIMULATED0001", party, terms, now);
+    let order = Order::new(&args.app, "default", OUT_TRADE_NO, party, terms, now);
     Order { state, transaction_id, paid_at, version: 1, ..order }
 }
 
@@ -216,6 +235,29 @@ fn order(args: &TestArgs, state: OrderState) -> Order {
 fn change(order: &Order) -> OrderChange<'_> {
     let (previous_state, source) = (OrderState::Notpay, ObservationSource::Notify);
     OrderChange { id: EVENT_ID, order, previous_state, source, attempt: 1 }
+}
+
+/// A refund of some of it, as it is told of when it has become so.
+fn refund_step(state: RefundState) -> RefundStep {
+    let now = Clock::system().now();
+    let refund = Refund {
+        state,
+        refund_id: (state != RefundState::New).then(|| "50300000000000000000000000001".to_owned()),
+        success_at: (state == RefundState::Success).then_some(now),
+        created_at: now,
+        updated_at: now,
+        ..Refund::new("SIMULATED0001R", OUT_TRADE_NO, Fen(60), None)
+    };
+    let previous_state = match state {
+        RefundState::New | RefundState::Processing => RefundState::New,
+        RefundState::Success | RefundState::Closed | RefundState::Abnormal => RefundState::Processing,
+    };
+    RefundStep { previous_state, refund }
+}
+
+/// As a hook is told of it for the first time.
+fn refund_change<'a>(order: &'a Order, step: &'a RefundStep) -> RefundChange<'a> {
+    RefundChange { id: EVENT_ID, order, step, source: ObservationSource::Notify, attempt: 1 }
 }
 
 /// The request as a browser would send it.
@@ -241,7 +283,7 @@ fn message(args: &TestArgs) -> anyhow::Result<Input> {
         (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
         (_, _, Some(file)) => read(file)?,
         _ => bail!(
-            "say what comes: --message, --event, --xml, --order or --page · 请用 --message、--event、--xml、--order 或 --page 说明收到什么"
+            "say what comes: --message, --event, --xml, --order, --refund or --page · 请用 --message、--event、--xml、--order、--refund 或 --page 说明收到什么"
         ),
     };
     let message = Message::parse(&raw).context("the message cannot be read · 无法解析消息")?;

@@ -198,7 +198,22 @@ async fn rules_observers_and_order_hooks_are_tried_as_handlers_are() {
     assert_eq!(told["host_calls"][1]["arguments"], json!(["order/SIMULATED0001"]), "{told}");
     let (code, text) = test(&file, &["--order", "CLOSED", "--hook", "stumbles"]);
     assert!(code == Some(1) && text.contains("try 1 is too early"), "{text}");
-    for wrong in [&["--order", "PAID"][..], &["--message", "hi", "--hook", "fulfil"], &["--rule", "vip"]] {
+
+    let told = tested(&file, &["--refund", "SUCCESS", "--grant", "kv"]);
+    assert_eq!((&told["kind"], &told["entry"]), (&json!("hook"), &json!("fulfil")));
+    let heard = "SIMULATED0001R:Processing>Success@Notify ";
+    assert_eq!(told["host_calls"][1]["arguments"][2], json!({"$text": heard}), "{told}");
+    let (code, text) = test(&file, &["--refund", "CLOSED", "--hook", "stumbles"]);
+    assert!(code == Some(1) && text.contains("no refund hook `stumbles`"), "{text}");
+    for wrong in [
+        &["--order", "PAID"][..],
+        &["--refund", "PAID"],
+        &["--refund", "SUCCESS", "--order", "SUCCESS"],
+        &["--refund", "SUCCESS", "--handler", "hi"],
+        &["--message", "hi", "--hook", "fulfil"],
+        &["--hook", "fulfil"],
+        &["--rule", "vip"],
+    ] {
         assert_eq!(test(&file, wrong).0, Some(2), "{wrong:?}");
     }
 }

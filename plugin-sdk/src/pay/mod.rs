@@ -92,8 +92,8 @@ fn call<T: DeserializeOwned>(
     Ok(serde_json::from_str(if answer.is_empty() { "null" } else { &answer })?)
 }
 
-/// A number within a path: whatever is no letter, digit, `-`, `.`, `_` or `~` is percent-encoded.
-fn segment(text: &str) -> String {
+/// A text within a path or a query: whatever is no letter, digit, `-`, `.`, `_` or `~` is percent-encoded.
+pub(crate) fn segment(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

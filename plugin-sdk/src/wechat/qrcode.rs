@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Request, post};
-use crate::error::Error;
+use crate::{error::Error, pay::segment};
 
 /// What the event says: a number, or a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,12 +63,7 @@ impl From<String> for Scene {
 impl QrCode {
     /// Where everybody can see it.
     pub fn picture_url(&self) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        let encoded = self
-            .ticket
-            .bytes()
-            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
-        format!("https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket={}", encoded.collect::<String>())
+        format!("https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket={}", segment(&self.ticket))
     }
 
     /// The picture, a JPEG: `/cgi-bin/showqrcode`.

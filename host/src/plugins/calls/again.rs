@@ -8,7 +8,7 @@ use weft_wechat::message::Message;
 use super::{
     Call, Done, Named, entry,
     handlers::Handle,
-    hooks::{OrderChange, Tell, TellOfRefund},
+    hooks::{OrderChange, RefundChange, Tell, TellOfRefund},
     observers::{Observation, Observe},
     pages::{self, PageRequest, Serve},
     rules::Match,
@@ -72,9 +72,7 @@ impl Plugins {
         subject: Subject,
         message: &Message,
     ) -> Result<Receipt, CallError> {
-        let call = Handle { message: convert::message(message) };
-        let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, handler, &subject, task, self.limits().defaults, call).await
+        self.attempt(loaded, handler, subject, Handle { message: convert::message(message) }).await
     }
 
     /// Asks the rule of that name in `loaded`, which need not be in the set, whether a message is meant.
@@ -88,9 +86,7 @@ impl Plugins {
         subject: Subject,
         message: &Message,
     ) -> Result<Receipt, CallError> {
-        let call = Match { message: convert::message(message) };
-        let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, Some(rule), &subject, task, self.limits().defaults, call).await
+        self.attempt(loaded, Some(rule), subject, Match { message: convert::message(message) }).await
     }
 
     /// Tells the observer of that name in `loaded`, which need not be in the set, that a message was received.
@@ -105,8 +101,7 @@ impl Plugins {
         message: &Message,
     ) -> Result<Receipt, CallError> {
         let call = Observe { observation: convert::observation(Observation::Received(message)) };
-        let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, Some(observer), &subject, task, self.limits().defaults, call).await
+        self.attempt(loaded, Some(observer), subject, call).await
     }
 
     /// Tells an order hook of `loaded`, which need not be in the set, of an order: the one of that name, or the first.
@@ -120,9 +115,21 @@ impl Plugins {
         subject: Subject,
         change: OrderChange<'_>,
     ) -> Result<Receipt, CallError> {
-        let call = Tell { event: convert_orders::event(change) };
-        let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, hook, &subject, task, self.limits().defaults, call).await
+        self.attempt(loaded, hook, subject, Tell { event: convert_orders::event(change) }).await
+    }
+
+    /// Tells an order hook of `loaded`, which need not be in the set, of a refund: the one of that name, or the first.
+    ///
+    /// # Errors
+    /// When there is no such hook. A call that fails is a receipt that says so, as of a hook that hears of no refunds.
+    pub async fn try_refund_hook(
+        &self,
+        loaded: &Loaded,
+        hook: Option<&str>,
+        subject: Subject,
+        change: RefundChange<'_>,
+    ) -> Result<Receipt, CallError> {
+        self.attempt(loaded, hook, subject, TellOfRefund { event: convert_orders::refund_event(change) }).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
@@ -136,8 +143,19 @@ impl Plugins {
         request: PageRequest,
     ) -> Result<Receipt, CallError> {
         let page = pages::named(&request.path).map(str::to_owned);
+        self.attempt(loaded, page.as_deref(), subject, Serve { request }).await
+    }
+
+    /// Makes a call for the first time.
+    async fn attempt<C: Call>(
+        &self,
+        loaded: &Loaded,
+        name: Option<&str>,
+        subject: Subject,
+        call: C,
+    ) -> Result<Receipt, CallError> {
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, page.as_deref(), &subject, task, self.limits().defaults, Serve { request }).await
+        self.examine(loaded, name, &subject, task, self.limits().defaults, call).await
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {

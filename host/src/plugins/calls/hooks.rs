@@ -68,7 +68,7 @@ impl Call for Tell {
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct TellOfRefund {
-    event: refund_hooks::RefundEvent,
+    pub(super) event: refund_hooks::RefundEvent,
 }
 
 impl Call for TellOfRefund {
