@@ -55,6 +55,7 @@ mod tags;
 mod templates;
 mod tokens;
 mod users;
+mod write_ahead_log;
 
 use std::sync::Arc;
 
