@@ -1,6 +1,9 @@
 //! What an instance carries besides its memory.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
@@ -90,6 +93,8 @@ pub(super) struct State {
     pub(super) told_of_denial: bool,
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
+    /// How long the database was at work for it, as far as that is known.
+    pub(super) database_work: Duration,
     pub(super) outbound_calls: u64,
     memory: Memory,
     pub(super) wasi: Wasi,
@@ -121,6 +126,7 @@ impl State {
             told_of_denial: false,
             lines_logged: 0,
             database_calls: 0,
+            database_work: Duration::ZERO,
             outbound_calls: 0,
             memory: Memory::new(&limits),
             wasi,

@@ -94,7 +94,7 @@ pub use self::orders::{
 };
 pub use self::plugin_canaries::PluginCanaries;
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
-pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_kv::{KvEntry, KvError, KvKeys, KvQuota, KvWrite, PluginKv};
 use self::plugin_kv::{KvTurns, KvWriter};
 pub use self::plugin_limits::PluginLimits;
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};

@@ -1,6 +1,6 @@
 //! What all questions to the database have in common: their number, their turn, and that no guest holds them up.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,6 +16,9 @@ use crate::{
 /// How many questions of an app are answered at once: one that works, and one that is there when it ends. Each wants a
 /// connection.
 const AT_ONCE: usize = 2;
+
+/// What one use of the database costs the server besides the call's own time, at least.
+const DATABASE_CALL: Duration = Duration::from_micros(20);
 
 /// The turns of every app that ever asked. Clones share them.
 #[derive(Debug, Clone)]
@@ -36,7 +39,13 @@ impl State {
             return Err(Error::Limited(text).into());
         }
         self.database_calls += 1;
+        self.database_work += DATABASE_CALL;
         Ok(())
+    }
+
+    /// Counts what the database was at work for the last use of it, where that may be much.
+    pub(super) fn count_database_work(&mut self, took: Duration) {
+        self.database_work += took.saturating_sub(DATABASE_CALL);
     }
 
     /// Asks the database when it is the app's turn. It is asked beside the guest, and no longer than somebody waits: a
