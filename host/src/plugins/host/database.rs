@@ -10,7 +10,7 @@ use crate::{
         bindings::imported::types::Error,
         instance::{Services, State},
     },
-    shares::Shares,
+    shares::{InTurn, Shares},
 };
 
 /// How many questions of an app are answered at once: one that works, and one that is there when it ends. Each wants a
@@ -48,6 +48,11 @@ impl State {
         self.database_work += took.saturating_sub(DATABASE_CALL);
     }
 
+    /// For what asks elsewhere and the database in between: that each time when it is the app's turn.
+    pub(super) fn in_turn(&self) -> wasmtime::Result<InTurn> {
+        Ok(InTurn::of(&self.services.database_turns.0, &self.subject()?.app.name))
+    }
+
     /// Asks the database when it is the app's turn. It is asked beside the guest, and no longer than somebody waits: a
     /// guest in the background rests, and would keep a connection for which others wait.
     pub(super) async fn ask_database<T, Asking>(
@@ -59,14 +64,9 @@ impl State {
         Asking: Future<Output = Result<T, Error>> + Send + 'static,
     {
         self.count_database_call()?;
-        let asker = self.asker()?;
-        let turns = self.services.database_turns.0.of(&asker.app.name);
-        let asking = ask(Arc::clone(&self.services), asker);
-        let asked = AbortOnDropHandle::new(tokio::spawn(async move {
-            // Nobody closes them.
-            let _turn = turns.acquire_owned().await;
-            asking.await
-        }));
+        let in_turn = self.in_turn()?;
+        let asking = ask(Arc::clone(&self.services), self.asker()?);
+        let asked = AbortOnDropHandle::new(tokio::spawn(async move { in_turn.ask(asking).await }));
         let answer = asked.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}"))));
         Ok(answer?)
     }
