@@ -39,6 +39,31 @@ impl Shares {
     }
 }
 
+/// What is done in turn: each time when one of the turns of somebody is free. At once where that is nobody's.
+#[derive(Debug, Clone, Default)]
+pub struct InTurn(Option<Arc<Semaphore>>);
+
+impl InTurn {
+    /// In the turns of the one of that name.
+    pub fn of(shares: &Shares, name: &str) -> Self {
+        Self(Some(shares.of(name)))
+    }
+
+    /// Asks when there is a turn, which ends with the answer.
+    pub fn ask<T>(&self, asking: impl Future<Output = T>) -> impl Future<Output = T> {
+        // Boxed, as what asks a database is long, and would be here twice.
+        let asking = Box::pin(asking);
+        async move {
+            let _turn = match &self.0 {
+                // Nobody closes them.
+                Some(turns) => Arc::clone(turns).acquire_owned().await.ok(),
+                None => None,
+            };
+            asking.await
+        }
+    }
+}
+
 /// Places that all use together, of which each has a share at most. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Room {

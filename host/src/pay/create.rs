@@ -47,7 +47,7 @@ impl Pay {
         let (app, merchant) = (&shop.app, &shop.merchant);
         let now = self.0.clock.now();
         let order = Order::new(&app.name, &merchant.name, out_trade_no, merchant.party(app), terms, now);
-        match self.0.store.orders().insert(&order).await {
+        match self.1.ask(self.0.store.orders().insert(&order)).await {
             Ok(()) => Ok(Creation::Created(order)),
             Err(StoreError::AlreadyExists { .. }) => match self.find(shop, out_trade_no).await? {
                 Some(known) if known.terms.is_same(&order.terms, expires) => Ok(Creation::Known(known)),
@@ -64,6 +64,7 @@ impl Pay {
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, shop: &Shop, out_trade_no: &str) -> Result<Option<Order>, PayActionError> {
-        Ok(self.0.store.orders().find(&shop.app.name, &shop.merchant.name, out_trade_no).await?)
+        let orders = self.0.store.orders();
+        Ok(self.1.ask(orders.find(&shop.app.name, &shop.merchant.name, out_trade_no)).await?)
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     failure_lines::FailureLines,
     model::{App, Merchant},
+    shares::InTurn,
     storage::Store,
     upstream::Gateway,
 };
@@ -32,9 +33,9 @@ pub use notified::{Answer, Notified};
 pub use prepay::Prepaid;
 pub use reconcile::{RECONCILE, ReconcileError, ReconcileInput, ReconcileWork};
 
-/// Speaks with WeChat Pay about orders. Clones share connections.
+/// Speaks with WeChat Pay about orders. Clones share connections; each asks the database in turn, where it has to.
 #[derive(Debug, Clone)]
-pub struct Pay(Arc<Inner>);
+pub struct Pay(Arc<Inner>, InTurn);
 
 #[derive(Debug)]
 struct Inner {
@@ -60,7 +61,14 @@ impl Pay {
     /// Keeps orders in `store`, and has WeChat tell of payments below `public_url`.
     pub fn new(store: Store, gateway: Gateway, clock: Clock, public_url: &str) -> Self {
         let (public_url, failures) = (public_url.to_owned(), FailureLines::default());
-        Self(Arc::new(Inner { store, gateway, clock, public_url, failures }))
+        Self(Arc::new(Inner { store, gateway, clock, public_url, failures }), InTurn::default())
+    }
+
+    /// The same, for who has to wait for a turn whenever one order, or a refund of it, is read or written, and has none
+    /// while WeChat Pay is asked.
+    #[must_use]
+    pub fn with_turns(&self, in_turn: InTurn) -> Self {
+        Self(Arc::clone(&self.0), in_turn)
     }
 
     /// The merchant of that name in an app; none when there is none.
@@ -68,7 +76,7 @@ impl Pay {
     /// # Errors
     /// When the database fails.
     pub async fn shop(&self, app: &str, merchant: &str) -> Result<Option<Shop>, PayActionError> {
-        let found = self.0.store.merchants().find(app, merchant).await?;
+        let found = self.1.ask(self.0.store.merchants().find(app, merchant)).await?;
         self.of(app, found).await
     }
 
@@ -77,12 +85,12 @@ impl Pay {
     /// # Errors
     /// When the database fails.
     pub async fn first_shop(&self, app: &str) -> Result<Option<Shop>, PayActionError> {
-        let found = self.0.store.merchants().first(app).await?;
+        let found = self.1.ask(self.0.store.merchants().first(app)).await?;
         self.of(app, found).await
     }
 
     async fn of(&self, app: &str, found: Option<Merchant>) -> Result<Option<Shop>, PayActionError> {
-        let app = self.0.store.apps().find(app).await?;
+        let app = self.1.ask(self.0.store.apps().find(app)).await?;
         Ok(app.zip(found).map(|(app, merchant)| Shop { app, merchant }))
     }
 

@@ -112,7 +112,8 @@ impl Pay {
 
     /// Applies what was seen of an order that is there.
     pub(super) async fn apply(&self, order: &Order, seen: &Observation) -> Result<Transition, PayActionError> {
-        let applied = self.0.store.orders().apply(&order.app, &order.merchant, &order.out_trade_no, seen).await?;
+        let orders = self.0.store.orders();
+        let applied = self.1.ask(orders.apply(&order.app, &order.merchant, &order.out_trade_no, seen)).await?;
         let applied = applied.ok_or_else(|| PayActionError::State("the order is gone · 订单已不存在".to_owned()))?;
         for alarm in &applied.alarms {
             let Order { app, merchant, out_trade_no, .. } = order;

@@ -22,7 +22,7 @@ impl Pay {
         reason: Option<String>,
     ) -> Result<Refund, PayActionError> {
         let wanted = Refund::new(out_refund_no, &order.out_trade_no, refund_fee, reason);
-        let refund = match self.0.store.refunds().insert(order, &wanted).await? {
+        let refund = match self.1.ask(self.0.store.refunds().insert(order, &wanted)).await? {
             RefundCreation::Created(refund) | RefundCreation::Known(refund) => refund,
             RefundCreation::Invalid(errors) => return Err(PayActionError::Invalid(errors)),
             RefundCreation::Conflict => {
@@ -34,13 +34,13 @@ impl Pay {
         };
         let refunds = self.0.store.refunds();
         // Another call may just have been answered, or the refund given up.
-        if refund.state != RefundState::New || !refunds.call(order, out_refund_no).await? {
-            let known = refunds.find(&order.app, &order.merchant, out_refund_no).await?;
+        if refund.state != RefundState::New || !self.1.ask(refunds.call(order, out_refund_no)).await? {
+            let known = self.1.ask(refunds.find(&order.app, &order.merchant, out_refund_no)).await?;
             return Ok(known.unwrap_or(refund));
         }
         let told = match self.send_refund(shop, order, &refund).await {
             Err(error) if shop.is_certainly_refused(&error) => {
-                refunds.refused(order, out_refund_no).await?;
+                self.1.ask(refunds.refused(order, out_refund_no)).await?;
                 return Err(error.into());
             }
             told => told?,
@@ -84,7 +84,7 @@ impl Pay {
             Err(PayActionError::Gateway(error)) if is_unknown_refund(shop, &error) => {}
             known => return known,
         }
-        let known = self.0.store.refunds().give_up(order, &refund.out_refund_no).await?;
+        let known = self.1.ask(self.0.store.refunds().give_up(order, &refund.out_refund_no)).await?;
         let known = known.ok_or_else(|| PayActionError::State("the refund is gone · 退款已不存在".to_owned()))?;
         if known.state == RefundState::New {
             let detail = "WeChat has not refused every call for it, and may still have the refund: send it again with the \
@@ -103,7 +103,7 @@ impl Pay {
         told: &weft_wechat::pay::Refund,
         (source, reference): (ObservationSource, &str),
     ) -> Result<Option<Refund>, PayActionError> {
-        let refund = self.0.store.refunds().apply(order, told, source, reference).await?;
+        let refund = self.1.ask(self.0.store.refunds().apply(order, told, source, reference)).await?;
         if let Some(refund) = &refund
             && refund.is_told_by(told)
             && refund.state != RefundState::Closed

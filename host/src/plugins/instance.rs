@@ -1,6 +1,9 @@
 //! What an instance carries besides its memory.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use wasmtime::ResourceLimiterAsync;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
@@ -91,6 +94,8 @@ pub(super) struct State {
     /// Also those that were dropped.
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
+    /// How long the database was at work for it, as far as that is known.
+    pub(super) database_work: Duration,
     pub(super) outbound_calls: u64,
     memory: Memory,
     pub(super) wasi: Wasi,
@@ -122,6 +127,7 @@ impl State {
             limits,
             lines_logged: 0,
             database_calls: 0,
+            database_work: Duration::ZERO,
             outbound_calls: 0,
             memory: Memory::new(&limits),
             wasi,

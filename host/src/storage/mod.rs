@@ -55,6 +55,7 @@ mod tags;
 mod templates;
 mod tokens;
 mod users;
+mod write_ahead_log;
 
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ pub use self::orders::{
 };
 pub use self::plugin_canaries::PluginCanaries;
 pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
-pub use self::plugin_kv::{KvEntry, KvError, KvQuota, KvWrite, PluginKv};
+pub use self::plugin_kv::{KvEntry, KvError, KvKeys, KvQuota, KvWrite, PluginKv};
 use self::plugin_kv::{KvTurns, KvWriter};
 pub use self::plugin_limits::PluginLimits;
 pub use self::plugin_replicas::{PluginReplica, PluginReplicas};

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Db, StoreError};
+use super::{Db, StoreError, write_ahead_log::WriteAheadLog};
 use crate::secret::{create_private_file, create_private_parent};
 
 /// How long a writer waits for another process to finish.
@@ -19,7 +20,8 @@ const READERS: u32 = 4;
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
-    create(path.to_owned()).await.map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    let file = create(path.to_owned()).await.map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    let log = Arc::new(WriteAheadLog::of(&file));
     let connect = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -28,11 +30,19 @@ pub(super) async fn open(path: &Path) -> Result<Db, StoreError> {
         .synchronous(SqliteSynchronous::Full);
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = || {
+        let log = Arc::clone(&log);
         pool()
             .max_connections(1)
             // When the disk is full SQLite rolls back by itself. The driver's own rollback then fails, and it believes
             // for ever that it is in a transaction: such a connection is replaced.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .after_release(move |connection, _| {
+                let log = Arc::clone(&log);
+                Box::pin(async move {
+                    log.bound(connection, BUSY_TIMEOUT).await;
+                    Ok(true)
+                })
+            })
             .connect_with(connect.clone().journal_mode(SqliteJournalMode::Wal))
     };
     let began = Instant::now();
@@ -55,13 +65,13 @@ fn is_locked(error: &sqlx::Error) -> bool {
 }
 
 /// Makes sure that there is a file, and that a new one is for this user alone: SQLite gives the files beside it the
-/// same mode.
-async fn create(path: PathBuf) -> io::Result<()> {
+/// same mode. Tells which file it is where the path is a link: those files are beside that one.
+async fn create(path: PathBuf) -> io::Result<PathBuf> {
     let create = move || {
         create_private_parent(&path)?;
         match create_private_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
+            _ => path.canonicalize(),
         }
     };
     tokio::task::spawn_blocking(create).await.map_err(io::Error::other)?
@@ -69,8 +79,6 @@ async fn create(path: PathBuf) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use sqlx::SqlitePool;
 
     use super::*;

@@ -43,7 +43,7 @@ impl Users {
             let told = self.wechat.call(app, &UpdateRemark { openid, remark }).await;
             self.when_unsure(app, openid, told).await?.map_err(about_user(openid))?;
         }
-        let changed = self.store.users().change(&app.name, openid, change).await?;
+        let changed = self.in_turn.ask(self.store.users().change(&app.name, openid, change)).await?;
         changed.ok_or_else(|| UserError::UnknownUser(openid.to_owned()))
     }
 
@@ -60,7 +60,7 @@ impl Users {
         let openid_list = &[openid.to_owned()][..];
         let told = self.wechat.call(app, &BatchTagging { openid_list, tagid: tag_id }).await;
         self.when_unsure(app, openid, told).await?.map_err(about_tag_of(openid, tag_id))?;
-        self.store.users().tag(&app.name, tag_id, openid_list).await?;
+        self.in_turn.ask(self.store.users().tag(&app.name, tag_id, openid_list)).await?;
         self.known(app, openid).await
     }
 
@@ -74,7 +74,7 @@ impl Users {
         let openid_list = &[openid.to_owned()][..];
         let told = self.wechat.call(app, &BatchUntagging { openid_list, tagid: tag_id }).await;
         self.when_unsure(app, openid, told).await?.map_err(about_tag_of(openid, tag_id))?;
-        self.store.users().untag(&app.name, tag_id, openid_list).await?;
+        self.in_turn.ask(self.store.users().untag(&app.name, tag_id, openid_list)).await?;
         self.known(app, openid).await
     }
 
@@ -91,13 +91,13 @@ impl Users {
         let told = [profile(told)];
         self.learn_tags(app, &told).await;
         let users = self.store.users();
-        users.seen(&app.name, openid, false).await?;
-        users.apply_profiles(&app.name, asked_at, &told).await?;
+        self.in_turn.ask(users.seen(&app.name, openid, false)).await?;
+        self.in_turn.ask(users.apply_profiles(&app.name, asked_at, &told)).await?;
         self.known(app, openid).await
     }
 
     async fn known(&self, app: &App, openid: &str) -> Result<User, UserError> {
-        let user = self.store.users().find(&app.name, openid).await?;
+        let user = self.in_turn.ask(self.store.users().find(&app.name, openid)).await?;
         user.ok_or_else(|| UserError::UnknownUser(openid.to_owned()))
     }
 
@@ -109,7 +109,7 @@ impl Users {
         told: Result<T, CallError>,
     ) -> Result<Result<T, CallError>, StoreError> {
         if told.as_ref().is_err_and(CallError::outcome_is_unknown) {
-            self.store.users().modified(&app.name, openid).await?;
+            self.in_turn.ask(self.store.users().modified(&app.name, openid)).await?;
         }
         Ok(told)
     }

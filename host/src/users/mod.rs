@@ -21,6 +21,7 @@ use weft_wechat::message::{Content, Event, Message, UserAuthorization};
 use crate::{
     clock::Clock,
     model::{App, AppType, UserNote, is_openid},
+    shares::InTurn,
     storage::{Sighted, Sighting, Store},
     upstream::Wechat,
 };
@@ -50,6 +51,8 @@ pub struct Users {
     /// What is to be written of users.
     lines: Arc<Lines>,
     writing: TaskTracker,
+    /// How it asks the database about one user, or about tags.
+    in_turn: InTurn,
 }
 
 impl Users {
@@ -65,7 +68,15 @@ impl Users {
             tag_pauses: Arc::default(),
             lines: Arc::default(),
             writing: TaskTracker::new(),
+            in_turn: InTurn::default(),
         }
+    }
+
+    /// The same, for who has to wait for a turn whenever one user or the tags are read or written, and has none while
+    /// WeChat is asked.
+    #[must_use]
+    pub fn with_turns(&self, in_turn: InTurn) -> Self {
+        Self { in_turn, ..self.clone() }
     }
 
     /// Writes down what a message tells of a user, before anything runs for it: that they are there, follow the

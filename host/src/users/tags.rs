@@ -32,7 +32,7 @@ impl Users {
     pub async fn create_tag(&self, app: &App, name: &str) -> Result<Tag, UserError> {
         checked(name)?;
         let created = self.wechat.call(app, &CreateTag { name }).await.map_err(UserError::Call)?;
-        Ok(self.store.tags().add(&app.name, created.tag.id, &created.tag.name).await?)
+        Ok(self.in_turn.ask(self.store.tags().add(&app.name, created.tag.id, &created.tag.name)).await?)
     }
 
     /// Gives a tag another name.
@@ -79,7 +79,7 @@ impl Users {
         };
         let mut tags: Vec<_> = told.tags.into_iter().map(tag).collect();
         tags.sort_by_key(|tag| tag.id);
-        let dropped = self.store.tags().replace(&app.name, &tags).await?;
+        let dropped = self.in_turn.ask(self.store.tags().replace(&app.name, &tags)).await?;
         Ok(TagSync { tags, dropped })
     }
 
@@ -88,7 +88,7 @@ impl Users {
         let ids: BTreeSet<u32> =
             profiles.iter().flat_map(|profile| profile.tag_ids.iter().flatten()).copied().collect();
         let learnt = async {
-            let known = self.store.tags().list(&app.name).await?;
+            let known = self.in_turn.ask(self.store.tags().list(&app.name)).await?;
             let unknown = ids.into_iter().find(|id| !known.iter().any(|tag| tag.id == *id));
             if let Some(id) = unknown {
                 self.known_tag(app, id).await?;
@@ -106,7 +106,7 @@ impl Users {
 
     /// The tag of that id. WeChat is asked for one that is not known, less often while that helps nothing.
     pub(super) async fn known_tag(&self, app: &App, id: u32) -> Result<Tag, UserError> {
-        if let Some(tag) = self.store.tags().find(&app.name, id).await? {
+        if let Some(tag) = self.in_turn.ask(self.store.tags().find(&app.name, id)).await? {
             return Ok(tag);
         }
         if self.tag_pauses.holds(&app.name, self.clock.now()) {

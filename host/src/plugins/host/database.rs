@@ -1,6 +1,6 @@
 //! What all questions to the database have in common: their number, their turn, and that no guest holds them up.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -10,12 +10,15 @@ use crate::{
         bindings::imported::types::Error,
         instance::{Services, State},
     },
-    shares::Shares,
+    shares::{InTurn, Shares},
 };
 
 /// How many questions of an app are answered at once: one that works, and one that is there when it ends. Each wants a
 /// connection.
 const AT_ONCE: usize = 2;
+
+/// What one use of the database costs the server besides the call's own time, at least.
+const DATABASE_CALL: Duration = Duration::from_micros(20);
 
 /// The turns of every app that ever asked. Clones share them.
 #[derive(Debug, Clone)]
@@ -36,7 +39,18 @@ impl State {
             return Err(Error::Limited(text).into());
         }
         self.database_calls += 1;
+        self.database_work += DATABASE_CALL;
         Ok(())
+    }
+
+    /// Counts what the database was at work for the last use of it, where that may be much.
+    pub(super) fn count_database_work(&mut self, took: Duration) {
+        self.database_work += took.saturating_sub(DATABASE_CALL);
+    }
+
+    /// For what asks elsewhere and the database in between: that each time when it is the app's turn.
+    pub(super) fn in_turn(&self) -> wasmtime::Result<InTurn> {
+        Ok(InTurn::of(&self.services.database_turns.0, &self.subject()?.app.name))
     }
 
     /// Asks the database when it is the app's turn. It is asked beside the guest, and no longer than somebody waits: a
@@ -50,14 +64,9 @@ impl State {
         Asking: Future<Output = Result<T, Error>> + Send + 'static,
     {
         self.count_database_call()?;
-        let asker = self.asker()?;
-        let turns = self.services.database_turns.0.of(&asker.app.name);
-        let asking = ask(Arc::clone(&self.services), asker);
-        let asked = AbortOnDropHandle::new(tokio::spawn(async move {
-            // Nobody closes them.
-            let _turn = turns.acquire_owned().await;
-            asking.await
-        }));
+        let in_turn = self.in_turn()?;
+        let asking = ask(Arc::clone(&self.services), self.asker()?);
+        let asked = AbortOnDropHandle::new(tokio::spawn(async move { in_turn.ask(asking).await }));
         let answer = asked.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}"))));
         Ok(answer?)
     }

@@ -9,7 +9,7 @@ use crate::{
         host::{Grant, HostError, asker::Asker},
         instance::State,
     },
-    storage::{KvError, KvQuota, KvWrite, Store},
+    storage::{KvError, KvKeys, KvQuota, KvWrite, Store},
 };
 
 /// What is needed to write: one task does so for all, which holds no guest up nor waits for one.
@@ -77,12 +77,14 @@ impl kv::Host for State {
 
     async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Vec<String>, HostError> {
         self.require_kv()?;
-        self.ask_database(async move |services, asker| {
+        let asking = self.ask_database(async move |services, asker| {
             let (kv, after) = (services.store.plugin_kv(), after.as_deref());
             let keys = kv.keys(&asker.app.name, &asker.plugin, &prefix, after, limit).await;
             keys.map_err(|failure| error(&asker, &failure))
-        })
-        .await
+        });
+        let KvKeys { keys, took } = asking.await?;
+        self.count_database_work(took);
+        Ok(keys)
     }
 }
 

@@ -34,7 +34,8 @@ impl pay::Host for State {
         let (method, body) = v3_body(&request, kib(self.limits.request_kib))?;
         let call = AnyCall { method, path, query: request.query, body };
         let outbound = self.wechat_call()?;
-        let (pay, asker, to) = (self.services.pay.clone(), self.asker()?, format!("WeChat Pay: {}", call.path));
+        let (pay, asker) = (self.services.pay.with_turns(self.in_turn()?), self.asker()?);
+        let to = format!("WeChat Pay: {}", call.path);
         let asking = async move {
             let shop = shop(&pay, &asker, request.merchant.as_deref()).await?;
             let answer = pay.call_v3(&shop, call).await.map_err(|failure| gateway_error(&failure))?;
@@ -55,7 +56,8 @@ impl pay::Host for State {
         let fields = v2_fields(request.fields, kib(self.limits.request_kib))?;
         let call = v2::AnyCall::new(path, fields).map_err(|field| Error::Invalid(field.to_string()))?;
         let outbound = self.wechat_call()?;
-        let (pay, asker, to) = (self.services.pay.clone(), self.asker()?, format!("WeChat Pay: {}", call.path()));
+        let (pay, asker) = (self.services.pay.with_turns(self.in_turn()?), self.asker()?);
+        let to = format!("WeChat Pay: {}", call.path());
         let asking = async move {
             let shop = shop(&pay, &asker, request.merchant.as_deref()).await?;
             let answer = pay.call_v2(&shop, &call).await.map_err(|failure| gateway_error(&failure))?;

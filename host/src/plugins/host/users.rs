@@ -16,11 +16,20 @@ use crate::{
             types::Error,
             users::{self, Tag, User},
         },
-        instance::{Services, State},
+        instance::State,
     },
-    storage::StoreError,
-    users::UserError,
+    shares::InTurn,
+    storage::{Store, StoreError},
+    users::{UserError, Users},
 };
+
+/// What answers who asks WeChat: the database in between, when it is the app's turn.
+struct Asked {
+    store: Store,
+    users: Users,
+    in_turn: InTurn,
+    app: Arc<App>,
+}
 
 impl users::Host for State {
     async fn find(&mut self, openid: String) -> Result<Option<User>, HostError> {
@@ -31,7 +40,7 @@ impl users::Host for State {
             }
             let found = async {
                 match services.store.users().find(&asker.app.name, &openid).await? {
-                    Some(found) => user(&services, &asker.app, found).await.map(Some),
+                    Some(found) => user(&services.store, &asker.app, found).await.map(Some),
                     None => Ok(None),
                 }
             };
@@ -41,35 +50,36 @@ impl users::Host for State {
     }
 
     async fn fetch(&mut self, openid: String) -> Result<User, HostError> {
-        self.ask_for_users(UserInfo::PATH, async move |services, app| {
-            let fetched = services.users.fetch(&app, &openid).await?;
-            Ok(user(&services, &app, fetched).await?)
+        self.ask_for_users(UserInfo::PATH, async move |asked| {
+            let Asked { store, users, in_turn, app } = &asked;
+            let fetched = users.fetch(app, &openid).await?;
+            Ok(in_turn.ask(user(store, app, fetched)).await?)
         })
         .await
     }
 
     async fn set_remark(&mut self, openid: String, remark: String) -> Result<(), HostError> {
-        self.ask_for_users(UpdateRemark::PATH, async move |services, app| {
-            services.users.set_remark(&app, &openid, &remark).await.map(drop)
+        self.ask_for_users(UpdateRemark::PATH, async move |asked| {
+            asked.users.set_remark(&asked.app, &openid, &remark).await.map(drop)
         })
         .await
     }
 
     async fn add_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
-        self.ask_for_users(BatchTagging::PATH, async move |services, app| {
-            let tag = match named(&services, &app, &name).await? {
+        self.ask_for_users(BatchTagging::PATH, async move |asked| {
+            let tag = match asked.tag(&name).await? {
                 Some(tag) => tag,
-                None => services.users.create_tag(&app, &name).await?,
+                None => asked.users.create_tag(&asked.app, &name).await?,
             };
-            services.users.add_tag(&app, &openid, tag.id).await.map(drop)
+            asked.users.add_tag(&asked.app, &openid, tag.id).await.map(drop)
         })
         .await
     }
 
     async fn remove_tag(&mut self, openid: String, name: String) -> Result<(), HostError> {
-        self.ask_for_users(BatchUntagging::PATH, async move |services, app| {
-            match named(&services, &app, &name).await? {
-                Some(tag) => services.users.remove_tag(&app, &openid, tag.id).await.map(drop),
+        self.ask_for_users(BatchUntagging::PATH, async move |asked| {
+            match asked.tag(&name).await? {
+                Some(tag) => asked.users.remove_tag(&asked.app, &openid, tag.id).await.map(drop),
                 // Nobody has it.
                 None => Ok(()),
             }
@@ -85,35 +95,35 @@ impl State {
     }
 
     /// What needs WeChat; `to` is the path that stands in the log for it.
-    async fn ask_for_users<T, Asking>(
-        &mut self,
-        to: &str,
-        ask: impl FnOnce(Arc<Services>, Arc<App>) -> Asking,
-    ) -> Result<T, HostError>
+    async fn ask_for_users<T, Asking>(&mut self, to: &str, ask: impl FnOnce(Asked) -> Asking) -> Result<T, HostError>
     where
         T: Send + 'static,
         Asking: Future<Output = Result<T, UserError>> + Send + 'static,
     {
         self.require_users()?;
         let (call, asker) = (self.wechat_call()?, self.asker()?);
-        let asking = ask(Arc::clone(&self.services), call.app());
+        let in_turn = self.in_turn()?;
+        let (store, users) = (self.services.store.clone(), self.services.users.with_turns(in_turn.clone()));
+        let asking = ask(Asked { store, users, in_turn, app: call.app() });
         call.goes_on(to, async move { asking.await.map_err(|failure| error(&asker, &failure)) }).await
     }
 }
 
-/// The tag of that name. WeChat is asked for the tags when none is known.
-async fn named(services: &Services, app: &App, name: &str) -> Result<Option<model::Tag>, UserError> {
-    let find = |tags: Vec<model::Tag>| tags.into_iter().find(|tag| tag.name == name);
-    if let Some(tag) = find(services.store.tags().list(&app.name).await?) {
-        return Ok(Some(tag));
+impl Asked {
+    /// The tag of that name. WeChat is asked for the tags when none is known.
+    async fn tag(&self, name: &str) -> Result<Option<model::Tag>, UserError> {
+        let find = |tags: Vec<model::Tag>| tags.into_iter().find(|tag| tag.name == name);
+        if let Some(tag) = find(self.in_turn.ask(self.store.tags().list(&self.app.name)).await?) {
+            return Ok(Some(tag));
+        }
+        Ok(find(self.users.sync_tags(&self.app).await?.tags))
     }
-    Ok(find(services.users.sync_tags(app).await?.tags))
 }
 
-async fn user(services: &Services, app: &App, user: model::User) -> Result<User, StoreError> {
+async fn user(store: &Store, app: &App, user: model::User) -> Result<User, StoreError> {
     let mut known = Vec::new();
     if !user.tag_ids.is_empty() {
-        known = services.store.tags().list(&app.name).await?;
+        known = store.tags().list(&app.name).await?;
     }
     let name = |id: u32| known.iter().find(|tag| tag.id == id).map(|tag| tag.name.clone()).unwrap_or_default();
     Ok(User {

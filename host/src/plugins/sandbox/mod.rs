@@ -99,18 +99,14 @@ pub(super) struct Used {
     pub(super) memory: u64,
     /// Instructions, where they are counted.
     pub(super) fuel: Option<u64>,
-    /// How often it used the database.
-    pub(super) database_calls: u64,
+    /// How long the database was at work for it, as far as that is known.
+    pub(super) database_work: Duration,
 }
-
-/// What one use of the database costs the server besides the call's own time.
-const DATABASE_CALL: Duration = Duration::from_micros(20);
 
 impl Used {
     /// How long cores were at work for it, here and for the database.
     pub(super) fn work(&self) -> Duration {
-        let calls = u32::try_from(self.database_calls).unwrap_or(u32::MAX);
-        self.cpu + DATABASE_CALL.saturating_mul(calls)
+        self.cpu + self.database_work
     }
 
     /// Whether it ran at all.
@@ -258,7 +254,7 @@ impl<V: Visit> Call<V> {
             cpu: meter.ended(),
             memory: state.memory(),
             fuel: left.map(|left| u64::MAX - left),
-            database_calls: state.database_calls,
+            database_work: state.database_work,
         };
         Ran { result, used, subject: state.subject, trace: state.trace, circumstances: state.wasi.circumstances() }
     }

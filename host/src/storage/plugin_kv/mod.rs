@@ -15,11 +15,16 @@ mod row;
 mod turns;
 mod writer;
 
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use self::error::KvError;
 use self::{
-    key::{check_key, end_of_prefix},
+    key::{check_key, range},
     row::{Change, Condition, KvRow, Outcome},
 };
 pub(super) use self::{turns::KvTurns, writer::KvWriter};
@@ -36,6 +41,16 @@ pub struct KvEntry {
     pub value: Vec<u8>,
     /// Changes with every write of the key and never comes again for it, not even after a deletion.
     pub version: u64,
+}
+
+/// Keys that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvKeys {
+    /// In the order of their bytes.
+    pub keys: Vec<String>,
+    /// How long the database looked for them, once there was a connection: there may be many between them whose time is
+    /// over.
+    pub took: Duration,
 }
 
 /// What is to be written.
@@ -63,6 +78,10 @@ pub struct KvQuota {
 
 /// Most keys that one listing gives.
 const MAX_KEYS_LISTED: u32 = 1000;
+
+/// With one bound at each end, of the index no more is read than lies between them.
+const KEYS: &str = "SELECT key FROM plugin_kv WHERE app = $1 AND plugin = $2 AND key >= $3 AND key < $4 \
+     AND (expires_at IS NULL OR expires_at > $5) ORDER BY key LIMIT $6";
 
 impl PluginKv<'_> {
     /// The entry; none when there is no such key or its time is over.
@@ -111,30 +130,27 @@ impl PluginKv<'_> {
         prefix: &str,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<String>, KvError> {
-        const SQL: &str = "SELECT key FROM plugin_kv WHERE app = $1 AND plugin = $2 \
-             AND key >= $3 AND ($4 IS NULL OR key < $4) AND key > $5 \
-             AND (expires_at IS NULL OR expires_at > $6) ORDER BY key LIMIT $7";
-        let after = after.unwrap_or_default();
-        if prefix.contains('\0') || after.contains('\0') {
+    ) -> Result<KvKeys, KvError> {
+        if prefix.contains('\0') || after.is_some_and(|after| after.contains('\0')) {
             return Err(KvError::InvalidKey);
         }
-        let end = end_of_prefix(prefix);
+        let Range { start, end } = range(prefix, after);
         let now = to_sql(self.0.clock.now());
         let limit = i64::from(limit.min(MAX_KEYS_LISTED));
-        let keys = on_db!(&self.0.db, pool => {
-            sqlx::query_scalar(SQL)
+        on_db!(&self.0.db, pool => {
+            let mut connection = pool.acquire().await?;
+            let began = Instant::now();
+            let keys = sqlx::query_scalar(KEYS)
                 .bind(app)
                 .bind(plugin)
-                .bind(prefix)
+                .bind(start)
                 .bind(end)
-                .bind(after)
                 .bind(now)
                 .bind(limit)
-                .fetch_all(pool)
-                .await
-        })?;
-        Ok(keys)
+                .fetch_all(&mut *connection)
+                .await?;
+            Ok(KvKeys { keys, took: began.elapsed() })
+        })
     }
 
     async fn put(
@@ -170,5 +186,23 @@ impl PluginKv<'_> {
         let (app, plugin, key) = (app.to_owned(), plugin.to_owned(), key.to_owned());
         let row = KvRow { app, plugin, key, change, _turn: turn };
         Ok(self.0.kv_writer.of(self.0).write(row).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+
+    use super::KEYS;
+    use crate::storage::SQLITE_MIGRATIONS;
+
+    #[tokio::test]
+    async fn sqlite_looks_for_keys_between_two_bounds_and_sorts_nothing() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        SQLITE_MIGRATIONS.run(&mut connection).await.unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {KEYS}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&mut connection).await.unwrap();
+        let [(_, _, _, step)] = plan.as_slice() else { panic!("more than one step: {plan:?}") };
+        assert!(step.ends_with("(app=? AND plugin=? AND key>? AND key<?)"), "{step}");
     }
 }

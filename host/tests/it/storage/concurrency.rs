@@ -150,7 +150,7 @@ async fn no_race_gets_past_the_quota() {
         });
         let written: usize = join_all(writing.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).sum();
         assert_eq!(written, 5);
-        let keys = stores[0].plugin_kv().keys("shop", "p", "", None, 100).await.unwrap();
+        let keys = stores[0].plugin_kv().keys("shop", "p", "", None, 100).await.unwrap().keys;
         assert_eq!(keys.len(), 5);
         for store in stores {
             store.close().await;
@@ -182,7 +182,7 @@ async fn an_app_deleted_while_its_plugin_writes_leaves_nothing_behind() {
             for outcome in join_all(writing).await {
                 outcome.unwrap();
             }
-            assert_eq!(stores[0].plugin_kv().keys("shop", "p", "", None, 100).await.unwrap(), [""; 0]);
+            assert_eq!(stores[0].plugin_kv().keys("shop", "p", "", None, 100).await.unwrap().keys, [""; 0]);
         }
         for store in stores {
             store.close().await;

@@ -37,6 +37,7 @@ mod tags;
 mod tokens;
 mod user_profiles;
 mod users;
+mod write_ahead_log;
 
 use weft::model::{App, AppType};
 use weft::storage::Store;

@@ -48,7 +48,7 @@ impl Kv {
     }
 
     async fn keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<String> {
-        self.store.plugin_kv().keys("shop", "p", prefix, after, limit).await.unwrap()
+        self.store.plugin_kv().keys("shop", "p", prefix, after, limit).await.unwrap().keys
     }
 }
 
@@ -79,7 +79,7 @@ async fn plugins_and_apps_do_not_see_each_other() {
         for (app, plugin) in [("shop", "q"), ("blog", "p"), ("shop", ""), ("none", "p")] {
             let others = kv.store.plugin_kv();
             assert_eq!(others.get(app, plugin, "key").await.unwrap(), None);
-            assert_eq!(others.keys(app, plugin, "", None, 10).await.unwrap(), [""; 0]);
+            assert_eq!(others.keys(app, plugin, "", None, 10).await.unwrap().keys, [""; 0]);
             assert!(!others.delete(app, plugin, "key").await.unwrap());
         }
         assert!(kv.get("key").await.is_some());
@@ -292,6 +292,37 @@ async fn keys_are_listed_by_prefix_in_the_order_of_their_bytes() {
         assert_eq!(kv.keys("a/", Some("b"), 100).await, [""; 0]);
         assert_eq!(kv.keys("a/", Some(""), 1).await, ["a/1"]);
         assert_eq!(kv.keys("", None, 0).await, [""; 0]);
+        kv.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_and_the_nearest_of_all_keys_are_listed_too() {
+    on_every_database(async |database| {
+        let kv = Kv::open(&database, QUOTA).await;
+        let last = "\u{10ffff}".repeat(128);
+        let sorted =
+            ["\u{1}", "a", "a\u{1}", "a\u{1}\u{1}", "b", "\u{ff}", "\u{d7ff}", "\u{e000}", "\u{10ffff}", &last];
+        for key in sorted.iter().rev() {
+            kv.set(key, b"", None).await.unwrap();
+        }
+        assert_eq!(kv.keys("", None, 100).await, sorted);
+        assert_eq!(kv.keys("", Some(""), 100).await, sorted);
+        for (place, key) in sorted.iter().enumerate() {
+            assert_eq!(kv.keys("", Some(key), 100).await, sorted[place + 1..], "after {key:?}");
+        }
+        assert_eq!(kv.keys("a", None, 100).await, sorted[1..4]);
+        assert_eq!(kv.keys("a", Some("a"), 100).await, sorted[2..4]);
+        assert_eq!(kv.keys("a\u{1}", Some("a"), 100).await, sorted[2..4]);
+        assert_eq!(kv.keys("a\u{1}", Some("a\u{1}"), 100).await, sorted[3..4]);
+        assert_eq!(kv.keys("\u{ff}", None, 100).await, sorted[5..6]);
+        assert_eq!(kv.keys("\u{d7ff}", None, 100).await, sorted[6..7]);
+        for prefix in ["\u{10ffff}", &last] {
+            let of_prefix = if prefix == last { &sorted[9..] } else { &sorted[8..] };
+            assert_eq!(kv.keys(prefix, None, 100).await, of_prefix);
+            assert_eq!(kv.keys(prefix, Some(&last), 100).await, [""; 0]);
+        }
         kv.store.close().await;
     })
     .await;

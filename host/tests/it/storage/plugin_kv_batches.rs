@@ -140,7 +140,7 @@ async fn what_is_over_makes_room_for_all_who_come_at_once() {
         let setting = keys[3..].iter().map(|key| set(&store, "shop", key, b"new", &quota));
         let outcomes = join_all(setting).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 6, "{outcomes:?}");
-        let kept = store.plugin_kv().keys("shop", "p", "", None, 100).await.unwrap();
+        let kept = store.plugin_kv().keys("shop", "p", "", None, 100).await.unwrap().keys;
         assert_eq!(kept.len(), 6);
         let full = set(&store, "shop", "one more", b"", &quota).await;
         assert!(matches!(full, Err(KvError::TooManyKeys(6))), "{full:?}");
@@ -185,7 +185,7 @@ async fn who_needs_more_room_than_is_made_at_once_has_the_write_tried_again() {
         set(&store, "shop", "new", &[0; 14_000], &quota).await.unwrap();
         let full = set(&store, "shop", "more", &[0; 2000], &quota).await;
         assert!(matches!(full, Err(KvError::TotalTooLong(15_000))), "{full:?}");
-        assert_eq!(store.plugin_kv().keys("shop", "p", "", None, 10).await.unwrap(), ["new"]);
+        assert_eq!(store.plugin_kv().keys("shop", "p", "", None, 10).await.unwrap().keys, ["new"]);
         store.close().await;
     })
     .await;

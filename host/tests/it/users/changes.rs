@@ -1,14 +1,22 @@
 //! Changes of one user: WeChat hears of them first.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::wechat::Fault;
+use tokio::time::timeout;
+use weft::{
+    shares::{InTurn, Shares},
+    simulator::wechat::Fault,
+    users::UserError,
+};
 
 use super::{APPID, call, inbox};
 use crate::support::{FAN, Inbox, until};
 
 const REMARK: &str = "/cgi-bin/user/info/updateremark";
 const TAGGING: &str = "/cgi-bin/tags/members/batchtagging";
+const INFO: &str = "/cgi-bin/user/info";
 
 /// A server that knows the fan.
 async fn known() -> (Inbox, String) {
@@ -100,8 +108,30 @@ async fn a_user_is_asked_about_at_once() {
         call(&inbox, Method::POST, &format!("/users/{nobody}/sync"), None, 404).await;
     }
     assert_eq!(call(&inbox, Method::GET, "/users", None, 200).await["items"].as_array().map(Vec::len), Some(1));
-    inbox.wechat.fault("/cgi-bin/user/info", Fault::Errcode(-1), 3);
+    inbox.wechat.fault(INFO, Fault::Errcode(-1), 3);
     let problem = call(&inbox, Method::POST, &format!("/users/{FAN}/sync"), None, 502).await;
     assert_eq!(problem["errcode"], -1);
     assert_ne!(problem["detail"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_to_wait_for_a_turn_has_none_while_wechat_is_asked() {
+    let (inbox, _) = known().await;
+    let (app, turns) = (app(&inbox).await, Shares::new(1));
+    let users = inbox.app.state.users.with_turns(InTurn::of(&turns, "shop"));
+
+    let taken = turns.of("shop").try_acquire_owned().unwrap();
+    let mut setting = Box::pin(users.set_remark(&app, "oNobody", "x"));
+    assert!(timeout(Duration::from_millis(100), &mut setting).await.is_err(), "the database was asked out of turn");
+    drop(taken);
+    assert!(matches!(setting.await, Err(UserError::UnknownUser(_))));
+
+    inbox.wechat.fault(INFO, Fault::Delay(Duration::from_secs(1)), 1);
+    let asked = inbox.wechat.count(INFO);
+    let others = async {
+        until("WeChat is asked", async || (inbox.wechat.count(INFO) > asked).then_some(())).await;
+        assert!(turns.of("shop").try_acquire_owned().is_ok(), "nobody else could ask the database");
+    };
+    let (fetched, ()) = tokio::join!(users.fetch(&app, FAN), others);
+    assert!(fetched.unwrap().subscribed);
 }
