@@ -72,14 +72,24 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer, or the secret key is not the one that it was written with.
     pub async fn load(store: Store) -> Result<Self, StoreError> {
-        let accounts = Self { store, snapshot: Arc::default(), numbers: Arc::default() };
+        let accounts = Self::new(store);
         accounts.refresh().await?;
         Ok(accounts)
+    }
+
+    /// None of them until they are [read](Self::refresh).
+    pub fn new(store: Store) -> Self {
+        Self { store, snapshot: Arc::default(), numbers: Arc::default() }
     }
 
     /// The app of that name.
     pub fn find(&self, name: &str) -> Option<Arc<Account>> {
         self.snapshot.load().accounts.get(name).map(Arc::clone)
+    }
+
+    /// What a plugin may do for an app now, when the operator has set anything.
+    pub fn granted(&self, app: &str, plugin: &str) -> Option<Arc<AppPlugin>> {
+        self.snapshot.load().accounts.get(app)?.plugins.get(plugin).map(Arc::clone)
     }
 
     /// All apps, in no order.

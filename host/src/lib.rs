@@ -9,9 +9,9 @@
 //! | 9 | [`server`]: everything put together; [`simulator`]: plays WeChat towards it |
 //! | 8 | [`http`]: the doors |
 //! | 7 | [`dispatch`]: one message in, one reply out; [`migrate`]: from one app to another; [`missing_grants`]: what plugins ask for and apps have not granted; [`order_hooks`]: tells plugins and servers of changed orders |
-//! | 6 | [`accounts`]: the apps in memory; [`articles`]: from drafts to readers; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`outcomes`]: what became of what was sent; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
+//! | 6 | [`articles`]: from drafts to readers; [`audit_log`]: who changed what; [`handler_sync`]: WeChat's own auto-replies taken over; [`mass_messages`]: to many followers at once; [`menus`]: between here and WeChat; [`outcomes`]: what became of what was sent; [`plugins`]: the plugin platform; [`sends`]: messages made of templates; [`templates`]: between here and WeChat |
 //! | 5 | [`materials`]: files at WeChat, and lists of what is there; [`message_log`]: takes entries and goes on; [`pay`]: orders between here and WeChat Pay; [`users`]: who writes, and the tags they have |
-//! | 4 | [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
+//! | 4 | [`accounts`]: the apps in memory; [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
 //! | 1 | [`bilingual`]: texts in two languages; [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`losses`]: what is lost, counted for the log; [`newest`]: what has just come, remembered; [`plugin_limits`]: every limit of plugins; [`printable`]: texts of strangers, as they may be shown; [`shares`]: turns for each |

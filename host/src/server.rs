@@ -192,7 +192,7 @@ impl Server {
     }
 }
 
-/// What plugins' host functions answer with.
+/// What plugins' host functions answer with. No app is read yet.
 pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
     let wechat =
         Wechat::new(&config.wechat, store.clone(), clock.clone()).context("calls of WeChat's API · 微信接口的调用")?;
@@ -202,8 +202,20 @@ pub(crate) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     let message_log = MessageLog::new(store.clone(), clock.clone(), &config.webhook);
     let outbound = Outbound::new().context("requests of plugins · 插件的请求")?;
     let (failures, going_on) = (FailureLines::default(), GoingOn::default());
-    let database_turns = DatabaseTurns::default();
-    Ok(Services { store, database_turns, outbound, wechat, users, pay, message_log, clock, failures, going_on })
+    let (accounts, database_turns) = (Accounts::new(store.clone()), DatabaseTurns::default());
+    Ok(Services {
+        store,
+        database_turns,
+        accounts,
+        outbound,
+        wechat,
+        users,
+        pay,
+        message_log,
+        clock,
+        failures,
+        going_on,
+    })
 }
 
 /// The plugin platform without any plugin.
@@ -272,9 +284,9 @@ fn works(
 /// Puts the parts together; each takes what stands before it.
 async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watcher)> {
     let (store, key) = open_store(&config, clock.clone()).await?;
-    let accounts = Accounts::load(store.clone()).await.context("the apps · 账号")?;
     let services = services(&config, store.clone(), clock.clone())?;
-    let Services { wechat, users, pay, message_log, failures, .. } = services.clone();
+    let Services { accounts, wechat, users, pay, message_log, failures, .. } = services.clone();
+    accounts.refresh().await.context("the apps · 账号")?;
     wechat.restore().await.context("the pauses of WeChat's calls · 微信接口的暂停")?;
     let (plugins, watcher) = plugins(&config, &key, services).await?;
     let order_hooks = OrderHooks::new(store.clone(), accounts.clone(), plugins.clone(), clock.clone())
@@ -331,6 +343,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Room::new(http::UPLOADS.0, http::UPLOADS.1),
         spools: Room::new(http::SPOOLS.0, http::SPOOLS.1),
+        answers: http::Answers::default(),
         page_calls: TaskTracker::new(),
         stopping: CancellationToken::new(),
     });

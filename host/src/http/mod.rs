@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod admission;
+mod answers;
 mod error;
 mod failed_requests;
 mod health;
@@ -43,6 +44,7 @@ use crate::{
     plugins::Plugins, sends::Sends, shares::Room, storage::Store, templates::Templates, upstream::Wechat, users::Users,
 };
 
+pub use answers::Answers;
 pub use health::Probes;
 pub use listener::{ConnectionLimits, serve};
 pub use metrics::Measures;
@@ -68,6 +70,8 @@ pub struct Parts {
     pub uploads: Room,
     /// Places for what is on its way to WeChat, by app: each may hold a file on the disk.
     pub spools: Room,
+    /// Room for answers that clients have not taken yet.
+    pub answers: Answers,
     /// Counts what WeChat sends.
     pub measures: Measures,
     /// Looks at what works.

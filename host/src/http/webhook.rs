@@ -99,10 +99,13 @@ pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, bo
     let (outcome, response) = match find(state, app) {
         None => (Delivered::NoApp, nowhere(state, app, query)),
         Some(account) => match answer(state, account, query, body).await {
-            Ok(Outcome::Answered(Some(xml))) => {
-                let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
-                (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())
-            }
+            Ok(Outcome::Answered(Some(xml))) => match state.answers.held_if_long(app, xml) {
+                Some(xml) => {
+                    let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
+                    (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())
+                }
+                None => (Delivered::Late, not_now(state, app)),
+            },
             Ok(Outcome::Answered(None)) => (Delivered::Empty, StatusCode::OK.into_response()),
             Ok(Outcome::Late) => (Delivered::Late, "success".into_response()),
             Err(rejected) => (Delivered::Refused, reject(state, app, rejected)),
@@ -230,6 +233,14 @@ impl Parameter<'_> {
 fn nowhere(state: &AppState, app: &str, query: Option<&str>) -> Response {
     refusals::nowhere(&state.failures, app, query);
     StatusCode::NOT_FOUND.into_response()
+}
+
+/// There is no room for the answer. WeChat asks again, and it may be there then.
+fn not_now(state: &AppState, app: &str) -> Response {
+    state.failures.tell(app, format_args!("answers"), "answers", || {
+        tracing::warn!(app, "no answer: there is no memory left for long ones that have not been taken yet");
+    });
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 fn reject(state: &AppState, app: &str, rejected: Rejected) -> Response {

@@ -66,9 +66,10 @@ impl Grants {
         lists.into_iter().flatten().collect()
     }
 
-    /// The entry by which requests may go to `url`.
+    /// The entry by which requests may go to `url`; rather one of the host itself than one of many.
     pub fn http_host(&self, url: &Url) -> Option<HttpHost> {
-        self.http_hosts.iter().filter_map(|text| text.parse::<HttpHost>().ok()).find(|host| host.covers(url))
+        let hosts = self.http_hosts.iter().filter_map(|text| text.parse::<HttpHost>().ok());
+        hosts.filter(|host| host.covers(url)).min_by_key(HttpHost::is_many)
     }
 
     /// Whether WeChat's API at `path` may be called.

@@ -45,6 +45,11 @@ impl HttpHost {
         self.address.is_some_and(is_for_nobody)
     }
 
+    /// Whether it stands for all hosts below a domain: there may be any number of them.
+    pub fn is_many(&self) -> bool {
+        self.below
+    }
+
     fn has(&self, host: &str, below: bool) -> bool {
         if !self.below {
             return !below && self.host == host;
@@ -190,6 +195,16 @@ mod tests {
         ] {
             assert_eq!(host(granted).covers(&url.parse().unwrap()), covers, "{granted} {url}");
         }
+    }
+
+    #[test]
+    fn a_host_that_is_granted_by_itself_and_among_many_is_granted_by_itself() {
+        let http_hosts = ["https://*.example.com", "https://a.example.com"].map(str::to_owned).to_vec();
+        let grants = crate::model::Grants { http_hosts, ..Default::default() };
+        let is_many = |url: &str| grants.http_host(&url.parse().unwrap()).map(|host| host.is_many());
+        assert_eq!(is_many("https://a.example.com/"), Some(false));
+        assert_eq!(is_many("https://b.example.com/"), Some(true));
+        assert_eq!(is_many("https://example.com/"), None);
     }
 
     #[test]

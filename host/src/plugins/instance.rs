@@ -19,6 +19,7 @@ use super::{
     wasi::Wasi,
 };
 use crate::{
+    accounts::Accounts,
     clock::Clock,
     failure_lines::FailureLines,
     message_log::MessageLog,
@@ -35,7 +36,8 @@ use crate::{
 pub struct Subject {
     /// The app that the call runs for.
     pub app: Arc<App>,
-    /// What the plugin may do for this app, when the operator has set anything.
+    /// What the plugin may do for this app, when the operator has set anything. A call that waited, and one whose account
+    /// was found long before, begins with what is set then.
     pub granted: Option<Arc<AppPlugin>>,
     /// The same for every try at the same delivery or event.
     pub delivery_id: Arc<str>,
@@ -50,6 +52,8 @@ pub struct Services {
     pub store: storage::Store,
     /// Whose turn it is to ask it.
     pub database_turns: DatabaseTurns,
+    /// All apps, with what plugins may do for them.
+    pub accounts: Accounts,
     /// Other servers.
     pub outbound: Outbound,
     /// WeChat's API.

@@ -185,6 +185,11 @@ impl Plugins {
         self.0.set.load().get(name).map(Arc::clone)
     }
 
+    /// Whether the plugin of that name is switched off; None when there is none.
+    pub(super) fn is_disabled(&self, name: &str) -> Option<bool> {
+        self.0.set.load().get(name).map(|plugin| plugin.is_disabled)
+    }
+
     /// Whether the folder has been read once.
     pub fn is_ready(&self) -> bool {
         self.0.first_pass.initialized()

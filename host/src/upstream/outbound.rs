@@ -1,16 +1,24 @@
 //! HTTP requests that a plugin makes.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use reqwest::dns::Resolve;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Client, Method, Url};
 
 use super::TransportError;
 use super::lookups::Askers;
+use super::on_the_way::OnTheWay;
 use super::outside::{self, Outside};
+use super::public_address::{PublicOnly, SystemNames};
 use super::{answer, http};
 use crate::model::is_off_limits;
+
+/// How many connections to one host are kept while nobody uses them, and how long: each holds a file descriptor, and who
+/// writes a plugin chooses how many hosts it asks.
+const IDLE: (usize, Duration) = (4, Duration::from_secs(10));
 
 /// Headers that are of one connection, or that the HTTP client or server writes itself. A plugin, which only makes a
 /// request or an answer, cannot set them, and does not see them.
@@ -41,7 +49,10 @@ const FORWARDED: &str = "x-forwarded-";
 #[derive(Debug, Clone)]
 pub struct Outbound {
     outside: Outside,
+    /// For hosts without number, at public addresses: no connection is kept.
+    once: Client,
     askers: Askers,
+    on_the_way: OnTheWay,
 }
 
 /// A request as a plugin states it.
@@ -61,6 +72,8 @@ pub struct OutboundRequest {
     pub max_answer: usize,
     /// Whether the operator means this very address, be it on the internet or not.
     pub is_meant: bool,
+    /// Whether its host is one of any number that may be asked.
+    pub is_one_of_many: bool,
 }
 
 /// What came back, whatever its status.
@@ -106,10 +119,20 @@ impl Outbound {
     /// # Errors
     /// When the system has no TLS roots.
     pub fn new() -> reqwest::Result<Self> {
-        Ok(Self { outside: Outside::new()?, askers: Askers::default() })
+        Self::resolving_with(SystemNames)
     }
 
-    /// Sends a request of `plugin` for `app` once. A redirect is an answer as any other.
+    /// Looks names up with `names`.
+    fn resolving_with(names: impl Resolve + 'static) -> reqwest::Result<Self> {
+        let names = Arc::new(PublicOnly::of(names));
+        let (most, for_long) = IDLE;
+        let few = || http::client().pool_max_idle_per_host(most).pool_idle_timeout(for_long);
+        let outside = Outside::of(few, Arc::clone(&names))?;
+        let once = http::client().pool_max_idle_per_host(0).dns_resolver(names).build()?;
+        Ok(Self { outside, once, askers: Askers::default(), on_the_way: OnTheWay::default() })
+    }
+
+    /// Sends a request of `plugin` for `app` once, when it is the app's turn. A redirect is an answer as any other.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -119,14 +142,19 @@ impl Outbound {
         app: &str,
         request: OutboundRequest,
     ) -> Result<OutboundAnswer, OutboundError> {
-        let OutboundRequest { method, url, headers, body, timeout, max_answer, is_meant } = request;
+        let OutboundRequest { method, url, headers, body, timeout, max_answer, is_meant, is_one_of_many } = request;
         let host = url.host_str().unwrap_or_default().to_owned();
         if is_off_limits(&url) {
             return Err(OutboundError::OffLimits { host });
         }
         let not_public = || OutboundError::NotPublic { host: host.clone() };
         let client = self.outside.client(&url, is_meant).map_err(|_| not_public())?;
-        let building = client.request(allowed(&method)?, url).headers(head(&headers)?).timeout(timeout);
+        let client = if is_one_of_many { &self.once } else { client };
+        let building = client.request(allowed(&method)?, url).headers(head(&headers)?);
+        let began = Instant::now();
+        // Until the whole answer is there.
+        let _turn = self.on_the_way.turn(app, timeout).await?;
+        let building = building.timeout(timeout.saturating_sub(began.elapsed()));
         let sending = self.askers.plugin(plugin, app).within(building.body(body).send());
         let response = sending.await.map_err(|error| {
             if outside::was_refused(&error) { not_public() } else { http::failure(error, timeout).into() }
@@ -172,12 +200,15 @@ fn read_head(headers: &HeaderMap) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::vec;
 
     use futures::future::join_all;
-    use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+    use reqwest::dns::{Addrs, Name, Resolving};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::sync::Barrier;
 
     use super::*;
     use crate::upstream::silent_names::{self, SilentNames};
@@ -191,17 +222,81 @@ mod tests {
             timeout,
             max_answer: 0,
             is_meant: false,
+            is_one_of_many: false,
         }
     }
 
-    fn resolving_with(names: impl Resolve + 'static) -> Outbound {
-        Outbound { outside: Outside::resolving_with(names).unwrap(), askers: Askers::default() }
+    /// A server on this machine that answers when so many connections are there. Tells its URL, and how many are open.
+    async fn server(crowd: usize) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (open, crowd) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(crowd)));
+        let counted = Arc::clone(&open);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (open, crowd) = (Arc::clone(&counted), Arc::clone(&crowd));
+                tokio::spawn(async move {
+                    open.fetch_add(1, SeqCst);
+                    while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {
+                        crowd.wait().await;
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                    open.fetch_sub(1, SeqCst);
+                });
+            }
+        });
+        (url, open)
+    }
+
+    /// Waits until so many connections are open.
+    async fn opened(open: &AtomicUsize, connections: usize) {
+        let waiting = async {
+            while open.load(SeqCst) != connections {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(5), waiting).await;
+        assert!(waited.is_ok(), "{} are open, and not {connections}", open.load(SeqCst));
+    }
+
+    async fn ask(outbound: &Outbound, app: &str, url: &str) -> u16 {
+        let request = OutboundRequest { is_meant: true, ..get(url, Duration::from_secs(20)) };
+        outbound.send("plugin", app, request).await.unwrap().status
+    }
+
+    #[tokio::test]
+    async fn of_the_connections_to_a_host_a_few_are_kept() {
+        let (url, open) = server(16).await;
+        let outbound = Outbound::new().unwrap();
+        assert_eq!(join_all((0..16).map(|_| ask(&outbound, "app", &url))).await, [200; 16]);
+        opened(&open, IDLE.0).await;
+    }
+
+    #[tokio::test]
+    async fn an_app_has_so_many_requests_on_their_way_and_the_others_have_theirs() {
+        let (url, open) = server(1000).await;
+        let outbound = Outbound::new().unwrap();
+        let busy = join_all((0..100).map(|_| ask(&outbound, "busy", &url)));
+        let watching = async {
+            opened(&open, 64).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(open.load(SeqCst), 64);
+            tokio::select! {
+                status = ask(&outbound, "quiet", &url) => panic!("nobody answers: {status}"),
+                () = opened(&open, 65) => {}
+            }
+        };
+        tokio::select! {
+            answers = busy => panic!("nobody answers: {answers:?}"),
+            () = watching => {}
+        }
     }
 
     #[tokio::test]
     async fn a_plugin_whose_names_are_looked_up_slowly_keeps_no_other_from_asking_nor_another_app() {
         let names = SilentNames::default();
-        let outbound = resolving_with(names.clone());
+        let outbound = Outbound::resolving_with(names.clone()).unwrap();
         let ask = async |plugin: &str, app: &str, host: &str| {
             let request = get(&format!("http://{host}/"), Duration::from_secs(10));
             outbound.send(plugin, app, request).await.is_ok()
@@ -234,7 +329,7 @@ mod tests {
         let answers = [vec![public], vec![private], vec![private, public], vec![public, private], vec![private]];
         let is_private = answers.each_ref().map(|answer| *answer == [private]);
         let names = ChangingNames(Arc::new(Mutex::new(Vec::from(answers).into_iter())));
-        let outbound = resolving_with(names.clone());
+        let outbound = Outbound::resolving_with(names.clone()).unwrap();
         let url = format!("http://changing.example:{}/", this_side.local_addr().unwrap().port());
         for is_private in is_private {
             // Nobody answers at the public one.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use reqwest::{Client, Url, dns::Resolve};
+use reqwest::{Client, ClientBuilder, Url, dns::Resolve};
 
 use super::http;
 use super::public_address::{NotPublic, PublicOnly, SystemNames, is_public};
@@ -26,8 +26,15 @@ impl Outside {
 
     /// Looks names up with `names`; only those of its addresses that are public are reached.
     pub(super) fn resolving_with(names: impl Resolve + 'static) -> reqwest::Result<Self> {
-        let public = http::client().dns_resolver(Arc::new(PublicOnly::of(names))).build()?;
-        Ok(Self { public, anywhere: http::client().build()? })
+        Self::of(http::client, Arc::new(PublicOnly::of(names)))
+    }
+
+    /// Of clients that begin so.
+    pub(super) fn of(
+        client: impl Fn() -> ClientBuilder,
+        names: Arc<PublicOnly<impl Resolve + 'static>>,
+    ) -> reqwest::Result<Self> {
+        Ok(Self { public: client().dns_resolver(names).build()?, anywhere: client().build()? })
     }
 
     /// What requests to `url` are sent with; its host is meant by the operator, or has to be public.

@@ -3,8 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use futures::{StreamExt, stream};
 
 use super::{Users, halves::Halves};
 use crate::{
@@ -15,7 +17,13 @@ use crate::{
 /// How many users WeChat is asked about at a time.
 const BATCH: usize = 100;
 
-/// How long one question may take.
+/// How many apps WeChat is asked for at a time.
+const AT_ONCE: usize = 16;
+
+/// How often WeChat is asked for one app in a round: of users whom it does not know it tells one at a time.
+const QUESTIONS: usize = 32;
+
+/// How long one question may take; later than that no other is asked for the app in the same round.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often to look for users who are due again.
@@ -76,7 +84,9 @@ impl Users {
         }
     }
 
-    /// One round: asks once about the users of each app who are due. Says whether there may be more.
+    /// One round: asks once about the users of each app who are due. Says whether there may be more. The apps are served
+    /// side by side: one whose answers are slow, or whose users WeChat does not know, delays the others no longer than its
+    /// round takes.
     ///
     /// # Errors
     /// When the database fails. What WeChat fails at is logged, and tried again later.
@@ -85,22 +95,31 @@ impl Users {
         Fetch: Fn(String, Vec<String>) -> Answer,
         Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
     {
-        let mut more = false;
-        for app in self.store.users().apps_with_profiles_due().await? {
-            if self.pauses.holds(&app, self.clock.now()) {
-                continue;
+        let mut apps = self.store.users().apps_with_profiles_due().await?;
+        apps.retain(|app| !self.pauses.holds(app, self.clock.now()));
+        let asked = stream::iter(apps).map(|app| self.fetch_due_of(app, fetch)).buffer_unordered(AT_ONCE);
+        let asked: Vec<_> = asked.collect().await;
+        asked.into_iter().try_fold(false, |more, of_app| Ok(of_app? || more))
+    }
+
+    /// The same for one app.
+    async fn fetch_due_of<Fetch, Answer>(&self, app: String, fetch: &Fetch) -> Result<bool, StoreError>
+    where
+        Fetch: Fn(String, Vec<String>) -> Answer,
+        Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
+    {
+        let openids = self.store.users().take_profiles_due(&app, BATCH).await?;
+        let is_full = openids.len() == BATCH;
+        match self.fetch_batch(&app, openids, fetch).await? {
+            Ok(is_all) => {
+                self.pauses.end(&app);
+                Ok(is_full && is_all)
             }
-            let openids = self.store.users().take_profiles_due(&app, BATCH).await?;
-            let full = openids.len() == BATCH;
-            match self.fetch_batch(&app, openids, fetch).await? {
-                Ok(()) => {
-                    self.pauses.end(&app);
-                    more |= full;
-                }
-                Err(error) => self.pause(&app, &error),
+            Err(error) => {
+                self.pause(&app, &error);
+                Ok(false)
             }
         }
-        Ok(more)
     }
 
     fn pause(&self, app: &str, error: &FetchError) {
@@ -113,19 +132,24 @@ impl Users {
         }
     }
 
-    /// Asks about all of them at once; where WeChat refuses because of one, about each half, until it is found.
+    /// Asks about all of them at once; where WeChat refuses because of one, about each half, until it is found. False when
+    /// that takes too many questions: who is left is asked about again later.
     async fn fetch_batch<Fetch, Answer>(
         &self,
         app: &str,
         openids: Vec<String>,
         fetch: &Fetch,
-    ) -> Result<Result<(), FetchError>, StoreError>
+    ) -> Result<Result<bool, FetchError>, StoreError>
     where
         Fetch: Fn(String, Vec<String>) -> Answer,
         Answer: Future<Output = Result<Vec<Profile>, FetchError>>,
     {
-        let mut halves = Halves::of(openids);
+        let (mut halves, mut questions, began) = (Halves::of(openids), 0, Instant::now());
         while let Some(openids) = halves.next() {
+            if questions == QUESTIONS || began.elapsed() > FETCH_TIMEOUT {
+                return Ok(Ok(false));
+            }
+            questions += 1;
             let asked_at = self.clock.now();
             let answer = tokio::time::timeout(FETCH_TIMEOUT, fetch(app.to_owned(), openids.clone())).await;
             match answer {
@@ -145,7 +169,7 @@ impl Users {
                 }
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(true))
     }
 }
 

@@ -46,6 +46,9 @@ impl ConnectionLimits {
     }
 }
 
+/// How many requests of an HTTP/2 connection are answered at a time: each answer is in memory until it is taken.
+const STREAMS: u32 = 32;
+
 /// File descriptors that connections leave to the database, the plugins and the log.
 const RESERVED_DESCRIPTORS: usize = 100;
 
@@ -126,7 +129,7 @@ impl Server {
         let mut builder = Builder::new(TokioExecutor::new());
         // hyper's own limit begins only when it knows the protocol, and does not see writes: ours does both.
         builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128).keep_alive_interval(Some(limits.idle));
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(Some(limits.idle));
         Self { routes: Arc::new(routes), limits, builder, connections: GracefulShutdown::new() }
     }
 

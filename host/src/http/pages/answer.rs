@@ -7,13 +7,13 @@
 //! `host/docs/pages.md` tells operators and authors.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 
 use super::cookies;
-use crate::{plugins::Page, upstream::OF_THE_CONNECTION};
+use crate::upstream::OF_THE_CONNECTION;
 
 /// What the pages share an origin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,7 @@ const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The response; cookies stay below `base`.
-pub(super) fn response(page: Page, base: &str, origin: Origin) -> Response {
-    let Page { status, headers, body } = page;
+pub(super) fn response(status: StatusCode, headers: HeaderMap, body: Bytes, base: &str, origin: Origin) -> Response {
     let has_no_body = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     let mut response = Response::new(if has_no_body { Body::empty() } else { Body::from(body) });
     *response.status_mut() = status;

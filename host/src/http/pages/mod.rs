@@ -10,7 +10,7 @@ mod cookies;
 mod failure;
 mod request;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -79,9 +79,10 @@ async fn serve(State(door): State<Door>, request: Request) -> Response {
     let uri = request.uri().clone();
     let found = Place::of(uri.path()).and_then(|place| door.find(place));
     let Some((place, account, granted)) = found else { return Failure::nothing_here().into_response() };
-    let base = door.base(&place);
-    match door.answered(place, &account, granted, request).await {
-        Ok(page) => answer::response(page, &base, door.origin),
+    let (base, plugin) = (door.base(&place), place.plugin);
+    let answered = door.answered(place, &account, granted, request).await;
+    match answered.and_then(|page| door.response(page, &account.app.name, plugin, &base)) {
+        Ok(response) => response,
         Err(failure) => failure.into_response(),
     }
 }
@@ -99,6 +100,18 @@ impl Door {
         let [wechat, pages] = PATH;
         let prefix = self.public_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
         format!("{prefix}/{wechat}/{}/{pages}/{}", place.app, place.plugin)
+    }
+
+    /// The answer, if there is room for it until the visitor has it.
+    fn response(&self, page: Page, app: &str, plugin: &str, base: &str) -> Result<Response, Failure> {
+        let Page { status, headers, body } = page;
+        let Some(body) = self.state.answers.held(app, body) else {
+            self.state.failures.tell(app, format_args!("page {plugin}"), "answers", || {
+                tracing::warn!(app, plugin, "no page: there is no memory left for what visitors have not taken yet");
+            });
+            return Err(Failure::busy(Duration::from_secs(1)));
+        };
+        Ok(answer::response(status, headers, body, base, self.origin))
     }
 
     async fn answered(

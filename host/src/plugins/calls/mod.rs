@@ -247,7 +247,7 @@ impl Plugins {
     async fn run<C: Call>(
         &self,
         place: Place<'_>,
-        task: Task,
+        mut task: Task,
         &(limits, bounds): &(PluginLimits, Bounds),
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
@@ -257,6 +257,9 @@ impl Plugins {
             Err((error, waited)) => return (Ran::not(task, error, place.waited + waited), None),
         };
         let waited = place.waited + turn.waited();
+        if let Err(error) = self.begin::<C>(place, &mut task, waited) {
+            return (Ran::not(task, error, waited), None);
+        }
         let (app, heavy) = (place.app, turn.weight().is_heavy());
         let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
@@ -267,6 +270,28 @@ impl Plugins {
             error => error,
         });
         (ran, Some(turn))
+    }
+
+    /// What the operator says counts when the call begins: it may have waited, and the message whose account it was made
+    /// of may be long answered.
+    fn begin<C: Call>(&self, place: Place<'_>, task: &mut Task, waited: Duration) -> Result<(), CallError> {
+        let Place { plugin, loaded, app, entry } = place;
+        // One that did not wait has just looked.
+        if !waited.is_zero() {
+            let name = || plugin.name.to_string();
+            if self.is_disabled(&plugin.name).ok_or_else(|| CallError::NotLoaded(name()))? {
+                return Err(CallError::Disabled(name()));
+            }
+        }
+        let granted = self.0.loader.sandbox().granted(app, &plugin.name);
+        if C::KIND == EntryKind::Page && !granted.as_ref().is_some_and(|granted| granted.grants.pages) {
+            let (plugin, name) = (loaded.name.to_string(), entry.to_owned());
+            return Err(CallError::NotForApp { plugin, kind: C::KIND, name });
+        }
+        if let Some(subject) = &mut task.subject {
+            subject.granted = granted;
+        }
+        Ok(())
     }
 
     /// The right to run one call of the plugin for the app; or why not, and how long that took.

@@ -33,6 +33,7 @@ impl http::Host for State {
             timeout: call.timeout,
             max_answer: kib(self.limits.response_kib),
             is_meant: granted.address().is_some(),
+            is_one_of_many: granted.is_many(),
         };
         let (outbound, plugin, app) = (self.services.outbound.clone(), Arc::clone(self.plugin()), call.app());
         let asking = async move {

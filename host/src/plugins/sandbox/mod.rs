@@ -29,7 +29,7 @@ use super::{
     trace::Trace,
     wasi::{Circumstances, Printed},
 };
-use crate::{plugin_limits::PluginLimits, storage};
+use crate::{model::AppPlugin, plugin_limits::PluginLimits, storage};
 
 pub(super) use {cpu::CpuMeter, crash::Unsendable};
 
@@ -154,6 +154,11 @@ impl Sandbox {
 
     pub(super) fn database(&self) -> &storage::Store {
         &self.services.store
+    }
+
+    /// What the plugin may do for the app now.
+    pub(super) fn granted(&self, app: &str, plugin: &str) -> Option<Arc<AppPlugin>> {
+        self.services.accounts.granted(app, plugin)
     }
 
     /// Waits for what guests asked outside that goes on without them; to be called when no call begins any more.

@@ -3,10 +3,15 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use weft::model::{App, AppPlugin, AppType, Grants};
 
 use super::{Site, client, header};
-use crate::support::{TestApp, guests};
+use crate::support::{TestApp, guests, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_headers_and_body_are_the_plugins() {
@@ -90,4 +95,31 @@ async fn apart_from_the_operators_side_pages_share_the_origin_of_the_address() {
     let policies = header(&page, "content-security-policy");
     assert!(policies.len() == 1 && !policies[0].contains("sandbox"), "{policies:?}");
     assert_eq!(app.get("/wechat/shop/pages/nobody/").await.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_who_read_nothing_fill_no_memory_and_keep_no_other_app_from_answering() {
+    let site = Site::start_with(|config| {
+        config.plugins.limits.page_kib = 8192;
+        config.plugins.limits.host_call_kib = 8192;
+    })
+    .await;
+    site.grant("blog", json!({"pages": true})).await;
+    let (large, address) = (format!("/answer/body/{}", 7 << 20), site.app.base.trim_start_matches("http://"));
+    let mut unread = Vec::new();
+    for _ in 0..9 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /wechat/shop/pages/guest{large} HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut beginning = [0; 12];
+        stream.read_exact(&mut beginning).await.unwrap();
+        assert_eq!(&beginning, b"HTTP/1.1 200");
+        unread.push(stream);
+    }
+    let refused = site.get(&large).await;
+    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, vec!["1"]));
+    assert_eq!(site.app.get(&format!("/wechat/blog/pages/guest{large}")).await.status(), 200);
+    assert_eq!(site.get("/answer").await.status(), 200, "there is room for a short one");
+    drop(unread);
+    until("there is room again", async || (site.get(&large).await.status() == 200).then_some(())).await;
 }

@@ -80,6 +80,46 @@ async fn what_is_too_much_is_refused_at_once_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_operator_takes_away_while_a_call_waits_is_gone_when_its_turn_comes() {
+    let (app, noisy, _) = server(1, 100).await;
+    let grant = async |settings: serde_json::Value| {
+        assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(settings)).await.0, 200);
+    };
+    let behind = async |text: &'static str| {
+        let before = flood(&noisy, 1, "nap 2000");
+        until("it runs", async || (plugin(&app, "guest").await["calls"]["running"] == 1).then_some(())).await;
+        let calls = flood(&noisy, 1, text);
+        waiting(&app, 1).await;
+        (before, calls)
+    };
+    grant(json!({"kv": true})).await;
+    assert_eq!(ask(&noisy, "kv-count").await.as_deref(), Some("1"));
+
+    let (before, calls) = behind("kv-count").await;
+    grant(json!({})).await;
+    for call in calls {
+        assert_eq!(call.await.unwrap(), None, "it was granted when it came, and not when it began");
+    }
+    for call in before {
+        assert_eq!(call.await.unwrap().as_deref(), Some("napped 2000 ms"));
+    }
+    grant(json!({"kv": true})).await;
+    assert_eq!(ask(&noisy, "kv-count").await.as_deref(), Some("2"));
+
+    let (before, calls) = behind("kv-count").await;
+    assert_eq!(app.api(Method::PATCH, "/plugins/guest", Some(json!({"state": "disabled"}))).await.0, 200);
+    for call in calls {
+        assert_eq!(call.await.unwrap(), None, "it was switched off when it began");
+    }
+    assert!(last_error(&app).await.contains("is switched off"), "{}", last_error(&app).await);
+    for call in before {
+        assert_eq!(call.await.unwrap().as_deref(), Some("napped 2000 ms"), "it had begun");
+    }
+    assert_eq!(app.api(Method::PATCH, "/plugins/guest", Some(json!({"state": "ready"}))).await.0, 200);
+    assert_eq!(ask(&noisy, "kv-count").await.as_deref(), Some("3"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
     let (app, noisy, quiet) = server(8, 100).await;
     let limits = json!({"limits": {"max_concurrency": 1, "call_timeout_ms": 1500}});

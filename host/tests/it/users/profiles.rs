@@ -1,9 +1,13 @@
 //! Profiles of users, looked up in the background.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
+use tokio_util::sync::CancellationToken;
 use weft::{
-    model::{App, AppType},
+    model::{App, AppType, Profile},
     users::FetchError,
 };
 
@@ -47,6 +51,40 @@ async fn one_openid_that_wechat_refuses_spoils_no_other() {
         users.fetch_profiles_due(&fetch).await.unwrap();
         let asked = wechat.asked.lock().unwrap().clone();
         assert_eq!(asked, [("shop".to_owned(), vec!["left5".to_owned()])], "who was left out, and nobody else");
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_whose_users_wechat_does_not_know_delays_no_other_and_asks_so_often_in_a_round() {
+    on_sqlite(async |database| {
+        let (store, users, app) = shop(&database).await;
+        let zoo = store.apps().insert(&App::new("zoo", AppType::Subscription, "wx2")).await.unwrap();
+        for n in 0..100 {
+            users.note(&app, &text(&format!("bad{n}"))).await;
+        }
+        users.note(&zoo, &text("o1")).await;
+        let (zoo_is_asked, questions) = (CancellationToken::new(), AtomicUsize::new(0));
+        let fetch = |app: String, _: Vec<String>| {
+            let (zoo_is_asked, questions) = (&zoo_is_asked, &questions);
+            async move {
+                if app == "zoo" {
+                    zoo_is_asked.cancel();
+                    return Ok(Vec::<Profile>::new());
+                }
+                questions.fetch_add(1, Relaxed);
+                zoo_is_asked.cancelled().await;
+                Err(FetchError::InvalidOpenid)
+            }
+        };
+        let round = tokio::time::timeout(Duration::from_secs(20), users.fetch_profiles_due(&fetch)).await;
+        assert!(!round.expect("the other app is asked for meanwhile").unwrap(), "what is left can wait");
+        assert_eq!(questions.load(Relaxed), 32);
+        // Whom WeChat has refused alone is not asked about again; the others are.
+        database.clock.advance(Duration::from_mins(1));
+        users.fetch_profiles_due(&fetch).await.unwrap();
+        assert_eq!(questions.load(Relaxed), 64);
         store.close().await;
     })
     .await;
