@@ -275,7 +275,7 @@ impl Plugins {
     /// What the operator says counts when the call begins: it may have waited, and the message whose account it was made
     /// of may be long answered.
     fn begin<C: Call>(&self, place: Place<'_>, task: &mut Task, waited: Duration) -> Result<(), CallError> {
-        let Place { plugin, loaded, app, entry } = place;
+        let Place { plugin, loaded, app, entry, .. } = place;
         // One that did not wait has just looked.
         if !waited.is_zero() {
             let name = || plugin.name.to_string();
