@@ -141,6 +141,9 @@ limits! {
     kv_keys: 100_000, 1_000_000, 0..=10_000_000;
     /// MiB of keys and values in the key-value store of one app.
     kv_total_mib: 64, 1024, 0..=65_536;
+    /// Orders of one app, of the last week, that WeChat Pay has not been told of, whoever created them: where there are as
+    /// many, plugins create no more.
+    open_orders: 10_000, 1_000_000, 0..=10_000_000;
     /// How often one call may use the database, for the key-value store, users and orders.
     database_calls: 256, 4096, 0..=10_000;
     /// How often one call may ask other servers, WeChat and WeChat Pay.

@@ -29,16 +29,18 @@ impl Pay {
     }
 
     /// Creates an order. The same number with the same content is the same order; `expires` says whether the end of
-    /// its time was asked for, and so belongs to the content.
+    /// its time was asked for, and so belongs to the content. With `most` there is no new one where the app has as many
+    /// of the last week that WeChat has not been told of.
     ///
     /// # Errors
-    /// When the order cannot be, or there is another one of that number.
+    /// When the order cannot be, there is another one of that number, or there are too many.
     pub async fn create(
         &self,
         shop: &Shop,
         out_trade_no: &str,
         terms: OrderTerms,
         expires: bool,
+        most: Option<u64>,
     ) -> Result<Creation, PayActionError> {
         let errors = terms.check(out_trade_no);
         if !errors.is_empty() {
@@ -47,15 +49,19 @@ impl Pay {
         let (app, merchant) = (&shop.app, &shop.merchant);
         let now = self.0.clock.now();
         let order = Order::new(&app.name, &merchant.name, out_trade_no, merchant.party(app), terms, now);
-        match self.1.ask(self.0.store.orders().insert(&order)).await {
-            Ok(()) => Ok(Creation::Created(order)),
-            Err(StoreError::AlreadyExists { .. }) => match self.find(shop, out_trade_no).await? {
-                Some(known) if known.terms.is_same(&order.terms, expires) => Ok(Creation::Known(known)),
-                _ => Err(PayActionError::Conflict(format!(
-                    "there is another order {out_trade_no} with another content: take another number · 订单 {out_trade_no} 已存在，内容不同，请换一个单号"
-                ))),
-            },
-            Err(error) => Err(error.into()),
+        let created = match self.1.ask(self.0.store.orders().insert_within(&order, most)).await {
+            Err(StoreError::AlreadyExists { .. }) => false,
+            created => created?,
+        };
+        if created {
+            return Ok(Creation::Created(order));
+        }
+        match (self.find(shop, out_trade_no).await?, most) {
+            (Some(known), _) if known.terms.is_same(&order.terms, expires) => Ok(Creation::Known(known)),
+            (None, Some(most)) => Err(PayActionError::Full(most)),
+            _ => Err(PayActionError::Conflict(format!(
+                "there is another order {out_trade_no} with another content: take another number · 订单 {out_trade_no} 已存在，内容不同，请换一个单号"
+            ))),
         }
     }
 

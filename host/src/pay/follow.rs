@@ -225,7 +225,7 @@ impl PayActionError {
                 *unknown || codes.contains(&&*code.replace('_', "")) || code == "401"
             }
             Self::Gateway(_) => true,
-            Self::State(_) | Self::Invalid(_) | Self::Conflict(_) | Self::Store(_) => false,
+            Self::State(_) | Self::Invalid(_) | Self::Conflict(_) | Self::Full(_) | Self::Store(_) => false,
         }
     }
 }

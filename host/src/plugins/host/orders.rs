@@ -41,12 +41,13 @@ impl orders::Host for State {
 
     async fn create(&mut self, order: NewOrder) -> Result<Order, HostError> {
         self.require_orders(CREATE)?;
+        let most = self.limits.open_orders;
         self.ask_database(async move |services, asker| {
             let pay = &services.pay;
             let shop = shop(pay, &asker, order.merchant.as_deref()).await?;
             let (number, expires) = (order.out_trade_no.clone(), order.expires_at.is_some());
             let terms = convert_orders::terms(order, &shop.merchant, pay.now());
-            let created = pay.create(&shop, &number, terms, expires).await;
+            let created = pay.create(&shop, &number, terms, expires, Some(most)).await;
             let created = created.map_err(|failure| error(&asker, &failure))?;
             Ok(convert_orders::order(&created.into_order()))
         })
@@ -139,6 +140,7 @@ fn error(asker: &Asker, error: &PayActionError) -> Error {
     let text = error.to_string();
     match error {
         PayActionError::State(_) | PayActionError::Conflict(_) => Error::Conflict(text),
+        PayActionError::Full(_) => Error::Limited(text),
         PayActionError::Invalid(wrong) => Error::Invalid(model::in_words(wrong)),
         PayActionError::Gateway(error) => gateway_error(error),
         PayActionError::Store(error) => asker.unavailable("orders", error),

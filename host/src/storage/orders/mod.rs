@@ -20,6 +20,9 @@ pub(super) const FIND: &str = "SELECT app, merchant, out_trade_no, appid, mch_id
      close_confirmed, seen_at_ms, transaction_id, openid, sub_openid, paid_at, result, version, created_at, updated_at \
      FROM orders WHERE app = $1 AND merchant = $2 AND out_trade_no = $3";
 
+/// How long, in seconds, an order counts as new that WeChat is not told of: nobody will pay it after that.
+const NEW_FOR: u64 = 7 * 24 * 60 * 60;
+
 /// The orders of the merchants. What they hold was checked before
 /// ([`OrderTerms::check`](crate::model::OrderTerms::check)).
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +85,15 @@ impl Orders<'_> {
     /// Stores a new order; [`StoreError::AlreadyExists`] when the number is taken, [`StoreError::NotFound`] when there
     /// is no such merchant.
     pub async fn insert(&self, order: &Order) -> Result<(), StoreError> {
+        self.insert_within(order, None).await.map(drop)
+    }
+
+    /// As [`insert`](Self::insert); false, and nothing is stored, where the app has `most` orders or more of the last week
+    /// that WeChat has not been told of.
+    pub async fn insert_within(&self, order: &Order, most: Option<u64>) -> Result<bool, StoreError> {
+        // The state as a literal: so the index of those is used.
+        const NEW: &str = "SELECT COUNT(*) FROM \
+             (SELECT 1 FROM orders WHERE app = $1 AND state = 'NEW' AND created_at > $2 LIMIT $3) AS new_orders";
         const SQL: &str = "INSERT INTO orders (app, merchant, out_trade_no, appid, mch_id, sub_appid, sub_mch_id, \
              terms, state, close_confirmed, seen_at_ms, transaction_id, openid, sub_openid, paid_at, result, version, \
              created_at, updated_at) \
@@ -91,6 +103,7 @@ impl Orders<'_> {
             return Err(no_merchant());
         }
         let row = OrderRow::of(order);
+        let since = to_sql(self.0.clock.now().saturating_sub(NEW_FOR));
         let refused = |error: sqlx::Error| match () {
             () if is_duplicate(&error) => {
                 StoreError::AlreadyExists { kind: "an order", name: order.out_trade_no.clone() }
@@ -99,6 +112,17 @@ impl Orders<'_> {
             () => error.into(),
         };
         in_transaction!(&self.0.db, connection => {
+            if let Some(most) = most.map(to_sql) {
+                let new: i64 = sqlx::query_scalar(NEW)
+                    .bind(&row.app)
+                    .bind(since)
+                    .bind(most)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                if new >= most {
+                    return Ok(false);
+                }
+            }
             sqlx::query(SQL)
                 .bind(&row.app)
                 .bind(&row.merchant)
@@ -123,7 +147,7 @@ impl Orders<'_> {
                 .await
                 .map_err(refused)?;
         });
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -138,6 +138,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("page_timeout_ms", "pages/failures.rs"),
     ("page_request_kib", "pages/requests.rs"),
     ("page_kib", "pages/failures.rs"),
+    ("open_orders", "plugin_outside/orders.rs"),
     ("http_timeout_ms", "plugin_outside/http.rs"),
     ("wechat_timeout_ms", "plugin_outside/wechat.rs"),
     ("response_kib", "plugin_outside/http.rs"),

@@ -78,6 +78,29 @@ async fn an_order_is_created_paid_and_refunded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_orders_that_wechat_pay_does_not_know_plugins_create_so_many_and_no_more() {
+    let (asking, _pay) = open("v2", &[]).await;
+    asking.grant(json!({"orders": ["create"], "limits": {"open_orders": 2}})).await;
+    let create = |number: &str| order("create", json!({"total_fee": 1, "out_trade_no": number}));
+    for number in ["T20260101000001", "T20260101000002", "T20260101000001"] {
+        let created = asking.ask(create(number)).await;
+        assert!(created.starts_with(&format!("default {number} ")), "{created}");
+    }
+    let full = asking.ask(create("T20260101000003")).await;
+    assert!(full.starts_with("limited: ") && full.contains("2 orders") && full.contains("open_orders"), "{full}");
+    // The same is the same, and not one more.
+    let known = asking.ask(create("T20260101000002")).await;
+    assert!(known.starts_with("default T20260101000002 "), "{known}");
+    let other = order("create", json!({"total_fee": 2, "out_trade_no": "T20260101000002"}));
+    assert!(asking.ask(other).await.starts_with("conflict: "));
+
+    let prepaid = asking.ask(order("prepay", json!({"out_trade_no": "T20260101000001"}))).await;
+    assert!(prepaid.starts_with("code_url="), "{prepaid}");
+    let created = asking.ask(create("T20260101000003")).await;
+    assert!(created.starts_with("default T20260101000003 "), "{created}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_page_needs_is_given_as_it_is() {
     let (asking, _pay) = open("v3", &["create"]).await;
     asking.ask(order("create", json!({"total_fee": 1, "openid": "oFan"}))).await;

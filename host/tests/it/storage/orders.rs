@@ -27,6 +27,33 @@ async fn apply(store: &Store, seen: &Observation) -> Order {
 }
 
 #[tokio::test]
+async fn new_orders_have_room_beside_others_that_are_paid_of_another_app_or_older_than_a_week() {
+    on_every_database(async |database| {
+        let store = database.open().await;
+        open(&store).await;
+        add_app(&store, "blog").await;
+        store.merchants().insert(&Merchant::new("blog", "default", "1900000109", PayVersion::V3)).await.unwrap();
+        let insert = async |app: &str, number: &str| {
+            let (app, out_trade_no) = (app.to_owned(), number.to_owned());
+            let new = Order { app, out_trade_no, created_at: database.clock.now(), ..order(TradeType::Jsapi) };
+            store.orders().insert_within(&new, Some(2)).await.unwrap()
+        };
+        assert!(insert("blog", "T1").await);
+        assert!(insert("shop", NUMBER).await);
+        assert!(insert("shop", "T2").await);
+        assert!(!insert("shop", "T3").await);
+        assert_eq!(store.orders().find("shop", "default", "T3").await.unwrap(), None);
+        apply(&store, &seen(ObservationSource::Query, TradeState::Success, 1)).await;
+        assert!(insert("shop", "T3").await);
+        assert!(!insert("shop", "T4").await);
+        database.clock.advance(Duration::from_secs(7 * 24 * 60 * 60));
+        assert!(insert("shop", "T4").await);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_order_and_its_events_are_stored_together() {
     on_every_database(async |database| {
         let store = database.open().await;

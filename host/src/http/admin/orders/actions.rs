@@ -151,6 +151,7 @@ impl From<PayActionError> for Problem {
     fn from(error: PayActionError) -> Self {
         match error {
             PayActionError::State(detail) | PayActionError::Conflict(detail) => Self::conflict(detail),
+            PayActionError::Full(_) => Self::conflict(error.to_string()),
             PayActionError::Invalid(errors) => crate::http::admin::invalid(errors),
             PayActionError::Gateway(error) => Self::gateway(&error),
             PayActionError::Store(error) => error.into(),

@@ -74,7 +74,7 @@ pub(super) async fn create(
     let shop = merchants::find_shop(&state, &app, &merchant).await?;
     let expires = new.expires();
     let (out_trade_no, terms) = new.terms(&shop.merchant, state.clock.now());
-    match state.pay.create(&shop, &out_trade_no, terms, expires).await? {
+    match state.pay.create(&shop, &out_trade_no, terms, expires, None).await? {
         Creation::Created(order) => {
             let order = OrderView::from(order);
             caller.notes.after(&order);
