@@ -27,7 +27,7 @@ pub fn visible(c: char) -> char {
     match c {
         // Some viewers break lines at Unicode's separators, too.
         '\n' | '\u{2028}' | '\u{2029}' => '⏎',
-        c if c.is_control() || sets_direction(c) => ' ',
+        c if c.is_control() || sets_direction(c) || is_unseen(c) => ' ',
         c => c,
     }
 }
@@ -35,6 +35,31 @@ pub fn visible(c: char) -> char {
 /// Whether it sets the direction in which the text around it is shown (Unicode's `Bidi_Control`).
 fn sets_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether nothing is seen of it, so that two texts look alike that are not: of what Unicode calls ignorable
+/// (`Default_Ignorable_Code_Point`) all but what chooses between the pictures of one sign.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -47,6 +72,7 @@ mod tests {
             ("one\ntwo\r\x1b[2J", "one⏎two  [2J"),
             ("one\u{2028}two\u{2029}three", "one⏎two⏎three"),
             ("user=\u{202e}nimda\u{202c} \u{2066}\u{200f}", "user= nimda    "),
+            ("bil\u{200b}ling\u{feff} \u{ad}\u{2060}\u{e0041}", "bil ling     "),
             ("你好，weft ❤\u{fe0f}", "你好，weft ❤\u{fe0f}"),
         ] {
             assert_eq!(printable(text), line);

@@ -1,6 +1,6 @@
 //! The composition root: from a configuration to a running server.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::FutureExt;
@@ -113,28 +113,7 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let Self { state, listeners, watcher, only } = self;
         let background = TaskTracker::new();
-        let tasks = [
-            follow_folder(watcher, state.clone()).boxed(),
-            state.plugins.clone().follow().boxed(),
-            state.accounts.clone().follow().boxed(),
-            state.plugins.clone().follow_settings().boxed(),
-            state.plugins.clone().forget_expired().boxed(),
-            missing_grants::tell(state.plugins.clone(), state.accounts.clone()).boxed(),
-            state.dispatcher.clone().forget().boxed(),
-            state.users.clone().look_up().boxed(),
-            state.wechat.clone().keep_fresh().boxed(),
-            state.articles.clone().follow().boxed(),
-            state.sends.clone().look_after().boxed(),
-            state.audit_log.clone().prune().boxed(),
-            state.pay.clone().follow().boxed(),
-            reconcile_daily(&state).boxed(),
-            state.order_hooks.clone().tell().boxed(),
-            state.wechat.clone().keep_counts(state.store.is_shared()).boxed(),
-        ];
-        for task in tasks {
-            let stop = stop.clone();
-            background.spawn(async move { stop.run_until_cancelled_owned(task).await });
-        }
+        work_in_background(&state, watcher, &background, &stop);
         let (stopped, stopping) = (stop.clone(), state.stopping.clone());
         background.spawn(async move {
             stopped.cancelled().await;
@@ -189,6 +168,39 @@ impl Server {
         background.wait().await;
         state.store.close().await;
         drop(only);
+    }
+}
+
+/// Begins what is done beside requests, until `stop`.
+fn work_in_background(state: &AppState, watcher: Watcher, background: &TaskTracker, stop: &CancellationToken) {
+    let tasks = [
+        ("plugins_folder", follow_folder(watcher, state.clone()).boxed()),
+        ("plugin_versions", state.plugins.clone().follow().boxed()),
+        ("apps", state.accounts.clone().follow().boxed()),
+        ("plugin_settings", state.plugins.clone().follow_settings().boxed()),
+        ("kv_expiry", state.plugins.clone().forget_expired().boxed()),
+        ("missing_grants", missing_grants::tell(state.plugins.clone(), state.accounts.clone()).boxed()),
+        ("deliveries", state.dispatcher.clone().forget().boxed()),
+        ("profiles", state.users.clone().look_up().boxed()),
+        ("access_tokens", state.wechat.clone().keep_fresh().boxed()),
+        ("publications", state.articles.clone().follow().boxed()),
+        ("sends", state.sends.clone().look_after().boxed()),
+        ("audit_log", state.audit_log.clone().prune().boxed()),
+        ("open_orders", state.pay.clone().follow().boxed()),
+        ("bills", reconcile_daily(state).boxed()),
+        ("order_hooks", state.order_hooks.clone().tell().boxed()),
+        ("call_counts", state.wechat.clone().keep_counts(state.store.is_shared()).boxed()),
+    ];
+    for (task, work) in tasks {
+        let (stop, work) = (stop.clone(), AssertUnwindSafe(work).catch_unwind());
+        background.spawn(async move {
+            if let Some(Err(_)) = stop.run_until_cancelled_owned(work).await {
+                tracing::error!(
+                    task,
+                    "work in the background has ended by a panic and is done no more until the server is restarted"
+                );
+            }
+        });
     }
 }
 

@@ -189,7 +189,7 @@ impl Pay {
 
     async fn ask_about_open_order(&self, shop: &Shop, order: &Order, now_ms: u64) -> Result<(), PayActionError> {
         let known = self.query(shop, order).await?;
-        let is_over = order.terms.time_expire + GRACE < now_ms / 1000;
+        let is_over = order.terms.time_expire.saturating_add(GRACE) < now_ms / 1000;
         match known.terms.trade_type {
             _ if !known.state.is_open() => {}
             // Nobody is still at the till by then.
@@ -251,7 +251,7 @@ impl Open {
             Some(_) => next,
             None => {
                 // Its time running out is a turn of its own: it is closed then.
-                let over = (self.order.terms.time_expire + GRACE + 1) * 1000;
+                let over = self.order.terms.time_expire.saturating_add(GRACE + 1).saturating_mul(1000);
                 if over > now_ms { next.min(over) } else { next }
             }
         }

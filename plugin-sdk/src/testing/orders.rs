@@ -30,6 +30,9 @@ const MERCHANT: &str = "default";
 /// How long an order may be paid when nothing else is said, in seconds.
 const DEFAULT_TIME_LIMIT: u64 = 2 * 3600;
 
+/// The longest that it may be, in seconds.
+const LONGEST_TIME_LIMIT: u64 = 366 * 24 * 3600;
+
 impl Orders {
     pub(super) fn put(&mut self, order: Order) {
         self.all.retain(|known| (&known.merchant, &known.out_trade_no) != (&order.merchant, &order.out_trade_no));
@@ -194,7 +197,10 @@ fn check_order(new: &NewOrder, now: u64) -> Result<(), Error> {
         (new.total_fee > 0, "total_fee: at least 1 fen; the unit is fen, not yuan"),
         (is_paid_by_somebody, "openid: needed for JSAPI: the openid of who pays"),
         (new.attach.as_deref().is_none_or(|attach| is_text(attach, 127)), "attach: 1 to 127 characters"),
-        (new.expires_at.is_none_or(|end| end >= now + 60), "time_expire: a minute or more after the order's beginning"),
+        (
+            new.expires_at.is_none_or(|end| (now + 60..=now + LONGEST_TIME_LIMIT).contains(&end)),
+            "time_expire: a minute to a year after the order's beginning",
+        ),
     ])
 }
 

@@ -13,6 +13,9 @@ pub const DEFAULT_TIME_LIMIT: u64 = 2 * 3600;
 /// WeChat refuses shorter limits, in seconds.
 const SHORTEST_TIME_LIMIT: u64 = 60;
 
+/// Nobody waits longer for a payment, in seconds: until then an order is asked about.
+const LONGEST_TIME_LIMIT: u64 = 366 * 24 * 3600;
+
 /// What was agreed on. Lengths are WeChat's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTerms {
@@ -112,9 +115,9 @@ impl OrderTerms {
         );
         let lasts = self.time_expire.saturating_sub(self.time_start);
         require(
-            lasts >= SHORTEST_TIME_LIMIT,
+            (SHORTEST_TIME_LIMIT..=LONGEST_TIME_LIMIT).contains(&lasts),
             "time_expire",
-            "a minute or more after the order's beginning · 须比订单开始时间晚一分钟以上",
+            "a minute to a year after the order's beginning · 须比订单开始时间晚一分钟到一年",
         );
         let texts = [
             ("openid", &self.openid, 128),

@@ -131,11 +131,12 @@ impl State {
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         let called = self.log_place.as_ref().map(|place| &place.counts);
         let (kind, entry) = (called.map(|called| called.kind.name()), called.map(|called| &*called.name));
+        // In a field, which stands in quotes: as the message it could pass for one of ours.
         match level {
-            LineLevel::Debug => tracing::debug!(plugin, kind, entry, app, delivery, "{text}"),
-            LineLevel::Info => tracing::info!(plugin, kind, entry, app, delivery, "{text}"),
-            LineLevel::Warn => tracing::warn!(plugin, kind, entry, app, delivery, "{text}"),
-            LineLevel::Error => tracing::error!(plugin, kind, entry, app, delivery, "{text}"),
+            LineLevel::Debug => tracing::debug!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
+            LineLevel::Info => tracing::info!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
+            LineLevel::Warn => tracing::warn!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
+            LineLevel::Error => tracing::error!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
         }
         let line = Line { level, text: text.into_owned() };
         if let Some(place) = &self.log_place {

@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::model::{Observation, ObservationSource};
+use weft::{
+    model::{Observation, ObservationSource},
+    time::rfc3339,
+};
 use weft_wechat::pay::{Fen, TradeState};
 
 use super::merchants::{MERCHANTS, shop, v2, wrong};
@@ -51,13 +54,14 @@ async fn the_same_number_with_the_same_content_is_the_same_order() {
     let again = app.api(Method::POST, ORDERS, Some(new())).await;
     assert_eq!(again, (200, order.clone()));
     assert_eq!(app.api(Method::POST, ORDERS, Some(with("spbill_create_ip", json!("203.0.113.9")))).await.0, 200);
+    let in_a_week = rfc3339(app.state.clock.now() + 7 * 24 * 3600);
     for (field, value) in [
         ("total_fee", json!(102)),
         ("body", json!("两个梨")),
         ("openid", json!("oOTHER")),
         ("trade_type", json!("NATIVE")),
         ("attach", Value::Null),
-        ("time_expire", json!("2100-01-01T00:00:00Z")),
+        ("time_expire", json!(in_a_week)),
     ] {
         let (status, problem) = app.api(Method::POST, ORDERS, Some(with(field, value))).await;
         assert_eq!((status, &problem["type"]), (409, &json!("conflict")), "{field} {problem}");
@@ -104,6 +108,7 @@ async fn what_wechat_would_refuse_is_refused_here() {
         ("limit_pay", json!("no_debit"), "limit_pay"),
         ("detail", json!("no JSON"), "detail"),
         ("time_expire", json!("2020-01-01T00:00:00Z"), "time_expire"),
+        ("time_expire", json!("9999-12-31T23:59:59Z"), "time_expire"),
         ("time_expire", json!("tomorrow"), "time_expire"),
         ("spbill_create_ip", json!("localhost"), "spbill_create_ip"),
         ("price", json!(1), "price"),

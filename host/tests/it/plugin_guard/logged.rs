@@ -150,6 +150,19 @@ async fn what_the_log_tells_of_a_plugin_names_what_of_it_was_called() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plugin_says_does_not_pass_for_a_line_of_the_hosts() {
+    let folders = Folders::new();
+    let process = server(&folders, &[]).await;
+    let said = "print: the canary is taken back plugin=\"billing\" reason=\"all calls failed\"";
+    send(&sender_to(&process.base, "shop", EncodingMode::Plain), said).await;
+    let line = until("it is logged", async || process.lines_with(&["the canary is taken back"]).pop()).await;
+    for told in ["a plugin says text=\"", "plugin=\\\"billing\\\"", "plugin=\"guest\"", "app=\"shop\""] {
+        assert!(line.contains(told), "{told}: {line}");
+    }
+    assert!(!line.contains("plugin=\"billing\""), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_is_a_span_where_that_is_wanted() {
     let folders = Folders::new();
     let process = server(&folders, &[("WEFT_LOG", "info,weft[plugin_call]=debug")]).await;

@@ -55,6 +55,9 @@ async fn an_order_is_created_paid_and_refunded() {
         assert!(other.starts_with("conflict: "), "{other}");
         let wrong = asking.ask(create(json!({"total_fee": 0, "out_trade_no": "T2"}))).await;
         assert!(wrong.starts_with("invalid: ") && wrong.contains("total_fee: "), "{wrong}");
+        let endless = json!({"total_fee": 1, "out_trade_no": "T20260101000002", "expires_at": u64::MAX});
+        let endless = asking.ask(create(endless)).await;
+        assert!(endless.starts_with("invalid: ") && endless.contains("time_expire: "), "{endless}");
 
         let prepaid = asking.ask(order("prepay", json!({}))).await;
         assert!(prepaid.starts_with("code_url=http://"), "{version} {prepaid}");

@@ -37,7 +37,7 @@ pub(in crate::http::admin) struct NewOrder {
     /// RFC 3339; now without.
     #[schema(value_type = Option<String>)]
     time_start: Option<Timestamp>,
-    /// RFC 3339; two hours after the beginning without.
+    /// RFC 3339, a minute to a year after the beginning; two hours without.
     #[schema(value_type = Option<String>)]
     time_expire: Option<Timestamp>,
     /// The address from which the payment is called.

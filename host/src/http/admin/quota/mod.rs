@@ -32,7 +32,8 @@ const PERMISSION: &str = "wechat_api";
 /// The calls of one API, today in China.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ApiQuotaView {
-    /// Such as `/cgi-bin/user/info`; `unknown` stands for all paths that WeChat does not know.
+    /// Such as `/cgi-bin/user/info`; `unknown` stands for all paths that WeChat does not know, and
+    /// for what an app calls beyond a thousand kinds of calls in a day.
     path: String,
     /// How often it was called by Weft, every try counted.
     calls: u64,

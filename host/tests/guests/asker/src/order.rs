@@ -10,11 +10,31 @@ use weft_plugin::{
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Ask {
-    Find { merchant: Option<String>, out_trade_no: String },
-    Create { merchant: Option<String>, out_trade_no: String, total_fee: u64, openid: Option<String> },
-    Prepay { merchant: Option<String>, out_trade_no: String },
-    Query { merchant: Option<String>, out_trade_no: String },
-    Refund { merchant: Option<String>, out_trade_no: String, out_refund_no: String, refund_fee: u64 },
+    Find {
+        merchant: Option<String>,
+        out_trade_no: String,
+    },
+    Create {
+        merchant: Option<String>,
+        out_trade_no: String,
+        total_fee: u64,
+        openid: Option<String>,
+        expires_at: Option<u64>,
+    },
+    Prepay {
+        merchant: Option<String>,
+        out_trade_no: String,
+    },
+    Query {
+        merchant: Option<String>,
+        out_trade_no: String,
+    },
+    Refund {
+        merchant: Option<String>,
+        out_trade_no: String,
+        out_refund_no: String,
+        refund_fee: u64,
+    },
 }
 
 pub(crate) fn answer(ask: &Ask) -> Result<String, Error> {
@@ -23,7 +43,7 @@ pub(crate) fn answer(ask: &Ask) -> Result<String, Error> {
             let found = orders::find(merchant.as_deref(), out_trade_no)?;
             Ok(found.as_ref().map_or_else(|| "none".to_owned(), said))
         }
-        Ask::Create { merchant, out_trade_no, total_fee, openid } => {
+        Ask::Create { merchant, out_trade_no, total_fee, openid, expires_at } => {
             let new = NewOrder {
                 merchant: merchant.clone(),
                 out_trade_no: out_trade_no.clone(),
@@ -32,7 +52,7 @@ pub(crate) fn answer(ask: &Ask) -> Result<String, Error> {
                 trade_type: if openid.is_some() { TradeType::Jsapi } else { TradeType::Native },
                 openid: openid.clone(),
                 attach: Some("a=1".to_owned()),
-                expires_at: None,
+                expires_at: *expires_at,
             };
             orders::create(&new).map(|order| said(&order))
         }

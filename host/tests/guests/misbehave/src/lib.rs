@@ -254,7 +254,10 @@ fn print(text: &str) -> String {
             "x".repeat(20 << 20)
         }
         _ => {
-            lines(4);
+            match text.strip_prefix("print: ") {
+                Some(line) => println!("{line}"),
+                None => lines(4),
+            }
             "printed".to_owned()
         }
     }
