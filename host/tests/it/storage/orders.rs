@@ -46,7 +46,7 @@ async fn new_orders_have_room_beside_others_that_are_paid_of_another_app_or_olde
         apply(&store, &seen(ObservationSource::Query, TradeState::Success, 1)).await;
         assert!(insert("shop", "T3").await);
         assert!(!insert("shop", "T4").await);
-        database.clock.advance(Duration::from_secs(7 * 24 * 60 * 60));
+        database.clock.advance(Duration::from_hours(7 * 24));
         assert!(insert("shop", "T4").await);
         store.close().await;
     })
