@@ -143,7 +143,7 @@ limits! {
     kv_total_mib: 64, 1024, 0..=65_536;
     /// Orders of one app, of the last week, that WeChat Pay has not been told of, whoever created them: where there are as
     /// many, plugins create no more.
-    open_orders: 10_000, 1_000_000, 0..=10_000_000;
+    open_orders: 10_000, 100_000, 0..=100_000;
     /// How often one call may use the database, for the key-value store, users and orders.
     database_calls: 256, 4096, 0..=10_000;
     /// How often one call may ask other servers, WeChat and WeChat Pay.

@@ -355,7 +355,8 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Room::new(http::UPLOADS.0, http::UPLOADS.1),
         spools: Room::new(http::SPOOLS.0, http::SPOOLS.1),
-        answers: http::Answers::default(),
+        pages: http::Answers::default(),
+        replies: http::Answers::default(),
         page_calls: TaskTracker::new(),
         stopping: CancellationToken::new(),
     });

@@ -1,5 +1,5 @@
-//! `weft plugin test`: what a plugin says to a message, an order or a refund, or one of its pages, in the runtime and within the limits
-//! that servers have.
+//! `weft plugin test`: what a plugin says to a message, an order or a refund, or one of its pages, in the runtime and
+//! within the limits that servers have.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 

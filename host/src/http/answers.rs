@@ -4,8 +4,8 @@ use axum::body::Bytes;
 
 use crate::shares::{Place, Room};
 
-/// KiB of answers that are in memory at a time until they are taken, over all apps.
-const ALL_KIB: usize = 256 << 10;
+/// KiB of answers of one kind that are in memory at a time until they are taken, over all apps.
+const ALL_KIB: usize = 128 << 10;
 
 /// The same of one app. No page may be longer (`page_kib` in `plugin_limits`).
 const APP_KIB: usize = ALL_KIB / 4;

@@ -70,8 +70,10 @@ pub struct Parts {
     pub uploads: Room,
     /// Places for what is on its way to WeChat, by app: each may hold a file on the disk.
     pub spools: Room,
-    /// Room for answers that clients have not taken yet.
-    pub answers: Answers,
+    /// Room for pages that visitors have not taken yet.
+    pub pages: Answers,
+    /// The same for WeChat's answers, which pages leave it.
+    pub replies: Answers,
     /// Counts what WeChat sends.
     pub measures: Measures,
     /// Looks at what works.

@@ -99,7 +99,7 @@ pub(super) async fn deliver(state: &AppState, app: &str, query: Option<&str>, bo
     let (outcome, response) = match find(state, app) {
         None => (Delivered::NoApp, nowhere(state, app, query)),
         Some(account) => match answer(state, account, query, body).await {
-            Ok(Outcome::Answered(Some(xml))) => match state.answers.held_if_long(app, xml) {
+            Ok(Outcome::Answered(Some(xml))) => match state.replies.held_if_long(app, xml) {
                 Some(xml) => {
                     let content_type = HeaderValue::from_static("text/xml; charset=utf-8");
                     (Delivered::Answered, ([(header::CONTENT_TYPE, content_type)], xml).into_response())

@@ -263,9 +263,13 @@ impl Plugins {
         self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a plugin called again for an app for which it kept failing: something else is set for it there.
-    pub fn begins_anew(&self, plugin: &str, app: &str) {
+    /// Has a plugin called again for an app for which it kept failing, and its canary too: something else is set for it
+    /// there.
+    pub async fn begins_anew(&self, plugin: &str, app: &str) {
         let Some(plugin) = self.find(plugin) else { return };
+        if let Some(canary) = &plugin.canary {
+            self.give_canary_again(&plugin.name, canary, app).await;
+        }
         let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
         for loaded in plugin.loaded.iter().chain(canary) {
             loaded.breakers.forget(app);

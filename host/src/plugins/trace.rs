@@ -28,6 +28,8 @@ pub(super) struct Trace {
     pub(super) lines: Vec<Line>,
     /// A grant was missing for what was asked for, and the operator has been told. Never in a call that is made again.
     pub(super) denied: bool,
+    /// That was one without which the same is refused in every call.
+    pub(super) lacks_grant: bool,
     /// Bytes that may still be kept of arguments and answers.
     room: usize,
     /// The answers of another time, for a call that is made again.
@@ -90,6 +92,7 @@ impl Trace {
             asked_more: 0,
             lines: Vec::new(),
             denied: false,
+            lacks_grant: false,
             room: RECORDED_BYTES,
             skipped: Skipped(played.as_ref().map(|_| Arc::default())),
             played: played.map(|calls| calls.into_iter().map(Some).collect()),

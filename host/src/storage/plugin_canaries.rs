@@ -137,6 +137,15 @@ impl PluginCanaries<'_> {
         Ok(Some(apps))
     }
 
+    /// Forgets what was counted of a plugin's canary for an app, so that it is looked at anew there.
+    pub async fn forget(&self, plugin: &str, app: &str) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM plugin_canary_apps WHERE plugin = $1 AND app = $2";
+        in_transaction!(&self.0.db, connection => {
+            sqlx::query(SQL).bind(plugin).bind(app).execute(&mut *connection).await?;
+        });
+        Ok(())
+    }
+
     /// What was counted of a plugin's last canary, by app.
     pub async fn apps(&self, plugin: &str) -> Result<BTreeMap<String, CanaryCounts>, StoreError> {
         Ok(by_app(on_db!(&self.0.db, pool => sqlx::query_as(READ_APPS).bind(plugin).fetch_all(pool).await)?))

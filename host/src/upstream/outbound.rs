@@ -153,7 +153,7 @@ impl Outbound {
         let building = client.request(allowed(&method)?, url).headers(head(&headers)?);
         let began = Instant::now();
         // Until the whole answer is there.
-        let _turn = self.on_the_way.turn(app, timeout).await?;
+        let _turns = self.on_the_way.plugins_turn(plugin, app, timeout).await?;
         let building = building.timeout(timeout.saturating_sub(began.elapsed()));
         let sending = self.askers.plugin(plugin, app).within(building.body(body).send());
         let response = sending.await.map_err(|error| {
@@ -260,16 +260,16 @@ mod tests {
         assert!(waited.is_ok(), "{} are open, and not {connections}", open.load(SeqCst));
     }
 
-    async fn ask(outbound: &Outbound, app: &str, url: &str) -> u16 {
+    async fn ask(outbound: &Outbound, plugin: &str, app: &str, url: &str) -> u16 {
         let request = OutboundRequest { is_meant: true, ..get(url, Duration::from_secs(20)) };
-        outbound.send("plugin", app, request).await.unwrap().status
+        outbound.send(plugin, app, request).await.unwrap().status
     }
 
     #[tokio::test]
     async fn of_the_connections_to_a_host_a_few_are_kept() {
         let (url, open) = server(16).await;
         let outbound = Outbound::new().unwrap();
-        assert_eq!(join_all((0..16).map(|_| ask(&outbound, "app", &url))).await, [200; 16]);
+        assert_eq!(join_all((0..16).map(|_| ask(&outbound, "plugin", "app", &url))).await, [200; 16]);
         opened(&open, IDLE.0).await;
     }
 
@@ -277,18 +277,34 @@ mod tests {
     async fn an_app_has_so_many_requests_on_their_way_and_the_others_have_theirs() {
         let (url, open) = server(1000).await;
         let outbound = Outbound::new().unwrap();
-        let busy = join_all((0..100).map(|_| ask(&outbound, "busy", &url)));
+        let busy = |plugin: &'static str| join_all((0..100).map(|_| ask(&outbound, plugin, "busy", &url)));
+        let watching = async {
+            // Not all that the app may have are one plugin's.
+            opened(&open, 48).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(open.load(SeqCst), 48);
+            tokio::select! {
+                answers = busy("second") => panic!("nobody answers: {answers:?}"),
+                () = opened(&open, 64) => {}
+            }
+        };
+        tokio::select! {
+            answers = busy("first") => panic!("nobody answers: {answers:?}"),
+            () = watching => {}
+        }
+        opened(&open, 0).await;
+        let busy = ["first", "second"].map(busy);
         let watching = async {
             opened(&open, 64).await;
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert_eq!(open.load(SeqCst), 64);
             tokio::select! {
-                status = ask(&outbound, "quiet", &url) => panic!("nobody answers: {status}"),
+                status = ask(&outbound, "first", "quiet", &url) => panic!("nobody answers: {status}"),
                 () = opened(&open, 65) => {}
             }
         };
         tokio::select! {
-            answers = busy => panic!("nobody answers: {answers:?}"),
+            answers = join_all(busy) => panic!("nobody answers: {answers:?}"),
             () = watching => {}
         }
     }
@@ -302,10 +318,17 @@ mod tests {
             outbound.send(plugin, app, request).await.is_ok()
         };
         let hosts: Vec<_> = (0..100).map(|number| format!("{number}.slow.example")).collect();
-        join_all(hosts.iter().map(|host| silent_names::in_vain(ask("slow", "shop", host)))).await;
-        assert!(names.heard() < 20, "{}", names.heard());
-        assert!(names.hears("blog.example", ask("slow", "blog", "blog.example")).await);
-        assert!(names.hears("quick.example", ask("quick", "shop", "quick.example")).await);
+        let slow = join_all(hosts.iter().map(|host| ask("slow", "shop", host)));
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(names.heard() < 20, "{}", names.heard());
+            assert!(names.hears("blog.example", ask("slow", "blog", "blog.example")).await);
+            assert!(names.hears("quick.example", ask("quick", "shop", "quick.example")).await);
+        };
+        tokio::select! {
+            answers = slow => panic!("no name is known: {answers:?}"),
+            () = others => {}
+        }
     }
 
     /// A server of names that answers each question with the next of its answers. Clones share them.

@@ -284,7 +284,7 @@ async fn change(
         caller.notes.before(&view(state, was));
     }
     state.accounts.take_over().await;
-    state.plugins.begins_anew(plugin, app);
+    state.plugins.begins_anew(plugin, app).await;
     let view = view(state, stored);
     caller.notes.after(&view);
     Ok(Json(view))
@@ -307,7 +307,7 @@ pub(super) async fn delete(
         return Err(Problem::not_found("setting for plugin · 插件设置", &plugin));
     }
     state.accounts.take_over().await;
-    state.plugins.begins_anew(&plugin, &app);
+    state.plugins.begins_anew(&plugin, &app).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

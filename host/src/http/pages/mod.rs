@@ -105,7 +105,7 @@ impl Door {
     /// The answer, if there is room for it until the visitor has it.
     fn response(&self, page: Page, app: &str, plugin: &str, base: &str) -> Result<Response, Failure> {
         let Page { status, headers, body } = page;
-        let Some(body) = self.state.answers.held(app, body) else {
+        let Some(body) = self.state.pages.held(app, body) else {
             self.state.failures.tell(app, format_args!("page {plugin}"), "answers", || {
                 tracing::warn!(app, plugin, "no page: there is no memory left for what visitors have not taken yet");
             });

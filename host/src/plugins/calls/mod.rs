@@ -230,7 +230,9 @@ impl Plugins {
         let (ran, turn) = self.run(place, task, granted, named).await;
         let opened = match &ran.result {
             // As long as the grant is missing, the next call ends the same way.
-            Ok(Err(error)) if ran.trace.denied => admission.ends(Some(&failed(error)), failures, self.limits().pauses),
+            Ok(Err(error @ types::Error::Denied(_))) if ran.trace.lacks_grant => {
+                admission.ends(Some(&failed(error)), failures, self.limits().pauses)
+            }
             // What cannot be sent is an answer, too: it ran to its end.
             Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),

@@ -34,20 +34,30 @@ impl<'g> Grant<'g> {
         }
     }
 
-    /// What to send to have it granted beside what is.
-    fn body(self, granted: Option<&Grants>) -> Value {
-        let (field, missing) = self.field();
-        let Some(missing) = missing else { return json!({ field: true }) };
-        let has: &[String] = match (self, granted) {
+    /// What is granted of the list.
+    fn has<'r>(self, granted: Option<&'r Grants>) -> &'r [String] {
+        match (self, granted) {
             (Self::HttpHost(_), Some(granted)) => &granted.http_hosts,
             (Self::WechatApi(_), Some(granted)) => &granted.wechat_apis,
             (Self::Order(_), Some(granted)) => &granted.orders,
             (Self::PayApi(_), Some(granted)) => &granted.pay_apis,
             _ => &[],
-        };
+        }
+    }
+
+    /// What to send to have it granted beside what is.
+    fn body(self, granted: Option<&Grants>) -> Value {
+        let (field, missing) = self.field();
+        let Some(missing) = missing else { return json!({ field: true }) };
         // A patch replaces the whole list.
-        let all: Vec<&str> = has.iter().map(String::as_str).chain([missing]).collect();
+        let all: Vec<&str> = self.has(granted).iter().map(String::as_str).chain([missing]).collect();
         json!({ field: all })
+    }
+
+    /// Whether all calls that need such a grant are refused. Where others of the list are granted, whoever writes to the
+    /// app may have chosen this one.
+    fn is_missing_as_a_whole(self, granted: Option<&Grants>) -> bool {
+        matches!(self, Self::Kv | Self::Users | Self::Order(_)) || self.has(granted).is_empty()
     }
 }
 
@@ -65,12 +75,14 @@ impl State {
     /// line and none of the call's: a replay, which is answered from the receipt, does not come here.
     pub(super) fn denied(&mut self, grant: Grant<'_>) -> HostError {
         let text = format!("the operator has not granted `{grant}` to this plugin for this app");
+        let granted = self.subject.as_ref().and_then(|subject| subject.granted.as_ref());
+        let granted = granted.map(|granted| &granted.grants);
+        self.trace.lacks_grant |= grant.is_missing_as_a_whole(granted);
         // A guest may ask again and again: the operator is told once for each call.
         if !self.trace.denied {
             self.trace.denied = true;
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
-            let granted = self.subject.as_ref().and_then(|subject| subject.granted.as_ref());
-            let body = grant.body(granted.map(|granted| &granted.grants));
+            let body = grant.body(granted);
             let line = format!(
                 "{text}; PATCH /api/v1/apps/{app}/plugins/{0} with {body} grants it · 部署者没有在这个账号下给插件授权 \
                  `{grant}`：PATCH /api/v1/apps/{app}/plugins/{0}，发送 {body} 即可授权",

@@ -101,6 +101,16 @@ impl Counts {
         }
     }
 
+    /// Forgets what was counted of an app, and that it does not get the canary.
+    fn forget(&self, app: &str) {
+        lock(&self.unsaid).remove(app);
+        self.without.rcu(|apps| {
+            let mut apps = BTreeSet::clone(apps);
+            apps.remove(app);
+            apps
+        });
+    }
+
     fn take(&self) -> BTreeMap<String, CanaryCounts> {
         mem::take(&mut *lock(&self.unsaid))
     }
@@ -315,6 +325,17 @@ impl Plugins {
                 Ok(())
             }
         }
+    }
+
+    /// Lets an app's users have the canary that was taken back from them. Other processes follow with the next calls that
+    /// they count.
+    pub(in crate::plugins) async fn give_canary_again(&self, name: &str, canary: &Canary, app: &str) {
+        if let Err(error) = self.versions().store.plugin_canaries().forget(name, app).await {
+            let error = with_causes(&error);
+            tracing::warn!(%error, plugin = name, app, "what was counted of the canary for this app stays");
+            return;
+        }
+        canary.counts.forget(app);
     }
 
     async fn take_back_broken(&self, name: &str, canary: &Canary, counts: CanaryCounts) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ const TAKES_ITS_TIME: &[&str] = &[
     "sleep",
     "memory",
     // Written by a single instruction.
-    "hold 512 MiB for 0 ms",
+    "hold 256 MiB for 0 ms",
     "pollables",
     "recursion",
     "long-error",
@@ -66,11 +66,8 @@ async fn holds_up(place: &Place, bad: &Sender, text: &str) -> bool {
 async fn nobody_waits_for_the_end_of_a_call_that_is_another_plugins() {
     // Calls of an app that had heavy ones begin in the background, so that each round needs an app of its own.
     let apps: Vec<_> = (0..TAKES_ITS_TIME.len() * ROUNDS).map(|number| format!("bad{number}")).collect();
-    let settings = [
-        ("TOKIO_WORKER_THREADS", "2"),
-        ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "1000"),
-        ("WEFT_PLUGINS__MEMORY_MIB", "1024"),
-    ];
+    let settings =
+        [("TOKIO_WORKER_THREADS", "2"), ("WEFT_PLUGINS__CALL_TIMEOUT_MS", "1000"), ("WEFT_PLUGINS__MEMORY_MIB", "512")];
     let place = Place::open_with(&apps, &settings).await;
     place.drop(guests::misbehave().await).await;
     let mut holding = Vec::new();

@@ -126,6 +126,13 @@ async fn one_app_alone_takes_it_back_from_itself_and_from_no_other() {
     until("the version before answers", async || shop.send(&Incoming::text(OPENID, "error")).await.unwrap().text())
         .await;
 
+    // What it lacked may be there now.
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/greeter", Some(json!({"kv": true}))).await.0, 200);
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!(plugin["canary"]["without_apps"], json!([]), "{plugin}");
+    fail(&shop, 10).await;
+    app.plugin_becomes("greeter", |plugin| plugin["canary"]["without_apps"] == json!(["shop"])).await;
+
     fail(&cafe, 10).await;
     let plugin = app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
     assert_eq!(plugin["canary"]["calls"]["failed"], plugin["canary"]["calls"]["total"], "{plugin}");

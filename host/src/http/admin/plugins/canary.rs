@@ -46,7 +46,7 @@ impl CanarySettings {
 /// more of its calls fail than of the version that runs (`plugins.canary_error_rise`). A call fails that crashes, runs
 /// out of time, answers an error or what cannot be sent. Where several apps call the plugin it takes more than one app's
 /// failures, unless it is for named users alone: the calls have to say so whichever app is left out. Where they do for one
-/// app alone, it is taken back from that app's users (`without_apps`).
+/// app alone, it is taken back from that app's users (`without_apps`), until something is set for the plugin in the app.
 #[utoipa::path(post, operation_id = "set_plugin_canary", path = "/plugins/{plugin}/canary", tag = "plugins", params(("plugin" = String, Path)),
     request_body = CanarySettings,
     responses((status = 200, description = "Done", body = PluginDetail), (status = 409, description = "No canary or no version beside it runs", body = Problem),

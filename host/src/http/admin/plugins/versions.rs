@@ -76,7 +76,8 @@ struct CanaryView {
     percent: u8,
     /// Who gets it in any case.
     openids: Vec<String>,
-    /// The apps for which it fails: their users get the version that runs, whoever they are.
+    /// The apps for which it fails: their users get the version that runs, whoever they are, until something is set for
+    /// the plugin in the app.
     without_apps: BTreeSet<String>,
     /// `running`, `promoted` or `taken_back`.
     state: CanaryState,
