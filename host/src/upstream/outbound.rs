@@ -211,7 +211,7 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
-    use crate::upstream::silent_names::{self, SilentNames};
+    use crate::upstream::silent_names::SilentNames;
 
     fn get(url: &str, timeout: Duration) -> OutboundRequest {
         OutboundRequest {

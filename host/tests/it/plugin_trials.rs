@@ -201,7 +201,7 @@ async fn rules_observers_and_order_hooks_are_tried_as_handlers_are() {
 
     let told = tested(&file, &["--refund", "SUCCESS", "--grant", "kv"]);
     assert_eq!((&told["kind"], &told["entry"]), (&json!("hook"), &json!("fulfil")));
-    let heard = "SIMULATED0001R:Processing>Success@Notify ";
+    let heard = "SIMULATED0001R:RefundState::Processing>RefundState::Success@RefundSource::Notify ";
     assert_eq!(told["host_calls"][1]["arguments"][2], json!({"$text": heard}), "{told}");
     let (code, text) = test(&file, &["--refund", "CLOSED", "--hook", "stumbles"]);
     assert!(code == Some(1) && text.contains("no refund hook `stumbles`"), "{text}");

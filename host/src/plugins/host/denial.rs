@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::HostError;
+use super::{HostError, log::Voice};
 use crate::{
     model::Grants,
     plugins::{bindings::imported::types, instance::State, receipts::LineLevel},
@@ -35,7 +35,7 @@ impl<'g> Grant<'g> {
     }
 
     /// What is granted of the list.
-    fn has<'r>(self, granted: Option<&'r Grants>) -> &'r [String] {
+    fn has(self, granted: Option<&Grants>) -> &[String] {
         match (self, granted) {
             (Self::HttpHost(_), Some(granted)) => &granted.http_hosts,
             (Self::WechatApi(_), Some(granted)) => &granted.wechat_apis,
@@ -88,7 +88,7 @@ impl State {
                  `{grant}`：PATCH /api/v1/apps/{app}/plugins/{0}，发送 {body} 即可授权",
                 self.plugin()
             );
-            self.tell_line(LineLevel::Warn, &line);
+            self.tell_line(Voice::Host, LineLevel::Warn, &line);
         }
         HostError::Told(types::Error::Denied(text))
     }

@@ -94,6 +94,14 @@ impl LogPlace {
     }
 }
 
+/// Whose words a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    Plugin,
+    /// Of a call, to the operator: a warning.
+    Host,
+}
+
 impl State {
     /// How much may be logged of this call.
     pub(super) fn log_allowance(&self) -> LogAllowance {
@@ -115,13 +123,13 @@ impl State {
     /// Takes a line of the call to all who want to hear of it, as far as the plugin may log: the log of the process, the
     /// plugin's own, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
-        if let Some(line) = self.tell_line(level, text) {
+        if let Some(line) = self.tell_line(Voice::Plugin, level, text) {
             self.trace.lines.push(line);
         }
     }
 
     /// Takes a line to the log of the process and the plugin's own, as far as the plugin may log.
-    pub(super) fn tell_line(&self, level: LineLevel, text: &str) -> Option<Line> {
+    pub(super) fn tell_line(&self, voice: Voice, level: LineLevel, text: &str) -> Option<Line> {
         let plugin = &**self.plugin();
         let subject = self.subject.as_ref().map(|subject| (subject.app.name.as_str(), &*subject.delivery_id));
         let (app, delivery) = subject.unzip();
@@ -131,8 +139,9 @@ impl State {
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         let called = self.log_place.as_ref().map(|place| &place.counts);
         let (kind, entry) = (called.map(|called| called.kind.name()), called.map(|called| &*called.name));
-        // In a field, which stands in quotes: as the message it could pass for one of ours.
+        // A plugin's in a field, which stands in quotes: as the message it could pass for one of ours.
         match level {
+            _ if voice == Voice::Host => tracing::warn!(plugin, kind, entry, app, delivery, "{text}"),
             LineLevel::Debug => tracing::debug!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
             LineLevel::Info => tracing::info!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
             LineLevel::Warn => tracing::warn!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),

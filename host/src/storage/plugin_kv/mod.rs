@@ -28,7 +28,7 @@ use self::{
     row::{Change, Condition, KvRow, Outcome},
 };
 pub(super) use self::{turns::KvTurns, writer::KvWriter};
-use super::{Store, from_sql, on_db, to_sql};
+use super::{Db, Store, from_sql, on_db, to_sql};
 
 /// The key-value stores of the plugins.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +48,8 @@ pub struct KvEntry {
 pub struct KvKeys {
     /// In the order of their bytes.
     pub keys: Vec<String>,
-    /// How long the database looked for them, once there was a connection: there may be many between them whose time is
-    /// over.
+    /// How long this process looked for them, once there was a connection: there may be many between them whose time is
+    /// over. Nothing where another process does.
     pub took: Duration,
 }
 
