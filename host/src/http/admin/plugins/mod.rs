@@ -74,7 +74,7 @@ pub struct PluginView {
     loaded_at: Option<String>,
     calls: Calls,
     /// What keeps failing, and for which app: its calls are refused for a while. A call fails that crashes or comes to a
-    /// limit, or that answers an error where a grant was missing; no other error does.
+    /// limit, or that answers with a refusal for want of a grant; no other error does.
     breakers: Vec<BreakerView>,
     /// What its calls may use, where that is not what the calls of other plugins may.
     limits: LimitChanges,
