@@ -14,6 +14,11 @@ impl Halves {
         self.0.pop().filter(|batch| !batch.is_empty())
     }
 
+    /// Whom nobody has asked about alone or in a batch that was answered.
+    pub(super) fn left(self) -> Vec<String> {
+        self.0.into_iter().flatten().collect()
+    }
+
     /// Something in the batch was refused: gives who it is, or tries each half next.
     pub(super) fn split(&mut self, mut refused: Vec<String>) -> Option<String> {
         if refused.len() <= 1 {

@@ -146,9 +146,6 @@ impl Users {
     {
         let (mut halves, mut questions, began) = (Halves::of(openids), 0, Instant::now());
         while let Some(openids) = halves.next() {
-            if questions == QUESTIONS || began.elapsed() > FETCH_TIMEOUT {
-                return Ok(Ok(false));
-            }
             questions += 1;
             let asked_at = self.clock.now();
             let answer = tokio::time::timeout(FETCH_TIMEOUT, fetch(app.to_owned(), openids.clone())).await;
@@ -167,6 +164,11 @@ impl Users {
                     let reason = format!("no answer within {} s", FETCH_TIMEOUT.as_secs());
                     return Ok(Err(FetchError::Failed(reason)));
                 }
+            }
+            if questions == QUESTIONS || began.elapsed() > FETCH_TIMEOUT {
+                let left = halves.left();
+                self.store.users().put_profiles_off(app, &left).await?;
+                return Ok(Ok(left.is_empty()));
             }
         }
         Ok(Ok(true))

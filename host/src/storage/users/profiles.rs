@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use super::Users;
 use crate::{
     model::Profile,
-    storage::{StoreError, in_transaction, json_rows::json_rows, on_db, to_sql},
+    storage::{
+        StoreError, in_transaction,
+        json_rows::{json_rows, of_openids},
+        on_db, to_sql,
+    },
 };
 
 /// How long, in seconds before a question, a subscription counts more than the answer that there is none: clocks differ,
@@ -39,6 +43,25 @@ impl Users<'_> {
         Ok(in_transaction!(&self.0.db, connection => {
             sqlx::query_scalar(SQL).bind(app).bind(now).bind(limit).fetch_all(&mut *connection).await?
         }))
+    }
+
+    /// Users who were taken and about whom WeChat could not be asked: they are due in a minute, however often that
+    /// happens.
+    pub async fn put_profiles_off(&self, app: &str, openids: &[String]) -> Result<(), StoreError> {
+        let db = &self.0.db;
+        let sql = json_rows!(db,
+            "UPDATE users SET profile_due_at = $2 + 60, \
+             profile_attempts = CASE profile_attempts WHEN 0 THEN 0 ELSE profile_attempts - 1 END FROM ",
+            "$1" (app TEXT, openid TEXT),
+            "WHERE users.app = r.app AND users.openid = r.openid AND profile_due_at IS NOT NULL");
+        in_transaction!(db, connection => {
+            sqlx::query(sql)
+                .bind(of_openids(app, openids))
+                .bind(to_sql(self.0.clock.now()))
+                .execute(&mut *connection)
+                .await?;
+        });
+        Ok(())
     }
 
     /// WeChat knows no such user: it is not asked again, unless they subscribe.
