@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmtime::ResourceLimiterAsync;
+use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{ResourceTable, WasiCtxView, WasiView};
 
 use super::{
@@ -83,6 +83,8 @@ impl Services {
 pub(super) struct State {
     /// What it is an instance of.
     pub(super) linked: Arc<Linked>,
+    /// The pool that it is in.
+    pool: usize,
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
     pub(super) services: Arc<Services>,
@@ -107,9 +109,9 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Of a call that `meter` measures and the host ends at `ends`.
+    /// Of a call in that pool that `meter` measures and the host ends at `ends`.
     pub(super) fn new(
-        linked: Arc<Linked>,
+        (linked, pool): (Arc<Linked>, usize),
         services: Arc<Services>,
         task: Task,
         limits: PluginLimits,
@@ -122,6 +124,7 @@ impl State {
         resources.set_max_capacity(RESOURCES);
         Self {
             linked,
+            pool,
             subject,
             services,
             log_place,
@@ -145,7 +148,7 @@ impl State {
     }
 
     /// What watches its memory.
-    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiterAsync {
+    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
         self
     }
 
@@ -160,19 +163,19 @@ impl State {
     }
 }
 
-#[wasmtime_wasi::async_trait]
-impl ResourceLimiterAsync for State {
-    async fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let app = self.subject.as_ref().map(|subject| subject.app.name.as_str());
         let grows = self.memory.grow(current, desired, app, &self.linked.memory);
-        // A guest can write all of it by one instruction, which nothing interrupts.
-        if grows && self.memory.bytes() > UNCOUNTED_MEMORY {
-            self.meter.leave_foreground().await;
+        // A guest can write all of it by one instruction, which nothing interrupts. It looks at the clock before: at one
+        // that has moved.
+        if grows && self.memory.bytes() > UNCOUNTED_MEMORY && self.meter.leave_foreground() {
+            self.linked.in_pools[self.pool].pre.engine().increment_epoch();
         }
         Ok(grows)
     }
 
-    async fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.memory.grow_tables(current, desired))
     }
 

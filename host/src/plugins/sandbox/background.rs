@@ -70,12 +70,11 @@ impl Background {
         app: &str,
         heavy: bool,
         meter: &Arc<CpuMeter>,
-        call: impl Future<Output = T> + Send + 'static,
+        mut call: Pin<Box<impl Future<Output = T> + Send + 'static>>,
     ) -> T
     where
         T: Send + 'static,
     {
-        let mut call = Box::pin(call);
         let here = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending if meter.has_left_foreground() => Poll::Ready(None),

@@ -2,10 +2,8 @@
 
 use std::{
     future::{Future, poll_fn},
-    mem,
     pin::pin,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -55,18 +53,9 @@ impl CpuMeter {
         self.gives_way.swap(false, Relaxed)
     }
 
-    /// What a guest waits for before it does what may hold a thread for long: to be on one that no message waits for.
-    pub(in crate::plugins) async fn leave_foreground(&self) {
-        let mut has_left = self.is_in_background();
-        poll_fn(|context| {
-            if mem::replace(&mut has_left, true) {
-                return Poll::Ready(());
-            }
-            self.leaves.store(true, Relaxed);
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+    /// It is to go on in the background, as its next step may hold a thread for long. False where it does already.
+    pub(in crate::plugins) fn leave_foreground(&self) -> bool {
+        !self.is_in_background() && !self.leaves.swap(true, Relaxed)
     }
 
     /// Whether it is to go on in the background.

@@ -179,11 +179,14 @@ impl Sandbox {
         let (began, place) = (Instant::now(), self.pools.enter());
         let meter = Arc::new(CpuMeter::new(began));
         let clocks = (Arc::clone(&meter), began + timeout);
-        let state = State::new(Arc::clone(linked), Arc::clone(&self.services), task, limits, clocks);
+        let in_pool = (Arc::clone(linked), place.pool);
+        let state = State::new(in_pool, Arc::clone(&self.services), task, limits, clocks);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
         let call = Call { pool: place.pool, visit, began, timeout, counts_fuel: self.counts_fuel };
-        self.background.run(app, heavy, &meter, call.make(store, Arc::clone(&meter))).await
+        // Boxed before anything holds it, as it is copied wherever it is passed on.
+        let call = Box::pin(call.make(store, Arc::clone(&meter)));
+        self.background.run(app, heavy, &meter, call).await
     }
 
     /// Does for an app what takes its time and is no guest's, where messages do not wait for it.
@@ -193,12 +196,12 @@ impl Sandbox {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         let meter = Arc::new(CpuMeter::new(Instant::now()));
-        self.background.run(app, true, &meter, async move { work() }).await
+        self.background.run(app, true, &meter, Box::pin(async move { work() })).await
     }
 
     /// Sets the limits that wasmtime watches.
     fn bind(&self, store: &mut Store<State>, limits: &PluginLimits, meter: &Arc<CpuMeter>) {
-        store.limiter_async(State::limiter);
+        store.limiter(State::limiter);
         store.set_hostcall_fuel(kib(limits.host_call_kib));
         if self.counts_fuel {
             // Counted, and never used up: fails only where it is not counted.

@@ -46,6 +46,19 @@ async fn a_call_that_computes_for_long_does_so_in_the_background_and_the_next_on
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_with_much_memory_is_in_the_background_before_it_writes_it() {
+    let (_folders, process, [account]) = server(["app"], "300").await;
+    let foreground = || process.threads("tokio-rt-worker").iter().map(|thread| thread.cpu).sum::<Duration>();
+    assert_eq!(ask(&account, "ok").await.as_deref(), Some("ok"), "what only the first message costs is over");
+
+    // One instruction, in which nothing interrupts it.
+    let before = (foreground(), background(&process).0);
+    assert_eq!(ask(&account, "hold 56 MiB for 1 ms").await.as_deref(), Some("held 56 MiB"));
+    let (here, there) = (foreground().saturating_sub(before.0), background(&process).0.saturating_sub(before.1));
+    assert!(there > here, "{there:?} in the background, and {here:?} where messages are answered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_with_many_long_calls_holds_up_its_own() {
     let (_folders, _process, [many, one]) = server(["many", "one"], "150").await;
 
