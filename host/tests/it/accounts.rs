@@ -10,7 +10,7 @@ use weft::{
 use weft_wechat::message::Message;
 
 use crate::support::{
-    NoPlugins,
+    NoPlugins, PATIENCE,
     database::{START, on_every_database, on_sqlite},
 };
 
@@ -100,7 +100,7 @@ async fn handlers_that_another_process_changed_are_followed() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), followed).await.unwrap();
+        tokio::time::timeout(PATIENCE, followed).await.unwrap();
         following.abort();
         store.close().await;
         other.close().await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     apps::shop,
-    support::{TestApp, guests},
+    support::{TestApp, client, guests},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +162,7 @@ async fn an_operators_listener_of_its_own_leaves_nothing_of_the_api_on_the_publi
     let app = TestApp::start_with(|config| config.admin_listen = Some(port)).await;
     assert_eq!(app.request(Method::GET, "/api/v1/openapi.json", None).await.0, 404);
     assert_eq!(app.request(Method::GET, "/healthz", None).await.0, 200);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     for (path, status) in [("/api/v1/openapi.json", 200), ("/readyz", 200), ("/wechat/shop/", 404)] {
         let response = client.get(format!("http://{port}{path}")).send().await.unwrap();
         assert_eq!(response.status(), status, "{path}");

@@ -2,10 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::http_client;
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{Folders, until};
+use crate::support::{Folders, client, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_wechat_does_not_do_stands_in_the_log_with_the_reason_and_does_not_fill_it() {
@@ -21,7 +20,7 @@ async fn what_wechat_does_not_do_stands_in_the_log_with_the_reason_and_does_not_
 
     // Nobody listens there.
     let process = folders.process(&[("WEFT_WECHAT__API_BASE", "http://127.0.0.1:1")]);
-    let client = http_client().unwrap();
+    let client = client();
     let ask = async |name: &str| {
         let url = format!("{}/api/v1/apps/{name}/access-token", process.base);
         let answer = client.get(url).bearer_auth(&token).send().await.unwrap();

@@ -14,7 +14,7 @@ use tokio::{
 };
 use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, storage::Store};
 
-use crate::support::{Folders, database::on_postgres, until};
+use crate::support::{Folders, PATIENCE, client, database::on_postgres, until};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
 fn weft(folder: &Path, arguments: &[&str]) -> Command {
@@ -58,7 +58,7 @@ async fn the_log_tells_what_the_database_says_and_the_api_does_not() {
         let mut serving = serving.env("WEFT_LOG_FORMAT", format).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines();
         let mut line_with = async |message: &str| loop {
-            let line = timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line").unwrap().unwrap();
+            let line = timeout(PATIENCE, lines.next_line()).await.expect("a line").unwrap().unwrap();
             assert!(!line.contains("response failed"), "it is told why, and not again: {line}");
             if line.contains(message) {
                 return line;
@@ -72,7 +72,7 @@ async fn the_log_tells_what_the_database_says_and_the_api_does_not() {
             assert!(line.contains("the database failed: ") && line.contains("no such table: jobs"), "{line}");
         }
 
-        let client = weft::simulator::http_client().unwrap();
+        let client = client();
         // What stands behind the line of the first is seen with the second.
         for _ in 0..2 {
             let request = client.get(format!("http://127.0.0.1:{port}/api/v1/jobs"));
@@ -90,7 +90,7 @@ async fn the_log_tells_what_the_database_says_and_the_api_does_not() {
 async fn the_log_tells_once_why_a_process_is_not_ready_however_often_it_is_asked() {
     let folders = Folders::new();
     let process = folders.process(&[]);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let ask = async |patience: u64| {
         let request = client.get(format!("{}/readyz", process.base)).timeout(Duration::from_secs(patience));
         request.send().await.map(|response| response.status().as_u16()).ok()

@@ -13,7 +13,10 @@ use weft::{
 };
 use weft_wechat::reply::Reply;
 
-use crate::support::database::{START, TestDatabase, on_every_database, on_sqlite};
+use crate::support::{
+    PATIENCE,
+    database::{START, TestDatabase, on_every_database, on_sqlite},
+};
 
 /// A store with an app, and its log, which nobody writes yet.
 async fn prepared(database: &TestDatabase, config: WebhookConfig) -> (Store, MessageLog) {
@@ -146,7 +149,7 @@ async fn with_durability_behind_no_answer_waits() {
         log.record_as_configured(vec![entry(0), entry(1)]).await;
         assert_eq!(stored(&store).await, [0; 0]);
         tokio::spawn(log.clone().run());
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while stored(&store).await != [0, 1] {
             assert!(Instant::now() < deadline, "written within milliseconds, without anybody asking");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -173,7 +176,7 @@ async fn entries_end_after_the_days_that_the_operator_says() {
         // It looks when it begins.
         let log = MessageLog::new(store.clone(), database.clock.clone(), &config);
         let running = tokio::spawn(log.clone().run());
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while stored(&store).await != [1] {
             assert!(Instant::now() < deadline);
             tokio::time::sleep(Duration::from_millis(5)).await;

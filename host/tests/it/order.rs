@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::{Incoming, Signed, wechat::Fault};
 
-use crate::support::{FAN, Inbox, ORIGINAL_ID, guests, until};
+use crate::support::{FAN, Inbox, ORIGINAL_ID, client, guests, until};
 
 const INFO_BATCHGET: &str = "/cgi-bin/user/info/batchget";
 
@@ -28,7 +28,7 @@ async fn user(inbox: &Inbox, openid: &str) -> Value {
 async fn looked_up(inbox: &Inbox) -> Arc<Mutex<Vec<Value>>> {
     let found: Arc<Mutex<Vec<_>>> = Arc::default();
     let (record, base, token) = (Arc::clone(&found), inbox.app.base.clone(), inbox.app.token.clone());
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let look_up = async move |body: String| {
         let openid = body.split("<FromUserName><![CDATA[").nth(1).unwrap().split(']').next().unwrap().to_owned();
         let url = format!("{base}/api/v1/apps/shop/users/{openid}");

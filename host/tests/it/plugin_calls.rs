@@ -1,6 +1,6 @@
 //! Rules and observers: asked and told through the plugin platform itself.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,7 +11,7 @@ use weft_wechat::{
     reply::{Article, Music, Reply, Video},
 };
 
-use crate::support::{TestApp, guests};
+use crate::support::{PATIENCE, TestApp, guests};
 
 /// A server with the guest, and the app `shop` that lets it keep counts.
 async fn server() -> TestApp {
@@ -184,7 +184,7 @@ async fn an_observer_that_fails_is_an_error_and_is_counted() {
     let error = observe(&app, "guest/count", Observation::Received(&text("hi"))).await.unwrap_err();
     assert!(error.to_string().contains("has not granted `kv`"), "{error}");
     assert_eq!(counts(&app).await, (2, 2));
-    assert!(tokio::time::timeout(Duration::from_secs(5), matches(&app, "guest", "vip")).await.unwrap().unwrap());
+    assert!(tokio::time::timeout(PATIENCE, matches(&app, "guest", "vip")).await.unwrap().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

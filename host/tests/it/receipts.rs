@@ -11,7 +11,7 @@ use weft::{
 };
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{TestApp, guests};
+use crate::support::{PATIENCE, TestApp, guests};
 
 /// A server with the guest, which answers the app `shop` and may keep things for it.
 async fn server() -> (TestApp, Sender) {
@@ -197,7 +197,7 @@ async fn who_reads_along_gets_the_last_lines_and_those_that_come() {
             text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+    tokio::time::timeout(PATIENCE, read).await.unwrap();
     assert!(text.starts_with("id: 63\nevent: line\ndata: {"), "{text}");
     let data: Value = serde_json::from_str(text.lines().nth(2).unwrap().trim_start_matches("data: ")).unwrap();
     assert_eq!((&data["level"], &data["app"], &data["entry"]), (&json!("info"), &json!("shop"), &json!("misbehave")));
@@ -240,7 +240,7 @@ async fn who_reads_along_reads_no_further_than_the_token_is_valid() {
     assert!(open.is_err(), "a token that is valid reads on: {open:?}");
     let (status, _) = app.api(Method::DELETE, &format!("/tokens/{}", token.id), None).await;
     assert_eq!(status, 204);
-    let ended = tokio::time::timeout(Duration::from_secs(10), body.next()).await;
+    let ended = tokio::time::timeout(PATIENCE, body.next()).await;
     assert!(ended.unwrap().is_none());
 }
 
@@ -276,7 +276,7 @@ async fn who_reads_the_log_of_an_app_sees_all_its_plugins_and_no_other_app() {
             text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+    tokio::time::timeout(PATIENCE, read).await.unwrap();
     let lines: Vec<Value> = text
         .lines()
         .filter_map(|line| line.strip_prefix("data: "))

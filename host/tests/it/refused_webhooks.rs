@@ -9,7 +9,7 @@ use weft_wechat::account::EncodingMode;
 
 use crate::{
     orders::API_KEY,
-    support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, process::Process, until},
+    support::{AES_KEY, Folders, ORIGINAL_ID, TOKEN, client, process::Process, until},
 };
 
 const REFUSED: &str = "a webhook request is refused: ";
@@ -117,7 +117,7 @@ async fn the_log_names_what_differs_and_the_answer_does_not() {
 async fn notifications_that_anybody_makes_up_do_not_fill_the_log() {
     let folders = Folders::new();
     let process = server(&folders).await;
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let url = format!("{}/wechat/safe/pay/default/notify/", process.base);
     for _ in 0..40 {
         let made_up = client.post(&url).body("<xml><return_code>SUCCESS</return_code></xml>");

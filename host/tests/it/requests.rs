@@ -28,10 +28,10 @@ use weft::{
 };
 use weft_wechat::message::Message;
 
-use crate::support::{HandMade, SECRET_KEY, TestApp, guests};
+use crate::support::{HandMade, PATIENCE, SECRET_KEY, TestApp, client, guests};
 
 async fn get_with_id(app: &TestApp, id: &[u8]) -> Response {
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     client.get(format!("{}/healthz", app.base)).header("x-request-id", id).send().await.unwrap()
 }
 
@@ -59,7 +59,7 @@ async fn a_line_of_the_log_names_its_request() {
     let mut address = String::new();
     let mut all = String::new();
     let mut line_with = async |message: &str| loop {
-        let line = timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line").unwrap().unwrap();
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("a line").unwrap().unwrap();
         all.push_str(&line);
         let line: Value = serde_json::from_str(&line).unwrap();
         if let Some(told) = line["fields"]["address"].as_str() {
@@ -72,7 +72,7 @@ async fn a_line_of_the_log_names_its_request() {
     let (read, address) = line_with("the plugins folder has been read").await;
     assert_eq!((&read["fields"]["ready"], &read["fields"]["failed"]), (&0.into(), &1.into()));
     let upload = async |query: &str| {
-        let client = weft::simulator::http_client().unwrap();
+        let client = client();
         let request = client
             .put(format!("http://{address}/api/v1/plugins/greeter{query}"))
             .bearer_auth(token["token"].as_str().unwrap())
@@ -116,7 +116,7 @@ async fn an_app_whose_name_is_no_text_is_absent_without_a_word() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_a_path_does_not_take_is_a_problem() {
     let app = TestApp::start().await;
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let response = client.post(format!("{}/api/v1/plugins/greeter", app.base)).send().await.unwrap();
     assert_eq!(response.status(), 405);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -139,7 +139,7 @@ async fn upload(app: &TestApp, framing: &str, body: &[u8]) -> TcpStream {
 
 async fn answer(mut stream: TcpStream) -> String {
     let mut read = Vec::new();
-    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await.expect("an answer");
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut read)).await.expect("an answer");
     String::from_utf8(read).unwrap()
 }
 
@@ -166,7 +166,7 @@ async fn two_uploads_are_taken_at_a_time() {
         let mut stream = upload(&app, "Content-Length: 7\r\nExpect: 100-continue", b"").await;
         // The server asks for the body when the upload has its turn.
         let mut asks = [0; 25];
-        timeout(Duration::from_secs(10), stream.read_exact(&mut asks)).await.expect("a turn").unwrap();
+        timeout(PATIENCE, stream.read_exact(&mut asks)).await.expect("a turn").unwrap();
         assert_eq!(&asks, b"HTTP/1.1 100 Continue\r\n\r\n");
         open.push(stream);
     }
@@ -211,7 +211,7 @@ async fn an_sqlite_file_has_one_server_at_a_time_and_commands_beside_it() {
     let mut serve = Command::new(env!("CARGO_BIN_EXE_weft"));
     serve.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder.path()).env_clear().kill_on_drop(true);
     let serve = serve.env("WEFT_SECRET_KEY", SECRET_KEY).output();
-    let second = timeout(Duration::from_secs(30), serve).await.expect("it does not serve").unwrap();
+    let second = timeout(PATIENCE, serve).await.expect("it does not serve").unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
     assert_eq!((second.status.code(), said.contains(&process)), (Some(1), true), "{said}");
 

@@ -8,9 +8,8 @@ use std::{
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use weft::simulator::http_client;
 
-use crate::support::{AES_KEY, Inbox, TOKEN};
+use crate::support::{AES_KEY, Inbox, TOKEN, client};
 
 /// A simulated WeChat; killed when it is dropped.
 struct Simulation {
@@ -34,7 +33,7 @@ impl Simulation {
         let told = lines.by_ref().take(3).map(|line| line.trim().to_owned()).collect();
         let pay =
             lines.by_ref().find_map(|line| Some(line.strip_prefix("WeChat Pay · 微信支付：")?.to_owned())).unwrap();
-        Self { base, told, pay, child, client: http_client().unwrap() }
+        Self { base, told, pay, child, client: client() }
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {

@@ -1,6 +1,7 @@
 //! How long a call was on a core.
 
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::pin,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -9,13 +10,19 @@ use std::{
 
 use crate::plugins::limits::FOREGROUND;
 
+/// A poll that took less by the wall clock is believed: it costs less than asking how long it was on a core.
+const BELIEVED: Duration = Duration::from_micros(500);
+
+/// For so long what a thread was asked for its time on cores stands for now.
+const FRESH: Duration = Duration::from_micros(250);
+
 /// Adds up the time that a future spends being polled: the time on a core, where the wall clock
 /// would also count waiting for one.
 pub(in crate::plugins) struct CpuMeter {
     origin: Instant,
     /// Nanoseconds of the polls that have ended.
     spent: AtomicU64,
-    /// When the poll that runs began, by [`now`](Self::now).
+    /// When the poll that runs began: by the thread's clock where others push it aside, and by the wall clock elsewhere.
     began: AtomicU64,
     /// Whether it is polled by threads that others push aside: their own clocks are read then.
     pushed_aside: AtomicBool,
@@ -63,19 +70,40 @@ impl CpuMeter {
         self.leaves.load(Relaxed) || self.ended() >= FOREGROUND
     }
 
-    /// Nanoseconds by a clock that moves while this thread is on a core.
-    fn now(&self) -> u64 {
-        #[cfg(unix)]
-        if self.pushed_aside.load(Relaxed) {
-            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-            return Duration::try_from(time).map_or(u64::MAX, nanoseconds);
+    /// By the clock of a thread that others push aside.
+    fn on_cores(&self) -> u64 {
+        nanoseconds(time_on_cores().unwrap_or_else(|| self.origin.elapsed()))
+    }
+
+    /// A poll begins.
+    fn begins(&self) {
+        let began = if self.is_in_background() {
+            self.on_cores()
+        } else {
+            let now = Instant::now();
+            ask(now);
+            nanoseconds(now.saturating_duration_since(self.origin))
+        };
+        self.began.store(began, Relaxed);
+    }
+
+    /// Nanoseconds of the poll that runs.
+    fn of_poll(&self) -> u64 {
+        let began = self.began.load(Relaxed);
+        if self.is_in_background() {
+            return self.on_cores().saturating_sub(began);
         }
-        nanoseconds(self.origin.elapsed())
+        let by_wall_clock = nanoseconds(self.origin.elapsed()).saturating_sub(began);
+        if by_wall_clock < nanoseconds(BELIEVED) {
+            return by_wall_clock;
+        }
+        // Another process may have had the core meanwhile.
+        since_asked().map_or(by_wall_clock, |on_core| by_wall_clock.min(nanoseconds(on_core)))
     }
 
     /// Asked from within a poll.
     pub(super) fn spent(&self) -> Duration {
-        Duration::from_nanos(self.spent.load(Relaxed) + self.now().saturating_sub(self.began.load(Relaxed)))
+        Duration::from_nanos(self.spent.load(Relaxed) + self.of_poll())
     }
 
     /// Of all polls; asked when none runs.
@@ -86,16 +114,83 @@ impl CpuMeter {
     pub(super) async fn measure<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
-            let began = self.now();
-            self.began.store(began, Relaxed);
+            self.begins();
             let poll = future.as_mut().poll(context);
-            self.spent.fetch_add(self.now().saturating_sub(began), Relaxed);
+            self.spent.fetch_add(self.of_poll(), Relaxed);
             poll
         })
         .await
     }
 }
 
+/// When a thread was asked for its time on cores, and what it was.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    on_cores: Duration,
+}
+
+thread_local!(static ASKED: Cell<Option<Asked>> = const { Cell::new(None) });
+
+/// Asks this thread for its time on cores, unless it was asked just now: to ask before every call would cost each of them
+/// two in a hundred.
+fn ask(now: Instant) {
+    let is_fresh = |asked: Asked| now.saturating_duration_since(asked.at) < FRESH;
+    ASKED.with(|last| {
+        if !last.get().is_some_and(is_fresh) {
+            last.set(time_on_cores().map(|on_cores| Asked { at: now, on_cores }));
+        }
+    });
+}
+
+/// How long this thread was on a core since it was asked.
+fn since_asked() -> Option<Duration> {
+    let asked = ASKED.with(Cell::get)?;
+    time_on_cores()?.checked_sub(asked.on_cores)
+}
+
+/// How long this thread was on a core, where the system tells.
+fn time_on_cores() -> Option<Duration> {
+    #[cfg(unix)]
+    let time = Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).ok();
+    #[cfg(not(unix))]
+    let time = None;
+    time
+}
+
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// What a future takes that does this in its only poll.
+    async fn measured(work: impl Fn()) -> CpuMeter {
+        let meter = CpuMeter::new(Instant::now());
+        meter.measure(async { work() }).await;
+        meter
+    }
+
+    #[tokio::test]
+    async fn while_another_process_has_the_core_a_call_takes_no_time() {
+        let pushed_aside = measured(|| std::thread::sleep(4 * FOREGROUND)).await;
+        assert!(pushed_aside.ended() < FOREGROUND / 2, "{:?}", pushed_aside.ended());
+        assert!(!pushed_aside.has_left_foreground());
+    }
+
+    #[tokio::test]
+    async fn what_computes_for_long_leaves_the_foreground() {
+        let computes = || {
+            let began = time_on_cores().unwrap();
+            while time_on_cores().unwrap().saturating_sub(began) < FOREGROUND {}
+        };
+        let long = measured(computes).await;
+        assert!(long.ended() >= FOREGROUND && long.has_left_foreground());
+        let in_background = CpuMeter::new(Instant::now());
+        in_background.reads_threads();
+        in_background.measure(async { computes() }).await;
+        assert!((FOREGROUND..2 * FOREGROUND).contains(&in_background.ended()), "{:?}", in_background.ended());
+    }
 }

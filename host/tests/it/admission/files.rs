@@ -13,7 +13,7 @@ use super::components::{
 };
 use crate::{
     bilingual::is_bilingual,
-    support::{HandMade, TestApp, guests},
+    support::{HandMade, PATIENCE, TestApp, guests},
 };
 
 /// What is in the file, the step that it fails, the code, and what the text must say.
@@ -354,7 +354,5 @@ async fn a_file_that_may_not_be_read_is_taken_up_once_it_may() {
         fs::set_permissions(app.plugin_file("secret"), fs::Permissions::from_mode(0o600)).unwrap();
     }
     // Root reads everything.
-    tokio::time::timeout(Duration::from_secs(30), app.plugin_becomes("secret", |plugin| plugin["state"] == "ready"))
-        .await
-        .unwrap();
+    tokio::time::timeout(PATIENCE, app.plugin_becomes("secret", |plugin| plugin["state"] == "ready")).await.unwrap();
 }

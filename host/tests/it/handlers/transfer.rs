@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{HANDLERS, add, fields, keyword, list, shop};
-use crate::support::TestApp;
+use crate::support::{TestApp, client};
 
 const IMPORT: &str = "/apps/shop/handlers/import";
 const DRY_RUN: &str = "/apps/shop/handlers/import?dry_run=true";
@@ -36,7 +36,7 @@ const AWKWARD: [&str; 19] = [
 
 async fn upload(app: &TestApp, path: &str, content_type: &str, file: &str) -> (u16, Value) {
     let url = format!("{}/api/v1{path}", app.base);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let request = client.post(url).bearer_auth(&app.token).header("content-type", content_type);
     let response = request.body(file.to_owned()).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
@@ -44,7 +44,7 @@ async fn upload(app: &TestApp, path: &str, content_type: &str, file: &str) -> (u
 
 async fn download(app: &TestApp, name: &str, format: &str) -> String {
     let url = format!("{}/api/v1/apps/{name}/handlers/export?format={format}", app.base);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let response = client.get(url).bearer_auth(&app.token).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], format!("application/{format}"));

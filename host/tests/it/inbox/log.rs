@@ -11,7 +11,7 @@ use weft::{
 use weft_wechat::account::EncodingMode;
 
 use super::{CUSTOM_SEND, Inbox, OPENID, answers, say};
-use crate::support::{ORIGINAL_ID, database::on_every_database};
+use crate::support::{ORIGINAL_ID, PATIENCE, database::on_every_database};
 
 /// Direction and content of what is logged.
 fn told(log: &[Value]) -> Vec<(&str, &str)> {
@@ -124,7 +124,7 @@ async fn with_durability_behind_entries_follow_their_answer() {
     let shop = inbox.shop(json!({"log_messages": true, "log_replies": true})).await;
     inbox.handler("shop", answers("h", json!({"type": "all"}), "answer")).await;
     assert_eq!(say(&shop, "hi").await.text().as_deref(), Some("answer"));
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while told(&inbox.log("shop").await) != [("in", "hi"), ("out", "answer")] {
         assert!(Instant::now() < deadline, "{:?}", inbox.log("shop").await);
         tokio::time::sleep(Duration::from_millis(5)).await;

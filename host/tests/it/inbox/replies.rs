@@ -9,6 +9,7 @@ use weft::simulator::{Incoming, wechat::Fault};
 use weft_wechat::{account::EncodingMode, reply::Reply};
 
 use super::{CUSTOM_SEND, Inbox, OPENID, answers, say};
+use crate::support::PATIENCE;
 
 fn all() -> Value {
     json!([{"type": "all"}])
@@ -185,7 +186,7 @@ async fn a_late_answer_goes_out_as_a_message_if_the_app_may_and_wants_it() {
         inbox.handler(name, handler).await;
         let exchange = say(&account, "sleep 1").await;
         assert_eq!((exchange.status, exchange.body.as_str(), exchange.tries), (200, "success", 1), "{name}");
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while inbox.log(name).await.len() < 2 {
             assert!(Instant::now() < deadline, "{name}");
             tokio::time::sleep(Duration::from_millis(10)).await;

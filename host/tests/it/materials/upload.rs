@@ -11,7 +11,7 @@ use weft::simulator::wechat::Fault;
 use weft_wechat::api::media::{MediaFile, MediaType};
 
 use super::{ADD, MATERIALS, field, id, jpg, mp4, png};
-use crate::support::{Shop, until};
+use crate::support::{Shop, client, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_content_is_uploaded_once() {
@@ -57,7 +57,7 @@ async fn an_app_whose_forms_take_their_time_leaves_the_others_and_plugins_their_
     let shop = Shop::open().await;
     let other = json!({"name": "other", "type": "service", "appid": Shop::APPID, "appsecret": "thesecret"});
     assert_eq!(shop.app.api(Method::POST, "/apps", Some(other)).await.0, 201);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let send_slowly = || {
         let file = reqwest::Body::wrap_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
         let form = Form::new().part("media", Part::stream(file).file_name("a.png"));

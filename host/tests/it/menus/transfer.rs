@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::{MENUS, Shop, menu};
+use crate::support::client;
 
 const IMPORT: &str = "/apps/shop/handlers/import";
 
 async fn export(shop: &Shop, token: &str, format: &str) -> String {
     let url = format!("{}/api/v1/apps/shop/handlers/export?format={format}", shop.app.base);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     client.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap()
 }
 
 async fn import(shop: &Shop, token: &str, query: &str, format: &str, file: &str) -> (u16, Value) {
     let url = format!("{}/api/v1{IMPORT}?{query}", shop.app.base);
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let request = client.post(url).bearer_auth(token).header("content-type", format!("application/{format}"));
     let response = request.body(file.to_owned()).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())

@@ -22,6 +22,7 @@ use weft::clock::Clock;
 
 use super::{API_KEY, CERTIFICATE, PRIVATE_KEY, merchants::MERCHANTS};
 use crate::support::{
+    client,
     process::Process,
     till::{self, MCH_ID},
 };
@@ -64,7 +65,7 @@ async fn guard(gateway: SocketAddr) -> (u16, Arc<AtomicUsize>) {
 
 /// A call of the admin API of a process.
 async fn api(process: &Process, token: &str, path: &str, body: Value) -> (u16, Value) {
-    let client = weft::simulator::http_client().unwrap();
+    let client = client();
     let url = format!("{}/api/v1{path}", process.base);
     let response = client.request(Method::POST, url).bearer_auth(token).json(&body).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())

@@ -17,10 +17,7 @@ use tokio::sync::Notify;
 use weft::{
     clock::Clock,
     config::DatabaseUrl,
-    simulator::{
-        http_client,
-        pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway, Posted},
-    },
+    simulator::pay::{PLATFORM_PUBLIC_KEY, PUBLIC_KEY_ID, PayGateway, Posted},
 };
 use weft_wechat::pay::{
     Party,
@@ -32,7 +29,7 @@ use super::{
     CERTIFICATE, PRIVATE_KEY,
     merchants::{API_KEY, APIV3_KEY, MERCHANTS},
 };
-use crate::support::{TestApp, database::on_every_database, guests, process::Process};
+use crate::support::{PATIENCE, TestApp, client, database::on_every_database, guests, process::Process};
 
 /// How often it is killed on each database, unless the environment says more.
 const CRASHES: usize = 4;
@@ -95,7 +92,7 @@ impl World {
         }
         let token = app.token.clone();
         app.stop().await;
-        Self { pay, client: http_client().unwrap(), token, data, plugins, database_url }
+        Self { pay, client: client(), token, data, plugins, database_url }
     }
 
     fn serve(&self) -> Process {
@@ -203,7 +200,7 @@ async fn tell_until_it_dies(
 /// The events of an order, when the hook has heard of all. What a process was telling when it died is told again when a
 /// call could have ended: after 40 seconds.
 async fn heard(world: &World, process: &Process, number: &Number) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_mins(2);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let events = world.events(process, number).await;
         if events.iter().all(|event| event["delivery"] == "delivered") {

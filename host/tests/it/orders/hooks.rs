@@ -18,7 +18,7 @@ use super::{
     told,
 };
 use crate::support::{
-    Folders, TestApp,
+    Folders, PATIENCE, TestApp,
     database::{START, on_postgres},
     guests,
     process::Process,
@@ -73,7 +73,7 @@ async fn events(app: &TestApp, number: &str) -> Vec<Value> {
 
 /// Waits until the events of an order are as they should be.
 pub(crate) async fn events_become(app: &TestApp, number: &str, are: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let events = events(app, number).await;
         if are(&events) {

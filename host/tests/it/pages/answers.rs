@@ -11,7 +11,7 @@ use tokio::{
 use weft::model::{App, AppPlugin, AppType, Grants};
 
 use super::{Site, client, header};
-use crate::support::{TestApp, guests, until};
+use crate::support::{PATIENCE, TestApp, guests, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_headers_and_body_are_the_plugins() {
@@ -81,7 +81,7 @@ async fn beside_the_operators_side_a_page_has_an_origin_of_its_own() {
 async fn apart_from_the_operators_side_pages_share_the_origin_of_the_address() {
     let app = TestApp::start_with(|config| config.admin_listen = Some("127.0.0.2:0".parse().unwrap())).await;
     std::fs::write(app.plugin_file("guest"), guests::pages().await).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while app.state.plugins.find("guest").is_none_or(|plugin| plugin.loaded.is_none()) {
         assert!(Instant::now() < deadline, "the plugin is not loaded");
         tokio::time::sleep(Duration::from_millis(5)).await;

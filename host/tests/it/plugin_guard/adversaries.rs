@@ -9,11 +9,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use weft::simulator::{Sender, http_client};
+use weft::simulator::Sender;
 use weft_wechat::account::EncodingMode;
 
 use super::{GROWS_MEMORY, GROWS_TABLES, send};
-use crate::support::{Folders, HandMade, guests, process::Process, sender_to};
+use crate::support::{Folders, HandMade, PATIENCE, client, guests, process::Process, sender_to};
 
 /// What becomes of an adversary.
 enum Expected {
@@ -174,7 +174,7 @@ impl Place {
     }
 
     async fn read(&self, path: &str) -> (u16, Value) {
-        let request = http_client().unwrap().get(format!("{}{path}", self.process.base)).bearer_auth(&self.token);
+        let request = client().get(format!("{}{path}", self.process.base)).bearer_auth(&self.token);
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap_or(Value::Null))
     }
@@ -189,7 +189,7 @@ impl Place {
         std::fs::write(&beside, bytes).unwrap();
         let before = self.plugin().await;
         std::fs::rename(&beside, self.folders.plugins.join("adversary.wasm")).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.plugin().await;
             if now["digest"] == weft::plugins::digest(bytes).as_str()

@@ -16,7 +16,7 @@ use weft::{
 use weft_wechat::account::EncodingMode;
 
 use super::{OPENID, answer, server};
-use crate::support::{TestApp, database::on_postgres, guests, until};
+use crate::support::{PATIENCE, TestApp, database::on_postgres, guests, until};
 
 async fn upload(app: &TestApp, canary: u8, bytes: &[u8]) -> (u16, Value) {
     app.upload(&format!("greeter?canary={canary}"), bytes.to_vec()).await
@@ -249,7 +249,7 @@ async fn all_processes_give_it_to_the_same_users_and_count_together() {
         two.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "running").await;
         let here = who_gets(&account, 40, &usual).await;
         // The other process looks once a second.
-        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        let deadline = std::time::Instant::now() + PATIENCE;
         while who_gets(&other, 40, &usual).await != here {
             assert!(std::time::Instant::now() < deadline);
         }

@@ -16,7 +16,7 @@ use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
 use super::{answer, server};
-use crate::support::{TestApp, guests, process::Process, share_compiled_plugins};
+use crate::support::{PATIENCE, TestApp, guests, process::Process, share_compiled_plugins};
 
 /// What must hold before a release: so many reloads, and so many calls that trap.
 const RELOADS: u64 = 200;
@@ -86,7 +86,7 @@ impl Served {
         let plugins = self.home.path().join("plugins");
         std::fs::write(plugins.join(".next"), bytes).unwrap();
         std::fs::rename(plugins.join(".next"), plugins.join(format!("{plugin}.wasm"))).unwrap();
-        let (digest, deadline) = (weft::plugins::digest(bytes), Instant::now() + Duration::from_secs(30));
+        let (digest, deadline) = (weft::plugins::digest(bytes), Instant::now() + PATIENCE);
         let url = format!("{}/api/v1/plugins/{plugin}", self.process.base);
         loop {
             let response = self.client.get(&url).bearer_auth(&self.token).send().await.unwrap();

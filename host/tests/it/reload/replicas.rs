@@ -13,7 +13,7 @@ use weft::{config::DatabaseUrl, plugins::digest, simulator::Incoming};
 use weft_wechat::account::EncodingMode;
 
 use crate::support::{
-    TestApp,
+    PATIENCE, TestApp,
     database::{TestDatabase, on_postgres},
     guests,
     process::Process,
@@ -65,7 +65,7 @@ impl Replica {
 
     /// Waits until it runs the version.
     async fn runs(&self, app: &TestApp, digest: Option<&str>) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         let mut last = Value::Null;
         while Instant::now() < deadline {
             last = self.plugin(app).await;
@@ -78,7 +78,7 @@ impl Replica {
     }
 
     async fn folder_has(&self, bytes: Option<&[u8]>) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while fs::read(self.file()).ok().as_deref() != bytes {
             assert!(Instant::now() < deadline, "the folder stays as it is");
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,9 +1,6 @@
 //! Key-value stores of an app whose plugin writes much, beside those of others.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection, SqliteConnection};
@@ -14,7 +11,10 @@ use weft::{
 };
 
 use super::add_app;
-use crate::support::database::{TestDatabase, on_every_database, on_postgres, on_sqlite};
+use crate::support::{
+    PATIENCE,
+    database::{TestDatabase, on_every_database, on_postgres, on_sqlite},
+};
 
 const QUOTA: KvQuota = KvQuota { max_value_bytes: 100, max_keys: 1000, max_total_bytes: 100_000 };
 
@@ -73,7 +73,7 @@ async fn an_app_that_is_being_deleted_holds_up_no_other() {
             let (kv, quota) = (store.plugin_kv(), QUOTA);
             tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
         };
-        let (of_it, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+        let (of_it, of_another) = timeout(PATIENCE, setting).await.expect("nobody waits for its end");
         assert!(matches!(of_it, Err(KvError::Store(StoreError::NotFound { kind: "app", .. }))), "{of_it:?}");
         of_another.unwrap();
         deleting.rollback().await.unwrap();
@@ -100,7 +100,7 @@ async fn a_process_that_hangs_while_it_writes_holds_up_no_other_plugin_for_long(
                 let (kv, quota) = (store.plugin_kv(), QUOTA);
                 tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
             };
-            let (held, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+            let (held, of_another) = timeout(PATIENCE, setting).await.expect("nobody waits for its end");
             assert!(matches!(held, Err(KvError::Held)), "{held:?}");
             of_another.unwrap();
         }
@@ -127,7 +127,7 @@ async fn a_process_that_hangs_while_it_writes_the_first_of_a_plugin_holds_up_no_
             let (kv, quota) = (store.plugin_kv(), QUOTA);
             tokio::join!(kv.set("shop", "p", write, &quota), kv.set("blog", "p", write, &quota))
         };
-        let (held, of_another) = timeout(Duration::from_secs(20), setting).await.expect("nobody waits for its end");
+        let (held, of_another) = timeout(PATIENCE, setting).await.expect("nobody waits for its end");
         assert!(matches!(held, Err(KvError::Held)), "{held:?}");
         of_another.unwrap();
         hanging.rollback().await.unwrap();

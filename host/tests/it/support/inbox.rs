@@ -11,7 +11,7 @@ use weft::{
 };
 use weft_wechat::account::EncodingMode;
 
-use super::{AES_KEY, TOKEN, TestApp, with};
+use super::{AES_KEY, PATIENCE, TOKEN, TestApp, with};
 
 /// Follows every account of an [`Inbox`].
 pub(crate) const FAN: &str = "oFan";
@@ -94,7 +94,7 @@ pub(crate) fn said(message: &Value) -> &str {
 
 /// Waits until `look` finds something.
 pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
             return found;

@@ -19,7 +19,20 @@ pub(crate) use no_plugins::NoPlugins;
 pub(crate) use server::{AES_KEY, ORIGINAL_ID, SECRET_KEY, TOKEN, TestApp, sender_to, share_compiled_plugins};
 pub(crate) use shop::Shop;
 
+use std::time::Duration;
+
+use reqwest::Client;
 use serde_json::Value;
+
+/// For so long tests wait for what must happen: a machine may be slow.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Asks servers of this machine as people and their tools do, who wait.
+pub(crate) fn client() -> Client {
+    // Another part of the process may have chosen the provider already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+}
 
 /// An object with the members of another one, which replace its own of the same names.
 pub(crate) fn with(mut object: Value, members: Value) -> Value {

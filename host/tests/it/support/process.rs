@@ -120,5 +120,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+        // Why a test failed may stand in it.
+        if std::thread::panicking() {
+            for line in self.lines_with(&[]) {
+                eprintln!("{line}");
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ use weft::{
 };
 use weft_wechat::account::EncodingMode;
 
-use super::with;
+use super::{PATIENCE, client, with};
 
 /// Of every account in the tests.
 pub(crate) const TOKEN: &str = "testtoken";
@@ -84,7 +84,7 @@ impl TestApp {
         while !state.plugins.is_ready() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let client = weft::simulator::http_client().unwrap();
+        let client = client();
         let token = token.expose().to_owned();
         Self { base, plugins, token, state, client, _folder: folder, stop: stop.drop_guard(), running }
     }
@@ -147,7 +147,7 @@ impl TestApp {
     pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
         let url = format!("{}/api/v1/plugins/{name}", self.base);
         // Longer than WeChat would wait: the file may have to be compiled.
-        let request = self.client.put(url).bearer_auth(&self.token).timeout(Duration::from_mins(2));
+        let request = self.client.put(url).bearer_auth(&self.token);
         let response = request.body(bytes).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
@@ -216,7 +216,7 @@ impl TestApp {
     /// Waits until a plugin is as it should be.
     pub(crate) async fn plugin_becomes(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let (status, plugin) = self.api(Method::GET, &format!("/plugins/{name}"), None).await;
             last = if status == 200 { plugin } else { Value::Null };

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::simulator::{http_client, wechat::Wechat};
+use weft::simulator::wechat::Wechat;
 
 use super::{APPID, ORDER};
-use crate::support::{TestApp, process::Process, until};
+use crate::support::{TestApp, client, process::Process, until};
 
 const USERS: u64 = 150;
 const SEND: &str = "/cgi-bin/message/template/send";
 
 async fn call(base: &str, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
-    let mut request = http_client().unwrap().request(method, format!("{base}/api/v1{path}")).bearer_auth(token);
+    let mut request = client().request(method, format!("{base}/api/v1{path}")).bearer_auth(token);
     if let Some(body) = body {
         request = request.json(&body);
     }

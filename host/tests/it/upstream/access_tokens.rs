@@ -12,7 +12,7 @@ use weft::{
 };
 
 use super::{APPID, House, SECRET, STABLE_TOKEN, USER_INFO, in_a_house, shown};
-use crate::support::database::on_every_database;
+use crate::support::{PATIENCE, database::on_every_database};
 
 const TOKEN: &str = "/cgi-bin/token";
 
@@ -77,7 +77,7 @@ async fn a_token_in_use_is_replaced_in_the_background_before_it_ends() {
         let first = house.wechat.access_token(&house.app).await.unwrap();
         let keeping = tokio::spawn(house.wechat.clone().keep_fresh());
         database.clock.advance(Duration::from_secs(6961));
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while house.simulated.count(STABLE_TOKEN) < 2 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -100,7 +100,7 @@ async fn nobody_waits_for_a_token_that_is_replaced_and_it_stays_until_it_ends() 
         house.simulated.fault(STABLE_TOKEN, Fault::Errcode(40164), 99);
         house.database.clock.advance(Duration::from_secs(7000));
         assert_eq!(house.wechat.access_token(&house.app).await.unwrap(), first, "at once");
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while house.simulated.count(STABLE_TOKEN) < 2 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -188,7 +188,7 @@ async fn tokens_that_are_fetched_too_often_pause_too() {
         house.simulated.fault(STABLE_TOKEN, Fault::Errcode(45009), 1);
         assert_eq!(house.info().await.unwrap_err().errcode(), Some(45009));
         // For a moment the failure itself answers.
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         let mut error = house.wechat.access_token(&house.app).await.unwrap_err();
         while !matches!(*error, TokenError::Paused { errcode: 45009, .. }) {
             assert!(Instant::now() < deadline, "{error:?}");

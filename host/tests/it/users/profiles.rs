@@ -12,7 +12,10 @@ use weft::{
 };
 
 use super::{NEW, WeChat, has_profile, shop, text};
-use crate::support::database::{on_every_database, on_sqlite};
+use crate::support::{
+    PATIENCE,
+    database::{on_every_database, on_sqlite},
+};
 
 #[tokio::test]
 async fn new_users_are_looked_up_a_hundred_at_a_time_and_once() {
@@ -78,7 +81,7 @@ async fn an_app_whose_users_wechat_does_not_know_delays_no_other_and_asks_so_oft
                 Err(FetchError::InvalidOpenid)
             }
         };
-        let round = tokio::time::timeout(Duration::from_secs(20), users.fetch_profiles_due(&fetch)).await;
+        let round = tokio::time::timeout(PATIENCE, users.fetch_profiles_due(&fetch)).await;
         assert!(!round.expect("the other app is asked for meanwhile").unwrap(), "what is left can wait");
         assert_eq!(questions.load(Relaxed), 32);
         // Whom WeChat has refused alone is not asked about again; the others are, as soon each time.
@@ -144,7 +147,7 @@ async fn a_new_user_is_looked_up_at_once_in_the_background() {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             };
-            tokio::time::timeout(Duration::from_secs(5), known).await.unwrap();
+            tokio::time::timeout(PATIENCE, known).await.unwrap();
         }
         fetching.abort();
         drop(fetching.await);

@@ -16,7 +16,7 @@ use weft::{
 };
 
 use super::APPID;
-use crate::support::{TestApp, process::Process};
+use crate::support::{TestApp, client, process::Process};
 
 /// How many users there are, unless this variable says otherwise.
 const USERS: u64 = 100_000;
@@ -53,7 +53,7 @@ impl Home {
         app.state.store.users().follow("shop", 0, app.state.clock.now(), &left).await.unwrap();
         let token = app.token.clone();
         app.stop().await;
-        Self { folder, wechat, token, client: weft::simulator::http_client().unwrap() }
+        Self { folder, wechat, token, client: client() }
     }
 
     fn data(&self) -> std::path::PathBuf {

@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use weft::{config::Config, simulator::wechat::Wechat};
 
-use crate::support::{Inbox, TestApp, with};
+use crate::support::{Inbox, TestApp, client, with};
 
 const APPID: &str = "wx0123456789abcdef";
 const SECRET: &str = "0c79e1fa963cd80cc0be99b20a18faeb";
@@ -47,7 +47,7 @@ impl Shop {
     }
 
     async fn of(app: TestApp) -> Self {
-        let shop = Self { app, client: weft::simulator::http_client().unwrap() };
+        let shop = Self { app, client: client() };
         shop.create("shop", json!({})).await;
         shop
     }
