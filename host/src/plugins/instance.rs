@@ -84,7 +84,7 @@ pub(super) struct State {
     /// What it is an instance of.
     pub(super) linked: Arc<Linked>,
     /// The pool that it is in.
-    pool: usize,
+    pub(super) pool: usize,
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
     pub(super) services: Arc<Services>,

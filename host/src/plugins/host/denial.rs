@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{HostError, log::Voice};
 use crate::{
-    model::Grants,
+    model::{Grants, HttpHost},
     plugins::{bindings::imported::types, instance::State, receipts::LineLevel},
 };
 
@@ -54,6 +54,26 @@ impl<'g> Grant<'g> {
         json!({ field: all })
     }
 
+    /// Whether it is one that the admin API refuses, whoever grants it.
+    fn is_for_nobody(self) -> bool {
+        matches!(self, Self::HttpHost(host) if host.parse().is_ok_and(|host: HttpHost| host.is_off_limits()))
+    }
+
+    /// What the operator can do about it.
+    fn advice(self, granted: Option<&Grants>, app: &str, plugin: &str) -> String {
+        if self.is_for_nobody() {
+            return format!(
+                "nobody can grant it: it is link-local, or where a cloud tells its machines their secrets · 插件请求了 \
+                 `{self}`：链路本地地址或云主机元数据地址，任何人都不能授权"
+            );
+        }
+        let body = self.body(granted);
+        format!(
+            "PATCH /api/v1/apps/{app}/plugins/{plugin} with {body} grants it · 部署者没有在这个账号下给插件授权 `{self}`：\
+             PATCH /api/v1/apps/{app}/plugins/{plugin}，发送 {body} 即可授权"
+        )
+    }
+
     /// Whether all calls that need such a grant are refused. Where others of the list are granted, whoever writes to the
     /// app may have chosen this one.
     fn is_missing_as_a_whole(self, granted: Option<&Grants>) -> bool {
@@ -82,12 +102,7 @@ impl State {
         if !self.trace.denied {
             self.trace.denied = true;
             let app = self.subject.as_ref().map_or("<app>", |subject| subject.app.name.as_str());
-            let body = grant.body(granted);
-            let line = format!(
-                "{text}; PATCH /api/v1/apps/{app}/plugins/{0} with {body} grants it · 部署者没有在这个账号下给插件授权 \
-                 `{grant}`：PATCH /api/v1/apps/{app}/plugins/{0}，发送 {body} 即可授权",
-                self.plugin()
-            );
+            let line = format!("{text}; {}", grant.advice(granted, app, self.plugin()));
             self.tell_line(Voice::Host, LineLevel::Warn, &line);
         }
         HostError::Told(types::Error::Denied(text))

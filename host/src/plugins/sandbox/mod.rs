@@ -183,7 +183,7 @@ impl Sandbox {
         let state = State::new(in_pool, Arc::clone(&self.services), task, limits, clocks);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
-        let call = Call { pool: place.pool, visit, began, timeout, counts_fuel: self.counts_fuel };
+        let call = Call { visit, began, timeout, counts_fuel: self.counts_fuel };
         // Boxed before anything holds it, as it is copied wherever it is passed on.
         let call = Box::pin(call.make(store, Arc::clone(&meter)));
         self.background.run(app, heavy, &meter, call).await
@@ -221,8 +221,6 @@ impl Sandbox {
 
 /// One call. Making it needs nothing of whoever waits for it, and has little to carry when it moves.
 struct Call<V> {
-    /// The pool that its store is for.
-    pool: usize,
     visit: Arc<V>,
     began: Instant,
     timeout: Duration,
@@ -233,7 +231,7 @@ impl<V: Visit> Call<V> {
     /// Makes an instance in `store` and visits it, within its time; to its end, with all that there is to clear away.
     async fn make(self, mut store: Store<State>, meter: Arc<CpuMeter>) -> Ran<V::Answer> {
         let linked = Arc::clone(&store.data().linked);
-        let InPool { pre, exports } = &linked.in_pools[self.pool];
+        let InPool { pre, exports } = &linked.in_pools[store.data().pool];
         let ended = {
             let visiting = pin!(async {
                 let instance = pre.instantiate_async(&mut store).await?;
