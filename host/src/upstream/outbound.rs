@@ -256,7 +256,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(5), waiting).await;
+        let waited = tokio::time::timeout(Duration::from_secs(15), waiting).await;
         assert!(waited.is_ok(), "{} are open, and not {connections}", open.load(SeqCst));
     }
 

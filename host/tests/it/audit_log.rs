@@ -185,11 +185,13 @@ async fn the_log_is_filtered_paged_and_shown_to_those_who_manage() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_whose_caller_has_gone_is_written_down_too() {
+    const INFO: &str = "/cgi-bin/get_current_autoreply_info";
     let house = House::new().await;
-
-    house.wechat.fault("/cgi-bin/get_current_autoreply_info", Fault::Delay(Duration::from_millis(500)), 1);
-    let gone = house.app.api(Method::POST, SYNC, None);
-    assert!(tokio::time::timeout(Duration::from_millis(100), gone).await.is_err());
+    house.wechat.fault(INFO, Fault::Delay(Duration::from_secs(2)), 1);
+    tokio::select! {
+        answer = house.app.api(Method::POST, SYNC, None) => panic!("{answer:?}"),
+        () = until("WeChat is asked", async || (house.wechat.count(INFO) > 0).then_some(())) => {}
+    }
     let entry = until("it is written down", async || house.log("action=sync_handlers").await.pop()).await;
     assert_eq!(entry["status"], 200);
 }

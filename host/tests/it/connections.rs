@@ -17,16 +17,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use weft::http::{ConnectionLimits, Routes, serve};
 
 const LIMITS: ConnectionLimits =
-    ConnectionLimits { connections: 100, head: Duration::from_millis(400), idle: Duration::from_millis(800) };
+    ConnectionLimits { connections: 100, head: Duration::from_millis(600), idle: Duration::from_secs(2) };
 
 /// Longer than any limit and any answer.
-const IN_TIME: Duration = Duration::from_secs(5);
+const IN_TIME: Duration = Duration::from_secs(30);
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 fn routes() -> Router {
     let slow = async || {
-        sleep(Duration::from_secs(2)).await;
+        sleep(LIMITS.idle * 2).await;
         "at last"
     };
     let large = async || "x".repeat(1 << 20);
@@ -171,7 +171,7 @@ async fn an_answer_of_known_length_that_is_read_slowly_comes_whole() {
     let (began, mut total, mut chunk) = (Instant::now(), 0, vec![0; 1 << 16]);
     while let Ok(read @ 1..) = timeout(IN_TIME, stream.read(&mut chunk)).await.expect("more, or an end") {
         total += read;
-        sleep(Duration::from_millis(2)).await;
+        sleep(Duration::from_millis(5)).await;
     }
     assert!(began.elapsed() > LIMITS.idle * 2, "it is read for longer than the client may be idle");
     assert!(total > LENGTH, "the answer is cut after {total} bytes although it is read");

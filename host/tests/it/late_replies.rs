@@ -65,7 +65,7 @@ async fn seven_seconds_wait_for_the_second_try_and_twenty_for_customer_service_o
     let told = async |account: &Sender| {
         let exchange = account.send(&Incoming::text(FAN, "sleep 20")).await.unwrap();
         assert_eq!((exchange.status, exchange.body.as_str(), exchange.tries), (200, "success", 3));
-        assert!(exchange.took < Duration::from_secs(15), "{:?}", exchange.took);
+        assert!(exchange.took < Duration::from_secs(18), "{:?}", exchange.took);
     };
     futures::join!(patient, told(&twenty), told(&unable));
     let message = until("the answer is sent", async || inbox.sent("twenty").pop()).await;
@@ -78,7 +78,7 @@ async fn seven_seconds_wait_for_the_second_try_and_twenty_for_customer_service_o
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_may_want_late_answers_by_customer_service_or_not_at_all() {
-    let inbox = inbox(|config| config.webhook.reply_deadline_ms = 300).await;
+    let inbox = inbox(|config| config.webhook.reply_deadline_ms = 1000).await;
     for (name, fields, sent, outcome) in [
         ("cs", json!({"late_reply": "customer_service"}), 1, "sent"),
         ("unable", json!({"late_reply": "customer_service", "verified": false}), 0, "late"),
@@ -89,16 +89,16 @@ async fn an_app_may_want_late_answers_by_customer_service_or_not_at_all() {
         fields["message_handler"] = json!("guest");
         let account = inbox.account(name, fields).await;
         let before = calls(&inbox.app).await;
-        let late = message(FAN, "nap 1000", 1);
+        let late = message(FAN, "nap 3000", 1);
         let signed = account.sign(&late);
         let first = account.deliver(late.clone(), &signed).await.unwrap();
         assert_eq!((first.status, first.body.as_str()), (200, "success"), "{name}");
-        assert!((300..900).contains(&first.took.as_millis()), "{name}: {:?}", first.took);
+        assert!((1000..2900).contains(&first.took.as_millis()), "{name}: {:?}", first.took);
         assert_eq!(deliver(&account, &late).await, "success", "{name}: while it runs");
-        let expected = logged("customer_service", outcome, "napped 1000 ms");
+        let expected = logged("customer_service", outcome, "napped 3000 ms");
         assert_eq!(inbox.logged(name, FAN, 1).await, [expected], "{name}");
         assert_eq!(deliver(&account, &late).await, "success", "{name}: after it ran");
-        assert_eq!(inbox.sent(name).iter().map(said).collect::<Vec<_>>(), vec!["napped 1000 ms"; sent], "{name}");
+        assert_eq!(inbox.sent(name).iter().map(said).collect::<Vec<_>>(), vec!["napped 3000 ms"; sent], "{name}");
         assert_eq!(calls(&inbox.app).await, before + 1, "{name}");
 
         let quick = account.send(&Incoming::text("oQuick", "ok")).await.unwrap();

@@ -87,11 +87,11 @@ async fn no_answer_waits_for_what_wechat_tells_of_a_user() {
     let inbox = inbox().await;
     inbox.app.drop_plugin("guest", guests::misbehave().await).await;
     let account = inbox.account("shop", json!({"message_handler": "guest"})).await;
-    inbox.wechat.fault(INFO_BATCHGET, Fault::Delay(Duration::from_secs(3)), 1);
+    inbox.wechat.fault(INFO_BATCHGET, Fault::Delay(Duration::from_secs(8)), 1);
     inbox.wechat.fault("/cgi-bin/stable_token", Fault::Delay(Duration::from_millis(500)), 1);
     let began = Instant::now();
     let exchange = account.send(&Incoming::text(FAN, "ok")).await.unwrap();
-    assert!(exchange.took < Duration::from_millis(1500), "{:?}", exchange.took);
+    assert!(exchange.took < Duration::from_secs(5), "{:?}", exchange.took);
     assert_eq!(exchange.text().as_deref(), Some("ok"));
     let at_once = user(&inbox, FAN).await;
     assert_eq!((&at_once["openid"], &at_once["language"]), (&json!(FAN), &Value::Null), "{at_once}");
@@ -99,7 +99,7 @@ async fn no_answer_waits_for_what_wechat_tells_of_a_user() {
         Some(user(&inbox, FAN).await).filter(|user| user["language"] == "zh_CN")
     })
     .await;
-    assert!(began.elapsed() > Duration::from_secs(3) && later["subscribed"] == true, "{later}");
+    assert!(began.elapsed() > Duration::from_secs(8) && later["subscribed"] == true, "{later}");
     assert_eq!(inbox.wechat.count(INFO_BATCHGET), 1);
 }
 
@@ -122,7 +122,7 @@ async fn observers_hear_of_a_message_and_then_of_its_end_and_hold_up_nobody() {
         until(last, async || (kept("last").await == last).then_some(())).await;
         let heard = [kept("received").await, kept("handled").await, kept("failed").await];
         assert_eq!(heard, counts, "{last}");
-        assert!(began.elapsed() < Duration::from_secs(2), "a slow observer holds up no other: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(8), "a slow observer holds up no other: {:?}", began.elapsed());
     };
     for (text, answer, last, counts) in [
         ("ok", Some("ok"), "oFan: Some(Reply::Text(\"ok\"))", ["1", "1", ""]),
@@ -135,7 +135,7 @@ async fn observers_hear_of_a_message_and_then_of_its_end_and_hold_up_nobody() {
         ),
     ] {
         let exchange = account.send(&Incoming::text(FAN, text)).await.unwrap();
-        assert!(exchange.took < Duration::from_millis(1500), "{:?}", exchange.took);
+        assert!(exchange.took < Duration::from_secs(5), "{:?}", exchange.took);
         assert_eq!(exchange.text().as_deref(), answer);
         let signed = account.sign(&exchange.sent);
         assert_eq!(account.deliver(exchange.sent.clone(), &signed).await.unwrap().text().as_deref(), answer);

@@ -17,7 +17,7 @@ use crate::support::{PATIENCE, TestApp, guests};
 async fn server() -> TestApp {
     let app = TestApp::start_with(|config| {
         config.plugins.limits.cpu_ms = 200;
-        config.plugins.limits.rule_timeout_ms = 2000;
+        config.plugins.limits.rule_timeout_ms = 5000;
     })
     .await;
     app.drop_plugin("guest", guests::listener().await).await;

@@ -22,7 +22,7 @@ async fn server_with_cpu(cpu_ms: u64) -> (TestApp, Sender, Sender) {
         config.plugins.limits.memory_mib = 32;
         // The same app fails again and again here.
         config.plugins.limits.breaker_failures = 1_000_000;
-        config.plugins.limits.call_timeout_ms = if cpu_ms > 1000 { 10_000 } else { 1500 };
+        config.plugins.limits.call_timeout_ms = if cpu_ms > 1000 { 10_000 } else { 3000 };
     })
     .await;
     app.drop_plugin("misbehave", guests::misbehave().await).await;
@@ -50,7 +50,7 @@ async fn fails(app: &TestApp, bad: &Sender, text: &str, limit: Duration, why: &s
 async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
     let (app, bad, good) = server().await;
     // WeChat waits five seconds.
-    let soon = Duration::from_secs(4);
+    let soon = Duration::from_secs(5);
     fails(&app, &bad, "panic", soon, "order 42 missing").await;
     fails(&app, &bad, "exit", soon, "exit(1)").await;
     fails(&app, &bad, "recursion", soon, "crashed").await;
@@ -59,7 +59,7 @@ async fn whatever_a_plugin_does_the_answer_is_empty_and_in_time() {
     fails(&app, &bad, "memory", soon, "memory allocation").await;
     fails(&app, &bad, "huge-reply", soon, "fuel").await;
     fails(&app, &bad, "error", soon, "answered an error").await;
-    fails(&app, &bad, "sleep", soon, "within 1").await;
+    fails(&app, &bad, "sleep", soon, "(plugins.call_timeout_ms)").await;
     assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"), "the plugin itself still runs");
     assert!(send(&good, "hi").await.text().is_some());
 }
@@ -126,8 +126,8 @@ async fn a_reply_cannot_break_out_of_its_element() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_are_answered_while_a_plugin_loops() {
-    // Four loops of 1.5 s on two threads: whoever had to wait for a thread would wait as long.
-    let (_app, bad, good) = server_with_cpu(1500).await;
+    // Four loops of 3 s on two threads: whoever had to wait for a thread would wait as long.
+    let (_app, bad, good) = server_with_cpu(3000).await;
     let bad = std::sync::Arc::new(bad);
     let loops: Vec<_> = (0..4)
         .map(|_| {
@@ -137,10 +137,10 @@ async fn others_are_answered_while_a_plugin_loops() {
         .collect();
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
-    while began.elapsed() < Duration::from_millis(1200) {
+    while began.elapsed() < Duration::from_secs(2) {
         slowest = slowest.max(send(&good, "hi").await.took);
     }
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(slowest < Duration::from_millis(2500), "{slowest:?}");
     for done in loops {
         assert_eq!(done.await.unwrap().body, "");
     }
@@ -193,12 +193,12 @@ async fn plugins_that_take_every_sandbox_leave_a_turn_for_another() {
     let sleeping: Vec<_> = (0..512)
         .map(|n| {
             let hog = std::sync::Arc::clone(&hogs[n % 2]);
-            tokio::spawn(async move { hog.send(&Incoming::text(OPENID, "sleep 8")).await })
+            tokio::spawn(async move { hog.send(&Incoming::text(OPENID, "sleep 12")).await })
         })
         .collect();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let exchange = send(&good, "hi").await;
     assert!(exchange.text().is_some(), "{exchange:?}");
-    assert!(exchange.took < Duration::from_secs(3), "{:?}", exchange.took);
+    assert!(exchange.took < Duration::from_secs(5), "{:?}", exchange.took);
     sleeping.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -139,7 +139,7 @@ async fn hostile_bodies_are_answered_400_at_once_and_the_next_message_as_ever() 
         // The same where nobody can see it before it is decrypted.
         let exchange = safe.deliver(body.clone(), &safe.sign(&body)).await.unwrap();
         assert_eq!((exchange.status, exchange.body.as_str()), (400, ""), "{what}, encrypted");
-        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{what}: {:?}", began.elapsed());
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{what}: {:?}", began.elapsed());
     }
     for account in [plain, safe] {
         assert!(account.send(&Incoming::text(OPENID, "hi")).await.unwrap().text().is_some());

@@ -170,6 +170,6 @@ mod tests {
         for _ in 0..200 {
             assert_eq!(function_name(&symbol).len(), BACKTRACE_LINE_BYTES);
         }
-        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
     }
 }

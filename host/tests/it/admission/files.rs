@@ -123,7 +123,7 @@ fn bombs() -> Vec<Case> {
 async fn server() -> (TestApp, Sender) {
     let app = TestApp::start_with(|config| {
         config.plugins.limits.cpu_ms = 500;
-        config.plugins.compile_timeout_ms = 4000;
+        config.plugins.compile_timeout_ms = 60_000;
         config.plugins.compile_memory_mib = 256;
     })
     .await;
@@ -153,7 +153,7 @@ async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_compiled_before_does_not_wait_for_the_compiler() {
     let app = TestApp::start_with(|config| {
-        config.plugins.compile_timeout_ms = 8000;
+        config.plugins.compile_timeout_ms = 30_000;
         config.plugins.compile_memory_mib = 4096;
     })
     .await;

@@ -15,7 +15,7 @@ fn custom(target: &str) -> Value {
 async fn inbox() -> Inbox {
     let inbox = Inbox::open_with(|config| {
         config.plugins.limits.cpu_ms = 200;
-        config.plugins.limits.rule_timeout_ms = 600;
+        config.plugins.limits.rule_timeout_ms = 1200;
     })
     .await;
     inbox.app.drop_plugin("rules", guests::listener().await).await;

@@ -184,7 +184,7 @@ async fn a_late_answer_goes_out_as_a_message_if_the_app_may_and_wants_it() {
         let account = inbox.account(name, EncodingMode::Plain, settings).await;
         let handler = json!({"name": "h", "rules": all(), "replies": [{"type": "custom", "handler": "guest"}]});
         inbox.handler(name, handler).await;
-        let exchange = say(&account, "sleep 1").await;
+        let exchange = say(&account, "sleep 2").await;
         assert_eq!((exchange.status, exchange.body.as_str(), exchange.tries), (200, "success", 1), "{name}");
         let deadline = Instant::now() + PATIENCE;
         while inbox.log(name).await.len() < 2 {
@@ -194,7 +194,7 @@ async fn a_late_answer_goes_out_as_a_message_if_the_app_may_and_wants_it() {
         let log = inbox.log(name).await;
         let replies: Vec<_> = log.iter().filter(|entry| entry["direction"] == "out").collect();
         assert_eq!((log.len(), replies.len()), (2, 1), "{log:?}");
-        assert_eq!((&replies[0]["outcome"], &replies[0]["content"]), (&json!(outcome), &json!("slept 1 s")), "{name}");
+        assert_eq!((&replies[0]["outcome"], &replies[0]["content"]), (&json!(outcome), &json!("slept 2 s")), "{name}");
         assert_eq!(inbox.wechat.sent(&format!("wx{name}")).len(), usize::from(outcome == "sent"), "{name}");
     }
 }

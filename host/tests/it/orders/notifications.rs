@@ -236,7 +236,7 @@ async fn a_hook_that_hangs_holds_up_no_answer() {
         assert_eq!(post(&till, &format!("EV-{number}"), &paid).await, 200);
     }
     // The hook sleeps a minute, and a call may take 30 seconds.
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

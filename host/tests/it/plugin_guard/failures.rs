@@ -102,7 +102,7 @@ async fn a_fallback_reply_stands_as_it_is() {
 async fn a_fallback_reply_that_is_late_is_not_sent_after_the_user() {
     let inbox = Inbox::start_with(|config| {
         config.webhook.reply_deadline_ms = 300;
-        config.plugins.limits.call_timeout_ms = 1500;
+        config.plugins.limits.call_timeout_ms = 4000;
     })
     .await;
     inbox.app.drop_plugin("guest", guests::misbehave().await).await;

@@ -47,12 +47,13 @@ async fn an_app_that_floods_a_plugin_does_not_starve_the_others() {
     let (app, noisy, quiet) = server(2, 100).await;
     // Half a minute of work.
     let calls = flood(&noisy, 90, "nap 700");
-    waiting(&app, 80).await;
+    // Some have had their turn by then.
+    waiting(&app, 60).await;
     for _ in 0..3 {
         let began = Instant::now();
         assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
         // The next turn is its own, which is at most 700 ms away, and not behind all others.
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
     assert!(calls.iter().filter(|call| !call.is_finished()).count() > 40, "the flood went on all the while");
     calls.iter().for_each(tokio::task::JoinHandle::abort);
@@ -62,13 +63,15 @@ async fn an_app_that_floods_a_plugin_does_not_starve_the_others() {
 async fn what_is_too_much_is_refused_at_once_and_counted() {
     let (app, noisy, quiet) = server(1, 5).await;
     let began = Instant::now();
-    let calls = flood(&noisy, 20, "nap 400");
+    let calls = flood(&noisy, 20, "nap 1000");
     waiting(&app, 5).await;
+    let refused = async || (calls.iter().filter(|call| call.is_finished()).count() >= 12).then_some(());
+    until("the others are refused", refused).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "who is refused does not wait");
     let answered: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
     let served = answered.iter().flatten().count();
-    // One may have ended before the last one came.
+    // Some may have ended before the last one came.
     assert!((6..=8).contains(&served), "{answered:?}");
-    assert!(began.elapsed() < Duration::from_secs(8), "who is refused does not wait");
     let calls = &plugin(&app, "guest").await["calls"];
     assert_eq!(calls["shed"].as_u64().unwrap(), 20 - served as u64);
     assert!(
@@ -86,7 +89,7 @@ async fn what_the_operator_takes_away_while_a_call_waits_is_gone_when_its_turn_c
         assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(settings)).await.0, 200);
     };
     let behind = async |text: &'static str| {
-        let before = flood(&noisy, 1, "nap 2000");
+        let before = flood(&noisy, 1, "nap 3000");
         until("it runs", async || (plugin(&app, "guest").await["calls"]["running"] == 1).then_some(())).await;
         let calls = flood(&noisy, 1, text);
         waiting(&app, 1).await;
@@ -101,7 +104,7 @@ async fn what_the_operator_takes_away_while_a_call_waits_is_gone_when_its_turn_c
         assert_eq!(call.await.unwrap(), None, "it was granted when it came, and not when it began");
     }
     for call in before {
-        assert_eq!(call.await.unwrap().as_deref(), Some("napped 2000 ms"));
+        assert_eq!(call.await.unwrap().as_deref(), Some("napped 3000 ms"));
     }
     grant(json!({"kv": true})).await;
     assert_eq!(ask(&noisy, "kv-count").await.as_deref(), Some("2"));
@@ -113,7 +116,7 @@ async fn what_the_operator_takes_away_while_a_call_waits_is_gone_when_its_turn_c
     }
     assert!(last_error(&app).await.contains("is switched off"), "{}", last_error(&app).await);
     for call in before {
-        assert_eq!(call.await.unwrap().as_deref(), Some("napped 2000 ms"), "it had begun");
+        assert_eq!(call.await.unwrap().as_deref(), Some("napped 3000 ms"), "it had begun");
     }
     assert_eq!(app.api(Method::PATCH, "/plugins/guest", Some(json!({"state": "ready"}))).await.0, 200);
     assert_eq!(ask(&noisy, "kv-count").await.as_deref(), Some("3"));
@@ -122,9 +125,9 @@ async fn what_the_operator_takes_away_while_a_call_waits_is_gone_when_its_turn_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
     let (app, noisy, quiet) = server(8, 100).await;
-    let limits = json!({"limits": {"max_concurrency": 1, "call_timeout_ms": 1500}});
+    let limits = json!({"limits": {"max_concurrency": 1, "call_timeout_ms": 4000}});
     assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(limits)).await.0, 200);
-    let calls = flood(&noisy, 3, "nap 1000");
+    let calls = flood(&noisy, 3, "nap 2500");
     waiting(&app, 2).await;
     assert_eq!(plugin(&app, "guest").await["calls"]["running"], 1);
     assert_eq!(ask(&quiet, "ok").await.as_deref(), Some("ok"));
@@ -138,7 +141,7 @@ async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
 async fn an_app_may_have_a_bound_of_its_own_over_all_plugins() {
     let (app, noisy, quiet) = server(8, 100).await;
     app.drop_plugin("other", guests::misbehave().await).await;
-    let soon = json!({"limits": {"call_timeout_ms": 1000}});
+    let soon = json!({"limits": {"call_timeout_ms": 2000}});
     assert_eq!(app.api(Method::PATCH, "/plugins/other", Some(soon)).await.0, 200);
     for name in ["flood", "quiet"] {
         let handler = json!({
@@ -170,6 +173,7 @@ async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
     limit(&app, json!({"log_lines_per_second": 8})).await;
     let few = json!({"limits": {"log_lines": 7}});
     assert_eq!(app.api(Method::PUT, "/apps/quiet/plugins/guest", Some(few)).await.0, 200);
+    let began = Instant::now();
     futures::future::join_all(flood(&noisy, 4, "log-flood")).await;
     ask(&quiet, "log-flood").await;
     let lines = async |of: &str| {
@@ -179,7 +183,8 @@ async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
     };
     assert_eq!(lines("quiet").await, 8, "and that it had more to say");
     let flooded = lines("flood").await;
-    assert!((40..=90).contains(&flooded), "{flooded}");
+    let most = 90 + 8 * usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!((40..=most).contains(&flooded), "{flooded} of {most}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

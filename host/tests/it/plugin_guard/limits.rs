@@ -322,7 +322,7 @@ async fn other_processes_see_limits_within_moments() {
             (plugin(&two, "guest").await["effective_limits"]["cpu_ms"] == 123).then_some(())
         })
         .await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         one.stop().await;
         two.stop().await;
     })

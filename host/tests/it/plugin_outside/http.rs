@@ -222,7 +222,7 @@ async fn a_slow_server_costs_the_guest_its_patience_and_not_its_answer() {
     let began = Instant::now();
     let cut = asking.ask(json!({"ask": "http", "url": other.url("/slow"), "timeout_ms": 100})).await;
     assert!(cut.starts_with("timed out: no "), "{cut}");
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(2900), "{:?}", began.elapsed());
     let refused = {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -251,6 +251,6 @@ async fn waiting_outside_ends_before_the_call_does_and_is_no_cpu_time() {
     .await;
     let other = Other::start().await;
     asking.grant(json!({"http_hosts": [format!("http://{}", other.address)]})).await;
-    let cut = asking.ask(json!({"ask": "http", "url": other.url("/slow"), "timeout_ms": 60_000})).await;
+    let cut = asking.ask_at_last(json!({"ask": "http", "url": other.url("/slow"), "timeout_ms": 60_000})).await;
     assert!(cut.starts_with("timed out: no "), "{cut}");
 }

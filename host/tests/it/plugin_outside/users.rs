@@ -88,7 +88,7 @@ async fn what_guests_begin_and_give_up_goes_on_up_to_a_bound() {
     let asking = Asking::start_with(|config| config.plugins.limits.wechat_timeout_ms = 10).await;
     asking.grant(json!({"users": true})).await;
     asking.ask(user(FAN, json!({"find": true}))).await;
-    asking.inbox.wechat.fault(UserInfo::PATH, Fault::Delay(Duration::from_secs(8)), 1000);
+    asking.inbox.wechat.fault(UserInfo::PATH, Fault::Delay(Duration::from_mins(1)), 1000);
     let asked = join_all((0..160).map(|_| asking.ask(user(FAN, json!({"fetch": true}))))).await;
     let told = |how: &str| asked.iter().filter(|answer| answer.starts_with(how)).count();
     assert!(told("limited: ") >= 160 - 128, "{asked:?}");

@@ -46,13 +46,13 @@ async fn what_a_link_leads_to_is_followed_at_every_step() {
 
     link("v2", &current);
     let took = becomes(&app, second).await;
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
     assert_eq!(answer(&account).await, Some(formal));
 
     // The file that the links lead to is written in its place.
     fs::write(releases.path().join("v2/plugin.wasm"), first).unwrap();
     let took = becomes(&app, first).await;
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
     assert_eq!(answer(&account).await, Some(usual));
 
     // Nothing is reported of a link that leads nowhere any more.
@@ -60,7 +60,7 @@ async fn what_a_link_leads_to_is_followed_at_every_step() {
     fs::remove_file(releases.path().join("v2/plugin.wasm")).unwrap();
     app.plugin_becomes("greeter", Value::is_null).await;
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +102,7 @@ async fn the_folder_may_be_a_link_that_is_set_to_another() {
     becomes(&app, second).await;
     // An empty one may be filled only then.
     link("v3", &current);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     app.plugin_becomes("greeter", |plugin| plugin["state"] == "ready").await;
     app.plugin_becomes("greeter", Value::is_null).await;
 }

@@ -207,7 +207,7 @@ async fn a_flush_waits_for_the_rows_before_it() {
 #[tokio::test]
 async fn rows_that_nobody_waits_for_gather() {
     on_sqlite(async |database| {
-        let (writer, book) = (running::<Row<20>>(&database).await, Book::new(100));
+        let (writer, book) = (running::<Row<500>>(&database).await, Book::new(100));
         for number in 1..=10 {
             writer.send(book.row(number));
             tokio::task::yield_now().await;

@@ -44,7 +44,7 @@ async fn a_message_is_sent_by_alias_and_its_outcome_comes_back() {
 async fn an_outcome_that_comes_before_the_answer_counts() {
     let shop = Shop::open().await;
     shop.order().await;
-    shop.inbox.wechat.fault(SEND, Fault::Delay(Duration::from_millis(700)), 1);
+    shop.inbox.wechat.fault(SEND, Fault::Delay(Duration::from_secs(3)), 1);
     let sending = shop.send("order", json!({}));
     let event = async {
         let msgid = until("WeChat has it", async || shop.sent().first()?["msgid"].as_u64()).await;

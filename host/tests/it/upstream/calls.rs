@@ -49,7 +49,7 @@ async fn a_user_is_asked_for_with_the_apps_token() {
 async fn an_app_has_so_many_calls_on_their_way_and_the_others_wait() {
     in_a_house(async |house| {
         house.info().await.unwrap();
-        house.simulated.fault(USER_INFO, Fault::Delay(Duration::from_secs(1)), 64);
+        house.simulated.fault(USER_INFO, Fault::Delay(Duration::from_secs(3)), 64);
         let on_their_way = async {
             tokio::time::sleep(Duration::from_millis(700)).await;
             house.simulated.count(USER_INFO) - 1

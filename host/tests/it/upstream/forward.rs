@@ -181,7 +181,7 @@ async fn answers_have_a_limit_of_length_and_of_time() {
     assert!(matches!(error, ForwardError::Transport(TransportError::Timeout(_))), "{error:?}");
     assert!(!shown(&error).contains("hunter2"));
     let took = began.elapsed();
-    assert!(took >= Duration::from_millis(4400) && took < Duration::from_secs(10), "{took:?}");
+    assert!(took >= Duration::from_millis(4400) && took < Duration::from_secs(30), "{took:?}");
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn who_has_to_wait_for_a_turn_has_none_while_wechat_is_asked() {
     drop(taken);
     assert!(matches!(setting.await, Err(UserError::UnknownUser(_))));
 
-    inbox.wechat.fault(INFO, Fault::Delay(Duration::from_secs(1)), 1);
+    inbox.wechat.fault(INFO, Fault::Delay(Duration::from_secs(3)), 1);
     let asked = inbox.wechat.count(INFO);
     let others = async {
         until("WeChat is asked", async || (inbox.wechat.count(INFO) > asked).then_some(())).await;

@@ -154,7 +154,7 @@ async fn a_user_seen_lately_costs_no_query_and_a_new_app_knows_nobody_of_the_old
         assert_eq!(users.note(&app, &text("o1")).await, NEW);
         store.close().await;
         let stranger = text("o2");
-        let failing = tokio::time::timeout(Duration::from_secs(3), users.note(&app, &stranger));
+        let failing = tokio::time::timeout(Duration::from_secs(5), users.note(&app, &stranger));
         assert_eq!(failing.await.unwrap(), NOTHING, "nobody waits for what fails");
     })
     .await;
@@ -169,7 +169,8 @@ async fn a_database_that_is_busy_holds_no_answer_up_and_the_user_is_written_when
         sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
         let began = std::time::Instant::now();
         assert_eq!(users.note(&app, &event("o1", START, "subscribe")).await, NOTHING);
-        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+        // The database itself would wait for five seconds.
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         sqlx::query("COMMIT").execute(&mut other).await.unwrap();
         users.finish().await;
         let found = store.users().find("shop", "o1").await.unwrap().unwrap();

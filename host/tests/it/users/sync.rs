@@ -126,7 +126,7 @@ async fn a_sync_that_is_cancelled_takes_nobody_for_gone() {
     let store = &inbox.app.state.store;
     store.users().subscribed("shop", "oLeft", 1_700_000_000, None, false).await.unwrap();
     inbox.wechat.follow_many(APPID, 0..400);
-    inbox.wechat.fault(DETAILS, Fault::Delay(Duration::from_millis(400)), 4);
+    inbox.wechat.fault(DETAILS, Fault::Delay(Duration::from_secs(1)), 4);
     let started = call(&inbox, Method::POST, "/users/sync", Some(json!({"mode": "full"})), 202).await;
     let again = call(&inbox, Method::POST, "/users/sync", Some(json!({"mode": "full"})), 202).await;
     assert_eq!((&again["id"], &again["existed"]), (&started["id"], &json!(true)));

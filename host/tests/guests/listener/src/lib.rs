@@ -148,7 +148,7 @@ fn hangs(event: OrderEvent) -> Result<(), Error> {
 /// Takes its time.
 #[message_observer]
 fn dawdles() {
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(10));
 }
 
 #[cfg(test)]
