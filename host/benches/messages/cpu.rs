@@ -28,7 +28,7 @@ impl Snapshot {
     }
 }
 
-/// What this thread has used so far. It runs just now, so that `/proc` would tell what was true at the last tick: of calls
+/// What this thread has used so far. Of a thread that runs just now `/proc` tells what was true at the last tick: of calls
 /// that take turns, one would be told the time of another.
 pub(crate) fn this_thread() -> Option<Duration> {
     #[cfg(unix)]

@@ -148,9 +148,10 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
     let (_, text) = test(&file, &["--message", send, "--grant", "http_hosts=https://a.example"]);
     let all = r#"/plugins/asker with {"http_hosts":["https://a.example","https://b.example"]} grants it"#;
     assert!(text.contains(all), "what is granted stays in the list: {text}");
-    let send = r#"{"ask":"http","url":"http://169.254.169.254/latest/meta-data/"}"#;
-    let (_, text) = test(&file, &["--message", send]);
-    assert!(text.contains("nobody can grant it") && !text.contains("PATCH"), "the API would refuse it: {text}");
+    for url in ["http://169.254.169.254/latest/meta-data/", "file:///etc/passwd"] {
+        let (_, text) = test(&file, &["--message", &json!({"ask": "http", "url": url}).to_string()]);
+        assert!(text.contains("nobody can grant it") && !text.contains("PATCH"), "the API would refuse it: {text}");
+    }
 }
 
 #[tokio::test]

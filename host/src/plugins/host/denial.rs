@@ -54,17 +54,17 @@ impl<'g> Grant<'g> {
         json!({ field: all })
     }
 
-    /// Whether it is one that the admin API refuses, whoever grants it.
+    /// Whether the admin API would refuse it as an entry of the list.
     fn is_for_nobody(self) -> bool {
-        matches!(self, Self::HttpHost(host) if host.parse().is_ok_and(|host: HttpHost| host.is_off_limits()))
+        matches!(self, Self::HttpHost(host) if host.parse().map_or(true, |host: HttpHost| host.is_off_limits()))
     }
 
     /// What the operator can do about it.
     fn advice(self, granted: Option<&Grants>, app: &str, plugin: &str) -> String {
         if self.is_for_nobody() {
             return format!(
-                "nobody can grant it: it is link-local, or where a cloud tells its machines their secrets · 插件请求了 \
-                 `{self}`：链路本地地址或云主机元数据地址，任何人都不能授权"
+                "nobody can grant it: only hosts of http and https, and none that is link-local or where a cloud tells its \
+                 machines their secrets · 插件请求了 `{self}`，任何人都不能授权：只能是 http 或 https 的主机，且不能是链路本地地址或云主机元数据地址"
             );
         }
         let body = self.body(granted);

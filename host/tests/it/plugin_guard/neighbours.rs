@@ -45,9 +45,9 @@ async fn ended(bad: &Sender, text: &str) -> Instant {
     Instant::now()
 }
 
-/// When a message of somebody else, sent when three such calls have begun, was answered only after one had ended: how long
-/// it waited for its answer, and for that end.
-async fn holds_up(place: &Place, bad: &Sender, text: &str) -> Option<(Duration, Duration)> {
+/// How long a message of somebody else waited for its answer, and for the first end of three such calls that had begun
+/// before; none where it was answered before that end.
+async fn held_up(place: &Place, bad: &Sender, text: &str) -> Option<(Duration, Duration)> {
     let calls = futures::future::join_all((0..3).map(|_| ended(bad, text)));
     let other = async {
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -74,16 +74,16 @@ async fn nobody_waits_for_the_end_of_a_call_that_is_another_plugins() {
     place.drop(guests::misbehave().await).await;
     let mut holding = Vec::new();
     for (text, apps) in TAKES_ITS_TIME.iter().zip(apps.chunks(ROUNDS)) {
-        let mut held_up = Vec::new();
+        let mut waits = Vec::new();
         for app in apps {
             let bad = sender_to(&place.process.base, app, EncodingMode::Plain);
             // From now on the server knows who writes, and asks no database before the plugin.
             assert_eq!(send(&bad, "ok").await.text().as_deref(), Some("ok"));
-            let Some(waited) = holds_up(&place, &bad, text).await else { break };
-            held_up.push(waited);
+            let Some(waited) = held_up(&place, &bad, text).await else { break };
+            waits.push(waited);
         }
-        if held_up.len() == ROUNDS {
-            holding.push((text, held_up));
+        if waits.len() == ROUNDS {
+            holding.push((text, waits));
         }
     }
     assert!(holding.is_empty(), "others are answered only when these have ended: {holding:#?}");

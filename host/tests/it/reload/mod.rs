@@ -17,7 +17,7 @@ use serde_json::Value;
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::{TestApp, guests, until};
+use crate::support::{TestApp, guests};
 
 const OPENID: &str = "oUser";
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,14 +43,14 @@ async fn server() -> (TestApp, Sender, String, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_file_answers_within_a_second() {
     let (app, account, _, formal) = server().await;
+    let mut shortest = Duration::MAX;
     // What else runs on this machine makes it longer, and never shorter.
-    until("it answers within a second", async || {
-        let took = app.drop_plugin("greeter", guests::formal_greeter().await).await;
+    for _ in 0..5 {
+        shortest = shortest.min(app.drop_plugin("greeter", guests::formal_greeter().await).await);
         assert_eq!(answer(&account).await.as_ref(), Some(&formal));
         app.drop_plugin("greeter", guests::greeter().await).await;
-        (took < SECOND).then_some(())
-    })
-    .await;
+    }
+    assert!(shortest < SECOND, "{shortest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct Process {
     pub base: String,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -53,8 +55,8 @@ impl Process {
         let logged = Arc::<Mutex<Vec<String>>>::default();
         let kept = Arc::clone(&logged);
         // A pipe that nobody reads would hold it up.
-        std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push(line)));
-        Self { base, child, lines: logged }
+        let reader = std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push(line)));
+        Self { base, child, lines: logged, reader: Some(reader) }
     }
 
     /// Bytes of the longest line that it has logged since the plugins were there.
@@ -120,8 +122,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
-        // Why a test failed may stand in it.
+        // Its log may say why the test failed.
         if std::thread::panicking() {
+            self.reader.take().map(JoinHandle::join);
             for line in self.lines_with(&[]) {
                 eprintln!("{line}");
             }

@@ -146,7 +146,6 @@ impl TestApp {
     /// Uploads a plugin.
     pub(crate) async fn upload(&self, name: &str, bytes: Vec<u8>) -> (u16, Value) {
         let url = format!("{}/api/v1/plugins/{name}", self.base);
-        // Longer than WeChat would wait: the file may have to be compiled.
         let request = self.client.put(url).bearer_auth(&self.token);
         let response = request.body(bytes).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
