@@ -3,7 +3,7 @@
 //!
 //! The operator says where the model is, and grants that address and `kv`, which remembers what was said:
 //! `{"kv": true, "http_hosts": ["https://llm.example.com"], "config": {"url":
-//! "https://llm.example.com/v1/chat/completions", "key": "…", "model": "…"}}`.
+//! "https://llm.example.com/v1/chat/completions", "api_key": "…", "model": "…"}}`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 #[derive(Deserialize)]
 struct Config {
     url: String,
-    key: String,
+    api_key: String,
     model: String,
 }
 
@@ -50,7 +50,7 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
     turns.push(Turn { role: "user".into(), content: question.into() });
     turns.drain(..turns.len().saturating_sub(TURNS));
     let answer = http::Request::post(config.url)
-        .header("authorization", format!("Bearer {}", config.key))
+        .header("authorization", format!("Bearer {}", config.api_key))
         .json(&json!({"model": config.model, "messages": turns}))?
         .timeout(context.time_left().saturating_sub(Duration::from_millis(500)))
         .send();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn host(status: u16) -> TestHost {
-        let config = json!({"url": "https://llm.example.com/v1", "key": "k", "model": "m"});
+        let config = json!({"url": "https://llm.example.com/v1", "api_key": "k", "model": "m"});
         TestHost::new().grant_asked().config(&config).on_http(move |request| {
             let asked: serde_json::Value = serde_json::from_slice(&request.body)?;
             let count = asked["messages"].as_array().map_or(0, Vec::len);

@@ -35,7 +35,7 @@ async fn a_late_answer_is_a_message_of_its_own_and_the_next_question_follows_it(
     let settings = json!({"message_handler": "assistant", "late_reply": "customer_service"});
     let account = inbox.account("shop", settings).await;
     let model = model().await;
-    let config = json!({"url": format!("{model}/v1/chat/completions"), "key": "k1", "model": "small"});
+    let config = json!({"url": format!("{model}/v1/chat/completions"), "api_key": "k1", "model": "small"});
     grant(&inbox, "assistant", json!({"kv": true, "http_hosts": [model], "config": config})).await;
 
     for (question, answer) in
