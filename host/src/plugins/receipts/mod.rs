@@ -1,8 +1,8 @@
 //! Receipts: what became of single calls, with all that it takes to make them again.
 //!
-//! Every call that fails leaves one, and of those that go well one in ten milliseconds: what a call did is kept while
-//! it runs whether it leaves a receipt or not, and costs little beside what was asked of the host. They stay in memory,
-//! the last ones of each plugin, those of failures apart so that no success pushes one out.
+//! Every call that fails leaves one, and of those that go well twenty a second: what a call did is kept while it runs
+//! whether it leaves a receipt or not, and costs little beside what was asked of the host. They stay in memory, the
+//! last ones of each plugin, those of failures apart so that no success pushes one out.
 
 pub(super) mod json;
 pub(super) mod redacted;
@@ -50,7 +50,7 @@ pub struct Receipt {
     /// What the plugin was given.
     #[schema(value_type = Object)]
     pub input: Value,
-    /// What the operator had set for the plugin and app; secrets are hidden.
+    /// What the operator had set for the plugin and app; values under names of secrets are hidden.
     #[schema(value_type = Object)]
     pub config: Value,
     /// What the call could use.
@@ -169,7 +169,7 @@ impl LineLevel {
     }
 }
 
-/// One thing that a plugin asked the host for. Secrets in it are hidden.
+/// One thing that a plugin asked the host for. Values under names of secrets are hidden.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HostCall {
     /// Interface and function, as in the WIT.

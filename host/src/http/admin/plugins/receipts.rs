@@ -74,8 +74,8 @@ impl From<&Receipt> for ReceiptSummary {
 }
 
 /// Lists the last calls of a plugin, newest first: of those that failed the last 100, and as many of those that went
-/// well, of which a busy plugin keeps one in ten milliseconds; fewer, where they are longer than 1 MiB together. They are
-/// kept for a week in the memory of the process that is asked.
+/// well, of which a busy plugin keeps twenty a second; fewer, where they are longer than 1 MiB together. They are kept
+/// for a week in the memory of the process that is asked.
 /// Callers see the calls of the apps that they manage.
 #[utoipa::path(get, operation_id = "list_receipts", path = "/plugins/{plugin}/receipts", tag = "plugins",
     params(("plugin" = String, Path), ReceiptFilter, PageQuery),
