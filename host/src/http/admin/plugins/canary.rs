@@ -42,7 +42,8 @@ impl CanarySettings {
     }
 }
 
-/// Lets some users get a version that is kept, or changes who gets the canary. It is taken back by itself when clearly
+/// Lets some users get a version that is kept, or changes who gets the canary. Pages, whose visitors are not known yet,
+/// and orders without an openid always get the version that runs. The canary is taken back by itself when clearly
 /// more of its calls fail than of the version that runs (`plugins.canary_error_rise`). A call fails that crashes, runs
 /// out of time, answers an error or what cannot be sent. Where several apps call the plugin it takes more than one app's
 /// failures, unless it is for named users alone: the calls have to say so whichever app is left out. Where they do for one

@@ -212,6 +212,7 @@ pub(super) async fn read(
 #[serde(deny_unknown_fields)]
 pub(super) struct UploadQuery {
     /// Make it a canary that so many of a hundred users get, 0 to 100: what runs, and the folder, stay as they are.
+    /// Pages, whose visitors are not known yet, and orders without an openid always get the version that runs.
     canary: Option<u8>,
 }
 
