@@ -94,7 +94,8 @@ impl From<Article> for Reply {
 
 /// What a message handler may return.
 ///
-/// `None` and `()` answer nothing. An error answers nothing either, and stands in the log.
+/// `None` and `()` answer nothing. An error is answered with the app's `fallback_reply`, or with nothing, and stands in
+/// the log.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer to a message",
     label = "not an answer",
