@@ -114,11 +114,15 @@ impl Plugin {
         }
     }
 
+    /// What runs, and the canary.
+    pub(super) fn versions(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        self.loaded.iter().chain(self.canary.as_ref().map(|canary| &canary.loaded))
+    }
+
     /// What the breakers did that have opened since the process started. One counts as open where it is open for the
     /// version that runs, or for its canary.
     pub fn breakers(&self) -> Vec<BreakerStatistics> {
-        let canary = self.canary.as_ref().map(|canary| &canary.loaded);
-        let open: Vec<_> = self.loaded.iter().chain(canary).flat_map(|loaded| loaded.breaking()).collect();
+        let open: Vec<_> = self.versions().flat_map(|loaded| loaded.breaking()).collect();
         self.guard.openings.until_now(|app, kind, entry| {
             open.iter().any(|breaking| breaking.app == app && breaking.kind == kind && breaking.entry == entry)
         })
@@ -270,9 +274,15 @@ impl Plugins {
         if let Some(canary) = &plugin.canary {
             self.give_canary_again(&plugin.name, canary, app).await;
         }
-        let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-        for loaded in plugin.loaded.iter().chain(canary) {
+        for loaded in plugin.versions() {
             loaded.breakers.forget(app);
+        }
+    }
+
+    /// Has every plugin called for an app that was just made: what failed under its name was another's.
+    pub async fn begin_anew_for(&self, app: &str) {
+        for plugin in self.list() {
+            self.begins_anew(&plugin.name, app).await;
         }
     }
 
@@ -289,10 +299,7 @@ impl Plugins {
     /// Forgets code that was compiled long ago and that neither what runs nor a canary needs.
     pub(super) async fn sweep_cache(&self) {
         let plugins = self.list();
-        let loaded = plugins.iter().flat_map(|plugin| {
-            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-            plugin.loaded.iter().chain(canary)
-        });
+        let loaded = plugins.iter().flat_map(|plugin| plugin.versions());
         let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }
