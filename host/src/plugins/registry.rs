@@ -19,7 +19,7 @@ use super::{
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
-    limits::Limits,
+    limits::{DRAFTS, Limits},
     live_log::LiveLog,
     pace::Pace,
     receipts::Receipts,
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     model::{CanaryRule, PluginState},
     plugin_limits::LimitChanges,
-    shares::Shares,
+    shares::{Room, Shares},
 };
 
 /// What the platform is made of.
@@ -74,6 +74,8 @@ pub(super) struct Inner {
     versions: Versions,
     /// Whose turn it is.
     pub(super) queue: Queue,
+    /// Places for receipts that are written when their calls have been answered, by app.
+    pub(super) drafts: Room,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
     /// The revision of what is set for single plugins. Held while that is replaced.
@@ -150,6 +152,7 @@ impl Plugins {
             folder,
             versions,
             queue,
+            drafts: Room::new(DRAFTS.0, DRAFTS.1),
             own_limits: ArcSwap::default(),
             settings_revision: Mutex::default(),
             reread: Mutex::default(),
@@ -286,7 +289,8 @@ impl Plugins {
         }
     }
 
-    /// Waits for what plugins asked outside and what has to be written down here; to be called when no handler runs.
+    /// Waits for what plugins asked outside, what has to be written down here, and receipts; to be called when no handler
+    /// runs.
     pub async fn finish(&self) {
         self.0.loader.sandbox().finish().await;
     }
