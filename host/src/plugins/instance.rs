@@ -175,6 +175,12 @@ impl ResourceLimiter for State {
         Ok(grows)
     }
 
+    /// Of memories with pages of one byte, which the engines do not have, it would also tell where nothing was asked.
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.did_not_grow();
+        Ok(())
+    }
+
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.memory.grow_tables(current, desired))
     }

@@ -71,6 +71,10 @@ pub const RECORDED_BYTES: usize = 256 << 10;
 /// Bytes of a page's body, and of that of a request to it, that a receipt keeps; a longer one is left out.
 pub const RECORDED_BODY: usize = 32 << 10;
 
+/// Receipts that are written at a time while their calls are answered, of all apps and of one, as each holds what was asked
+/// and answered.
+pub const DRAFTS: (usize, usize) = (64, 8);
+
 /// Lines of each plugin's log that are kept in memory, and their bytes together.
 pub const RECENT_LINES: usize = 500;
 /// See [`RECENT_LINES`].

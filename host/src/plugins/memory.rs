@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashSet,
-    fmt,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -64,6 +64,8 @@ impl TotalMemory {
 /// Counts what an instance holds, over all its memories and tables.
 pub(super) struct Memory {
     bytes: usize,
+    /// Before the last growth that was allowed.
+    bytes_before: usize,
     most_bytes: usize,
     elements: usize,
     most_elements: usize,
@@ -77,6 +79,7 @@ impl Memory {
     pub(super) fn new(limits: &PluginLimits) -> Self {
         Self {
             bytes: 0,
+            bytes_before: 0,
             most_bytes: mib(limits.memory_mib),
             elements: 0,
             most_elements: count(limits.table_elements),
@@ -92,13 +95,22 @@ impl Memory {
         let after = after(self.bytes, current, desired);
         match self.allow(after, app, total) {
             Ok(()) => {
-                self.bytes = after;
+                self.bytes_before = mem::replace(&mut self.bytes, after);
                 true
             }
             Err(bound) => {
                 self.refused = Some(bound);
                 false
             }
+        }
+    }
+
+    /// Gives back what it did not get of the last growth that was allowed: the memory's own maximum is less, or the system
+    /// has no more.
+    pub(super) fn did_not_grow(&mut self) {
+        self.bytes = self.bytes_before;
+        if let Some(counted) = &mut self.counted {
+            counted.shrink_to(self.bytes.saturating_sub(UNCOUNTED_MEMORY));
         }
     }
 
@@ -168,12 +180,18 @@ impl Counted {
         self.bytes += more;
         Ok(())
     }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.of_app.fetch_sub(less, Relaxed);
+        self.total.held.fetch_sub(less, Relaxed);
+        self.bytes -= less;
+    }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.of_app.fetch_sub(self.bytes, Relaxed);
-        self.total.held.fetch_sub(self.bytes, Relaxed);
+        self.shrink_to(0);
     }
 }
 
@@ -223,6 +241,19 @@ mod tests {
         assert!(memory.grow(10 << 20, 12 << 20, Some("app"), &total));
         assert!(memory.grow(0, 0, Some("app"), &total), "a second memory");
         assert_eq!(total.held.load(Relaxed), 8 << 20);
+    }
+
+    #[test]
+    fn what_was_allowed_and_not_had_is_given_back() {
+        let total = total(64);
+        let mut memory = grown(Some("app"), 10, &total).unwrap();
+        assert!(memory.grow(10 << 20, 30 << 20, Some("app"), &total));
+        memory.did_not_grow();
+        assert_eq!((memory.bytes(), total.held.load(Relaxed)), (10 << 20, 6 << 20));
+        assert!(grown(Some("app"), 30, &total).is_ok(), "another of the app has room for it");
+        assert!(memory.grow(10 << 20, 30 << 20, Some("app"), &total), "and so has it, later");
+        drop(memory);
+        assert_eq!(total.held.load(Relaxed), 0);
     }
 
     #[test]

@@ -75,10 +75,13 @@ impl Plugins {
         Ok(())
     }
 
-    /// Forgets what there is for other apps than these, where they have nothing running: they are gone.
+    /// Forgets what there is for other apps than these, where nothing of it is in use: they are gone.
     fn forget_others(&self, apps: &HashSet<String>) {
         for plugin in self.list() {
             plugin.guard.keep(apps);
+            for loaded in plugin.versions() {
+                loaded.breakers.keep(apps);
+            }
         }
         // Lanes, which are gone then, hold what is counted of their apps.
         self.0.queue.keep(apps);

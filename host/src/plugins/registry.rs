@@ -19,7 +19,7 @@ use super::{
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
-    limits::Limits,
+    limits::{DRAFTS, Limits},
     live_log::LiveLog,
     pace::Pace,
     receipts::Receipts,
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     model::{CanaryRule, PluginState},
     plugin_limits::LimitChanges,
-    shares::Shares,
+    shares::{Room, Shares},
 };
 
 /// What the platform is made of.
@@ -74,6 +74,8 @@ pub(super) struct Inner {
     versions: Versions,
     /// Whose turn it is.
     pub(super) queue: Queue,
+    /// Places for receipts that are written when their calls have been answered, by app.
+    pub(super) drafts: Room,
     /// The limits that are set for single plugins, whether they are there or not.
     pub(super) own_limits: ArcSwap<HashMap<String, LimitChanges>>,
     /// The revision of what is set for single plugins. Held while that is replaced.
@@ -114,11 +116,15 @@ impl Plugin {
         }
     }
 
+    /// What runs, and the canary.
+    pub(super) fn versions(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        self.loaded.iter().chain(self.canary.as_ref().map(|canary| &canary.loaded))
+    }
+
     /// What the breakers did that have opened since the process started. One counts as open where it is open for the
     /// version that runs, or for its canary.
     pub fn breakers(&self) -> Vec<BreakerStatistics> {
-        let canary = self.canary.as_ref().map(|canary| &canary.loaded);
-        let open: Vec<_> = self.loaded.iter().chain(canary).flat_map(|loaded| loaded.breaking()).collect();
+        let open: Vec<_> = self.versions().flat_map(|loaded| loaded.breaking()).collect();
         self.guard.openings.until_now(|app, kind, entry| {
             open.iter().any(|breaking| breaking.app == app && breaking.kind == kind && breaking.entry == entry)
         })
@@ -146,6 +152,7 @@ impl Plugins {
             folder,
             versions,
             queue,
+            drafts: Room::new(DRAFTS.0, DRAFTS.1),
             own_limits: ArcSwap::default(),
             settings_revision: Mutex::default(),
             reread: Mutex::default(),
@@ -270,13 +277,20 @@ impl Plugins {
         if let Some(canary) = &plugin.canary {
             self.give_canary_again(&plugin.name, canary, app).await;
         }
-        let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-        for loaded in plugin.loaded.iter().chain(canary) {
+        for loaded in plugin.versions() {
             loaded.breakers.forget(app);
         }
     }
 
-    /// Waits for what plugins asked outside and what has to be written down here; to be called when no handler runs.
+    /// Has every plugin called for an app that was just made: what failed under its name was another's.
+    pub async fn begin_anew_for(&self, app: &str) {
+        for plugin in self.list() {
+            self.begins_anew(&plugin.name, app).await;
+        }
+    }
+
+    /// Waits for what plugins asked outside, what has to be written down here, and receipts; to be called when no handler
+    /// runs.
     pub async fn finish(&self) {
         self.0.loader.sandbox().finish().await;
     }
@@ -289,10 +303,7 @@ impl Plugins {
     /// Forgets code that was compiled long ago and that neither what runs nor a canary needs.
     pub(super) async fn sweep_cache(&self) {
         let plugins = self.list();
-        let loaded = plugins.iter().flat_map(|plugin| {
-            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-            plugin.loaded.iter().chain(canary)
-        });
+        let loaded = plugins.iter().flat_map(|plugin| plugin.versions());
         let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }

@@ -1,17 +1,17 @@
 //! Receipts of plugins' calls, and what they log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
-    plugins::Function,
+    plugins::{CallError, Function, Receipts, Subject},
     simulator::{Incoming, Sender},
 };
-use weft_wechat::account::EncodingMode;
+use weft_wechat::{account::EncodingMode, message::Message};
 
-use crate::support::{PATIENCE, TestApp, guests};
+use crate::support::{PATIENCE, TestApp, guests, until};
 
 /// A server with the guest, which answers the app `shop` and may keep things for it.
 async fn server() -> (TestApp, Sender) {
@@ -126,6 +126,57 @@ async fn calls_that_fail_leave_receipts_however_fast_they_come() {
     assert_eq!(list(&app, &format!("?delivery={delivery}")).await, failed[1..2]);
     let (status, problem) = app.api(Method::GET, "/plugins/guest/receipts?outcome=bad", None).await;
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("outcome")), "{problem}");
+}
+
+/// A server whose guest is set more than secrets are looked for in at once, and where its receipts are.
+async fn server_with_much_to_search() -> (TestApp, Arc<Receipts>) {
+    let (app, _) = server().await;
+    let much = json!({"config": {"notes": "x".repeat(8 << 10)}});
+    assert_eq!(app.api(Method::PUT, "/apps/shop/plugins/guest", Some(much)).await.0, 200);
+    let receipts = Arc::clone(&app.state.plugins.find("guest").unwrap().receipts);
+    (app, receipts)
+}
+
+/// A call that fails, with nothing between who asks and what is answered.
+async fn fail(app: &TestApp) {
+    let account = app.state.accounts.find("shop").unwrap();
+    let subject =
+        Subject { app: account.app.clone(), granted: None, delivery_id: "shop/oReceipt/1".into(), raw: "".into() };
+    let message = Message::parse(
+        "<xml><ToUserName>gh_test</ToUserName><FromUserName>oReceipt</FromUserName><CreateTime>1700000000</CreateTime>\
+         <MsgType>text</MsgType><Content>error</Content><MsgId>1</MsgId></xml>",
+    )
+    .unwrap();
+    let answered = app.state.plugins.handle(&"guest".parse().unwrap(), subject, &message).await;
+    assert!(matches!(answered, Err(CallError::Failed(_))), "{answered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_waits_for_a_receipt_that_takes_its_time() {
+    let (app, receipts) = server_with_much_to_search().await;
+    let newest = || receipts.list().first().map(|receipt| receipt.id.clone());
+    // It may be quick, too, while nothing else is to be done.
+    let before = until("an answer is there before its receipt", async || {
+        let before = newest();
+        fail(&app).await;
+        (newest() == before).then_some(before)
+    })
+    .await;
+    until("the receipt comes", async || (newest() != before).then_some(())).await;
+    assert_eq!(receipts.list()[0].config["notes"].as_str().map(str::len), Some(8 << 10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_calls_that_fail_at_once_leave_receipts_before_the_server_ends() {
+    let (app, receipts) = server_with_much_to_search().await;
+    join_all((0..40).map(|_| fail(&app))).await;
+    app.stop().await;
+    let left = receipts.list();
+    assert_eq!(left.len(), 40);
+    // Of those that come too fast it is said what they lack.
+    for receipt in left.iter().filter(|receipt| receipt.config["notes"].is_null()) {
+        assert!(receipt.input.is_null() && receipt.logs.last().unwrap().text.contains("left out"), "{receipt:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -96,7 +96,7 @@ impl Loader {
     }
 
     /// Where what is loaded runs.
-    pub(super) fn sandbox(&self) -> &Sandbox {
+    pub(super) fn sandbox(&self) -> &Arc<Sandbox> {
         &self.sandbox
     }
 

@@ -198,7 +198,8 @@ impl Plugins {
         let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
-        Ok(done.receipt(subject, loaded, &limits, &named))
+        let (_, draft) = done.draft(subject, loaded, &limits, &named);
+        Ok(draft.receipt())
     }
 }
 

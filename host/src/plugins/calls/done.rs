@@ -1,9 +1,9 @@
-//! A call that is over, and its receipt.
+//! A call that is over, and what its receipt is made of.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Call, Named};
+use super::{Call, Named, draft::Draft};
 use crate::{
     histogram::micros,
     plugin_limits::PluginLimits,
@@ -11,7 +11,7 @@ use crate::{
         CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
         bindings::imported::types,
         convert,
-        receipts::{json, redacted},
+        receipts::json,
         sandbox::{Ran, Used},
         trace::Trace,
         wasi::Circumstances,
@@ -58,20 +58,17 @@ impl<T> Done<T> {
         subject.raw.len() + config + call.searched() + answer + self.trace.recorded_bytes()
     }
 
-    /// All that is to be known of it.
-    pub(super) fn receipt<C: Call<Answer = T>>(
-        &self,
+    /// What came of it, and its receipt, which is made without that.
+    pub(super) fn draft<C: Call<Answer = T>>(
+        self,
         subject: &Subject,
         loaded: &Loaded,
         limits: &PluginLimits,
         Named { entry, call }: &Named<C>,
-    ) -> Receipt {
+    ) -> (Result<T, CallError>, Draft) {
         let Self { result, used, trace, circumstances, .. } = self;
-        let error = self.error();
-        let config = subject.granted.as_ref().map(|granted| granted.config.clone());
-        let mut config = config.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        redacted::redact(&mut config);
-        Receipt {
+        let error = result.as_ref().err();
+        let receipt = Receipt {
             id: Uuid::now_v7().to_string(),
             at: circumstances.at,
             plugin: loaded.name.to_string(),
@@ -82,14 +79,14 @@ impl<T> Done<T> {
             app: ReceiptApp::from(&*subject.app),
             delivery_id: subject.delivery_id.to_string(),
             raw: subject.raw.to_string(),
-            input: call.kept(),
-            config,
+            input: Value::Null,
+            config: Value::Object(serde_json::Map::new()),
             limits: *limits,
             seed: hex::encode(circumstances.seed()),
             outcome: error.map_or("ok", CallError::code).to_owned(),
             error: error.map(ToString::to_string),
             backtrace: error.and_then(CallError::backtrace).unwrap_or_default().to_owned(),
-            answer: result.as_ref().ok().map(C::kept_answer),
+            answer: None,
             used: ReceiptUse {
                 queued_us: micros(used.queued),
                 took_us: micros(used.took),
@@ -97,9 +94,12 @@ impl<T> Done<T> {
                 memory_bytes: used.memory,
                 fuel: used.fuel,
             },
-            logs: trace.lines.clone(),
-            host_calls: trace.host_calls(),
+            logs: Vec::new(),
+            host_calls: Vec::new(),
             host_calls_more: trace.asked_more,
-        }
+        };
+        let (input, answer) = (call.kept(), result.as_ref().ok().map(C::kept_answer));
+        let draft = Draft { receipt, input, answer, granted: subject.granted.clone(), trace };
+        (result, draft)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Lets a handler answer a message.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Handle {
     pub(super) message: wit::Message,

@@ -44,7 +44,7 @@ pub struct RefundChange<'a> {
 }
 
 /// Tells a hook of an order.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Tell {
     pub(super) event: wit::OrderEvent,
@@ -65,7 +65,7 @@ impl Call for Tell {
 }
 
 /// Tells a hook of a refund.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct TellOfRefund {
     pub(super) event: refund_hooks::RefundEvent,

@@ -2,6 +2,7 @@
 
 mod again;
 mod done;
+mod draft;
 mod handlers;
 mod hooks;
 mod observers;
@@ -17,7 +18,6 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use tracing::Instrument as _;
 use wasmtime::{Store, component::Instance};
 
@@ -30,13 +30,14 @@ use super::{
     instance::{State, Subject},
     limits::count,
     live_log::LogPlace,
-    receipts::{Receipts, json},
+    receipts::json,
     registry::{Plugin, Plugins},
     sandbox::{Ran, Task, Terms, Visit},
 };
 use crate::{model::PluginTarget, plugin_limits::PluginLimits};
 
 use done::{Done, failed};
+use draft::Kept;
 use version::Version;
 
 pub use again::ReplayError;
@@ -44,14 +45,10 @@ pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 pub use pages::{Page, PageRequest, PageUser};
 
-/// Bytes of a receipt in which secrets are looked for where the call is answered. What guests can put into as many takes
-/// less than a millisecond.
-const SEARCHED_AT_ONCE: usize = 4 << 10;
-
 /// One call of one kind: what it is given, and what it answers.
-trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
+trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// What is answered, as the WIT has it.
-    type Answer: Serialize + Send;
+    type Answer: Serialize + Clone + Send + 'static;
     /// The kind of entry that is called.
     const KIND: EntryKind;
 
@@ -59,13 +56,15 @@ trait Call: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn openid(&self) -> Option<&str>;
 
     /// What a receipt keeps of what it is given: all of it, so that it can be made again.
-    fn kept(&self) -> Value {
-        json::value(self)
+    fn kept(&self) -> Kept {
+        let call = self.clone();
+        Box::new(move || json::value(&call))
     }
 
     /// What a receipt keeps of an answer.
-    fn kept_answer(answer: &Self::Answer) -> Value {
-        json::value(answer)
+    fn kept_answer(answer: &Self::Answer) -> Kept {
+        let answer = answer.clone();
+        Box::new(move || json::value(&answer))
     }
 
     /// Bytes of it in which secrets are looked for.
@@ -163,48 +162,25 @@ impl Plugins {
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name, waited: *waited };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
             let (ran, turn) = self.guarded(place, task, &granted, &named).await;
-            let mut done = Done::of(ran);
+            let done = Done::of(ran);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
-            if done.used.ran() {
-                if let (Some(error), Some(subject)) = (error, &done.subject) {
-                    log_place().tell_failure(&plugin.name, subject, &granted.0, error);
-                }
-                if error.is_some() || plugin.receipts.wants(done.circumstances.at) {
-                    done = self.leave_receipt(&plugin.receipts, loaded, granted.0, &named, done).await;
-                }
+            let tells = done.used.ran() && (error.is_some() || plugin.receipts.wants(done.circumstances.at));
+            if let (true, Some(error), Some(subject)) = (tells, error, &done.subject) {
+                log_place().tell_failure(&plugin.name, subject, &granted.0, error);
             }
-            // No more receipts are written at a time than calls may run.
+            let result = if tells {
+                self.leave_receipt(&plugin.receipts, loaded, &granted.0, &named, done)
+            } else {
+                done.result
+            };
+            // No more receipts are written here at a time than calls may run.
             drop(turn);
-            done.result
+            result
         });
         asking.instrument(span).await
-    }
-
-    /// Keeps what became of a call. To look for secrets in much takes longer than many calls: that is done in the
-    /// background.
-    async fn leave_receipt<C: Call>(
-        &self,
-        receipts: &Arc<Receipts>,
-        loaded: &Arc<Loaded>,
-        limits: PluginLimits,
-        named: &Arc<Named<C>>,
-        done: Done<C::Answer>,
-    ) -> Done<C::Answer> {
-        let Some(subject) = done.subject.clone() else { return done };
-        let (app, searched) = (Arc::clone(&subject.app), done.searched(&subject, &named.call));
-        let (receipts, loaded, named) = (Arc::clone(receipts), Arc::clone(loaded), Arc::clone(named));
-        let leave = move || {
-            receipts.keep(done.receipt(&subject, &loaded, &limits, &named));
-            done
-        };
-        if searched < SEARCHED_AT_ONCE {
-            return leave();
-        }
-        // Boxed, as it is rare.
-        Box::pin(self.0.loader.sandbox().in_background(&app.name, leave)).await
     }
 
     /// Makes the call unless what it calls keeps failing.

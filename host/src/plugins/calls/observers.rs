@@ -21,7 +21,7 @@ pub enum Observation<'a> {
 }
 
 /// Tells an observer of a message.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Observe {
     pub(super) observation: wit::Observation,

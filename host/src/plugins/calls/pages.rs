@@ -7,7 +7,7 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Call, Inside, Outcome, exported};
+use super::{Call, Inside, Kept, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugins::{
@@ -34,7 +34,7 @@ pub struct Page {
 }
 
 /// Asks for a page.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Serve {
     pub(super) request: PageRequest,
@@ -48,19 +48,22 @@ impl Call for Serve {
         self.request.user.as_ref().map(|user| user.openid.as_str())
     }
 
-    fn kept(&self) -> Value {
+    fn kept(&self) -> Kept {
         let PageRequest { method, path, query, headers, body, user } = &self.request;
-        let (body, query) = (kept_body(headers, body), redacted::parameters(query));
-        let (method, path, user) = (method.clone(), path.clone(), user.clone());
-        let request = PageRequest { method, path, query, headers: headers.clone(), body: Vec::new(), user };
-        kept(json::value(&request), body)
+        let body = Body::of(headers, body);
+        let (method, path, query, user) = (method.clone(), path.clone(), query.clone(), user.clone());
+        let mut request = PageRequest { method, path, query, headers: headers.clone(), body: Vec::new(), user };
+        Box::new(move || {
+            request.query = redacted::parameters(&request.query);
+            kept(json::value(&request), body.kept())
+        })
     }
 
-    fn kept_answer(answer: &Self::Answer) -> Value {
+    fn kept_answer(answer: &Self::Answer) -> Kept {
         let wit::Response { status, headers, body } = answer;
-        let body = kept_body(headers, body);
+        let body = Body::of(headers, body);
         let answer = wit::Response { status: *status, headers: headers.clone(), body: Vec::new() };
-        kept(json::value(&answer), body)
+        Box::new(move || kept(json::value(&answer), body.kept()))
     }
 
     fn searched(&self) -> usize {
@@ -150,22 +153,39 @@ fn kept(mut message: Value, body: Value) -> Value {
 
 /// A body that people can read and that is not too long, and else how long it is: a call with such a one cannot be made
 /// again.
-fn kept_body(headers: &[(String, String)], body: &Vec<u8>) -> Value {
-    let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let content_type = content_type.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default();
-    let is_form = content_type.starts_with("application/x-www-form-urlencoded");
-    // Fields of other forms cannot be told apart, and files are not looked at.
-    let is_text = is_form || content_type.starts_with("text/") || content_type.contains("json");
-    if body.is_empty() {
-        return Value::Array(Vec::new());
-    }
-    match std::str::from_utf8(body) {
-        Ok(form) if is_form && form.len() <= RECORDED_BODY => json::value(&redacted::parameters(form).into_bytes()),
-        Ok(text) if is_text && text.len() <= RECORDED_BODY => {
-            let mut body = json::value(body);
-            redacted::redact(&mut body);
-            body
+enum Body {
+    Form(String),
+    Text(String),
+    LeftOut(usize),
+}
+
+impl Body {
+    fn of(headers: &[(String, String)], body: &[u8]) -> Self {
+        let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let content_type = content_type.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default();
+        let is_form = content_type.starts_with("application/x-www-form-urlencoded");
+        // Fields of other forms cannot be told apart, and files are not looked at.
+        let is_text = content_type.starts_with("text/") || content_type.contains("json") || body.is_empty();
+        if body.len() > RECORDED_BODY || !(is_form || is_text) {
+            return Self::LeftOut(body.len());
         }
-        _ => format!("left out: {} bytes", body.len()).into(),
+        match std::str::from_utf8(body) {
+            Ok(form) if is_form => Self::Form(form.to_owned()),
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::LeftOut(body.len()),
+        }
+    }
+
+    /// As a receipt has it: secrets are hidden.
+    fn kept(self) -> Value {
+        match self {
+            Self::Form(form) => json::value(&redacted::parameters(&form).into_bytes()),
+            Self::Text(text) => {
+                let mut body = json::value(&text.into_bytes());
+                redacted::redact(&mut body);
+                body
+            }
+            Self::LeftOut(bytes) => format!("left out: {bytes} bytes").into(),
+        }
     }
 }

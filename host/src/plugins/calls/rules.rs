@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Asks a rule about a message.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Match {
     pub(super) message: wit::Message,

@@ -12,10 +12,11 @@
 //! granted a refusal is none either: whoever writes to the app may have chosen the host or path.
 //!
 //! What was open for an app begins anew when something else is set for the plugin there, in the process that was told so:
-//! who has just granted what was missing does not wait for the end of a pause.
+//! who has just granted what was missing does not wait for the end of a pause. It goes with the app, too: one that is made
+//! under the same name later is another.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -130,6 +131,18 @@ impl Breakers {
                 apps
             });
         }
+    }
+
+    /// Forgets other apps than these.
+    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+        if self.0.load().keys().all(|app| apps.contains(&**app)) {
+            return;
+        }
+        self.0.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.retain(|app, _| apps.contains(&**app));
+            known
+        });
     }
 
     fn find(&self, whose: Whose<'_>) -> Option<Arc<Breaker>> {

@@ -30,7 +30,7 @@ const TO_BYTES: usize = 512;
 /// they have begun, and begin others.
 const GOING_ON: (usize, usize) = (1024, 128);
 
-/// What plugins asked outside that goes on when their calls have ended. Clones share it.
+/// What goes on when calls have ended: what plugins asked outside, and receipts that are written. Clones share it.
 #[derive(Debug, Clone)]
 pub struct GoingOn {
     tasks: TaskTracker,
@@ -45,6 +45,11 @@ impl Default for GoingOn {
 }
 
 impl GoingOn {
+    /// Has this go on to its end, although nobody waits for it but a process that stops.
+    pub(in crate::plugins) fn take_on(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
     /// Waits until nothing goes on; to be called when nothing begins any more.
     pub(in crate::plugins) async fn finish(&self) {
         self.tasks.close();

@@ -13,8 +13,8 @@ const BASE64: &str = "$base64";
 
 /// The JSON text of a value, unless it has more than `most` bytes.
 pub(in crate::plugins) fn text(value: &impl Serialize, most: usize) -> Option<String> {
-    let mut bounded = Bounded { bytes: Vec::new(), most };
-    value.serialize(&mut Serializer::with_formatter(&mut bounded, Readable::default())).ok()?;
+    let (mut bounded, readable) = (Bounded { bytes: Vec::new(), most }, Readable { array: Array::default(), most });
+    value.serialize(&mut Serializer::with_formatter(&mut bounded, readable)).ok()?;
     String::from_utf8(bounded.bytes).ok()
 }
 
@@ -83,9 +83,16 @@ impl Write for Bounded {
     }
 }
 
+/// Writes arrays of bytes as people can read them.
+struct Readable {
+    array: Array,
+    /// Bytes that there may be in all: an array of more is not even gathered, as a guest may hand over megabytes.
+    most: usize,
+}
+
 /// Where in an array the formatter is.
 #[derive(Default)]
-enum Readable {
+enum Array {
     /// In none that could be one of bytes.
     #[default]
     Elsewhere,
@@ -98,8 +105,8 @@ enum Readable {
 impl Readable {
     /// Writes the bracket that was held back: what comes is no byte.
     fn begun<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if matches!(self, Self::AtBeginning) {
-            *self = Self::Elsewhere;
+        if matches!(self.array, Array::AtBeginning) {
+            self.array = Array::Elsewhere;
             writer.write_all(b"[")?;
         }
         Ok(())
@@ -133,29 +140,31 @@ impl Formatter for Readable {
     }
 
     fn write_u8<W: ?Sized + Write>(&mut self, writer: &mut W, value: u8) -> io::Result<()> {
-        match self {
-            Self::Elsewhere => writer.write_all(value.to_string().as_bytes())?,
-            Self::AtBeginning => *self = Self::InBytes(vec![value]),
-            Self::InBytes(bytes) => bytes.push(value),
+        let Self { array, most } = self;
+        match array {
+            Array::Elsewhere => writer.write_all(value.to_string().as_bytes())?,
+            Array::AtBeginning => *array = Array::InBytes(vec![value]),
+            Array::InBytes(bytes) if bytes.len() >= *most => return Err(io::ErrorKind::StorageFull.into()),
+            Array::InBytes(bytes) => bytes.push(value),
         }
         Ok(())
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.begun(writer)?;
-        *self = Self::AtBeginning;
+        self.array = Array::AtBeginning;
         Ok(())
     }
 
     fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if matches!(self, Self::Elsewhere) && !first { writer.write_all(b",") } else { Ok(()) }
+        if matches!(self.array, Array::Elsewhere) && !first { writer.write_all(b",") } else { Ok(()) }
     }
 
     fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        match std::mem::take(self) {
-            Self::Elsewhere => writer.write_all(b"]"),
-            Self::AtBeginning => writer.write_all(b"[]"),
-            Self::InBytes(bytes) => {
+        match std::mem::take(&mut self.array) {
+            Array::Elsewhere => writer.write_all(b"]"),
+            Array::AtBeginning => writer.write_all(b"[]"),
+            Array::InBytes(bytes) => {
                 let (key, text) = match String::from_utf8(bytes) {
                     Ok(text) => (TEXT, text),
                     Err(error) => (BASE64, BASE64_STANDARD.encode(error.as_bytes())),
@@ -168,6 +177,8 @@ impl Formatter for Readable {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use serde_json::json;
 
     use super::*;
@@ -209,5 +220,26 @@ mod tests {
     fn what_is_too_long_is_no_text() {
         assert_eq!(text(&"12345", 7).as_deref(), Some("\"12345\""));
         assert_eq!(text(&"12345", 6), None);
+    }
+
+    /// A thousand bytes, and how many of them were taken.
+    #[derive(Default)]
+    struct Many(Cell<usize>);
+
+    impl Serialize for Many {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq((0..1000).map(|_| {
+                self.0.set(self.0.get() + 1);
+                b'x'
+            }))
+        }
+    }
+
+    #[test]
+    fn of_bytes_that_are_too_long_no_more_are_taken_than_could_be_kept() {
+        let many = Many::default();
+        assert_eq!(text(&many, 100), None);
+        assert!(many.0.get() <= 101, "{} of a thousand for a text of 100", many.0.get());
+        assert!(text(&Many::default(), 1020).is_some_and(|text| text.contains("xxx")));
     }
 }

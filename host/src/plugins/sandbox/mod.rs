@@ -29,7 +29,11 @@ use super::{
     trace::Trace,
     wasi::{Circumstances, Printed},
 };
-use crate::{model::AppPlugin, plugin_limits::PluginLimits, storage};
+use crate::{
+    model::{App, AppPlugin},
+    plugin_limits::PluginLimits,
+    storage,
+};
 
 pub(super) use {cpu::CpuMeter, crash::Unsendable};
 
@@ -161,7 +165,7 @@ impl Sandbox {
         self.services.accounts.granted(app, plugin)
     }
 
-    /// Waits for what guests asked outside that goes on without them; to be called when no call begins any more.
+    /// Waits for what goes on when calls have ended; to be called when none begins any more.
     pub(super) async fn finish(&self) {
         self.services.going_on.finish().await;
     }
@@ -189,14 +193,14 @@ impl Sandbox {
         self.background.run(app, heavy, &meter, call).await
     }
 
-    /// Does for an app what takes its time and is no guest's, where messages do not wait for it.
-    pub(super) async fn in_background<T: Send + 'static>(
-        &self,
-        app: &str,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
-        let meter = Arc::new(CpuMeter::new(Instant::now()));
-        self.background.run(app, true, &meter, Box::pin(async move { work() })).await
+    /// Has something done for an app that takes its time and is no guest's, where messages do not wait for it. Nobody
+    /// does, but for a process that stops.
+    pub(super) fn in_background(self: &Arc<Self>, app: Arc<App>, work: impl FnOnce() + Send + 'static) {
+        let sandbox = Arc::clone(self);
+        self.services.going_on.take_on(async move {
+            let meter = Arc::new(CpuMeter::new(Instant::now()));
+            sandbox.background.run(&app.name, true, &meter, Box::pin(async move { work() })).await;
+        });
     }
 
     /// Sets the limits that wasmtime watches.

@@ -109,6 +109,27 @@ async fn a_new_file_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_is_deleted_takes_its_breakers_along() {
+    let (app, shop, blog) = server(600_000).await;
+    let mut canary = guests::misbehave().await.to_vec();
+    canary.extend_from_slice(&[0, 4, 3, b'n', b'e', b'w']);
+    fail(&shop, 3).await;
+    assert_eq!(app.upload("guest?canary=100", canary).await.0, 200);
+    fail(&shop, 3).await;
+    fail(&blog, 3).await;
+    assert_eq!(breakers(&app).await.len(), 3, "of what runs, and of the canary");
+
+    assert_eq!(app.api(Method::DELETE, "/apps/shop", None).await.0, 204);
+    let another = app.account("shop", EncodingMode::Plain, "guest").await;
+    assert_eq!(ask(&another, "ok").await.as_deref(), Some("ok"), "what failed was not its own");
+    let of_shop = async || breakers(&app).await.iter().filter(|breaker| breaker["app"] == "shop").count();
+    assert_eq!(of_shop().await, 0);
+
+    assert_eq!(app.api(Method::DELETE, "/apps/blog", None).await.0, 204);
+    until("nothing of it is left", async || breakers(&app).await.is_empty().then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_keeps_failing_in_a_canary_is_shown_as_its_own() {
     let (app, shop, blog) = server(600_000).await;
     let mut canary = guests::misbehave().await.to_vec();

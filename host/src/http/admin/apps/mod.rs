@@ -58,6 +58,7 @@ pub(super) async fn create(
         return Err(super::invalid(errors));
     }
     let app = state.store.apps().insert(&app).await?;
+    state.plugins.begin_anew_for(&app.name).await;
     state.accounts.take_over().await;
     let view = view(&state, &app);
     caller.notes.app(&app.name);

@@ -1,0 +1,89 @@
+//! The receipt of a call that is over. What it takes is copied at once, as the answer leaves; what is long is written down
+//! later.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Call, Done, Named};
+use crate::{
+    model::AppPlugin,
+    plugin_limits::PluginLimits,
+    plugins::{CallError, Line, LineLevel, Loaded, Plugins, Receipt, Receipts, receipts::redacted, trace::Trace},
+};
+
+/// Bytes of a receipt in which secrets are looked for where the call is answered. What guests can put into as many takes
+/// less than a millisecond.
+const SEARCHED_AT_ONCE: usize = 4 << 10;
+
+/// What a receipt says that has to do without.
+const CUT: &str = "what the call was given, was set and asked the host for is left out: failures of the app with so much of \
+                   it come faster than they are written";
+
+/// What a receipt keeps of something: made when it is written, as secrets are looked for in it.
+pub(super) type Kept = Box<dyn FnOnce() -> Value + Send>;
+
+/// A receipt that is still to be written.
+pub(super) struct Draft {
+    /// All of it in which no secrets are looked for, but for the log.
+    pub(super) receipt: Receipt,
+    pub(super) input: Kept,
+    pub(super) answer: Option<Kept>,
+    pub(super) granted: Option<Arc<AppPlugin>>,
+    pub(super) trace: Trace,
+}
+
+impl Draft {
+    /// All that is to be known of the call.
+    pub(super) fn receipt(self) -> Receipt {
+        let Self { mut receipt, input, answer, granted, trace } = self;
+        receipt.input = input();
+        receipt.answer = answer.map(|answer| answer());
+        if let Some(granted) = granted {
+            receipt.config.clone_from(&granted.config);
+            redacted::redact(&mut receipt.config);
+        }
+        receipt.host_calls = trace.host_calls();
+        receipt.logs = trace.lines;
+        receipt
+    }
+
+    /// What is known without looking for secrets.
+    fn cut(self) -> Receipt {
+        let Self { mut receipt, trace, .. } = self;
+        receipt.host_calls_more += trace.asked.len() as u64;
+        receipt.logs = trace.lines;
+        receipt.logs.push(Line { level: LineLevel::Warn, text: CUT.to_owned() });
+        receipt
+    }
+}
+
+impl Plugins {
+    /// Keeps what became of a call, and gives back what came of it. To look for secrets in much takes longer than many
+    /// calls: that is done in the background, for a few calls of an app at a time. Beyond them a failure is kept without,
+    /// and a success is not.
+    pub(super) fn leave_receipt<C: Call>(
+        &self,
+        receipts: &Arc<Receipts>,
+        loaded: &Loaded,
+        limits: &PluginLimits,
+        named: &Named<C>,
+        done: Done<C::Answer>,
+    ) -> Result<C::Answer, CallError> {
+        let Some(subject) = done.subject.clone() else { return done.result };
+        let searched = done.searched(&subject, &named.call);
+        let (result, draft) = done.draft(&subject, loaded, limits, named);
+        if searched < SEARCHED_AT_ONCE {
+            receipts.keep(draft.receipt());
+        } else if let Some(place) = self.0.drafts.place(&subject.app.name) {
+            let receipts = Arc::clone(receipts);
+            self.0.loader.sandbox().in_background(subject.app, move || {
+                receipts.keep(draft.receipt());
+                drop(place);
+            });
+        } else if result.is_err() {
+            receipts.keep(draft.cut());
+        }
+        result
+    }
+}
