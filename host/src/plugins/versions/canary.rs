@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Behind, lock, requests::ChangeError};
+use super::{Behind, InFolder, lock, requests::ChangeError};
 use crate::{
     config::PluginsConfig,
     model::{
@@ -194,7 +194,7 @@ impl Plugins {
         let bytes = bytes.ok_or_else(|| ChangeError::NoVersion(digest.clone()))?;
         let loaded = self.checked(name, bytes.clone()).await?;
         self.decide(name, Some(&digest), PluginSource::Canary, None).await?;
-        let plugin = self.put_in(name, loaded, None);
+        let plugin = self.put_in(name, loaded, InFolder::Good(&bytes));
         self.place(name, &digest, bytes).await;
         self.versions().has_effect(name);
         Ok(plugin)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{lock, was_asked};
+use super::{InFolder, lock, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
@@ -37,7 +37,7 @@ impl Plugins {
         let digest = digest_of(&bytes).await;
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
-            match self.obey(name, Some(&bytes), None).await {
+            match self.obey(name, InFolder::Good(&bytes)).await {
                 Ok(()) => {
                     self.versions().see(name, Some(&digest)).await;
                     self.place_decided(name).await;
@@ -50,7 +50,7 @@ impl Plugins {
         }
         match self.checked(name, bytes.clone()).await {
             Ok(loaded) => {
-                self.put_in(name, loaded, None);
+                self.put_in(name, loaded, InFolder::Good(&bytes));
                 if !is_old {
                     self.say(name, bytes).await;
                 }
@@ -143,7 +143,7 @@ impl Plugins {
         if known.is_none_or(|known| known.error != refused.error) {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
             if !runs {
-                let called_back = self.obey(name, None, Some(refused.clone())).await;
+                let called_back = self.obey(name, InFolder::Refused(&refused)).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }
             // Who only looks shows by itself what is refused.
@@ -193,8 +193,8 @@ impl Plugins {
             self.take_out(name).await;
         } else if plugin.loaded.is_none() {
             self.remove(name);
-        } else if plugin.error.is_some() {
-            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+        } else {
+            self.clear_error(name);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lock;
+use super::{InFolder, lock};
 use crate::{
     model::PluginDecision,
     plugins::registry::Plugins,
@@ -69,7 +69,7 @@ impl Plugins {
             // database may be new, with an empty folder.
             if self.versions().seen.of(&name).is_some() && !self.versions().store.is_shared() {
                 self.take_out(&name).await;
-            } else if self.obey(&name, None, None).await.is_ok() {
+            } else if self.obey(&name, InFolder::Unseen).await.is_ok() {
                 self.versions().see(&name, None).await;
                 self.place_decided(&name).await;
             }
@@ -147,7 +147,7 @@ impl Plugins {
 
     /// Does what is decided. What goes wrong is logged, and tried again.
     async fn do_now(&self, name: &str) {
-        if self.obey(name, None, None).await.is_ok() {
+        if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
             drop(self.obey_canary(name).await);
         }

@@ -186,6 +186,17 @@ impl From<Refused> for Behind {
     }
 }
 
+/// What is known of the file in the folder when a version is put in.
+#[derive(Clone, Copy)]
+enum InFolder<'a> {
+    /// It is this one, and good.
+    Good(&'a Bytes),
+    /// It is refused.
+    Refused(&'a Refused),
+    /// Nobody has looked: what was wrong with it is still wrong.
+    Unseen,
+}
+
 impl Plugins {
     /// Decides for all processes. That ends a canary.
     async fn decide(
@@ -200,8 +211,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Lets what was decided take effect here. `at_hand` is the file of the folder, `error` what is wrong with it.
-    async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<Refused>) -> Result<(), Behind> {
+    /// Lets what was decided take effect here.
+    async fn obey(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let versions = self.versions();
         let decision = versions.decision(name).ok_or(Behind::Undecided)?;
         lock(&versions.behind).remove(name);
@@ -209,7 +220,7 @@ impl Plugins {
             self.remove(name);
             return Ok(());
         };
-        let outcome = self.obey_digest(name, wanted, at_hand, error).await;
+        let outcome = self.obey_digest(name, wanted, in_folder).await;
         if let Err(reason) = &outcome {
             let error = with_causes(reason);
             tracing::error!(plugin = name, %error, "the version {wanted:.12} that was decided does not run here");
@@ -231,18 +242,12 @@ impl Plugins {
         }
     }
 
-    async fn obey_digest(
-        &self,
-        name: &str,
-        wanted: &str,
-        at_hand: Option<&Bytes>,
-        error: Option<Refused>,
-    ) -> Result<(), Behind> {
+    async fn obey_digest(&self, name: &str, wanted: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
         let loaded = if let Some(running) = running {
             running
-        } else if let Some(bytes) = at_hand
+        } else if let InFolder::Good(bytes) = in_folder
             && digest_of(bytes).await == wanted
         {
             self.checked(name, bytes.clone()).await?
@@ -250,19 +255,31 @@ impl Plugins {
             let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
             self.checked(name, bytes).await?
         };
-        self.put_in(name, loaded, error);
+        self.put_in(name, loaded, in_folder);
         Ok(())
     }
 
     /// Swaps a version in, and shows what is wrong with the folder's file.
-    fn put_in(&self, name: &str, loaded: Arc<Loaded>, error: Option<Refused>) -> Arc<Plugin> {
+    fn put_in(&self, name: &str, loaded: Arc<Loaded>, in_folder: InFolder<'_>) -> Arc<Plugin> {
         self.replace(name, |plugin| {
             if plugin.loaded.as_ref().is_none_or(|running| running.digest != loaded.digest) {
                 let (version, steps) = (&loaded.description.version, &loaded.report);
                 tracing::info!(plugin = name, version, digest = format!("{:.12}", loaded.digest), %steps, "plugin loaded");
             }
+            let error = match in_folder {
+                InFolder::Good(_) => None,
+                InFolder::Refused(refused) => Some(refused.clone()),
+                InFolder::Unseen => plugin.error,
+            };
             Plugin { loaded: Some(loaded), error, ..plugin }
         })
+    }
+
+    /// Shows nothing any more that was wrong with the folder's file.
+    fn clear_error(&self, name: &str) {
+        if self.find(name).is_some_and(|plugin| plugin.error.is_some()) {
+            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+        }
     }
 
     /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
@@ -275,6 +292,7 @@ impl Plugins {
         let Some(wanted) = decision.digest else { return self.remove_file(name).await };
         let has = self.digest_in_folder(name).await;
         if has.as_ref() == Some(&wanted) {
+            self.clear_error(name);
             return versions.see(name, Some(&wanted)).await;
         }
         // A file that has not taken effect yet is newer: the watcher is about to take it.

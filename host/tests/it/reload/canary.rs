@@ -193,6 +193,25 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_refused_is_shown_beside_whatever_is_done_elsewhere() {
+    let (app, ..) = server().await;
+    std::fs::write(app.plugin_file("greeter"), b"nothing").unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == "not_webassembly").await;
+    // As another process does.
+    let second = digest(guests::formal_greeter().await);
+    app.state.store.plugin_canaries().begin("greeter", &second, 50, &[]).await.unwrap();
+    until("the canary runs here", async || app.state.plugins.find("greeter")?.canary.clone()).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!((&plugin["canary"]["state"], &plugin["error"]["code"]), (&json!("running"), &json!("not_webassembly")));
+
+    let (status, plugin) = app.api(Method::POST, "/plugins/greeter/rollback", None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(second)), "{plugin}");
+    assert_eq!(plugin["error"]["code"], "not_webassembly", "the file lies there as before: {plugin}");
+    std::fs::write(app.plugin_file("greeter"), guests::misbehave().await).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"].is_null()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_survives_a_restart_and_so_does_its_code_however_old() {
     let home = tempfile::tempdir().unwrap();
     let start = async || {
