@@ -248,7 +248,6 @@ impl Watcher {
                 continue;
             };
             present.insert(name.clone());
-            let Some(signature) = signature else { continue };
             if self.taken().get(&name) == Some(&signature) {
                 self.settling.remove(&name);
             } else if self.is_settled(&name, signature, settle) {

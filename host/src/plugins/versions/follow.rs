@@ -63,6 +63,11 @@ impl Plugins {
         let restoring = decided.into_iter().map(async |name| {
             let _changing = self.changing(&name).await;
             if !self.is_gone(&name).await {
+                // Where the file is refused, that has called back what was decided.
+                if self.find(&name).is_none_or(|plugin| plugin.loaded.is_none() && plugin.error.is_none()) {
+                    // What goes wrong is logged, and tried again.
+                    drop(self.obey(&name, InFolder::Unseen).await);
+                }
                 return;
             }
             // One process owns an SQLite file: what is gone from its folder was taken out. A process that shares the

@@ -143,6 +143,35 @@ async fn a_restart_finds_everything_as_it_was_left() {
     app.stop().await;
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_looked_at_is_told_of_and_hides_no_version() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("plugins/greeter.wasm");
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let unreadable = |plugin: &Value| plugin["error"]["code"] == "unreadable";
+    // No name is so long, which is neither a file nor none.
+    let hide = || {
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("x".repeat(300), &file).unwrap();
+    };
+
+    let app = at(home.path()).await;
+    assert_eq!(app.upload("greeter", first.to_vec()).await.0, 200);
+    hide();
+    let plugin = app.plugin_becomes("greeter", unreadable).await;
+    assert_eq!((&plugin["digest"], &plugin["state"]), (&json!(digest(first)), &json!("ready")), "{plugin}");
+    app.stop().await;
+
+    let app = at(home.path()).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert!(unreadable(&plugin), "{plugin}");
+    assert_eq!((&plugin["digest"], &plugin["state"]), (&json!(digest(first)), &json!("ready")), "{plugin}");
+    app.drop_plugin("greeter", second).await;
+    app.plugin_becomes("greeter", |plugin| plugin["error"].is_null()).await;
+    app.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_on_the_disk_that_somebody_changed_is_not_used() {
     let home = tempfile::tempdir().unwrap();
