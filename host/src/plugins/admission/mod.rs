@@ -144,6 +144,12 @@ impl Loader {
         let linked = tokio::task::spawn_blocking(move || this.link(plugin, code)).await;
         let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
         let linked = Arc::new(report.record("link", began.elapsed(), linked)?);
+        if is_fresh {
+            self.pace.work_goes_on().await;
+            // Before anything of it runs: where that takes too long, it is tried again, and not compiled again.
+            self.keep(&digest, &linked).await;
+        }
+        drop(fresh);
         let mut loaded = Loaded {
             name: Arc::clone(&linked.plugin),
             digest,
@@ -157,10 +163,6 @@ impl Loader {
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
         report.remark(asked(&asks));
-        if is_fresh {
-            self.pace.work_goes_on().await;
-            self.keep(&loaded).await;
-        }
         Ok(loaded)
     }
 
@@ -224,8 +226,8 @@ impl Loader {
         tokio::task::spawn_blocking(find).await.ok().flatten()
     }
 
-    async fn keep(&self, loaded: &Loaded) {
-        let (this, digest, linked) = (self.clone(), loaded.digest.clone(), Arc::clone(&loaded.linked));
+    async fn keep(&self, digest: &str, linked: &Arc<Linked>) {
+        let (this, digest, linked) = (self.clone(), digest.to_owned(), Arc::clone(linked));
         let kept = tokio::task::spawn_blocking(move || {
             this.cache.keep(this.pools.engine(), &digest, linked.anywhere().pre.component());
         });

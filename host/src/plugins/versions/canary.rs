@@ -224,9 +224,7 @@ impl Plugins {
         let outcome = self.load_canary(name).await;
         if let Err(reason) = &outcome {
             tracing::error!(plugin = name, error = %with_causes(reason), "the canary does not run here");
-            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
-                lock(&self.versions().behind).insert(name.to_owned());
-            }
+            self.versions().try_again(name, reason);
         }
         outcome
     }

@@ -1,5 +1,7 @@
 //! What files of the plugins folder make of plugins.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{InFolder, lock, was_asked};
@@ -19,8 +21,8 @@ use crate::{
 pub(in crate::plugins) enum Taken {
     /// It runs, or is refused for what it is, or has no effect.
     Done,
-    /// It may pass later as it is.
-    TryAgain,
+    /// It may pass as it is, so much later.
+    TryAgain(Duration),
     /// It is not at rest.
     Changing,
 }
@@ -137,7 +139,7 @@ impl Plugins {
 
     /// Shows why a file does not run, beside the version that does. Where none runs, the last good one is called back.
     async fn refuse(&self, name: &str, refused: Refused) -> Taken {
-        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
+        let again = refused.error.may_pass().then(|| self.versions().pause(name, &refused));
         let before = self.find(name);
         let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
         if known.is_none_or(|known| known.error != refused.error) {
@@ -163,7 +165,7 @@ impl Plugins {
             }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
-        again
+        again.map_or(Taken::Done, Taken::TryAgain)
     }
 
     /// Shows that a plugin's file is gone, while it may come back.

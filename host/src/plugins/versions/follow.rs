@@ -122,10 +122,12 @@ impl Plugins {
         let unsaid = lock(&self.versions().unsaid).clone();
         let (waiting, decisions): (Vec<_>, Vec<_>) =
             decisions.into_iter().partition(|decision| unsaid.contains(&decision.plugin));
-        let again: Vec<_> = lock(&self.versions().behind).difference(&unsaid).cloned().collect();
+        let now = Instant::now();
+        let mut again = lock(&self.versions().behind).clone();
+        again.retain(|name, at| *at <= now && !unsaid.contains(name));
         let doing = decisions.into_iter().map(async |decision| self.do_decided(decision).await);
         futures::future::join_all(doing).await;
-        futures::future::join_all(again.iter().map(|name| self.catch_up(name))).await;
+        futures::future::join_all(again.keys().map(|name| self.catch_up(name))).await;
         if waiting.is_empty() {
             *since = newest.unwrap_or(*since);
         }
@@ -145,7 +147,7 @@ impl Plugins {
 
     async fn catch_up(&self, name: &str) {
         let _changing = self.changing(name).await;
-        if lock(&self.versions().behind).contains(name) {
+        if lock(&self.versions().behind).contains_key(name) {
             self.do_now(name).await;
         }
     }

@@ -14,22 +14,24 @@ mod decided;
 mod files;
 mod follow;
 mod kept;
+mod pauses;
 mod requests;
 mod seen;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 
 use super::{
-    admission::Refused,
+    admission::{LoadError, Refused},
     component::{Loaded, digest, digest_of},
     folder,
     registry::{Plugin, Plugins},
@@ -39,6 +41,7 @@ use crate::{
     storage::{Store, StoreError, with_causes},
 };
 use kept::Kept;
+use pauses::Pauses;
 use seen::Seen;
 
 pub use canary::Canary;
@@ -62,8 +65,9 @@ pub(super) struct Versions {
     unsaid: Mutex<BTreeSet<String>>,
     /// Those of them that lay in a folder that nobody knew, at a start that could not ask what was decided.
     unasked: Mutex<BTreeSet<String>>,
-    /// Plugins for which something was decided that has not taken effect yet.
-    behind: Mutex<BTreeSet<String>>,
+    /// Plugins for which something was decided that has not taken effect yet, and when that is tried again.
+    behind: Mutex<BTreeMap<String, Instant>>,
+    pauses: Pauses,
 }
 
 impl Versions {
@@ -81,6 +85,7 @@ impl Versions {
             unsaid: Mutex::default(),
             unasked: Mutex::default(),
             behind: Mutex::default(),
+            pauses: Pauses::default(),
         }
     }
 
@@ -143,7 +148,7 @@ impl Versions {
         rolled_back: Option<&str>,
     ) -> Result<(), StoreError> {
         let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
-        lock(&self.behind).insert(plugin.to_owned());
+        self.falls_behind(plugin, Duration::ZERO);
         self.note(decision);
         // It is decided: what is too old is forgotten with the next version.
         let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return Ok(()) };
@@ -156,6 +161,36 @@ impl Versions {
     /// Notes that what this process decided has taken effect in it.
     fn has_effect(&self, plugin: &str) {
         lock(&self.behind).remove(plugin);
+    }
+
+    /// Has what was decided of a plugin tried again, so much later.
+    fn falls_behind(&self, plugin: &str, later: Duration) {
+        lock(&self.behind).insert(plugin.to_owned(), Instant::now() + later);
+    }
+
+    /// Has what does not run for a reason that may pass tried again. The same file is refused again.
+    fn try_again(&self, plugin: &str, reason: &Behind) {
+        match reason {
+            Behind::Refused(refused) if refused.error.may_pass() => {
+                self.falls_behind(plugin, self.pause(plugin, refused));
+            }
+            Behind::Refused(_) => {}
+            Behind::Undecided | Behind::Lost | Behind::Store(_) => self.falls_behind(plugin, Duration::ZERO),
+        }
+    }
+
+    /// How long the next try waits of a file that may pass then.
+    fn pause(&self, plugin: &str, refused: &Refused) -> Duration {
+        // That costs a look.
+        if matches!(refused.error, LoadError::Unreadable(_)) {
+            return Duration::ZERO;
+        }
+        let (pause, begins) = self.pauses.after(plugin, &refused.report.digest, Instant::now());
+        if begins && self.decides {
+            let digest = format!("{:.12}", refused.report.digest);
+            tracing::warn!(plugin, digest, code = refused.error.code(), "the file is tried again in {pause:?}");
+        }
+        pause
     }
 
     /// Notes which file of the folder took effect.
@@ -224,10 +259,7 @@ impl Plugins {
         if let Err(reason) = &outcome {
             let error = with_causes(reason);
             tracing::error!(plugin = name, %error, "the version {wanted:.12} that was decided does not run here");
-            // The same file is refused again.
-            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
-                lock(&versions.behind).insert(name.to_owned());
-            }
+            versions.try_again(name, reason);
         }
         outcome
     }
@@ -238,7 +270,7 @@ impl Plugins {
         let wanted = versions.decision(name).and_then(|decision| decision.digest);
         let running = self.find(name).and_then(|plugin| plugin.loaded.as_ref().map(|loaded| loaded.digest.clone()));
         if wanted.is_some() && wanted != running {
-            lock(&versions.behind).insert(name.to_owned());
+            versions.falls_behind(name, Duration::ZERO);
         }
     }
 
