@@ -286,17 +286,6 @@ impl Plugins {
         &self.0.versions
     }
 
-    /// Forgets code that was compiled long ago and that neither what runs nor a canary needs.
-    pub(super) async fn sweep_cache(&self) {
-        let plugins = self.list();
-        let loaded = plugins.iter().flat_map(|plugin| {
-            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-            plugin.loaded.iter().chain(canary)
-        });
-        let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
-        drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
-    }
-
     /// Waits until nobody else changes the plugin.
     pub(super) async fn changing(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         // Nobody closes it.

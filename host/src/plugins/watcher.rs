@@ -155,7 +155,6 @@ impl Watcher {
         }
         self.plugins.restore().await;
         self.plugins.set_ready();
-        self.plugins.sweep_cache().await;
     }
 
     /// Follows the folder for as long as it is polled.

@@ -158,6 +158,10 @@ impl Plugins {
             self.place_decided(name).await;
             drop(self.obey_canary(name).await);
         }
+        // The database does not know yet of what it could not be told.
+        if !lock(&self.versions().unsaid).contains(name) {
+            self.versions().prune(name).await;
+        }
     }
 
     /// Tells the database what it could not be told when it happened. `decisions` are what it has just told of.

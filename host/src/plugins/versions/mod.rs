@@ -150,12 +150,16 @@ impl Versions {
         let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
         self.falls_behind(plugin, Duration::ZERO);
         self.note(decision);
-        // It is decided: what is too old is forgotten with the next version.
-        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return Ok(()) };
+        self.prune(plugin).await;
+        Ok(())
+    }
+
+    /// Forgets here the versions that the database has forgotten. Where it does not answer, that is done with the next one.
+    async fn prune(&self, plugin: &str) {
+        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return };
         let digests: Vec<_> = kept.into_iter().map(|version| version.digest).collect();
         let (kept, plugin) = (Arc::clone(&self.kept), plugin.to_owned());
         drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
-        Ok(())
     }
 
     /// Notes that what this process decided has taken effect in it.

@@ -1,7 +1,7 @@
 //! Canaries: who gets them, what is counted, and when they are taken back.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     time::{Duration, SystemTime},
 };
@@ -10,13 +10,18 @@ use futures::{StreamExt as _, future, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     plugins::digest,
     simulator::{Incoming, Sender},
 };
 use weft_wechat::account::EncodingMode;
 
 use super::{OPENID, answer, server};
-use crate::support::{PATIENCE, TestApp, database::on_postgres, guests, until};
+use crate::support::{
+    PATIENCE, TestApp,
+    database::{START, on_postgres},
+    guests, until,
+};
 
 async fn upload(app: &TestApp, canary: u8, bytes: &[u8]) -> (u16, Value) {
     app.upload(&format!("greeter?canary={canary}"), bytes.to_vec()).await
@@ -193,6 +198,27 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_were_canaries_alone_leave_the_disk_too() {
+    let (app, ..) = server().await;
+    for number in 0..6 {
+        let version = [guests::greeter().await, &[0, 3, 1, b'n', number]].concat();
+        assert_eq!(upload(&app, 10, &version).await.0, 200);
+    }
+    let folder = app.state.config.data_dir.join("plugin-versions/greeter");
+    let kept = until("the disk has no more than the database", async || {
+        let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+        let versions = plugin["versions"].as_array().unwrap().iter();
+        let known: BTreeSet<_> = versions.map(|version| version["digest"].as_str().unwrap().to_owned()).collect();
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let kept: BTreeSet<_> = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        (kept == known).then_some(kept)
+    })
+    .await;
+    assert_eq!(kept.len(), 6, "the last five, and the one that runs");
+    assert!(kept.contains(&digest(guests::greeter().await)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_refused_is_shown_beside_whatever_is_done_elsewhere() {
     let (app, ..) = server().await;
     std::fs::write(app.plugin_file("greeter"), b"nothing").unwrap();
@@ -250,6 +276,29 @@ async fn it_survives_a_restart_and_so_does_its_code_however_old() {
     assert_eq!(who_gets(&account, 40, &usual).await, before);
     until("what nothing needs is removed", async || (!unused.exists()).then_some(())).await;
     assert_eq!(compiled(), kept, "nothing else was, nor compiled again");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_that_nothing_needs_any_more_goes_while_the_server_runs() {
+    let (home, clock) = (tempfile::tempdir().unwrap(), Clock::manual(START));
+    let app = TestApp::start_at(clock.clone(), |config| config.data_dir = home.path().join("data")).await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let cache = home.path().join("data/plugin-cache");
+    let running = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let unused = cache.join("0000-0000.cwasm");
+    std::fs::write(&unused, b"code").unwrap();
+    for file in [&unused, &running] {
+        let long_ago = SystemTime::now() - Duration::from_hours(8 * 24);
+        File::options().append(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    // More than one round, as the one of the start may be yet to begin.
+    until("what nothing needs is removed", async || {
+        clock.advance(Duration::from_hours(1));
+        (!unused.exists()).then_some(())
+    })
+    .await;
+    assert!(running.exists());
     app.stop().await;
 }
 
