@@ -338,6 +338,16 @@ impl Plugins {
         after
     }
 
+    /// As [`replace`](Self::replace), where the plugin is there.
+    pub(super) fn change(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = BTreeMap::clone(&self.0.set.load());
+        if let Some(plugin) = set.get_mut(name) {
+            *plugin = Arc::new(change(Plugin::clone(plugin)));
+            self.0.set.store(Arc::new(set));
+        }
+    }
+
     /// The names of the plugins that are switched off, whether they are there or not.
     pub(super) fn disabled(&self) -> HashSet<String> {
         self.0.writing.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -336,14 +336,21 @@ impl Plugins {
         canary.counts.forget(app);
     }
 
+    /// Takes it back at once, also while something else changes the plugin, which may take minutes.
     async fn take_back_broken(&self, name: &str, canary: &Canary, counts: CanaryCounts) -> Result<(), StoreError> {
-        let _changing = self.changing(name).await;
         let store = &self.versions().store;
         let CanaryCounts { calls, failures, stable_calls, stable_failures } = counts;
         let reason = format!(
             "{failures} of its last {calls} calls failed, and {stable_failures} of {stable_calls} of the version that runs"
         );
-        if store.plugin_canaries().take_back(name, canary.began, &reason).await? {
+        let is_first = store.plugin_canaries().take_back(name, canary.began, &reason).await?;
+        // Another one may have taken its place. Where somebody is just putting this one in, what `follow` hears of its end
+        // takes it out again.
+        self.change(name, |plugin| Plugin {
+            canary: plugin.canary.filter(|running| running.began != canary.began),
+            ..plugin
+        });
+        if is_first {
             tracing::error!(plugin = name, digest = canary.loaded.digest, reason, "the canary is taken back");
             let entry = AuditEntry {
                 actor: "weft".to_owned(),
@@ -355,7 +362,6 @@ impl Plugins {
             };
             store.audit_log().insert(entry).await?;
         }
-        self.end_canary(name);
         Ok(())
     }
 }

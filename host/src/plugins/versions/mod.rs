@@ -172,6 +172,12 @@ impl Versions {
         lock(&self.behind).insert(plugin.to_owned(), Instant::now() + later);
     }
 
+    /// The plugins for which it is time to try again.
+    fn due(&self) -> Vec<String> {
+        let now = Instant::now();
+        lock(&self.behind).iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Has what does not run for a reason that may pass tried again. The same file is refused again.
     fn try_again(&self, plugin: &str, reason: &Behind) {
         match reason {

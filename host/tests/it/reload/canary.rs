@@ -17,6 +17,8 @@ use weft::{
 use weft_wechat::account::EncodingMode;
 
 use super::{OPENID, answer, server};
+#[cfg(unix)]
+use crate::support::compilers::Gate;
 use crate::support::{
     PATIENCE, TestApp,
     database::{START, on_postgres},
@@ -108,6 +110,39 @@ async fn one_that_fails_more_is_taken_back() {
         "{entry}"
     );
     assert_eq!(entry["after"]["reason"], reason);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_is_taken_back_while_another_version_is_compiled() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 600_000;
+    })
+    .await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    gate.close();
+    let uploading = app.upload("greeter", guests::formal_greeter().await.to_vec());
+    let failing = async {
+        gate.holds_one().await;
+        for _ in 0..10 {
+            assert_eq!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text(), None);
+            assert!(account.send(&Incoming::text("oOther", "panic")).await.unwrap().text().is_some());
+        }
+        app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+        let again = async || account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text();
+        until("the version before answers", again).await;
+        gate.open();
+    };
+    let ((status, plugin), ()) = tokio::join!(uploading, failing);
+    assert_eq!(status, 200, "{plugin}");
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
