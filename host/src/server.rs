@@ -177,6 +177,7 @@ fn work_in_background(state: &AppState, watcher: Watcher, background: &TaskTrack
         ("plugins_folder", follow_folder(watcher, state.clone()).boxed()),
         ("plugin_versions", state.plugins.clone().follow().boxed()),
         ("apps", state.accounts.clone().follow().boxed()),
+        ("plugin_cache", state.plugins.clone().forget_code(state.clock.clone()).boxed()),
         ("plugin_settings", state.plugins.clone().follow_settings().boxed()),
         ("kv_expiry", state.plugins.clone().forget_expired().boxed()),
         ("missing_grants", missing_grants::tell(state.plugins.clone(), state.accounts.clone()).boxed()),

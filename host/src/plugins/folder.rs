@@ -11,7 +11,7 @@ use super::admission::LoadError;
 use crate::model::is_plugin_name;
 
 /// What tells one version of a file from the next without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signature {
     bytes: u64,
     modified: Option<SystemTime>,
@@ -28,8 +28,8 @@ pub(super) struct Listing {
     pub(super) id: Option<FolderId>,
     /// Where it is, links followed.
     pub(super) real: Option<PathBuf>,
-    /// The .wasm files by path, links followed; None for what is there and cannot be looked at.
-    pub(super) files: Vec<(PathBuf, Option<Signature>)>,
+    /// The .wasm files by path, links followed. What is there and cannot be looked at has an empty signature.
+    pub(super) files: Vec<(PathBuf, Signature)>,
     /// Whether a link leads out of what can be watched: to the folder, or from it to a file.
     pub(super) linked: bool,
 }
@@ -82,11 +82,11 @@ pub(super) fn list(folder: &Path) -> io::Result<Listing> {
         }
         listing.linked |= entry.file_type().is_ok_and(|kind| kind.is_symlink());
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => listing.files.push((path, Some(Signature::from(&metadata)))),
+            Ok(metadata) if metadata.is_file() => listing.files.push((path, Signature::from(&metadata))),
             Ok(_) => {}
             Err(error) if leads_nowhere(&error) => {}
-            // A file server that does not answer has not deleted anything.
-            Err(_) => listing.files.push((path, None)),
+            // A file server that does not answer has not deleted anything. Reading it says what is wrong.
+            Err(_) => listing.files.push((path, Signature::default())),
         }
     }
     listing.files.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -53,6 +53,9 @@ pub const PARTS: u32 = 1000;
 pub const NESTING: u32 = 20;
 /// See [`FUNCTIONS`]. Imports and exports of the component itself.
 pub const BORDER_NAMES: u32 = 1000;
+/// Bytes of compiled code for each byte that the plugin's file may have. Interpreters, the largest components that are
+/// known, become about three times as large. It is held in memory whole, and copied for each of the [`POOLS`].
+pub const CODE_PER_BYTE: u64 = 8;
 /// Bytes of code of one function: the time for compiling grows faster than they do.
 pub const FUNCTION_BYTES: u32 = 2 << 20;
 

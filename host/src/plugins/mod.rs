@@ -1,7 +1,8 @@
 //! The plugin platform: files in a folder become sandboxed code that answers messages.
 //!
 //! - `watcher` sees that a file changed, `versions` knows whether it counts, `admission` checks it, `compiler`
-//!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code.
+//!   compiles it in a process of its own, `registry` swaps it in; `cache` keeps compiled code, until `unused_code` finds
+//!   that nothing needs it.
 //! - `calls` finds who is meant; `guard` says whose turn it is, what a call may use and what keeps failing;
 //!   `sandbox` runs one call in a fresh `instance` from one of the `pools`, within [`limits`], while `epoch` ticks; `memory`
 //!   counts what one instance has, and all together;
@@ -44,6 +45,7 @@ mod sandbox;
 mod statistics;
 mod swap;
 mod trace;
+mod unused_code;
 mod versions;
 mod wasi;
 mod watcher;

@@ -300,14 +300,6 @@ impl Plugins {
         &self.0.versions
     }
 
-    /// Forgets code that was compiled long ago and that neither what runs nor a canary needs.
-    pub(super) async fn sweep_cache(&self) {
-        let plugins = self.list();
-        let loaded = plugins.iter().flat_map(|plugin| plugin.versions());
-        let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
-        drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
-    }
-
     /// Waits until nobody else changes the plugin.
     pub(super) async fn changing(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         // Nobody closes it.
@@ -358,6 +350,16 @@ impl Plugins {
         // They may have been set since its guard was made.
         after.guard.set_limits(self.guard_limits(name));
         after
+    }
+
+    /// As [`replace`](Self::replace), where the plugin is there.
+    pub(super) fn change(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = BTreeMap::clone(&self.0.set.load());
+        if let Some(plugin) = set.get_mut(name) {
+            *plugin = Arc::new(change(Plugin::clone(plugin)));
+            self.0.set.store(Arc::new(set));
+        }
     }
 
     /// The names of the plugins that are switched off, whether they are there or not.

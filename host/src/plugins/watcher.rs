@@ -55,6 +55,20 @@ const GRACE: Duration = Duration::from_millis(600);
 /// filled only then.
 const FILLING: Duration = Duration::from_secs(2);
 
+/// A file that was read.
+struct Read {
+    signature: Signature,
+    /// When it is read again although it is as it was, since it may pass then.
+    again: Option<Instant>,
+}
+
+impl Read {
+    /// Whether there is nothing to read now where the file is like this.
+    fn is_all_of(&self, signature: Signature) -> bool {
+        self.signature == signature && self.again.is_none_or(|at| Instant::now() < at)
+    }
+}
+
 /// Keeps a [`Plugins`] the same as its folder.
 pub struct Watcher {
     plugins: Plugins,
@@ -73,8 +87,8 @@ pub struct Watcher {
     real: Option<PathBuf>,
     /// When it took another's place, to be filled there.
     replaced: Option<Instant>,
-    /// What was last read of each file. A load that may succeed later takes its file out again.
-    taken: Arc<Mutex<HashMap<String, Signature>>>,
+    /// What was last read of each file.
+    taken: Arc<Mutex<HashMap<String, Read>>>,
     /// What is still being looked at, since when.
     settling: HashMap<String, (Signature, Instant)>,
     /// Plugins whose files are gone, since when.
@@ -141,7 +155,6 @@ impl Watcher {
         }
         self.plugins.restore().await;
         self.plugins.set_ready();
-        self.plugins.sweep_cache().await;
     }
 
     /// Follows the folder for as long as it is polled.
@@ -248,12 +261,11 @@ impl Watcher {
                 continue;
             };
             present.insert(name.clone());
-            let Some(signature) = signature else { continue };
-            if self.taken().get(&name) == Some(&signature) {
+            if self.taken().get(&name).is_some_and(|read| read.is_all_of(signature)) {
                 self.settling.remove(&name);
             } else if self.is_settled(&name, signature, settle) {
-                self.taken().insert(name.clone(), signature);
-                loading.push(self.take(name));
+                self.taken().insert(name.clone(), Read { signature, again: None });
+                loading.push(self.take(name, signature));
             }
         }
         self.taken().retain(|name, _| present.contains(name));
@@ -263,15 +275,23 @@ impl Watcher {
     }
 
     /// Begins to load a file.
-    fn take(&self, name: String) -> JoinHandle<()> {
+    fn take(&self, name: String, signature: Signature) -> JoinHandle<()> {
         let (plugins, taken, wake) = (self.plugins.clone(), Arc::clone(&self.taken), self.wake.clone());
         tokio::spawn(async move {
             let outcome = plugins.take_file(&name).await;
-            if outcome != Taken::Done {
-                taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
-            }
-            if outcome == Taken::Changing {
-                let _ = wake.try_send(());
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Taken::Done => {}
+                Taken::TryAgain(later) => {
+                    // Another file may lie there by now, which waits for nothing.
+                    if let Some(read) = taken.get_mut(&name).filter(|read| read.signature == signature) {
+                        read.again = Some(Instant::now() + later);
+                    }
+                }
+                Taken::Changing => {
+                    taken.remove(&name);
+                    let _ = wake.try_send(());
+                }
             }
         })
     }
@@ -294,7 +314,7 @@ impl Watcher {
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<String, Signature>> {
+    fn taken(&self) -> MutexGuard<'_, HashMap<String, Read>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

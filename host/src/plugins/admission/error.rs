@@ -119,6 +119,12 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// It becomes more code than its file's size allows.
+    #[error("compiled it has more than {mib} MiB of code · 编译后的代码超过了 {mib} MiB", mib = limit >> 20)]
+    CodeTooLarge {
+        /// Bytes: so many for each that the file may have.
+        limit: u64,
+    },
     /// Nothing could be compiled: that is the machine, and not the file.
     #[error("the compiler could not be run: {0} · 无法运行编译器")]
     CompilerUnavailable(String),
@@ -193,6 +199,7 @@ impl LoadError {
             Self::Compile(_) => "compile_failed",
             Self::CompileTimedOut { .. } => "compile_timed_out",
             Self::CompileOutOfMemory { .. } => "compile_out_of_memory",
+            Self::CodeTooLarge { .. } => "code_too_large",
             Self::CompilerUnavailable(_) => "compiler_unavailable",
             Self::BeyondLimits(_) => "beyond_limits",
             Self::Mismatch(_) => "interface_mismatch",
@@ -256,6 +263,9 @@ impl LoadError {
             }
             Self::CompileOutOfMemory { .. } => {
                 "make it smaller, or raise plugins.compile_memory_mib · 请精简插件，或调高 plugins.compile_memory_mib"
+            }
+            Self::CodeTooLarge { .. } => {
+                "make it smaller, or raise plugins.max_file_mib, or max_file_mib of this plugin (PATCH /api/v1/plugins/{plugin}): its code may have eight times as much · 请精简插件，或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib：编译后的代码最多为它的八倍"
             }
             Self::CompilerUnavailable(_) => {
                 "Weft tries again by itself; see that the machine has memory and processes left · Weft 会自动重试；请确认机器还有可用的内存和进程数"

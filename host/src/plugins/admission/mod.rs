@@ -30,7 +30,7 @@ use super::{
     error::CallError,
     guard::Breakers,
     instance::{Services, State},
-    limits::{ADMISSIONS, DESCRIBE_TIMEOUT, Limits},
+    limits::{ADMISSIONS, CODE_PER_BYTE, DESCRIBE_TIMEOUT, Limits},
     memory::TotalMemory,
     pace::Pace,
     pools::Pools,
@@ -132,7 +132,8 @@ impl Loader {
         report: &mut Report,
     ) -> Result<Loaded, LoadError> {
         let digest = report.digest.clone();
-        let (code, fresh) = self.code(&digest, bytes, report).await?;
+        let most = (limits.max_file_mib << 20).saturating_mul(CODE_PER_BYTE);
+        let (code, fresh) = self.code(&digest, bytes, most, report).await?;
         let is_fresh = fresh.is_some();
         let _turn = self.turn().await;
         if is_fresh {
@@ -143,6 +144,12 @@ impl Loader {
         let linked = tokio::task::spawn_blocking(move || this.link(plugin, code)).await;
         let linked = linked.unwrap_or_else(|panic| Err(LoadError::BeyondLimits(panic.to_string())));
         let linked = Arc::new(report.record("link", began.elapsed(), linked)?);
+        if is_fresh {
+            self.pace.work_goes_on().await;
+            // Before anything of it runs: where that takes too long, it is tried again, and not compiled again.
+            self.keep(&digest, &linked).await;
+        }
+        drop(fresh);
         let mut loaded = Loaded {
             name: Arc::clone(&linked.plugin),
             digest,
@@ -156,19 +163,16 @@ impl Loader {
         let asks = Grants::from(&loaded.description);
         report.step("grants", || grantable(&asks))?;
         report.remark(asked(&asks));
-        if is_fresh {
-            self.pace.work_goes_on().await;
-            self.keep(&loaded).await;
-        }
         Ok(loaded)
     }
 
     /// The code of a file: what was compiled before, at once. What is not there waits for the compiler, and then has its
-    /// turn until the code is kept, so that another file with the same bytes finds it.
+    /// turn until the code is kept, so that another file with the same bytes finds it. It may have `most` bytes.
     async fn code(
         &self,
         digest: &str,
         bytes: Bytes,
+        most: u64,
         report: &mut Report,
     ) -> Result<(Code, Option<SemaphorePermit<'_>>), LoadError> {
         let (mut began, mut turn) = (Instant::now(), None);
@@ -184,7 +188,7 @@ impl Loader {
             report.remark("compiled before".to_owned());
             return Ok((Code::Kept(components), None));
         }
-        let compiled = self.compiler.compile(self.pools.engine(), bytes).await;
+        let compiled = self.compiler.compile(self.pools.engine(), bytes, most).await;
         let (code, memory) = report.record("compile", began.elapsed(), compiled)?;
         report.compile_memory = memory;
         if let Some(memory) = memory {
@@ -222,8 +226,8 @@ impl Loader {
         tokio::task::spawn_blocking(find).await.ok().flatten()
     }
 
-    async fn keep(&self, loaded: &Loaded) {
-        let (this, digest, linked) = (self.clone(), loaded.digest.clone(), Arc::clone(&loaded.linked));
+    async fn keep(&self, digest: &str, linked: &Arc<Linked>) {
+        let (this, digest, linked) = (self.clone(), digest.to_owned(), Arc::clone(linked));
         let kept = tokio::task::spawn_blocking(move || {
             this.cache.keep(this.pools.engine(), &digest, linked.anywhere().pre.component());
         });

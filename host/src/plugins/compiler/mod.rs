@@ -73,22 +73,28 @@ impl Compiler {
         self.turns.acquire().await.ok()
     }
 
-    /// Compiles a component for `engine`, for who has a [turn](Self::turn); also tells how much memory that took, in
-    /// bytes, where the system tells.
+    /// Compiles a component for `engine` to at most so many bytes, for who has a [turn](Self::turn); also tells how much
+    /// memory that took, in bytes, where the system tells.
     ///
     /// # Errors
-    /// When it is none, or takes more time or memory than it may.
-    pub(super) async fn compile(&self, engine: &Engine, bytes: Bytes) -> Result<(Vec<u8>, Option<u64>), LoadError> {
+    /// When it is none, takes more time or memory than it may, or becomes more code.
+    pub(super) async fn compile(
+        &self,
+        engine: &Engine,
+        bytes: Bytes,
+        most: u64,
+    ) -> Result<(Vec<u8>, Option<u64>), LoadError> {
         let (answer, code) = match &self.command {
             Some(command) => {
                 // As much CPU time for each thread as there is wall clock.
                 let seconds = self.timeout.as_secs().max(1).saturating_mul(threads() as u64);
                 let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
-                process::run(command, &bytes, self.timeout, bounds, (&self.pace, &self.credit)).await?
+                process::run(command, &bytes, self.timeout, bounds, most, (&self.pace, &self.credit)).await?
             }
             None => here(bytes, self.counts_fuel).await?,
         };
         match answer {
+            _ if code.len() as u64 > most => Err(LoadError::CodeTooLarge { limit: most }),
             Answer::Compiled { settings, memory } if settings == cache::settings(engine) => {
                 Ok((code, memory.filter(|_| self.command.is_some())))
             }

@@ -29,15 +29,15 @@ struct Ended {
 }
 
 /// Has `command` compile a component within `timeout` of wall clock, beside which it rests as `pace` and `credit` want,
-/// and within `bounds`.
+/// and within `bounds`. Of what it writes no more than so many bytes are read.
 pub(super) async fn run(
     command: &Path,
     bytes: &[u8],
     timeout: Duration,
     bounds: Bounds,
+    most: u64,
     (pace, credit): (&Pace, &Credit),
 ) -> Result<(Answer, Vec<u8>), LoadError> {
-    let unavailable = |error: io::Error| LoadError::CompilerUnavailable(error.to_string());
     let Bounds { memory, seconds, counts_fuel } = bounds;
     let mut command_line = Command::new(command);
     // A group of its own: the system ends a process that is held when the other groups of its session have gone, which
@@ -58,18 +58,20 @@ pub(super) async fn run(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(unavailable)?;
+        .map_err(|error| unavailable(&error))?;
     let process = Process::of(&child);
     let ended = tokio::select! {
-        ended = talk(&mut child, bytes, memory) => Some(ended),
-        () = rests::work(&process, timeout, pace, credit) => None,
+        ended = talk(&mut child, bytes, most) => ended,
+        () = rests::work(&process, timeout, pace, credit) => Err(LoadError::CompileTimedOut { limit: timeout }),
     };
-    let Some(ended) = ended else {
-        // An error means that it has ended by itself.
-        drop(child.kill().await);
-        return Err(LoadError::CompileTimedOut { limit: timeout });
+    let Ended { mut output, complaint, status } = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            // An error of this means that it has ended by itself.
+            drop(child.kill().await);
+            return Err(error);
+        }
     };
-    let Ended { mut output, complaint, status } = ended.map_err(unavailable)?;
     if !status.success() {
         return Err(explain(status, &complaint, timeout, memory));
     }
@@ -82,28 +84,44 @@ pub(super) async fn run(
 }
 
 /// Hands the component over and takes what comes back, both at once: neither side can wait for the other.
-async fn talk(child: &mut Child, bytes: &[u8], memory: u64) -> io::Result<Ended> {
+async fn talk(child: &mut Child, bytes: &[u8], most: u64) -> Result<Ended, LoadError> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let writing = async {
         if let Some(mut stdin) = stdin {
             // A process that has ended does not read: its status says why.
             drop(stdin.write_all(bytes).await);
         }
+        Ok::<(), LoadError>(())
     };
-    // It has not more to say than it has memory.
-    let ((), output, complaint) = tokio::join!(writing, read(stdout, memory), read(stderr, COMPLAINT_BYTES));
-    let complaint = String::from_utf8_lossy(&complaint?).into_owned();
-    Ok(Ended { output: output?, complaint, status: child.wait().await? })
+    // Whoever does not come to an end is not listened to any longer.
+    let ((), output, complaint) = tokio::try_join!(writing, code(stdout, most), complaint(stderr))?;
+    Ok(Ended { output, complaint, status: child.wait().await.map_err(|error| unavailable(&error))? })
 }
 
-/// The first `limit` bytes; the rest is dropped, so that nobody waits with it.
-async fn read(from: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
+/// All that it writes, which may have `most` bytes.
+async fn code(from: Option<impl AsyncRead + Unpin>, most: u64) -> Result<Vec<u8>, LoadError> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        let mut from = from.take(most.saturating_add(1));
+        from.read_to_end(&mut bytes).await.map_err(|error| unavailable(&error))?;
+    }
+    if bytes.len() as u64 > most { Err(LoadError::CodeTooLarge { limit: most }) } else { Ok(bytes) }
+}
+
+/// The beginning of what it complains about; the rest is dropped, so that nobody waits with it.
+async fn complaint(from: Option<impl AsyncRead + Unpin>) -> Result<String, LoadError> {
     let mut bytes = Vec::new();
     if let Some(mut from) = from {
-        (&mut from).take(limit).read_to_end(&mut bytes).await?;
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+        let beginning = (&mut from).take(COMPLAINT_BYTES).read_to_end(&mut bytes).await;
+        beginning.map_err(|error| unavailable(&error))?;
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await.map_err(|error| unavailable(&error))?;
     }
-    Ok(bytes)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// That is the machine, and not the component.
+fn unavailable(error: &io::Error) -> LoadError {
+    LoadError::CompilerUnavailable(error.to_string())
 }
 
 /// Why a process has ended that has not said so itself.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Behind, lock, requests::ChangeError};
+use super::{Behind, InFolder, lock, requests::ChangeError};
 use crate::{
     config::PluginsConfig,
     model::{
@@ -194,7 +194,7 @@ impl Plugins {
         let bytes = bytes.ok_or_else(|| ChangeError::NoVersion(digest.clone()))?;
         let loaded = self.checked(name, bytes.clone()).await?;
         self.decide(name, Some(&digest), PluginSource::Canary, None).await?;
-        let plugin = self.put_in(name, loaded, None);
+        let plugin = self.put_in(name, loaded, InFolder::Good(&bytes));
         self.place(name, &digest, bytes).await;
         self.versions().has_effect(name);
         Ok(plugin)
@@ -224,9 +224,7 @@ impl Plugins {
         let outcome = self.load_canary(name).await;
         if let Err(reason) = &outcome {
             tracing::error!(plugin = name, error = %with_causes(reason), "the canary does not run here");
-            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
-                lock(&self.versions().behind).insert(name.to_owned());
-            }
+            self.versions().try_again(name, reason);
         }
         outcome
     }
@@ -338,14 +336,21 @@ impl Plugins {
         canary.counts.forget(app);
     }
 
+    /// Takes it back at once, also while something else changes the plugin, which may take minutes.
     async fn take_back_broken(&self, name: &str, canary: &Canary, counts: CanaryCounts) -> Result<(), StoreError> {
-        let _changing = self.changing(name).await;
         let store = &self.versions().store;
         let CanaryCounts { calls, failures, stable_calls, stable_failures } = counts;
         let reason = format!(
             "{failures} of its last {calls} calls failed, and {stable_failures} of {stable_calls} of the version that runs"
         );
-        if store.plugin_canaries().take_back(name, canary.began, &reason).await? {
+        let is_first = store.plugin_canaries().take_back(name, canary.began, &reason).await?;
+        // Another one may have taken its place. Where somebody is just putting this one in, what `follow` hears of its end
+        // takes it out again.
+        self.change(name, |plugin| Plugin {
+            canary: plugin.canary.filter(|running| running.began != canary.began),
+            ..plugin
+        });
+        if is_first {
             tracing::error!(plugin = name, digest = canary.loaded.digest, reason, "the canary is taken back");
             let entry = AuditEntry {
                 actor: "weft".to_owned(),
@@ -357,7 +362,6 @@ impl Plugins {
             };
             store.audit_log().insert(entry).await?;
         }
-        self.end_canary(name);
         Ok(())
     }
 }

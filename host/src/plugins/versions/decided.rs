@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::registry::Plugins;
+use super::InFolder;
 use crate::{
     model::{CanaryState, PluginCanary, PluginDecision},
     plugins::{
         admission::Refused,
         component::{Loaded, digest},
+        registry::Plugins,
     },
     storage::StoreError,
 };
@@ -102,8 +103,7 @@ impl Plugins {
             let Some(bytes) = self.kept(name, digest).await? else { continue };
             let checked = self.checked(name, bytes).await;
             if let Ok(version) = &checked {
-                let error = self.find(name).and_then(|plugin| plugin.error.clone());
-                self.put_in(name, Arc::clone(version), error);
+                self.put_in(name, Arc::clone(version), InFolder::Unseen);
             }
             loaded.push((name.clone(), checked));
         }

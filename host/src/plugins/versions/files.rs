@@ -1,8 +1,10 @@
 //! What files of the plugins folder make of plugins.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::{lock, was_asked};
+use super::{InFolder, lock, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
@@ -19,8 +21,8 @@ use crate::{
 pub(in crate::plugins) enum Taken {
     /// It runs, or is refused for what it is, or has no effect.
     Done,
-    /// It may pass later as it is.
-    TryAgain,
+    /// It may pass as it is, so much later.
+    TryAgain(Duration),
     /// It is not at rest.
     Changing,
 }
@@ -37,7 +39,7 @@ impl Plugins {
         let digest = digest_of(&bytes).await;
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
-            match self.obey(name, Some(&bytes), None).await {
+            match self.obey(name, InFolder::Good(&bytes)).await {
                 Ok(()) => {
                     self.versions().see(name, Some(&digest)).await;
                     self.place_decided(name).await;
@@ -50,7 +52,7 @@ impl Plugins {
         }
         match self.checked(name, bytes.clone()).await {
             Ok(loaded) => {
-                self.put_in(name, loaded, None);
+                self.put_in(name, loaded, InFolder::Good(&bytes));
                 if !is_old {
                     self.say(name, bytes).await;
                 }
@@ -137,13 +139,13 @@ impl Plugins {
 
     /// Shows why a file does not run, beside the version that does. Where none runs, the last good one is called back.
     async fn refuse(&self, name: &str, refused: Refused) -> Taken {
-        let again = if refused.error.may_pass() { Taken::TryAgain } else { Taken::Done };
+        let again = refused.error.may_pass().then(|| self.versions().pause(name, &refused));
         let before = self.find(name);
         let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
         if known.is_none_or(|known| known.error != refused.error) {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
             if !runs {
-                let called_back = self.obey(name, None, Some(refused.clone())).await;
+                let called_back = self.obey(name, InFolder::Refused(&refused)).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }
             // Who only looks shows by itself what is refused.
@@ -163,7 +165,7 @@ impl Plugins {
             }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
-        again
+        again.map_or(Taken::Done, Taken::TryAgain)
     }
 
     /// Shows that a plugin's file is gone, while it may come back.
@@ -193,8 +195,8 @@ impl Plugins {
             self.take_out(name).await;
         } else if plugin.loaded.is_none() {
             self.remove(name);
-        } else if plugin.error.is_some() {
-            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+        } else {
+            self.clear_error(name);
         }
     }
 

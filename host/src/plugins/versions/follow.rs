@@ -1,12 +1,15 @@
 //! What other processes decided, done here.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    mem,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
-use super::lock;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{InFolder, lock};
 use crate::{
     model::PluginDecision,
     plugins::registry::Plugins,
@@ -24,6 +27,30 @@ const SILENCE: u64 = 30;
 
 /// How often the database is asked when plugins are loaded at a start, before the folder alone counts.
 const ASK: u32 = 3;
+
+/// What this process knows of what others decide, and does of it. It ends all that with itself.
+#[derive(Default)]
+struct Following {
+    /// The last revision that was read.
+    since: u64,
+    /// Decisions that were read and not begun, by plugin.
+    waiting: HashMap<String, PluginDecision>,
+    /// What is being done, by plugin: never two things at a time, and each for as long as it takes.
+    doing: HashMap<String, AbortOnDropHandle<()>>,
+    /// What others were told that runs here, and when.
+    reported: (BTreeMap<String, String>, Option<Instant>),
+}
+
+impl Following {
+    /// Whether nothing is being done for the plugin.
+    fn is_free(&self, plugin: &str) -> bool {
+        self.doing.get(plugin).is_none_or(AbortOnDropHandle::is_finished)
+    }
+
+    fn begin(&mut self, plugin: String, work: impl Future<Output = ()> + Send + 'static) {
+        self.doing.insert(plugin, AbortOnDropHandle::new(tokio::spawn(work)));
+    }
+}
 
 impl Plugins {
     /// Asks what was decided, before the folder is read.
@@ -63,13 +90,18 @@ impl Plugins {
         let restoring = decided.into_iter().map(async |name| {
             let _changing = self.changing(&name).await;
             if !self.is_gone(&name).await {
+                // Where the file is refused, that has called back what was decided.
+                if self.find(&name).is_none_or(|plugin| plugin.loaded.is_none() && plugin.error.is_none()) {
+                    // What goes wrong is logged, and tried again.
+                    drop(self.obey(&name, InFolder::Unseen).await);
+                }
                 return;
             }
             // One process owns an SQLite file: what is gone from its folder was taken out. A process that shares the
             // database may be new, with an empty folder.
             if self.versions().seen.of(&name).is_some() && !self.versions().store.is_shared() {
                 self.take_out(&name).await;
-            } else if self.obey(&name, None, None).await.is_ok() {
+            } else if self.obey(&name, InFolder::Unseen).await.is_ok() {
                 self.versions().see(&name, None).await;
                 self.place_decided(&name).await;
             }
@@ -91,38 +123,46 @@ impl Plugins {
 
     /// Does what other processes decide, and says what runs here, for as long as it is polled.
     pub async fn follow(self) {
-        let mut since = 0;
-        let mut reported = (BTreeMap::new(), None);
+        let mut following = Following::default();
         self.0.first_pass.wait().await;
         loop {
             tokio::time::sleep(POLL).await;
-            if let Err(error) = self.follow_once(&mut since).await {
+            if let Err(error) = self.follow_once(&mut following).await {
                 let error = with_causes(&error);
                 tracing::warn!(%error, "the database does not say which versions of plugins are to run");
             }
             self.watch_canaries().await;
-            self.report(&mut reported).await;
+            self.report(&mut following.reported).await;
         }
     }
 
-    async fn follow_once(&self, since: &mut u64) -> Result<(), StoreError> {
-        let decisions = self.read_decisions(*since).await?;
+    /// Begins what is to be done. Nothing here waits for that: compiling one plugin may take minutes, and concerns no other.
+    async fn follow_once(&self, following: &mut Following) -> Result<(), StoreError> {
+        let decisions = self.read_decisions(following.since).await?;
         if !decisions.is_empty() {
             // What was decided may need limits that were set just before.
             self.refresh().await?;
         }
-        self.say_again(&decisions).await;
-        let newest = decisions.iter().map(|decision| decision.revision).max();
+        for decision in decisions {
+            following.since = following.since.max(decision.revision);
+            following.waiting.insert(decision.plugin.clone(), decision);
+        }
+        self.say_again(&following.waiting).await;
         // What the database could not be told yet is newer than what it says.
         let unsaid = lock(&self.versions().unsaid).clone();
-        let (waiting, decisions): (Vec<_>, Vec<_>) =
-            decisions.into_iter().partition(|decision| unsaid.contains(&decision.plugin));
-        let again: Vec<_> = lock(&self.versions().behind).difference(&unsaid).cloned().collect();
-        let doing = decisions.into_iter().map(async |decision| self.do_decided(decision).await);
-        futures::future::join_all(doing).await;
-        futures::future::join_all(again.iter().map(|name| self.catch_up(name))).await;
-        if waiting.is_empty() {
-            *since = newest.unwrap_or(*since);
+        for (name, decision) in mem::take(&mut following.waiting) {
+            if unsaid.contains(&name) || !following.is_free(&name) {
+                following.waiting.insert(name, decision);
+                continue;
+            }
+            let plugins = self.clone();
+            following.begin(name, async move { plugins.do_decided(decision).await });
+        }
+        for name in self.versions().due() {
+            if !unsaid.contains(&name) && following.is_free(&name) {
+                let plugins = self.clone();
+                following.begin(name.clone(), async move { plugins.catch_up(&name).await });
+            }
         }
         Ok(())
     }
@@ -140,28 +180,33 @@ impl Plugins {
 
     async fn catch_up(&self, name: &str) {
         let _changing = self.changing(name).await;
-        if lock(&self.versions().behind).contains(name) {
+        if lock(&self.versions().behind).contains_key(name) {
             self.do_now(name).await;
         }
     }
 
     /// Does what is decided. What goes wrong is logged, and tried again.
     async fn do_now(&self, name: &str) {
-        if self.obey(name, None, None).await.is_ok() {
+        if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
             drop(self.obey_canary(name).await);
         }
+        // The database does not know yet of what it could not be told.
+        if !lock(&self.versions().unsaid).contains(name) {
+            self.versions().prune(name).await;
+        }
     }
 
-    /// Tells the database what it could not be told when it happened. `decisions` are what it has just told of.
-    async fn say_again(&self, decisions: &[PluginDecision]) {
+    /// Tells the database what it could not be told when it happened, unless the plugin is just being changed. `decisions`
+    /// are what it has told of since.
+    async fn say_again(&self, decisions: &HashMap<String, PluginDecision>) {
         let unsaid: Vec<_> = lock(&self.versions().unsaid).iter().cloned().collect();
         for name in unsaid {
-            let _changing = self.changing(&name).await;
+            let Some(_changing) = self.unless_changing(&name) else { continue };
             if !lock(&self.versions().unsaid).contains(&name) {
                 continue;
             }
-            let decision = decisions.iter().find(|decision| decision.plugin == name);
+            let decision = decisions.get(&name);
             if let Err(error) = self.say_now(&name, decision).await {
                 let error = with_causes(&error);
                 tracing::warn!(%error, plugin = name, "it is not known yet whether others are to be told of the plugin");

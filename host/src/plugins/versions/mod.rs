@@ -14,22 +14,24 @@ mod decided;
 mod files;
 mod follow;
 mod kept;
+mod pauses;
 mod requests;
 mod seen;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 
 use super::{
-    admission::Refused,
+    admission::{LoadError, Refused},
     component::{Loaded, digest, digest_of},
     folder,
     registry::{Plugin, Plugins},
@@ -39,6 +41,7 @@ use crate::{
     storage::{Store, StoreError, with_causes},
 };
 use kept::Kept;
+use pauses::Pauses;
 use seen::Seen;
 
 pub use canary::Canary;
@@ -62,8 +65,9 @@ pub(super) struct Versions {
     unsaid: Mutex<BTreeSet<String>>,
     /// Those of them that lay in a folder that nobody knew, at a start that could not ask what was decided.
     unasked: Mutex<BTreeSet<String>>,
-    /// Plugins for which something was decided that has not taken effect yet.
-    behind: Mutex<BTreeSet<String>>,
+    /// Plugins for which something was decided that has not taken effect yet, and when that is tried again.
+    behind: Mutex<BTreeMap<String, Instant>>,
+    pauses: Pauses,
 }
 
 impl Versions {
@@ -81,6 +85,7 @@ impl Versions {
             unsaid: Mutex::default(),
             unasked: Mutex::default(),
             behind: Mutex::default(),
+            pauses: Pauses::default(),
         }
     }
 
@@ -143,19 +148,59 @@ impl Versions {
         rolled_back: Option<&str>,
     ) -> Result<(), StoreError> {
         let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
-        lock(&self.behind).insert(plugin.to_owned());
+        self.falls_behind(plugin, Duration::ZERO);
         self.note(decision);
-        // It is decided: what is too old is forgotten with the next version.
-        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return Ok(()) };
+        self.prune(plugin).await;
+        Ok(())
+    }
+
+    /// Forgets here the versions that the database has forgotten. Where it does not answer, that is done with the next one.
+    async fn prune(&self, plugin: &str) {
+        let Ok(kept) = self.store.plugin_versions().list(plugin).await else { return };
         let digests: Vec<_> = kept.into_iter().map(|version| version.digest).collect();
         let (kept, plugin) = (Arc::clone(&self.kept), plugin.to_owned());
         drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
-        Ok(())
     }
 
     /// Notes that what this process decided has taken effect in it.
     fn has_effect(&self, plugin: &str) {
         lock(&self.behind).remove(plugin);
+    }
+
+    /// Has what was decided of a plugin tried again, so much later.
+    fn falls_behind(&self, plugin: &str, later: Duration) {
+        lock(&self.behind).insert(plugin.to_owned(), Instant::now() + later);
+    }
+
+    /// The plugins for which it is time to try again.
+    fn due(&self) -> Vec<String> {
+        let now = Instant::now();
+        lock(&self.behind).iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Has what does not run for a reason that may pass tried again. The same file is refused again.
+    fn try_again(&self, plugin: &str, reason: &Behind) {
+        match reason {
+            Behind::Refused(refused) if refused.error.may_pass() => {
+                self.falls_behind(plugin, self.pause(plugin, refused));
+            }
+            Behind::Refused(_) => {}
+            Behind::Undecided | Behind::Lost | Behind::Store(_) => self.falls_behind(plugin, Duration::ZERO),
+        }
+    }
+
+    /// How long the next try waits of a file that may pass then.
+    fn pause(&self, plugin: &str, refused: &Refused) -> Duration {
+        // That costs a look.
+        if matches!(refused.error, LoadError::Unreadable(_)) {
+            return Duration::ZERO;
+        }
+        let (pause, begins) = self.pauses.after(plugin, &refused.report.digest, Instant::now());
+        if begins && self.decides {
+            let digest = format!("{:.12}", refused.report.digest);
+            tracing::warn!(plugin, digest, code = refused.error.code(), "the file is tried again in {pause:?}");
+        }
+        pause
     }
 
     /// Notes which file of the folder took effect.
@@ -186,6 +231,17 @@ impl From<Refused> for Behind {
     }
 }
 
+/// What is known of the file in the folder when a version is put in.
+#[derive(Clone, Copy)]
+enum InFolder<'a> {
+    /// It is this one, and good.
+    Good(&'a Bytes),
+    /// It is refused.
+    Refused(&'a Refused),
+    /// Nobody has looked: what was wrong with it is still wrong.
+    Unseen,
+}
+
 impl Plugins {
     /// Decides for all processes. That ends a canary.
     async fn decide(
@@ -200,8 +256,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Lets what was decided take effect here. `at_hand` is the file of the folder, `error` what is wrong with it.
-    async fn obey(&self, name: &str, at_hand: Option<&Bytes>, error: Option<Refused>) -> Result<(), Behind> {
+    /// Lets what was decided take effect here.
+    async fn obey(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let versions = self.versions();
         let decision = versions.decision(name).ok_or(Behind::Undecided)?;
         lock(&versions.behind).remove(name);
@@ -209,14 +265,11 @@ impl Plugins {
             self.remove(name);
             return Ok(());
         };
-        let outcome = self.obey_digest(name, wanted, at_hand, error).await;
+        let outcome = self.obey_digest(name, wanted, in_folder).await;
         if let Err(reason) = &outcome {
             let error = with_causes(reason);
             tracing::error!(plugin = name, %error, "the version {wanted:.12} that was decided does not run here");
-            // The same file is refused again.
-            if !matches!(reason, Behind::Refused(refused) if !refused.error.may_pass()) {
-                lock(&versions.behind).insert(name.to_owned());
-            }
+            versions.try_again(name, reason);
         }
         outcome
     }
@@ -227,22 +280,16 @@ impl Plugins {
         let wanted = versions.decision(name).and_then(|decision| decision.digest);
         let running = self.find(name).and_then(|plugin| plugin.loaded.as_ref().map(|loaded| loaded.digest.clone()));
         if wanted.is_some() && wanted != running {
-            lock(&versions.behind).insert(name.to_owned());
+            versions.falls_behind(name, Duration::ZERO);
         }
     }
 
-    async fn obey_digest(
-        &self,
-        name: &str,
-        wanted: &str,
-        at_hand: Option<&Bytes>,
-        error: Option<Refused>,
-    ) -> Result<(), Behind> {
+    async fn obey_digest(&self, name: &str, wanted: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
         let loaded = if let Some(running) = running {
             running
-        } else if let Some(bytes) = at_hand
+        } else if let InFolder::Good(bytes) = in_folder
             && digest_of(bytes).await == wanted
         {
             self.checked(name, bytes.clone()).await?
@@ -250,19 +297,31 @@ impl Plugins {
             let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
             self.checked(name, bytes).await?
         };
-        self.put_in(name, loaded, error);
+        self.put_in(name, loaded, in_folder);
         Ok(())
     }
 
     /// Swaps a version in, and shows what is wrong with the folder's file.
-    fn put_in(&self, name: &str, loaded: Arc<Loaded>, error: Option<Refused>) -> Arc<Plugin> {
+    fn put_in(&self, name: &str, loaded: Arc<Loaded>, in_folder: InFolder<'_>) -> Arc<Plugin> {
         self.replace(name, |plugin| {
             if plugin.loaded.as_ref().is_none_or(|running| running.digest != loaded.digest) {
                 let (version, steps) = (&loaded.description.version, &loaded.report);
                 tracing::info!(plugin = name, version, digest = format!("{:.12}", loaded.digest), %steps, "plugin loaded");
             }
+            let error = match in_folder {
+                InFolder::Good(_) => None,
+                InFolder::Refused(refused) => Some(refused.clone()),
+                InFolder::Unseen => plugin.error,
+            };
             Plugin { loaded: Some(loaded), error, ..plugin }
         })
+    }
+
+    /// Shows nothing any more that was wrong with the folder's file.
+    fn clear_error(&self, name: &str) {
+        if self.find(name).is_some_and(|plugin| plugin.error.is_some()) {
+            self.replace(name, |plugin| Plugin { error: None, ..plugin });
+        }
     }
 
     /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
@@ -275,6 +334,7 @@ impl Plugins {
         let Some(wanted) = decision.digest else { return self.remove_file(name).await };
         let has = self.digest_in_folder(name).await;
         if has.as_ref() == Some(&wanted) {
+            self.clear_error(name);
             return versions.see(name, Some(&wanted)).await;
         }
         // A file that has not taken effect yet is newer: the watcher is about to take it.

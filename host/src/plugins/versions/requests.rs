@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
+use super::InFolder;
 use crate::{
     model::{PluginCanary, PluginDecision, PluginSource, PluginVersion, is_plugin_name},
     plugins::{
@@ -86,7 +87,7 @@ impl Plugins {
         let (versions, digest) = (self.versions(), loaded.digest.clone());
         versions.keep(name, &loaded, &bytes).await?;
         self.decide(name, Some(&digest), PluginSource::Upload, None).await?;
-        let plugin = self.put_in(name, loaded, None);
+        let plugin = self.put_in(name, loaded, InFolder::Good(&bytes));
         self.place(name, &digest, bytes).await;
         versions.has_effect(name);
         Ok(plugin)
@@ -130,7 +131,7 @@ impl Plugins {
         // Who goes back further goes back from the same version; who comes back to it has rolled nothing back.
         let rolled_back = decision.rolled_back.or(decision.digest).filter(|from| *from != wanted.digest);
         self.decide(name, Some(&wanted.digest), PluginSource::Rollback, rolled_back.as_deref()).await?;
-        let plugin = self.put_in(name, loaded, None);
+        let plugin = self.put_in(name, loaded, InFolder::Unseen);
         versions.has_effect(name);
         Ok(plugin)
     }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::components::{bomb_body, busy_body, functions, holding};
-use crate::support::{guests, process::Process};
+#[cfg(unix)]
+use crate::support::compilers::compiler;
+use crate::support::{HandMade, TestApp, guests, process::Process};
 
 /// `weft compile-plugin`, as the server starts it; returns its exit code, and what it wrote to both its outputs.
 fn compile(bytes: &[u8], memory: u64, seconds: u64) -> (std::process::ExitStatus, Vec<u8>, String) {
@@ -46,6 +48,45 @@ fn a_compiler_that_wants_more_than_its_limits_is_ended_by_the_system() {
     let (status, _, complaint) = compile(&holding(&functions(40_000, &busy_body())), 8 << 30, 1);
     // SIGXCPU.
     assert_eq!(status.signal(), Some(24), "{status}: {complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_too_long_to_start_is_compiled_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = folder.path().join("data");
+        // More than there is time for.
+        config.plugins.limits.cpu_ms = 10_000;
+    })
+    .await;
+    let slow = HandMade { start: "(loop (br 0))", ..HandMade::PLAIN }.bytes();
+    for was_compiled in [false, true] {
+        let (status, problem) = app.upload("slow", slow.clone()).await;
+        assert_eq!((status, problem["type"].as_str()), (422, Some("instantiate_failed")), "{problem}");
+        let steps = problem["admission"]["steps"].as_array().unwrap();
+        let compiled = steps.iter().find(|step| step["name"] == "compile").unwrap();
+        let detail = compiled["detail"].as_str().unwrap_or_default();
+        assert_eq!(detail.contains("compiled before"), was_compiled, "{problem}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_without_an_end_is_not_read_for_as_long_as_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let endless = compiler(folder.path(), "exec cat /dev/zero");
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = folder.path().join("data");
+        config.plugins.limits.max_file_mib = 1;
+        config.plugins.compiler = Some(endless);
+    })
+    .await;
+    let (status, problem) = app.upload("endless", HandMade::PLAIN.bytes()).await;
+    assert_eq!((status, problem["type"].as_str()), (422, Some("code_too_large")), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("8 MiB") && detail.contains("max_file_mib"), "{problem}");
 }
 
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! Canaries: who gets them, what is counted, and when they are taken back.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     time::{Duration, SystemTime},
 };
@@ -10,13 +10,20 @@ use futures::{StreamExt as _, future, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft::{
+    clock::Clock,
     plugins::digest,
     simulator::{Incoming, Sender},
 };
 use weft_wechat::account::EncodingMode;
 
 use super::{OPENID, answer, server};
-use crate::support::{PATIENCE, TestApp, database::on_postgres, guests, until};
+#[cfg(unix)]
+use crate::support::compilers::Gate;
+use crate::support::{
+    PATIENCE, TestApp,
+    database::{START, on_postgres},
+    guests, until,
+};
 
 async fn upload(app: &TestApp, canary: u8, bytes: &[u8]) -> (u16, Value) {
     app.upload(&format!("greeter?canary={canary}"), bytes.to_vec()).await
@@ -103,6 +110,39 @@ async fn one_that_fails_more_is_taken_back() {
         "{entry}"
     );
     assert_eq!(entry["after"]["reason"], reason);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_is_taken_back_while_another_version_is_compiled() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 600_000;
+    })
+    .await;
+    let account = app.account("shop", EncodingMode::Plain, "greeter").await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    gate.close();
+    let uploading = app.upload("greeter", guests::formal_greeter().await.to_vec());
+    let failing = async {
+        gate.holds_one().await;
+        for _ in 0..10 {
+            assert_eq!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text(), None);
+            assert!(account.send(&Incoming::text("oOther", "panic")).await.unwrap().text().is_some());
+        }
+        app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+        let again = async || account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text();
+        until("the version before answers", again).await;
+        gate.open();
+    };
+    let ((status, plugin), ()) = tokio::join!(uploading, failing);
+    assert_eq!(status, 200, "{plugin}");
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,6 +233,46 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_were_canaries_alone_leave_the_disk_too() {
+    let (app, ..) = server().await;
+    for number in 0..6 {
+        let version = [guests::greeter().await, &[0, 3, 1, b'n', number]].concat();
+        assert_eq!(upload(&app, 10, &version).await.0, 200);
+    }
+    let folder = app.state.config.data_dir.join("plugin-versions/greeter");
+    let kept = until("the disk has no more than the database", async || {
+        let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+        let versions = plugin["versions"].as_array().unwrap().iter();
+        let known: BTreeSet<_> = versions.map(|version| version["digest"].as_str().unwrap().to_owned()).collect();
+        let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let kept: BTreeSet<_> = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        (kept == known).then_some(kept)
+    })
+    .await;
+    assert_eq!(kept.len(), 6, "the last five, and the one that runs");
+    assert!(kept.contains(&digest(guests::greeter().await)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_refused_is_shown_beside_whatever_is_done_elsewhere() {
+    let (app, ..) = server().await;
+    std::fs::write(app.plugin_file("greeter"), b"nothing").unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == "not_webassembly").await;
+    // As another process does.
+    let second = digest(guests::formal_greeter().await);
+    app.state.store.plugin_canaries().begin("greeter", &second, 50, &[]).await.unwrap();
+    until("the canary runs here", async || app.state.plugins.find("greeter")?.canary.clone()).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!((&plugin["canary"]["state"], &plugin["error"]["code"]), (&json!("running"), &json!("not_webassembly")));
+
+    let (status, plugin) = app.api(Method::POST, "/plugins/greeter/rollback", None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(second)), "{plugin}");
+    assert_eq!(plugin["error"]["code"], "not_webassembly", "the file lies there as before: {plugin}");
+    std::fs::write(app.plugin_file("greeter"), guests::misbehave().await).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"].is_null()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_survives_a_restart_and_so_does_its_code_however_old() {
     let home = tempfile::tempdir().unwrap();
     let start = async || {
@@ -231,6 +311,29 @@ async fn it_survives_a_restart_and_so_does_its_code_however_old() {
     assert_eq!(who_gets(&account, 40, &usual).await, before);
     until("what nothing needs is removed", async || (!unused.exists()).then_some(())).await;
     assert_eq!(compiled(), kept, "nothing else was, nor compiled again");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_that_nothing_needs_any_more_goes_while_the_server_runs() {
+    let (home, clock) = (tempfile::tempdir().unwrap(), Clock::manual(START));
+    let app = TestApp::start_at(clock.clone(), |config| config.data_dir = home.path().join("data")).await;
+    app.drop_plugin("greeter", guests::greeter().await).await;
+    let cache = home.path().join("data/plugin-cache");
+    let running = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let unused = cache.join("0000-0000.cwasm");
+    std::fs::write(&unused, b"code").unwrap();
+    for file in [&unused, &running] {
+        let long_ago = SystemTime::now() - Duration::from_hours(8 * 24);
+        File::options().append(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    // More than one round, as the one of the start may be yet to begin.
+    until("what nothing needs is removed", async || {
+        clock.advance(Duration::from_hours(1));
+        (!unused.exists()).then_some(())
+    })
+    .await;
+    assert!(running.exists());
     app.stop().await;
 }
 

@@ -5,10 +5,14 @@ use std::{fs, path::Path, time::Duration};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
+#[cfg(unix)]
+use weft::model::PluginSource;
 use weft::plugins::digest;
 use weft_wechat::account::EncodingMode;
 
 use super::{answer, server};
+#[cfg(unix)]
+use crate::support::{HandMade, compilers::Gate};
 use crate::support::{TestApp, guests, until};
 
 async fn roll_back(app: &TestApp, body: Option<Value>) -> (u16, Value) {
@@ -140,6 +144,69 @@ async fn a_restart_finds_everything_as_it_was_left() {
     fs::remove_file(&file).unwrap();
     let app = at(home.path()).await;
     assert_eq!(app.api(Method::GET, "/plugins/greeter", None).await.0, 404);
+    app.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_decided_elsewhere_waits_for_no_other_plugin_that_is_compiled() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 600_000;
+    })
+    .await;
+    for version in [first, second] {
+        assert_eq!(app.upload("greeter", version.to_vec()).await.0, 200);
+    }
+    gate.close();
+    fs::write(app.plugin_file("slow"), HandMade::PLAIN.bytes()).unwrap();
+    gate.holds_one().await;
+
+    // As another process does.
+    let decisions = app.state.store.plugin_decisions();
+    decisions.decide("slow", None, PluginSource::Delete, None).await.unwrap();
+    // The second of these comes when the first is seen, and with it what was decided of the other plugin.
+    for (to, from) in [(first, second), (second, first), (first, second)] {
+        let (to, from) = (digest(to), digest(from));
+        decisions.decide("greeter", Some(&to), PluginSource::Rollback, Some(&from)).await.unwrap();
+        app.plugin_becomes("greeter", |plugin| plugin["digest"] == to.as_str()).await;
+    }
+    assert!(app.state.plugins.find("slow").is_none(), "it is still being compiled");
+    gate.open();
+    app.plugin_becomes("slow", |plugin| plugin["state"] == "ready").await;
+    app.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_looked_at_is_told_of_and_hides_no_version() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("plugins/greeter.wasm");
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let unreadable = |plugin: &Value| plugin["error"]["code"] == "unreadable";
+    // No name is so long, which is neither a file nor none.
+    let hide = || {
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("x".repeat(300), &file).unwrap();
+    };
+
+    let app = at(home.path()).await;
+    assert_eq!(app.upload("greeter", first.to_vec()).await.0, 200);
+    hide();
+    let plugin = app.plugin_becomes("greeter", unreadable).await;
+    assert_eq!((&plugin["digest"], &plugin["state"]), (&json!(digest(first)), &json!("ready")), "{plugin}");
+    app.stop().await;
+
+    let app = at(home.path()).await;
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert!(unreadable(&plugin), "{plugin}");
+    assert_eq!((&plugin["digest"], &plugin["state"]), (&json!(digest(first)), &json!("ready")), "{plugin}");
+    app.drop_plugin("greeter", second).await;
+    app.plugin_becomes("greeter", |plugin| plugin["error"].is_null()).await;
     app.stop().await;
 }
 

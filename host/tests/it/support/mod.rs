@@ -1,5 +1,7 @@
 //! What tests stand on: databases, whole servers, and plugins built once.
 
+#[cfg(unix)]
+pub(crate) mod compilers;
 pub(crate) mod database;
 mod folders;
 pub(crate) mod guests;

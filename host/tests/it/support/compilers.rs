@@ -1,0 +1,63 @@
+//! Programs that stand in the place of `weft compile-plugin`.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::until;
+
+/// Writes a compiler that does what these lines of shell say.
+pub(crate) fn compiler(folder: &Path, lines: &str) -> PathBuf {
+    let file = folder.join("compiler");
+    fs::write(&file, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+/// A compiler that begins as `weft` does, and waits for as long as its gate is closed.
+pub(crate) struct Gate {
+    folder: TempDir,
+}
+
+impl Gate {
+    /// It is open.
+    pub(crate) fn new() -> Self {
+        let gate = Self { folder: tempfile::tempdir().unwrap() };
+        gate.open();
+        gate
+    }
+
+    /// The compiler.
+    pub(crate) fn compiler(&self) -> PathBuf {
+        let [open, held] = [self.open_file(), self.held_file()].map(|file| file.display().to_string());
+        let wait = format!("if [ ! -e '{open}' ]; then : > '{held}'; until [ -e '{open}' ]; do sleep 0.1; done; fi");
+        compiler(self.folder.path(), &format!("{wait}\nexec '{}' \"$@\"", env!("CARGO_BIN_EXE_weft")))
+    }
+
+    /// Lets compilers pass.
+    pub(crate) fn open(&self) {
+        fs::write(self.open_file(), b"").unwrap();
+    }
+
+    /// Holds those up that come from now on.
+    pub(crate) fn close(&self) {
+        fs::remove_file(self.open_file()).unwrap();
+    }
+
+    /// Waits until one is held up.
+    pub(crate) async fn holds_one(&self) {
+        until("something is compiled", async || self.held_file().exists().then_some(())).await;
+    }
+
+    fn open_file(&self) -> PathBuf {
+        self.folder.path().join("open")
+    }
+
+    fn held_file(&self) -> PathBuf {
+        self.folder.path().join("held")
+    }
+}
