@@ -40,8 +40,7 @@ pub async fn tell(plugins: Plugins, accounts: Accounts) {
         tokio::time::sleep(POLL).await;
         let mut loaded = HashSet::new();
         for plugin in plugins.list() {
-            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-            for version in plugin.loaded.iter().chain(canary) {
+            for version in plugin.versions() {
                 let which = (Arc::clone(&plugin.name), version.digest.clone());
                 if !told.contains(&which) {
                     let missing = by_app(&accounts, &plugin.name, &Grants::from(&version.description));

@@ -117,7 +117,7 @@ impl Plugin {
     }
 
     /// What runs, and the canary.
-    pub(super) fn versions(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<Loaded>> {
         self.loaded.iter().chain(self.canary.as_ref().map(|canary| &canary.loaded))
     }
 

@@ -28,10 +28,7 @@ impl Plugins {
 
     async fn sweep_cache(&self) {
         let plugins = self.list();
-        let loaded = plugins.iter().flat_map(|plugin| {
-            let canary = plugin.canary.as_ref().map(|canary| &canary.loaded);
-            plugin.loaded.iter().chain(canary)
-        });
+        let loaded = plugins.iter().flat_map(|plugin| plugin.versions());
         let (loader, digests) = (self.0.loader.clone(), loaded.map(|loaded| loaded.digest.clone()).collect());
         drop(tokio::task::spawn_blocking(move || loader.sweep(&digests)).await);
     }
