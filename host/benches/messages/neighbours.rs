@@ -42,6 +42,9 @@ const LEAD: Duration = Duration::from_millis(200);
 /// How long an answer may take: more than a call may.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A SHA-256 in hexadecimal.
+const DIGEST_CHARACTERS: usize = 64;
+
 /// What a neighbour does.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
@@ -157,6 +160,8 @@ struct Place {
     plugins: PathBuf,
     /// Where compiled plugins are kept.
     cache: PathBuf,
+    /// What stands behind the digest in the names of the files there.
+    compiled_suffix: String,
     /// The adversary's file.
     component: Vec<u8>,
     /// Whose messages it answers: an app for each row.
@@ -188,9 +193,11 @@ impl Place {
         let component = fs::read(build("host/tests/guests/misbehave")?)?;
         fs::write(plugins.join(ADVERSARY).with_extension("wasm"), &component)?;
         let server = Running::start(&Kind::Neighbours(own.clone()))?;
+        let cache = own.join(DATA).join("plugin-cache");
+        let compiled_suffix = suffix(&cache).context("the server has compiled its plugins")?;
         let bad = apps().map(|(app, _)| Account::new(&app, EncodingMode::Plain, path(&app)));
         let bad = bad.collect::<anyhow::Result<_>>()?;
-        Ok(Self { server, plugins, cache: own.join(DATA).join("plugin-cache"), component, bad })
+        Ok(Self { server, plugins, cache, compiled_suffix, component, bad })
     }
 
     /// How long messages take beside a neighbour, and how often that one was asked.
@@ -252,17 +259,13 @@ impl Place {
         fs::write(&beside, &bytes)?;
         fs::rename(&beside, self.plugins.join(format!("compiled-{index}.wasm")))?;
         let (digest, began) = (weft::plugins::digest(&bytes), Instant::now());
-        while !self.has_compiled(&digest)? {
+        // As the file of the adversary's own code is called, with another digest.
+        let compiled = self.cache.join(format!("{digest}{}", self.compiled_suffix));
+        while !compiled.exists() {
             ensure!(began.elapsed() < PATIENCE, "a file was not compiled within {PATIENCE:?}");
             thread::sleep(5 * PAUSE);
         }
         Ok(())
-    }
-
-    /// Whether there is code of the file with this digest.
-    fn has_compiled(&self, digest: &str) -> anyhow::Result<bool> {
-        let names = fs::read_dir(&self.cache)?.flatten().map(|entry| entry.file_name());
-        Ok(names.into_iter().any(|name| name.to_string_lossy().starts_with(digest)))
     }
 
     /// Waits until the server has nothing left to do: calls go on when nobody waits for them any more.
@@ -277,6 +280,12 @@ impl Place {
             }
         }
     }
+}
+
+/// What stands behind the digest in the name of a file of compiled code: it is the same for all.
+fn suffix(cache: &Path) -> Option<String> {
+    let name = fs::read_dir(cache).ok()?.flatten().find_map(|entry| entry.file_name().into_string().ok())?;
+    Some(name.get(DIGEST_CHARACTERS..)?.to_owned())
 }
 
 /// Keeps the cores awake until this is dropped.
