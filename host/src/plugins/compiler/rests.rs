@@ -77,7 +77,9 @@ impl Rests {
                     } else if part.is_none() {
                         part = self.part.try_lock().ok();
                         if part.is_none() && process.pauses() {
-                            part = Some(self.part.lock().await);
+                            let next = self.part.lock().await;
+                            self.pace.work_goes_on().await;
+                            part = Some(next);
                             process.goes_on();
                             continue;
                         }
@@ -151,11 +153,12 @@ mod tests {
         command.spawn().unwrap()
     }
 
-    /// Whether it is held.
+    /// For how long it was at work. The system counts hundredths of a second.
     #[cfg(target_os = "linux")]
-    fn is_held(child: &Child) -> bool {
+    fn worked(child: &Child) -> Duration {
         let id = i32::try_from(child.id().unwrap()).unwrap();
-        procfs::process::Process::new(id).unwrap().stat().unwrap().state == 'T'
+        let stat = procfs::process::Process::new(id).unwrap().stat().unwrap();
+        Duration::from_millis(stat.utime * 1000 / procfs::ticks_per_second())
     }
 
     /// Has the server work for half of the time.
@@ -168,12 +171,12 @@ mod tests {
         }
     }
 
-    /// How often each of two compilers was seen at work, and both at once, beside messages that come or do not.
     #[cfg(target_os = "linux")]
-    async fn at_work(has_messages: bool) -> ([u32; 2], u32) {
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn beside_messages_one_compiler_works_at_a_time_and_alone_all_do() {
         let rests = Arc::new(Rests::new(Arc::new(Pace::new(25))));
         rests.credit.takes(CREDIT, Instant::now());
-        let messages = has_messages.then(|| tokio::spawn(messages()));
+        let messages = tokio::spawn(messages());
         let compilers = [works(), works()];
         let working = compilers.each_ref().map(|child| {
             let (rests, process) = (Arc::clone(&rests), Process::of(child));
@@ -181,25 +184,20 @@ mod tests {
         });
         // Until it has been looked for, there is no other work.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let (mut each, mut both) = ([0; 2], 0);
-        while each.iter().sum::<u32>() < 400 {
-            let work = compilers.each_ref().map(|child| u32::from(!is_held(child)));
-            each = [each[0] + work[0], each[1] + work[1]];
-            both += work[0] * work[1];
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let work = || compilers.each_ref().map(worked);
+        let (began, before) = (Instant::now(), work());
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let (time, after) = (began.elapsed(), work());
+        let parts = [0, 1].map(|index| (after[index] - before[index]).div_duration_f64(time));
+        assert!(parts[0] + parts[1] < 0.4, "each would have a quarter or more where they worked at once: {parts:?}");
+        assert!(parts.iter().all(|part| *part > 0.02), "each has its part: {parts:?}");
+        messages.abort();
+        // The first that works has nothing to wait for any more, and the other one does not wait for it.
+        let (until, before) = (Instant::now() + Duration::from_mins(2), work());
+        while (0..2).any(|index| work()[index] < before[index] + Duration::from_millis(500)) {
+            assert!(Instant::now() < until, "one waits: {before:?}, {:?}", work());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        messages.iter().for_each(tokio::task::JoinHandle::abort);
         working.iter().for_each(tokio::task::JoinHandle::abort);
-        (each, both)
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn beside_messages_one_compiler_works_at_a_time_and_alone_all_do() {
-        let ([one, other], both) = at_work(true).await;
-        assert!(one > 100 && other > 100, "each has its part: {one} and {other}");
-        assert!(both < 40, "{both} times both were at work, of {one} and {other}");
-        let (each, both) = at_work(false).await;
-        assert!(both > 150, "{both} times both were at work alone, of {each:?}");
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct HandMade {
     pub more: &'static str,
     /// Pages of memory at first.
     pub pages: u32,
+    /// Pages that it may have at most by itself.
+    pub most_pages: Option<u32>,
     /// More interfaces of weft:plugin that it exports. `more` has their functions, in whose names VERSION stands for the
     /// contract's.
     pub interfaces: &'static [&'static str],
@@ -40,6 +42,7 @@ impl HandMade {
         start: "",
         more: "",
         pages: 16,
+        most_pages: None,
         interfaces: &[],
     };
 
@@ -60,11 +63,12 @@ impl HandMade {
     }
 
     fn module(&self, version: &str) -> String {
-        let Self { handle, realloc, post_return, start, more, pages, interfaces: _ } = self;
+        let Self { handle, realloc, post_return, start, more, pages, most_pages, interfaces: _ } = self;
+        let most_pages = most_pages.map(|most| most.to_string()).unwrap_or_default();
         let (description, more) = (text(&description()), more.replace("VERSION", version));
         format!(
             r#"(module
-                (memory (export "memory") {pages})
+                (memory (export "memory") {pages} {most_pages})
                 (global $next (mut i32) (i32.const {HEAP}))
                 (data (i32.const 1024) "{description}")
                 {more}
