@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, TestApp, guests, until};
 
 /// A server with the guest, which answers the app `shop` and may keep things for it.
 async fn server() -> (TestApp, Sender) {
-    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 200).await;
+    let app = TestApp::start_with(|config| config.plugins.limits.cpu_ms = 1_500).await;
     app.drop_plugin("guest", guests::misbehave().await).await;
     let sender = app.account("shop", EncodingMode::Safe, "guest").await;
     let set = json!({"kv": true, "config": {"greeting": "多谢", "api_key": "sk-1234"}});
@@ -90,7 +90,7 @@ async fn a_call_leaves_a_receipt_with_all_that_happened() {
     assert_eq!(receipt["input"]["content"]["Text"]["content"], "kv-count");
     assert!(receipt["raw"].as_str().unwrap().contains("<![CDATA[kv-count]]>"), "{receipt}");
     assert!(receipt["used"]["memory_bytes"].as_u64().unwrap() > 1 << 20, "{receipt}");
-    assert_eq!(receipt["limits"]["cpu_ms"], 200, "{receipt}");
+    assert_eq!(receipt["limits"]["cpu_ms"], 1_500, "{receipt}");
     let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;
     assert_eq!(receipt["digest"], plugin["digest"]);
 
