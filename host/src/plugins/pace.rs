@@ -62,11 +62,6 @@ impl Pace {
         self.turn_at(self.began.elapsed(), || busy(runtime))
     }
 
-    /// Whether there is other work, beside which long work rests at times.
-    pub(super) fn is_kept(&self, runtime: &Handle) -> bool {
-        self.work < CYCLE && self.rests(self.began.elapsed(), || busy(runtime))
-    }
-
     /// Waits for as long as long work rests.
     pub(super) async fn work_goes_on(&self) {
         while let Turn::Rest(time) = self.turn(&Handle::current()) {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 
-use self::rests::Rests;
+use self::rests::Credit;
 use super::{
     admission::LoadError,
     cache,
@@ -39,7 +39,8 @@ pub(super) struct Compiler {
     memory: u64,
     counts_fuel: bool,
     turns: Semaphore,
-    rests: Rests,
+    pace: Arc<Pace>,
+    credit: Credit,
 }
 
 /// How compiling went: what the child says before the code, as one line of JSON.
@@ -62,8 +63,8 @@ enum Answer {
 impl Compiler {
     pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool, pace: Arc<Pace>) -> Self {
         let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
-        let (turns, rests) = (Semaphore::new(COMPILATIONS), Rests::new(pace));
-        Self { command, timeout, memory, counts_fuel, turns, rests }
+        let (turns, credit) = (Semaphore::new(COMPILATIONS), Credit::default());
+        Self { command, timeout, memory, counts_fuel, turns, pace, credit }
     }
 
     /// Waits for a turn to compile.
@@ -88,7 +89,7 @@ impl Compiler {
                 // As much CPU time for each thread as there is wall clock.
                 let seconds = self.timeout.as_secs().max(1).saturating_mul(threads() as u64);
                 let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
-                process::run(command, &bytes, self.timeout, bounds, most, &self.rests).await?
+                process::run(command, &bytes, self.timeout, bounds, most, (&self.pace, &self.credit)).await?
             }
             None => here(bytes, self.counts_fuel).await?,
         };
