@@ -31,6 +31,7 @@ pub mod histogram;
 pub mod http;
 pub mod jobs;
 pub mod losses;
+pub mod machine;
 pub mod mass_messages;
 pub mod materials;
 pub mod menus;

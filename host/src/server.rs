@@ -366,13 +366,16 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
 
 /// Loads what lies in the plugins folder, says so, and follows the folder.
 async fn follow_folder(mut watcher: Watcher, state: AppState) {
-    watcher.load_all().await;
-    let plugins = state.plugins.list();
-    let count = |state: PluginState| plugins.iter().filter(|plugin| plugin.state() == state).count();
-    let (ready, failed, disabled) =
-        (count(PluginState::Ready), count(PluginState::Failed), count(PluginState::Disabled));
-    tracing::info!(ready, failed, disabled, "the plugins folder has been read");
-    watcher.run().await;
+    let all_loaded = watcher.begin().await;
+    let tell = async {
+        all_loaded.await;
+        let plugins = state.plugins.list();
+        let count = |state: PluginState| plugins.iter().filter(|plugin| plugin.state() == state).count();
+        let (ready, failed, disabled) =
+            (count(PluginState::Ready), count(PluginState::Failed), count(PluginState::Disabled));
+        tracing::info!(ready, failed, disabled, "the plugins folder has been read");
+    };
+    futures::join!(tell, watcher.run());
 }
 
 /// WeChat's side, and the operator's where it has an address of its own.

@@ -175,7 +175,7 @@ fn rule() -> Handler {
 
 /// Loads the plugins; makes sure that every one runs, and that there is one.
 pub(crate) async fn load(plugins: &Plugins) -> anyhow::Result<()> {
-    Watcher::new(plugins.clone())?.load_all().await;
+    Watcher::new(plugins.clone())?.begin().await.await;
     let plugins = plugins.list();
     ensure!(!plugins.is_empty(), "there is no plugin");
     for plugin in plugins {

@@ -56,6 +56,6 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
     let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
     let plugins = server::platform(settings, server::services(config, store, Clock::system())?)?;
     plugins.refresh().await?;
-    Watcher::new(plugins.clone())?.load_all().await;
+    Watcher::new(plugins.clone())?.begin().await.await;
     Ok(plugins)
 }

@@ -20,8 +20,9 @@ pub struct PluginsConfig {
     pub stack_kib: u32,
     /// Calls of one app at once, over all plugins, where the app has no number of its own.
     pub max_app_concurrency: u32,
-    /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it.
-    pub total_memory_mib: u32,
+    /// Memory of all instances together, in MiB, without a small part of each; one app has at most half of it. Without
+    /// it, half of what there is, and 4096 at most.
+    pub total_memory_mib: Option<u32>,
     /// How much of the time calls that compute for long, and compilation, have while the server has other work, in
     /// percent. With 100 they never rest.
     pub background_percent: u32,
@@ -31,8 +32,9 @@ pub struct PluginsConfig {
     pub breaker_max_pause_ms: u64,
     /// Wall clock of compiling one file, in milliseconds.
     pub compile_timeout_ms: u64,
-    /// Memory of the process that compiles a file, in MiB.
-    pub compile_memory_mib: u32,
+    /// Memory of the process that compiles a file, in MiB. Without it, a quarter of what there is, and 1024 at most: two
+    /// files are compiled at a time.
+    pub compile_memory_mib: Option<u32>,
     /// The weft command, which compiles plugins in a process of its own. No key: the command sets it to itself. Without
     /// it, in programs that have the server built in, plugins are compiled in the process and nothing bounds that.
     #[serde(skip)]
@@ -86,12 +88,12 @@ impl Default for PluginsConfig {
             ceilings: PluginCeilings(PluginLimits::CEILINGS),
             stack_kib: 512,
             max_app_concurrency: 128,
-            total_memory_mib: 4096,
+            total_memory_mib: None,
             background_percent: 25,
             breaker_pause_ms: 1000,
             breaker_max_pause_ms: 60_000,
             compile_timeout_ms: 30_000,
-            compile_memory_mib: 1024,
+            compile_memory_mib: None,
             compiler: None,
             canary_min_calls: 10,
             canary_error_rise: 5,

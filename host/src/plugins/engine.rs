@@ -17,9 +17,8 @@ use super::{
     host::{Recording, recorded},
     instance::State,
     limits::{self, Limits},
-    swap,
 };
-use crate::plugin_limits::PluginLimits;
+use crate::{machine, plugin_limits::PluginLimits};
 
 /// Interfaces that guests may import, without their versions. What is not here is refused when a
 /// file is loaded, with its name.
@@ -128,7 +127,7 @@ fn pool(ceilings: &PluginLimits, instances: u32) -> InstanceAllocationStrategy {
 /// have put some of them onto a disk: wasmtime passes over those (its pull request 14357), and the next instance would
 /// find what is in them.
 fn scan() -> Enabled {
-    if !swap::is_possible() {
+    if !machine::may_swap() {
         return Enabled::Auto;
     }
     tracing::info!(

@@ -15,8 +15,23 @@ use crate::model::is_plugin_name;
 pub(super) struct Signature {
     bytes: u64,
     modified: Option<SystemTime>,
-    inode: u64,
+    place: Place,
 }
+
+/// Where a file is kept, and when the system last wrote anything about it. Tools set the time of modification to what it
+/// was elsewhere, and a file of the same size may get the inode of the one before it; this time nobody can set.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+/// Not known elsewhere.
+#[cfg(not(unix))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place;
 
 /// Tells a folder from another that took its place, by inode and time of creation: inodes are used again, times are
 /// not.
@@ -36,7 +51,7 @@ pub(super) struct Listing {
 
 impl From<&fs::Metadata> for Signature {
     fn from(metadata: &fs::Metadata) -> Self {
-        Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: inode(metadata) }
+        Self { bytes: metadata.len(), modified: metadata.modified().ok(), place: Place::of(metadata) }
     }
 }
 
@@ -162,6 +177,22 @@ fn read_still(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let still = Signature::from(&before) == Signature::from(&fs::metadata(path)?);
     let whole = bytes.len() as u64 == before.len().min(limit.saturating_add(1));
     Ok((still && whole).then_some(bytes))
+}
+
+#[cfg(unix)]
+impl Place {
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+
+        Self { device: metadata.dev(), inode: metadata.ino(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
+    }
+}
+
+#[cfg(not(unix))]
+impl Place {
+    fn of(_: &fs::Metadata) -> Self {
+        Self
+    }
 }
 
 #[cfg(unix)]

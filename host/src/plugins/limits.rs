@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::guard::Pauses;
-use crate::{config::PluginsConfig, plugin_limits::PluginLimits};
+use crate::{config::PluginsConfig, machine, plugin_limits::PluginLimits};
 
 /// Instances alive at once, over all plugins; the pools are as large together.
 pub const INSTANCES: u32 = 512;
@@ -109,6 +109,15 @@ pub const HTTP_HEADER_BYTES: usize = 16 << 10;
 /// Bytes of the URL of an HTTP request, here and elsewhere.
 pub const HTTP_URL_BYTES: usize = 8 << 10;
 
+/// Bytes of memory of all instances together where nothing is set and the machine has plenty.
+const TOTAL_MEMORY: u64 = 4 << 30;
+
+/// The same of the process that compiles a file.
+const COMPILE_MEMORY: u64 = 1 << 30;
+
+/// Of either, what a machine with little memory has all the same: a call of a plugin is begun, and a small plugin compiled.
+const LEAST_MEMORY: u64 = 128 << 20;
+
 /// What the operator has set.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -141,16 +150,24 @@ impl From<&PluginsConfig> for Limits {
             ceilings: config.ceilings.0.max(&config.limits),
             stack: kib(config.stack_kib.into()),
             app_concurrency: usize::try_from(config.max_app_concurrency).unwrap_or(usize::MAX),
-            total_memory: mib(config.total_memory_mib.into()),
+            total_memory: count(memory(config.total_memory_mib, 2, TOTAL_MEMORY)),
             background_percent: config.background_percent,
             pauses: Pauses {
                 first: Duration::from_millis(config.breaker_pause_ms),
                 longest: Duration::from_millis(config.breaker_max_pause_ms),
             },
             compile_timeout: Duration::from_millis(config.compile_timeout_ms),
-            compile_memory: u64::from(config.compile_memory_mib) << 20,
+            compile_memory: memory(config.compile_memory_mib, 4, COMPILE_MEMORY),
         }
     }
+}
+
+/// Bytes, by a setting in MiB; without one, one part of so many of what there is for this process, and `most` at most.
+fn memory(setting: Option<u32>, parts: u64, most: u64) -> u64 {
+    setting.map_or_else(
+        || machine::memory().map_or(most, |there_is| most.min((there_is / parts).max(LEAST_MEMORY))),
+        |mib| u64::from(mib) << 20,
+    )
 }
 
 /// A limit as a number of things.

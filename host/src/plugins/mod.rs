@@ -43,7 +43,6 @@ mod receipts;
 mod registry;
 mod sandbox;
 mod statistics;
-mod swap;
 mod trace;
 mod unused_code;
 mod versions;

@@ -1,7 +1,7 @@
 //! Watches the plugins folder and has every change loaded.
 //!
 //! Truth is what lies in the folder; events only say when to look. A file is read once two looks
-//! [`SETTLE`] apart see the same size, time and inode, so that a copy in progress is not taken for
+//! [`SETTLE`] apart see the same size, times and inode, so that a copy in progress is not taken for
 //! a version. On Linux an event also means that the writer has closed the file.
 //!
 //! Links are followed wherever they lead: operators set them on purpose, and what they lead to is
@@ -145,16 +145,21 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Loads what lies in the folder now.
-    pub async fn load_all(&mut self) {
+    /// Begins to load what lies in the folder now. What it gives ends when all of that was loaded, and until then
+    /// [`Self::run`] may follow what changes: one file may take a minute, and concerns no other.
+    pub async fn begin(&mut self) -> impl Future<Output = ()> + Send + use<> {
         self.plugins.ask_decisions().await;
         self.look(Duration::ZERO).await;
-        for loading in self.look(Duration::ZERO).await {
-            // A panic is a bug, reported where it happens.
-            drop(loading.await);
+        let loading = self.look(Duration::ZERO).await;
+        let plugins = self.plugins.clone();
+        async move {
+            for one in loading {
+                // A panic is a bug, reported where it happens.
+                drop(one.await);
+            }
+            plugins.restore().await;
+            plugins.set_ready();
         }
-        self.plugins.restore().await;
-        self.plugins.set_ready();
     }
 
     /// Follows the folder for as long as it is polled.

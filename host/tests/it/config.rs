@@ -57,8 +57,8 @@ fn without_any_source_the_defaults_hold() {
     let limits = plugins.limits;
     assert_eq!((limits.call_timeout_ms, limits.rule_timeout_ms, limits.hook_timeout_ms), (14_000, 1000, 30_000));
     assert_eq!((limits.cpu_ms, limits.memory_mib, limits.max_concurrency), (1000, 64, 64));
-    assert_eq!((limits.max_file_mib, plugins.total_memory_mib), (32, 4096));
-    assert_eq!((plugins.compile_timeout_ms, plugins.compile_memory_mib), (30_000, 1024));
+    assert_eq!((limits.max_file_mib, plugins.total_memory_mib), (32, None));
+    assert_eq!((plugins.compile_timeout_ms, plugins.compile_memory_mib), (30_000, None));
     assert_eq!(config.wechat.api_base, "https://api.weixin.qq.com");
     assert_eq!(config.wechat.open_base, "https://open.weixin.qq.com");
     assert_eq!((config.wechat.mp_base.as_str(), config.wechat.proxy), ("https://mp.weixin.qq.com", None));

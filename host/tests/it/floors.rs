@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
         "failure_lines",
         "histogram",
         "losses",
+        "machine",
         "newest",
         "plugin_limits",
         "printable",

@@ -68,6 +68,9 @@ fn bind(bounds: Bounds) -> io::Result<()> {
     };
     // Messages are answered meanwhile.
     nice(5)?;
+    // Where the machine has no memory left, this process is ended and not the server. Not everywhere may this be said.
+    #[cfg(target_os = "linux")]
+    drop(std::fs::write("/proc/self/oom_score_adj", "1000"));
     // No core dumps, and no files at all.
     lower(Resource::Core, 0, 0)?;
     lower(Resource::Fsize, 0, 0)?;

@@ -124,7 +124,7 @@ async fn server() -> (TestApp, Sender) {
     let app = TestApp::start_with(|config| {
         config.plugins.limits.cpu_ms = 500;
         config.plugins.compile_timeout_ms = 60_000;
-        config.plugins.compile_memory_mib = 256;
+        config.plugins.compile_memory_mib = Some(256);
     })
     .await;
     app.drop_plugin("greeter", guests::greeter().await).await;
@@ -141,7 +141,7 @@ async fn greeted(account: &Sender) -> bool {
 async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
     let app = TestApp::start_with(|config| {
         config.plugins.compile_timeout_ms = 1000;
-        config.plugins.compile_memory_mib = 4096;
+        config.plugins.compile_memory_mib = Some(4096);
     })
     .await;
     let (status, problem) = app.upload("fixture", holding(&functions(40_000, &busy_body()))).await;
@@ -154,7 +154,7 @@ async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
 async fn what_was_compiled_before_does_not_wait_for_the_compiler() {
     let app = TestApp::start_with(|config| {
         config.plugins.compile_timeout_ms = 30_000;
-        config.plugins.compile_memory_mib = 4096;
+        config.plugins.compile_memory_mib = Some(4096);
     })
     .await;
     app.drop_plugin("greeter", guests::greeter().await).await;

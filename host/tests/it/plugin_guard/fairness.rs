@@ -190,7 +190,7 @@ async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_hoards_memory_leaves_the_others_theirs() {
     let app = TestApp::start_with(|config| {
-        config.plugins.total_memory_mib = 48;
+        config.plugins.total_memory_mib = Some(48);
         config.plugins.limits.call_timeout_ms = 3000;
     })
     .await;

@@ -2,19 +2,20 @@
 #![cfg(unix)]
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
     os::unix::fs::symlink,
     path::Path,
     process::Command,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
 use weft::plugins::digest;
 
 use super::{answer, server};
-use crate::support::{TestApp, guests};
+use crate::support::{HandMade, TestApp, guests};
 
 /// Sets a link as `ln -sfn` does where it can do so in one step.
 fn link(target: impl AsRef<Path>, at: &Path) {
@@ -28,6 +29,24 @@ async fn becomes(app: &TestApp, bytes: &[u8]) -> Duration {
     let (began, digest) = (Instant::now(), digest(bytes));
     app.plugin_becomes("greeter", |plugin| plugin["digest"] == digest.as_str() && plugin["error"].is_null()).await;
     began.elapsed()
+}
+
+/// `cp -p` of a release whose files all have one date, over a file of the same size.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_the_same_size_and_date_is_another_version() {
+    let (app, ..) = server().await;
+    let date = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    // Each ends in a custom section `x` of one byte.
+    let versions = [b'1', b'2'].map(|byte| [HandMade::PLAIN.bytes(), vec![0, 3, 1, b'x', byte]].concat());
+    for version in &versions {
+        let mut file =
+            File::options().write(true).create(true).truncate(false).open(app.plugin_file("greeter")).unwrap();
+        file.set_len(version.len() as u64).unwrap();
+        file.write_all(version).unwrap();
+        file.set_modified(date).unwrap();
+        drop(file);
+        becomes(&app, version).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -183,6 +183,41 @@ async fn what_is_decided_elsewhere_waits_for_no_other_plugin_that_is_compiled() 
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_compiled_for_long_at_a_start_holds_up_no_change_of_another() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let start = || {
+        TestApp::start_with(|config| {
+            config.data_dir = home.path().join("data");
+            config.plugins_dir = home.path().join("plugins");
+            config.plugins.compiler = Some(gate.compiler());
+            config.plugins.compile_timeout_ms = 600_000;
+        })
+    };
+    let app = start().await;
+    app.drop_plugin("greeter", first).await;
+    // So that it is compiled already.
+    app.drop_plugin("formal", second).await;
+    app.stop().await;
+
+    gate.close();
+    fs::write(home.path().join("plugins/slow.wasm"), HandMade::PLAIN.bytes()).unwrap();
+    let changed = home.path().join(format!("data/plugin-versions/greeter/{}.wasm", digest(second)));
+    let change = async {
+        gate.holds_one().await;
+        fs::write(home.path().join("plugins/greeter.wasm"), second).unwrap();
+        until("the changed file is a version", async || changed.exists().then_some(())).await;
+        gate.open();
+    };
+    // Which ends when all has been loaded.
+    let (app, ()) = tokio::join!(start(), change);
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == digest(second).as_str()).await;
+    app.plugin_becomes("slow", |plugin| plugin["state"] == "ready").await;
+    app.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_looked_at_is_told_of_and_hides_no_version() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("plugins/greeter.wasm");
