@@ -41,6 +41,9 @@ impl PluginDecisions<'_> {
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (plugin) DO UPDATE SET revision = excluded.revision, \
              digest = excluded.digest, source = excluded.source, rolled_back = excluded.rolled_back, \
              decided_at = excluded.decided_at";
+        // What was decided before ran, too: a server of an earlier release beside this one does not mark it.
+        const MARK: &str = "UPDATE plugin_versions SET ran_for_all = TRUE WHERE plugin = $1 AND NOT ran_for_all \
+             AND digest IN ($2, (SELECT digest FROM plugin_decisions WHERE plugin = $1))";
         const RENUMBER: &str = "UPDATE plugin_versions SET number = $3 WHERE plugin = $1 AND digest = $2";
         const END_CANARY: &str = "UPDATE plugin_canaries SET state = CASE WHEN digest = $2 THEN 'promoted' \
              ELSE 'taken_back' END, reason = CASE WHEN digest = $2 THEN NULL ELSE 'another version came' END, \
@@ -49,6 +52,7 @@ impl PluginDecisions<'_> {
         let revision = in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             let revision: i64 = sqlx::query_scalar(settings_revision::READ).fetch_one(&mut *connection).await?;
+            sqlx::query(MARK).bind(plugin).bind(digest).execute(&mut *connection).await?;
             sqlx::query(DECIDE)
                 .bind(plugin)
                 .bind(revision)

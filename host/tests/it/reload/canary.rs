@@ -233,6 +233,36 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_passes_over_what_was_a_canary_alone() {
+    let (app, ..) = server().await;
+    let (good, broken) = (guests::greeter().await, guests::misbehave().await);
+    let roll_back = async || app.api(Method::POST, "/plugins/greeter/rollback", None).await;
+    assert_eq!(upload(&app, 10, broken).await.0, 200);
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 204);
+    let bad = [good, &[0, 3, 1, b'n', 1]].concat();
+    assert_eq!(app.upload("greeter", bad.clone()).await.0, 200);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(good))), "{plugin}");
+    let ran = |version: &Value| version["ran_for_all"] == (version["digest"] != digest(broken).as_str());
+    assert!(plugin["versions"].as_array().unwrap().iter().all(ran), "{plugin}");
+
+    // Nor is it the last good one where none runs.
+    assert_eq!(app.upload("greeter", good.to_vec()).await.0, 200);
+    let next = [good, &[0, 3, 1, b'n', 2]].concat();
+    assert_eq!(upload(&app, 10, &next).await.0, 200);
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(good))), "{plugin}");
+
+    // One that was promoted is.
+    assert_eq!(set(&app, json!({"digest": digest(&next), "percent": 100})).await.0, 200);
+    assert_eq!(app.api(Method::POST, "/plugins/greeter/canary/promote", None).await.0, 200);
+    assert_eq!(app.upload("greeter", bad).await.0, 200);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(&next))), "{plugin}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_that_were_canaries_alone_leave_the_disk_too() {
     let (app, ..) = server().await;
     for number in 0..6 {
