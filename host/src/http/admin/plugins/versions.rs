@@ -39,7 +39,7 @@ pub(in crate::http::admin) struct PluginDetail {
     rolled_back: Option<String>,
     /// SHA-256 of the file in this process's plugins folder that was last taken note of; null when there is none.
     in_folder: Option<String>,
-    /// The versions that are kept, newest first.
+    /// The versions that are kept, newest first: the last five that ran for all users, and the last three that did not.
     versions: Vec<VersionView>,
     /// The last version that only some users got, whatever became of it.
     canary: Option<CanaryView>,
