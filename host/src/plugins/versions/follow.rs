@@ -112,7 +112,7 @@ impl Plugins {
                 for name in running {
                     let _changing = self.changing(&name).await;
                     // What goes wrong is logged, and tried again.
-                    drop(self.obey_canary(&name).await);
+                    drop(self.obey_canary(&name, None).await);
                 }
             }
             Err(error) => {
@@ -189,7 +189,7 @@ impl Plugins {
     async fn do_now(&self, name: &str) {
         if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
-            drop(self.obey_canary(name).await);
+            drop(self.obey_canary(name, None).await);
         }
         // The database does not know yet of what it could not be told.
         if !lock(&self.versions().unsaid).contains(name) {

@@ -233,6 +233,31 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_refused_leaves_the_one_before_to_be_taken_back() {
+    let (app, account, ..) = server().await;
+    // A section that nobody reads, of 3 MiB: its length in LEB128, and its name.
+    let padding = [&[0, 0x80, 0x80, 0xc0, 1, 1, b'p'][..], &vec![0; (3 << 20) - 2]].concat();
+    let large = [guests::greeter().await, &padding].concat();
+    assert_eq!(upload(&app, 10, &large).await.0, 200);
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    let limits = json!({"limits": {"max_file_mib": 2}});
+    assert_eq!(app.api(Method::PATCH, "/plugins/greeter", Some(limits)).await.0, 200);
+
+    let (status, problem) = set(&app, json!({"digest": digest(&large), "percent": 100})).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("too_large")), "{problem}");
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    let canary = &plugin["canary"];
+    assert_eq!(canary["digest"], digest(guests::misbehave().await), "{canary}");
+    assert_eq!((&canary["state"], &canary["openids"]), (&json!("running"), &json!([OPENID])), "{canary}");
+    for _ in 0..10 {
+        assert_eq!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text(), None);
+        assert!(account.send(&Incoming::text("oOther", "panic")).await.unwrap().text().is_some());
+    }
+    app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollback_passes_over_what_was_a_canary_alone() {
     let (app, ..) = server().await;
     let (good, broken) = (guests::greeter().await, guests::misbehave().await);
