@@ -119,6 +119,11 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// Compiling was ended by somebody else: that is the machine, and not the file.
+    #[error(
+        "the compiler was ended from outside, as the system does where no memory is left · 编译进程被外部终止，例如系统内存耗尽时"
+    )]
+    CompilerKilled,
     /// It becomes more code than its file's size allows.
     #[error("compiled it has more than {mib} MiB of code · 编译后的代码超过了 {mib} MiB", mib = limit >> 20)]
     CodeTooLarge {
@@ -166,11 +171,13 @@ fn not_webassembly(what: &str) -> String {
 }
 
 impl LoadError {
-    /// Whether the same file may pass another time.
+    /// Whether the same file may pass another time. One for which there was no time may when the machine has less to do.
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
             Self::Unreadable(_)
+                | Self::CompileTimedOut { .. }
+                | Self::CompilerKilled
                 | Self::CompilerUnavailable(_)
                 | Self::Instantiate { busy: true, .. }
                 | Self::Describe { busy: true, .. }
@@ -199,6 +206,7 @@ impl LoadError {
             Self::Compile(_) => "compile_failed",
             Self::CompileTimedOut { .. } => "compile_timed_out",
             Self::CompileOutOfMemory { .. } => "compile_out_of_memory",
+            Self::CompilerKilled => "compiler_killed",
             Self::CodeTooLarge { .. } => "code_too_large",
             Self::CompilerUnavailable(_) => "compiler_unavailable",
             Self::BeyondLimits(_) => "beyond_limits",
@@ -263,6 +271,9 @@ impl LoadError {
             }
             Self::CompileOutOfMemory { .. } => {
                 "make it smaller, or raise plugins.compile_memory_mib · 请精简插件，或调高 plugins.compile_memory_mib"
+            }
+            Self::CompilerKilled => {
+                "Weft tries a file of the plugins folder, or what is to run, again by itself; see that the machine, or the container, has the memory that plugins.compile_memory_mib says, or lower that · 插件目录中的文件和应运行的版本，Weft 会自动重试；请确认机器或容器有 plugins.compile_memory_mib 所设的内存，或将其调低"
             }
             Self::CodeTooLarge { .. } => {
                 "make it smaller, or raise plugins.max_file_mib, or max_file_mib of this plugin (PATCH /api/v1/plugins/{plugin}): its code may have eight times as much · 请精简插件，或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib：编译后的代码最多为它的八倍"

@@ -187,6 +187,8 @@ impl Plugins {
 
     /// Does what is decided. What goes wrong is logged, and tried again.
     async fn do_now(&self, name: &str) {
+        // What fails again, the version or its canary, says so again.
+        lock(&self.versions().behind).remove(name);
         if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
             drop(self.obey_canary(name, None).await);
