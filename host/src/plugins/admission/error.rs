@@ -281,9 +281,7 @@ impl LoadError {
             Self::CompilerUnavailable(_) => {
                 "Weft tries again by itself; see that the machine has memory and processes left · Weft 会自动重试；请确认机器还有可用的内存和进程数"
             }
-            Self::BeyondLimits(_) => {
-                "build it so that it begins with less, or raise plugins.memory_mib · 请减少插件启动时占用的资源，或调高 plugins.memory_mib"
-            }
+            Self::BeyondLimits(why) => beyond_limits(why),
             Self::Mismatch(_) => {
                 "build it with the weft-plugin crate, or from the files in `wit/` as they are · 请用 weft-plugin 编译，或原样使用 `wit/` 中的文件"
             }
@@ -322,6 +320,19 @@ fn not_offered(names: &[String]) -> &'static str {
         "there are WASI 0.2's clocks, randomness and standard output: build it with --target wasm32-wasip2 · 只有 WASI 0.2 的时钟、随机数和标准输出：请用 --target wasm32-wasip2 编译"
     } else {
         "they have weft:plugin and WASI 0.2's clocks, randomness and standard output · 插件只有 weft:plugin 和 WASI 0.2 的时钟、随机数、标准输出"
+    }
+}
+
+/// By which limit it was, as wasmtime's text says: its errors have no names.
+fn beyond_limits(why: &str) -> &'static str {
+    if why.contains("minimum byte size") {
+        "build it so that it begins with less memory, or raise plugins.memory_mib · 请减少插件启动时占用的内存，或调高 plugins.memory_mib"
+    } else if why.contains("minimum element size") {
+        "build it so that its tables begin with fewer elements, or raise plugins.table_elements · 请减少插件启动时表的元素数，或调高 plugins.table_elements"
+    } else if why.contains("core module instances, which exceeds") {
+        "build it of fewer core modules: plugins.core_instances can be no more than 64 · 请减少插件中的核心模块；plugins.core_instances 最多为 64"
+    } else {
+        "build it so that it needs fewer or smaller ones: no setting allows more · 请减少它的数量或大小，没有可以放宽它的设置"
     }
 }
 
