@@ -50,6 +50,8 @@ pub struct PluginVersion {
     pub size: u64,
     /// Greater for those that came later.
     pub number: u64,
+    /// Whether it was ever decided to run for all users; else it was a canary at most.
+    pub ran_for_all: bool,
     /// When it came first; seconds since 1970.
     pub first_at: u64,
 }

@@ -5,14 +5,19 @@ use sqlx::FromRow;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::{PluginDecision, PluginSource};
 
-/// How many versions of a plugin are kept besides those in use.
+/// How many versions of a plugin that ran for all users are kept besides those in use.
 pub const KEPT_VERSIONS: u32 = 5;
 
-/// Forgets the versions that are neither among the newest nor in use.
+/// How many are kept that never did. They push out none of those that did.
+pub const KEPT_CANARIES: u32 = 3;
+
+/// Forgets the versions that are neither among the newest of their kind nor in use.
 pub(super) const FORGET_VERSIONS: &str = "DELETE FROM plugin_versions WHERE plugin = $1 AND digest NOT IN \
-     (SELECT digest FROM plugin_versions WHERE plugin = $1 ORDER BY number DESC LIMIT $2) AND digest NOT IN \
-     (SELECT digest FROM plugin_decisions WHERE plugin = $1 AND digest IS NOT NULL) AND digest NOT IN \
-     (SELECT digest FROM plugin_canaries WHERE plugin = $1 AND state = 'running')";
+     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND ran_for_all ORDER BY number DESC LIMIT $2) \
+     AND digest NOT IN \
+     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND NOT ran_for_all ORDER BY number DESC LIMIT $3) \
+     AND digest NOT IN (SELECT digest FROM plugin_decisions WHERE plugin = $1 AND digest IS NOT NULL) \
+     AND digest NOT IN (SELECT digest FROM plugin_canaries WHERE plugin = $1 AND state = 'running')";
 
 /// What the plugins are to run.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +46,9 @@ impl PluginDecisions<'_> {
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (plugin) DO UPDATE SET revision = excluded.revision, \
              digest = excluded.digest, source = excluded.source, rolled_back = excluded.rolled_back, \
              decided_at = excluded.decided_at";
+        // What was decided before ran, too: a server of an earlier release beside this one does not mark it.
+        const MARK: &str = "UPDATE plugin_versions SET ran_for_all = TRUE WHERE plugin = $1 AND NOT ran_for_all \
+             AND digest IN ($2, (SELECT digest FROM plugin_decisions WHERE plugin = $1))";
         const RENUMBER: &str = "UPDATE plugin_versions SET number = $3 WHERE plugin = $1 AND digest = $2";
         const END_CANARY: &str = "UPDATE plugin_canaries SET state = CASE WHEN digest = $2 THEN 'promoted' \
              ELSE 'taken_back' END, reason = CASE WHEN digest = $2 THEN NULL ELSE 'another version came' END, \
@@ -49,6 +57,7 @@ impl PluginDecisions<'_> {
         let revision = in_transaction!(&self.0.db, connection => {
             sqlx::query(settings_revision::BUMP).execute(&mut *connection).await?;
             let revision: i64 = sqlx::query_scalar(settings_revision::READ).fetch_one(&mut *connection).await?;
+            sqlx::query(MARK).bind(plugin).bind(digest).execute(&mut *connection).await?;
             sqlx::query(DECIDE)
                 .bind(plugin)
                 .bind(revision)
@@ -63,7 +72,9 @@ impl PluginDecisions<'_> {
             }
             let end_canary = sqlx::query(END_CANARY).bind(plugin).bind(digest).bind(to_sql(decided_at));
             end_canary.execute(&mut *connection).await?;
-            sqlx::query(FORGET_VERSIONS).bind(plugin).bind(i64::from(KEPT_VERSIONS)).execute(&mut *connection).await?;
+            let forget = sqlx::query(FORGET_VERSIONS).bind(plugin);
+            let forget = forget.bind(i64::from(KEPT_VERSIONS)).bind(i64::from(KEPT_CANARIES));
+            forget.execute(&mut *connection).await?;
             revision
         });
         Ok(PluginDecision {

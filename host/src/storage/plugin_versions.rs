@@ -42,8 +42,8 @@ impl PluginVersions<'_> {
 
     /// The versions of a plugin, newest first.
     pub async fn list(&self, plugin: &str) -> Result<Vec<PluginVersion>, StoreError> {
-        const SQL: &str = "SELECT digest, version, size, number, first_at FROM plugin_versions WHERE plugin = $1 \
-             ORDER BY number DESC";
+        const SQL: &str = "SELECT digest, version, size, number, ran_for_all, first_at FROM plugin_versions \
+             WHERE plugin = $1 ORDER BY number DESC";
         if !may_be_stored(&[plugin]) {
             return Ok(Vec::new());
         }
@@ -67,6 +67,7 @@ struct VersionRow {
     version: String,
     size: i64,
     number: i64,
+    ran_for_all: bool,
     first_at: i64,
 }
 
@@ -77,6 +78,7 @@ impl VersionRow {
             version: self.version,
             size: from_sql(self.size),
             number: from_sql(self.number),
+            ran_for_all: self.ran_for_all,
             first_at: from_sql(self.first_at),
         }
     }

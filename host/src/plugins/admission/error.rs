@@ -119,6 +119,11 @@ pub enum LoadError {
         /// Bytes.
         limit: u64,
     },
+    /// Compiling was ended by somebody else: that is the machine, and not the file.
+    #[error(
+        "the compiler was ended from outside, as the system does where no memory is left · 编译进程被外部终止，例如系统内存耗尽时"
+    )]
+    CompilerKilled,
     /// It becomes more code than its file's size allows.
     #[error("compiled it has more than {mib} MiB of code · 编译后的代码超过了 {mib} MiB", mib = limit >> 20)]
     CodeTooLarge {
@@ -166,11 +171,13 @@ fn not_webassembly(what: &str) -> String {
 }
 
 impl LoadError {
-    /// Whether the same file may pass another time.
+    /// Whether the same file may pass another time. One for which there was no time may when the machine has less to do.
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
             Self::Unreadable(_)
+                | Self::CompileTimedOut { .. }
+                | Self::CompilerKilled
                 | Self::CompilerUnavailable(_)
                 | Self::Instantiate { busy: true, .. }
                 | Self::Describe { busy: true, .. }
@@ -199,6 +206,7 @@ impl LoadError {
             Self::Compile(_) => "compile_failed",
             Self::CompileTimedOut { .. } => "compile_timed_out",
             Self::CompileOutOfMemory { .. } => "compile_out_of_memory",
+            Self::CompilerKilled => "compiler_killed",
             Self::CodeTooLarge { .. } => "code_too_large",
             Self::CompilerUnavailable(_) => "compiler_unavailable",
             Self::BeyondLimits(_) => "beyond_limits",
@@ -264,15 +272,16 @@ impl LoadError {
             Self::CompileOutOfMemory { .. } => {
                 "make it smaller, or raise plugins.compile_memory_mib · 请精简插件，或调高 plugins.compile_memory_mib"
             }
+            Self::CompilerKilled => {
+                "Weft tries a file of the plugins folder, or what is to run, again by itself; see that the machine, or the container, has the memory that plugins.compile_memory_mib says, or lower that · 插件目录中的文件和应运行的版本，Weft 会自动重试；请确认机器或容器有 plugins.compile_memory_mib 所设的内存，或将其调低"
+            }
             Self::CodeTooLarge { .. } => {
                 "make it smaller, or raise plugins.max_file_mib, or max_file_mib of this plugin (PATCH /api/v1/plugins/{plugin}): its code may have eight times as much · 请精简插件，或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib：编译后的代码最多为它的八倍"
             }
             Self::CompilerUnavailable(_) => {
                 "Weft tries again by itself; see that the machine has memory and processes left · Weft 会自动重试；请确认机器还有可用的内存和进程数"
             }
-            Self::BeyondLimits(_) => {
-                "build it so that it begins with less, or raise plugins.memory_mib · 请减少插件启动时占用的资源，或调高 plugins.memory_mib"
-            }
+            Self::BeyondLimits(why) => beyond_limits(why),
             Self::Mismatch(_) => {
                 "build it with the weft-plugin crate, or from the files in `wit/` as they are · 请用 weft-plugin 编译，或原样使用 `wit/` 中的文件"
             }
@@ -311,6 +320,19 @@ fn not_offered(names: &[String]) -> &'static str {
         "there are WASI 0.2's clocks, randomness and standard output: build it with --target wasm32-wasip2 · 只有 WASI 0.2 的时钟、随机数和标准输出：请用 --target wasm32-wasip2 编译"
     } else {
         "they have weft:plugin and WASI 0.2's clocks, randomness and standard output · 插件只有 weft:plugin 和 WASI 0.2 的时钟、随机数、标准输出"
+    }
+}
+
+/// By which limit it was, as wasmtime's text says: its errors have no names.
+fn beyond_limits(why: &str) -> &'static str {
+    if why.contains("minimum byte size") {
+        "build it so that it begins with less memory, or raise plugins.memory_mib · 请减少插件启动时占用的内存，或调高 plugins.memory_mib"
+    } else if why.contains("minimum element size") {
+        "build it so that its tables begin with fewer elements, or raise plugins.table_elements · 请减少插件启动时表的元素数，或调高 plugins.table_elements"
+    } else if why.contains("core module instances, which exceeds") {
+        "build it of fewer core modules: plugins.core_instances can be no more than 64 · 请减少插件中的核心模块；plugins.core_instances 最多为 64"
+    } else {
+        "build it so that it needs fewer or smaller ones: no setting allows more · 请减少它的数量或大小，没有可以放宽它的设置"
     }
 }
 

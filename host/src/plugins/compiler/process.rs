@@ -129,7 +129,7 @@ fn explain(status: ExitStatus, complaint: &str, timeout: Duration, memory: u64) 
     let out_of_memory = complaint.contains("memory allocation of") || complaint.contains("Cannot allocate memory");
     match ending(status) {
         Some(Ending::OutOfTime) => LoadError::CompileTimedOut { limit: timeout },
-        Some(Ending::Killed) => LoadError::CompileOutOfMemory { limit: memory },
+        Some(Ending::Killed) => LoadError::CompilerKilled,
         None if out_of_memory => LoadError::CompileOutOfMemory { limit: memory },
         None => {
             let text = format!("the compiler ended with {status}: {}", complaint.trim());
@@ -143,7 +143,8 @@ fn explain(status: ExitStatus, complaint: &str, timeout: Duration, memory: u64) 
 enum Ending {
     /// Its CPU time is up.
     OutOfTime,
-    /// There is no memory left on the machine, and it had most.
+    /// It is in the way: there is no memory left on the machine, or all of this is to stop. Who has no memory left
+    /// within its own limit ends by itself.
     Killed,
 }
 
@@ -152,7 +153,7 @@ fn ending(status: ExitStatus) -> Option<Ending> {
     use rustix::process::Signal;
 
     let signal = std::os::unix::process::ExitStatusExt::signal(&status)?;
-    [(Signal::XCPU, Ending::OutOfTime), (Signal::KILL, Ending::Killed)]
+    [(Signal::XCPU, Ending::OutOfTime), (Signal::KILL, Ending::Killed), (Signal::TERM, Ending::Killed)]
         .into_iter()
         .find_map(|(ends, ending)| (ends.as_raw() == signal).then_some(ending))
 }

@@ -134,15 +134,17 @@ impl Plugins {
         }
         let _changing = self.changing(name).await;
         let loaded = self.checked(name, bytes.clone()).await?;
+        self.runs_another(name, &loaded.digest)?;
         self.versions().keep(name, &loaded, &bytes).await?;
-        self.begin_canary(name, &loaded.digest, percent, &[]).await
+        self.begin_canary(name, loaded, percent, &[]).await
     }
 
     /// Lets a version that is kept, or without `digest` the canary that runs, be what so many of a hundred users get,
     /// and those with the `openids`.
     ///
     /// # Errors
-    /// When there is no such version or no canary, nothing runs beside which it could, or the database does not answer.
+    /// When there is no such version or no canary, it is refused now, nothing runs beside which it could, or the database
+    /// does not answer.
     pub async fn set_canary(
         &self,
         name: &str,
@@ -159,26 +161,41 @@ impl Plugins {
         if !kept.iter().any(|version| version.digest == digest) {
             return Err(ChangeError::NoVersion(digest));
         }
-        self.begin_canary(name, &digest, percent, openids).await
+        self.runs_another(name, &digest)?;
+        let loaded = match self.find(name).and_then(|plugin| plugin.canary.clone()) {
+            Some(canary) if canary.loaded.digest == digest => Arc::clone(&canary.loaded),
+            _ => {
+                let bytes = self.versions().bytes(name, &digest).await?;
+                let bytes = bytes.ok_or_else(|| ChangeError::NoVersion(digest.clone()))?;
+                self.checked(name, bytes).await?
+            }
+        };
+        self.begin_canary(name, loaded, percent, openids).await
     }
 
+    /// Whether another version runs, beside which this one can be a canary.
+    fn runs_another(&self, name: &str, digest: &str) -> Result<(), ChangeError> {
+        match self.find(name).and_then(|plugin| plugin.loaded.clone()) {
+            None => Err(ChangeError::NothingRuns(name.to_owned())),
+            Some(running) if running.digest == digest => Err(ChangeError::RunsAlready),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Lets a version be the canary. It has passed every check: what is stored here takes the place of the canary before.
     async fn begin_canary(
         &self,
         name: &str,
-        digest: &str,
+        loaded: Arc<Loaded>,
         percent: u8,
         openids: &[String],
     ) -> Result<Arc<Plugin>, ChangeError> {
-        match self.find(name).and_then(|plugin| plugin.loaded.clone()) {
-            None => return Err(ChangeError::NothingRuns(name.to_owned())),
-            Some(running) if running.digest == digest => return Err(ChangeError::RunsAlready),
-            Some(_) => {}
-        }
-        self.versions().store.plugin_canaries().begin(name, digest, percent, openids).await?;
-        self.obey_canary(name).await.map_err(|behind| match behind {
+        let digest = loaded.digest.clone();
+        self.versions().store.plugin_canaries().begin(name, &digest, percent, openids).await?;
+        self.obey_canary(name, Some(loaded)).await.map_err(|behind| match behind {
             Behind::Refused(refused) => ChangeError::Refused(refused),
             Behind::Store(error) => ChangeError::Store(error),
-            Behind::Lost | Behind::Undecided => ChangeError::NoVersion(digest.to_owned()),
+            Behind::Lost | Behind::Undecided => ChangeError::NoVersion(digest),
         })?;
         self.find(name).ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))
     }
@@ -219,9 +236,10 @@ impl Plugins {
         running.ok_or_else(|| ChangeError::NoCanary(name.to_owned()))
     }
 
-    /// Lets the canary that the database has run here, or none.
-    pub(super) async fn obey_canary(&self, name: &str) -> Result<(), Behind> {
-        let outcome = self.load_canary(name).await;
+    /// Lets the canary that the database has run here, or none. The version that was `checked` just now is not checked
+    /// again.
+    pub(super) async fn obey_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), Behind> {
+        let outcome = self.load_canary(name, checked).await;
         if let Err(reason) = &outcome {
             tracing::error!(plugin = name, error = %with_causes(reason), "the canary does not run here");
             self.versions().try_again(name, reason);
@@ -229,7 +247,7 @@ impl Plugins {
         outcome
     }
 
-    async fn load_canary(&self, name: &str) -> Result<(), Behind> {
+    async fn load_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), Behind> {
         let stored = self.versions().store.plugin_canaries().find(name).await?;
         let Some(stored) = stored.filter(|canary| canary.state == CanaryState::Running) else {
             self.end_canary(name);
@@ -237,9 +255,12 @@ impl Plugins {
         };
         let Some(plugin) = self.find(name).filter(|plugin| plugin.loaded.is_some()) else { return Ok(()) };
         let before = plugin.canary.as_ref().filter(|before| before.loaded.digest == stored.digest);
-        let loaded = if let Some(before) = before {
-            Arc::clone(&before.loaded)
+        let checked = checked.filter(|checked| checked.digest == stored.digest);
+        let loaded = if let Some(loaded) = before.map(|before| Arc::clone(&before.loaded)).or(checked) {
+            loaded
         } else {
+            // What ran before is no canary any more, whether this one can run here or not.
+            self.end_canary(name);
             let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(Behind::Lost)?;
             self.checked(name, bytes).await?
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{InFolder, lock, was_asked};
+use super::{Behind, InFolder, lock, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
@@ -45,9 +45,14 @@ impl Plugins {
                     self.place_decided(name).await;
                     return Taken::Done;
                 }
+                Err(_) if self.find(name).is_some_and(|plugin| plugin.loaded.is_some()) => return Taken::Done,
+                // Which is this file: as such it is tried again, where it may pass.
+                Err(Behind::Refused(refused)) if refused.report.digest == digest => {
+                    self.refuse(name, *refused).await;
+                    return Taken::Done;
+                }
                 // Better than nothing, until what was decided can be had.
-                Err(_) if self.find(name).is_none_or(|plugin| plugin.loaded.is_none()) => {}
-                Err(_) => return Taken::Done,
+                Err(_) => {}
             }
         }
         match self.checked(name, bytes.clone()).await {
@@ -144,7 +149,8 @@ impl Plugins {
         let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
         if known.is_none_or(|known| known.error != refused.error) {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
-            if !runs {
+            let decided = self.versions().decision(name).and_then(|decision| decision.digest);
+            if !runs && decided.as_ref() != Some(&refused.report.digest) {
                 let called_back = self.obey(name, InFolder::Refused(&refused)).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }

@@ -112,7 +112,7 @@ impl Plugins {
                 for name in running {
                     let _changing = self.changing(&name).await;
                     // What goes wrong is logged, and tried again.
-                    drop(self.obey_canary(&name).await);
+                    drop(self.obey_canary(&name, None).await);
                 }
             }
             Err(error) => {
@@ -187,9 +187,11 @@ impl Plugins {
 
     /// Does what is decided. What goes wrong is logged, and tried again.
     async fn do_now(&self, name: &str) {
+        // What fails again, the version or its canary, says so again.
+        lock(&self.versions().behind).remove(name);
         if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
-            drop(self.obey_canary(name).await);
+            drop(self.obey_canary(name, None).await);
         }
         // The database does not know yet of what it could not be told.
         if !lock(&self.versions().unsaid).contains(name) {

@@ -238,7 +238,7 @@ enum InFolder<'a> {
     Good(&'a Bytes),
     /// It is refused.
     Refused(&'a Refused),
-    /// Nobody has looked: what was wrong with it is still wrong.
+    /// Nobody has looked: what was wrong with it is still wrong, unless it is what is put in.
     Unseen,
 }
 
@@ -260,7 +260,6 @@ impl Plugins {
     async fn obey(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let versions = self.versions();
         let decision = versions.decision(name).ok_or(Behind::Undecided)?;
-        lock(&versions.behind).remove(name);
         let Some(wanted) = &decision.digest else {
             self.remove(name);
             return Ok(());
@@ -311,7 +310,8 @@ impl Plugins {
             let error = match in_folder {
                 InFolder::Good(_) => None,
                 InFolder::Refused(refused) => Some(refused.clone()),
-                InFolder::Unseen => plugin.error,
+                // What it was refused for is over.
+                InFolder::Unseen => plugin.error.filter(|refused| refused.report.digest != loaded.digest),
             };
             Plugin { loaded: Some(loaded), error, ..plugin }
         })

@@ -1,4 +1,5 @@
-//! When a file is tried again that may pass another time: each time later, as a try costs an instance at least.
+//! When a file is tried again that may pass another time: each time later, as a try costs an instance at least, and a
+//! compilation at most.
 
 use std::{
     collections::HashMap,
@@ -11,17 +12,19 @@ use super::lock;
 /// Before the first try after one that failed.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// Before any other at most. After so long without a try, the next pause is a first one again.
+/// Before any other at most.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// The last pause of each plugin that had one.
+/// So long after a pause, the next one is a first one again. A try that ends only then took so long that no pause matters.
+const FORGOTTEN: Duration = Duration::from_hours(1);
+
+/// The last pause of each file that had one, by plugin and digest: another file has done nothing to wait for, and of a
+/// plugin both what lies in the folder and what is to run may fail in turn.
 #[derive(Default)]
-pub(super) struct Pauses(Mutex<HashMap<String, Pause>>);
+pub(super) struct Pauses(Mutex<HashMap<(String, String), Pause>>);
 
 /// A time without tries.
 struct Pause {
-    /// Of the file. Another one has done nothing to wait for.
-    digest: String,
     length: Duration,
     until: Instant,
 }
@@ -31,14 +34,14 @@ impl Pauses {
     /// during one waits for its end.
     pub(super) fn after(&self, plugin: &str, digest: &str, now: Instant) -> (Duration, bool) {
         let mut pauses = lock(&self.0);
-        let last = pauses.get(plugin).filter(|last| last.digest == digest && now < last.until + LONGEST);
-        let length = match last {
+        pauses.retain(|_, pause| now < pause.until + FORGOTTEN);
+        let file = (plugin.to_owned(), digest.to_owned());
+        let length = match pauses.get(&file) {
             Some(last) if now < last.until => return (last.until - now, false),
             Some(last) => (last.length * 2).min(LONGEST),
             None => FIRST,
         };
-        let pause = Pause { digest: digest.to_owned(), length, until: now + length };
-        pauses.insert(plugin.to_owned(), pause);
+        pauses.insert(file, Pause { length, until: now + length });
         (length, true)
     }
 }
@@ -59,7 +62,7 @@ mod tests {
             length.as_secs()
         });
         assert_eq!(lengths.collect::<Vec<_>>(), [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        assert_eq!(pauses.after("slow", "1", now + LONGEST), (FIRST, true), "that is long ago");
+        assert_eq!(pauses.after("slow", "1", now + FORGOTTEN), (FIRST, true), "that is long ago");
     }
 
     #[test]
@@ -76,5 +79,6 @@ mod tests {
         assert_eq!(pauses.after("slow", "1", now), (FIRST, true));
         assert_eq!(pauses.after("slow", "2", now), (FIRST, true));
         assert_eq!(pauses.after("other", "1", now), (FIRST, true));
+        assert_eq!(pauses.after("slow", "1", now + FIRST), (FIRST * 2, true), "nor does it shorten the other's pauses");
     }
 }

@@ -42,8 +42,10 @@ pub enum ChangeError {
     /// The canary is what runs.
     #[error("all users get this version already · 所有用户已在使用这个版本")]
     RunsAlready,
-    /// It is the oldest that is kept.
-    #[error("there is no earlier version to go back to · 没有更早的版本可以回退")]
+    /// Of those that ran for all users it is the oldest that is kept.
+    #[error(
+        "no earlier version that ran for all users is kept: any other of the plugin's `versions` can be named by its digest · 没有保存更早的、曾对所有用户生效的版本；可用 digest 指定插件 `versions` 中的其他版本"
+    )]
     NoEarlier,
     /// The database does not answer.
     #[error(transparent)]
@@ -106,7 +108,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// Goes back to a version that is kept: the one of that digest, else the one before the version that is to run.
+    /// Goes back to a version that is kept: the one of that digest, else the last one before the version that is to run
+    /// of those that ran for all users.
     /// The file in the folder stays where it is and has no effect, until another takes its place.
     ///
     /// # Errors
@@ -153,9 +156,11 @@ impl Plugins {
     }
 }
 
-/// The newest version that is older than the one that runs; the newest of all when none runs.
+/// The newest version that is older than the one that runs, of those that ran for all users; the newest of them when none
+/// runs. What was a canary alone may have been taken back as broken.
 fn earlier<'a>(kept: &'a [PluginVersion], running: Option<&str>) -> Option<&'a PluginVersion> {
-    let Some(running) = running else { return kept.first() };
+    let mut ran = kept.iter().filter(|version| version.ran_for_all);
+    let Some(running) = running else { return ran.next() };
     let number = kept.iter().find(|version| version.digest == running)?.number;
-    kept.iter().find(|version| version.number < number)
+    ran.find(|version| version.number < number)
 }

@@ -36,6 +36,15 @@ pub(super) fn describing(core: &str) -> Vec<u8> {
     ))
 }
 
+/// A plugin by its name, with so many instances of a core module.
+pub(super) fn instances(core: &str, count: usize) -> Vec<u8> {
+    component(&format!(
+        r#"(core module $m {core}) {}
+           (instance $nothing) (export "weft:plugin/manifest@1.0.0" (instance $nothing))"#,
+        "(core instance (instantiate $m)) ".repeat(count)
+    ))
+}
+
 /// A plugin by its name, with a module in it.
 pub(super) fn holding(module: &Module) -> Vec<u8> {
     let mut bytes = importing(&[]);

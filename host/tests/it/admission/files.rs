@@ -9,7 +9,7 @@ use weft_wechat::account::EncodingMode;
 
 use super::components::{
     bomb_body, busy_body, component, core_module, deep_body, describing, empty_body, exporting, functions, holding,
-    importing, long_body, lying_module, modules, nested,
+    importing, instances, long_body, lying_module, modules, nested,
 };
 use crate::{
     bilingual::is_bilingual,
@@ -67,6 +67,7 @@ fn other_shapes() -> Vec<Case> {
         (instance $nothing) (export "weft:plugin/manifest@1.0.0" (instance $nothing))"#;
     let loops = describing("(func $l (loop (br 0))) (start $l)");
     let hoards = describing("(memory 5000)");
+    let tabulates = describing("(table 20001 funcref)");
     // The list of the handler's options: so many empty ones at a place with zeros.
     let options = r#"(data (i32.const 1168) "\00\00\02\00\65\00\00\00")"#;
     let talks = HandMade { more: options, ..HandMade::PLAIN }.bytes();
@@ -96,6 +97,10 @@ fn other_shapes() -> Vec<Case> {
         ),
         ("a loop at its start", loops, "instantiate", "instantiate_failed", "500 ms of CPU time"),
         ("more memory than there is", hoards, "link", "beyond_limits", "plugins.memory_mib"),
+        ("a larger table than there is", tabulates, "link", "beyond_limits", "plugins.table_elements"),
+        ("a fifth table", instances("(table 1 funcref)", 5), "link", "beyond_limits", "no setting allows more"),
+        ("a fifth memory", instances("(memory 1)", 5), "link", "beyond_limits", "no setting allows more"),
+        ("a 65th core instance", instances("", 65), "link", "beyond_limits", "no more than 64"),
         ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
         ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
         ("a schema that is none", odd, "describe", "bad_description", "its config_schema is no JSON Schema"),

@@ -233,7 +233,62 @@ async fn what_cannot_be_is_refused_and_another_version_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn versions_that_were_canaries_alone_leave_the_disk_too() {
+async fn one_that_is_refused_leaves_the_one_before_to_be_taken_back() {
+    let (app, account, ..) = server().await;
+    // A section that nobody reads, of 3 MiB: its length in LEB128, and its name.
+    let padding = [&[0, 0x80, 0x80, 0xc0, 1, 1, b'p'][..], &vec![0; (3 << 20) - 2]].concat();
+    let large = [guests::greeter().await, &padding].concat();
+    assert_eq!(upload(&app, 10, &large).await.0, 200);
+    assert_eq!(upload(&app, 0, guests::misbehave().await).await.0, 200);
+    assert_eq!(set(&app, json!({"openids": [OPENID]})).await.0, 200);
+    let limits = json!({"limits": {"max_file_mib": 2}});
+    assert_eq!(app.api(Method::PATCH, "/plugins/greeter", Some(limits)).await.0, 200);
+
+    let (status, problem) = set(&app, json!({"digest": digest(&large), "percent": 100})).await;
+    assert_eq!((status, &problem["type"]), (422, &json!("too_large")), "{problem}");
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    let canary = &plugin["canary"];
+    assert_eq!(canary["digest"], digest(guests::misbehave().await), "{canary}");
+    assert_eq!((&canary["state"], &canary["openids"]), (&json!("running"), &json!([OPENID])), "{canary}");
+    for _ in 0..10 {
+        assert_eq!(account.send(&Incoming::text(OPENID, "panic")).await.unwrap().text(), None);
+        assert!(account.send(&Incoming::text("oOther", "panic")).await.unwrap().text().is_some());
+    }
+    app.plugin_becomes("greeter", |plugin| plugin["canary"]["state"] == "taken_back").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_passes_over_what_was_a_canary_alone() {
+    let (app, ..) = server().await;
+    let (good, broken) = (guests::greeter().await, guests::misbehave().await);
+    let roll_back = async || app.api(Method::POST, "/plugins/greeter/rollback", None).await;
+    assert_eq!(upload(&app, 10, broken).await.0, 200);
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 204);
+    let bad = [good, &[0, 3, 1, b'n', 1]].concat();
+    assert_eq!(app.upload("greeter", bad.clone()).await.0, 200);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(good))), "{plugin}");
+    let ran = |version: &Value| version["ran_for_all"] == (version["digest"] != digest(broken).as_str());
+    assert!(plugin["versions"].as_array().unwrap().iter().all(ran), "{plugin}");
+
+    // Nor is it the last good one where none runs.
+    assert_eq!(app.upload("greeter", good.to_vec()).await.0, 200);
+    let next = [good, &[0, 3, 1, b'n', 2]].concat();
+    assert_eq!(upload(&app, 10, &next).await.0, 200);
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(good))), "{plugin}");
+
+    // One that was promoted is.
+    assert_eq!(set(&app, json!({"digest": digest(&next), "percent": 100})).await.0, 200);
+    assert_eq!(app.api(Method::POST, "/plugins/greeter/canary/promote", None).await.0, 200);
+    assert_eq!(app.upload("greeter", bad).await.0, 200);
+    let (status, plugin) = roll_back().await;
+    assert_eq!((status, &plugin["digest"]), (200, &json!(digest(&next))), "{plugin}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_were_canaries_alone_leave_the_disk_too_and_push_out_no_other() {
     let (app, ..) = server().await;
     for number in 0..6 {
         let version = [guests::greeter().await, &[0, 3, 1, b'n', number]].concat();
@@ -249,8 +304,10 @@ async fn versions_that_were_canaries_alone_leave_the_disk_too() {
         (kept == known).then_some(kept)
     })
     .await;
-    assert_eq!(kept.len(), 6, "the last five, and the one that runs");
-    assert!(kept.contains(&digest(guests::greeter().await)));
+    assert_eq!(kept.len(), 5, "the last three, and both that ran for all");
+    for ran in [guests::greeter().await, guests::formal_greeter().await] {
+        assert!(kept.contains(&digest(ran)), "{kept:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

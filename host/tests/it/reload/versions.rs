@@ -218,6 +218,72 @@ async fn a_file_that_is_compiled_for_long_at_a_start_holds_up_no_change_of_anoth
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_decided_runs_although_a_compiler_was_killed() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let start = async || {
+        TestApp::start_with(|config| {
+            // Of its own: nothing was compiled before.
+            config.data_dir = home.path().join("data");
+            config.plugins_dir = home.path().join("plugins");
+            config.plugins.compiler = Some(gate.compiler());
+            config.plugins.compile_timeout_ms = 600_000;
+        })
+        .await
+    };
+    let (first, second) = (guests::greeter().await, guests::formal_greeter().await);
+    let app = start().await;
+    assert_eq!(app.upload("greeter", first.to_vec()).await.0, 200);
+    gate.close();
+    let ((status, problem), ()) = tokio::join!(app.upload("greeter", second.to_vec()), gate.kills_one());
+    assert_eq!((status, &problem["type"]), (422, &json!("compiler_killed")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("plugins.compile_memory_mib"), "{problem}");
+
+    // As another process does, which has compiled it.
+    let (decisions, versions) = (app.state.store.plugin_decisions(), app.state.store.plugin_versions());
+    versions.keep("greeter", &digest(second), "1.0.0", second).await.unwrap();
+    decisions.decide("greeter", Some(&digest(second)), PluginSource::Upload, None).await.unwrap();
+    gate.kills_one().await;
+    assert_eq!(running(&app), Some(digest(first)));
+    gate.open();
+    app.plugin_becomes("greeter", |plugin| plugin["digest"] == digest(second).as_str()).await;
+    let file = app.plugin_file("greeter");
+    until("the folder has it, too", async || (fs::read(&file).unwrap() == second).then_some(())).await;
+    app.stop().await;
+
+    // The file lies there when a server starts that has no code of it.
+    fs::remove_dir_all(home.path().join("data/plugin-cache")).unwrap();
+    gate.close();
+    let (app, ()) = tokio::join!(start(), gate.kills_one());
+    let (_, plugin) = app.api(Method::GET, "/plugins/greeter", None).await;
+    assert_eq!((&plugin["state"], &plugin["error"]["code"]), (&json!("failed"), &json!("compiler_killed")), "{plugin}");
+    gate.open();
+    let plugin = app.plugin_becomes("greeter", |plugin| plugin["state"] == "ready").await;
+    assert_eq!((&plugin["digest"], &plugin["error"]), (&json!(digest(second)), &Value::Null), "{plugin}");
+    app.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_for_which_there_was_no_time_is_compiled_when_there_is() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 3000;
+    })
+    .await;
+    gate.close();
+    fs::write(app.plugin_file("slow"), HandMade::PLAIN.bytes()).unwrap();
+    app.plugin_becomes("slow", |plugin| plugin["error"]["code"] == "compile_timed_out").await;
+    gate.open();
+    let plugin = app.plugin_becomes("slow", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(plugin["error"], Value::Null, "{plugin}");
+    app.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_looked_at_is_told_of_and_hides_no_version() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("plugins/greeter.wasm");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use weft::clock::Clock;
 use weft::config::DatabaseUrl;
@@ -13,7 +14,7 @@ use weft::secret::SecretKey;
 use weft::storage::{Store, StoreError};
 
 use super::add_app;
-use crate::support::database::{on_every_database, on_postgres, on_sqlite};
+use crate::support::database::{TestDatabase, on_every_database, on_postgres, on_sqlite};
 
 #[tokio::test]
 async fn migrating_again_is_harmless() {
@@ -75,6 +76,61 @@ async fn a_database_that_cannot_be_opened_is_named_without_its_password() {
     assert!(text.starts_with("cannot open the database postgres://weft@127.0.0.1:1/weft: nobody answers"), "{text}");
     assert!(text.contains("Connection refused"), "{text}");
     assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+/// Brings an empty database to the migration before `ran_for_all`, and writes versions as they were then.
+macro_rules! write_as_before {
+    ($folder:literal, $connection:expr) => {{
+        const VERSION: &str = "INSERT INTO plugin_versions (plugin, digest, number, version, size, first_at, bytes) \
+             VALUES ($1, $2, $3, '1.0', 1, 0, $4)";
+        const DECISION: &str = "INSERT INTO plugin_decisions \
+             (plugin, revision, digest, source, rolled_back, decided_at) VALUES ($1, 9, $2, 'rollback', $3, 0)";
+        const CANARY: &str = "INSERT INTO plugin_canaries (plugin, began, digest, percent, openids, state, began_at, \
+             calls, failures, stable_calls, stable_failures) VALUES ($1, 1, $2, 5, '[]', $3, 0, 0, 0, 0, 0)";
+        let mut connection = $connection;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join($folder);
+        Migrator::new(folder).await.unwrap().run_to(49, &mut connection).await.unwrap();
+        for (plugin, rolled_back, state) in [("greeter", Some("taken back"), "promoted"), ("other", None, "taken_back")]
+        {
+            for (number, digest) in (1_i64..).zip(["unknown", "canary", "decided", "taken back"]) {
+                let version = sqlx::query(VERSION).bind(plugin).bind(digest).bind(number).bind(vec![0_u8]);
+                version.execute(&mut connection).await.unwrap();
+            }
+            let decision = sqlx::query(DECISION).bind(plugin).bind("decided").bind(rolled_back);
+            decision.execute(&mut connection).await.unwrap();
+            let canary = sqlx::query(CANARY).bind(plugin).bind("canary").bind(state);
+            canary.execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }};
+}
+
+#[tokio::test]
+async fn of_the_versions_of_before_those_ran_for_all_of_which_it_is_known() {
+    let check = async |database: TestDatabase| {
+        let store = database.open().await;
+        let ran = async |plugin: &str| {
+            let kept = store.plugin_versions().list(plugin).await.unwrap();
+            assert_eq!(kept.len(), 4);
+            let ran = kept.into_iter().filter(|version| version.ran_for_all);
+            ran.map(|version| version.digest).collect::<Vec<_>>()
+        };
+        assert_eq!(ran("greeter").await, ["taken back", "decided", "canary"]);
+        assert_eq!(ran("other").await, ["decided"]);
+        store.close().await;
+    };
+    on_sqlite(async |database| {
+        let url = format!("{}?mode=rwc", database.url);
+        write_as_before!("sqlite", SqliteConnection::connect(&url).await.unwrap());
+        check(database).await;
+    })
+    .await;
+    on_postgres(async |database| {
+        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+        write_as_before!("postgres", PgConnection::connect(url.expose()).await.unwrap());
+        check(database).await;
+    })
+    .await;
 }
 
 #[test]

@@ -11,7 +11,12 @@ async fn the_newest_decision_counts_and_old_versions_are_forgotten() {
     on_every_database(async |database| {
         let store = database.open().await;
         let (decisions, versions) = (store.plugin_decisions(), store.plugin_versions());
+        let digests = async || {
+            let kept = versions.list("greeter").await.unwrap();
+            kept.into_iter().map(|kept| kept.digest).collect::<Vec<_>>()
+        };
         assert_eq!(decisions.since(0).await.unwrap(), []);
+        versions.keep("greeter", "canary", "1.0", b"canary").await.unwrap();
         for number in 0..8 {
             let digest = format!("d{number}");
             versions.keep("greeter", &digest, "1.0\u{0}", &[number; 3]).await.unwrap();
@@ -20,19 +25,23 @@ async fn the_newest_decision_counts_and_old_versions_are_forgotten() {
             decisions.decide("greeter", Some(&digest), PluginSource::Upload, None).await.unwrap();
         }
         let kept = versions.list("greeter").await.unwrap();
-        assert_eq!(kept.iter().map(|kept| kept.digest.as_str()).collect::<Vec<_>>(), ["d7", "d6", "d5", "d4", "d3"]);
+        assert_eq!(digests().await, ["d7", "d6", "d5", "d4", "d3", "canary"]);
         assert_eq!((kept[0].version.as_str(), kept[0].size, kept[0].first_at), ("1.0", 3, START));
         assert_eq!(versions.bytes("greeter", "d7").await.unwrap(), Some(vec![7; 3]));
         assert_eq!(versions.bytes("greeter", "d0").await.unwrap(), None);
         assert_eq!(versions.bytes("gre\0eter", "d7").await.unwrap(), None);
 
         // A version that runs is kept however old it is.
-        decisions.decide("greeter", Some("d3"), PluginSource::Rollback, Some("d7")).await.unwrap();
-        versions.keep("greeter", "d8", "1.0", b"8").await.unwrap();
-        versions.keep("greeter", "d9", "1.0", b"9").await.unwrap();
-        let decision = decisions.decide("greeter", Some("d3"), PluginSource::Rollback, Some("d7")).await.unwrap();
-        assert!(versions.bytes("greeter", "d3").await.unwrap().is_some());
-        assert!(versions.bytes("greeter", "d4").await.unwrap().is_none());
+        let roll_back =
+            async || decisions.decide("greeter", Some("canary"), PluginSource::Rollback, Some("d7")).await.unwrap();
+        let mut decision = roll_back().await;
+        assert_eq!(digests().await, ["d7", "d6", "d5", "d4", "d3", "canary"]);
+        // Those that never ran for all push out none that did.
+        for number in 0..4 {
+            versions.keep("greeter", &format!("c{number}"), "1.0", b"c").await.unwrap();
+            decision = roll_back().await;
+        }
+        assert_eq!(digests().await, ["c3", "c2", "c1", "d7", "d6", "d5", "d4", "d3", "canary"]);
         assert_eq!(decisions.find("greeter").await.unwrap().as_ref(), Some(&decision));
         assert_eq!(decisions.since(decision.revision - 1).await.unwrap(), std::slice::from_ref(&decision));
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use tempfile::TempDir;
@@ -34,7 +35,8 @@ impl Gate {
     /// The compiler.
     pub(crate) fn compiler(&self) -> PathBuf {
         let [open, held] = [self.open_file(), self.held_file()].map(|file| file.display().to_string());
-        let wait = format!("if [ ! -e '{open}' ]; then : > '{held}'; until [ -e '{open}' ]; do sleep 0.1; done; fi");
+        let wait =
+            format!("if [ ! -e '{open}' ]; then echo $$ > '{held}'; until [ -e '{open}' ]; do sleep 0.1; done; fi");
         compiler(self.folder.path(), &format!("{wait}\nexec '{}' \"$@\"", env!("CARGO_BIN_EXE_weft")))
     }
 
@@ -51,6 +53,14 @@ impl Gate {
     /// Waits until one is held up.
     pub(crate) async fn holds_one(&self) {
         until("something is compiled", async || self.held_file().exists().then_some(())).await;
+    }
+
+    /// Waits until one is held up, and ends it as a system does that has no memory left.
+    pub(crate) async fn kills_one(&self) {
+        let process = async || fs::read_to_string(self.held_file()).ok()?.trim().parse::<u32>().ok();
+        let process = until("something is compiled", process).await;
+        fs::remove_file(self.held_file()).unwrap();
+        assert!(Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success());
     }
 
     fn open_file(&self) -> PathBuf {

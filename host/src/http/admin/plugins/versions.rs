@@ -39,7 +39,7 @@ pub(in crate::http::admin) struct PluginDetail {
     rolled_back: Option<String>,
     /// SHA-256 of the file in this process's plugins folder that was last taken note of; null when there is none.
     in_folder: Option<String>,
-    /// The versions that are kept, newest first.
+    /// The versions that are kept, newest first: the last five that ran for all users, and the last three that did not.
     versions: Vec<VersionView>,
     /// The last version that only some users got, whatever became of it.
     canary: Option<CanaryView>,
@@ -63,6 +63,8 @@ struct VersionView {
     first_at: String,
     /// Whether it is the one that is to run.
     current: bool,
+    /// Whether it was ever the one for all users. A rollback without `digest` goes back to no other.
+    ran_for_all: bool,
 }
 
 /// A version that only some users get.
@@ -155,6 +157,7 @@ impl PluginDetail {
             version: version.version,
             size: version.size,
             first_at: time::rfc3339(version.first_at),
+            ran_for_all: version.ran_for_all,
         });
         let replicas = replicas.into_iter().map(|mut replica| ReplicaView {
             digest: replica.running.remove(&*plugin.name),
@@ -188,7 +191,7 @@ impl PluginDetail {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::http::admin) struct Rollback {
-    /// SHA-256 of one of `versions`; without, the one before the version that runs.
+    /// SHA-256 of one of `versions`; without, the last one before the version that runs of those that ran for all users.
     digest: Option<String>,
 }
 
@@ -197,7 +200,7 @@ pub(in crate::http::admin) struct Rollback {
 #[utoipa::path(post, operation_id = "roll_back_plugin", path = "/plugins/{plugin}/rollback", tag = "plugins", params(("plugin" = String, Path)),
     request_body = Option<Rollback>,
     responses((status = 200, description = "Done", body = PluginDetail), NotFound,
-        (status = 409, description = "There is no earlier version", body = Problem), Invalid))]
+        (status = 409, description = "No earlier version that ran for all users is kept", body = Problem), Invalid))]
 pub(in crate::http::admin) async fn roll_back(
     State(state): State<AppState>,
     caller: Caller,
