@@ -234,12 +234,21 @@ async fn a_slow_server_costs_the_guest_its_patience_and_not_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_long_a_request_may_take_that_does_not_say_is_a_limit() {
+async fn a_request_may_take_as_long_as_the_operator_says_and_less_where_the_plugin_says_so() {
     let (asking, other) = granted().await;
     let host = format!("http://{}", other.address);
     asking.grant(json!({"http_hosts": [host], "limits": {"http_timeout_ms": 200}})).await;
-    let cut = asking.ask(get(&other.url("/slow"))).await;
-    assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+    let slow = async |timeout_ms: Value| {
+        asking.ask(json!({"ask": "http", "url": other.url("/slow"), "timeout_ms": timeout_ms})).await
+    };
+    for timeout_ms in [Value::Null, json!(200), json!(14_000)] {
+        let cut = slow(timeout_ms).await;
+        assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+        assert!(cut.contains("the limit is plugins.http_timeout_ms"), "{cut}");
+    }
+    let cut = slow(json!(100)).await;
+    assert!(cut.contains("100 ms") || cut.contains("0.1 seconds"), "{cut}");
+    assert!(!cut.contains("http_timeout_ms"), "that was the plugin's own: {cut}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
