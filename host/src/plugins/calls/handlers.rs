@@ -77,7 +77,7 @@ fn check(answer: &wit_reply::Reply) -> Result<(), Unsendable> {
         wit_reply::Reply::Text(text) => reply::check_text(text),
         answer => convert::reply(answer.clone()).check_itself(),
     };
-    checked.map_err(|error| Unsendable(error.to_string()))
+    checked.map_err(|error| Unsendable::Unfit(error.to_string()))
 }
 
 /// Bytes of all texts of a reply.
