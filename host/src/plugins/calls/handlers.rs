@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use weft_wechat::{
     message::Message,
-    reply::{self, MAX_ARTICLES, Reply},
+    reply::{self, MAX_ARTICLES, MAX_TEXT, Reply},
 };
 
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugins::{
-        CallError, EntryKind, Plugins, Subject,
+        CallError, EntryKind, LineLevel, Plugins, Subject,
         bindings::imported::{message as wit, reply as wit_reply},
         convert,
         limits::kib,
@@ -49,6 +49,14 @@ impl Call for Handle {
             && !matches!(self.message.content, wit::Content::Event(wit::Event::Unsubscribe))
         {
             check(answer)?;
+        }
+        // The author and the operator would not know why users miss the end.
+        if let Ok(Some(wit_reply::Reply::Text(text))) = &answer
+            && text.len() > MAX_TEXT
+        {
+            let bytes = text.len();
+            let cut = format!("the text has {bytes} bytes, of which WeChat takes {MAX_TEXT}: the rest is cut off");
+            store.data_mut().log_line(LineLevel::Warn, &cut);
         }
         Ok(answer)
     }
