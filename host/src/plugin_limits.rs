@@ -148,7 +148,7 @@ limits! {
     database_calls: 256, 4096, 0..=10_000;
     /// How often one call may ask other servers, WeChat and WeChat Pay.
     outbound_calls: 16, 256, 0..=1000;
-    /// How long a request to another server may take where the plugin does not say, in milliseconds.
+    /// How long a request to another server may take, in milliseconds. A plugin may wait for less.
     http_timeout_ms: 3000, 60_000, 10..=60_000;
     /// How long a call of WeChat's API, or of WeChat Pay, may take, in milliseconds.
     wechat_timeout_ms: 10_000, 60_000, 10..=60_000;

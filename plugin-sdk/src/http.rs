@@ -94,7 +94,7 @@ impl Request {
         self.header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
-    /// Waits no longer than this. The time that is left of the call bounds it anyway.
+    /// Waits no longer than this. The operator's `http_timeout_ms` and the time that is left of the call bound it anyway.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));

@@ -1,8 +1,8 @@
 //! What a message costs: through the whole server, through the plugin platform alone, and beside plugins that misbehave.
 //!
-//! `cargo bench -p weft` takes a quarter of an hour, `cargo bench -p weft -- --quick` three minutes. A word behind it
-//! chooses: `calls`, `neighbours`, or the endpoints and neighbours whose names have it, as in
-//! `cargo bench -p weft -- encrypted`.
+//! `cargo bench -p weft` takes twenty minutes, `cargo bench -p weft -- --quick` four. A word behind it chooses: `calls`,
+//! `neighbours`, or the endpoints and neighbours whose names have it, as in `cargo bench -p weft -- encrypted`. With
+//! `--check` it fails where an app's messages took longer beside a neighbour than Weft promises.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!
 //! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
@@ -59,6 +59,8 @@ enum Role {
     Measure {
         effort: Effort,
         word: Option<String>,
+        /// Whether it fails where the neighbours' promise is broken.
+        check: bool,
     },
     /// The other side of the connections, in a process of its own.
     Serve(server::Kind),
@@ -67,7 +69,7 @@ enum Role {
 fn main() -> anyhow::Result<()> {
     match role(std::env::args_os().skip(1).map(PathBuf::from))? {
         Role::Serve(kind) => server::serve(&kind),
-        Role::Measure { effort, word } => measure(effort, word.as_deref()),
+        Role::Measure { effort, word, check } => measure(effort, word.as_deref(), check),
     }
 }
 
@@ -85,19 +87,19 @@ fn role(arguments: impl Iterator<Item = PathBuf>) -> anyhow::Result<Role> {
         (true, false) => FULL,
     };
     let word = arguments.iter().filter_map(|argument| argument.to_str()).find(|argument| !argument.starts_with('-'));
-    Ok(Role::Measure { effort, word: word.map(str::to_owned) })
+    Ok(Role::Measure { effort, word: word.map(str::to_owned), check: given("--check") })
 }
 
-fn measure(effort: Effort, word: Option<&str>) -> anyhow::Result<()> {
+fn measure(effort: Effort, word: Option<&str>, check: bool) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
     install_greeter(&folder.path().join("plugins"))?;
     webhook::measure(effort, folder.path(), word)?;
     if word.is_none_or(|word| "calls".contains(word)) {
         calls::measure(effort, folder.path())?;
     }
-    neighbours::measure(effort, folder.path(), word)?;
+    let neighbours = neighbours::measure(effort, folder.path(), word)?;
     println!("{}", report::NOTES);
-    Ok(())
+    if check { report::check(&neighbours) } else { Ok(()) }
 }
 
 /// Builds the example plugin as its author would, and drops it into the plugins folder.

@@ -1,10 +1,10 @@
 //! What one app's messages take while another app's plugin misbehaves, by the wall clock.
 //!
-//! Weft promises that this stays within 20 % of what they take alone. So both are measured in one run, in turns:
-//! a while alone, then a while beside a neighbour. One user writes to the good app over a kept connection, a message
-//! every few milliseconds; meanwhile a few connections keep the adversary busy, each with the next message as soon as
-//! there is an answer, after the same pause: what is compared is what the adversary does, and not how many write. Rows
-//! with a star are without the circuit breaker, which else ends after ten calls what fails each time.
+//! Weft promises that this stays within 20 % of what they take alone ([`report::PROMISED`]). So both are measured in one
+//! run, in turns: a while alone, then a while beside a neighbour. One user writes to the good app over a kept connection,
+//! a message every few milliseconds; meanwhile a few connections keep the adversary busy, each with the next message as
+//! soon as there is an answer, after the same pause: what is compared is what the adversary does, and not how many write.
+//! Rows with a star are without the circuit breaker, which else ends after ten calls what fails each time.
 //!
 //! Here everybody blocks on their sockets: a sender that never sleeps, as [`super::load`] has one, would take one of the
 //! server's cores. But no core sleeps: threads of the least priority that there is compute all the while, those
@@ -12,9 +12,10 @@
 //! more and now less: what that saves beside a neighbour that keeps cores busy would hide what it costs.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -42,6 +43,12 @@ const LEAD: Duration = Duration::from_millis(200);
 /// How long an answer may take: more than a call may.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many connections the silent server keeps: more than there are at once.
+const KEPT_OPEN: usize = 128;
+
+/// The file that tells the server under load where the silent one is, within its folder.
+pub(crate) const SILENT: &str = "silent-server";
+
 /// A SHA-256 in hexadecimal.
 const DIGEST_CHARACTERS: usize = 64;
 
@@ -57,6 +64,8 @@ enum Deed {
     Told(&'static str, Answer),
     /// The same, and it always fails, where no breaker ever opens: so does who fails only now and then.
     ToldWithoutBreaker(&'static str),
+    /// Has the guest ask a server that takes connections and says nothing.
+    Waits,
     /// Puts files into the plugins folder that nobody has compiled before.
     Compiled,
 }
@@ -111,21 +120,28 @@ const NEIGHBOURS: &[Neighbour] = &[
     without_breaker("panic *", "panic"),
     told("huge-reply", Answer::Nothing),
     without_breaker("huge-reply *", "huge-reply"),
+    told("huge-list", Answer::Nothing),
+    without_breaker("huge-list *", "huge-list"),
+    told("huge-log", Answer::Nothing),
+    without_breaker("huge-log *", "huge-log"),
     told("log-flood", Answer::Any),
     told("stdout-flood", Answer::Any),
+    told("stderr-flood", Answer::Any),
     told("kv-flood", Answer::Any),
+    // As many requests as a plugin may have on their way.
+    Neighbour { name: "silent server", connections: 48, deed: Deed::Waits },
     Neighbour { name: "files to compile", connections: 4, deed: Deed::Compiled },
 ];
 
 /// Measures the good app's messages alone and beside each neighbour whose name has `word`, in turns; beside all of them
-/// where it is theirs or there is none.
-pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyhow::Result<()> {
+/// where it is theirs or there is none. Gives what was measured.
+pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyhow::Result<Vec<Beside>> {
     let Effort { windows, window, .. } = effort;
     let all = word.is_none_or(|word| "neighbours".contains(word));
     let chosen = |(_, neighbour): &(usize, &Neighbour)| all || word.is_some_and(|word| neighbour.name.contains(word));
     let neighbours: Vec<(usize, &Neighbour)> = NEIGHBOURS.iter().enumerate().filter(chosen).collect();
     if neighbours.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let place = Place::open(folder)?;
     let _awake = Awake::keep()?;
@@ -146,12 +162,13 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
     let seconds = window.as_secs_f64();
     println!("\nNeighbours: one app's messages, one at a time, {windows} x {seconds} s beside each neighbour\n");
     println!("{}", report::neighbours(&rows));
-    Ok(())
+    Ok(rows)
 }
 
 fn row(neighbour: &Neighbour) -> Beside {
-    let Neighbour { name, connections, .. } = *neighbour;
-    Beside { name, connections, calls: 0, taken: Vec::new(), alone: Vec::new() }
+    let Neighbour { name, connections, deed } = *neighbour;
+    let is_plugins = !matches!(deed, Deed::Absent | Deed::Elsewhere);
+    Beside { name, connections, is_plugins, calls: 0, taken: Vec::new(), alone: Vec::new() }
 }
 
 /// A server with two apps.
@@ -166,6 +183,8 @@ struct Place {
     component: Vec<u8>,
     /// Whose messages it answers: an app for each row.
     bad: Vec<Account>,
+    /// A server that says nothing.
+    silent: SocketAddr,
 }
 
 /// The app whose plugin does what the row of that number says: each has one, as a breaker is an app's.
@@ -192,12 +211,14 @@ impl Place {
         fs::copy(folder.join("plugins/greeter.wasm"), plugins.join("greeter.wasm"))?;
         let component = fs::read(build("host/tests/guests/misbehave")?)?;
         fs::write(plugins.join(ADVERSARY).with_extension("wasm"), &component)?;
+        let silent = silent_server()?;
+        fs::write(own.join(SILENT), silent.to_string())?;
         let server = Running::start(&Kind::Neighbours(own.clone()))?;
         let cache = own.join(DATA).join("plugin-cache");
         let compiled_suffix = suffix(&cache).context("the server has compiled its plugins")?;
         let bad = apps().map(|(app, _)| Account::new(&app, EncodingMode::Plain, path(&app)));
         let bad = bad.collect::<anyhow::Result<_>>()?;
-        Ok(Self { server, plugins, cache, compiled_suffix, component, bad })
+        Ok(Self { server, plugins, cache, compiled_suffix, component, bad, silent })
     }
 
     /// How long messages take beside a neighbour, and how often that one was asked.
@@ -242,6 +263,9 @@ impl Place {
                 }
                 Deed::Told(text, answer) => writer.tell(text, answer)?,
                 Deed::ToldWithoutBreaker(text) => writer.tell(text, Answer::Nothing)?,
+                Deed::Waits => {
+                    writer.tell(&format!("http http://{}/", self.silent), Answer::Says("timed out"))?;
+                }
                 Deed::Compiled => self.have_compiled(index)?,
             }
             calls.fetch_add(1, Relaxed);
@@ -280,6 +304,22 @@ impl Place {
             }
         }
     }
+}
+
+/// Starts a server that takes connections and says nothing, for as long as this process lives.
+fn silent_server() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        let mut open = VecDeque::with_capacity(KEPT_OPEN + 1);
+        for connection in listener.incoming().map_while(Result::ok) {
+            open.push_back(connection);
+            if open.len() > KEPT_OPEN {
+                open.pop_front();
+            }
+        }
+    });
+    Ok(address)
 }
 
 /// What stands behind the digest in the name of a file of compiled code: it is the same for all.

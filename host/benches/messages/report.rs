@@ -2,6 +2,11 @@
 
 use std::{fmt::Write, time::Duration};
 
+use anyhow::ensure;
+
+/// How many times as long an app's messages may take beside another app's plugin, whatever that does: as Weft promises.
+pub(crate) const PROMISED: f64 = 1.20;
+
 /// What readers must know.
 pub(crate) const NOTES: &str = "\
 best, median: of the rounds. Absolute figures say as much about the machine as about Weft, and
@@ -10,9 +15,10 @@ machine that does nothing else. least: axum, the protocol and wasmtime alone, wi
 makes a server of them. prototype: the ratio that such a one reached on another machine before Weft
 was written. neighbours: the wall clock of one app's messages, one every few milliseconds, while the
 plugin of another app does what the row says, on cores that never sleep. ratio: to the same messages just
-before, when nobody else wrote. \"nobody\" shows how far that ratio errs by itself, \"behaves\" what a good plugin's
-messages cost, and \"other programs\" what the machine makes of two threads outside the server that compute and write
-memory: beside a plugin that computes, no server can do better than that.
+before, when nobody else wrote. promise: whether the ratio of p50 is within 1.20. \"nobody\" shows how far that ratio
+errs by itself, \"behaves\" what a good plugin's messages cost, and \"other programs\" what the machine makes of two
+threads outside the server that compute and write memory: beside a plugin that computes, no server can do better than
+that.
 ";
 
 /// One figure a round.
@@ -104,6 +110,8 @@ pub(crate) struct Beside {
     pub(crate) name: &'static str,
     /// Who wrote to the neighbour at once.
     pub(crate) connections: usize,
+    /// Whether it is a plugin in the server: for others nothing is promised.
+    pub(crate) is_plugins: bool,
     /// How often the neighbour was asked.
     pub(crate) calls: u64,
     /// Each message beside it.
@@ -112,31 +120,52 @@ pub(crate) struct Beside {
     pub(crate) alone: Vec<Duration>,
 }
 
+impl Beside {
+    /// Whether the messages took no longer than is promised; none where nothing is.
+    fn keeps_promise(&self) -> Option<bool> {
+        let ratio = || times(percentile(&self.taken, 50), percentile(&self.alone, 50));
+        self.is_plugins.then(|| ratio().is_some_and(|ratio| ratio <= PROMISED))
+    }
+}
+
+/// Says beside which neighbours messages took longer than is promised.
+///
+/// # Errors
+/// When there are such, or none was measured.
+pub(crate) fn check(rows: &[Beside]) -> anyhow::Result<()> {
+    ensure!(!rows.is_empty(), "no neighbour was measured");
+    let over: Vec<&str> = rows.iter().filter(|row| row.keeps_promise() == Some(false)).map(|row| row.name).collect();
+    ensure!(over.is_empty(), "p50 is more than {PROMISED:.2} times that alone beside: {}", over.join(", "));
+    Ok(())
+}
+
 /// A table of neighbours, after what was without any.
 pub(crate) fn neighbours(rows: &[Beside]) -> String {
     let mut out = format!(
-        "{:<24}{:>10}{:>8}{:>10}{:>8}{:>10}{:>10}{:>13}{:>9}\n",
-        "beside", "p50", "ratio", "p99", "ratio", "longest", "messages", "connections", "calls"
+        "{:<24}{:>10}{:>8}{:>10}{:>8}{:>10}{:>10}{:>13}{:>9}{:>9}\n",
+        "beside", "p50", "ratio", "p99", "ratio", "longest", "messages", "connections", "calls", "promise"
     );
-    let mut line = |name: &str, own: &[Duration], base: &[Duration], connections: usize, calls: u64| {
+    let mut line = |row: &Beside| {
+        let Beside { name, connections, calls, .. } = row;
         let figure = |hundredths: usize| {
-            let (own, base) = (percentile(own, hundredths), percentile(base, hundredths));
+            let (own, base) = (percentile(&row.taken, hundredths), percentile(&row.alone, hundredths));
             let time = own.map_or_else(|| "-".to_owned(), |own| format!("{:.0} µs", own.as_secs_f64() * 1e6));
             (time, times(own, base).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")))
         };
         let ((p50, p50_ratio), (p99, p99_ratio), (longest, _)) = (figure(50), figure(99), figure(100));
+        let messages = row.taken.len();
+        let promise = row.keeps_promise().map_or("-", |kept| if kept { "kept" } else { "BROKEN" });
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "  {name:<22}{p50:>10}{p50_ratio:>8}{p99:>10}{p99_ratio:>8}{longest:>10}{:>10}{connections:>13}{calls:>9}",
-            own.len()
+            "  {name:<22}{p50:>10}{p50_ratio:>8}{p99:>10}{p99_ratio:>8}{longest:>10}{messages:>10}{connections:>13}\
+             {calls:>9}{promise:>9}"
         );
     };
     let alone: Vec<Duration> = rows.iter().flat_map(|row| row.alone.iter().copied()).collect();
-    line("(alone)", &alone, &alone, 0, 0);
-    for Beside { name, connections, calls, taken, alone } in rows {
-        line(name, taken, alone, *connections, *calls);
-    }
+    let nobody = Beside { name: "(alone)", connections: 0, is_plugins: false, calls: 0, taken: alone.clone(), alone };
+    line(&nobody);
+    rows.iter().for_each(line);
     out
 }
 

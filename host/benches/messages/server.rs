@@ -2,7 +2,7 @@
 //! says the same, to compare with.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -68,7 +68,7 @@ pub(crate) enum Kind {
     /// Weft as `weft serve` runs it, with its plugins in `plugins` of this folder.
     Weft(PathBuf),
     /// The same with the app `good`, which has the greeter, and an app for each neighbour with the plugin `adversary`,
-    /// which may keep values. What it logs goes to a file in the folder.
+    /// which may keep values and ask the silent server. What it logs goes to a file in the folder.
     Neighbours(PathBuf),
 }
 
@@ -152,9 +152,10 @@ async fn serve_neighbours(folder: &Path, stop: CancellationToken) -> anyhow::Res
     let state = server.state().clone();
     load(&state.plugins).await?;
     state.store.apps().insert(&app(GOOD, EncodingMode::Plain, Some(HANDLER))?).await?;
+    let silent = format!("http://{}", fs::read_to_string(folder.join(neighbours::SILENT))?);
     for (name, has_breaker) in neighbours::apps() {
         state.store.apps().insert(&app(&name, EncodingMode::Plain, Some(ADVERSARY))?).await?;
-        let grants = Grants { kv: true, ..Grants::default() };
+        let grants = Grants { kv: true, http_hosts: vec![silent.clone()], ..Grants::default() };
         let limits = LimitChanges { breaker_failures: (!has_breaker).then_some(1_000_000), ..LimitChanges::default() };
         state.store.app_plugins().put(&AppPlugin { grants, limits, ..AppPlugin::new(name, ADVERSARY) }).await?;
     }

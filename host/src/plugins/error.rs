@@ -123,9 +123,12 @@ pub enum CallError {
     /// The plugin's own error.
     #[error("{}", because("the plugin answered an error · 插件返回错误", .0))]
     Failed(String),
-    /// The plugin's answer cannot be sent.
-    #[error("{}", because("the plugin's reply is not one · 插件的回复无法使用", .0))]
+    /// The plugin's answer cannot be sent for what it says.
+    #[error("{}", no_reply(.0))]
     BadReply(String),
+    /// The plugin's answer is longer than a limit allows. For programs it is one that cannot be sent, too.
+    #[error("{}", no_reply(.0))]
+    ReplyTooLong(String),
 }
 
 impl CallError {
@@ -146,11 +149,12 @@ impl CallError {
     }
 
     /// Whether it is the plugin's fault, so that the next call would end the same way. An error that the plugin answers
-    /// is not, nor is a busy machine, nor memory that others have. Whether a grant was missing is not seen here.
+    /// is not, nor is a reply that says what cannot be sent, nor a busy machine, nor memory that others have. Whether a
+    /// grant was missing is not seen here.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::Crashed(crash) => !crash.is_of_others(),
-            Self::CpuExhausted { .. } => true,
+            Self::CpuExhausted { .. } | Self::ReplyTooLong(_) => true,
             Self::TimedOut { after, waited, .. } => waited < after,
             _ => false,
         }
@@ -183,7 +187,8 @@ impl CallError {
             | Self::TimedOut { .. }
             | Self::CpuExhausted { .. }
             | Self::Failed(_)
-            | Self::BadReply(_) => true,
+            | Self::BadReply(_)
+            | Self::ReplyTooLong(_) => true,
             _ => false,
         }
     }
@@ -203,9 +208,13 @@ impl CallError {
             Self::CpuExhausted { .. } => "cpu_exhausted",
             Self::Crashed(_) => "crashed",
             Self::Failed(_) => "failed",
-            Self::BadReply(_) => "bad_reply",
+            Self::BadReply(_) | Self::ReplyTooLong(_) => "bad_reply",
         }
     }
+}
+
+fn no_reply(why: &str) -> String {
+    because("the plugin's reply is not one · 插件的回复无法使用", why)
 }
 
 fn no_such_entry(plugin: &str, kind: EntryKind, name: &str, has: &str) -> String {
@@ -283,6 +292,14 @@ mod tests {
             assert_eq!((error.is_fault(), error.is_of_version()), (fault, fault));
             assert_eq!(error.to_string(), format!("{said} · 插件崩溃"));
         }
+    }
+
+    #[test]
+    fn a_reply_that_is_too_long_is_a_fault_and_one_that_cannot_be_sent_for_what_it_says_is_none() {
+        let why = "it has 2 bytes and may have 1".to_owned();
+        let (too_long, bad) = (CallError::ReplyTooLong(why.clone()), CallError::BadReply(why));
+        assert_eq!((too_long.is_fault(), bad.is_fault()), (true, false));
+        assert_eq!((too_long.code(), too_long.to_string()), (bad.code(), bad.to_string()));
     }
 
     #[test]

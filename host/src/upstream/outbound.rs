@@ -335,30 +335,55 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_name_that_leads_elsewhere_at_each_look_up_never_leads_to_this_side() {
+    impl ChangingNames {
+        fn new(answers: &[&[IpAddr]]) -> Self {
+            let answers: Vec<_> = answers.iter().map(|answer| answer.to_vec()).collect();
+            Self(Arc::new(Mutex::new(answers.into_iter())))
+        }
+
+        /// How many answers nobody has asked for.
+        fn left(&self) -> usize {
+            self.0.lock().unwrap().len()
+        }
+    }
+
+    const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    /// From a range that nobody has: no connection to it ever succeeds.
+    const PUBLIC: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2f00, 0, 0, 0, 0, 0, 0, 1));
+
+    /// Sends a request to a name that has these addresses one after another, as long as there are any; whether each was
+    /// refused for them. It may lead to nobody on this side.
+    async fn refused(answers: &[&[IpAddr]]) -> Vec<bool> {
         let this_side = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let private = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        // From a range that nobody has: no connection to it ever succeeds.
-        let public = IpAddr::V6(Ipv6Addr::new(0x2f00, 0, 0, 0, 0, 0, 0, 1));
-        let answers = [vec![public], vec![private], vec![private, public], vec![public, private], vec![private]];
-        let is_private = answers.each_ref().map(|answer| *answer == [private]);
-        let names = ChangingNames(Arc::new(Mutex::new(Vec::from(answers).into_iter())));
+        let names = ChangingNames::new(answers);
         let outbound = Outbound::resolving_with(names.clone()).unwrap();
         let url = format!("http://changing.example:{}/", this_side.local_addr().unwrap().port());
-        for is_private in is_private {
-            // Nobody answers at the public one.
-            let timeout = if is_private { Duration::from_secs(10) } else { Duration::from_millis(300) };
+        let mut refused = Vec::new();
+        for answer in answers {
+            let left = names.left();
+            // Nobody answers at a public one.
+            let timeout = Duration::from_millis(if answer.contains(&PUBLIC) { 300 } else { 10_000 });
             let sent = outbound.send("plugin", "app", get(&url, timeout)).await;
-            let refused = match sent.unwrap_err() {
+            refused.push(match sent.unwrap_err() {
                 OutboundError::NotPublic { host } => host == "changing.example",
                 OutboundError::Transport(_) => false,
                 error => panic!("{error}"),
-            };
-            assert_eq!(refused, is_private);
+            });
+            assert_eq!(names.left(), left - 1, "it is connected to what was looked at, and no name looked up again");
         }
-        assert_eq!(names.0.lock().unwrap().len(), 0, "the name is looked up once for each request");
         let connected = tokio::time::timeout(Duration::from_millis(50), this_side.accept()).await;
         assert!(connected.is_err(), "a connection came to this side");
+        refused
+    }
+
+    /// Whoever rebinds a name hopes that the first answer is looked at and the second one connected to.
+    #[tokio::test]
+    async fn a_name_that_is_public_when_it_is_looked_at_is_not_private_when_it_is_connected_to() {
+        assert_eq!(refused(&[&[PUBLIC], &[PRIVATE]]).await, [false, true]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_several_addresses_leads_to_none_of_this_side() {
+        assert_eq!(refused(&[&[PRIVATE, PUBLIC], &[PUBLIC, PRIVATE], &[PRIVATE]]).await, [false, false, true]);
     }
 }

@@ -2,8 +2,8 @@
 //! `"late_reply": "customer_service"` sends the answer as a message of its own then.
 //!
 //! The operator says where the model is, and grants that address and `kv`, which remembers what was said:
-//! `{"kv": true, "http_hosts": ["https://llm.example.com"], "config": {"url":
-//! "https://llm.example.com/v1/chat/completions", "api_key": "…", "model": "…"}}`.
+//! `{"kv": true, "http_hosts": ["https://llm.example.com"], "limits": {"http_timeout_ms": 14000}, "config":
+//! {"url": "https://llm.example.com/v1/chat/completions", "api_key": "…", "model": "…"}}`.
 
 use std::time::Duration;
 

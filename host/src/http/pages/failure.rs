@@ -48,7 +48,7 @@ impl Failure {
             CallError::Busy { .. } | CallError::Shed { .. } | CallError::PoolBusy { .. } => {
                 Self::busy(Duration::from_secs(1))
             }
-            CallError::BadReply(_) => Self::new(StatusCode::BAD_GATEWAY),
+            CallError::BadReply(_) | CallError::ReplyTooLong(_) => Self::new(StatusCode::BAD_GATEWAY),
             CallError::TimedOut { .. }
             | CallError::CpuExhausted { .. }
             | CallError::Crashed(_)

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use weft_wechat::{
     message::Message,
-    reply::{self, MAX_ARTICLES, Reply},
+    reply::{self, MAX_ARTICLES, MAX_TEXT, Reply},
 };
 
 use super::{Call, Inside, Outcome, exported};
 use crate::{
     model::PluginTarget,
     plugins::{
-        CallError, EntryKind, Plugins, Subject,
+        CallError, EntryKind, LineLevel, Plugins, Subject,
         bindings::imported::{message as wit, reply as wit_reply},
         convert,
         limits::kib,
@@ -50,6 +50,14 @@ impl Call for Handle {
         {
             check(answer)?;
         }
+        // The author and the operator would not know why users miss the end.
+        if let Ok(Some(wit_reply::Reply::Text(text))) = &answer
+            && text.len() > MAX_TEXT
+        {
+            let bytes = text.len();
+            let cut = format!("the text has {bytes} bytes, of which WeChat takes {MAX_TEXT}: the rest is cut off");
+            store.data_mut().log_line(LineLevel::Warn, &cut);
+        }
         Ok(answer)
     }
 }
@@ -77,7 +85,7 @@ fn check(answer: &wit_reply::Reply) -> Result<(), Unsendable> {
         wit_reply::Reply::Text(text) => reply::check_text(text),
         answer => convert::reply(answer.clone()).check_itself(),
     };
-    checked.map_err(|error| Unsendable(error.to_string()))
+    checked.map_err(|error| Unsendable::Unfit(error.to_string()))
 }
 
 /// Bytes of all texts of a reply.

@@ -209,7 +209,8 @@ impl Plugins {
             Ok(Err(error @ types::Error::Denied(_))) if ran.trace.lacks_grant => {
                 admission.ends(Some(&failed(error)), failures, self.limits().pauses)
             }
-            // What cannot be sent is an answer, too: it ran to its end.
+            // What cannot be sent for what it says is an answer, too: it ran to its end within its limits, and another
+            // message may be answered well.
             Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
             Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
             // It says nothing of the plugin.

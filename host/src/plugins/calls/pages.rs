@@ -96,7 +96,7 @@ impl Plugins {
     pub async fn serve(&self, plugin: &str, subject: Subject, request: PageRequest) -> Result<Page, CallError> {
         let target = page_target(plugin, &request.path);
         let answer = self.ask(&target, subject, Serve { request }).await?;
-        let (status, headers) = head(&answer).map_err(|Unsendable(why)| CallError::BadReply(why))?;
+        let (status, headers) = head(&answer).map_err(|unsendable| CallError::from(&unsendable))?;
         Ok(Page { status, headers, body: answer.body })
     }
 
@@ -120,15 +120,15 @@ fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable>
     let wit::Response { status, headers, .. } = response;
     let status = StatusCode::from_u16(*status).ok().filter(|status| (200..600).contains(&status.as_u16()));
     let status =
-        status.ok_or_else(|| Unsendable(format!("its status is {}, not one of 200 to 599", response.status)))?;
+        status.ok_or_else(|| Unsendable::Unfit(format!("its status is {}, not one of 200 to 599", response.status)))?;
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
         let (count, why) = (headers.len(), format!("there may be {HTTP_HEADERS} with {HTTP_HEADER_BYTES} together"));
-        return Err(Unsendable(format!("it has {count} headers with {bytes} bytes; {why}")));
+        return Err(Unsendable::TooLong(format!("it has {count} headers with {bytes} bytes; {why}")));
     }
     let headers = headers.iter().map(|(name, value)| {
         let known = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
-        known.ok_or_else(|| Unsendable(format!("`{}` is no header, or its value is none", printable(name))))
+        known.ok_or_else(|| Unsendable::Unfit(format!("`{}` is no header, or its value is none", printable(name))))
     });
     let mut map = HeaderMap::new();
     for header in headers {

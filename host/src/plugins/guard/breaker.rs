@@ -7,9 +7,10 @@
 //!
 //! It opens after so many failures in a row, or when half of at least twice as many calls failed within [`WINDOW`]. When
 //! its pause is over, one call is let through to see: if that goes well the breaker closes, else it stays open for twice
-//! as long. Failures are crashes and limits, and refusals for want of a grant that the plugin passes on as its answer. Other
-//! errors that it answers are none, nor is what it answers and cannot be sent: it ran to its end. Where others of a list are
-//! granted a refusal is none either: whoever writes to the app may have chosen the host or path.
+//! as long. Failures are crashes and limits, also on the length of a reply or page, and refusals for want of a grant that the
+//! plugin passes on as its answer. Other errors that it answers are none, nor is what it answers and cannot be sent for what
+//! it says, such as an empty text: it ran to its end within its limits. Where others of a list are granted a refusal is none
+//! either: whoever writes to the app may have chosen the host or path.
 //!
 //! What was open for an app begins anew when something else is set for the plugin there, in the process that was told so:
 //! who has just granted what was missing does not wait for the end of a pause. It goes with the app, too: one that is made

@@ -22,8 +22,13 @@ impl http::Host for State {
     async fn send(&mut self, request: Request) -> Result<Response, HostError> {
         let (url, granted) = self.granted_url(&request.url)?;
         check(&request, kib(self.limits.request_kib))?;
-        let wanted = request.timeout_ms.map_or(self.limits.http_timeout_ms, u64::from);
-        let call = self.outbound_call(Duration::from_millis(wanted))?;
+        // The guest may wait for less than the operator lets it, and not for longer.
+        let most = self.limits.http_timeout_ms;
+        let (wanted, setting) = match request.timeout_ms.map(u64::from) {
+            Some(wanted) if wanted < most => (wanted, None),
+            _ => (most, Some("plugins.http_timeout_ms")),
+        };
+        let call = self.outbound_call(Duration::from_millis(wanted), setting)?;
         let to = format!("{} {}", request.method, origin(&url));
         let request = OutboundRequest {
             method: request.method,

@@ -10,6 +10,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use uuid::Uuid;
 
 use crate::{
+    bilingual::because,
     model::App,
     plugins::{
         bindings::imported::types::Error,
@@ -61,6 +62,8 @@ impl GoingOn {
 pub(super) struct OutboundCall {
     /// How long it may take.
     pub(super) timeout: Duration,
+    /// What the operator could raise for it to take longer.
+    setting: Option<&'static str>,
     app: Arc<App>,
     plugin: Arc<str>,
     /// The entry of the plugin that asks.
@@ -72,8 +75,13 @@ pub(super) struct OutboundCall {
 }
 
 impl State {
-    /// Counts a call to the outside, which may take `wanted` and never longer than what is left of the guest's call.
-    pub(super) fn outbound_call(&mut self, wanted: Duration) -> Result<OutboundCall, HostError> {
+    /// Counts a call to the outside, which may take `wanted`, as `setting` says, and never longer than what is left of the
+    /// guest's call.
+    pub(super) fn outbound_call(
+        &mut self,
+        wanted: Duration,
+        setting: Option<&'static str>,
+    ) -> Result<OutboundCall, HostError> {
         let subject = self.subject()?;
         let (app, delivery) = (Arc::clone(&subject.app), Arc::clone(&subject.delivery_id));
         let most = self.limits.outbound_calls;
@@ -88,13 +96,15 @@ impl State {
         self.outbound_calls += 1;
         let (plugin, id, allowance) = (Arc::clone(self.plugin()), Uuid::now_v7(), self.log_allowance());
         let called = self.log_place.as_ref().map(|place| Arc::clone(&place.counts));
-        let (timeout, going_on) = (wanted.min(left), self.services.going_on.clone());
-        Ok(OutboundCall { timeout, app, plugin, called, delivery, id, allowance, going_on })
+        let (timeout, setting) = (wanted.min(left), setting.filter(|_| wanted <= left));
+        let going_on = self.services.going_on.clone();
+        Ok(OutboundCall { timeout, setting, app, plugin, called, delivery, id, allowance, going_on })
     }
 
     /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
     pub(super) fn wechat_call(&mut self) -> Result<OutboundCall, HostError> {
-        self.outbound_call(Duration::from_millis(self.limits.wechat_timeout_ms))
+        let most = Duration::from_millis(self.limits.wechat_timeout_ms);
+        self.outbound_call(most, Some("plugins.wechat_timeout_ms"))
     }
 }
 
@@ -121,8 +131,19 @@ impl OutboundCall {
                 Err(Error::TimedOut(text))
             }
         };
+        let answer = answer.map_err(|error| self.explained(error));
         self.report(to, answer.as_ref().err(), began.elapsed());
         Ok(answer?)
+    }
+
+    /// The error with the limit that it came to, where that is the operator's.
+    fn explained(&self, error: Error) -> Error {
+        match (error, self.setting) {
+            (Error::TimedOut(text), Some(setting)) => {
+                Error::TimedOut(because(&text, &format!("the limit is {setting} · 上限为 {setting}")))
+            }
+            (error, _) => error,
+        }
     }
 
     /// Says what came of it, as far as the plugin may log: it may ask as often as it is called.

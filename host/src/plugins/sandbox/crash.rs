@@ -28,13 +28,28 @@ const SYMBOL_BYTES: usize = 4 << 10;
 
 /// A plugin answered what cannot be sent, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(in crate::plugins) struct Unsendable(pub(in crate::plugins) String);
+pub(in crate::plugins) enum Unsendable {
+    /// For what it says.
+    #[error("{0}")]
+    Unfit(String),
+    /// For being longer than a limit allows.
+    #[error("{0}")]
+    TooLong(String),
+}
 
 impl Unsendable {
     /// It is longer than a limit allows.
     pub(in crate::plugins) fn too_long(bytes: usize, most: usize, setting: &str) -> Self {
-        Self(format!("it has {bytes} bytes and may have {most} ({setting})"))
+        Self::TooLong(format!("it has {bytes} bytes and may have {most} ({setting})"))
+    }
+}
+
+impl From<&Unsendable> for CallError {
+    fn from(unsendable: &Unsendable) -> Self {
+        match unsendable {
+            Unsendable::Unfit(why) => Self::BadReply(why.clone()),
+            Unsendable::TooLong(why) => Self::ReplyTooLong(why.clone()),
+        }
     }
 }
 
@@ -45,8 +60,8 @@ pub(super) fn explain(
     printed: &str,
     refused: Option<MemoryBound>,
 ) -> CallError {
-    if let Some(Unsendable(why)) = error.downcast_ref() {
-        return CallError::BadReply(why.clone());
+    if let Some(unsendable) = error.downcast_ref::<Unsendable>() {
+        return unsendable.into();
     }
     let trap: Option<&Trap> = error.downcast_ref();
     let backtrace = error.downcast_ref().map(backtrace).unwrap_or_default();

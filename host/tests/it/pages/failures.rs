@@ -103,6 +103,28 @@ async fn a_page_that_keeps_failing_is_not_called_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_too_long_each_time_is_not_called_for_a_while() {
+    let site = Site::start_with(|config| {
+        config.plugins.limits.page_kib = 1;
+        config.plugins.limits.breaker_failures = 3;
+        config.plugins.breaker_pause_ms = 600_000;
+        config.plugins.breaker_max_pause_ms = 600_000;
+    })
+    .await;
+    for _ in 0..6 {
+        assert_eq!(site.get("/answer/status/999").await.status(), 502);
+    }
+    for path in ["/answer/body/1025", "/answer/many-headers", "/answer/body/1025"] {
+        assert_eq!(site.get(path).await.status(), 502, "{path}");
+    }
+    assert_eq!(site.get("/answer").await.status(), 503);
+    let (_, plugin) = site.app.api(Method::GET, "/plugins/guest", None).await;
+    let open = &plugin["breakers"][0];
+    assert_eq!((&open["kind"], &open["entry"]), (&json!("page"), &json!("answer")), "{plugin}");
+    assert!(open["error"].as_str().unwrap().contains("(plugins.page_kib)"), "{plugin}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_get_a_turn_may_come_again_soon() {
     let site = Site::start().await;
     site.grant("shop", json!({"pages": true, "kv": true, "limits": {"max_concurrency": 1, "max_queue": 0}})).await;

@@ -66,15 +66,43 @@ async fn after_a_pause_one_call_shows_whether_all_is_well_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_answers_what_cannot_be_sent_shows_that_it_runs_again() {
-    let (app, shop, _) = server(2000).await;
+    let (app, shop, blog) = server(2000).await;
     fail(&shop, 3).await;
     assert_eq!(breakers(&app).await.len(), 1);
     until("it is tried and closes", async || {
-        assert_eq!(ask(&shop, "long-reply").await, None);
+        assert_eq!(ask(&shop, "empty-reply").await, None);
         breakers(&app).await.is_empty().then_some(())
     })
     .await;
     assert_eq!(ask(&shop, "ok").await.as_deref(), Some("ok"));
+    for _ in 0..10 {
+        assert_eq!(ask(&blog, "empty-reply").await, None);
+    }
+    assert_eq!(breakers(&app).await, [] as [Value; 0], "nor does it open one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_is_longer_than_its_limit_is_a_failure_and_closes_none() {
+    let (app, shop, blog) = server(300).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&shop, "long-reply").await, None);
+    }
+    let refused_for = async || {
+        let open = breakers(&app).await;
+        assert_eq!(open.len(), 1, "{open:?}");
+        assert!(open[0]["error"].as_str().unwrap().contains("(plugins.reply_kib)"), "{open:?}");
+        open[0]["refused_for_ms"].as_u64().unwrap()
+    };
+    assert!(refused_for().await <= 300);
+    until("a call is let through, and the pause has grown", async || {
+        assert_eq!(ask(&shop, "long-reply").await, None);
+        (refused_for().await > 300).then_some(())
+    })
+    .await;
+    assert_eq!(ask(&blog, "long-reply").await, None);
+    assert_eq!(ask(&blog, "ok").await.as_deref(), Some("ok"), "another app does not notice");
+    until("a call that goes well closes it", async || ask(&shop, "ok").await).await;
+    assert_eq!(breakers(&app).await, [] as [Value; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

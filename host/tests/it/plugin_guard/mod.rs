@@ -4,6 +4,7 @@ mod adversaries;
 #[cfg(target_os = "linux")]
 mod background;
 mod breaker;
+mod elsewhere;
 mod failures;
 mod fairness;
 mod leftovers;

@@ -12,7 +12,9 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{HeaderMap, Method, StatusCode},
+    extract::Path,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::IntoResponse,
     routing::any,
 };
 use futures::stream;
@@ -44,6 +46,7 @@ impl Other {
         let routes = Router::new()
             .route("/echo", any(echo))
             .route("/redirect", any(async || (StatusCode::FOUND, [("location", "/echo")])))
+            .route("/redirect/{status}", any(redirect))
             .route("/broken", any(async || (StatusCode::INTERNAL_SERVER_ERROR, "broken")))
             .route("/just-fits", any(async || vec![b'x'; 1 << 20]))
             .route("/endless", any(async || Body::from_stream(endless)))
@@ -62,6 +65,11 @@ impl Other {
     fn requests(&self) -> usize {
         self.requests.load(Relaxed)
     }
+}
+
+/// Sends whoever asks to where the query says.
+async fn redirect(Path(status): Path<u16>, uri: Uri) -> impl IntoResponse {
+    (StatusCode::from_u16(status).unwrap(), [("location", uri.query().unwrap_or_default().to_owned())])
 }
 
 /// A guest that may reach the other server by its address.
@@ -87,6 +95,35 @@ async fn a_granted_address_is_asked_and_any_status_is_an_answer() {
     assert_eq!(asking.ask(get(&other.url("/broken"))).await, "500 - - - 6 broken");
     assert_eq!(asking.ask(get(&other.url("/redirect"))).await, "302 /echo - - 0 ");
     assert_eq!(other.requests(), 1, "the redirect is not followed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_to_where_nothing_is_granted_is_an_answer_and_leads_nowhere() {
+    let (asking, other) = granted().await;
+    let inside = Other::start().await;
+    let port = inside.address.port();
+    let redirected = async |status: u16, location: &str| {
+        let answer = asking.ask(get(&other.url(&format!("/redirect/{status}?{location}")))).await;
+        assert_eq!(answer, format!("{status} {location} - - 0 "));
+    };
+    for status in [301, 302, 303, 307, 308] {
+        redirected(status, &inside.url("/echo")).await;
+    }
+    for location in [
+        format!("http://localhost:{port}/echo"),
+        format!("http://[::ffff:127.0.0.1]:{port}/echo"),
+        format!("//127.0.0.1:{port}/echo"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "https://evil.example/".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        redirected(302, &location).await;
+    }
+    assert_eq!(inside.requests(), 0, "nobody went there");
+    let refused = asking.ask(get(&inside.url("/echo"))).await;
+    let why = format!("`http_hosts: http://{}`", inside.address);
+    assert!(refused.starts_with("denied: ") && refused.contains(&why), "who follows it needs a grant: {refused}");
+    assert_eq!(inside.requests(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,6 +191,13 @@ async fn a_name_that_leads_to_this_side_is_refused_although_it_is_granted() {
     for url in [format!("http://localhost:{port}/echo"), format!("http://LOCALHOST:{port}/echo")] {
         let refused = asking.ask(get(&url)).await;
         assert!(refused.starts_with("denied: localhost has no public address"), "{refused}");
+        let receipt = asking.receipt().await;
+        let [asked] = receipt["host_calls"].as_array().unwrap().as_slice() else { panic!("{receipt}") };
+        assert_eq!((&asked["function"], &asked["outcome"]), (&json!("http.send"), &json!("denied")), "{receipt}");
+        assert!(
+            asked["answer"].to_string().contains("localhost has no public address"),
+            "the operator reads it: {receipt}"
+        );
     }
     assert_eq!(other.requests(), 0);
 }
@@ -234,12 +278,21 @@ async fn a_slow_server_costs_the_guest_its_patience_and_not_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_long_a_request_may_take_that_does_not_say_is_a_limit() {
+async fn a_request_may_take_as_long_as_the_operator_says_and_less_where_the_plugin_says_so() {
     let (asking, other) = granted().await;
     let host = format!("http://{}", other.address);
     asking.grant(json!({"http_hosts": [host], "limits": {"http_timeout_ms": 200}})).await;
-    let cut = asking.ask(get(&other.url("/slow"))).await;
-    assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+    let slow = async |timeout_ms: Value| {
+        asking.ask(json!({"ask": "http", "url": other.url("/slow"), "timeout_ms": timeout_ms})).await
+    };
+    for timeout_ms in [Value::Null, json!(200), json!(14_000)] {
+        let cut = slow(timeout_ms).await;
+        assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+        assert!(cut.contains("the limit is plugins.http_timeout_ms"), "{cut}");
+    }
+    let cut = slow(json!(100)).await;
+    assert!(cut.contains("100 ms") || cut.contains("0.1 seconds"), "{cut}");
+    assert!(!cut.contains("http_timeout_ms"), "that was the plugin's own: {cut}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

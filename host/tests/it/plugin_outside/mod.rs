@@ -65,6 +65,17 @@ impl Asking {
         self.account.send(&Incoming::text(FAN, &ask.to_string())).await.unwrap().text().unwrap()
     }
 
+    /// The receipt of the guest's last call.
+    async fn receipt(&self) -> Value {
+        let api =
+            async |path: &str| self.inbox.app.api(Method::GET, &format!("/plugins/asker/receipts{path}"), None).await;
+        let (_, page) = api("?limit=1").await;
+        let id = page["items"][0]["id"].as_str().unwrap();
+        let (status, receipt) = api(&format!("/{id}")).await;
+        assert_eq!(status, 200, "{receipt}");
+        receipt
+    }
+
     /// The same where little of the time of the call is left to say it: on a busy machine that may be too little.
     async fn ask_at_last(&self, ask: Value) -> String {
         let text = ask.to_string();

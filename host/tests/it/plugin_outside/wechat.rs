@@ -159,6 +159,7 @@ async fn an_answer_that_is_endless_or_late_costs_the_guest_no_more_than_that() {
     asking.grant(json!({"wechat_apis": ["/cgi-bin/user/info"], "limits": {"wechat_timeout_ms": 200}})).await;
     let cut = asking.ask(info(json!([["openid", FAN]]))).await;
     assert!(cut.contains("200 ms") || cut.contains("0.2 seconds"), "{cut}");
+    assert!(cut.contains("the limit is plugins.wechat_timeout_ms"), "{cut}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

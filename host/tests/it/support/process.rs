@@ -75,6 +75,12 @@ impl Process {
         self.child.id()
     }
 
+    /// Has [`peak_memory`](Self::peak_memory) begin anew, where the system can do that: elsewhere it goes on.
+    pub(crate) fn forget_peak_memory(&self) {
+        // Linux counts the most anew for a 5.
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").ok();
+    }
+
     /// The most memory that it has had so far, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.status("VmHWM:")

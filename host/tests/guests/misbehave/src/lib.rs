@@ -87,6 +87,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
             std::thread::sleep(Duration::from_secs(seconds));
             number.to_string()
         }
+        other if other.starts_with("http ") => http_get(other),
         other if other.starts_with("nap ") => nap(other),
         other if other.starts_with("hold ") => hold(other),
         other => match other.strip_prefix("sleep ").and_then(|seconds| seconds.parse().ok()) {
@@ -98,6 +99,12 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         },
     };
     Ok(reply.into())
+}
+
+/// `http http://127.0.0.1:8080/`: asks that server.
+fn http_get(text: &str) -> String {
+    let url = text.strip_prefix("http ").unwrap_or_default();
+    told(http::Request::get(url).send().map(|_| "sent"))
 }
 
 fn http_long_method() -> String {
