@@ -5,6 +5,8 @@
 //! cycle and rests in the remaining part, in which messages are answered as if it were not there.
 
 use std::{
+    future,
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,11 +17,15 @@ use tokio::runtime::Handle;
 /// before it left them.
 const CYCLE: Duration = Duration::from_millis(40);
 
-/// Other work is worth resting for when it takes one part of so many of a core.
-const WORTH: u32 = 200;
+/// Other work is worth resting for when it takes one part of so many of a core. An unoptimized server takes that for the
+/// least of it.
+const WORTH: u32 = if cfg!(debug_assertions) { 20 } else { 200 };
 
 /// What a long call costs the server itself: its message comes in, its answer goes out.
 const AROUND: Duration = Duration::from_micros(100);
+
+/// What it costs a thread to be woken.
+const WAKE: Duration = Duration::from_micros(20);
 
 /// When long work goes on, in this process and in those that it started, and when it rests.
 pub(super) struct Pace {
@@ -41,7 +47,7 @@ pub(super) enum Turn {
 /// What the server did for others.
 #[derive(Default)]
 struct Seen {
-    /// What long calls have cost it so far.
+    /// What long work has cost it so far.
     around: Duration,
     /// For how long its threads were busy with anything else, when that was last looked at.
     other: Duration,
@@ -60,6 +66,11 @@ impl Pace {
     /// What long work does now, beside a server that runs on `runtime`.
     pub(super) fn turn(&self, runtime: &Handle) -> Turn {
         self.turn_at(self.began.elapsed(), || busy(runtime))
+    }
+
+    /// Whether there is other work, beside which long work rests at times.
+    pub(super) fn is_kept(&self, runtime: &Handle) -> bool {
+        self.work < CYCLE && self.rests(self.began.elapsed(), || busy(runtime))
     }
 
     /// Waits for as long as long work rests.
@@ -83,6 +94,18 @@ impl Pace {
     /// Counts a long call that was made.
     pub(super) fn called(&self) {
         self.seen().around += AROUND;
+    }
+
+    /// Does what there is to do around long work, as reading what was compiled: that is no other work.
+    pub(super) async fn around<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        future::poll_fn(|context| {
+            let began = Instant::now();
+            let polled = work.as_mut().poll(context);
+            self.seen().around += began.elapsed() + WAKE;
+            polled
+        })
+        .await
     }
 
     fn rests(&self, now: Duration, busy: impl FnOnce() -> Duration) -> bool {
@@ -111,6 +134,9 @@ fn busy(runtime: &Handle) -> Duration {
 mod tests {
     use super::*;
 
+    /// What other work is worth resting for, in microseconds of each ten milliseconds.
+    const LEAST: u64 = 10_000 / WORTH as u64;
+
     /// For how many milliseconds of a second long work rests beside a server that is busy for so many microseconds of
     /// each ten milliseconds.
     fn resting(percent: u32, busy: u64) -> usize {
@@ -127,15 +153,15 @@ mod tests {
     #[test]
     fn long_work_rests_beside_other_work_for_as_much_of_the_time_as_is_set() {
         assert_eq!(resting(25, 5_000), 750);
-        assert_eq!(resting(25, 100), 750);
-        assert_eq!(resting(50, 100), 500);
+        assert_eq!(resting(25, 2 * LEAST), 750);
+        assert_eq!(resting(50, 2 * LEAST), 500);
         assert_eq!(resting(100, 5_000), 0);
     }
 
     #[test]
     fn long_work_alone_never_rests() {
         assert_eq!(resting(25, 0), 0);
-        assert_eq!(resting(5, 10), 0, "no server does nothing at all");
+        assert_eq!(resting(5, LEAST / 5), 0, "no server does nothing at all");
     }
 
     #[test]
@@ -148,5 +174,19 @@ mod tests {
             pace.called();
         }
         assert_eq!(at(110), Turn::Work(Duration::from_millis(10)));
+    }
+
+    #[tokio::test]
+    async fn what_is_done_around_long_work_is_no_other_work() {
+        let pace = Pace::new(25);
+        let began = Instant::now();
+        let busy = || while began.elapsed() < Duration::from_millis(100) {};
+        let wait = async {
+            tokio::task::yield_now().await;
+            busy();
+        };
+        pace.around(wait).await;
+        let around = pace.seen().around;
+        assert!(around >= Duration::from_millis(100) + 2 * WAKE, "{around:?}");
     }
 }

@@ -105,6 +105,10 @@ impl Loader {
     /// # Errors
     /// The first step that it fails.
     pub(super) async fn load(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
+        self.pace.around(self.load_now(name, bytes, limits)).await
+    }
+
+    async fn load_now(&self, name: &str, bytes: Bytes, limits: &PluginLimits) -> Result<Loaded, Refused> {
         let limit = limits.max_file_mib << 20;
         let (read, turn) = (bytes.clone(), self.turn().await);
         let read = tokio::task::spawn_blocking(move || read_file(&read, limit)).await;

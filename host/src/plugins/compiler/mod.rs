@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 
-use self::rests::Credit;
+use self::rests::Rests;
 use super::{
     admission::LoadError,
     cache,
@@ -39,8 +39,7 @@ pub(super) struct Compiler {
     memory: u64,
     counts_fuel: bool,
     turns: Semaphore,
-    pace: Arc<Pace>,
-    credit: Credit,
+    rests: Rests,
 }
 
 /// How compiling went: what the child says before the code, as one line of JSON.
@@ -63,8 +62,8 @@ enum Answer {
 impl Compiler {
     pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool, pace: Arc<Pace>) -> Self {
         let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
-        let (turns, credit) = (Semaphore::new(COMPILATIONS), Credit::default());
-        Self { command, timeout, memory, counts_fuel, turns, pace, credit }
+        let (turns, rests) = (Semaphore::new(COMPILATIONS), Rests::new(pace));
+        Self { command, timeout, memory, counts_fuel, turns, rests }
     }
 
     /// Waits for a turn to compile.
@@ -89,7 +88,7 @@ impl Compiler {
                 // As much CPU time for each thread as there is wall clock.
                 let seconds = self.timeout.as_secs().max(1).saturating_mul(threads() as u64);
                 let bounds = Bounds { memory: self.memory, seconds, counts_fuel: self.counts_fuel };
-                process::run(command, &bytes, self.timeout, bounds, most, (&self.pace, &self.credit)).await?
+                process::run(command, &bytes, self.timeout, bounds, most, &self.rests).await?
             }
             None => here(bytes, self.counts_fuel).await?,
         };

@@ -14,9 +14,9 @@ use tokio::{
 
 use super::{
     Answer, Bounds, LoadError,
-    rests::{self, Credit, Process},
+    rests::{Process, Rests},
 };
-use crate::{plugins::pace::Pace, printable::printable};
+use crate::printable::printable;
 
 /// Bytes kept of what the process complains about.
 const COMPLAINT_BYTES: u64 = 4 << 10;
@@ -28,7 +28,7 @@ struct Ended {
     status: ExitStatus,
 }
 
-/// Has `command` compile a component within `timeout` of wall clock, beside which it rests as `pace` and `credit` want,
+/// Has `command` compile a component within `timeout` of wall clock, beside which it rests as `rests` wants,
 /// and within `bounds`. Of what it writes no more than so many bytes are read.
 pub(super) async fn run(
     command: &Path,
@@ -36,7 +36,7 @@ pub(super) async fn run(
     timeout: Duration,
     bounds: Bounds,
     most: u64,
-    (pace, credit): (&Pace, &Credit),
+    rests: &Rests,
 ) -> Result<(Answer, Vec<u8>), LoadError> {
     let Bounds { memory, seconds, counts_fuel } = bounds;
     let mut command_line = Command::new(command);
@@ -62,7 +62,7 @@ pub(super) async fn run(
     let process = Process::of(&child);
     let ended = tokio::select! {
         ended = talk(&mut child, bytes, most) => ended,
-        () = rests::work(&process, timeout, pace, credit) => Err(LoadError::CompileTimedOut { limit: timeout }),
+        () = rests.work(&process, timeout) => Err(LoadError::CompileTimedOut { limit: timeout }),
     };
     let Ended { mut output, complaint, status } = match ended {
         Ok(ended) => ended,

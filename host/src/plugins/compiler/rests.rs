@@ -1,11 +1,15 @@
 //! When the compiler's process works, and when it rests.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{self, Arc, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::{process::Child, runtime::Handle};
+use tokio::{
+    process::Child,
+    runtime::Handle,
+    sync::{Mutex, MutexGuard},
+};
 
 use crate::plugins::pace::{Pace, Turn};
 
@@ -18,15 +22,15 @@ const EARNED: u32 = 8;
 /// Where so much time has passed since somebody looked, nothing was compiled.
 const UNSEEN: Duration = Duration::from_millis(100);
 
-/// How long work goes on before anybody looks.
+/// How long work goes on by credit before anybody looks.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long may be compiled before the pace has to be kept, and when that was looked at.
-pub(super) struct Credit(Mutex<(Duration, Instant)>);
+struct Credit(sync::Mutex<(Duration, Instant)>);
 
 impl Default for Credit {
     fn default() -> Self {
-        Self(Mutex::new((CREDIT, Instant::now())))
+        Self(sync::Mutex::new((CREDIT, Instant::now())))
     }
 }
 
@@ -44,22 +48,52 @@ impl Credit {
     }
 }
 
-/// Has the process rest whenever long work rests, until it has worked for `time`.
-pub(super) async fn work(process: &Process, time: Duration, pace: &Pace, credit: &Credit) {
-    let (runtime, mut left) = (Handle::current(), time);
-    while !left.is_zero() {
-        let mut work = LOOK.min(left);
-        match pace.turn(&runtime) {
-            Turn::Rest(rest) if !credit.takes(work, Instant::now()) && process.pauses() => {
+/// When compilers work: in the parts of the cycle that long work has, one of them in each where there is other work, so
+/// that some cores have nothing of them.
+pub(super) struct Rests {
+    pace: Arc<Pace>,
+    credit: Credit,
+    /// Whoever comes first has the next part. It is kept while its holder rests until then.
+    part: Mutex<()>,
+}
+
+impl Rests {
+    pub(super) fn new(pace: Arc<Pace>) -> Self {
+        Self { pace, credit: Credit::default(), part: Mutex::default() }
+    }
+
+    /// Has the process rest whenever compilers rest, until it has worked for `time`.
+    pub(super) async fn work(&self, process: &Process, time: Duration) {
+        let (runtime, mut left, mut part) = (Handle::current(), time, None);
+        while !left.is_zero() {
+            let turn = self.pace.turn(&runtime);
+            let is_alone = !self.pace.is_kept(&runtime);
+            let (rest, work) = match turn {
+                Turn::Rest(_) if self.credit.takes(LOOK, Instant::now()) => (None, LOOK),
+                Turn::Rest(rest) => (Some(rest), LOOK),
+                Turn::Work(work) if is_alone || part.is_some() => (None, work),
+                Turn::Work(work) => (Some(Duration::ZERO), work),
+            };
+            if is_alone {
+                part = None;
+            }
+            if let Some(rest) = rest.filter(|_| process.pauses()) {
+                part = None;
                 tokio::time::sleep(rest).await;
+                part = Some(self.next_part().await);
                 process.goes_on();
                 continue;
             }
-            Turn::Rest(_) => {}
-            Turn::Work(more) => work = work.min(more),
+            let work = work.min(left);
+            tokio::time::sleep(work).await;
+            left -= work;
         }
-        tokio::time::sleep(work).await;
-        left -= work;
+    }
+
+    async fn next_part(&self) -> MutexGuard<'_, ()> {
+        let part = self.part.lock().await;
+        self.pace.work_goes_on().await;
+        part
     }
 }
 
@@ -113,5 +147,61 @@ mod tests {
         assert_eq!(taken(Duration::ZERO, 100), 25, "most of the first, and nothing is earned meanwhile");
         assert_eq!(taken(Duration::from_millis(1_800), 100), 10, "an eighth of the time without work");
         assert_eq!(taken(Duration::from_secs(10), 20), 20, "long after, all of the next");
+    }
+
+    /// Keeps a core busy until it is dropped.
+    #[cfg(target_os = "linux")]
+    fn works() -> Child {
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", "while :; do :; done"]).process_group(0).kill_on_drop(true);
+        command.spawn().unwrap()
+    }
+
+    /// For how long it was at work. The system counts hundredths of a second.
+    #[cfg(target_os = "linux")]
+    fn worked(child: &Child) -> Duration {
+        let id = i32::try_from(child.id().unwrap()).unwrap();
+        let stat = procfs::process::Process::new(id).unwrap().stat().unwrap();
+        Duration::from_millis(stat.utime * 1000 / procfs::ticks_per_second())
+    }
+
+    /// Has the server work for half of the time.
+    #[cfg(target_os = "linux")]
+    async fn messages() {
+        loop {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(2) {}
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn beside_messages_one_compiler_works_at_a_time_and_alone_all_do() {
+        let rests = Arc::new(Rests::new(Arc::new(Pace::new(25))));
+        rests.credit.takes(CREDIT, Instant::now());
+        let messages = tokio::spawn(messages());
+        let compilers = [works(), works()];
+        let working = compilers.each_ref().map(|child| {
+            let (rests, process) = (Arc::clone(&rests), Process::of(child));
+            tokio::spawn(async move { rests.work(&process, Duration::from_mins(5)).await })
+        });
+        // Until it has been looked for, there is no other work.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let work = || compilers.each_ref().map(worked);
+        let (began, before) = (Instant::now(), work());
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let (time, after) = (began.elapsed(), work());
+        let parts = [0, 1].map(|index| after[index].saturating_sub(before[index]).div_duration_f64(time));
+        assert!(parts[0] + parts[1] < 0.4, "each would have a quarter or more where they worked at once: {parts:?}");
+        assert!(parts.iter().all(|part| *part > 0.02), "each has its part: {parts:?}");
+        messages.abort();
+        // The first that works has nothing to wait for any more, and the other one does not wait for it.
+        let (until, before) = (Instant::now() + Duration::from_mins(2), work());
+        while (0..2).any(|index| work()[index] < before[index] + Duration::from_millis(500)) {
+            assert!(Instant::now() < until, "one waits: {before:?}, {:?}", work());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        working.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
