@@ -31,7 +31,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, Failure, IntoError, WechatError},
+    error::{Error, Failure, IntoError, IntoFailure, WechatError},
     hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
@@ -171,7 +171,7 @@ pub use weft_plugin_macros::page;
 /// ```
 pub use weft_plugin_macros::refund_hook;
 
-/// What a plugin's functions return when they may fail: `?` takes every error, and texts.
+/// What a plugin's functions return when they may fail: `?` takes nearly [every error](IntoFailure), and texts.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// All that most plugins need: `use weft_plugin::prelude::*;`.

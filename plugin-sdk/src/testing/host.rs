@@ -163,14 +163,16 @@ impl TestHost {
         self
     }
 
-    /// Grants every host, and answers requests with what `answer` returns.
+    /// Grants every host, and answers requests with what `answer` returns. It fails with an [`Error`], as what
+    /// [`kv::update`](crate::kv::update) is given does.
     pub fn on_http(self, answer: impl FnMut(&http::Request) -> Result<http::Response, Error> + 'static) -> Self {
         with(|state| state.http = Some(Box::new(answer)));
         self
     }
 
     /// Grants every path of WeChat's API, and answers calls with the JSON that `answer` returns. One whose `errcode` is not
-    /// 0 is [`Error::Wechat`] to the plugin.
+    /// 0 is [`Error::Wechat`] to the plugin. It fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given
+    /// does.
     pub fn on_wechat(
         self,
         mut answer: impl FnMut(&wechat::Request) -> Result<serde_json::Value, Error> + 'static,
