@@ -1,3 +1,7 @@
+//! [wechat-api]: crate::wechat
+//! [zh-CN]: crate::chinese
+//!
+// The README's links lead to files. Here they lead to modules, as the first definition of a link is the one that counts.
 #![doc = include_str!("../README.md")]
 
 mod bindings;
@@ -185,10 +189,12 @@ pub mod prelude {
     };
 }
 
-/// Its examples have to compile, too.
-#[cfg(doctest)]
+/// [en]: crate
+/// [wechat-api]: crate::wechat
+///
 #[doc = include_str!("../README.zh-CN.md")]
-struct Chinese;
+#[cfg(doc)]
+pub mod chinese {}
 
 /// For the code that the macros write.
 #[doc(hidden)]
