@@ -61,6 +61,23 @@ pub use log;
 /// }
 /// ```
 ///
+/// Two handlers of one name are the author's mistake, as are two functions of any other kind. It ends the plugin's test and
+/// its loading:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::TestHost};
+/// #[message_handler]
+/// fn greet() {}
+///
+/// mod vip {
+///     # use weft_plugin::prelude::*;
+///     #[message_handler]
+///     fn greet() {}
+/// }
+///
+/// TestHost::new().describe();
+/// ```
+///
 /// What cannot be an answer does not compile, and the compiler says what can:
 ///
 /// ```compile_fail,E0277
