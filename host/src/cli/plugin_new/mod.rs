@@ -156,8 +156,9 @@ fn hints(folder: &Path, plugin: &str) -> String {
     format!(
         "made {folder}: the plugin is src/lib.rs · 已创建，插件代码在 src/lib.rs
 
+  rustup target add wasm32-wasip2
   cargo fetch --manifest-path {folder}/Cargo.toml
-      once, with a network: from then on it builds without one · 联网执行一次，之后可离线编译
+      both once, with a network: from then on it builds without one · 联网各执行一次，之后可离线编译
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
   weft plugin test \"$(weft plugin build {folder})\" --message hi
