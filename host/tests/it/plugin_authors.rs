@@ -262,7 +262,7 @@ fn a_name_that_is_none_or_taken_makes_nothing() {
     for name in ["", "9lives", "Shop", "a b", "../x", "a/b", "fn", "test", "weft-plugin", &long] {
         let refused = weft(folder.path(), &["plugin", "new", name]).output().unwrap();
         let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!((refused.status.code(), said.contains(&format!("`{name}`"))), (Some(1), true), "{said}");
+        assert_eq!((refused.status.code(), said.contains(&format!("`{name}`"))), (Some(2), true), "{said}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

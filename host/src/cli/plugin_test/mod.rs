@@ -1,39 +1,34 @@
 //! `weft plugin test`: what a plugin says to a message, an order or a refund, or one of its pages, in the runtime and
 //! within the limits that servers have.
 
-use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+mod input;
+mod untried;
 
-use anyhow::{Context, bail, ensure};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::Value;
 use weft_wechat::{
     message::Message,
-    pay::{Fen, Party, TradeType},
     reply::{MAX_TEXT, Reply},
 };
 
-use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime, refuse};
+use self::input::Input;
+use super::{
+    output::OutputArgs,
+    plugin_options::{self as options, Granted},
+    plugin_report as report,
+    plugin_runtime::Runtime,
+    refuse,
+};
 use crate::{
     clock::Clock,
     config::Config,
     histogram::micros,
-    model::{
-        App, AppPlugin, AppType, Grants, ObservationSource, Order, OrderState, OrderTerms, Refund, RefundState,
-        RefundStep, is_openid,
-    },
-    plugins::{OrderChange, PageRequest, Receipt, RefundChange, Subject},
-    simulator::Incoming,
+    model::{App, AppPlugin, AppType, Grants, OrderState, RefundState},
+    plugins::{CallError, Receipt, Subject, Tried},
 };
-
-/// The account's original id in what is sent.
-const ORIGINAL_ID: &str = "gh_simulated";
-
-/// The event of the order or refund that a hook is told of.
-const EVENT_ID: &str = "00000000-0000-7000-8000-000000000001";
-
-/// The order's number.
-const OUT_TRADE_NO: &str = "SIMULATED0001";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
@@ -82,17 +77,17 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "order", "refund", "handler", "rule"])]
     observer: Option<String>,
     /// What the operator would set, a JSON object · 插件的配置（JSON 对象）
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    plugin_config: String,
+    #[arg(long, value_name = "JSON", default_value = "{}", value_parser = options::plugin_config)]
+    plugin_config: Value,
     /// What the plugin may do: kv, users, pages, `orders=read`,
     /// `http_hosts=https://api.example.com`, `wechat_apis=/cgi-bin/user/`,
     /// `pay_apis=/v3/profitsharing/`, or asked for all that it asks for;
     /// may be given more than once
     /// · 授权，可多次指定；asked 为插件需要的全部授权
-    #[arg(long = "grant", value_name = "GRANT", verbatim_doc_comment)]
-    grants: Vec<String>,
+    #[arg(long = "grant", value_name = "GRANT", value_parser = options::grant, verbatim_doc_comment)]
+    grants: Vec<Granted>,
     /// Who writes · 发消息的用户
-    #[arg(long, default_value = "oSimulated")]
+    #[arg(long, default_value = "oSimulated", value_parser = options::openid)]
     openid: String,
     /// The app's name · 账号名
     #[arg(long, value_name = "NAME", default_value = "test")]
@@ -100,6 +95,10 @@ pub(super) struct TestArgs {
     /// Show the reply as WeChat reads it, too · 同时显示发给微信的 XML
     #[arg(long)]
     reply_xml: bool,
+    /// Count the instructions, too: the file is compiled once more for that
+    /// · 同时统计指令数，为此再编译一次文件
+    #[arg(long, verbatim_doc_comment)]
+    fuel: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -122,20 +121,15 @@ struct Tested {
 
 pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitCode> {
     let name = args.file.file_stem().and_then(|name| name.to_str()).unwrap_or("plugin").to_owned();
-    let load = async |counts_fuel| {
-        let began = Instant::now();
-        let runtime = Runtime::load(config, &name, &args.file, counts_fuel).await;
-        (runtime, micros(began.elapsed()))
-    };
-    // Counting instructions takes different machine code: both are compiled at the same time.
-    let ((runtime, load_us), (counting, _)) = tokio::join!(Box::pin(load(false)), Box::pin(load(true)));
-    let runtime = runtime?;
-    let input = input(&args)?;
+    let input = Input::of(&args)?;
+    let began = Instant::now();
+    let runtime = Box::pin(Runtime::load(config, &name, &args.file, false)).await?;
+    let load_us = micros(began.elapsed());
     let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
     let asked = Grants::from(&runtime.loaded.description);
     let granted = AppPlugin {
-        config: plugin_config(&args.plugin_config)?,
-        grants: grants(&args.grants, &asked)?,
+        config: args.plugin_config.clone(),
+        grants: options::grants(&args.grants, &asked),
         ..AppPlugin::new(&args.app, &name)
     };
     refuse(&granted.check())?;
@@ -147,31 +141,39 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
         delivery_id: format!("{}/test", args.app).into(),
         raw: if let Input::Message { raw, .. } = &input { raw.as_str().into() } else { "".into() },
     };
-    let (plugins, loaded) = (&runtime.plugins, &runtime.loaded);
-    let mut receipt = match &input {
-        Input::Message { message, .. } => match (&args.rule, &args.observer) {
-            (Some(rule), _) => plugins.try_rule(loaded, rule, subject, message).await?,
-            (None, Some(observer)) => plugins.try_observer(loaded, observer, subject, message).await?,
-            (None, None) => plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await?,
-        },
-        Input::Order(order) => plugins.try_hook(loaded, args.hook.as_deref(), subject, change(order)).await?,
-        Input::Refund(order, step) => {
-            let change = refund_change(order, step);
-            plugins.try_refund_hook(loaded, args.hook.as_deref(), subject, change).await?
-        }
-        Input::Page(request) => plugins.try_page(loaded, subject, request.clone()).await?,
-    };
-    let warm_us = warm(&runtime, &receipt).await;
-    receipt.used.fuel = fuel(counting, &receipt).await;
+    let tried = Box::pin(tried(&runtime, &args, &input, subject)).await;
+    let tried = tried.map_err(|error| untried::explained(&error, &runtime.loaded.description))?;
+    let warm_us = warm(&runtime, &tried).await;
+    let fuel = if args.fuel { Box::pin(fuel(config, &name, &args, &tried)).await? } else { None };
+    let Tried { mut receipt, .. } = tried;
+    receipt.used.fuel = fuel;
     let (mut reply_xml, mut warnings) = (None, Vec::new());
     if let (Input::Message { message, .. }, Some(reply)) = (&input, receipt.reply()) {
         reply_xml = Some(reply.to_xml(&message.sender, &message.receiver, Clock::system().now()));
         warnings = unseen(&reply, message);
     }
     let tested = Tested { receipt, reply_xml, warnings, load_us, warm_us };
-    args.output.print(&tested, || text(&tested, args.reply_xml, &asked))?;
+    args.output.print(&tested, || text(&tested, &args, &asked))?;
     runtime.close().await?;
     Ok(if tested.receipt.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the call that the arguments name.
+async fn tried(runtime: &Runtime, args: &TestArgs, input: &Input, subject: Subject) -> Result<Tried, CallError> {
+    let (plugins, loaded) = (&runtime.plugins, &runtime.loaded);
+    match input {
+        Input::Message { message, .. } => match (&args.rule, &args.observer) {
+            (Some(rule), _) => plugins.try_rule(loaded, rule, subject, message).await,
+            (None, Some(observer)) => plugins.try_observer(loaded, observer, subject, message).await,
+            (None, None) => plugins.try_handler(loaded, args.handler.as_deref(), subject, message).await,
+        },
+        Input::Order(order) => plugins.try_hook(loaded, args.hook.as_deref(), subject, input::change(order)).await,
+        Input::Refund(order, step) => {
+            let change = input::refund_change(order, step);
+            plugins.try_refund_hook(loaded, args.hook.as_deref(), subject, change).await
+        }
+        Input::Page(request) => plugins.try_page(loaded, subject, request.clone()).await,
+    }
 }
 
 /// What of a reply users would not see.
@@ -195,169 +197,26 @@ fn unseen(reply: &Reply, message: &Message) -> Vec<String> {
     unseen
 }
 
-/// What the plugin is given.
-enum Input {
-    Message { raw: String, message: Message },
-    Order(Box<Order>),
-    Refund(Box<Order>, Box<RefundStep>),
-    Page(PageRequest),
-}
-
-fn input(args: &TestArgs) -> anyhow::Result<Input> {
-    if !is_openid(&args.openid) {
-        bail!("--openid: this is no openid · --openid 不是 openid");
-    }
-    match (&args.page, args.order, args.refund) {
-        (Some(page), ..) => Ok(Input::Page(request(page, args.form.as_deref()))),
-        (None, Some(state), _) => Ok(Input::Order(Box::new(order(args, state)))),
-        (None, None, Some(state)) => {
-            let (order, step) = (order(args, OrderState::Refund), refund_step(state));
-            Ok(Input::Refund(Box::new(order), Box::new(step)))
-        }
-        (None, None, None) => message(args),
-    }
-}
-
-/// An order of a yuan, as it is told of when it has become so.
-fn order(args: &TestArgs, state: OrderState) -> Order {
-    let now = Clock::system().now();
-    let terms = OrderTerms::new("simulated".to_owned(), Fen(100), TradeType::Jsapi, now);
-    let terms = OrderTerms { openid: Some(args.openid.clone()), ..terms };
-    let (appid, mch_id) = ("wxsimulated".to_owned(), "1900000000".to_owned());
-    let party = Party { appid, mch_id, sub_appid: None, sub_mch_id: None };
-    let transaction_id = state.is_paid().then(|| "4200000000000000000000000001".to_owned());
-    let paid_at = state.is_paid().then_some(now);
-    let order = Order::new(&args.app, "default", OUT_TRADE_NO, party, terms, now);
-    Order { state, transaction_id, paid_at, version: 1, ..order }
-}
-
-/// As a hook is told of it for the first time.
-fn change(order: &Order) -> OrderChange<'_> {
-    let (previous_state, source) = (OrderState::Notpay, ObservationSource::Notify);
-    OrderChange { id: EVENT_ID, order, previous_state, source, attempt: 1 }
-}
-
-/// A refund of some of it, as it is told of when it has become so.
-fn refund_step(state: RefundState) -> RefundStep {
-    let now = Clock::system().now();
-    let refund = Refund {
-        state,
-        refund_id: (state != RefundState::New).then(|| "50300000000000000000000000001".to_owned()),
-        success_at: (state == RefundState::Success).then_some(now),
-        created_at: now,
-        updated_at: now,
-        ..Refund::new("SIMULATED0001R", OUT_TRADE_NO, Fen(60), None)
-    };
-    let previous_state = match state {
-        RefundState::New | RefundState::Processing => RefundState::New,
-        RefundState::Success | RefundState::Closed | RefundState::Abnormal => RefundState::Processing,
-    };
-    RefundStep { previous_state, refund }
-}
-
-/// As a hook is told of it for the first time.
-fn refund_change<'a>(order: &'a Order, step: &'a RefundStep) -> RefundChange<'a> {
-    RefundChange { id: EVENT_ID, order, step, source: ObservationSource::Notify, attempt: 1 }
-}
-
-/// The request as a browser would send it.
-fn request(page: &str, form: Option<&str>) -> PageRequest {
-    let (path, query) = page.split_once('?').unwrap_or((page, ""));
-    let content_type = ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
-    PageRequest {
-        method: if form.is_some() { "POST" } else { "GET" }.to_owned(),
-        path: format!("/{}", path.trim_start_matches('/')),
-        query: query.to_owned(),
-        headers: form.map(|_| content_type).into_iter().collect(),
-        body: form.unwrap_or_default().as_bytes().to_vec(),
-        user: None,
-    }
-}
-
-/// The message as it would come.
-fn message(args: &TestArgs) -> anyhow::Result<Input> {
-    let (clock, key) = (Clock::system(), args.event_key.as_deref().unwrap_or_default());
-    let incoming = |incoming: Incoming| incoming.xml(ORIGINAL_ID, clock.now(), clock.now_ms());
-    let raw = match (&args.message, &args.event, &args.xml) {
-        (Some(text), _, _) => incoming(Incoming::text(&args.openid, text)),
-        (_, Some(event), _) => incoming(Incoming::keyed_event(&args.openid, event, key)),
-        (_, _, Some(file)) => read(file)?,
-        _ => bail!(
-            "say what comes: --message, --event, --xml, --order, --refund or --page · 请用 --message、--event、--xml、--order、--refund 或 --page 说明收到什么"
-        ),
-    };
-    let message = Message::parse(&raw).context("the message cannot be read · 无法解析消息")?;
-    Ok(Input::Message { raw, message })
-}
-
-fn read(file: &PathBuf) -> anyhow::Result<String> {
-    if file.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).with_context(|| file.display().to_string())
-}
-
-/// A configuration that an operator could set, too.
-fn plugin_config(text: &str) -> anyhow::Result<Value> {
-    let config: Value =
-        serde_json::from_str(text).context("--plugin-config is not JSON · --plugin-config 不是 JSON")?;
-    ensure!(
-        config.is_object(),
-        "--plugin-config is no JSON object, and nothing else can be set for a plugin · --plugin-config 不是 JSON 对象：插件的配置只能是对象"
-    );
-    Ok(config)
-}
-
-/// Grants as they are written: a word, or a list's name and an entry of it.
-fn grants(texts: &[String], asked: &Grants) -> anyhow::Result<Grants> {
-    let mut grants = Grants::default();
-    for text in texts {
-        match text.split_once('=').unwrap_or((text, "")) {
-            ("asked", "") => {
-                let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = asked.clone();
-                grants.kv |= kv;
-                grants.users |= users;
-                grants.pages |= pages;
-                grants.http_hosts.extend(http_hosts);
-                grants.wechat_apis.extend(wechat_apis);
-                grants.orders.extend(orders);
-                grants.pay_apis.extend(pay_apis);
-            }
-            ("kv", "") => grants.kv = true,
-            ("users", "") => grants.users = true,
-            ("pages", "") => grants.pages = true,
-            ("http_hosts", host) => grants.http_hosts.push(host.to_owned()),
-            ("wechat_apis", path) => grants.wechat_apis.push(path.to_owned()),
-            ("orders", right) => grants.orders.push(right.to_owned()),
-            ("pay_apis", path) => grants.pay_apis.push(path.to_owned()),
-            _ => bail!(
-                "--grant {text}: write kv, users, pages, orders=…, http_hosts=…, wechat_apis=…, pay_apis=… or asked · 请写 kv、users、pages、orders=…、http_hosts=…、wechat_apis=…、pay_apis=… 或 asked"
-            ),
-        }
-    }
-    Ok(grants)
-}
-
 /// How long the same call takes when the sandbox is warm; nothing is asked of anybody again.
-async fn warm(runtime: &Runtime, receipt: &Receipt) -> Option<u64> {
-    let again = runtime.plugins.replay(&runtime.loaded, receipt).await.ok()?;
-    (again.outcome == receipt.outcome).then_some(again.used.took_us)
+async fn warm(runtime: &Runtime, tried: &Tried) -> Option<u64> {
+    let again = runtime.plugins.retry(&runtime.loaded, tried).await.ok()?;
+    (again.outcome == tried.receipt.outcome).then_some(again.used.took_us)
 }
 
-/// How many instructions the same call takes; none where they cannot be told, as of one that ran out of time.
-async fn fuel(counting: anyhow::Result<Runtime>, receipt: &Receipt) -> Option<u64> {
-    let runtime = counting.ok()?;
-    let again = runtime.plugins.replay(&runtime.loaded, receipt).await;
-    drop(runtime.close().await);
-    again.ok().filter(|again| again.outcome == receipt.outcome)?.used.fuel
+/// How many instructions the same call takes; none where they cannot be told, as of one that ran out of time. Counting them
+/// takes different machine code.
+async fn fuel(config: &Config, name: &str, args: &TestArgs, tried: &Tried) -> anyhow::Result<Option<u64>> {
+    let counting = Runtime::load(config, name, &args.file, true).await?;
+    let again = counting.plugins.retry(&counting.loaded, tried).await;
+    counting.close().await?;
+    let again = again?;
+    Ok(again.used.fuel.filter(|_| again.outcome == tried.receipt.outcome))
 }
 
-fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
+fn text(tested: &Tested, args: &TestArgs, asked: &Grants) -> String {
     let receipt = &tested.receipt;
     let mut lines = report::outcome(receipt);
-    if let Some(xml) = tested.reply_xml.as_ref().filter(|_| with_xml) {
+    if let Some(xml) = tested.reply_xml.as_ref().filter(|_| args.reply_xml) {
         lines.push(report::line("as XML", xml));
     }
     lines.extend(tested.warnings.iter().map(|warning| report::line("warning", warning)));
@@ -369,6 +228,10 @@ fn text(tested: &Tested, with_xml: bool, asked: &Grants) -> String {
         &format!("{took} ({cpu} of CPU){warm}; checked and compiled in {load} · 检查和编译用时 {load}"),
     ));
     lines.extend(report::used(receipt));
+    if args.fuel && receipt.used.fuel.is_none() {
+        let why = "not known: made again, the call does not end in the same way · 无法统计：再次调用时结果不同";
+        lines.push(report::line("fuel", why));
+    }
     lines.extend(report::events(receipt));
     if receipt.host_calls.iter().any(|call| call.outcome == "denied") && !asked.each().is_empty() {
         lines.push(report::line(
