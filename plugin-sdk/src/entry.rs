@@ -83,6 +83,20 @@ where
     entries
 }
 
+/// Two functions of a kind that have one name are the author's mistake, which ends the plugin's test and its loading.
+pub(crate) fn assert_distinct(kind: &str, entries: &[&Entry]) {
+    for (at, entry) in entries.iter().enumerate() {
+        let other = entries.iter().take(at).find(|other| other.name == entry.name);
+        assert!(
+            other.is_none(),
+            "two {kind}s are called `{}`, in `{}` and `{}`: `name = \"…\"` gives one of them another name",
+            entry.name,
+            other.map_or("", |other| other.place.0),
+            entry.place.0
+        );
+    }
+}
+
 /// Every function of every kind.
 pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
     [

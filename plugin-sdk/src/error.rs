@@ -4,8 +4,9 @@ use std::{error::Error as StdError, fmt};
 
 /// Why a call did not do what it was asked for. What fits no other case is `Other`.
 ///
-/// Texts, and the errors that the standard library and `serde_json` give, turn into it with `?`. In
-/// functions that return [`Result<T>`](crate::Result) every error does.
+/// Texts, and the errors that the standard library and `serde_json` give, turn into it with `?`, and so do boxed ones and a
+/// [`Failure`]; others do with `.map_err(Error::other)?`. In functions that return [`Result<T>`](crate::Result) `?` takes
+/// nearly [every error](IntoFailure).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The operator has not granted this to the plugin for this app. The text names the grant.
@@ -28,7 +29,7 @@ pub enum Error {
     Other(String),
 }
 
-/// Why a function of the plugin failed: every error turns into it with `?`, and so do texts.
+/// Why a function of the plugin failed: nearly [every error](IntoFailure) turns into it with `?`, and so do texts.
 ///
 /// ```
 /// use weft_plugin::{prelude::*, testing};
@@ -51,9 +52,59 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(pub Error);
 
-impl<E: Into<Box<dyn StdError>>> From<E> for Failure {
+/// What `?` turns into a [`Failure`]: every type that implements [`std::error::Error`], texts, `Box<dyn Error>`, and errors
+/// of crates such as `anyhow`.
+///
+/// Not so `Box<dyn Error + Send + Sync>`: Rust lets only one of the two boxes be taken. `.map_err(Error::from)?` is its way.
+///
+/// ```
+/// use weft_plugin::prelude::*;
+///
+/// type Boxed = Box<dyn std::error::Error + Send + Sync>;
+///
+/// fn price(tea: &str) -> Result<u32, Boxed> {
+///     if tea == "龙井" { Ok(990) } else { Err("sold out".into()) }
+/// }
+///
+/// #[message_handler]
+/// fn answer_price(message: Message) -> Result<String> {
+///     let price = price(message.text().unwrap_or_default()).map_err(Error::from)?;
+///     Ok(format!("{price} 分"))
+/// }
+///
+/// assert_eq!(answer_price(weft_plugin::testing::text("o1", "毛峰")).unwrap_err().to_string(), "sold out");
+/// ```
+///
+/// Without it, the compiler says so:
+///
+/// ```compile_fail,E0277
+/// # use weft_plugin::prelude::*;
+/// # type Boxed = Box<dyn std::error::Error + Send + Sync>;
+/// fn half(price: Result<u32, Boxed>) -> Result<u32> {
+///     Ok(price? / 2)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`?` does not turn `{Self}` into `weft_plugin::Failure`",
+    label = "write `.map_err(Error::from)?` for a `Box<dyn Error + Send + Sync>`, \
+             and `.map_err(Error::other)?` for what can be shown"
+)]
+pub trait IntoFailure {
+    /// As the host reads it.
+    fn into_failure(self) -> Failure;
+}
+
+// Else the compiler tells of `Into`, and nobody of what to do.
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn StdError>>> IntoFailure for E {
+    fn into_failure(self) -> Failure {
+        Failure(Error::from(self.into()))
+    }
+}
+
+impl<E: IntoFailure> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(Error::from(error.into()))
+        error.into_failure()
     }
 }
 
@@ -67,7 +118,8 @@ impl From<Failure> for Error {
 /// a [`Failure`], and texts.
 ///
 /// A type of the author's own does with `impl From<Mine> for Error`. Without it the function returns
-/// [`Result<T>`](crate::Result), and `?` turns the error into a [`Failure`]:
+/// [`Result<T>`](crate::Result), and `?` turns the error into a [`Failure`], which it does with nearly
+/// [every one](IntoFailure):
 ///
 /// ```
 /// use weft_plugin::prelude::*;
@@ -98,7 +150,8 @@ impl From<Failure> for Error {
 #[diagnostic::on_unimplemented(
     message = "a function of a plugin cannot fail with `{Self}`",
     label = "`{Self}` does not turn into `weft_plugin::Error`",
-    note = "let it return `weft_plugin::Result<T>`: `?` turns every error into its `Failure`",
+    note = "let it return `weft_plugin::Result<T>`: `?` turns every error into its `Failure`, \
+            but for `Box<dyn Error + Send + Sync>`, which takes `.map_err(Error::from)?`",
     note = "or say what becomes of this one: `impl From<{Self}> for weft_plugin::Error`"
 )]
 pub trait IntoError {

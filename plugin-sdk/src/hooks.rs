@@ -105,9 +105,9 @@ impl refund_hooks::Guest for Component {
 /// Where they do not fit is the author's mistake, which the host shows them.
 pub(crate) fn entries() -> Vec<&'static Entry> {
     let (orders, refunds) = functions();
+    entry::assert_distinct("refund hook", &refunds);
     for refund in &refunds {
         let name = refund.name;
-        assert!(refunds.iter().filter(|other| other.name == name).count() == 1, "two refund hooks are called `{name}`");
         let order = orders.iter().find(|order| order.name == name);
         assert!(
             order.is_none_or(|order| refund.apps.is_empty() || refund.apps == order.apps),
@@ -122,7 +122,8 @@ pub(crate) fn entries() -> Vec<&'static Entry> {
 
 /// All hooks, with whether they hear of refunds.
 pub(crate) fn described() -> Vec<manifest::Entry> {
-    let (_, refunds) = functions();
+    let (orders, refunds) = functions();
+    entry::assert_distinct("order hook", &orders);
     let described = entries().into_iter().map(|hook| {
         let hears = refunds.iter().any(|refund| refund.name == hook.name);
         let options = hears.then(|| ("refunds".to_owned(), "true".to_owned()));

@@ -90,6 +90,9 @@ pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Opt
 /// of it, which gets `None` when there is no such key, and returns that. When somebody else was
 /// faster, `change` gets what they have written; an error of its own ends it, and nothing is written.
 ///
+/// It fails with an [`Error`] and with no other type: `?` takes in it what turns into one, which are texts, the errors of this
+/// crate, of the standard library and of `serde_json`, and boxed ones. Others do with `.map_err(Error::other)?`.
+///
 /// Fails with [`Error::Conflict`] when others are faster again and again.
 ///
 /// ```

@@ -1,3 +1,7 @@
+//! [wechat-api]: crate::wechat
+//! [zh-CN]: crate::chinese
+//!
+// The README's links lead to files. Here they lead to modules, as the first definition of a link is the one that counts.
 #![doc = include_str!("../README.md")]
 
 mod bindings;
@@ -31,7 +35,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, Failure, IntoError, WechatError},
+    error::{Error, Failure, IntoError, IntoFailure, WechatError},
     hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
@@ -55,6 +59,23 @@ pub use log;
 /// fn greet_vip(message: Message, context: Context) -> String {
 ///     format!("您好 {}，欢迎光临{}", message.sender, context.app().title)
 /// }
+/// ```
+///
+/// Two handlers of one name are the author's mistake, as are two functions of any other kind. It ends the plugin's test and
+/// its loading:
+///
+/// ```should_panic,standalone_crate
+/// # use weft_plugin::{prelude::*, testing::TestHost};
+/// #[message_handler]
+/// fn greet() {}
+///
+/// mod vip {
+///     # use weft_plugin::prelude::*;
+///     #[message_handler]
+///     fn greet() {}
+/// }
+///
+/// TestHost::new().describe();
 /// ```
 ///
 /// What cannot be an answer does not compile, and the compiler says what can:
@@ -171,7 +192,7 @@ pub use weft_plugin_macros::page;
 /// ```
 pub use weft_plugin_macros::refund_hook;
 
-/// What a plugin's functions return when they may fail: `?` takes every error, and texts.
+/// What a plugin's functions return when they may fail: `?` takes nearly [every error](IntoFailure), and texts.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// All that most plugins need: `use weft_plugin::prelude::*;`.
@@ -185,10 +206,12 @@ pub mod prelude {
     };
 }
 
-/// Its examples have to compile, too.
-#[cfg(doctest)]
+/// [en]: crate
+/// [wechat-api]: crate::wechat
+///
 #[doc = include_str!("../README.zh-CN.md")]
-struct Chinese;
+#[cfg(doc)]
+pub mod chinese {}
 
 /// For the code that the macros write.
 #[doc(hidden)]

@@ -225,6 +225,14 @@ impl Guest for Component {
         let rules = entry::entries::<Message, bool>();
         let observers = entry::entries::<Observation, ()>();
         let pages = entry::entries::<Request, Response>();
+        for (kind, entries) in [
+            ("message handler", &handlers),
+            ("message rule", &rules),
+            ("message observer", &observers),
+            ("page", &pages),
+        ] {
+            entry::assert_distinct(kind, entries);
+        }
         let package = entry::all().next().map(|entry| entry.package);
         Description {
             name: package.map_or("", |package| package.name).to_owned(),

@@ -11,6 +11,7 @@ mod plugin_build;
 mod plugin_check;
 mod plugin_list;
 mod plugin_new;
+mod plugin_options;
 mod plugin_replay;
 mod plugin_report;
 mod plugin_runtime;

@@ -15,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{output::OutputArgs, plugin_report as report, plugin_runtime::Runtime};
+use super::{output::OutputArgs, plugin_options as options, plugin_report as report, plugin_runtime::Runtime};
 use crate::{
     bilingual::because,
     config::{Config, PluginsConfig},
@@ -38,8 +38,8 @@ pub(super) struct ReplayArgs {
     file: Option<PathBuf>,
     /// What the operator had set, as JSON: a receipt hides secrets
     /// · 插件当时的配置（JSON）：记录中的密钥已隐藏
-    #[arg(long, value_name = "JSON", verbatim_doc_comment)]
-    plugin_config: Option<String>,
+    #[arg(long, value_name = "JSON", value_parser = options::plugin_config, verbatim_doc_comment)]
+    plugin_config: Option<Value>,
     /// The server's admin address; the one of the configuration without
     /// · 服务端的管理地址，默认取自配置
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
@@ -68,15 +68,14 @@ pub(super) async fn run(config: &Config, args: ReplayArgs) -> anyhow::Result<Exi
     };
     let mut given = before.clone();
     if let Some(config) = &args.plugin_config {
-        given.config =
-            serde_json::from_str(config).context("--plugin-config is not JSON · --plugin-config 不是 JSON")?;
+        given.config.clone_from(config);
     }
     let runtime = Runtime::load(&within(config, &before), &before.plugin, &file, false).await?;
     let after = runtime.plugins.replay(&runtime.loaded, &given).await?;
     runtime.close().await?;
     let differences = differences(&before, &after);
     let replayed = Replayed { before, after, differences };
-    args.output.print(&replayed, || text(&replayed, given.hides_config()))?;
+    args.output.print(&replayed, || text(&replayed, &given))?;
     Ok(if replayed.after.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -195,7 +194,8 @@ fn changed(what: &str, before: &[String], after: &[String]) -> Vec<String> {
     changed
 }
 
-fn text(replayed: &Replayed, hides_config: bool) -> String {
+/// Both calls beside each other, of which the second had what is `given`.
+fn text(replayed: &Replayed, given: &Receipt) -> String {
     let Replayed { before, after, differences } = replayed;
     let mut lines = vec![report::line("receipt", &format!("{}/{} of {}", before.plugin, before.id, before.at))];
     let versions = if before.digest == after.digest {
@@ -220,9 +220,27 @@ fn text(replayed: &Replayed, hides_config: bool) -> String {
     if differences.is_empty() && after.error.is_some() {
         lines.push("it fails as it did before · 与当时一样失败".to_owned());
     }
-    if !differences.is_empty() && hides_config {
-        let hint = "secrets of the configuration are hidden in the receipt: --plugin-config says them · 记录中隐藏了配置里的密钥：可用 --plugin-config 提供";
-        lines.push(report::line("hint", hint));
+    if !differences.is_empty() {
+        lines.extend(hidden(given).map(|hint| report::line("hint", hint)));
     }
     lines.join("\n")
+}
+
+/// What of a receipt is hidden, so that the call may have gone otherwise, and how it is said.
+fn hidden(receipt: &Receipt) -> impl Iterator<Item = &'static str> {
+    let hints = [
+        (
+            receipt.hides_config(),
+            "secrets of the configuration are hidden in the receipt: --plugin-config says them · 记录中隐藏了配置里的密钥：可用 --plugin-config 提供",
+        ),
+        (
+            receipt.hides_input(),
+            "what the plugin was given has fields with names of secrets, which are hidden in the receipt: save it, put them back into its `input`, and replay the file · 插件收到的内容里，名字像密钥的字段在记录中已隐藏：请保存记录，把它们写回 `input`，再重放这个文件",
+        ),
+        (
+            receipt.hides_answers(),
+            "what the host answered has fields with names of secrets, which are hidden in the receipt: save it, put them back into the answers of its `host_calls`, and replay the file · 宿主的应答里，名字像密钥的字段在记录中已隐藏：请保存记录，把它们写回 `host_calls` 的 answer，再重放这个文件",
+        ),
+    ];
+    hints.into_iter().filter_map(|(is_hidden, hint)| is_hidden.then_some(hint))
 }

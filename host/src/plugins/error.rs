@@ -32,9 +32,11 @@ pub enum CallError {
     },
     /// The plugin restricts the entry to other apps.
     #[error(
-        "{en} `{name}` of plugin `{plugin}` is only for other apps · 插件 `{plugin}` 的{zh} `{name}` 只供其他账号使用",
+        "{en} `{name}` of plugin `{plugin}` is only for other apps: {listed} · 插件 `{plugin}` 的{zh} `{name}` 只供其他账号使用：{in_chinese}",
         en = kind.name(),
-        zh = kind.in_chinese()
+        zh = kind.in_chinese(),
+        listed = apps.join(", "),
+        in_chinese = apps.join("、")
     )]
     NotForApp {
         /// The plugin.
@@ -43,6 +45,18 @@ pub enum CallError {
         kind: EntryKind,
         /// Its name.
         name: String,
+        /// Those apps, or the first ones of many.
+        apps: Vec<String>,
+    },
+    /// The app does not let the plugin serve pages.
+    #[error(
+        "app `{app}` lets plugin `{plugin}` serve no pages: PATCH /api/v1/apps/{app}/plugins/{plugin} with {{\"pages\": true}} grants it · 账号 `{app}` 没有授权插件 `{plugin}` 提供网页：PATCH /api/v1/apps/{app}/plugins/{plugin}，发送 {{\"pages\": true}} 即可授权"
+    )]
+    PagesNotGranted {
+        /// The plugin.
+        plugin: String,
+        /// The app.
+        app: String,
     },
     /// No turn came free for too long: the plugin ran as many calls as it may, of all apps or of this one, or the app
     /// as many as it may of all plugins.
@@ -199,7 +213,7 @@ impl CallError {
             Self::NotLoaded(_) => "not_loaded",
             Self::Disabled(_) => "disabled",
             Self::NoSuchEntry { .. } => "no_such_entry",
-            Self::NotForApp { .. } => "not_for_app",
+            Self::NotForApp { .. } | Self::PagesNotGranted { .. } => "not_for_app",
             Self::Busy { .. } => "busy",
             Self::PoolBusy { .. } => "pool_busy",
             Self::Shed { .. } => "shed",

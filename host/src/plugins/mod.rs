@@ -51,7 +51,7 @@ mod watcher;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
 pub use app_log::{AppLine, AppReader};
-pub use calls::{Observation, OrderChange, Page, PageRequest, PageUser, RefundChange, ReplayError};
+pub use calls::{Observation, OrderChange, Page, PageRequest, PageUser, RefundChange, ReplayError, Tried};
 pub use compiler::{Bounds, compile_plugin};
 pub use component::{Asks, Description, Entry, Loaded, digest};
 pub use entry_kind::EntryKind;

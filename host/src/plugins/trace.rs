@@ -82,6 +82,18 @@ impl Asked {
     pub(super) fn is_ok(&self) -> bool {
         self.outcome == Some("ok")
     }
+
+    /// With nothing hidden.
+    fn whole(&self) -> HostCall {
+        let value = |text: &Option<String>| serde_json::from_str(text.as_deref()?).ok();
+        HostCall {
+            function: self.function.name().to_owned(),
+            outcome: self.outcome.unwrap_or("unfinished").to_owned(),
+            took_us: crate::histogram::micros(self.took),
+            arguments: value(&self.arguments),
+            answer: value(&self.answer),
+        }
+    }
 }
 
 impl Trace {
@@ -144,6 +156,11 @@ impl Trace {
         &self.skipped
     }
 
+    /// What was asked for, with nothing hidden.
+    pub(super) fn whole_host_calls(&self) -> Vec<HostCall> {
+        self.asked.iter().map(Asked::whole).collect()
+    }
+
     /// What was asked for, as it stands in a receipt.
     pub(super) fn host_calls(&self) -> Vec<HostCall> {
         self.asked.iter().map(HostCall::from).collect()
@@ -167,10 +184,12 @@ fn find<T: DeserializeOwned>(
     asked: &Asked,
     skipped: &Skipped,
 ) -> Result<Answer<T>, String> {
-    let question = HostCall::from(asked);
+    let (whole, question) = (asked.whole(), HostCall::from(asked));
     let (function, arguments) = (&question.function, &question.arguments);
+    // Only what has not left the process has its secrets.
     let is_it = |call: &Option<HostCall>| {
-        call.as_ref().is_some_and(|call| call.function == *function && call.arguments == *arguments)
+        let same = |call: &HostCall| call.arguments == *arguments || call.arguments == whole.arguments;
+        call.as_ref().is_some_and(|call| call.function == *function && same(call))
     };
     let Some(call) = played.iter_mut().find(|call| is_it(call)).and_then(Option::take) else {
         let arguments = arguments.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -186,18 +205,11 @@ fn find<T: DeserializeOwned>(
 
 impl From<&Asked> for HostCall {
     fn from(asked: &Asked) -> Self {
-        let value = |text: &Option<String>| {
-            let mut value = serde_json::from_str(text.as_deref()?).ok()?;
-            redacted::redact(&mut value);
-            Some(value)
-        };
-        Self {
-            function: asked.function.name().to_owned(),
-            outcome: asked.outcome.unwrap_or("unfinished").to_owned(),
-            took_us: crate::histogram::micros(asked.took),
-            arguments: value(&asked.arguments),
-            answer: value(&asked.answer),
+        let mut call = asked.whole();
+        for value in [&mut call.arguments, &mut call.answer].into_iter().flatten() {
+            redacted::redact(value);
         }
+        call
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::json;
-use weft::plugins::{CallError, Observation, Subject};
+use weft::{
+    plugins::{CallError, Observation, Subject},
+    simulator::{Incoming, Sender},
+};
 use weft_wechat::{
     account::EncodingMode,
     message::Message,
@@ -102,7 +105,7 @@ async fn what_is_not_there_or_not_for_the_app_is_an_error_that_names_it() {
         ("guest/nothing", "plugin `guest` has no rule `nothing`; it has: vip, restricted"),
         ("guest/count", "has no rule `count`"),
         ("greeter", "plugin `greeter` has no rule · "),
-        ("guest/restricted", "rule `restricted` of plugin `guest` is only for other apps"),
+        ("guest/restricted", "rule `restricted` of plugin `guest` is only for other apps: elsewhere · "),
     ] {
         let error = matches(&app, target, "vip").await.unwrap_err().to_string();
         assert!(error.contains(why), "{target}: {error}");
@@ -114,6 +117,21 @@ async fn what_is_not_there_or_not_for_the_app_is_an_error_that_names_it() {
     app.account("elsewhere", EncodingMode::Plain, "guest").await;
     let target = "guest/restricted".parse().unwrap();
     assert!(app.state.plugins.matches(&target, subject(&app, "elsewhere"), &text("hi")).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_answers_the_apps_that_its_author_names_and_no_others() {
+    let app = server().await;
+    app.drop_plugin("asker", guests::asker().await).await;
+    let elsewhere = app.account("elsewhere", EncodingMode::Plain, "asker/restricted").await;
+    let another = app.account("another", EncodingMode::Plain, "asker/restricted").await;
+    let answer = async |account: &Sender| account.send(&Incoming::text("oUser", "hi")).await.unwrap().text();
+    assert_eq!(answer(&elsewhere).await.as_deref(), Some("for one app alone"));
+    assert_eq!(answer(&another).await, None);
+    let target = "asker/restricted".parse().unwrap();
+    let refused = app.state.plugins.handle(&target, subject(&app, "another"), &text("hi")).await.unwrap_err();
+    let why = "handler `restricted` of plugin `asker` is only for other apps: elsewhere · ";
+    assert!(refused.to_string().starts_with(why), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,8 +52,7 @@ fn registration(kind: Kind, options: &Options, function: &ItemFn) -> syn::Result
         Some(name) => name.value(),
         None => function::name(kind, function)?,
     };
-    let description =
-        options.description.as_ref().map_or_else(|| function::documentation(function), syn::LitStr::value);
+    let description = function::description(options.description.as_ref(), function)?;
     let apps = &options.apps;
     let (input, registered) = (kind.input(), kind.registered());
     let (names, call) = call(kind, function, &parameters);

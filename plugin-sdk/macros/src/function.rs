@@ -1,7 +1,8 @@
 //! What the annotated function may look like.
 
+use proc_macro2::Span;
 use quote::ToTokens;
-use syn::{Error, Expr, FnArg, ItemFn, Lit, Meta, Type, ext::IdentExt, spanned::Spanned};
+use syn::{Error, Expr, FnArg, ItemFn, Lit, LitStr, Meta, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{kind::Kind, options::check_name};
 
@@ -45,8 +46,31 @@ pub(crate) fn name(kind: Kind, function: &ItemFn) -> syn::Result<String> {
     Ok(name)
 }
 
+/// Bytes of a description: a server refuses a plugin with a longer one.
+const DESCRIPTION_BYTES: usize = 1024;
+
+/// What the operator reads: what the option says, and else the documentation.
+pub(crate) fn description(option: Option<&LitStr>, function: &ItemFn) -> syn::Result<String> {
+    let (text, at) = match option {
+        Some(option) => (option.value(), option.span()),
+        None => {
+            let comment = function.attrs.iter().find(|attribute| documentation_text(attribute).is_some());
+            (documentation(function), comment.map_or_else(Span::call_site, Spanned::span))
+        }
+    };
+    let bytes = text.len();
+    if bytes > DESCRIPTION_BYTES {
+        let why = format!(
+            "the operator reads at most {DESCRIPTION_BYTES} bytes, and these are {bytes}: of a doc comment an empty line \
+             ends what they read"
+        );
+        return Err(Error::new(at, why));
+    }
+    Ok(text)
+}
+
 /// The first paragraph of the function's documentation, as one line.
-pub(crate) fn documentation(function: &ItemFn) -> String {
+fn documentation(function: &ItemFn) -> String {
     let mut words = Vec::new();
     for line in function.attrs.iter().filter_map(documentation_text) {
         for line in line.lines().map(str::trim) {
@@ -79,9 +103,10 @@ fn documentation_text(attribute: &syn::Attribute) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proc_macro2::Span;
     use syn::parse_quote;
 
-    use super::{documentation, name, parameters};
+    use super::{DESCRIPTION_BYTES, description, documentation, name, parameters};
     use crate::kind::Kind;
 
     #[test]
@@ -99,6 +124,30 @@ mod tests {
             fn greet() {}
         };
         assert_eq!(documentation(&function), "One two.");
+    }
+
+    #[test]
+    fn a_description_that_a_server_refuses_does_not_compile() {
+        let text = "好".repeat(DESCRIPTION_BYTES / 3);
+        let described = |text: &str| {
+            let function = parse_quote! {
+                #[doc = #text]
+                #[doc = ""]
+                #[doc = "There may be as much as there likes to be of this."]
+                fn greet() {}
+            };
+            description(None, &function)
+        };
+        assert_eq!(described(&text).unwrap(), text);
+        let error = described(&format!("{text}好")).unwrap_err().to_string();
+        assert!(error.contains("at most 1024 bytes, and these are 1026"), "{error}");
+        let function = parse_quote! {
+            fn greet() {}
+        };
+        let option = syn::LitStr::new(&"x".repeat(1025), Span::call_site());
+        assert!(description(Some(&option), &function).is_err());
+        let option = syn::LitStr::new("Greets.", Span::call_site());
+        assert_eq!(description(Some(&option), &function).unwrap(), "Greets.");
     }
 
     #[test]

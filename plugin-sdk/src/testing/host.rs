@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     replies,
-    state::{LogLine, Part, PayCall, Sent, State, with},
+    state::{CALL_TIME, LogLine, Part, PayCall, Sent, State, with},
 };
 use crate::{
     bindings::{
@@ -28,6 +28,13 @@ use crate::{
     users::User,
     wechat,
 };
+
+/// The kinds of calls, with the time that a server gives each of them unless the operator has set something else.
+const HANDLER: (&str, Duration) = ("message handler", CALL_TIME);
+const RULE: (&str, Duration) = ("message rule", Duration::from_secs(1));
+const HOOK: (&str, Duration) = ("order hook", Duration::from_secs(30));
+const OBSERVER: (&str, Duration) = ("message observer", CALL_TIME);
+const PAGE: (&str, Duration) = ("page", CALL_TIME);
 
 /// The host that plugins have in tests: one for each thread, which is what each test runs on.
 ///
@@ -163,14 +170,16 @@ impl TestHost {
         self
     }
 
-    /// Grants every host, and answers requests with what `answer` returns.
+    /// Grants every host, and answers requests with what `answer` returns. It fails with an [`Error`], as what
+    /// [`kv::update`](crate::kv::update) is given does.
     pub fn on_http(self, answer: impl FnMut(&http::Request) -> Result<http::Response, Error> + 'static) -> Self {
         with(|state| state.http = Some(Box::new(answer)));
         self
     }
 
     /// Grants every path of WeChat's API, and answers calls with the JSON that `answer` returns. One whose `errcode` is not
-    /// 0 is [`Error::Wechat`] to the plugin.
+    /// 0 is [`Error::Wechat`] to the plugin. It fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given
+    /// does.
     pub fn on_wechat(
         self,
         mut answer: impl FnMut(&wechat::Request) -> Result<serde_json::Value, Error> + 'static,
@@ -216,7 +225,8 @@ impl TestHost {
         self
     }
 
-    /// Lets time pass: keys expire and the call's time runs out.
+    /// Lets time pass: keys expire, and the time of the running call runs out. A call by name begins with all of its own; a
+    /// function that the test calls itself has what is left of a handler's 14 seconds.
     pub fn advance(self, time: Duration) -> Self {
         with(|state| {
             state.now += time;
@@ -259,10 +269,13 @@ impl TestHost {
     }
 }
 
-/// Calls as the real host makes them, by name, and refused as there for other apps than the function
-/// is restricted to.
+/// Calls as the real host makes them, by name, each with the time of its kind, and refused as there for other apps than the
+/// function is restricted to.
 impl TestHost {
     /// What the plugin says of itself.
+    ///
+    /// # Panics
+    /// When two functions of a kind have one name: a server refuses such a file. So do the calls by that name.
     pub fn describe(self) -> Description {
         <Component as manifest::Guest>::describe()
     }
@@ -270,7 +283,7 @@ impl TestHost {
     /// Runs a message handler. An answer that the real host would not send, such as an empty text, is
     /// [`Error::Invalid`].
     pub fn handle(self, handler: &str, message: Message) -> Result<Option<Reply>, Error> {
-        allowed(&entry::entries::<Message, Option<Reply>>(), handler)?;
+        begin(HANDLER, &entry::entries::<Message, Option<Reply>>(), handler)?;
         let reply = <Component as handlers::Guest>::handle(handler.to_owned(), message)?;
         reply.as_ref().map_or(Ok(()), replies::check)?;
         Ok(reply)
@@ -278,42 +291,100 @@ impl TestHost {
 
     /// Asks a message rule.
     pub fn matches(self, rule: &str, message: Message) -> Result<bool, Error> {
-        allowed(&entry::entries::<Message, bool>(), rule)?;
+        begin(RULE, &entry::entries::<Message, bool>(), rule)?;
         <Component as rules::Guest>::matches(rule.to_owned(), message)
     }
 
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
-        allowed(&crate::hooks::entries(), hook)?;
+        begin(HOOK, &crate::hooks::entries(), hook)?;
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
     }
 
     /// Tells a hook of a refund.
     pub fn refund_updated(self, hook: &str, event: RefundEvent) -> Result<(), Error> {
-        allowed(&crate::hooks::entries(), hook)?;
+        begin(HOOK, &crate::hooks::entries(), hook)?;
         <Component as refund_hooks::Guest>::refund_updated(hook.to_owned(), event)
     }
 
     /// Tells a message observer.
     pub fn observe(self, observer: &str, observation: Observation) -> Result<(), Error> {
-        allowed(&entry::entries::<Observation, ()>(), observer)?;
+        begin(OBSERVER, &entry::entries::<Observation, ()>(), observer)?;
         <Component as observers::Guest>::observe(observer.to_owned(), observation)
     }
 
     /// Asks for a page.
     pub fn serve(self, page: &str, request: Request) -> Result<Response, Error> {
-        allowed(&entry::entries::<Request, Response>(), page)?;
+        begin(PAGE, &entry::entries::<Request, Response>(), page)?;
         <Component as pages::Guest>::serve(page.to_owned(), request)
     }
 }
 
-/// Whether the function may run for the host's app; one that is not there is refused elsewhere.
-fn allowed(entries: &[&'static Entry], name: &str) -> Result<(), Error> {
-    let app = with(|state| state.app.name.clone());
-    match entries.iter().find(|entry| entry.name == name) {
+/// Begins a call with all of its time, if the function may run for the host's app; one that is not there is refused elsewhere.
+fn begin((kind, time): (&str, Duration), entries: &[&'static Entry], name: &str) -> Result<(), Error> {
+    let named: Vec<_> = entries.iter().copied().filter(|entry| entry.name == name).collect();
+    entry::assert_distinct(kind, &named);
+    let app = with(|state| {
+        state.time_left = time;
+        state.app.name.clone()
+    });
+    match named.first() {
         Some(entry) if !entry.apps.is_empty() && !entry.apps.contains(&app.as_str()) => {
             Err(Error::Denied(format!("`{name}` is only for the apps {}", entry.apps.join(", "))))
         }
         _ => Ok(()),
     }
 }
+
+/// Of every kind a call by a name that two functions have says which ones.
+///
+/// ```standalone_crate
+/// use std::panic::{UnwindSafe, catch_unwind};
+/// use weft_plugin::{prelude::*, testing::{self, TestHost}};
+///
+/// macro_rules! functions {
+///     () => {
+///         use weft_plugin::prelude::*;
+///         #[message_handler(name = "twice")]
+///         fn handler() {}
+///         #[message_rule(name = "twice")]
+///         fn rule() -> bool {
+///             true
+///         }
+///         #[message_observer(name = "twice")]
+///         fn observer() {}
+///         #[order_hook(name = "twice")]
+///         fn hook() {}
+///         #[page(name = "twice")]
+///         fn page() -> Response {
+///             Response::status(204)
+///         }
+///     };
+/// }
+/// mod a {
+///     functions!();
+/// }
+/// mod b {
+///     functions!();
+/// }
+///
+/// fn told(call: impl FnOnce() + UnwindSafe) -> String {
+///     *catch_unwind(call).unwrap_err().downcast::<String>().unwrap()
+/// }
+///
+/// let host = TestHost::new();
+/// let order = || testing::order_event(testing::order("A1", 100), OrderState::Notpay);
+/// for (told, kind) in [
+///     (told(|| drop(host.handle("twice", testing::text("o1", "hi")))), "message handlers"),
+///     (told(|| drop(host.matches("twice", testing::text("o1", "hi")))), "message rules"),
+///     (told(|| drop(host.observe("twice", Observation::Received(testing::text("o1", "hi"))))), "message observers"),
+///     (told(|| drop(host.order_updated("twice", order()))), "order hooks"),
+///     (told(|| drop(host.serve("twice", testing::request("GET", "/")))), "pages"),
+///     (told(|| drop(host.describe())), "message handlers"),
+/// ] {
+///     assert!(told.starts_with(&format!("two {kind} are called `twice`, in `")), "{told}");
+///     assert!(told.contains("::a` and `") && told.contains("::b`: "), "{told}");
+/// }
+/// ```
+#[cfg(doctest)]
+struct CalledTwice;

@@ -18,6 +18,9 @@ use crate::{
     wechat,
 };
 
+/// How long a server lets a handler take; here also whatever the test calls itself.
+pub(super) const CALL_TIME: Duration = Duration::from_secs(14);
+
 type Script<Input, Output> = Box<dyn FnMut(&Input) -> Result<Output, Error>>;
 
 /// A line that the plugin logged.
@@ -123,7 +126,7 @@ impl State {
                 appid: "wx0123456789abcdef".to_owned(),
             },
             delivery_id: "delivery-1".to_owned(),
-            time_left: Duration::from_secs(14),
+            time_left: CALL_TIME,
             fields: Vec::new(),
             raw: Vec::new(),
             config: "{}".to_owned(),

@@ -1,5 +1,7 @@
 //! What the plugin says of itself, and calls by name.
 
+use std::time::Duration;
+
 use weft_plugin::{
     log::Level,
     manifest::Description,
@@ -96,9 +98,24 @@ fn hooks_and_observers_are_told() {
     host.order_updated("paid", order_event(order("A1", 100), OrderState::Notpay)).unwrap();
     host.observe("watch", Observation::Received(text("o1", "hi"))).unwrap();
     let [paid, seen] = &host.logs()[..] else { panic!("two lines") };
-    assert_eq!((paid.level, paid.message.as_str()), (Level::Info, "paid, 14s left"));
+    assert_eq!((paid.level, paid.message.as_str()), (Level::Info, "paid, 30s left"));
     assert_eq!(paid.fields, [("order".to_owned(), "A1".to_owned()), ("attempt".to_owned(), "1".to_owned())]);
     assert_eq!((seen.level, seen.message.as_str()), (Level::Debug, "o1 was seen"));
+}
+
+#[test]
+fn a_call_by_name_begins_with_the_time_of_its_kind() {
+    let host = TestHost::new().app("shop");
+    let left = || host.context().time_left();
+    assert_eq!(left(), Duration::from_secs(14), "of a function that the test calls itself");
+    host.advance(Duration::from_secs(4));
+    assert_eq!(left(), Duration::from_secs(10));
+    host.matches("is_order_number", text("o1", "42")).unwrap();
+    assert_eq!(left(), Duration::from_secs(1));
+    host.handle("echo", text("o1", "hi")).unwrap();
+    assert_eq!(left(), Duration::from_secs(14));
+    host.refund_updated("refunds", refund_event(order("A1", 100), refund("R1", 60), RefundState::New)).unwrap();
+    assert_eq!(left(), Duration::from_secs(30));
 }
 
 #[test]

@@ -30,9 +30,9 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
         format!("{}，您的优惠码：<b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
     } else if let left @ 1.. = kv::get_json("left")?.unwrap_or(config.coupons) {
         // Who sends the form has seen it here: there is none for this user on another's page.
-        let ticket = context.delivery_id();
-        kv::set(&format!("form/{ticket}"), visitor(&request), Duration::from_mins(10))?;
-        format!(include_str!("form.html"), left = left, ticket = ticket)
+        let form = context.delivery_id();
+        kv::set(&format!("form/{form}"), visitor(&request), Duration::from_mins(10))?;
+        format!(include_str!("form.html"), left = left, form = form)
     } else {
         "已领完".to_owned()
     };
@@ -42,7 +42,7 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
 
 /// Gives one away, and not two when the form is sent twice.
 fn take(request: &Request, context: Context, config: &Config) -> Result<Option<String>> {
-    let form = format!("form/{:.64}", request.form_value("ticket").unwrap_or_default());
+    let form = format!("form/{:.64}", request.form_value("form").unwrap_or_default());
     let is_theirs = kv::get(&form)?.is_some_and(|entry| entry.value == visitor(request).as_bytes());
     if !is_theirs || !kv::delete(&form)? {
         return Ok(None);
@@ -85,9 +85,9 @@ mod tests {
             host.serve("coupons", sent).unwrap().headers[0].1.clone()
         };
         assert!(page("").contains("&lt;满减&gt;</h1>还剩 1 张") && page("").contains("value=delivery-1>"));
-        assert_eq!(send("ticket=anothers&name=x"), "?");
-        assert_eq!(send("ticket=delivery-1&name=%3Cb%3E"), "?coupon=delivery-1");
-        assert_eq!(send("ticket=delivery-1&name=again"), "?");
+        assert_eq!(send("form=anothers&name=x"), "?");
+        assert_eq!(send("form=delivery-1&name=%3Cb%3E"), "?coupon=delivery-1");
+        assert_eq!(send("form=delivery-1&name=again"), "?");
         assert!(page("").contains("已领完"));
         assert!(page("coupon=delivery-1").contains("&lt;b&gt;，您的优惠码：<b>delivery-1"));
     }

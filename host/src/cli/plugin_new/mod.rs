@@ -92,6 +92,7 @@ const TAKEN: &[&str] = &[
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
     /// The plugin's name: a-z, 0-9, `_` and `-`, a letter first · 插件名，以字母开头
+    #[arg(value_parser = plugin_name)]
     name: String,
     /// The folder in which the crate's folder is made · 在哪个目录下新建
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -101,7 +102,6 @@ pub(super) struct NewArgs {
 }
 
 pub(super) fn run(args: &NewArgs, sdk: &Sdk) -> anyhow::Result<()> {
-    check(&args.name)?;
     let folder = args.dir.join(&args.name);
     make(&folder, &args.name, sdk)?;
     // cargo names files so, and a plugin is named by its file.
@@ -109,19 +109,21 @@ pub(super) fn run(args: &NewArgs, sdk: &Sdk) -> anyhow::Result<()> {
     args.output.print(&serde_json::json!({ "folder": folder, "plugin": plugin }), || hints(&folder, &plugin))
 }
 
-fn check(name: &str) -> anyhow::Result<()> {
+/// A name that cargo and servers take.
+fn plugin_name(name: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-    anyhow::ensure!(
-        begins && name.len() <= 64 && name.bytes().all(fits),
-        "`{name}` cannot be a plugin's name: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first · `{name}` 不能用作插件名：由 1 到 64 个 a-z、0-9、`_`、`-` 组成，以字母开头"
-    );
-    let is_taken = TAKEN.contains(&name) || name.starts_with("weft-plugin");
-    anyhow::ensure!(
-        !is_taken,
-        "`{name}` is a name that Rust or Weft has already: choose another · `{name}` 已被 Rust 或 Weft 使用，请换一个"
-    );
-    Ok(())
+    if !(begins && name.len() <= 64 && name.bytes().all(fits)) {
+        return Err(format!(
+            "`{name}` cannot be a plugin's name: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first · `{name}` 不能用作插件名：由 1 到 64 个 a-z、0-9、`_`、`-` 组成，以字母开头"
+        ));
+    }
+    if TAKEN.contains(&name) || name.starts_with("weft-plugin") {
+        return Err(format!(
+            "`{name}` is a name that Rust or Weft has already: choose another · `{name}` 已被 Rust 或 Weft 使用，请换一个"
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 /// Writes the crate beside its place and renames it there: it is there whole, or not at all.
@@ -156,8 +158,9 @@ fn hints(folder: &Path, plugin: &str) -> String {
     format!(
         "made {folder}: the plugin is src/lib.rs · 已创建，插件代码在 src/lib.rs
 
+  rustup target add wasm32-wasip2
   cargo fetch --manifest-path {folder}/Cargo.toml
-      once, with a network: from then on it builds without one · 联网执行一次，之后可离线编译
+      both once, with a network: from then on it builds without one · 联网各执行一次，之后可离线编译
   cargo test --manifest-path {folder}/Cargo.toml
       try it without a server · 不需要服务器，先跑测试
   weft plugin test \"$(weft plugin build {folder})\" --message hi

@@ -41,7 +41,8 @@ impl Failure {
             CallError::NotLoaded(_)
             | CallError::Disabled(_)
             | CallError::NoSuchEntry { .. }
-            | CallError::NotForApp { .. } => {
+            | CallError::NotForApp { .. }
+            | CallError::PagesNotGranted { .. } => {
                 return Self::nothing_here();
             }
             CallError::KeepsFailing { refused_for, .. } => Self::busy(*refused_for),

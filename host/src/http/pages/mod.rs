@@ -196,7 +196,10 @@ impl Call {
                 | CallError::NotLoaded(_)
                 | CallError::Disabled(_)
                 | CallError::NoSuchEntry { .. }
-                | CallError::NotForApp { .. } => tracing::warn!(app, plugin, page, delivery, method, "no page: {why}"),
+                | CallError::NotForApp { .. }
+                | CallError::PagesNotGranted { .. } => {
+                    tracing::warn!(app, plugin, page, delivery, method, "no page: {why}")
+                }
                 _ => tracing::error!(app, plugin, page, delivery, method, backtrace, "no page: {why}"),
             }
         });

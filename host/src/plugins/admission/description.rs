@@ -11,32 +11,66 @@ use crate::{
         component::{Description, Entry, Exports, hears_of_refunds},
         limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
     },
-    printable::printable,
+    printable::{printable, printable_up_to},
 };
 
+/// Bytes of a name.
+const NAME_BYTES: usize = 64;
+
 /// What a component says is shown to people and kept in memory: it has bounds.
-fn check_texts(description: &Description) -> Result<(), LoadError> {
+fn check_bounds(description: &Description) -> Result<(), LoadError> {
     let Description { name, version, description: about, sdk, config_schema, asks, options, .. } = description;
-    let entries =
-        [&description.handlers, &description.rules, &description.hooks, &description.observers, &description.pages];
-    let lists = [&asks.http_hosts, &asks.wechat_apis, &asks.orders];
-    let is_long = |entry: &Entry| entry.apps.len().max(entry.options.len()) > DESCRIPTION_ENTRIES;
-    let too_many = entries.iter().any(|entries| entries.len() > DESCRIPTION_ENTRIES)
-        || entries.iter().copied().flatten().any(is_long)
-        || lists.iter().any(|list| list.len() > DESCRIPTION_ENTRIES)
-        || options.len() > DESCRIPTION_ENTRIES;
-    if too_many {
-        return Err(LoadError::Description(format!("a list in it has more than {DESCRIPTION_ENTRIES} entries")));
+    for (field, text) in [("name", name), ("version", version), ("description", about), ("sdk", sdk)] {
+        check_text(&format!("its {field}"), text, DESCRIPTION_BYTES)?;
     }
-    let of_entries = entries.into_iter().flatten().flat_map(|entry| entry.apps.iter().chain([&entry.description]));
-    let texts = [name, version, about, sdk].into_iter().chain(lists.into_iter().flatten()).chain(of_entries);
-    let options = entries.iter().copied().flatten().flat_map(|entry| &entry.options).chain(options);
-    let texts = texts.chain(options.flat_map(|(name, value)| [name, value]));
-    let schema = config_schema.as_ref().map_or(0, String::len);
-    if texts.into_iter().any(|text| text.len() > DESCRIPTION_BYTES) || schema > 64 * DESCRIPTION_BYTES {
-        return Err(LoadError::Description(format!("a text in it has more than {DESCRIPTION_BYTES} bytes")));
+    for (field, list) in
+        [("http_hosts", &asks.http_hosts), ("wechat_apis", &asks.wechat_apis), ("orders", &asks.orders)]
+    {
+        check_list(&format!("its {field}"), list)?;
+    }
+    check_options("its options", options)?;
+    check_text("its config_schema", config_schema.as_deref().unwrap_or_default(), 64 * DESCRIPTION_BYTES)?;
+    for (kind, entries) in [
+        ("handlers", &description.handlers),
+        ("rules", &description.rules),
+        ("hooks", &description.hooks),
+        ("observers", &description.observers),
+        ("pages", &description.pages),
+    ] {
+        check_length(&format!("the list of its {kind}"), entries.len())?;
+        for Entry { name, description, apps, options } in entries {
+            let of = |field: &str| format!("{field} of `{}` in {kind}", printable_up_to(name, NAME_BYTES));
+            check_text(&of("the description"), description, DESCRIPTION_BYTES)?;
+            check_list(&of("the list of apps"), apps)?;
+            check_options(&of("the list of options"), options)?;
+        }
     }
     Ok(())
+}
+
+fn check_text(what: &str, text: &str, most: usize) -> Result<(), LoadError> {
+    if text.len() <= most {
+        return Ok(());
+    }
+    Err(LoadError::Description(format!("{what} has more than {most} bytes")))
+}
+
+fn check_length(what: &str, entries: usize) -> Result<(), LoadError> {
+    if entries <= DESCRIPTION_ENTRIES {
+        return Ok(());
+    }
+    Err(LoadError::Description(format!("{what} has more than {DESCRIPTION_ENTRIES} entries")))
+}
+
+fn check_list(what: &str, texts: &[String]) -> Result<(), LoadError> {
+    check_length(what, texts.len())?;
+    texts.iter().try_for_each(|text| check_text(&format!("a text in {what}"), text, DESCRIPTION_BYTES))
+}
+
+fn check_options(what: &str, options: &[(String, String)]) -> Result<(), LoadError> {
+    check_length(what, options.len())?;
+    let mut texts = options.iter().flat_map(|(name, value)| [name, value]);
+    texts.try_for_each(|text| check_text(&format!("a text in {what}"), text, DESCRIPTION_BYTES))
 }
 
 /// The schema of its configuration is JSON, and what JSON Schema calls one; what it says is for people to read.
@@ -52,7 +86,7 @@ fn check_schema(schema: Option<&str>) -> Result<(), LoadError> {
 /// What a component says must be addressable: names are checked, and each kind that has entries
 /// must be exported.
 pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), LoadError> {
-    check_texts(description)?;
+    check_bounds(description)?;
     check_schema(description.config_schema.as_deref())?;
     let kinds = [
         ("handlers", &description.handlers, exports.handlers.is_some()),
@@ -98,6 +132,6 @@ pub(super) fn remark(description: &Description) -> Option<String> {
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
+    (1..=NAME_BYTES).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
 }

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use weft_wechat::message::Message;
 
 use super::{
-    Call, Done, Named, entry,
+    Call, Done, Named,
+    draft::Draft,
+    entry,
     handlers::Handle,
     hooks::{OrderChange, RefundChange, Tell, TellOfRefund},
     observers::{Observation, Observe},
@@ -23,6 +25,14 @@ use crate::{
         wasi::Circumstances,
     },
 };
+
+/// A call that was tried.
+pub struct Tried {
+    /// What became of it.
+    pub receipt: Receipt,
+    /// The same with nothing hidden, to make it again: it is shown to nobody.
+    whole: Receipt,
+}
 
 /// Why a call cannot be made again.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +81,7 @@ impl Plugins {
         handler: Option<&str>,
         subject: Subject,
         message: &Message,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         self.attempt(loaded, handler, subject, Handle { message: convert::message(message) }).await
     }
 
@@ -85,7 +95,7 @@ impl Plugins {
         rule: &str,
         subject: Subject,
         message: &Message,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         self.attempt(loaded, Some(rule), subject, Match { message: convert::message(message) }).await
     }
 
@@ -99,7 +109,7 @@ impl Plugins {
         observer: &str,
         subject: Subject,
         message: &Message,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         let call = Observe { observation: convert::observation(Observation::Received(message)) };
         self.attempt(loaded, Some(observer), subject, call).await
     }
@@ -114,7 +124,7 @@ impl Plugins {
         hook: Option<&str>,
         subject: Subject,
         change: OrderChange<'_>,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         self.attempt(loaded, hook, subject, Tell { event: convert_orders::event(change) }).await
     }
 
@@ -128,22 +138,28 @@ impl Plugins {
         hook: Option<&str>,
         subject: Subject,
         change: RefundChange<'_>,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         self.attempt(loaded, hook, subject, TellOfRefund { event: convert_orders::refund_event(change) }).await
     }
 
     /// Asks `loaded`, which need not be in the set, for a page: the one that the path names, or the first.
     ///
     /// # Errors
-    /// When it has no pages. A call that fails is a receipt that says so.
-    pub async fn try_page(
-        &self,
-        loaded: &Loaded,
-        subject: Subject,
-        request: PageRequest,
-    ) -> Result<Receipt, CallError> {
-        let page = pages::named(&request.path).map(str::to_owned);
-        self.attempt(loaded, page.as_deref(), subject, Serve { request }).await
+    /// When it has no pages, or the app grants it none. A call that fails is a receipt that says so.
+    pub async fn try_page(&self, loaded: &Loaded, subject: Subject, request: PageRequest) -> Result<Tried, CallError> {
+        let target = pages::target(&loaded.name, &request.path);
+        entry(EntryKind::Page, loaded, &target, &subject.app.name)?;
+        pages::check_grant(subject.granted.as_deref(), &loaded.name, &subject.app.name)?;
+        self.attempt(loaded, target.entry.as_deref(), subject, Serve { request }).await
+    }
+
+    /// Makes a call again that was tried, in `loaded`, as [`replay`](Self::replay) does, and with the secrets that receipts
+    /// hide.
+    ///
+    /// # Errors
+    /// When `loaded` has no such entry. A call that fails is a receipt that says so.
+    pub async fn retry(&self, loaded: &Loaded, tried: &Tried) -> Result<Receipt, ReplayError> {
+        self.replay(loaded, &tried.whole).await
     }
 
     /// Makes a call for the first time.
@@ -153,9 +169,12 @@ impl Plugins {
         name: Option<&str>,
         subject: Subject,
         call: C,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Tried, CallError> {
         let task = Task::new(Some(subject.clone()), None);
-        self.examine(loaded, name, &subject, task, self.limits().defaults, call).await
+        let input = json::value(&call);
+        let draft = self.examine(loaded, name, &subject, task, self.limits().defaults, call).await?;
+        let whole = draft.whole(input);
+        Ok(Tried { receipt: draft.receipt(), whole })
     }
 
     async fn again<C: Call>(&self, loaded: &Loaded, receipt: &Receipt) -> Result<Receipt, ReplayError> {
@@ -179,7 +198,7 @@ impl Plugins {
             ..Task::new(Some(subject.clone()), None)
         };
         let limits = receipt.limits.min(&self.limits().ceilings);
-        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, limits, call).await?)
+        Ok(self.examine(loaded, Some(&receipt.entry), &subject, task, limits, call).await?.receipt())
     }
 
     /// Makes a call that is counted nowhere and waits for no turn.
@@ -191,15 +210,14 @@ impl Plugins {
         task: Task,
         limits: PluginLimits,
         call: C,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<Draft, CallError> {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry(C::KIND, loaded, &target, &subject.app.name)?;
         let (timeout, _) = C::KIND.timeout(&limits);
         let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
-        let (_, draft) = done.draft(subject, loaded, &limits, &named);
-        Ok(draft.receipt())
+        Ok(done.draft(subject, loaded, &limits, &named).1)
     }
 }
 

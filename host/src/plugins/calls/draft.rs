@@ -48,6 +48,13 @@ impl Draft {
         receipt
     }
 
+    /// All that it takes to make the call again with this input, and nothing of it hidden.
+    pub(super) fn whole(&self, input: Value) -> Receipt {
+        let config =
+            self.granted.as_ref().map_or_else(|| self.receipt.config.clone(), |granted| granted.config.clone());
+        Receipt { input, config, host_calls: self.trace.whole_host_calls(), ..self.receipt.clone() }
+    }
+
     /// What is known without looking for secrets.
     fn cut(self) -> Receipt {
         let Self { mut receipt, trace, .. } = self;

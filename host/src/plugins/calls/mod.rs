@@ -34,16 +34,20 @@ use super::{
     registry::{Plugin, Plugins},
     sandbox::{Ran, Task, Terms, Visit},
 };
-use crate::{model::PluginTarget, plugin_limits::PluginLimits};
+use crate::{model::PluginTarget, plugin_limits::PluginLimits, printable::printable_up_to};
 
 use done::{Done, failed};
 use draft::Kept;
 use version::Version;
 
-pub use again::ReplayError;
+pub use again::{ReplayError, Tried};
 pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 pub use pages::{Page, PageRequest, PageUser};
+
+/// How many apps an error names that an entry is for, and how many bytes of each: a plugin says what it likes there.
+const APPS_NAMED: usize = 8;
+const APP_BYTES: usize = 32;
 
 /// One call of one kind: what it is given, and what it answers.
 trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -254,7 +258,7 @@ impl Plugins {
     /// What the operator says counts when the call begins: it may have waited, and the message whose account it was made
     /// of may be long answered.
     fn begin<C: Call>(&self, place: Place<'_>, task: &mut Task, waited: Duration) -> Result<(), CallError> {
-        let Place { plugin, loaded, app, entry, .. } = place;
+        let Place { plugin, app, .. } = place;
         // One that did not wait has just looked.
         if !waited.is_zero() {
             let name = || plugin.name.to_string();
@@ -263,9 +267,8 @@ impl Plugins {
             }
         }
         let granted = self.0.loader.sandbox().granted(app, &plugin.name);
-        if C::KIND == EntryKind::Page && !granted.as_ref().is_some_and(|granted| granted.grants.pages) {
-            let (plugin, name) = (loaded.name.to_string(), entry.to_owned());
-            return Err(CallError::NotForApp { plugin, kind: C::KIND, name });
+        if C::KIND == EntryKind::Page {
+            pages::check_grant(granted.as_deref(), &plugin.name, app)?;
         }
         if let Some(subject) = &mut task.subject {
             subject.granted = granted;
@@ -356,7 +359,8 @@ pub(super) fn entry<'a>(
     if entry.apps.is_empty() || entry.apps.iter().any(|served| served == app) {
         Ok(entry)
     } else {
-        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone() })
+        let apps = entry.apps.iter().take(APPS_NAMED).map(|app| printable_up_to(app, APP_BYTES).into_owned()).collect();
+        Err(CallError::NotForApp { plugin: loaded.name.to_string(), kind, name: entry.name.clone(), apps })
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Call, Inside, Kept, Outcome, exported};
 use crate::{
-    model::PluginTarget,
+    model::{AppPlugin, PluginTarget},
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::pages as wit,
@@ -94,7 +94,7 @@ impl Plugins {
     /// # Errors
     /// When it has no pages for the app, or the page fails; the caller logs it.
     pub async fn serve(&self, plugin: &str, subject: Subject, request: PageRequest) -> Result<Page, CallError> {
-        let target = page_target(plugin, &request.path);
+        let target = target(plugin, &request.path);
         let answer = self.ask(&target, subject, Serve { request }).await?;
         let (status, headers) = head(&answer).map_err(|unsendable| CallError::from(&unsendable))?;
         Ok(Page { status, headers, body: answer.body })
@@ -102,16 +102,28 @@ impl Plugins {
 
     /// The name of the page that would answer a request with this path.
     pub fn page_of(&self, plugin: &str, path: &str) -> Option<String> {
-        self.page_name(&page_target(plugin, path))
+        self.page_name(&target(plugin, path))
     }
 }
 
-fn page_target(plugin: &str, path: &str) -> PluginTarget {
+/// The page that a path means.
+pub(super) fn target(plugin: &str, path: &str) -> PluginTarget {
     PluginTarget { plugin: plugin.to_owned(), entry: named(path).map(str::to_owned) }
 }
 
+/// Whether the app lets the plugin serve pages.
+///
+/// # Errors
+/// What grants it.
+pub(super) fn check_grant(granted: Option<&AppPlugin>, plugin: &str, app: &str) -> Result<(), CallError> {
+    if granted.is_some_and(|granted| granted.grants.pages) {
+        return Ok(());
+    }
+    Err(CallError::PagesNotGranted { plugin: plugin.to_owned(), app: app.to_owned() })
+}
+
 /// The page that a path names: its first segment. Names have no characters that would be escaped in it.
-pub(super) fn named(path: &str) -> Option<&str> {
+fn named(path: &str) -> Option<&str> {
     path.trim_start_matches('/').split('/').next().filter(|name| !name.is_empty())
 }
 

@@ -120,8 +120,8 @@ impl State {
         logged <= most
     }
 
-    /// Takes a line of the call to all who want to hear of it, as far as the plugin may log: the log of the process, the
-    /// plugin's own, and the call's receipt.
+    /// Takes a line of the call to all who want to hear of it, as far as the plugin may log: the log of the process and the
+    /// plugin's own, where it has a place in them, and the call's receipt.
     pub(in crate::plugins) fn log_line(&mut self, level: LineLevel, text: &str) {
         if let Some(line) = self.tell_line(Voice::Plugin, level, text) {
             self.trace.lines.push(line);
@@ -139,9 +139,12 @@ impl State {
         let text = printable_up_to(text, count(self.limits.log_line_bytes));
         let called = self.log_place.as_ref().map(|place| &place.counts);
         let (kind, entry) = (called.map(|called| called.kind.name()), called.map(|called| &*called.name));
+        // Who makes a call beside those of messages reads its lines in the receipt.
+        let is_beside = self.log_place.is_none() && subject.is_some();
         // A plugin's in a field, which stands in quotes: as the message it could pass for one of ours.
         match level {
             _ if voice == Voice::Host => tracing::warn!(plugin, kind, entry, app, delivery, "{text}"),
+            _ if is_beside => {}
             LineLevel::Debug => tracing::debug!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
             LineLevel::Info => tracing::info!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),
             LineLevel::Warn => tracing::warn!(text = &*text, plugin, kind, entry, app, delivery, "a plugin says"),

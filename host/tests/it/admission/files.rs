@@ -71,6 +71,9 @@ fn other_shapes() -> Vec<Case> {
     // The list of the handler's options: so many empty ones at a place with zeros.
     let options = r#"(data (i32.const 1168) "\00\00\02\00\65\00\00\00")"#;
     let talks = HandMade { more: options, ..HandMade::PLAIN }.bytes();
+    // The handler's description: so many zeros.
+    let long = r#"(data (i32.const 1152) "\00\08\00\00\01\04\00\00")"#;
+    let long = HandMade { more: long, ..HandMade::PLAIN }.bytes();
     // What it asks for on orders: a list of one text.
     let orders = r#"(data (i32.const 1108) "\00\08\00\00\01\00\00\00")
         (data (i32.const 2048) "\08\08\00\00\03\00\00\00own")"#;
@@ -102,7 +105,8 @@ fn other_shapes() -> Vec<Case> {
         ("a fifth memory", instances("(memory 1)", 5), "link", "beyond_limits", "no setting allows more"),
         ("a 65th core instance", instances("", 65), "link", "beyond_limits", "no more than 64"),
         ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
-        ("options without an end", talks, "describe", "bad_description", "more than 100 entries"),
+        ("options without an end", talks, "describe", "bad_description", "options of `hand` in handlers"),
+        ("a long description", long, "describe", "bad_description", "description of `hand` in handlers"),
         ("a schema that is none", odd, "describe", "bad_description", "its config_schema is no JSON Schema"),
         ("a wish of nobody's to grant", wishes, "grants", "ungrantable", "orders: entry 1: read, create or refund"),
         ("64-bit memory", describing("(memory i64 1)"), "compile", "compile_failed", "memory64"),

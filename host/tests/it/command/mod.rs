@@ -299,7 +299,6 @@ fn a_failure_is_told_in_english_and_chinese() {
         &["app", "remove", "nobody", "--yes"],
         &["app", "remove", "nobody"],
         &["token", "revoke", "nobody"],
-        &["plugin", "new", "fn"],
         &["plugin", "build"],
         &["plugin", "replay", "nothing"],
         &["plugin", "replay", "hello/nothing"],

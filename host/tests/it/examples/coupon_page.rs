@@ -21,8 +21,8 @@ async fn visitors_take_coupons_while_there_are_some() {
     let browser = reqwest::Client::builder().no_proxy().redirect(Policy::limited(1)).build().unwrap();
     let url = format!("{}/wechat/shop/pages/coupon_page/", inbox.app.base);
     let open = async || browser.get(&url).send().await.unwrap().text().await.unwrap();
-    let send = async |ticket: &str| {
-        let form = format!("ticket={ticket}&name=%E5%BC%A0%E4%B8%89%3Cscript%3E");
+    let send = async |form: &str| {
+        let form = format!("form={form}&name=%E5%BC%A0%E4%B8%89%3Cscript%3E");
         let request = browser.request(Method::POST, &url).body(form);
         let shown = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         assert_eq!(shown.status(), 200);
@@ -31,15 +31,24 @@ async fn visitors_take_coupons_while_there_are_some() {
 
     let page = open().await;
     assert!(page.contains("满 100 减 20") && page.contains("还剩 2 张"), "{page}");
-    let ticket = between(&page, "name=ticket value=", ">");
+    let form = between(&page, "name=form value=", ">");
     // A form that is sent twice at once is one.
-    let [one, other] = futures::future::join_all([send(ticket), send(ticket)]).await.try_into().unwrap();
+    let [one, other] = futures::future::join_all([send(form), send(form)]).await.try_into().unwrap();
     let codes: Vec<_> =
         [&one, &other].into_iter().filter(|page| page.contains("张三&lt;script&gt;，您的优惠码")).collect();
     assert_eq!(codes.len(), 1, "{one} {other}");
     assert!(open().await.contains("还剩 1 张"));
     assert!(send("anothers").await.contains("还剩 1 张"), "a form that was not shown here takes none");
     let last = open().await;
-    send(between(&last, "name=ticket value=", ">")).await;
+    send(between(&last, "name=form value=", ">")).await;
     assert!(open().await.contains("已领完"));
+
+    // Receipts hide nothing of a visit, so that each can be made again.
+    let plugin = inbox.app.state.plugins.find("coupon_page").unwrap();
+    let visits = plugin.receipts.list();
+    assert!(visits.iter().any(|visit| visit.input["method"] == "POST"), "{visits:?}");
+    for visit in visits {
+        let again = inbox.app.state.plugins.replay(plugin.loaded.as_ref().unwrap(), &visit).await.unwrap();
+        assert_eq!((again.outcome, again.answer), (visit.outcome, visit.answer), "{}", visit.input);
+    }
 }

@@ -101,6 +101,12 @@ fn ask(message: Message, context: Context) -> String {
     answer(message.text().unwrap_or_default(), context).unwrap_or_else(|error| error.to_string())
 }
 
+/// For one app alone.
+#[message_handler(apps("elsewhere"))]
+fn restricted() -> &'static str {
+    "for one app alone"
+}
+
 fn answer(text: &str, context: Context) -> Result<String, Error> {
     match serde_json::from_str(text)? {
         Ask::Http(request) => http(&request),

@@ -41,7 +41,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "long-error" => return Err("one line\nand another\n".repeat(100_000).into()),
         "error" => return Err("the plugin gave up".into()),
         "context" => described(context),
-        "config" => context.config::<Settings>()?.greeting,
+        "config" => configured(context.config()?),
         "kv-count" => count()?.to_string(),
         "kv-flood" => kv_flood(),
         "kv-big" => told(kv::set("big", vec![b'x'; 5 << 10], None).map(|_| "kept")),
@@ -116,6 +116,15 @@ fn http_long_method() -> String {
 #[derive(Deserialize)]
 struct Settings {
     greeting: String,
+}
+
+/// The greeting. One that is a key signs what is asked for, as keys do.
+fn configured(Settings { greeting }: Settings) -> String {
+    if !greeting.starts_with("key=") {
+        return greeting;
+    }
+    let signature = greeting.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    told(kv::get(&format!("signed/{signature}")).map(|_| "asked"))
 }
 
 /// What the call is about, as the host tells it.

@@ -16,6 +16,7 @@ fn told(request: Request, context: Context) -> Result<Response, Error> {
         "method": request.method,
         "path": request.path,
         "query": request.query,
+        "query_bytes": request.query.len(),
         "headers": request.headers,
         "body": String::from_utf8_lossy(&request.body),
         "user": request.user.is_some(),
