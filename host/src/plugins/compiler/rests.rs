@@ -78,7 +78,7 @@ impl Rests {
                 part = None;
             }
             if let Some(rest) = rest.filter(|_| process.pauses()) {
-                part = None;
+                drop(part.take());
                 tokio::time::sleep(rest).await;
                 part = Some(self.next_part().await);
                 process.goes_on();
