@@ -51,12 +51,11 @@ const DESCRIPTION_BYTES: usize = 1024;
 
 /// What the operator reads: what the option says, and else the documentation.
 pub(crate) fn description(option: Option<&LitStr>, function: &ItemFn) -> syn::Result<String> {
-    let (text, at) = match option {
-        Some(option) => (option.value(), option.span()),
-        None => {
-            let comment = function.attrs.iter().find(|attribute| documentation_text(attribute).is_some());
-            (documentation(function), comment.map_or_else(Span::call_site, Spanned::span))
-        }
+    let (text, at) = if let Some(option) = option {
+        (option.value(), option.span())
+    } else {
+        let comment = function.attrs.iter().find(|attribute| documentation_text(attribute).is_some());
+        (documentation(function), comment.map_or_else(Span::call_site, Spanned::span))
     };
     let bytes = text.len();
     if bytes > DESCRIPTION_BYTES {
