@@ -198,7 +198,7 @@ impl Call {
                 | CallError::NoSuchEntry { .. }
                 | CallError::NotForApp { .. }
                 | CallError::PagesNotGranted { .. } => {
-                    tracing::warn!(app, plugin, page, delivery, method, "no page: {why}")
+                    tracing::warn!(app, plugin, page, delivery, method, "no page: {why}");
                 }
                 _ => tracing::error!(app, plugin, page, delivery, method, backtrace, "no page: {why}"),
             }
