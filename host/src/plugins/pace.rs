@@ -179,13 +179,12 @@ mod tests {
     #[tokio::test]
     async fn what_is_done_around_long_work_is_no_other_work() {
         let pace = Pace::new(25);
-        let began = Instant::now();
-        let busy = || while began.elapsed() < Duration::from_millis(100) {};
-        let wait = async {
+        let work = async {
             tokio::task::yield_now().await;
-            busy();
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(100) {}
         };
-        pace.around(wait).await;
+        pace.around(work).await;
         let around = pace.seen().around;
         assert!(around >= Duration::from_millis(100) + 2 * WAKE, "{around:?}");
     }
