@@ -52,6 +52,8 @@ pub struct PluginVersion {
     pub number: u64,
     /// Whether it was ever decided to run for all users; else it was a canary at most.
     pub ran_for_all: bool,
+    /// Whether a rollback went behind it since it was last decided to run.
+    pub rolled_back: bool,
     /// When it came first; seconds since 1970.
     pub first_at: u64,
 }

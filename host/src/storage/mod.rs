@@ -93,7 +93,7 @@ pub use self::orders::{
     DeliveryAttempt, DueEvent, EventDelivery, HookOutcome, OrderAlarm, OrderEvent, OrderFilter, Orders,
 };
 pub use self::plugin_canaries::PluginCanaries;
-pub use self::plugin_decisions::{KEPT_CANARIES, KEPT_VERSIONS, PluginDecisions};
+pub use self::plugin_decisions::{KEPT_VERSIONS, PluginDecisions};
 pub use self::plugin_kv::{KvEntry, KvError, KvKeys, KvQuota, KvWrite, PluginKv};
 use self::plugin_kv::{KvTurns, KvWriter};
 pub use self::plugin_limits::PluginLimits;

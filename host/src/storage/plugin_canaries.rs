@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
-use super::plugin_decisions::{FORGET_VERSIONS, KEPT_CANARIES, KEPT_VERSIONS};
+use super::plugin_decisions::{FORGET_VERSIONS, KEPT_VERSIONS};
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::{CanaryCounts, CanaryState, PluginCanary};
 
@@ -66,8 +66,7 @@ impl PluginCanaries<'_> {
                     .bind(to_sql(self.0.clock.now()))
                     .execute(&mut *connection)
                     .await?;
-                let forget = sqlx::query(FORGET_VERSIONS).bind(plugin);
-                let forget = forget.bind(i64::from(KEPT_VERSIONS)).bind(i64::from(KEPT_CANARIES));
+                let forget = sqlx::query(FORGET_VERSIONS).bind(plugin).bind(i64::from(KEPT_VERSIONS));
                 forget.execute(&mut *connection).await?;
                 sqlx::query(FORGET_APPS).bind(plugin).execute(&mut *connection).await?;
             }

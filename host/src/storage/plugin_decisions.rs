@@ -5,17 +5,15 @@ use sqlx::FromRow;
 use super::{Store, StoreError, from_sql, in_transaction, may_be_stored, on_db, settings_revision, to_sql};
 use crate::model::{PluginDecision, PluginSource};
 
-/// How many versions of a plugin that ran for all users are kept besides those in use.
+/// How many versions of a plugin are kept, besides those in use, that ran for all users and were not rolled back; and how
+/// many of the others, which push out none of these.
 pub const KEPT_VERSIONS: u32 = 5;
-
-/// How many are kept that never did. They push out none of those that did.
-pub const KEPT_CANARIES: u32 = 3;
 
 /// Forgets the versions that are neither among the newest of their kind nor in use.
 pub(super) const FORGET_VERSIONS: &str = "DELETE FROM plugin_versions WHERE plugin = $1 AND digest NOT IN \
-     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND ran_for_all ORDER BY number DESC LIMIT $2) \
+     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND ran_for_all AND NOT rolled_back ORDER BY number DESC LIMIT $2) \
      AND digest NOT IN \
-     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND NOT ran_for_all ORDER BY number DESC LIMIT $3) \
+     (SELECT digest FROM plugin_versions WHERE plugin = $1 AND (rolled_back OR NOT ran_for_all) ORDER BY number DESC LIMIT $2) \
      AND digest NOT IN (SELECT digest FROM plugin_decisions WHERE plugin = $1 AND digest IS NOT NULL) \
      AND digest NOT IN (SELECT digest FROM plugin_canaries WHERE plugin = $1 AND state = 'running')";
 
@@ -34,7 +32,7 @@ impl PluginDecisions<'_> {
     }
 
     /// Decides that `plugin` runs the version `digest`, or none, and forgets its oldest versions. A version that is
-    /// gone back to keeps its place among the others. A canary ends: it is what runs now, or taken back.
+    /// gone back to keeps its place among the others, and those behind it are rolled back. A canary ends: it is what runs now, or taken back.
     pub async fn decide(
         &self,
         plugin: &str,
@@ -49,6 +47,9 @@ impl PluginDecisions<'_> {
         // What was decided before ran, too: a server of an earlier release beside this one does not mark it.
         const MARK: &str = "UPDATE plugin_versions SET ran_for_all = TRUE WHERE plugin = $1 AND NOT ran_for_all \
              AND digest IN ($2, (SELECT digest FROM plugin_decisions WHERE plugin = $1))";
+        const ROLL_BACK: &str = "UPDATE plugin_versions SET rolled_back = TRUE WHERE plugin = $1 AND ran_for_all \
+             AND number > (SELECT number FROM plugin_versions WHERE plugin = $1 AND digest = $2)";
+        const FORGIVE: &str = "UPDATE plugin_versions SET rolled_back = FALSE WHERE plugin = $1 AND digest = $2";
         const RENUMBER: &str = "UPDATE plugin_versions SET number = $3 WHERE plugin = $1 AND digest = $2";
         const END_CANARY: &str = "UPDATE plugin_canaries SET state = CASE WHEN digest = $2 THEN 'promoted' \
              ELSE 'taken_back' END, reason = CASE WHEN digest = $2 THEN NULL ELSE 'another version came' END, \
@@ -67,13 +68,15 @@ impl PluginDecisions<'_> {
                 .bind(to_sql(decided_at))
                 .execute(&mut *connection)
                 .await?;
-            if source != PluginSource::Rollback {
+            if source == PluginSource::Rollback {
+                sqlx::query(ROLL_BACK).bind(plugin).bind(digest).execute(&mut *connection).await?;
+            } else {
                 sqlx::query(RENUMBER).bind(plugin).bind(digest).bind(revision).execute(&mut *connection).await?;
             }
+            sqlx::query(FORGIVE).bind(plugin).bind(digest).execute(&mut *connection).await?;
             let end_canary = sqlx::query(END_CANARY).bind(plugin).bind(digest).bind(to_sql(decided_at));
             end_canary.execute(&mut *connection).await?;
-            let forget = sqlx::query(FORGET_VERSIONS).bind(plugin);
-            let forget = forget.bind(i64::from(KEPT_VERSIONS)).bind(i64::from(KEPT_CANARIES));
+            let forget = sqlx::query(FORGET_VERSIONS).bind(plugin).bind(i64::from(KEPT_VERSIONS));
             forget.execute(&mut *connection).await?;
             revision
         });

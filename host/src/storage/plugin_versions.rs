@@ -42,7 +42,7 @@ impl PluginVersions<'_> {
 
     /// The versions of a plugin, newest first.
     pub async fn list(&self, plugin: &str) -> Result<Vec<PluginVersion>, StoreError> {
-        const SQL: &str = "SELECT digest, version, size, number, ran_for_all, first_at FROM plugin_versions \
+        const SQL: &str = "SELECT digest, version, size, number, ran_for_all, rolled_back, first_at FROM plugin_versions \
              WHERE plugin = $1 ORDER BY number DESC";
         if !may_be_stored(&[plugin]) {
             return Ok(Vec::new());
@@ -68,6 +68,7 @@ struct VersionRow {
     size: i64,
     number: i64,
     ran_for_all: bool,
+    rolled_back: bool,
     first_at: i64,
 }
 
@@ -79,6 +80,7 @@ impl VersionRow {
             size: from_sql(self.size),
             number: from_sql(self.number),
             ran_for_all: self.ran_for_all,
+            rolled_back: self.rolled_back,
             first_at: from_sql(self.first_at),
         }
     }

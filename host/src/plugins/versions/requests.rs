@@ -42,9 +42,9 @@ pub enum ChangeError {
     /// The canary is what runs.
     #[error("all users get this version already · 所有用户已在使用这个版本")]
     RunsAlready,
-    /// Of those that ran for all users it is the oldest that is kept.
+    /// Of those that ran for all users and were not rolled back it is the oldest that is kept.
     #[error(
-        "no earlier version that ran for all users is kept: any other of the plugin's `versions` can be named by its digest · 没有保存更早的、曾对所有用户生效的版本；可用 digest 指定插件 `versions` 中的其他版本"
+        "no earlier version is kept that ran for all users and was not rolled back: any other of the plugin's `versions` can be named by its digest · 没有保存更早的、曾对所有用户生效且未被回滚的版本；可用 digest 指定插件 `versions` 中的其他版本"
     )]
     NoEarlier,
     /// The database does not answer.
@@ -109,7 +109,7 @@ impl Plugins {
     }
 
     /// Goes back to a version that is kept: the one of that digest, else the last one before the version that is to run
-    /// of those that ran for all users.
+    /// of those that ran for all users and were not rolled back. Those behind it then are, until they are to run again.
     /// The file in the folder stays where it is and has no effect, until another takes its place.
     ///
     /// # Errors
@@ -156,10 +156,11 @@ impl Plugins {
     }
 }
 
-/// The newest version that is older than the one that runs, of those that ran for all users; the newest of them when none
-/// runs. What was a canary alone may have been taken back as broken.
+/// The newest version that is older than the one that runs, of those that ran for all users and were not rolled back; the
+/// newest of them when none runs. What was a canary alone may have been taken back as broken, and what was rolled back
+/// was found to be.
 fn earlier<'a>(kept: &'a [PluginVersion], running: Option<&str>) -> Option<&'a PluginVersion> {
-    let mut ran = kept.iter().filter(|version| version.ran_for_all);
+    let mut ran = kept.iter().filter(|version| version.ran_for_all && !version.rolled_back);
     let Some(running) = running else { return ran.next() };
     let number = kept.iter().find(|version| version.digest == running)?.number;
     ran.find(|version| version.number < number)

@@ -89,6 +89,25 @@ async fn any_kept_version_can_be_named_and_only_the_last_ones_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_versions_are_not_gone_back_to_and_push_out_no_good_one() {
+    let (app, ..) = server().await;
+    let good = guests::greeter().await;
+    for number in 0..7 {
+        assert_eq!(app.upload("greeter", numbered(good, number)).await.0, 200);
+        let (status, plugin) = roll_back(&app, None).await;
+        assert_eq!((status, &plugin["digest"]), (200, &json!(digest(good))), "after {number}: {plugin}");
+        let rolled_back = |version: &&Value| version["rolled_back"] == true;
+        let rolled_back = plugin["versions"].as_array().unwrap().iter().filter(rolled_back).count();
+        assert_eq!(rolled_back, usize::from(number + 1).min(5), "{plugin}");
+    }
+    // One that is named runs all the same, and is good again.
+    let named = digest(&numbered(good, 6));
+    assert_eq!(roll_back(&app, Some(json!({"digest": named}))).await.0, 200);
+    assert_eq!(app.upload("greeter", numbered(good, 7)).await.0, 200);
+    assert_eq!(roll_back(&app, None).await.1["digest"], named);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_was_removed_comes_back() {
     let (app, account, usual, _) = server().await;
     assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);

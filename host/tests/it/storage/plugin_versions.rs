@@ -36,12 +36,20 @@ async fn the_newest_decision_counts_and_old_versions_are_forgotten() {
             async || decisions.decide("greeter", Some("canary"), PluginSource::Rollback, Some("d7")).await.unwrap();
         let mut decision = roll_back().await;
         assert_eq!(digests().await, ["d7", "d6", "d5", "d4", "d3", "canary"]);
-        // Those that never ran for all push out none that did.
-        for number in 0..4 {
+        let rolled_back = async || {
+            let kept = versions.list("greeter").await.unwrap().into_iter();
+            kept.filter(|kept| kept.rolled_back).map(|kept| kept.digest).collect::<Vec<_>>()
+        };
+        assert_eq!(rolled_back().await, ["d7", "d6", "d5", "d4", "d3"]);
+        // What is to run again is not, and what was before it still is.
+        decisions.decide("greeter", Some("d5"), PluginSource::Rollback, Some("d7")).await.unwrap();
+        assert_eq!(rolled_back().await, ["d7", "d6", "d4", "d3"]);
+        // Neither those that never ran for all nor those that are rolled back push out others.
+        for number in 0..6 {
             versions.keep("greeter", &format!("c{number}"), "1.0", b"c").await.unwrap();
-            decision = roll_back().await;
+            decision = decisions.decide("greeter", Some("d5"), PluginSource::Rollback, Some("d7")).await.unwrap();
         }
-        assert_eq!(digests().await, ["c3", "c2", "c1", "d7", "d6", "d5", "d4", "d3", "canary"]);
+        assert_eq!(digests().await, ["c5", "c4", "c3", "c2", "c1", "d5", "canary"]);
         assert_eq!(decisions.find("greeter").await.unwrap().as_ref(), Some(&decision));
         assert_eq!(decisions.since(decision.revision - 1).await.unwrap(), std::slice::from_ref(&decision));
 

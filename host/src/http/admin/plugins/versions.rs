@@ -39,7 +39,8 @@ pub(in crate::http::admin) struct PluginDetail {
     rolled_back: Option<String>,
     /// SHA-256 of the file in this process's plugins folder that was last taken note of; null when there is none.
     in_folder: Option<String>,
-    /// The versions that are kept, newest first: the last five that ran for all users, and the last three that did not.
+    /// The versions that are kept, newest first: the last five that ran for all users and were not rolled back, and the
+    /// last five of the others.
     versions: Vec<VersionView>,
     /// The last version that only some users got, whatever became of it.
     canary: Option<CanaryView>,
@@ -65,6 +66,8 @@ struct VersionView {
     current: bool,
     /// Whether it was ever the one for all users. A rollback without `digest` goes back to no other.
     ran_for_all: bool,
+    /// Whether a rollback went behind it since it was last to run. No rollback without `digest` goes back to it.
+    rolled_back: bool,
 }
 
 /// A version that only some users get.
@@ -158,6 +161,7 @@ impl PluginDetail {
             size: version.size,
             first_at: time::rfc3339(version.first_at),
             ran_for_all: version.ran_for_all,
+            rolled_back: version.rolled_back,
         });
         let replicas = replicas.into_iter().map(|mut replica| ReplicaView {
             digest: replica.running.remove(&*plugin.name),
