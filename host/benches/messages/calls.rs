@@ -25,7 +25,7 @@ use weft_wechat::{
 use super::{
     Effort, cpu,
     floor::{Bare, Smallest},
-    report::{Row, Samples, Unit, table},
+    report::{Cost, Row, Samples, Unit, table},
     server::{ENTRY, HANDLER, app, config, load},
 };
 
@@ -37,7 +37,8 @@ pub(crate) const OPENID: &str = "oBenchUser0123456789abcdefgh";
 /// What they write.
 pub(crate) const TEXT: &str = "weft";
 
-pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
+/// Measures, and gives what is promised something of.
+pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<Vec<Cost>> {
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let two = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let plugins = one.block_on(plugins(folder))?;
@@ -69,6 +70,7 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
             together.push(by_two);
         }
     }
+    let one_after_the_other = Cost { name: "one after the other", ratio: greeter_cpu.median_ratio(&bare_cpu) };
     println!("\nCalls: no HTTP, a fresh sandbox for each, {} x {calls} calls each\n", effort.rounds);
     let rows = [
         Row { name: "greeter in wasmtime alone", samples: bare_cpu, prototype: "1.0" },
@@ -76,13 +78,13 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
         Row { name: "smallest component", samples: smallest_cpu, prototype: "0.28" },
     ];
     println!("{}", table("CPU time per call, one thread", Unit::Microseconds, &rows));
-    between_requests(effort, &one, &bare, &greeter)?;
+    let between = between_requests(effort, &one, &bare, &greeter)?;
     let rows = [
         Row { name: "greeter, one thread", samples: alone, prototype: "1.0" },
         Row { name: "greeter, two threads", samples: together, prototype: "1.7" },
     ];
     println!("{}", table("calls a second", Unit::PerSecond, &rows));
-    Ok(())
+    Ok(vec![one_after_the_other, between])
 }
 
 /// What one of `calls` takes by each of `runs`, which make them by slices in turn: whatever else the machine does meets
@@ -103,7 +105,7 @@ fn in_turn<const N: usize>(
 
 /// The same calls with the kernel at work before each, as between two messages of a server: what a call finds in the
 /// caches then is what it finds in production.
-fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Greeter) -> anyhow::Result<()> {
+fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Greeter) -> anyhow::Result<Cost> {
     let calls = effort.calls;
     let wire = Wire::new()?;
     let (mut bare_cpu, mut greeter_cpu) = (Samples::default(), Samples::default());
@@ -129,12 +131,13 @@ fn between_requests(effort: Effort, runtime: &Runtime, bare: &Bare, greeter: &Gr
             greeter_cpu.push(greeter.saturating_sub(nothing));
         }
     }
+    let cost = Cost { name: "between two requests", ratio: greeter_cpu.median_ratio(&bare_cpu) };
     let rows = [
         Row { name: "greeter in wasmtime alone", samples: bare_cpu, prototype: "-" },
         Row { name: "greeter in Weft", samples: greeter_cpu, prototype: "-" },
     ];
     println!("{}", table("the same between two requests", Unit::Microseconds, &rows));
-    Ok(())
+    Ok(cost)
 }
 
 /// Both ends of a loopback connection.
@@ -189,7 +192,7 @@ fn throughput(runtime: &Runtime, greeter: &Arc<Greeter>, threads: u32, calls: u3
 }
 
 /// The platform with its plugins loaded, as a server has it.
-async fn plugins(folder: &Path) -> anyhow::Result<Plugins> {
+pub(crate) async fn plugins(folder: &Path) -> anyhow::Result<Plugins> {
     let server = Server::prepare(config(folder, "data-of-calls"), Clock::system()).await?;
     let plugins = server.state().plugins.clone();
     load(&plugins).await?;

@@ -42,7 +42,7 @@ const SMALLEST: &str = r#"(component
     (func (export "next") (param "number" u32) (result u32) (canon lift (core func $instance "next"))))"#;
 
 /// An engine like that of the plugins.
-fn engine() -> wasmtime::Result<Engine> {
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(limits::INSTANCES)
         .total_core_instances(4 * limits::INSTANCES)

@@ -1,8 +1,8 @@
 //! What a message costs: through the whole server, through the plugin platform alone, and beside plugins that misbehave.
 //!
 //! `cargo bench -p weft` takes twenty minutes, `cargo bench -p weft -- --quick` four. A word behind it chooses: `calls`,
-//! `neighbours`, or the endpoints and neighbours whose names have it, as in `cargo bench -p weft -- encrypted`. With
-//! `--check` it fails where an app's messages took longer beside a neighbour than Weft promises.
+//! `files`, `neighbours`, or the endpoints and neighbours whose names have it, as in `cargo bench -p weft -- encrypted`. With
+//! `--check` it fails where a call costs more, or an app's messages took longer beside a neighbour, than Weft promises.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
 //!
 //! Absolute figures say as much about the machine as about Weft: compare the ratios. They too need
@@ -10,6 +10,7 @@
 
 mod calls;
 mod cpu;
+mod files;
 mod floor;
 mod least;
 mod load;
@@ -59,7 +60,7 @@ enum Role {
     Measure {
         effort: Effort,
         word: Option<String>,
-        /// Whether it fails where the neighbours' promise is broken.
+        /// Whether it fails where a promise is broken.
         check: bool,
     },
     /// The other side of the connections, in a process of its own.
@@ -94,12 +95,14 @@ fn measure(effort: Effort, word: Option<&str>, check: bool) -> anyhow::Result<()
     let folder = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
     install_greeter(&folder.path().join("plugins"))?;
     webhook::measure(effort, folder.path(), word)?;
-    if word.is_none_or(|word| "calls".contains(word)) {
-        calls::measure(effort, folder.path())?;
+    let is_chosen = |part: &str| word.is_none_or(|word| part.contains(word));
+    let costs = if is_chosen("calls") { calls::measure(effort, folder.path())? } else { Vec::new() };
+    if is_chosen("files") {
+        files::measure(effort, folder.path())?;
     }
     let neighbours = neighbours::measure(effort, folder.path(), word)?;
     println!("{}", report::NOTES);
-    if check { report::check(&neighbours) } else { Ok(()) }
+    if check { report::check(&costs, &neighbours) } else { Ok(()) }
 }
 
 /// Builds the example plugin as its author would, and drops it into the plugins folder.

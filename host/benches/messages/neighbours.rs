@@ -124,6 +124,14 @@ const NEIGHBOURS: &[Neighbour] = &[
     without_breaker("huge-list *", "huge-list"),
     told("huge-log", Answer::Nothing),
     without_breaker("huge-log *", "huge-log"),
+    without_breaker("huge value *", "kv-huge"),
+    without_breaker("long-error *", "long-error"),
+    without_breaker("long-reply *", "long-reply"),
+    told("big-reply", Answer::Says("xxx")),
+    without_breaker("pollables *", "pollables"),
+    without_breaker("abort *", "abort"),
+    // Each has most of the memory that a call may have, and is soon in the background.
+    Neighbour { name: "much memory", ..told("hold 60 MiB for 0 ms", Answer::Any) },
     told("log-flood", Answer::Any),
     told("stdout-flood", Answer::Any),
     told("stderr-flood", Answer::Any),
@@ -374,7 +382,7 @@ fn step_back(nice: i32) {
 }
 
 /// A custom section of a component, which changes nothing but the file's digest.
-fn custom_section(content: u64) -> Vec<u8> {
+pub(crate) fn custom_section(content: u64) -> Vec<u8> {
     let mut section = vec![0, 10, 1, b'n'];
     section.extend_from_slice(&content.to_le_bytes());
     section
