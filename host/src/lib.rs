@@ -14,7 +14,7 @@
 //! | 4 | [`accounts`]: the apps in memory; [`jobs`]: long work that goes on after a crash; [`upstream`]: the servers that we call: WeChat's API, and the operators' own |
 //! | 3 | [`storage`]: SQL; [`rules`]: which handler a message is for |
 //! | 2 | [`config`], [`model`]: settings, and the nouns of the database |
-//! | 1 | [`bilingual`]: texts in two languages; [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`losses`]: what is lost, counted for the log; [`newest`]: what has just come, remembered; [`plugin_limits`]: every limit of plugins; [`printable`]: texts of strangers, as they may be shown; [`shares`]: turns for each |
+//! | 1 | [`bilingual`]: texts in two languages; [`clock`], [`histogram`], [`qr_code`], [`time`], [`secret`], [`turns`]; [`failure_lines`]: what failed, in the log, and not too often; [`json_object`]: JSON kept as text; [`losses`]: what is lost, counted for the log; [`newest`]: what has just come, remembered; [`plugin_limits`]: every limit of plugins; [`printable`]: texts of strangers, as they may be shown; [`shares`]: turns for each |
 //! | 0 | `weft-wechat`, a crate of its own: WeChat's protocol without I/O |
 
 pub mod accounts;
@@ -30,6 +30,7 @@ pub mod handler_sync;
 pub mod histogram;
 pub mod http;
 pub mod jobs;
+pub mod json_object;
 pub mod losses;
 pub mod machine;
 pub mod mass_messages;

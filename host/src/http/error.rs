@@ -13,11 +13,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{admission::AdmissionView, failed_requests::Failed, json_errors::told, problem_kind::ProblemKind};
 use crate::{
     bilingual::{all, because, languages, of},
+    json_object::parts,
     model::Inability,
     plugins::Refused,
     storage::{StoreError, with_causes},
@@ -330,6 +332,9 @@ fn explained(what: &str, rejection: &dyn Error) -> String {
     rejection.source().map_or_else(|| what.to_owned(), |why| because(what, &why.to_string()))
 }
 
+/// The most [parts](crate::json_object::parts) that a JSON body may have.
+const BODY_PARTS: usize = 100_000;
+
 /// A JSON body whose problems are answered as such.
 pub(super) struct Body<T>(pub T);
 
@@ -337,8 +342,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
+        let text = Json::<Box<RawValue>>::from_request(request, state).await;
+        let read = text.and_then(|Json(text)| {
+            let json = text.get().as_bytes();
+            // Read into the general kind of value, each takes two hundred bytes.
+            if parts(json) > BODY_PARTS { Ok(None) } else { Json::from_bytes(json).map(Some) }
+        });
+        match read {
+            Ok(Some(Json(value))) => Ok(Self(value)),
+            Ok(None) => Err(Problem::too_large(format!(
+                "the body has more than {BODY_PARTS} values · 请求体超过 {BODY_PARTS} 个值"
+            ))),
             Err(JsonRejection::JsonDataError(error)) => Err(Problem::unreadable(&error)),
             Err(JsonRejection::JsonSyntaxError(error)) => {
                 Err(Problem::bad_request(explained("the body is not JSON · 请求体不是 JSON", &error)))

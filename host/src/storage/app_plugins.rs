@@ -106,7 +106,7 @@ impl AppPlugins<'_> {
                 sqlx::query(SQL)
                     .bind(&record.app)
                     .bind(&record.plugin)
-                    .bind(record.config.to_string())
+                    .bind(record.config.as_str())
                     .bind(record.grants.kv)
                     .bind(json(&record.grants.http_hosts))
                     .bind(json(&record.grants.wechat_apis))

@@ -19,6 +19,7 @@ use crate::{
         error::{Body, Path, Problem, Query},
         responses::{Forbidden, Invalid, NotFound},
     },
+    json_object::JsonObject,
     model::{AppPlugin, FieldError, Grants, HttpHost},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::CallError,
@@ -51,7 +52,7 @@ pub(super) struct AppPluginView {
 pub(super) struct Settings {
     /// JSON handed to the plugin as it is; at most 64 KiB.
     #[schema(value_type = Object)]
-    config: Map<String, Value>,
+    config: JsonObject,
     /// A key-value store of its own.
     kv: bool,
     /// Where it may send HTTP requests: scheme, host and maybe port, such as `https://*.example.com`. A name reaches
@@ -98,7 +99,6 @@ impl From<AppPlugin> for Settings {
     fn from(record: AppPlugin) -> Self {
         let AppPlugin { config, grants, limits, .. } = record;
         let Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages } = grants;
-        let config = config.as_object().cloned().unwrap_or_default();
         Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits }
     }
 }
@@ -107,7 +107,7 @@ impl Settings {
     fn record(self, app: &str, plugin: &str) -> AppPlugin {
         let Self { config, kv, http_hosts, wechat_apis, users, orders, pay_apis, pages, limits } = self;
         AppPlugin {
-            config: Value::Object(config),
+            config,
             grants: Grants { kv, http_hosts, wechat_apis, users, orders, pay_apis, pages },
             limits,
             ..AppPlugin::new(app, plugin)

@@ -16,6 +16,7 @@ use super::{
     rules::Match,
 };
 use crate::{
+    json_object::JsonObject,
     model::{App, AppPlugin, PluginTarget},
     plugin_limits::PluginLimits,
     plugins::{
@@ -184,7 +185,7 @@ impl Plugins {
             .map_err(|error| ReplayError::Unusable { field: "seed", reason: error.to_string() })?;
         let mut app = App::new(&receipt.app.name, receipt.app.app_type, &receipt.app.appid);
         app.title.clone_from(&receipt.app.title);
-        let config = receipt.config.clone();
+        let config = receipt.config.as_object().map(JsonObject::from).unwrap_or_default();
         let granted = AppPlugin { config, ..AppPlugin::new(&receipt.app.name, &receipt.plugin) };
         let subject = Subject {
             app: Arc::new(app),

@@ -53,7 +53,7 @@ impl<T> Done<T> {
 
     /// About how many bytes its receipt has in which secrets are looked for, and those of the message.
     pub(super) fn searched<C: Call<Answer = T>>(&self, subject: &Subject, call: &C) -> usize {
-        let config = subject.granted.as_ref().map_or(0, |granted| json::length(&granted.config));
+        let config = subject.granted.as_ref().map_or(0, |granted| granted.config.as_str().len());
         let answer = self.result.as_ref().map_or(0, C::searched_answer);
         subject.raw.len() + config + call.searched() + answer + self.trace.recorded_bytes()
     }

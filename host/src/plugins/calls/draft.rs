@@ -40,7 +40,7 @@ impl Draft {
         receipt.input = input();
         receipt.answer = answer.map(|answer| answer());
         if let Some(granted) = granted {
-            receipt.config.clone_from(&granted.config);
+            receipt.config = Value::Object(granted.config.read());
             redacted::redact(&mut receipt.config);
         }
         receipt.host_calls = trace.host_calls();
@@ -50,8 +50,8 @@ impl Draft {
 
     /// All that it takes to make the call again with this input, and nothing of it hidden.
     pub(super) fn whole(&self, input: Value) -> Receipt {
-        let config =
-            self.granted.as_ref().map_or_else(|| self.receipt.config.clone(), |granted| granted.config.clone());
+        let of_app = self.granted.as_ref().map(|granted| Value::Object(granted.config.read()));
+        let config = of_app.unwrap_or_else(|| self.receipt.config.clone());
         Receipt { input, config, host_calls: self.trace.whole_host_calls(), ..self.receipt.clone() }
     }
 

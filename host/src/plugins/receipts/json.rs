@@ -23,16 +23,6 @@ pub(in crate::plugins) fn value(value: &impl Serialize) -> Value {
     text(value, usize::MAX).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// About how many bytes the JSON of a value has.
-pub(in crate::plugins) fn length(json: &Value) -> usize {
-    match json {
-        Value::Array(values) => values.iter().map(|value| 1 + length(value)).sum(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + 1 + length(value)).sum(),
-        Value::String(text) => text.len(),
-        _ => 1,
-    }
-}
-
 /// The value that has this JSON.
 ///
 /// # Errors

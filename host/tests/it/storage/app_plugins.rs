@@ -13,7 +13,7 @@ use crate::support::database::{START, on_every_database};
 
 fn granted() -> AppPlugin {
     AppPlugin {
-        config: json!({"greeting": "你好\u{0}", "limits": [1, 2.5, null]}),
+        config: r#"{"limits":[1,2.50,null],"greeting":"你好\u0000"}"#.parse().unwrap(),
         grants: Grants {
             kv: true,
             http_hosts: vec!["https://api.example.com".to_owned()],
