@@ -64,10 +64,17 @@ impl InTurn {
     }
 }
 
+/// This part of all places is kept for those who have few, so that no small number of others takes all of them.
+const KEPT: usize = 8;
+
+/// Few are this part of a share, and one at least.
+const FEW: usize = 8;
+
 /// Places that all use together, of which each has a share at most. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Room {
     all: Arc<Semaphore>,
+    kept: usize,
     shares: Shares,
 }
 
@@ -75,9 +82,10 @@ pub struct Room {
 pub type Place = [OwnedSemaphorePermit; 2];
 
 impl Room {
-    /// Of so many places in all, of which each has so many at most.
+    /// Of so many places in all, of which each has so many at most. The last eighth is for those who have an eighth of
+    /// their share at most.
     pub fn new(in_all: usize, of_one: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(in_all)), shares: Shares::new(of_one) }
+        Self { all: Arc::new(Semaphore::new(in_all)), kept: in_all / KEPT, shares: Shares::new(of_one) }
     }
 
     /// A place for the one of that name, if there is one.
@@ -87,9 +95,11 @@ impl Room {
 
     /// So many places for the one of that name, if there are as many.
     pub fn places(&self, name: &str, many: u32) -> Option<Place> {
-        let own = self.shares.of(name).try_acquire_many_owned(many).ok()?;
+        let share = self.shares.of(name);
+        let own = Arc::clone(&share).try_acquire_many_owned(many).ok()?;
         let of_all = Arc::clone(&self.all).try_acquire_many_owned(many).ok()?;
-        Some([own, of_all])
+        let has_few = self.shares.of_one - share.available_permits() <= (self.shares.of_one / FEW).max(1);
+        (has_few || self.all.available_permits() >= self.kept).then_some([own, of_all])
     }
 }
 
@@ -129,5 +139,17 @@ mod tests {
         assert_eq!(of_many.len(), 64, "all together take no more than there is");
         drop(of_many);
         assert!(room.place("slow").is_some());
+    }
+
+    #[test]
+    fn some_who_take_all_that_they_may_leave_places_for_those_who_have_few() {
+        let room = Room::new(64, 16);
+        let taken: Vec<_> = (0..64).filter_map(|number| room.place(&(number % 4).to_string())).collect();
+        assert_eq!(taken.len(), 56);
+        let quick: Vec<_> = (0..3).filter_map(|_| room.place("quick")).collect();
+        assert_eq!(quick.len(), 2, "and no more, as others may come");
+        assert!(room.places("other", 3).is_none() && room.places("other", 2).is_some());
+        drop(taken);
+        assert!(room.place("quick").is_some());
     }
 }

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn answers_have_room_together_and_leave_it_with_their_last_piece() {
-        let answers = Answers(Room::new(10, 8));
+        let answers = Answers(Room::new(11, 8));
         let mut held = answers.held("shop", vec![b'x'; 8 << 10]).unwrap();
         assert_eq!(held.len(), 8 << 10);
         assert!(answers.held("shop", "x").is_none() && answers.held("blog", vec![b'x'; 3 << 10]).is_none());
