@@ -89,6 +89,40 @@ async fn code_without_an_end_is_not_read_for_as_long_as_it_comes() {
     assert!(detail.contains("8 MiB") && detail.contains("max_file_mib"), "{problem}");
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_compiler_can_be_run_no_file_is_to_blame_and_what_lies_there_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = folder.path().join("data");
+        // It is not there yet.
+        config.plugins.compiler = Some(folder.path().join("compiler"));
+    })
+    .await;
+    let refused = async |why: &str| {
+        let (status, problem) = app.upload("uploaded", HandMade::PLAIN.bytes()).await;
+        assert_eq!((status, problem["type"].as_str()), (422, Some("compiler_unavailable")), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(why) && detail.contains("memory and processes left"), "{problem}");
+        let steps = problem["admission"]["steps"].as_array().unwrap();
+        let failed = steps.iter().find(|step| step["outcome"] == "failed").unwrap();
+        assert_eq!(failed["name"], "compile", "{problem}");
+        assert!(!app.plugin_file("uploaded").exists(), "it was placed");
+    };
+    refused("No such file").await;
+    std::fs::write(app.plugin_file("dropped"), HandMade::PLAIN.bytes()).unwrap();
+    let plugin = app.plugin_becomes("dropped", |plugin| plugin["error"]["code"] == "compiler_unavailable").await;
+    assert_eq!(plugin["state"], "failed", "{plugin}");
+
+    compiler(folder.path(), "echo hello");
+    refused("is not the weft command").await;
+
+    compiler(folder.path(), &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_weft")));
+    let plugin = app.plugin_becomes("dropped", |plugin| plugin["state"] == "ready").await;
+    assert_eq!(plugin["error"], serde_json::Value::Null, "{plugin}");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bomb_is_a_refused_file_and_the_server_is_none_the_larger() {

@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use reqwest::Method;
 use serde_json::Value;
+use wasmtime::Engine;
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
@@ -21,6 +22,8 @@ type Case = (&'static str, Vec<u8>, &'static str, &'static str, &'static str);
 
 fn not_components() -> Vec<Case> {
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    // As `wasmtime compile` makes it of a good plugin.
+    let compiled = Engine::default().precompile_component(&HandMade::PLAIN.bytes()).unwrap();
     vec![
         ("nothing", Vec::new(), "header", "not_webassembly", "an empty file"),
         ("one byte", vec![0], "header", "not_webassembly", "the beginning of a file"),
@@ -29,6 +32,7 @@ fn not_components() -> Vec<Case> {
         ("a picture", png, "header", "not_webassembly", "a PNG picture"),
         ("an archive", b"PK\x03\x04\x14\0".to_vec(), "header", "not_webassembly", "a ZIP archive"),
         ("a program", b"\x7fELF\x02\x01\x01".to_vec(), "header", "not_webassembly", "a native program"),
+        ("compiled code", compiled, "header", "precompiled", "the .wasm file that it was compiled from"),
         ("noise", vec![0xfe; 4096], "header", "not_webassembly", "something else"),
         ("a core module", core_module(), "header", "core_module", "--target wasm32-wasip2"),
         ("half a header", b"\0asm\x0d\0".to_vec(), "header", "truncated", "2 bytes are missing"),
@@ -87,6 +91,8 @@ fn other_shapes() -> Vec<Case> {
         (data (i32.const 1440) "\b0\05\00\00\07\00\00\00\b7\05\00\00\04\00\00\00refundstrue")
         (func (export "weft:plugin/hooks@VERSION#order-updated") (param i32) (result i32) i32.const 4096)"#;
     let deaf = HandMade { more: refunds, interfaces: &["hooks"], ..HandMade::PLAIN }.bytes();
+    let mute = HandMade { describe: "unreachable", ..HandMade::PLAIN }.bytes();
+    let muses = HandMade { describe: "(loop $l br $l) unreachable", ..HandMade::PLAIN }.bytes();
     vec![
         ("a manifest of nothing", importing(&[]), "link", "interface_mismatch", "describe"),
         ("a function that is not there", component(wrong_import), "link", "interface_mismatch", "shout"),
@@ -104,6 +110,8 @@ fn other_shapes() -> Vec<Case> {
         ("a fifth table", instances("(table 1 funcref)", 5), "link", "beyond_limits", "no setting allows more"),
         ("a fifth memory", instances("(memory 1)", 5), "link", "beyond_limits", "no setting allows more"),
         ("a 65th core instance", instances("", 65), "link", "beyond_limits", "no more than 64"),
+        ("a trap instead of a description", mute, "describe", "describe_failed", "unreachable"),
+        ("a loop instead of a description", muses, "describe", "describe_failed", "500 ms of CPU time"),
         ("refunds for nobody", deaf, "describe", "bad_description", "`hand` in hooks is to hear of refunds"),
         ("options without an end", talks, "describe", "bad_description", "options of `hand` in handlers"),
         ("a long description", long, "describe", "bad_description", "description of `hand` in handlers"),

@@ -21,6 +21,8 @@ pub(crate) struct HandMade {
     pub post_return: &'static str,
     /// What runs when an instance is made.
     pub start: &'static str,
+    /// What `manifest.describe` does; it leaves the address of the description, which stands at 1024.
+    pub describe: &'static str,
     /// More of the module: globals, tables, functions, data.
     pub more: &'static str,
     /// Pages of memory at first.
@@ -40,6 +42,7 @@ impl HandMade {
         realloc: "global.get $next global.get $next local.get 3 i32.add i32.const 7 i32.add i32.const -8 i32.and global.set $next",
         post_return: "",
         start: "",
+        describe: "i32.const 1024",
         more: "",
         pages: 16,
         most_pages: None,
@@ -63,7 +66,7 @@ impl HandMade {
     }
 
     fn module(&self, version: &str) -> String {
-        let Self { handle, realloc, post_return, start, more, pages, most_pages, interfaces: _ } = self;
+        let Self { handle, realloc, post_return, start, describe, more, pages, most_pages, interfaces: _ } = self;
         let most_pages = most_pages.map(|most| most.to_string()).unwrap_or_default();
         let (description, more) = (text(&description()), more.replace("VERSION", version));
         format!(
@@ -75,7 +78,7 @@ impl HandMade {
                 (func $start {start})
                 (start $start)
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
-                (func (export "weft:plugin/manifest@{version}#describe") (result i32) i32.const 1024)
+                (func (export "weft:plugin/manifest@{version}#describe") (result i32) {describe})
                 (func (export "weft:plugin/handlers@{version}#handle") (param i32) (result i32) {handle})
                 (func (export "cabi_post_weft:plugin/handlers@{version}#handle") (param i32) {post_return})
                 {TELL}
