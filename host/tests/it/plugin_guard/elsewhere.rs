@@ -25,6 +25,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("WeChat's secrets", WECHAT, "tokens_and_secrets_are_out_of_reach_whatever_is_granted"),
     // What is others'.
     ("another app's order", "tests/it/plugin_outside/orders.rs", ORDERS_OF_OTHERS),
+    ("another app's user", "tests/it/plugin_outside/users.rs", "users_are_there_only_by_grant_and_of_the_app_alone"),
     ("another app's store", "tests/it/plugin_imports.rs", "a_store_is_there_only_by_grant_and_is_the_apps_own"),
     ("another app's configuration", "tests/it/plugin_imports.rs", "configuration_reaches_the_plugin_of_its_app_alone"),
     ("what another call has left", "tests/it/plugin_guard/leftovers.rs", "nothing_of_one_call_is_there_in_the_next"),

@@ -114,7 +114,7 @@ async fn what_the_page_needs_is_given_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_the_apps_own_and_the_first_merchant_has_the_greatest_weight() {
-    let (asking, _pay) = open("v2", &["read", "create"]).await;
+    let (asking, _pay) = open("v2", &["read", "create", "refund"]).await;
     asking.inbox.account("other", json!({"message_handler": "asker"})).await;
     let add = async |app: &str, name: &str, weight: i64| {
         let merchant = json!({
@@ -125,16 +125,29 @@ async fn orders_are_the_apps_own_and_the_first_merchant_has_the_greatest_weight(
         assert_eq!(status, 201, "{created}");
     };
     add("other", "theirs", 9).await;
+    add("other", "default", 1).await;
     add("shop", "zzz", 1).await;
-    let order = |doing: &str, merchant: Option<&str>| order(doing, json!({"merchant": merchant, "total_fee": 1}));
+    // The other app has an order of that number at both, one of which has the name of a merchant here.
+    for merchant in ["theirs", "default"] {
+        let new = json!({"out_trade_no": NUMBER, "body": "一个梨", "total_fee": 1, "trade_type": "NATIVE"});
+        let orders = format!("/apps/other/merchants/{merchant}/orders");
+        let (status, created) = asking.inbox.app.api(Method::POST, &orders, Some(new)).await;
+        assert_eq!(status, 201, "{created}");
+    }
+    let order = |doing: &str, merchant: Option<&str>| {
+        let what = json!({"merchant": merchant, "total_fee": 1, "out_refund_no": "R1", "refund_fee": 1});
+        order(doing, what)
+    };
     assert!(asking.ask(order("create", None)).await.starts_with("zzz "));
     assert_eq!(asking.ask(order("find", Some("default"))).await, "none", "each merchant has its own numbers");
-    for doing in ["find", "create", "prepay", "query"] {
+    for doing in ["find", "create", "prepay", "query", "refund"] {
         let theirs = asking.ask(order(doing, Some("theirs"))).await;
         assert_eq!(theirs, "not found: the app has no merchant `theirs`", "{doing}");
     }
-    let refused = asking.ask(order("query", Some("default"))).await;
-    assert_eq!(refused, format!("not found: there is no order `{NUMBER}`"));
+    for doing in ["prepay", "query", "refund"] {
+        let refused = asking.ask(order(doing, Some("default"))).await;
+        assert_eq!(refused, format!("not found: there is no order `{NUMBER}`"), "{doing}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

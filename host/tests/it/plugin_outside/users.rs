@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::wechat::Fault;
 use weft_wechat::api::{
@@ -34,6 +35,11 @@ async fn users_are_there_only_by_grant_and_of_the_app_alone() {
     let other = asking.inbox.account("other", json!({})).await;
     asking.inbox.wechat.follow("wxother", "oOther");
     other.send(&weft::simulator::Incoming::text("oOther", "hi")).await.unwrap();
+    until("the other app knows its user", async || {
+        let (status, _) = asking.inbox.app.api(Method::GET, "/apps/other/users/oOther", None).await;
+        (status == 200).then_some(())
+    })
+    .await;
     assert_eq!(asking.ask(user("oOther", json!({"find": true}))).await, "nobody");
     for what in [json!({"fetch": true}), json!({"remark": "a"}), json!({"add": "a"})] {
         let refused = asking.ask(user("oOther", what.clone())).await;
