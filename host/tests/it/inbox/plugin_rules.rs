@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weft_wechat::account::EncodingMode;
 
 use super::{Inbox, OPENID, answers, say};
-use crate::support::guests;
+use crate::support::{guests, time_it_had};
 
 fn custom(target: &str) -> Value {
     json!({"type": "custom", "handler": target})
@@ -48,6 +48,32 @@ async fn a_plugins_rule_matches_when_it_says_so_and_in_no_other_case() {
     assert_eq!(say(&shop, "vip please").await.text().as_deref(), Some("rules/vip"));
     assert_eq!(say(&shop, "please").await.text().as_deref(), Some("rest"));
     assert_eq!(say(&elsewhere, "please").await.text().as_deref(), Some("rules/restricted"), "its app");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_has_the_time_that_is_set_for_its_plugin_or_for_that_in_one_app() {
+    let inbox = inbox().await;
+    let limit = async |method: Method, path: &str, most: u64| {
+        let limits = json!({"limits": {"rule_timeout_ms": most}});
+        let (status, set) = inbox.app.api(method, path, Some(limits)).await;
+        assert_eq!(status, 200, "{set}");
+    };
+    for name in ["shop", "blog"] {
+        inbox.account(name, EncodingMode::Plain, json!({})).await;
+        inbox.handler(name, answers("sleeps", custom("rules/sleeps"), "never")).await;
+    }
+    // For all it is more than a second.
+    limit(Method::PATCH, "/plugins/rules", 400).await;
+    limit(Method::PUT, "/apps/shop/plugins/rules", 200).await;
+    for (name, most) in [("shop", 200_u64), ("blog", 400)] {
+        let message = json!({"message": {"type": "text", "content": "hi", "openid": OPENID}});
+        let path = format!("/apps/{name}/handlers/test");
+        let (status, trial) = inbox.app.api(Method::POST, &path, Some(message)).await;
+        let why = trial["handlers"][0]["why"].as_str().unwrap();
+        assert!(status == 200 && why.contains("(plugins.rule_timeout_ms)"), "{name}: {trial}");
+        // Rounded down twice.
+        assert!((most - 1..=most).contains(&time_it_had(why)), "{name}: {why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,7 +22,7 @@ use crate::support::{
     database::{START, on_postgres},
     guests,
     process::Process,
-    until,
+    time_it_had, until,
 };
 
 pub(super) const ORDERS: &str = "/apps/shop/merchants/default/orders";
@@ -259,6 +259,26 @@ async fn an_order_whose_hook_hangs_or_traps_holds_up_no_other() {
     assert!(events[0]["deliveries"][0]["error"].as_str().unwrap().contains("hook bug"), "{events:?}");
     let (_, order) = app.api(Method::GET, &format!("{ORDERS}/T000017"), None).await;
     assert_eq!(order["state"], "SUCCESS", "the order does not depend on its hook");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_has_the_time_that_is_set_for_its_plugin_or_for_that_in_its_app() {
+    // For all it is half a minute.
+    let app = shop("ear/hangs", |_| ()).await;
+    let tried = |events: &[Value]| !events[0]["deliveries"].as_array().unwrap().is_empty();
+    for (number, path, method, most) in
+        [("T000051", "/plugins/ear", Method::PATCH, 400_u64), ("T000052", "/apps/shop/plugins/ear", Method::PUT, 200)]
+    {
+        let limits = json!({"limits": {"hook_timeout_ms": most}});
+        assert_eq!(app.api(method, path, Some(limits)).await.0, 200);
+        create(&app, number, 13).await;
+        see(&app, number, TradeState::Success, 1).await;
+        let events = events_become(&app, number, tried).await;
+        let error = events[0]["deliveries"][0]["error"].as_str().unwrap();
+        assert!(error.contains("(plugins.hook_timeout_ms)"), "{error}");
+        // Rounded down twice.
+        assert!((most - 1..=most).contains(&time_it_had(error)), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,7 +127,7 @@ async fn last_receipt(app: &TestApp) -> Value {
     receipt
 }
 
-/// One of the guest's own functions is in the backtrace of a receipt, and all have the names that their authors gave them.
+/// One of the guest's own functions is in a receipt's backtrace, and all have the names that their authors gave them.
 fn assert_named(receipt: &Value) {
     let functions: Vec<_> = receipt["backtrace"].as_str().unwrap().lines().collect();
     assert!(functions.iter().any(|name| name.starts_with("misbehave::")), "{functions:?}");

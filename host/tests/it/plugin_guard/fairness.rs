@@ -138,6 +138,25 @@ async fn an_app_may_have_a_bound_of_its_own_in_a_plugin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fewer_calls_of_one_app_may_wait_than_of_others() {
+    let (app, noisy, quiet) = server(1, 100).await;
+    let limits = json!({"limits": {"max_queue": 1}});
+    assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(limits)).await.0, 200);
+    let mut calls = flood(&noisy, 1, "nap 3000");
+    until("it runs", async || (plugin(&app, "guest").await["calls"]["running"] == 1).then_some(())).await;
+    calls.extend(flood(&noisy, 1, "nap 0"));
+    waiting(&app, 1).await;
+    assert_eq!(ask(&noisy, "ok").await, None, "one waits already");
+    let error = last_error(&app).await;
+    assert!(error.contains("1 calls of this app wait for plugin `guest` already (plugins.max_queue)"), "{error}");
+    // Of the other app as many may wait as before.
+    let others = futures::future::join_all(["a", "b"].map(|text| ask(&quiet, text))).await;
+    assert_eq!(others, ["a", "b"].map(|text| Some(text.to_owned())));
+    let answered: Vec<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answered, ["napped 3000 ms", "napped 0 ms"].map(|text| Some(text.to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_may_have_a_bound_of_its_own_over_all_plugins() {
     let (app, noisy, quiet) = server(8, 100).await;
     app.drop_plugin("other", guests::misbehave().await).await;
@@ -185,6 +204,25 @@ async fn an_app_that_floods_the_log_of_a_plugin_does_not_silence_the_others() {
     let flooded = lines("flood").await;
     let most = 90 + 8 * usize::try_from(began.elapsed().as_secs()).unwrap();
     assert!((40..=most).contains(&flooded), "{flooded} of {most}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_app_may_log_less_of_a_plugin_than_others() {
+    let (app, noisy, quiet) = server(8, 100).await;
+    // Ten at once, and then one in a second.
+    let limits = json!({"limits": {"log_lines_per_second": 1}});
+    assert_eq!(app.api(Method::PUT, "/apps/flood/plugins/guest", Some(limits)).await.0, 200);
+    let began = Instant::now();
+    for account in [&*noisy, &quiet] {
+        for _ in 0..10 {
+            // Four lines.
+            assert_eq!(ask(account, "print").await.as_deref(), Some("printed"));
+        }
+    }
+    let lines = app.logged("apps/flood").await.len();
+    let most = 10 + usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!((10..=most).contains(&lines), "{lines} of {most}");
+    assert_eq!(app.logged("apps/quiet").await.len(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -130,40 +130,53 @@ async fn who_manages_one_app_may_lower_its_limits_and_not_raise_them() {
     assert_eq!(app.api_as(&token, Method::PATCH, "/plugins/guest", Some(limits)).await.0, 403);
 }
 
-/// Limits that are exceeded where their subject is tested, and in which file that is.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("rule_timeout_ms", "plugin_calls.rs"),
-    ("observer_timeout_ms", "plugin_calls.rs"),
-    ("hook_timeout_ms", "orders/hooks.rs"),
-    ("page_timeout_ms", "pages/failures.rs"),
-    ("page_request_kib", "pages/requests.rs"),
-    ("page_kib", "pages/failures.rs"),
-    ("open_orders", "plugin_outside/orders.rs"),
-    ("http_timeout_ms", "plugin_outside/http.rs"),
-    ("wechat_timeout_ms", "plugin_outside/wechat.rs"),
-    ("response_kib", "plugin_outside/http.rs"),
-    ("wechat_response_kib", "plugin_outside/wechat.rs"),
-    ("log_lines", "plugin_guard/fairness.rs"),
-    ("log_lines_per_second", "plugin_guard/fairness.rs"),
-    ("max_concurrency", "plugin_guard/fairness.rs"),
-    ("max_queue", "plugin_guard/fairness.rs"),
-    ("breaker_failures", "plugin_guard/breaker.rs"),
-    ("max_file_mib", "admission/files.rs"),
-    ("table_elements", "plugin_guard/limits.rs"),
-    ("log_line_bytes", "plugin_guard/limits.rs"),
-    ("output_kib", "plugin_guard/limits.rs"),
+/// Limits that are exceeded where their subject is tested: the file, and the test that names them.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("rule_timeout_ms", "inbox/plugin_rules.rs", TIME_OF_RULES),
+    ("observer_timeout_ms", "plugin_calls.rs", "an_observer_that_takes_longer_than_it_may_is_ended"),
+    ("hook_timeout_ms", "orders/hooks.rs", TIME_OF_HOOKS),
+    ("page_timeout_ms", "pages/failures.rs", "a_page_takes_limits_of_its_own"),
+    ("page_request_kib", "pages/requests.rs", "what_is_sent_has_bounds"),
+    ("page_kib", "pages/failures.rs", "an_answer_that_is_none_is_not_sent"),
+    ("open_orders", "plugin_outside/orders.rs", OPEN_ORDERS),
+    ("http_timeout_ms", "plugin_outside/http.rs", TIME_OF_REQUESTS),
+    ("wechat_timeout_ms", "plugin_outside/wechat.rs", TIME_OF_WECHAT),
+    ("response_kib", "plugin_outside/http.rs", "requests_and_answers_have_a_size"),
+    ("wechat_response_kib", "plugin_outside/wechat.rs", "an_answer_has_the_size_that_the_app_allows"),
+    ("log_lines", "plugin_guard/limits.rs", LOG_LINES),
+    ("log_lines_per_second", "plugin_guard/fairness.rs", "one_app_may_log_less_of_a_plugin_than_others"),
+    ("max_concurrency", "plugin_guard/fairness.rs", "an_app_may_have_a_bound_of_its_own_in_a_plugin"),
+    ("max_queue", "plugin_guard/fairness.rs", "fewer_calls_of_one_app_may_wait_than_of_others"),
+    ("breaker_failures", "plugin_guard/breaker.rs", "a_limit_may_keep_it_from_opening"),
+    ("max_file_mib", "admission/files.rs", "a_plugin_may_have_a_larger_file_than_others"),
+    ("table_elements", "plugin_guard/limits.rs", "memory_and_tables_grow_to_their_limit_and_no_further"),
+    ("log_line_bytes", "plugin_guard/limits.rs", PRINTED),
+    ("output_kib", "plugin_guard/limits.rs", PRINTED),
 ];
 
-/// The limits that are named where they are said to be, beside the line that says so.
-fn tested_elsewhere() -> Vec<&'static str> {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+const TIME_OF_RULES: &str = "a_rule_has_the_time_that_is_set_for_its_plugin_or_for_that_in_one_app";
+const TIME_OF_HOOKS: &str = "a_hook_has_the_time_that_is_set_for_its_plugin_or_for_that_in_its_app";
+const TIME_OF_REQUESTS: &str = "a_request_may_take_as_long_as_the_operator_says_and_less_where_the_plugin_says_so";
+const TIME_OF_WECHAT: &str = "an_answer_that_is_endless_or_late_costs_the_guest_no_more_than_that";
+const OPEN_ORDERS: &str = "of_orders_that_wechat_pay_does_not_know_plugins_create_so_many_and_no_more";
+const LOG_LINES: &str = "what_is_logged_and_what_is_printed_are_lines_of_one_limit_and_what_is_dropped_is_not_counted";
+const PRINTED: &str = "of_what_is_printed_so_much_is_logged_and_of_a_line_so_much";
+
+/// Whether there is such a test in the file, and it names the limit itself.
+fn is_tested(limit: &str, file: &str, test: &str) -> bool {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(file)).unwrap();
+    let Some((before, rest)) = text.split_once(&format!(" fn {test}() {{\n")) else { return false };
+    let attributes = before.rsplit("\n\n").next().unwrap();
+    let body = rest.split("\n}\n").next().unwrap();
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let is_named = |limit: &str, file: &str| {
-        let text = std::fs::read_to_string(tests.join(file)).unwrap();
-        let mut lines = text.lines().filter(|line| !line.contains(file));
-        lines.any(|line| line.split(|letter: char| !is_of_word(letter)).any(|word| word == limit))
-    };
-    ELSEWHERE.iter().filter(|(limit, file)| is_named(limit, file)).map(|(limit, _)| *limit).collect()
+    let is_named = body.split(|letter: char| !is_of_word(letter)).any(|word| word == limit);
+    attributes.contains("#[tokio::test") && is_named
+}
+
+/// The limits that are exceeded where they are said to be.
+fn tested_elsewhere() -> Vec<&'static str> {
+    let tested = ELSEWHERE.iter().filter(|(limit, file, test)| is_tested(limit, file, test));
+    tested.map(|(limit, ..)| *limit).collect()
 }
 
 /// A limit, its value, what the guest does, and its answer, or why there is none: another than without that limit.

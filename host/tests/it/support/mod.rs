@@ -42,3 +42,12 @@ pub(crate) fn with(mut object: Value, members: Value) -> Value {
     all.extend(members);
     object
 }
+
+/// The time that a call had, in milliseconds, as is said of one that did not end: for waiting, and to run.
+pub(crate) fn time_it_had(error: &str) -> u64 {
+    let number = |before: &str| {
+        let Some((_, rest)) = error.split_once(before) else { panic!("no `{before}` in {error}") };
+        rest.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    number("did not end within ") + number(" ms, after ")
+}
