@@ -196,7 +196,16 @@ async fn plugins_that_take_every_sandbox_leave_a_turn_for_another() {
             tokio::spawn(async move { hog.send(&Incoming::text(OPENID, "sleep 12")).await })
         })
         .collect();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Nothing else is in their way: of each plugin and of each app as many may run as came.
+    until("every sandbox is taken, and somebody waits for one", async || {
+        let mut waiting = 0;
+        for name in ["hog1", "hog2"] {
+            let (_, plugin) = app.api(Method::GET, &format!("/plugins/{name}"), None).await;
+            waiting += plugin["calls"]["waiting"].as_u64().unwrap();
+        }
+        (waiting > 0).then_some(())
+    })
+    .await;
     let exchange = send(&good, "hi").await;
     assert!(exchange.text().is_some(), "{exchange:?}");
     assert!(exchange.took < Duration::from_secs(5), "{:?}", exchange.took);

@@ -1,6 +1,6 @@
 //! One table: whatever lies in a file, what the operator is told of it. A plugin runs beside it all the time.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use reqwest::Method;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use super::components::{
     bomb_body, busy_body, component, core_module, deep_body, describing, empty_body, exporting, functions, holding,
     importing, instances, long_body, lying_module, modules, nested,
 };
+#[cfg(unix)]
+use crate::support::compilers::Gate;
 use crate::{
     bilingual::is_bilingual,
     support::{HandMade, PATIENCE, TestApp, guests},
@@ -167,24 +169,32 @@ async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
     assert_steps("takes the compiler for ever", &problem["admission"], "compile");
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_compiled_before_does_not_wait_for_the_compiler() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
     let app = TestApp::start_with(|config| {
-        config.plugins.compile_timeout_ms = 30_000;
-        config.plugins.compile_memory_mib = Some(4096);
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 600_000;
     })
     .await;
     app.drop_plugin("greeter", guests::greeter().await).await;
-    let slow = holding(&functions(40_000, &busy_body()));
-    for name in ["slow", "slower"] {
-        fs::write(app.plugin_file(name), &slow).unwrap();
+    gate.close();
+    for (name, pages) in [("slow", 17), ("slower", 18)] {
+        fs::write(app.plugin_file(name), HandMade { pages, ..HandMade::PLAIN }.bytes()).unwrap();
     }
-    // They are seen, and read.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // That is all that are compiled at once.
+    gate.has_held(2).await;
     app.drop_plugin("copy", guests::greeter().await).await;
     for name in ["slow", "slower"] {
         let (status, plugin) = app.api(Method::GET, &format!("/plugins/{name}"), None).await;
         assert_eq!(status, 404, "it is not compiled yet: {plugin}");
+    }
+    gate.open();
+    for name in ["slow", "slower"] {
+        app.plugin_becomes(name, |plugin| plugin["state"] == "ready").await;
     }
 }
 

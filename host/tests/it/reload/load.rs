@@ -16,7 +16,7 @@ use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
 use super::{answer, server};
-use crate::support::{PATIENCE, TestApp, guests, process::Process, share_compiled_plugins};
+use crate::support::{PATIENCE, TestApp, guests, process::Process, share_compiled_plugins, until};
 
 /// What must hold before a release: so many reloads, and so many calls that trap.
 const RELOADS: u64 = 200;
@@ -195,15 +195,15 @@ async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
         tokio::spawn(async move { account.send(&Incoming::text("oUser", "nap 2000")).await.unwrap().text() })
     });
     let naps: Vec<_> = naps.collect();
-    let (_, mut plugin) = app.api(Method::GET, "/plugins/guest", None).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let calls = async || app.api(Method::GET, "/plugins/guest", None).await.1["calls"].take();
+    until("all of them are at it", async || (calls().await["running"] == 8).then_some(())).await;
     app.drop_plugin("guest", guests::greeter().await).await;
     assert!(answer(&account).await.unwrap().contains("Hello"), "the new version answers at once");
     assert!(naps.iter().all(|nap| !nap.is_finished()), "they are still at it");
     for nap in join_all(naps).await {
         assert_eq!(nap.unwrap().as_deref(), Some("napped 2000 ms"));
     }
-    assert_eq!(plugin["calls"]["failed"].take(), json!(0));
+    assert_eq!(calls().await["failed"], json!(0));
 }
 
 /// `WEFT_TEST_TRAPS=100000` is the whole of it: half of them, and more until all is full, and then the other half.

@@ -34,9 +34,10 @@ impl Gate {
 
     /// The compiler.
     pub(crate) fn compiler(&self) -> PathBuf {
-        let [open, held] = [self.open_file(), self.held_file()].map(|file| file.display().to_string());
-        let wait =
-            format!("if [ ! -e '{open}' ]; then echo $$ > '{held}'; until [ -e '{open}' ]; do sleep 0.1; done; fi");
+        let [open, held, all] =
+            [self.open_file(), self.held_file(), self.all_file()].map(|file| file.display().to_string());
+        let says = format!("echo $$ > '{held}'; echo $$ >> '{all}'");
+        let wait = format!("if [ ! -e '{open}' ]; then {says}; until [ -e '{open}' ]; do sleep 0.1; done; fi");
         compiler(self.folder.path(), &format!("{wait}\nexec '{}' \"$@\"", env!("CARGO_BIN_EXE_weft")))
     }
 
@@ -55,6 +56,15 @@ impl Gate {
         until("something is compiled", async || self.held_file().exists().then_some(())).await;
     }
 
+    /// Waits until so many have been held up, from the beginning.
+    pub(crate) async fn has_held(&self, compilers: usize) {
+        until("so many are compiled", async || {
+            let held = fs::read_to_string(self.all_file()).unwrap_or_default();
+            (held.lines().count() >= compilers).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until one is held up, and ends it as a system does that has no memory left.
     pub(crate) async fn kills_one(&self) {
         let process = async || fs::read_to_string(self.held_file()).ok()?.trim().parse::<u32>().ok();
@@ -69,5 +79,9 @@ impl Gate {
 
     fn held_file(&self) -> PathBuf {
         self.folder.path().join("held")
+    }
+
+    fn all_file(&self) -> PathBuf {
+        self.folder.path().join("all")
     }
 }
