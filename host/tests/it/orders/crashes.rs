@@ -29,7 +29,7 @@ use super::{
     CERTIFICATE, PRIVATE_KEY,
     merchants::{API_KEY, APIV3_KEY, MERCHANTS},
 };
-use crate::support::{PATIENCE, TestApp, client, database::on_every_database, guests, process::Process};
+use crate::support::{PATIENCE, TestApp, client, database::on_every_database, guests, process::Process, until};
 
 /// How often it is killed on each database, unless the environment says more.
 const CRASHES: usize = 4;
@@ -123,20 +123,23 @@ impl World {
             let (merchant, mch_id) = MERCHANT_IDS[number % 2];
             (merchant, mch_id, format!("T{round:04}{number:04}"))
         });
-        let paying = numbers.map(async |(merchant, mch_id, number)| {
-            let order = json!({
-                "out_trade_no": number, "body": "a pear", "total_fee": 101, "openid": "oTEST", "trade_type": "JSAPI",
-            });
-            let path = format!("{MERCHANTS}/{merchant}/orders");
-            let (status, created) = self.call(process, Method::POST, &path, Some(order)).await;
-            assert_eq!(status, 201, "{created}");
-            let prepay = format!("{path}/{number}/prepay");
-            let (status, prepaid) = self.call(process, Method::POST, &prepay, Some(json!({}))).await;
-            assert_eq!(status, 200, "{prepaid}");
-            self.pay.pay(mch_id, &number).unwrap();
-            (merchant, mch_id, number)
-        });
+        let paying = numbers.map(|number| self.one_paid(process, number));
         stream::iter(paying).buffer_unordered(8).collect().await
+    }
+
+    /// Creates an order that WeChat knows and whose user has paid.
+    async fn one_paid(&self, process: &Process, (merchant, mch_id, number): Number) -> Number {
+        let order = json!({
+            "out_trade_no": number, "body": "a pear", "total_fee": 101, "openid": "oTEST", "trade_type": "JSAPI",
+        });
+        let path = format!("{MERCHANTS}/{merchant}/orders");
+        let (status, created) = self.call(process, Method::POST, &path, Some(order)).await;
+        assert_eq!(status, 201, "{created}");
+        let prepay = format!("{path}/{number}/prepay");
+        let (status, prepaid) = self.call(process, Method::POST, &prepay, Some(json!({}))).await;
+        assert_eq!(status, 200, "{prepaid}");
+        self.pay.pay(mch_id, &number).unwrap();
+        (merchant, mch_id, number)
     }
 
     fn notification(&self, process: &Process, (merchant, mch_id, number): &Number) -> Posted {
@@ -272,6 +275,44 @@ async fn a_process_that_is_killed_at_any_time_loses_no_payment_and_no_event() {
             2 * all.len(),
         );
         assert!(!taken.is_empty() && taken.len() < all.len(), "it died before or after everything: nothing is shown");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_a_hook_was_at_work_on_when_the_process_was_killed_is_told_again_as_the_same() {
+    on_every_database(async |database| {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = matches!(database.url, DatabaseUrl::Postgres(_)).then(|| database.url.clone());
+        let world = World::open(folder.path(), shared).await;
+        let process = world.serve();
+        let hook = json!({"order_hook": "ear/lingers"});
+        assert_eq!(world.call(&process, Method::PATCH, "/apps/shop", Some(hook)).await.0, 200);
+        // What a process that has died was telling is told again so long after it began, and ten seconds.
+        let soon = json!({"kv": true, "limits": {"hook_timeout_ms": 5000}});
+        assert_eq!(world.call(&process, Method::PUT, "/apps/shop/plugins/ear", Some(soon)).await.0, 200);
+        let (merchant, mch_id) = MERCHANT_IDS[0];
+        let number = world.one_paid(&process, (merchant, mch_id, "T00000001".to_owned())).await;
+        let known = world.events(&process, &number).await;
+        let id = known[0]["id"].as_str().unwrap();
+        let told = |process: &Process| process.lines_with(&["a plugin says", "told of ", id]);
+        let first = until("the hook is at work", async || told(&process).pop()).await;
+        assert!(first.contains(", try 1\""), "{first}");
+        process.kill();
+
+        let process = world.serve();
+        assert!(is_taken(&world.notification(&process, &number)).await);
+        let events = heard(&world, &process, &number).await;
+        let again = until("the hook was told again", async || told(&process).pop()).await;
+        assert!(again.contains(", try 2\""), "{again}");
+        assert_eq!(told(&process).len(), 1, "once more, and no oftener");
+        let became: Vec<_> = events.iter().map(|event| (&event["version"], &event["state"])).collect();
+        assert_eq!(became, [(&json!(1), &json!("NOTPAY")), (&json!(2), &json!("SUCCESS"))], "{events:#?}");
+        assert_eq!(events[0]["id"], id);
+        let tries = events[0]["deliveries"].as_array().unwrap();
+        assert_eq!(tries.len(), 1, "of the first try there is no end: {tries:?}");
+        assert_eq!((&tries[0]["attempt"], &tries[0]["outcome"]), (&json!(2), &json!("ok")), "{tries:?}");
+        process.kill();
     })
     .await;
 }

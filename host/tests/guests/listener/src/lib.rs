@@ -145,6 +145,16 @@ fn hangs(event: OrderEvent) -> Result<(), Error> {
     fulfil(event)
 }
 
+/// Says that it was told, and the first time that it is told of the first change of an order takes a minute over it.
+#[order_hook]
+fn lingers(event: OrderEvent) -> Result<(), Error> {
+    tracing::info!("told of {}, try {}", event.id, event.attempt);
+    if event.order.version == 1 && event.attempt == 1 {
+        std::thread::sleep(Duration::from_mins(1));
+    }
+    fulfil(event)
+}
+
 /// Takes its time.
 #[message_observer]
 fn dawdles() {
