@@ -195,7 +195,7 @@ async fn a_call_in_flight_ends_on_the_version_that_it_began_with() {
         tokio::spawn(async move { account.send(&Incoming::text("oUser", "nap 2000")).await.unwrap().text() })
     });
     let naps: Vec<_> = naps.collect();
-    let calls = async || app.api(Method::GET, "/plugins/guest", None).await.1["calls"].take();
+    let calls = async || app.api(Method::GET, "/plugins/guest", None).await.1["calls"].clone();
     until("all of them are at it", async || (calls().await["running"] == 8).then_some(())).await;
     app.drop_plugin("guest", guests::greeter().await).await;
     assert!(answer(&account).await.unwrap().contains("Hello"), "the new version answers at once");
