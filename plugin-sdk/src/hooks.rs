@@ -35,9 +35,13 @@ use crate::{
     error::Error,
 };
 
+/// Weft's own record of a refund. What [`create_refund`](crate::orders::create_refund) gives is another thing, a
+/// [`RefundAnswer`](crate::orders::RefundAnswer).
+///
+pub use crate::bindings::exported::refund_hooks::Refund;
 pub use crate::bindings::exported::{
     hooks::{OrderEvent, Source},
-    refund_hooks::{Refund, RefundEvent, RefundSource, RefundState},
+    refund_hooks::{RefundEvent, RefundSource, RefundState},
 };
 
 impl RefundState {

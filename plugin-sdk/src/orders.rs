@@ -22,8 +22,12 @@
 //! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);
 //! ```
 
+/// What [`create_refund`] gives, with WeChat's word for how far the refund is. Another thing is [`Refund`](crate::Refund):
+/// Weft's own record, of which refund hooks are told, and whose state is a [`RefundState`](crate::RefundState).
+///
+pub use crate::bindings::imported::orders::Refund as RefundAnswer;
 pub use crate::bindings::imported::{
-    orders::{NewOrder, NewRefund, Refund},
+    orders::{NewOrder, NewRefund},
     types::Field,
 };
 use crate::{
@@ -119,7 +123,8 @@ pub fn query(merchant: Option<&str>, out_trade_no: &str) -> Result<Order, Error>
     imports::orders::query(merchant, out_trade_no)
 }
 
-/// Gives money back; the same number is the same refund. Grant `refund`.
-pub fn create_refund(refund: &NewRefund) -> Result<Refund, Error> {
+/// Gives money back; the same number is the same refund. Grant `refund`. What becomes of it is told to
+/// [refund hooks](crate::hooks).
+pub fn create_refund(refund: &NewRefund) -> Result<RefundAnswer, Error> {
     imports::orders::create_refund(refund)
 }

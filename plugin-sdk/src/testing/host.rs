@@ -22,7 +22,7 @@ use crate::{
     message::Message,
     observers::Observation,
     order::Order,
-    orders::Refund,
+    orders::RefundAnswer,
     pages::{Request, Response},
     reply::Reply,
     users::User,
@@ -263,8 +263,8 @@ impl TestHost {
         with(|state| state.wechat_requests.clone())
     }
 
-    /// The refunds that were asked for.
-    pub fn refunds(self) -> Vec<Refund> {
+    /// The refunds that were asked for, as [`orders::create_refund`](crate::orders::create_refund) has answered.
+    pub fn refunds(self) -> Vec<RefundAnswer> {
         with(|state| state.orders.refunds.iter().map(|asked| asked.refund.clone()).collect())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     context::Field,
     error::Error,
     order::{self, Order, TradeType},
-    orders::{NewOrder, NewRefund, Refund},
+    orders::{NewOrder, NewRefund, RefundAnswer},
 };
 
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(super) struct Asked {
     merchant: String,
     out_trade_no: String,
     reason: Option<String>,
-    pub(super) refund: Refund,
+    pub(super) refund: RefundAnswer,
 }
 
 /// The app has this merchant, and those of the orders that a test adds.
@@ -155,7 +155,7 @@ pub(crate) fn query(merchant: Option<&str>, out_trade_no: &str) -> Result<Order,
     orders("read", |state| state.orders.existing(merchant, out_trade_no))
 }
 
-pub(crate) fn create_refund(new: &NewRefund) -> Result<Refund, Error> {
+pub(crate) fn create_refund(new: &NewRefund) -> Result<RefundAnswer, Error> {
     orders("refund", |state| {
         let order = state.orders.existing(new.merchant.as_deref(), &new.out_trade_no)?;
         let of_merchant: Vec<_> =
@@ -169,7 +169,7 @@ pub(crate) fn create_refund(new: &NewRefund) -> Result<Refund, Error> {
         let of_order = of_merchant.iter().filter(|asked| asked.out_trade_no == new.out_trade_no);
         let refunded: u64 = of_order.map(|asked| asked.refund.refund_fee).sum();
         check_refund(new, &order, order.total_fee.saturating_sub(refunded))?;
-        let refund = Refund {
+        let refund = RefundAnswer {
             out_refund_no: new.out_refund_no.clone(),
             refund_id: None,
             refund_fee: new.refund_fee,
