@@ -11,7 +11,7 @@ use crate::{
     hooks::{OrderEvent, RefundEvent},
     message::Message,
     observers::Observation,
-    pages::{Request, Response},
+    pages::{PageRequest, PageResponse},
     reply::Reply,
 };
 
@@ -105,7 +105,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
         entries::<OrderEvent, ()>(),
         entries::<RefundEvent, ()>(),
         entries::<Observation, ()>(),
-        entries::<Request, Response>(),
+        entries::<PageRequest, PageResponse>(),
     ]
     .into_iter()
     .flatten()

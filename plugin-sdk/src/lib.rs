@@ -40,7 +40,7 @@ pub use self::{
     message::{Content, Event, Message},
     observers::Observation,
     order::{Order, State as OrderState, TradeType},
-    pages::{Request, Response},
+    pages::{PageRequest, PageResponse},
     reply::{Article, IntoReply, Reply},
 };
 /// The crate `log`, whose lines go to the operator.
@@ -135,7 +135,7 @@ pub use weft_plugin_macros::message_rule;
 pub use weft_plugin_macros::order_hook;
 /// Makes a function answer HTTP requests below `/wechat/{app}/pages/{plugin}/`.
 ///
-/// It takes `(Request, Context)`, `(Request)` or nothing, and returns [`Response`] or a `Result` of
+/// It takes `(PageRequest, Context)`, `(PageRequest)` or nothing, and returns [`PageResponse`] or a `Result` of
 /// it. There is an example in [`pages`].
 pub use weft_plugin_macros::page;
 /// Makes an order hook hear of refunds, too: that of the same name, or one of its own when there is none.
@@ -200,8 +200,8 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         AppType, Article, Content, Context, Error, Event, Failure, Message, Observation, Order, OrderEvent, OrderState,
-        Refund, RefundEvent, RefundState, Reply, Request, Response, Result, TradeType, WechatError, asks, http, kv,
-        log, message_handler, message_observer, message_rule, messages, order_hook, orders, page, pay, refund_hook,
+        PageRequest, PageResponse, Refund, RefundEvent, RefundState, Reply, Result, TradeType, WechatError, asks, http,
+        kv, log, message_handler, message_observer, message_rule, messages, order_hook, orders, page, pay, refund_hook,
         users, wechat,
     };
 }

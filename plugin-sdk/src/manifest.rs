@@ -9,7 +9,7 @@ use crate::{
     hooks,
     message::Message,
     observers::Observation,
-    pages::{Request, Response},
+    pages::{PageRequest, PageResponse},
     reply::Reply,
 };
 
@@ -224,7 +224,7 @@ impl Guest for Component {
         let handlers = entry::entries::<Message, Option<Reply>>();
         let rules = entry::entries::<Message, bool>();
         let observers = entry::entries::<Observation, ()>();
-        let pages = entry::entries::<Request, Response>();
+        let pages = entry::entries::<PageRequest, PageResponse>();
         for (kind, entries) in [
             ("message handler", &handlers),
             ("message rule", &rules),

@@ -5,13 +5,13 @@
 //!
 //! /// A button, and how often it was pressed.
 //! #[page]
-//! fn likes(request: Request) -> Result<Response> {
+//! fn likes(request: PageRequest) -> Result<PageResponse> {
 //!     if request.method == "POST" {
 //!         kv::update("likes", None, |likes: Option<u32>| Ok(likes.unwrap_or(0) + 1))?;
-//!         return Ok(Response::redirect("?"));
+//!         return Ok(PageResponse::redirect("?"));
 //!     }
 //!     let likes: u32 = kv::get_json("likes")?.unwrap_or(0);
-//!     Ok(Response::html(format!(r#"<form method="post"><button>{likes} 赞</button></form>"#)))
+//!     Ok(PageResponse::html(format!(r#"<form method="post"><button>{likes} 赞</button></form>"#)))
 //! }
 //!
 //! let host = TestHost::new().grant_kv();
@@ -20,7 +20,7 @@
 //! assert!(String::from_utf8(page.body).unwrap().contains("1 赞"));
 //! ```
 //!
-//! Who asks is not known yet: [`Request::user`] is `None` in every request that a server hands on.
+//! Who asks is not known yet: [`PageRequest::user`] is `None` in every request that a server hands on.
 //!
 //! The host serves them where the operator grants `pages`. Headers that hold for more than the page (`Connection`,
 //! `Strict-Transport-Security`, `Service-Worker-Allowed`, …) do not leave, cookies stay below the plugin's own path, and a
@@ -36,27 +36,27 @@ use crate::{
     http::header,
 };
 
-pub use crate::bindings::exported::pages::{Request, Response, User};
+pub use crate::bindings::exported::pages::{Request as PageRequest, Response as PageResponse, User};
 
 /// A function under `#[page]`.
 #[doc(hidden)]
-pub type Page = Export<Request, Response>;
+pub type Page = Export<PageRequest, PageResponse>;
 
 inventory::collect!(Page);
 
-impl Subject for Request {
+impl Subject for PageRequest {
     fn openid(&self) -> Option<&str> {
         self.user.as_ref().map(|user| user.openid.as_str())
     }
 }
 
 impl Guest for Component {
-    fn serve(page: String, request: Request) -> Result<Response, Error> {
+    fn serve(page: String, request: PageRequest) -> Result<PageResponse, Error> {
         entry::call("page", &page, request)
     }
 }
 
-impl Request {
+impl PageRequest {
     /// The value of a header, whatever the case of its name.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
@@ -103,7 +103,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-impl Response {
+impl PageResponse {
     /// A response without headers and body.
     pub fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
@@ -144,7 +144,7 @@ impl Response {
     }
 }
 
-impl Returns<Self> for Response {
+impl Returns<Self> for PageResponse {
     fn returns(self) -> Result<Self, Error> {
         Ok(self)
     }

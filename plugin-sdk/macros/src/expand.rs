@@ -99,7 +99,7 @@ fn call(kind: Kind, function: &ItemFn, parameters: &[&Type]) -> ([Ident; 2], Tok
         Kind::Handler => quote_spanned!(at=> IntoReply::into_reply),
         Kind::Rule => quote_spanned!(at=> Returns::<bool>::returns),
         Kind::Hook | Kind::RefundHook | Kind::Observer => quote_spanned!(at=> Returns::<()>::returns),
-        Kind::Page => quote_spanned!(at=> Returns::<::weft_plugin::Response>::returns),
+        Kind::Page => quote_spanned!(at=> Returns::<::weft_plugin::PageResponse>::returns),
     };
     let call = quote_spanned!(at=> ::weft_plugin::__private::#returned(#called));
     let mut names = names;

@@ -44,7 +44,7 @@ impl Kind {
             Self::Handler | Self::Rule => "Message",
             Self::Hook => "OrderEvent",
             Self::Observer => "Observation",
-            Self::Page => "Request",
+            Self::Page => "PageRequest",
             Self::RefundHook => "RefundEvent",
         };
         Ident::new(name, Span::call_site())

@@ -23,7 +23,7 @@ use crate::{
     observers::Observation,
     order::Order,
     orders::RefundAnswer,
-    pages::{Request, Response},
+    pages::{PageRequest, PageResponse},
     reply::Reply,
     users::User,
     wechat,
@@ -314,8 +314,8 @@ impl TestHost {
     }
 
     /// Asks for a page.
-    pub fn serve(self, page: &str, request: Request) -> Result<Response, Error> {
-        begin(PAGE, &entry::entries::<Request, Response>(), page)?;
+    pub fn serve(self, page: &str, request: PageRequest) -> Result<PageResponse, Error> {
+        begin(PAGE, &entry::entries::<PageRequest, PageResponse>(), page)?;
         <Component as pages::Guest>::serve(page.to_owned(), request)
     }
 }
@@ -356,8 +356,8 @@ fn begin((kind, time): (&str, Duration), entries: &[&'static Entry], name: &str)
 ///         #[order_hook(name = "twice")]
 ///         fn hook() {}
 ///         #[page(name = "twice")]
-///         fn page() -> Response {
-///             Response::status(204)
+///         fn page() -> PageResponse {
+///             PageResponse::status(204)
 ///         }
 ///     };
 /// }

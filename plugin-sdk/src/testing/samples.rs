@@ -5,7 +5,7 @@ use crate::{
     hooks::{OrderEvent, Refund, RefundEvent, RefundSource, RefundState, Source},
     message::{Click, Content, Event, Image, Message, Scan, Subscribe, Text},
     order::{Order, State, TradeType},
-    pages::Request,
+    pages::PageRequest,
     users::User,
 };
 
@@ -126,9 +126,9 @@ pub fn refund_event(order: Order, refund: Refund, previous_state: RefundState) -
     }
 }
 
-/// A request without query, headers, body and user.
-pub fn request(method: &str, path: &str) -> Request {
-    Request {
+/// A page's request, without query, headers, body and user.
+pub fn request(method: &str, path: &str) -> PageRequest {
+    PageRequest {
         method: method.to_owned(),
         path: path.to_owned(),
         query: String::new(),

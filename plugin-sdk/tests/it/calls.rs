@@ -123,7 +123,7 @@ fn a_page_answers_its_user() {
     let host = TestHost::new();
     assert!(matches!(host.serve("form", request("GET", "/")), Err(Error::NotFound(_))));
     let user = Some(User { openid: "o1".to_owned(), unionid: None });
-    let response = host.serve("form", Request { user, ..request("GET", "/") }).unwrap();
+    let response = host.serve("form", PageRequest { user, ..request("GET", "/") }).unwrap();
     assert_eq!((response.status, response.body.as_slice()), (200, br#""o1""#.as_slice()));
 }
 

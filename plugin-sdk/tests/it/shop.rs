@@ -59,9 +59,9 @@ fn watch(observation: Observation) {
 }
 
 #[page]
-fn form(request: Request) -> Result<Response, Error> {
+fn form(request: PageRequest) -> Result<PageResponse, Error> {
     let user = request.user.ok_or_else(|| Error::NotFound("nobody".to_owned()))?;
-    Response::json(&user.openid)
+    PageResponse::json(&user.openid)
 }
 
 pub(crate) mod counters {

@@ -19,14 +19,14 @@ struct Config {
 
 /// Says how many are left; a form takes one, and leads back to the page with it.
 #[page]
-fn coupons(request: Request, context: Context) -> Result<Response> {
+fn coupons(request: PageRequest, context: Context) -> Result<PageResponse> {
     let config: Config = context.config()?;
     if request.method == "POST" {
         let coupon = take(&request, context, &config)?.map(|code| format!("coupon={code}"));
-        return Ok(Response::redirect(format!("?{}", coupon.unwrap_or_default())));
+        return Ok(PageResponse::redirect(format!("?{}", coupon.unwrap_or_default())));
     }
     let text = if let Some(code) = request.query_value("coupon").filter(|code| code.len() <= 10) {
-        let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(Response::status(404)) };
+        let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(PageResponse::status(404)) };
         format!("{}，您的优惠码：<b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
     } else if let left @ 1.. = kv::get_json("left")?.unwrap_or(config.coupons) {
         // Who sends the form has seen it here: there is none for this user on another's page.
@@ -37,11 +37,11 @@ fn coupons(request: Request, context: Context) -> Result<Response> {
         "已领完".to_owned()
     };
     let title = escape(&config.title);
-    Ok(Response::html(format!("{HEAD}<title>{title}</title><h1>{title}</h1>{text}")))
+    Ok(PageResponse::html(format!("{HEAD}<title>{title}</title><h1>{title}</h1>{text}")))
 }
 
 /// Gives one away, and not two when the form is sent twice.
-fn take(request: &Request, context: Context, config: &Config) -> Result<Option<String>> {
+fn take(request: &PageRequest, context: Context, config: &Config) -> Result<Option<String>> {
     let form = format!("form/{:.64}", request.form_value("form").unwrap_or_default());
     let is_theirs = kv::get(&form)?.is_some_and(|entry| entry.value == visitor(request).as_bytes());
     if !is_theirs || !kv::delete(&form)? {
@@ -63,7 +63,7 @@ fn take(request: &Request, context: Context, config: &Config) -> Result<Option<S
 }
 
 /// Empty for somebody whom WeChat has not identified.
-fn visitor(request: &Request) -> String {
+fn visitor(request: &PageRequest) -> String {
     request.user.as_ref().map(|user| user.openid.clone()).unwrap_or_default()
 }
 
@@ -77,11 +77,11 @@ mod tests {
     fn each_form_takes_one_while_there_are_some() {
         let host = TestHost::new().grant_asked().config(&serde_json::json!({"title": "<满减>", "coupons": 1}));
         let page = |query: &str| {
-            let asked = Request { query: query.into(), ..request("GET", "/") };
+            let asked = PageRequest { query: query.into(), ..request("GET", "/") };
             String::from_utf8(host.serve("coupons", asked).unwrap().body).unwrap()
         };
         let send = |body: &str| {
-            let sent = Request { body: body.into(), ..request("POST", "/") };
+            let sent = PageRequest { body: body.into(), ..request("POST", "/") };
             host.serve("coupons", sent).unwrap().headers[0].1.clone()
         };
         assert!(page("").contains("&lt;满减&gt;</h1>还剩 1 张") && page("").contains("value=delivery-1>"));

@@ -3,12 +3,12 @@
 use std::{hint::black_box, time::Duration};
 
 use serde_json::json;
-use weft_plugin::{Context, Error, Request, Response, kv, page};
+use weft_plugin::{Context, Error, PageRequest, PageResponse, kv, page};
 
 /// What it is asked, as JSON.
 #[page]
-fn told(request: Request, context: Context) -> Result<Response, Error> {
-    let answer = Response::json(&json!({
+fn told(request: PageRequest, context: Context) -> Result<PageResponse, Error> {
+    let answer = PageResponse::json(&json!({
         "page": "told",
         "app": context.app().name,
         "delivery": context.delivery_id(),
@@ -27,12 +27,12 @@ fn told(request: Request, context: Context) -> Result<Response, Error> {
 
 /// Answers as its path says: `/answer/status/204`.
 #[page]
-fn answer(request: Request) -> Response {
-    let answer = Response::html("<p>你好</p>");
+fn answer(request: PageRequest) -> PageResponse {
+    let answer = PageResponse::html("<p>你好</p>");
     let mut segments = request.path.trim_start_matches('/').split('/').skip(1);
     let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0_usize);
     match segments.next().unwrap_or_default() {
-        "status" => Response { status: u16::try_from(number(segments.next())).unwrap_or(u16::MAX), ..answer },
+        "status" => PageResponse { status: u16::try_from(number(segments.next())).unwrap_or(u16::MAX), ..answer },
         "split" => answer.header("x-name", "a\r\nSet-Cookie: weft_session=stolen\r\n\r\n<script>"),
         "split-name" => answer.header("x-name: a\r\nx-other", "b"),
         "nul" => answer.header("x-name", "a\0b"),
@@ -67,14 +67,14 @@ fn answer(request: Request) -> Response {
         "own-policy" => {
             answer.header("content-security-policy", "default-src 'self'").header("cache-control", "max-age=60")
         }
-        "redirect" => Response::redirect("?saved=1"),
+        "redirect" => PageResponse::redirect("?saved=1"),
         _ => answer,
     }
 }
 
 /// Fails as its path says.
 #[page]
-fn fail(request: Request) -> Result<Response, Error> {
+fn fail(request: PageRequest) -> Result<PageResponse, Error> {
     match request.path.rsplit('/').next().unwrap_or_default() {
         "panic" => panic!("page bug: token {}", 42),
         "error" => Err("the page gave up on <script>".into()),
@@ -90,33 +90,33 @@ fn fail(request: Request) -> Result<Response, Error> {
         }
         "sleep" => {
             std::thread::sleep(Duration::from_mins(1));
-            Ok(Response::status(200))
+            Ok(PageResponse::status(200))
         }
-        _ => Ok(Response::text("well")),
+        _ => Ok(PageResponse::text("well")),
     }
 }
 
 /// Takes its time, and then leaves a mark.
 #[page]
-fn slow() -> Result<Response, Error> {
+fn slow() -> Result<PageResponse, Error> {
     kv::set("begun", "yes", None)?;
     std::thread::sleep(Duration::from_millis(400));
     kv::set("done", "yes", None)?;
-    Ok(Response::text("done"))
+    Ok(PageResponse::text("done"))
 }
 
 /// What is kept.
 #[page]
-fn kept(request: Request) -> Result<Response, Error> {
+fn kept(request: PageRequest) -> Result<PageResponse, Error> {
     let key = request.path.rsplit('/').next().unwrap_or_default();
     let entry = kv::get(key)?;
-    Ok(Response::text(entry.as_ref().and_then(kv::Entry::text).unwrap_or("nothing")))
+    Ok(PageResponse::text(entry.as_ref().and_then(kv::Entry::text).unwrap_or("nothing")))
 }
 
 /// For one app alone.
 #[page(apps("elsewhere"))]
-fn restricted() -> Response {
-    Response::text("for one app alone")
+fn restricted() -> PageResponse {
+    PageResponse::text("for one app alone")
 }
 
 #[cfg(test)]
