@@ -109,7 +109,7 @@ impl Context {
     /// /// Whether it is done now for the first time; WeChat and Weft try again for at most some days.
     /// fn is_first(context: Context) -> Result<bool> {
     ///     let key = format!("done/{}", context.delivery_id());
-    ///     match kv::compare_and_set(&key, None, "", Duration::from_hours(72)) {
+    ///     match kv::compare_and_set_for(&key, None, "", Duration::from_hours(72)) {
     ///         Err(Error::Conflict(_)) => Ok(false),
     ///         set => Ok(set.map(|_| true)?),
     ///     }

@@ -12,7 +12,7 @@
 //!         return Ok(());
 //!     }
 //!     log::info!(order = event.order.out_trade_no; "{} fen were paid", event.order.total_fee);
-//!     kv::set(&event.id, "done", None)?;
+//!     kv::set(&event.id, "done")?;
 //!     Ok(())
 //! }
 //!

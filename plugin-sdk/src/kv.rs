@@ -3,6 +3,9 @@
 //! Calls run at the same time as others: what is read, changed and written back goes through
 //! [`update`], or through [`compare_and_set`] where it is no JSON.
 //!
+//! What is written stays until it is deleted or written again. Each function that writes has another one, whose name ends
+//! in `_for`, for what is to be gone by itself after some time.
+//!
 //! A key is 1 to 512 bytes of UTF-8 without U+0000; another one is [`Error::Invalid`]. A value has at most 256 KiB,
 //! and there are at most 100 000 keys with 64 MiB together, unless the operator has set something else: what is beyond
 //! is [`Error::Limited`]. [`Error::Unavailable`] may work later.
@@ -13,7 +16,7 @@
 //!
 //! fn visits(openid: &str) -> Result<u32> {
 //!     let key = format!("visits/{openid}");
-//!     let visits = kv::update(&key, Duration::from_hours(24), |before: Option<u32>| Ok(before.unwrap_or(0) + 1))?;
+//!     let visits = kv::update_for(&key, Duration::from_hours(24), |before: Option<u32>| Ok(before.unwrap_or(0) + 1))?;
 //!     Ok(visits)
 //! }
 //!
@@ -51,8 +54,8 @@ impl Entry {
 /// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// TestHost::new().grant_kv();
-/// kv::set("motto", "茶香", None)?;
-/// assert_eq!(kv::get("motto")?.as_ref().and_then(kv::Entry::text), Some("茶香"));
+/// kv::set("motto", "茶香")?;
+/// assert_eq!(kv::get("motto")?.map(|entry| entry.value), Some("茶香".into()));
 /// assert_eq!(kv::get("another")?, None);
 /// # Ok::<(), Error>(())
 /// ```
@@ -60,10 +63,33 @@ pub fn get(key: &str) -> Result<Option<Entry>, Error> {
     imports::kv::get(key)
 }
 
-/// Writes whatever was there before, to be kept for `ttl`, or for good with `None`. Returns the
-/// new version.
-pub fn set(key: &str, value: impl AsRef<[u8]>, ttl: impl Into<Option<Duration>>) -> Result<u64, Error> {
-    imports::kv::set(key, value.as_ref(), ttl.into().map(seconds))
+/// The value as text; none when there is no such key or its time is over. A value that is no UTF-8 is an error, as one that
+/// is no JSON is for [`get_json`]. Where it may be either, [`get`] has the bytes, and [`Entry::text`] says whether they are
+/// text.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::TestHost};
+///
+/// TestHost::new().grant_kv();
+/// kv::set("motto", "茶香")?;
+/// assert_eq!(kv::get_text("motto")?.as_deref(), Some("茶香"));
+/// assert_eq!(kv::get_text("another")?, None);
+/// kv::set("picture", b"\xff\xd8")?;
+/// assert!(kv::get_text("picture").is_err());
+/// # Ok::<(), Error>(())
+/// ```
+pub fn get_text(key: &str) -> Result<Option<String>, Error> {
+    Ok(get(key)?.map(|entry| String::from_utf8(entry.value)).transpose()?)
+}
+
+/// Writes, whatever was there before, to be kept for good: also where what was there had a time. Returns the new version.
+pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, Error> {
+    imports::kv::set(key, value.as_ref(), None)
+}
+
+/// As [`set`], to be kept for `ttl` from now on.
+pub fn set_for(key: &str, value: impl AsRef<[u8]>, ttl: Duration) -> Result<u64, Error> {
+    imports::kv::set(key, value.as_ref(), Some(seconds(ttl)))
 }
 
 /// The value read as JSON; none when there is no such key or its time is over.
@@ -77,18 +103,24 @@ pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, Error> {
 /// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// TestHost::new().grant_kv();
-/// kv::set_json("open", &["09:00", "18:00"], None)?;
+/// kv::set_json("open", &["09:00", "18:00"])?;
 /// let open: Option<Vec<String>> = kv::get_json("open")?;
 /// assert_eq!(open.unwrap()[1], "18:00");
 /// # Ok::<(), Error>(())
 /// ```
-pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Option<Duration>>) -> Result<u64, Error> {
-    set(key, serde_json::to_vec(value)?, ttl)
+pub fn set_json(key: &str, value: &(impl Serialize + ?Sized)) -> Result<u64, Error> {
+    set(key, serde_json::to_vec(value)?)
+}
+
+/// As [`set_json`], to be kept for `ttl` from now on.
+pub fn set_json_for(key: &str, value: &(impl Serialize + ?Sized), ttl: Duration) -> Result<u64, Error> {
+    set_for(key, serde_json::to_vec(value)?, ttl)
 }
 
 /// Changes a value that is JSON, whoever else changes it at the same time: writes what `change` makes
 /// of it, which gets `None` when there is no such key, and returns that. When somebody else was
 /// faster, `change` gets what they have written; an error of its own ends it, and nothing is written.
+/// What is written is kept for good, as [`set`] keeps it.
 ///
 /// It fails with an [`Error`] and with no other type: `?` takes in it what turns into one, which are texts, the errors of this
 /// crate, of the standard library and of `serde_json`, and boxed ones. Others do with `.map_err(Error::other)?`.
@@ -100,7 +132,7 @@ pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Opt
 ///
 /// /// Takes one of ten away, and not the eleventh.
 /// fn take() -> Result<u32> {
-///     let left = kv::update("left", None, |left: Option<u32>| match left.unwrap_or(10) {
+///     let left = kv::update("left", |left: Option<u32>| match left.unwrap_or(10) {
 ///         0 => Err("sold out".into()),
 ///         left => Ok(left - 1),
 ///     })?;
@@ -109,22 +141,37 @@ pub fn set_json(key: &str, value: &(impl Serialize + ?Sized), ttl: impl Into<Opt
 ///
 /// TestHost::new().grant_kv();
 /// assert_eq!((take(), take()), (Ok(9), Ok(8)));
-/// kv::set_json("left", &0, None)?;
+/// kv::set_json("left", &0)?;
 /// assert_eq!(take().unwrap_err().to_string(), "sold out");
 /// # Ok::<(), Error>(())
 /// ```
 pub fn update<T: Serialize + DeserializeOwned>(
     key: &str,
-    ttl: impl Into<Option<Duration>>,
+    change: impl FnMut(Option<T>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    change_json(key, None, change)
+}
+
+/// As [`update`], where what is written is kept for `ttl` from now on.
+pub fn update_for<T: Serialize + DeserializeOwned>(
+    key: &str,
+    ttl: Duration,
+    change: impl FnMut(Option<T>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    change_json(key, Some(seconds(ttl)), change)
+}
+
+fn change_json<T: Serialize + DeserializeOwned>(
+    key: &str,
+    ttl_seconds: Option<u32>,
     mut change: impl FnMut(Option<T>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let ttl = ttl.into();
     let mut round = 1;
     loop {
         let before = get(key)?;
         let version = before.as_ref().map(|entry| entry.version);
         let value = change(before.as_ref().map(Entry::json).transpose()?)?;
-        match compare_and_set(key, version, serde_json::to_vec(&value)?, ttl) {
+        match imports::kv::compare_and_set(key, version, &serde_json::to_vec(&value)?, ttl_seconds) {
             Err(Error::Conflict(_)) if round < ROUNDS => round += 1,
             written => return written.map(|_| value),
         }
@@ -132,14 +179,14 @@ pub fn update<T: Serialize + DeserializeOwned>(
 }
 
 /// Writes only if the key is at version `expected`, or absent for `None`; fails with
-/// [`Error::Conflict`] otherwise. Returns the new version.
+/// [`Error::Conflict`] otherwise. What is written is kept for good, as [`set`] keeps it. Returns the new version.
 ///
 /// ```
 /// use weft_plugin::{prelude::*, testing::TestHost};
 ///
 /// /// Whether this user is the first one.
 /// fn wins(openid: &str) -> Result<bool> {
-///     match kv::compare_and_set("winner", None, openid, None) {
+///     match kv::compare_and_set("winner", None, openid) {
 ///         Err(Error::Conflict(_)) => Ok(false),
 ///         set => Ok(set.map(|_| true)?),
 ///     }
@@ -148,13 +195,18 @@ pub fn update<T: Serialize + DeserializeOwned>(
 /// TestHost::new().grant_kv();
 /// assert_eq!((wins("o1"), wins("o2")), (Ok(true), Ok(false)));
 /// ```
-pub fn compare_and_set(
+pub fn compare_and_set(key: &str, expected: Option<u64>, value: impl AsRef<[u8]>) -> Result<u64, Error> {
+    imports::kv::compare_and_set(key, expected, value.as_ref(), None)
+}
+
+/// As [`compare_and_set`], where what is written is kept for `ttl` from now on.
+pub fn compare_and_set_for(
     key: &str,
     expected: Option<u64>,
     value: impl AsRef<[u8]>,
-    ttl: impl Into<Option<Duration>>,
+    ttl: Duration,
 ) -> Result<u64, Error> {
-    imports::kv::compare_and_set(key, expected, value.as_ref(), ttl.into().map(seconds))
+    imports::kv::compare_and_set(key, expected, value.as_ref(), Some(seconds(ttl)))
 }
 
 /// True when there was something to delete.
@@ -182,7 +234,7 @@ pub fn delete(key: &str) -> Result<bool, Error> {
 ///
 /// TestHost::new().grant_kv();
 /// for openid in ["o1", "o2"] {
-///     kv::set(&format!("visits/{openid}"), "1", None).unwrap();
+///     kv::set(&format!("visits/{openid}"), "1").unwrap();
 /// }
 /// assert_eq!(count("visits/"), Ok(2));
 /// ```

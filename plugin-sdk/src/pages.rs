@@ -7,7 +7,7 @@
 //! #[page]
 //! fn likes(request: PageRequest) -> Result<PageResponse> {
 //!     if request.method == "POST" {
-//!         kv::update("likes", None, |likes: Option<u32>| Ok(likes.unwrap_or(0) + 1))?;
+//!         kv::update("likes", |likes: Option<u32>| Ok(likes.unwrap_or(0) + 1))?;
 //!         return Ok(PageResponse::redirect("?"));
 //!     }
 //!     let likes: u32 = kv::get_json("likes")?.unwrap_or(0);

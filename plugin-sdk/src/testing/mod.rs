@@ -6,7 +6,7 @@
 //! #[message_handler]
 //! fn count(message: Message) -> Result<String> {
 //!     let key = format!("visits/{}", message.sender);
-//!     let visits = kv::update(&key, None, |seen: Option<u32>| Ok(seen.unwrap_or(0) + 1))?;
+//!     let visits = kv::update(&key, |seen: Option<u32>| Ok(seen.unwrap_or(0) + 1))?;
 //!     Ok(format!("visit {visits}"))
 //! }
 //!

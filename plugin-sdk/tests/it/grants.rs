@@ -55,7 +55,7 @@ fn messages_are_granted_by_the_path_that_each_goes_by() {
 #[test]
 fn a_new_host_forgets_the_one_before() {
     TestHost::new().grant_kv();
-    kv::set("a", "1", None).unwrap();
+    kv::set("a", "1").unwrap();
     TestHost::new().grant_kv();
     assert_eq!(kv::get("a"), Ok(None));
 }
@@ -70,8 +70,8 @@ fn a_configuration_of_another_shape_is_the_operators_mistake() {
 #[test]
 fn keys_last_as_long_as_they_should() {
     let host = TestHost::new().grant_kv();
-    kv::set("short", "1", Duration::from_millis(1500)).unwrap();
-    kv::set("long", "1", None).unwrap();
+    kv::set_for("short", "1", Duration::from_millis(1500)).unwrap();
+    kv::set("long", "1").unwrap();
     host.advance(Duration::from_millis(1999));
     assert!(kv::get("short").unwrap().is_some(), "1.5 seconds are rounded up to 2");
     host.advance(Duration::from_millis(1));
@@ -80,12 +80,38 @@ fn keys_last_as_long_as_they_should() {
 }
 
 #[test]
+fn what_is_written_anew_lasts_as_long_as_the_last_write_says() {
+    let host = TestHost::new().grant_kv();
+    let day = Duration::from_hours(24);
+    let version = kv::set_for("version", "1", day).unwrap();
+    kv::compare_and_set("version", Some(version), "2").unwrap();
+    kv::compare_and_set_for("gone", None, "1", day).unwrap();
+    kv::set_json_for("json", &1, day).unwrap();
+    assert_eq!(kv::update("json", |before: Option<u32>| Ok(before.unwrap_or(0) + 1)), Ok(2));
+    kv::set_for("text", "1", day).unwrap();
+    kv::set("text", "2").unwrap();
+    host.advance(day);
+    assert_eq!(kv::keys("", None, 10).unwrap(), ["json", "text", "version"]);
+}
+
+#[test]
+fn a_text_is_read_as_one_and_other_bytes_are_an_error() {
+    TestHost::new().grant_kv();
+    assert_eq!(kv::get_text("text"), Ok(None));
+    kv::set("text", "茶").unwrap();
+    assert_eq!(kv::get_text("text"), Ok(Some("茶".to_owned())));
+    kv::set("text", b"\xff").unwrap();
+    assert!(kv::get_text("text").unwrap_err().to_string().contains("utf-8"));
+    assert_eq!(kv::get("text").unwrap().unwrap().text(), None);
+}
+
+#[test]
 fn a_key_is_changed_only_as_it_was_read() {
     TestHost::new().grant_kv();
-    let version = kv::compare_and_set("a", None, "1", None).unwrap();
-    assert!(matches!(kv::compare_and_set("a", None, "2", None), Err(Error::Conflict(_))));
+    let version = kv::compare_and_set("a", None, "1").unwrap();
+    assert!(matches!(kv::compare_and_set("a", None, "2"), Err(Error::Conflict(_))));
     assert!(kv::delete("a").unwrap() && !kv::delete("a").unwrap());
-    let again = kv::compare_and_set("a", None, "1", None).unwrap();
+    let again = kv::compare_and_set("a", None, "1").unwrap();
     assert_ne!(version, again, "a version is never used twice");
     assert_eq!((count(), count()), (Ok("1".to_owned()), Ok("2".to_owned())));
 }
@@ -94,19 +120,19 @@ fn a_key_is_changed_only_as_it_was_read() {
 fn an_update_takes_what_others_have_written_meanwhile() {
     TestHost::new().grant_kv();
     let mut rounds = 0;
-    let count = kv::update("n", None, |before: Option<u32>| {
+    let count = kv::update("n", |before: Option<u32>| {
         rounds += 1;
         if rounds == 1 {
-            kv::set_json("n", &7, None)?;
+            kv::set_json("n", &7)?;
         }
         Ok(before.unwrap_or(0) + 1)
     });
     assert_eq!((count, rounds), (Ok(8), 2));
-    let stopped = kv::update("n", None, |_: Option<u32>| Err("sold out".into()));
+    let stopped = kv::update("n", |_: Option<u32>| Err("sold out".into()));
     assert_eq!(stopped, Err(Error::Other("sold out".to_owned())));
     assert_eq!(kv::get_json::<u32>("n"), Ok(Some(8)));
-    let late = kv::update("n", None, |before: Option<u32>| {
-        kv::set_json("n", &1, None)?;
+    let late = kv::update("n", |before: Option<u32>| {
+        kv::set_json("n", &1)?;
         Ok(before.unwrap_or(0) + 1)
     });
     assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
@@ -116,10 +142,10 @@ fn an_update_takes_what_others_have_written_meanwhile() {
 #[test]
 fn an_update_keeps_what_it_cannot_read_and_lasts_as_long_as_it_should() {
     let host = TestHost::new().grant_kv();
-    kv::set("text", "no JSON", None).unwrap();
-    assert!(kv::update("text", None, |_: Option<u32>| Ok(1)).is_err());
-    assert_eq!(kv::get("text").unwrap().unwrap().text(), Some("no JSON"));
-    assert_eq!(kv::update("short", Duration::from_secs(2), |_: Option<u32>| Ok(1)), Ok(1));
+    kv::set("text", "no JSON").unwrap();
+    assert!(kv::update("text", |_: Option<u32>| Ok(1)).is_err());
+    assert_eq!(kv::get_text("text"), Ok(Some("no JSON".to_owned())));
+    assert_eq!(kv::update_for("short", Duration::from_secs(2), |_: Option<u32>| Ok(1)), Ok(1));
     host.advance(Duration::from_secs(2));
     assert_eq!(kv::get_json::<u32>("short"), Ok(None));
 }
@@ -145,12 +171,12 @@ fn videos_and_music_are_made_as_other_answers_are() {
 fn keys_are_listed_from_behind_one_on() {
     TestHost::new().grant_kv();
     for key in ["b/1", "a/2", "a/1", "a/10"] {
-        kv::set(key, "", None).unwrap();
+        kv::set(key, "").unwrap();
     }
     assert_eq!(kv::keys("a/", None, 2).unwrap(), ["a/1", "a/10"]);
     assert_eq!(kv::keys("a/", Some("a/10"), 2).unwrap(), ["a/2"]);
     for none in ["", "a\0b", &"k".repeat(513)] {
-        assert!(matches!(kv::set(none, "", None), Err(Error::Invalid(_))), "{none:?}");
+        assert!(matches!(kv::set(none, ""), Err(Error::Invalid(_))), "{none:?}");
     }
 }
 

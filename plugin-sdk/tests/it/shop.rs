@@ -71,7 +71,7 @@ pub(crate) mod counters {
     pub(crate) fn count() -> Result<String, Error> {
         let before = kv::get("count")?;
         let count = before.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
-        kv::compare_and_set("count", before.map(|entry| entry.version), count.to_string(), None)?;
+        kv::compare_and_set("count", before.map(|entry| entry.version), count.to_string())?;
         Ok(count.to_string())
     }
 }

@@ -26,12 +26,12 @@ fn coupons(request: PageRequest, context: Context) -> Result<PageResponse> {
         return Ok(PageResponse::redirect(format!("?{}", coupon.unwrap_or_default())));
     }
     let text = if let Some(code) = request.query_value("coupon").filter(|code| code.len() <= 10) {
-        let Some(owner) = kv::get(&format!("coupon/{code}"))? else { return Ok(PageResponse::status(404)) };
-        format!("{}，您的优惠码：<b>{}</b>", escape(owner.text().unwrap_or_default()), escape(&code))
+        let Some(owner) = kv::get_text(&format!("coupon/{code}"))? else { return Ok(PageResponse::status(404)) };
+        format!("{}，您的优惠码：<b>{}</b>", escape(&owner), escape(&code))
     } else if let left @ 1.. = kv::get_json("left")?.unwrap_or(config.coupons) {
         // Who sends the form has seen it here: there is none for this user on another's page.
         let form = context.delivery_id();
-        kv::set(&format!("form/{form}"), visitor(&request), Duration::from_mins(10))?;
+        kv::set_for(&format!("form/{form}"), visitor(&request), Duration::from_mins(10))?;
         format!(include_str!("form.html"), left = left, form = form)
     } else {
         "已领完".to_owned()
@@ -48,7 +48,7 @@ fn take(request: &PageRequest, context: Context, config: &Config) -> Result<Opti
         return Ok(None);
     }
     let mut is_taken = false;
-    kv::update("left", None, |left: Option<u32>| {
+    kv::update("left", |left: Option<u32>| {
         let left = left.unwrap_or(config.coupons);
         is_taken = left > 0;
         Ok(left.saturating_sub(1))
@@ -58,7 +58,7 @@ fn take(request: &PageRequest, context: Context, config: &Config) -> Result<Opti
     }
     let id = context.delivery_id();
     let code = id.get(id.len().saturating_sub(10)..).unwrap_or_default();
-    kv::set(&format!("coupon/{code}"), request.form_value("name").unwrap_or_default(), None)?;
+    kv::set(&format!("coupon/{code}"), request.form_value("name").unwrap_or_default())?;
     Ok(Some(code.to_owned()))
 }
 

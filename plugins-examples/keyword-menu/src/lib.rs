@@ -55,7 +55,7 @@ fn choose(message: Message, context: Context) -> Result<Option<String>> {
         kv::delete(&key)?;
         return Ok(Some(here.text.clone()));
     }
-    kv::set_json(&key, &path, REMEMBERED)?;
+    kv::set_json_for(&key, &path, REMEMBERED)?;
     let items = here.items.iter().zip(1..).map(|(item, number)| format!("\n{number}. {}", item.label));
     Ok(Some(here.text.clone() + &items.collect::<String>() + if depth > 0 { "\n0. 返回" } else { "" }))
 }

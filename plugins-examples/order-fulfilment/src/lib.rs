@@ -21,7 +21,7 @@ fn fulfil(event: OrderEvent) -> Result<()> {
     once(&event.id, || {
         // The same for the same event: when this call is cut off, the next one hands out no other.
         let code = event.id.to_uppercase().split_off(event.id.len().saturating_sub(8));
-        kv::set(&key(&event.order), &code, None)?;
+        kv::set(&key(&event.order), &code)?;
         log::info!(order = event.order.out_trade_no; "voucher {code} is handed out");
         Ok(())
     })
@@ -43,8 +43,8 @@ fn take_back(event: RefundEvent) -> Result<()> {
 #[message_handler]
 fn voucher(message: Message) -> Result<Option<String>> {
     let Some(number) = message.text().filter(|text| text.len() <= 32) else { return Ok(None) };
-    let voucher = kv::get(&format!("voucher/{}/{number}", message.sender))?;
-    Ok(voucher.as_ref().and_then(kv::Entry::text).map(|code| format!("您的兑换码 / your voucher: {code}")))
+    let voucher = kv::get_text(&format!("voucher/{}/{number}", message.sender))?;
+    Ok(voucher.map(|code| format!("您的兑换码 / your voucher: {code}")))
 }
 
 /// Does the work of an event unless it is done. That is written down behind the work, which may so be begun twice.
@@ -54,7 +54,7 @@ fn once(event: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
         return Ok(());
     }
     work()?;
-    kv::set(&key, "", REMEMBERED)?;
+    kv::set_for(&key, "", REMEMBERED)?;
     Ok(())
 }
 

@@ -63,7 +63,7 @@ fn ask(message: Message, context: Context) -> Result<Option<String>> {
     };
     let said = completion.choices.into_iter().next().ok_or("the model has nothing to say")?.message;
     turns.push(said.clone());
-    kv::set_json(&key, &turns, REMEMBERED)?;
+    kv::set_json_for(&key, &turns, REMEMBERED)?;
     Ok(Some(said.content))
 }
 

@@ -61,8 +61,8 @@ fn count(observation: Observation) -> Result<(), Error> {
     };
     let before = kv::get(kind)?;
     let number = before.as_ref().and_then(kv::Entry::text).map_or(Ok(0), str::parse::<u32>)? + 1;
-    kv::compare_and_set(kind, before.map(|entry| entry.version), number.to_string(), None)?;
-    kv::set("last", format!("{}: {detail}", observation.message().sender), None)?;
+    kv::compare_and_set(kind, before.map(|entry| entry.version), number.to_string())?;
+    kv::set("last", format!("{}: {detail}", observation.message().sender))?;
     Ok(())
 }
 
@@ -85,7 +85,7 @@ fn traces(observation: Observation) {
 /// Keeps what it hears of an order, each change once: `<version>:<previous>><state>@<source>` for each, in a row.
 #[order_hook]
 fn fulfil(event: OrderEvent) -> Result<(), Error> {
-    match kv::compare_and_set(&format!("event/{}", event.id), None, "", None) {
+    match kv::compare_and_set(&format!("event/{}", event.id), None, "") {
         Err(Error::Conflict(_)) => return Ok(()),
         first => first?,
     };
@@ -111,7 +111,7 @@ fn keep(out_trade_no: &str, heard: &str) -> Result<(), Error> {
     let key = format!("order/{out_trade_no}");
     let before = kv::get(&key)?;
     let all = format!("{}{heard}", before.as_ref().and_then(kv::Entry::text).unwrap_or_default());
-    kv::compare_and_set(&key, before.map(|entry| entry.version), all, None)?;
+    kv::compare_and_set(&key, before.map(|entry| entry.version), all)?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ mod tests {
         for _ in 0..2 {
             host.observe("count", Observation::Received(text("o1", "hi"))).unwrap();
         }
-        assert_eq!(kv::get("received").unwrap().unwrap().text(), Some("2"));
-        assert_eq!(kv::get("last").unwrap().unwrap().text(), Some("o1: "));
+        assert_eq!(kv::get_text("received"), Ok(Some("2".to_owned())));
+        assert_eq!(kv::get_text("last"), Ok(Some("o1: ".to_owned())));
     }
 }

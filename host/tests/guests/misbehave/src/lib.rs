@@ -44,7 +44,7 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
         "config" => configured(context.config()?),
         "kv-count" => count()?.to_string(),
         "kv-flood" => kv_flood(),
-        "kv-big" => told(kv::set("big", vec![b'x'; 5 << 10], None).map(|_| "kept")),
+        "kv-big" => told(kv::set("big", vec![b'x'; 5 << 10]).map(|_| "kept")),
         "kv-keys" => kv_keys(),
         "http" => told(http::Request::get("https://example.com/").send().map(|_| "sent")),
         "http-big" => {
@@ -70,8 +70,8 @@ fn misbehave(message: Message, context: Context) -> Result<Reply, Error> {
             log::info!("{}", "x".repeat(20 << 20));
             "logged".to_owned()
         }
-        "kv-huge" => told(kv::set("huge", vec![b'x'; 20 << 20], None).map(|_| "kept")),
-        "kv-long-key" => told(kv::set(&"k".repeat(600), "x", None).map(|_| "kept")),
+        "kv-huge" => told(kv::set("huge", vec![b'x'; 20 << 20]).map(|_| "kept")),
+        "kv-long-key" => told(kv::set(&"k".repeat(600), "x").map(|_| "kept")),
         "http-long-method" => http_long_method(),
         "http-loopback" => told(http::Request::get("http://127.0.0.1:1/").send().map(|_| "sent")),
         "http-metadata" => told(http::Request::get("http://169.254.169.254/").send().map(|_| "sent")),
@@ -142,7 +142,7 @@ fn count() -> Result<u64, Error> {
         let before = kv::get("count")?;
         let number =
             before.as_ref().and_then(kv::Entry::text).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) + 1;
-        match kv::compare_and_set("count", before.map(|entry| entry.version), number.to_string(), None) {
+        match kv::compare_and_set("count", before.map(|entry| entry.version), number.to_string()) {
             Ok(_) => return Ok(number),
             Err(Error::Conflict(_)) => {}
             Err(error) => return Err(error),
@@ -154,7 +154,7 @@ fn count() -> Result<u64, Error> {
 fn kv_flood() -> String {
     let mut written = 0;
     loop {
-        match kv::set("flood", "x", None) {
+        match kv::set("flood", "x") {
             Ok(_) => written += 1,
             Err(error) => return format!("{written} written, then {error}"),
         }
@@ -165,7 +165,7 @@ fn kv_flood() -> String {
 fn kv_keys() -> String {
     let mut keys = 0;
     loop {
-        match kv::set(&format!("key-{keys}"), "x", None) {
+        match kv::set(&format!("key-{keys}"), "x") {
             Ok(_) => keys += 1,
             Err(error) => return format!("{keys} keys, then {error}"),
         }

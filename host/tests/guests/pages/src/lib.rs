@@ -99,9 +99,9 @@ fn fail(request: PageRequest) -> Result<PageResponse, Error> {
 /// Takes its time, and then leaves a mark.
 #[page]
 fn slow() -> Result<PageResponse, Error> {
-    kv::set("begun", "yes", None)?;
+    kv::set("begun", "yes")?;
     std::thread::sleep(Duration::from_millis(400));
-    kv::set("done", "yes", None)?;
+    kv::set("done", "yes")?;
     Ok(PageResponse::text("done"))
 }
 
@@ -109,8 +109,7 @@ fn slow() -> Result<PageResponse, Error> {
 #[page]
 fn kept(request: PageRequest) -> Result<PageResponse, Error> {
     let key = request.path.rsplit('/').next().unwrap_or_default();
-    let entry = kv::get(key)?;
-    Ok(PageResponse::text(entry.as_ref().and_then(kv::Entry::text).unwrap_or("nothing")))
+    Ok(PageResponse::text(kv::get_text(key)?.unwrap_or_else(|| "nothing".to_owned())))
 }
 
 /// For one app alone.
