@@ -48,11 +48,11 @@ impl Context {
         Self(())
     }
 
-    /// A call from a [`testing::TestHost`](crate::testing::TestHost) that was made for it and has granted
-    /// nothing.
+    /// A call from the [`TestHost`](crate::testing::TestHost) that the test's thread has, as it is. Where there is none yet,
+    /// one is made, which grants nothing.
     #[cfg(not(target_family = "wasm"))]
     pub fn test() -> Self {
-        crate::testing::TestHost::new().context()
+        crate::testing::TestHost::of_this_thread().context()
     }
 
     /// The WeChat account that the call runs for.

@@ -1,6 +1,9 @@
 //! The host in memory.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
@@ -36,65 +39,81 @@ const HOOK: (&str, Duration) = ("order hook", Duration::from_secs(30));
 const OBSERVER: (&str, Duration) = ("message observer", CALL_TIME);
 const PAGE: (&str, Duration) = ("page", CALL_TIME);
 
-/// The host that plugins have in tests: one for each thread, which is what each test runs on.
+/// How many hosts there were, on all threads: each has a number of its own.
+static HOSTS: AtomicU64 = AtomicU64::new(0);
+
+/// The host that plugins have in tests.
+///
+/// There is one for each thread, which is what each test runs on: what a plugin asks reaches it, whoever calls the plugin.
+/// This is a handle to it, and its copies are, too. [`new`](Self::new) puts another host in its place.
 ///
 /// It grants what the real one grants without being told: the log, the context and the
 /// configuration. Everything else is [`Error::Denied`] until the test grants it. What the real host
 /// refuses of a key, an order, a refund or a message is refused here, too. How much a call may do is not
 /// limited: `weft plugin test` runs it within the limits of a server.
 #[derive(Debug, Clone, Copy)]
-pub struct TestHost(());
-
-impl Default for TestHost {
-    fn default() -> Self {
-        Self::new()
-    }
+pub struct TestHost {
+    number: u64,
 }
 
 /// What the plugin meets.
 #[expect(clippy::return_self_not_must_use, reason = "the thread's host is changed; chaining is a convenience")]
 impl TestHost {
-    /// A new host for this thread: what the one before knew is gone.
+    /// A new host for this thread. It takes the place of the one before: what that one knew is gone, and whoever asks it
+    /// still is told so by a panic. A test that begins with it hears nothing of those that ran on its thread before.
+    #[expect(
+        clippy::new_without_default,
+        reason = "it changes what the thread has, and that should be read where it is"
+    )]
     pub fn new() -> Self {
         entry::prepare();
         context::is_about(None);
-        with(|state| *state = State::new());
-        Self(())
+        let number = HOSTS.fetch_add(1, Ordering::Relaxed) + 1;
+        with(|state| *state = State::new(number));
+        Self { number }
+    }
+
+    /// The host that this thread has, or a new one where it has none.
+    pub(crate) fn of_this_thread() -> Self {
+        match with(|state| state.number) {
+            0 => Self::new(),
+            number => Self { number },
+        }
     }
 
     /// The context of a call.
     pub fn context(self) -> Context {
-        Context::of_this_call()
+        self.with(|_| Context::of_this_call())
     }
 
     /// Names the app that calls run for; it is `demo` otherwise.
     pub fn app(self, name: &str) -> Self {
-        with(|state| name.clone_into(&mut state.app.name));
+        self.with(|state| name.clone_into(&mut state.app.name));
         self
     }
 
     /// Sets the type of the app; it is a service account otherwise.
     pub fn app_type(self, kind: AppType) -> Self {
-        with(|state| state.app.kind = kind);
+        self.with(|state| state.app.kind = kind);
         self
     }
 
     /// Sets what [`Context::openid`] says to functions that the test calls itself. The calls by name
     /// say it of themselves.
     pub fn openid(self, openid: &str) -> Self {
-        context::is_about(Some(openid));
+        self.with(|_| context::is_about(Some(openid)));
         self
     }
 
     /// Sets what [`Context::delivery_id`] says.
     pub fn delivery_id(self, id: &str) -> Self {
-        with(|state| id.clone_into(&mut state.delivery_id));
+        self.with(|state| id.clone_into(&mut state.delivery_id));
         self
     }
 
     /// Sets what [`Context::fields`] and [`Context::raw`] say.
     pub fn delivery(self, fields: impl Into<Vec<Field>>, raw: impl Into<Vec<u8>>) -> Self {
-        with(|state| (state.fields, state.raw) = (fields.into(), raw.into()));
+        self.with(|state| (state.fields, state.raw) = (fields.into(), raw.into()));
         self
     }
 
@@ -105,43 +124,43 @@ impl TestHost {
     #[expect(clippy::expect_used, reason = "a test that cannot say what it means has to fail")]
     pub fn config(self, config: &impl Serialize) -> Self {
         let config = serde_json::to_string(config).expect("the configuration can be written as JSON");
-        with(|state| state.config = config);
+        self.with(|state| state.config = config);
         self
     }
 
     /// Grants `kv`.
     pub fn grant_kv(self) -> Self {
-        with(|state| state.kv.granted = true);
+        self.with(|state| state.kv.granted = true);
         self
     }
 
     /// Grants `users`.
     pub fn grant_users(self) -> Self {
-        with(|state| state.users.granted = true);
+        self.with(|state| state.users.granted = true);
         self
     }
 
     /// Adds a user, known to Weft and to WeChat.
     pub fn user(self, user: User) -> Self {
-        with(|state| state.users.all.insert(user.openid.clone(), user));
+        self.with(|state| state.users.all.insert(user.openid.clone(), user));
         self
     }
 
     /// Grants `orders` with these rights: `read`, `create`, `refund`.
     pub fn grant_orders(self, rights: &[&str]) -> Self {
-        with(|state| state.orders.granted = rights.iter().map(|&right| right.to_owned()).collect());
+        self.with(|state| state.orders.granted = rights.iter().map(|&right| right.to_owned()).collect());
         self
     }
 
     /// Adds an order; the one of the same merchant and number is replaced.
     pub fn order(self, order: Order) -> Self {
-        with(|state| state.orders.put(order));
+        self.with(|state| state.orders.put(order));
         self
     }
 
     /// Grants the paths of the interface `messages`; [`sent`](Self::sent) tells what was sent.
     pub fn grant_messages(self) -> Self {
-        with(|state| state.message_paths = vec!["/cgi-bin/message/".to_owned()]);
+        self.with(|state| state.message_paths = vec!["/cgi-bin/message/".to_owned()]);
         self
     }
 
@@ -161,7 +180,7 @@ impl TestHost {
     /// ```
     pub fn grant_asked(self) -> Self {
         let asks = self.describe().asks;
-        with(|state| {
+        self.with(|state| {
             state.kv.granted = asks.kv;
             state.users.granted = asks.users;
             state.orders.granted = asks.orders;
@@ -173,7 +192,7 @@ impl TestHost {
     /// Grants every host, and answers requests with what `answer` returns. It fails with an [`Error`], as what
     /// [`kv::update`](crate::kv::update) is given does.
     pub fn on_http(self, answer: impl FnMut(&http::Request) -> Result<http::Response, Error> + 'static) -> Self {
-        with(|state| state.http = Some(Box::new(answer)));
+        self.with(|state| state.http = Some(Box::new(answer)));
         self
     }
 
@@ -194,7 +213,7 @@ impl TestHost {
     /// nothing but that it is done. Of v2 a `return_code` or `result_code` that is none of success is [`Error::Wechat`] to
     /// the plugin.
     pub fn on_pay(self, answer: impl FnMut(&PayCall) -> Result<serde_json::Value, Error> + 'static) -> Self {
-        with(|state| state.pay = Some(Box::new(answer)));
+        self.with(|state| state.pay = Some(Box::new(answer)));
         self
     }
 
@@ -203,13 +222,13 @@ impl TestHost {
         self,
         answer: impl FnMut(&wechat::Request) -> Result<wechat::Response, Error> + 'static,
     ) -> Self {
-        with(|state| state.wechat = Some(Box::new(answer)));
+        self.with(|state| state.wechat = Some(Box::new(answer)));
         self
     }
 
     /// Has every call of that part end with this error: what does the plugin do without it?
     pub fn failing(self, part: Part, error: Error) -> Self {
-        with(|state| state.failing.insert(part, error));
+        self.with(|state| state.failing.insert(part, error));
         self
     }
 
@@ -221,14 +240,14 @@ impl TestHost {
     #[expect(clippy::expect_used, reason = "a test that cannot say what it means has to fail")]
     pub fn at(self, time: SystemTime) -> Self {
         let now = time.duration_since(UNIX_EPOCH).expect("the time is after 1970");
-        with(|state| state.now = now);
+        self.with(|state| state.now = now);
         self
     }
 
     /// Lets time pass: keys expire, and the time of the running call runs out. A call by name begins with all of its own; a
     /// function that the test calls itself has what is left of a handler's 14 seconds.
     pub fn advance(self, time: Duration) -> Self {
-        with(|state| {
+        self.with(|state| {
             state.now += time;
             state.time_left = state.time_left.saturating_sub(time);
         });
@@ -240,32 +259,32 @@ impl TestHost {
 impl TestHost {
     /// The lines that were logged.
     pub fn logs(self) -> Vec<LogLine> {
-        with(|state| state.logs.clone())
+        self.with(|state| state.logs.clone())
     }
 
     /// The messages that were sent.
     pub fn sent(self) -> Vec<Sent> {
-        with(|state| state.sent.clone())
+        self.with(|state| state.sent.clone())
     }
 
     /// The HTTP requests that were sent, also those that were not granted.
     pub fn http_requests(self) -> Vec<http::Request> {
-        with(|state| state.http_requests.clone())
+        self.with(|state| state.http_requests.clone())
     }
 
     /// The calls of WeChat Pay, also those that were denied.
     pub fn pay_calls(self) -> Vec<PayCall> {
-        with(|state| state.pay_calls.clone())
+        self.with(|state| state.pay_calls.clone())
     }
 
     /// The calls of WeChat's API, also those that were not granted.
     pub fn wechat_requests(self) -> Vec<wechat::Request> {
-        with(|state| state.wechat_requests.clone())
+        self.with(|state| state.wechat_requests.clone())
     }
 
     /// The refunds that were asked for, as [`orders::create_refund`](crate::orders::create_refund) has answered.
     pub fn refunds(self) -> Vec<RefundAnswer> {
-        with(|state| state.orders.refunds.iter().map(|asked| asked.refund.clone()).collect())
+        self.with(|state| state.orders.refunds.iter().map(|asked| asked.refund.clone()).collect())
     }
 }
 
@@ -283,7 +302,7 @@ impl TestHost {
     /// Runs a message handler. An answer that the real host would not send, such as an empty text, is
     /// [`Error::Invalid`].
     pub fn handle(self, handler: &str, message: Message) -> Result<Option<Reply>, Error> {
-        begin(HANDLER, &entry::entries::<Message, Option<Reply>>(), handler)?;
+        self.begin(HANDLER, &entry::entries::<Message, Option<Reply>>(), handler)?;
         let reply = <Component as handlers::Guest>::handle(handler.to_owned(), message)?;
         reply.as_ref().map_or(Ok(()), replies::check)?;
         Ok(reply)
@@ -291,48 +310,62 @@ impl TestHost {
 
     /// Asks a message rule.
     pub fn matches(self, rule: &str, message: Message) -> Result<bool, Error> {
-        begin(RULE, &entry::entries::<Message, bool>(), rule)?;
+        self.begin(RULE, &entry::entries::<Message, bool>(), rule)?;
         <Component as rules::Guest>::matches(rule.to_owned(), message)
     }
 
     /// Tells an order hook.
     pub fn order_updated(self, hook: &str, event: OrderEvent) -> Result<(), Error> {
-        begin(HOOK, &crate::hooks::entries(), hook)?;
+        self.begin(HOOK, &crate::hooks::entries(), hook)?;
         <Component as hooks::Guest>::order_updated(hook.to_owned(), event)
     }
 
     /// Tells a hook of a refund.
     pub fn refund_updated(self, hook: &str, event: RefundEvent) -> Result<(), Error> {
-        begin(HOOK, &crate::hooks::entries(), hook)?;
+        self.begin(HOOK, &crate::hooks::entries(), hook)?;
         <Component as refund_hooks::Guest>::refund_updated(hook.to_owned(), event)
     }
 
     /// Tells a message observer.
     pub fn observe(self, observer: &str, observation: Observation) -> Result<(), Error> {
-        begin(OBSERVER, &entry::entries::<Observation, ()>(), observer)?;
+        self.begin(OBSERVER, &entry::entries::<Observation, ()>(), observer)?;
         <Component as observers::Guest>::observe(observer.to_owned(), observation)
     }
 
     /// Asks for a page.
     pub fn serve(self, page: &str, request: PageRequest) -> Result<PageResponse, Error> {
-        begin(PAGE, &entry::entries::<PageRequest, PageResponse>(), page)?;
+        self.begin(PAGE, &entry::entries::<PageRequest, PageResponse>(), page)?;
         <Component as pages::Guest>::serve(page.to_owned(), request)
     }
 }
 
-/// Begins a call with all of its time, if the function may run for the host's app; one that is not there is refused elsewhere.
-fn begin((kind, time): (&str, Duration), entries: &[&'static Entry], name: &str) -> Result<(), Error> {
-    let named: Vec<_> = entries.iter().copied().filter(|entry| entry.name == name).collect();
-    entry::assert_distinct(kind, &named);
-    let app = with(|state| {
-        state.time_left = time;
-        state.app.name.clone()
-    });
-    match named.first() {
-        Some(entry) if !entry.apps.is_empty() && !entry.apps.contains(&app.as_str()) => {
-            Err(Error::Denied(format!("`{name}` is only for the apps {}", entry.apps.join(", "))))
+impl TestHost {
+    /// Begins a call with all of its time, if the function may run for the host's app; one that is not there is refused
+    /// elsewhere.
+    fn begin(self, (kind, time): (&str, Duration), entries: &[&'static Entry], name: &str) -> Result<(), Error> {
+        let named: Vec<_> = entries.iter().copied().filter(|entry| entry.name == name).collect();
+        entry::assert_distinct(kind, &named);
+        let app = self.with(|state| {
+            state.time_left = time;
+            state.app.name.clone()
+        });
+        match named.first() {
+            Some(entry) if !entry.apps.is_empty() && !entry.apps.contains(&app.as_str()) => {
+                Err(Error::Denied(format!("`{name}` is only for the apps {}", entry.apps.join(", "))))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
+    }
+
+    /// What this host knows, as long as it is the one of the thread.
+    fn with<T>(self, look: impl FnOnce(&mut State) -> T) -> T {
+        with(|state| {
+            assert!(
+                state.number == self.number,
+                "this `TestHost` is no more: `TestHost::new()` has put another one in its place, or this is not its thread"
+            );
+            look(state)
+        })
     }
 }
 

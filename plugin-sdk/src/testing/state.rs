@@ -79,6 +79,8 @@ pub struct PayCall {
 }
 
 pub(super) struct State {
+    /// Which host it is; 0 where no test has made one.
+    pub(super) number: u64,
     pub(super) app: App,
     pub(super) delivery_id: String,
     pub(super) time_left: Duration,
@@ -104,7 +106,7 @@ pub(super) struct State {
 }
 
 thread_local! {
-    static STATE: RefCell<State> = RefCell::new(State::new());
+    static STATE: RefCell<State> = RefCell::new(State::new(0));
 }
 
 /// What the host of this thread knows. Nothing of the author's may run inside `look`.
@@ -117,8 +119,9 @@ pub(super) fn denied(grant: &str) -> Error {
 }
 
 impl State {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(number: u64) -> Self {
         Self {
+            number,
             app: App {
                 name: "demo".to_owned(),
                 title: "Demo".to_owned(),

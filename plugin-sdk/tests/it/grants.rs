@@ -61,6 +61,30 @@ fn a_new_host_forgets_the_one_before() {
 }
 
 #[test]
+fn a_context_for_tests_is_that_of_the_host_that_is_there() {
+    let host = TestHost::new().app("shop").grant_kv();
+    assert_eq!(Context::test().app().name, "shop");
+    assert_eq!(kv::get("a"), Ok(None));
+    assert!(host.logs().is_empty());
+}
+
+#[test]
+fn a_context_for_tests_needs_no_host_and_brings_one_that_grants_nothing() {
+    let fresh = std::thread::spawn(|| (Context::test().app().name, kv::get("a")));
+    let (app, got) = fresh.join().unwrap();
+    assert_eq!(app, "demo");
+    denied(&got, "kv");
+}
+
+#[test]
+#[should_panic(expected = "`TestHost::new()` has put another one in its place")]
+fn a_host_that_another_one_has_replaced_says_so() {
+    let host = TestHost::new();
+    TestHost::new().grant_kv();
+    host.logs();
+}
+
+#[test]
 fn a_configuration_of_another_shape_is_the_operators_mistake() {
     let host = TestHost::new().config(&serde_json::json!({"limit": "many"}));
     let limit: Result<std::collections::BTreeMap<String, u32>, _> = host.context().config();
