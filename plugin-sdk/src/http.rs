@@ -11,7 +11,7 @@
 //!     Ok(answer.text()?.to_owned())
 //! }
 //!
-//! TestHost::new().on_http(|request| {
+//! TestHost::new().grant_http_hosts(&["https://weather.example.com"]).on_http(|request| {
 //!     assert_eq!(request.url, "https://weather.example.com/now?city=%E6%9D%AD%E5%B7%9E");
 //!     Ok(http::Response { status: 200, headers: Vec::new(), body: "晴".into() })
 //! });

@@ -15,6 +15,9 @@ use crate::{
 
 pub use crate::bindings::exported::manifest::Description;
 
+/// The option that names a path of `pay_apis`.
+pub(crate) const PAY_APIS: &str = "asks-pay-apis";
+
 /// What the plugin would like to be granted, as [`asks!`](crate::asks!) collects it.
 #[derive(Debug)]
 pub struct Asks {
@@ -173,7 +176,7 @@ impl Asks {
 
     /// What the record of what is asked for has no room for.
     fn options(&self) -> Vec<(String, String)> {
-        self.pay_apis.iter().map(|&path| ("asks-pay-apis".to_owned(), path.to_owned())).collect()
+        self.pay_apis.iter().map(|&path| (PAY_APIS.to_owned(), path.to_owned())).collect()
     }
 
     fn describe(&self) -> manifest::Asks {

@@ -10,7 +10,7 @@
 //! as in `NOT_ENOUGH: …`. When it is not known whether WeChat Pay did what it was asked for, the error
 //! is [`Error::TimedOut`]: ask about it, or ask again for exactly the same, with the same number.
 //!
-//! ```
+//! ```standalone_crate
 //! use weft_plugin::{pay::transfer_bills::{self, NewBill}, prelude::*, testing::TestHost};
 //!
 //! asks! { pay_apis: ["/v3/fund-app/mch-transfer/transfer-bills"] }
@@ -23,7 +23,7 @@
 //!
 //! assert!(matches!(prize("o1", "B1"), Err(Failure(Error::Denied(_)))));
 //!
-//! let host = TestHost::new().on_pay(|call| {
+//! let host = TestHost::new().grant_asked().on_pay(|call| {
 //!     assert_eq!(call.body["transfer_amount"], 100);
 //!     Ok(serde_json::json!({"out_bill_no": "B1", "state": "WAIT_USER_CONFIRM", "package_info": "p"}))
 //! });

@@ -18,7 +18,7 @@
 //!     Ok(())
 //! }
 //!
-//! let host = TestHost::new().on_pay(|call| {
+//! let host = TestHost::new().grant_pay_apis(&["/v3/profitsharing/"]).on_pay(|call| {
 //!     Ok(serde_json::json!({"out_order_no": call.body["out_order_no"], "state": "PROCESSING", "receivers": []}))
 //! });
 //! let mut order = weft_plugin::testing::order("A1", 990);

@@ -20,7 +20,8 @@
 //!     Ok(redpack::send(None, &packet)?.send_listid)
 //! }
 //!
-//! let host = TestHost::new().on_pay(|_| Ok(serde_json::json!({"send_listid": "1000041701"})));
+//! let host = TestHost::new().grant_pay_apis(&["/mmpaymkttransfers/sendredpack"]);
+//! host.on_pay(|_| Ok(serde_json::json!({"send_listid": "1000041701"})));
 //! assert_eq!(send("o1", "R20260001"), Ok("1000041701".into()));
 //! assert_eq!(host.pay_calls()[0].body["total_amount"], "100");
 //! ```

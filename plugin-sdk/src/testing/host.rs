@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     hooks::{OrderEvent, RefundEvent},
     http,
-    manifest::Description,
+    manifest::{Description, PAY_APIS},
     message::Message,
     observers::Observation,
     order::Order,
@@ -48,7 +48,8 @@ static HOSTS: AtomicU64 = AtomicU64::new(0);
 /// This is a handle to it, and its copies are, too. [`new`](Self::new) puts another host in its place.
 ///
 /// It grants what the real one grants without being told: the log, the context and the
-/// configuration. Everything else is [`Error::Denied`] until the test grants it. What the real host
+/// configuration. Everything else is [`Error::Denied`], with the grant that is missing, until the test grants it: all
+/// that the plugin asks for with [`grant_asked`](Self::grant_asked), or one thing after the other. What the real host
 /// refuses of a key, an order, a refund or a message is refused here, too. How much a call may do is not
 /// limited: `weft plugin test` runs it within the limits of a server.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +149,7 @@ impl TestHost {
 
     /// Grants `orders` with these rights: `read`, `create`, `refund`.
     pub fn grant_orders(self, rights: &[&str]) -> Self {
-        self.with(|state| state.orders.granted = rights.iter().map(|&right| right.to_owned()).collect());
+        self.with(|state| state.orders.granted.extend(owned(rights)));
         self
     }
 
@@ -158,10 +159,31 @@ impl TestHost {
         self
     }
 
-    /// Grants the paths of the interface `messages`; [`sent`](Self::sent) tells what was sent.
-    pub fn grant_messages(self) -> Self {
-        self.with(|state| state.message_paths = vec!["/cgi-bin/message/".to_owned()]);
+    /// Grants requests to these hosts, which are spelled as in [`asks!`](crate::asks!): `https://*.example.com` is all
+    /// below. What they answer says [`on_http`](Self::on_http).
+    pub fn grant_http_hosts(self, hosts: &[&str]) -> Self {
+        self.with(|state| state.http_hosts.extend(owned(hosts)));
         self
+    }
+
+    /// Grants calls of WeChat's API at these paths and below them: `/cgi-bin/tags`. What they answer says
+    /// [`on_wechat`](Self::on_wechat).
+    pub fn grant_wechat_apis(self, paths: &[&str]) -> Self {
+        self.with(|state| state.wechat_apis.extend(owned(paths)));
+        self
+    }
+
+    /// Grants calls of WeChat Pay at these paths and below them: `/v3/profitsharing`. What they answer says
+    /// [`on_pay`](Self::on_pay).
+    pub fn grant_pay_apis(self, paths: &[&str]) -> Self {
+        self.with(|state| state.pay_apis.extend(owned(paths)));
+        self
+    }
+
+    /// Grants the paths of the interface `messages`, as [`grant_wechat_apis`](Self::grant_wechat_apis) does;
+    /// [`sent`](Self::sent) tells what was sent.
+    pub fn grant_messages(self) -> Self {
+        self.grant_wechat_apis(&["/cgi-bin/message/"])
     }
 
     /// Grants what the plugin asks for with [`asks!`](crate::asks!), and no more: a test with it alone fails where the
@@ -171,34 +193,46 @@ impl TestHost {
     /// ```standalone_crate
     /// use weft_plugin::{prelude::*, testing::TestHost};
     ///
-    /// asks! { kv: true, wechat_apis: ["/cgi-bin/message/custom/"] }
+    /// asks! { kv: true, http_hosts: ["https://api.example.com"] }
     ///
-    /// TestHost::new().grant_asked();
+    /// fn fetch(url: &str) -> Result<http::Response> {
+    ///     Ok(http::Request::get(url).send()?)
+    /// }
+    ///
+    /// let answer = http::Response { status: 200, headers: Vec::new(), body: "茶".into() };
+    /// TestHost::new().grant_asked().on_http(move |_| Ok(answer.clone()));
     /// assert!(kv::get("key").is_ok());
-    /// assert!(messages::send_customer_service("o1", "您好").is_ok());
-    /// assert!(matches!(users::find("o1"), Err(Error::Denied(_))));
+    /// assert!(fetch("https://api.example.com/tea").is_ok());
+    ///
+    /// let denied = fetch("https://example.com/tea").unwrap_err().to_string();
+    /// assert!(denied.contains("has not granted `http_hosts: https://example.com`"), "{denied}");
     /// ```
     pub fn grant_asked(self) -> Self {
-        let asks = self.describe().asks;
+        let Description { asks, options, .. } = self.describe();
+        let pay_apis = options.into_iter().filter(|(name, _)| name == PAY_APIS).map(|(_, path)| path);
         self.with(|state| {
-            state.kv.granted = asks.kv;
-            state.users.granted = asks.users;
-            state.orders.granted = asks.orders;
-            state.message_paths = asks.wechat_apis;
+            state.kv.granted |= asks.kv;
+            state.users.granted |= asks.users;
+            state.orders.granted.extend(asks.orders);
+            state.http_hosts.extend(asks.http_hosts);
+            state.wechat_apis.extend(asks.wechat_apis);
+            state.pay_apis.extend(pay_apis);
         });
         self
     }
 
-    /// Grants every host, and answers requests with what `answer` returns. It fails with an [`Error`], as what
-    /// [`kv::update`](crate::kv::update) is given does.
+    /// Answers requests to hosts that are granted, and grants none. Without it they are [`Error::Unavailable`].
+    ///
+    /// `answer` fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given does.
     pub fn on_http(self, answer: impl FnMut(&http::Request) -> Result<http::Response, Error> + 'static) -> Self {
         self.with(|state| state.http = Some(Box::new(answer)));
         self
     }
 
-    /// Grants every path of WeChat's API, and answers calls with the JSON that `answer` returns. One whose `errcode` is not
-    /// 0 is [`Error::Wechat`] to the plugin. It fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given
-    /// does.
+    /// Answers calls of WeChat's API at paths that are granted, with the JSON that `answer` returns, and grants none. Without
+    /// it they are [`Error::Unavailable`]. An answer whose `errcode` is not 0 is [`Error::Wechat`] to the plugin.
+    ///
+    /// `answer` fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given does.
     pub fn on_wechat(
         self,
         mut answer: impl FnMut(&wechat::Request) -> Result<serde_json::Value, Error> + 'static,
@@ -209,9 +243,9 @@ impl TestHost {
         })
     }
 
-    /// Grants every path of WeChat Pay, and answers calls with the JSON that `answer` returns; null where WeChat says
-    /// nothing but that it is done. Of v2 a `return_code` or `result_code` that is none of success is [`Error::Wechat`] to
-    /// the plugin.
+    /// Answers calls of WeChat Pay at paths that are granted, with the JSON that `answer` returns, and grants none. Without it
+    /// they are [`Error::Unavailable`]. The answer is null where WeChat says nothing but that it is done. Of v2 a
+    /// `return_code` or `result_code` that is none of success is [`Error::Wechat`] to the plugin.
     pub fn on_pay(self, answer: impl FnMut(&PayCall) -> Result<serde_json::Value, Error> + 'static) -> Self {
         self.with(|state| state.pay = Some(Box::new(answer)));
         self
@@ -337,6 +371,10 @@ impl TestHost {
         self.begin(PAGE, &entry::entries::<PageRequest, PageResponse>(), page)?;
         <Component as pages::Guest>::serve(page.to_owned(), request)
     }
+}
+
+fn owned(texts: &[&str]) -> impl Iterator<Item = String> {
+    texts.iter().map(|&text| text.to_owned())
 }
 
 impl TestHost {

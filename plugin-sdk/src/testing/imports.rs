@@ -3,7 +3,7 @@
 
 pub(crate) use super::{kv, orders, users};
 
-use super::state::{denied, with};
+use super::state::{unanswered, with};
 
 pub(crate) mod context {
     use super::with;
@@ -56,20 +56,19 @@ pub(crate) mod log {
 }
 
 pub(crate) mod http {
-    use super::{denied, with};
+    use super::{unanswered, with};
     use crate::{
         error::Error,
         http::{Request, Response},
     };
 
     pub(crate) fn send(request: &Request) -> Result<Response, Error> {
-        // Taken out while it runs: it may log or read keys.
-        let mut script = with(|state| {
-            let origin: Vec<_> = request.url.splitn(4, '/').take(3).collect();
-            let script = state.http.take().ok_or_else(|| denied(&format!("http_hosts: {}", origin.join("/"))));
+        with(|state| {
             state.http_requests.push(request.clone());
-            script
+            state.require_http_host(&request.url)
         })?;
+        // Taken out while it runs: it may log or read keys.
+        let mut script = with(|state| state.http.take()).ok_or_else(|| unanswered(&request.url, "on_http"))?;
         let answer = script(request);
         with(|state| _ = state.http.get_or_insert(script));
         answer
@@ -79,7 +78,7 @@ pub(crate) mod http {
 pub(crate) mod wechat {
     use serde_json::Value;
 
-    use super::{denied, with};
+    use super::{unanswered, with};
     use crate::{
         error::{Error, WechatError},
         wechat::{Body, Request, Response},
@@ -91,11 +90,11 @@ pub(crate) mod wechat {
             ("GET", _) => return Err(Error::Invalid("a GET request has no body".to_owned())),
             _ => return Err(Error::Invalid("the method is GET or POST".to_owned())),
         }
-        let mut script = with(|state| {
-            let script = state.wechat.take().ok_or_else(|| denied(&format!("wechat_apis: {}", request.path)));
+        with(|state| {
             state.wechat_requests.push(request.clone());
-            script
+            state.require_wechat_api(&request.path)
         })?;
+        let mut script = with(|state| state.wechat.take()).ok_or_else(|| unanswered(&request.path, "on_wechat"))?;
         let answer = script(request);
         with(|state| _ = state.wechat.get_or_insert(script));
         let answer = answer?;
@@ -114,7 +113,7 @@ pub(crate) mod wechat {
 pub(crate) mod pay {
     use serde_json::Value;
 
-    use super::{denied, with};
+    use super::{unanswered, with};
     use crate::{
         error::{Error, WechatError},
         pay::{V2Request, V3Request},
@@ -122,11 +121,11 @@ pub(crate) mod pay {
     };
 
     fn call(call: &PayCall) -> Result<Value, Error> {
-        let mut script = with(|state| {
-            let script = state.pay.take().ok_or_else(|| denied(&format!("pay_apis: {}", call.path)));
+        with(|state| {
             state.pay_calls.push(call.clone());
-            script
+            state.require_pay_api(&call.path)
         })?;
+        let mut script = with(|state| state.pay.take()).ok_or_else(|| unanswered(&call.path, "on_pay"))?;
         let answer = script(call);
         with(|state| _ = state.pay.get_or_insert(script));
         answer
@@ -159,7 +158,7 @@ pub(crate) mod pay {
 }
 
 pub(crate) mod messages {
-    use super::{denied, with};
+    use super::with;
     use crate::{
         context::AppType,
         error::Error,
@@ -174,10 +173,7 @@ pub(crate) mod messages {
     /// Returns how many were sent by now.
     fn send(message: Sent) -> Result<u64, Error> {
         with(|state| {
-            let path = path(&message, state.app.kind);
-            if !state.message_paths.iter().any(|beginning| begins(path, beginning)) {
-                return Err(denied(&format!("wechat_apis: {path}")));
-            }
+            state.require_wechat_api(path(&message, state.app.kind))?;
             check(&message)?;
             state.meets(Part::Messages)?;
             state.sent.push(message);
@@ -193,12 +189,6 @@ pub(crate) mod messages {
             (Sent::Subscribe(_), AppType::Miniprogram) => "/cgi-bin/message/subscribe/send",
             (Sent::Subscribe(_), _) => "/cgi-bin/message/subscribe/bizsend",
         }
-    }
-
-    /// Whether the path begins with all of these segments.
-    fn begins(path: &str, beginning: &str) -> bool {
-        let rest = path.strip_prefix(beginning.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn check(message: &Sent) -> Result<(), Error> {

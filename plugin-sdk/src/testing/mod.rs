@@ -25,6 +25,7 @@
 //! `host.handle("count", testing::text("o1", "hi"))`. Afterwards the host tells what was logged, sent
 //! and asked for.
 
+mod grants;
 mod host;
 pub(crate) mod imports;
 pub(crate) mod kv;

@@ -93,8 +93,12 @@ pub(super) struct State {
     pub(super) kv: kv::Store,
     pub(super) users: users::Users,
     pub(super) orders: orders::Orders,
-    /// Paths of the interface `messages`, as the grant lists them.
-    pub(super) message_paths: Vec<String>,
+    /// As grants list them: `https://*.example.com`.
+    pub(super) http_hosts: Vec<String>,
+    /// Beginnings of paths.
+    pub(super) wechat_apis: Vec<String>,
+    /// Beginnings of paths.
+    pub(super) pay_apis: Vec<String>,
     pub(super) sent: Vec<Sent>,
     pub(super) http: Option<Script<http::Request, http::Response>>,
     pub(super) http_requests: Vec<http::Request>,
@@ -114,8 +118,18 @@ pub(super) fn with<T>(look: impl FnOnce(&mut State) -> T) -> T {
     STATE.with_borrow_mut(look)
 }
 
+/// The beginning of `grant` is its name, behind which a colon may tell what is missing of it.
 pub(super) fn denied(grant: &str) -> Error {
-    Error::Denied(format!("the operator has not granted `{grant}` to this plugin for this app"))
+    let name = grant.split(':').next().unwrap_or_default();
+    Error::Denied(format!(
+        "the operator has not granted `{grant}` to this plugin for this app; a test grants it with `TestHost::grant_{name}`, \
+         or with `grant_asked` where `asks!` names it"
+    ))
+}
+
+/// The test has granted what is asked, and has not said what it answers.
+pub(super) fn unanswered(what: &str, method: &str) -> Error {
+    Error::Unavailable(format!("nothing answers {what} in this test: `TestHost::{method}` says what does"))
 }
 
 impl State {
@@ -138,7 +152,9 @@ impl State {
             kv: kv::Store::default(),
             users: users::Users::default(),
             orders: orders::Orders::default(),
-            message_paths: Vec::new(),
+            http_hosts: Vec::new(),
+            wechat_apis: Vec::new(),
+            pay_apis: Vec::new(),
             sent: Vec::new(),
             http: None,
             http_requests: Vec::new(),

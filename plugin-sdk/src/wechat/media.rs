@@ -10,7 +10,9 @@
 //!     Ok(Reply::image(media_id))
 //! }
 //!
-//! TestHost::new().on_wechat(|_| Ok(serde_json::json!({"type": "image", "media_id": "MEDIA_ID", "created_at": 1})));
+//! TestHost::new()
+//!     .grant_wechat_apis(&["/cgi-bin/media/"])
+//!     .on_wechat(|_| Ok(serde_json::json!({"type": "image", "media_id": "MEDIA_ID", "created_at": 1})));
 //! assert_eq!(chart(vec![0x89]), Ok(Reply::image("MEDIA_ID")));
 //! ```
 

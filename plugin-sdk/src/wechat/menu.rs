@@ -10,7 +10,8 @@
 //!     Ok(())
 //! }
 //!
-//! let host = TestHost::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
+//! let host = TestHost::new().grant_wechat_apis(&["/cgi-bin/menu/"]);
+//! host.on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
 //! set().unwrap();
 //! assert_eq!(host.wechat_requests()[0].path, "/cgi-bin/menu/create");
 //! ```

@@ -40,7 +40,68 @@ fn what_the_plugin_asks_for_is_granted_and_no_more() {
     denied(&orders::create(&NewOrder::native("T20260001", "tea", 1)), "`orders: create`");
     denied(&wechat::get::<serde_json::Value>("/cgi-bin/user/info", &[]), "`wechat_apis: /cgi-bin/user/info`");
     denied(&http::Request::get("https://example.com:8443/a/b").send(), "`http_hosts: https://example.com:8443`");
-    denied(&pay::profitsharing::unsplit_amount(None, "42"), "`pay_apis: /v3/profitsharing/transactions/42/amounts`");
+    denied(&pay::get::<serde_json::Value>(None, "/v3/certificates", &[]), "`pay_apis: /v3/certificates`");
+    let split = pay::profitsharing::unsplit_amount(None, "42");
+    assert!(matches!(&split, Err(Error::Unavailable(text)) if text.contains("`TestHost::on_pay`")), "{split:?}");
+}
+
+fn no_content() -> http::Response {
+    http::Response { status: 204, headers: Vec::new(), body: Vec::new() }
+}
+
+#[test]
+fn what_answers_grants_nothing_and_what_is_granted_does_not_answer() {
+    let host = TestHost::new()
+        .on_http(|_| Ok(no_content()))
+        .on_wechat(|_| Ok(serde_json::json!({"errcode": 0})))
+        .on_pay(|_| Ok(serde_json::Value::Null));
+    let fetch = || http::Request::get("https://example.com/a").send();
+    let tag = || wechat::tags::tag_users(2, &["o1"]);
+    let ask = || pay::get::<()>(None, "/v3/certificates", &[]);
+    denied(&fetch(), "`http_hosts: https://example.com`");
+    denied(&tag(), "`wechat_apis: /cgi-bin/tags/members/batchtagging`");
+    denied(&ask(), "`pay_apis: /v3/certificates`");
+    host.grant_http_hosts(&["https://example.com"]).grant_wechat_apis(&["/cgi-bin/tags"]).grant_pay_apis(&["/v3"]);
+    assert_eq!((fetch().map(|answer| answer.status), tag(), ask()), (Ok(204), Ok(()), Ok(())));
+    let unanswered = |result: Result<(), Error>| matches!(result, Err(Error::Unavailable(_)));
+    TestHost::new().grant_http_hosts(&["https://example.com"]).grant_wechat_apis(&["/"]).grant_pay_apis(&["/"]);
+    assert!(unanswered(fetch().map(drop)) && unanswered(tag()) && unanswered(ask()));
+}
+
+#[test]
+fn a_host_is_granted_with_its_scheme_and_port_and_with_a_star_all_below_it() {
+    for (granted, url, is_granted) in [
+        ("https://api.example.com", "https://api.example.com/a?b#c", true),
+        ("https://api.example.com", "https://user:pass@API.example.com:443?a=@b", true),
+        ("https://api.example.com:443", "https://api.example.com", true),
+        ("https://api.example.com", "http://api.example.com/", false),
+        ("https://api.example.com", "https://api.example.com:8443/", false),
+        ("https://api.example.com", "https://api.example.com.evil.example/", false),
+        ("https://api.example.com", "https://api.example.com@evil.example/", false),
+        ("https://*.example.com", "https://a.b.example.com/", true),
+        ("https://*.example.com", "https://example.com/", false),
+        ("https://*.example.com", "https://.example.com/", false),
+        ("https://*.example.com", "https://badexample.com/", false),
+        ("https://*.example.com:8443", "https://a.example.com:8443/", true),
+        ("https://*.example.com:8443", "https://a.example.com/", false),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000/", true),
+    ] {
+        TestHost::new().grant_http_hosts(&[granted]).on_http(|_| Ok(no_content()));
+        let answer = http::Request::get(url).send();
+        assert_eq!(answer.is_ok(), is_granted, "{granted} {url}: {answer:?}");
+    }
+    for url in ["", "/a", "example.com", "https://"] {
+        assert!(matches!(http::Request::get(url).send(), Err(Error::Invalid(_))), "{url:?}");
+    }
+}
+
+#[test]
+fn what_is_granted_adds_up() {
+    TestHost::new().grant_orders(&["create"]).grant_users().grant_wechat_apis(&["/cgi-bin/tags"]).grant_asked();
+    assert!(orders::create(&new_order(100)).is_ok() && orders::find(None, "T20260001").is_ok());
+    assert!(users::find("o1").is_ok() && kv::get("a").is_ok());
+    assert_eq!(messages::send_customer_service("o1", "hi"), Ok(()));
+    assert!(matches!(wechat::tags::list(), Err(Error::Unavailable(_))));
 }
 
 #[test]
@@ -207,6 +268,8 @@ fn keys_are_listed_from_behind_one_on() {
 #[test]
 fn the_outside_answers_what_the_test_says() {
     TestHost::new()
+        .grant_http_hosts(&["https://example.com"])
+        .grant_wechat_apis(&["/cgi-bin/user", "/cgi-bin/menu"])
         .on_http(|request| {
             log::debug!("asked {}", request.url);
             Ok(http::Response { status: 200, headers: vec![("X-Kind".into(), "test".into())], body: b"[1]".to_vec() })
@@ -226,17 +289,19 @@ fn the_outside_answers_what_the_test_says() {
 #[test]
 fn what_wechat_refuses_is_an_error_although_the_test_writes_it_as_an_answer() {
     let quota = serde_json::json!({"errcode": 45009, "errmsg": "reach max api daily quota limit"});
-    TestHost::new().on_wechat(move |_| Ok(quota.clone()));
+    TestHost::new().grant_wechat_apis(&["/cgi-bin/tags"]).on_wechat(move |_| Ok(quota.clone()));
     let refused = WechatError { errcode: 45009, errmsg: "reach max api daily quota limit".to_owned() };
     assert_eq!(wechat::tags::tag_users(2, &["o1"]), Err(Error::Wechat(refused)));
-    TestHost::new().on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
+    TestHost::new()
+        .grant_wechat_apis(&["/cgi-bin/tags"])
+        .on_wechat(|_| Ok(serde_json::json!({"errcode": 0, "errmsg": "ok"})));
     assert_eq!(wechat::tags::tag_users(2, &["o1"]), Ok(()));
 }
 
 #[test]
 fn what_wechat_pay_refuses_in_v2_is_an_error_although_the_test_writes_it_as_an_answer() {
     let query = |answer: serde_json::Value| {
-        TestHost::new().on_pay(move |_| Ok(answer.clone()));
+        TestHost::new().grant_pay_apis(&["/mmpaymkttransfers"]).on_pay(move |_| Ok(answer.clone()));
         pay::call_v2::<serde_json::Value>(None, "/mmpaymkttransfers/gethbinfo", &[])
     };
     let refused = |errmsg: &str| Err(Error::from(WechatError { errcode: 0, errmsg: errmsg.to_owned() }));
@@ -413,7 +478,7 @@ fn a_part_that_does_not_work_is_met_by_who_may_use_it() {
 fn what_was_asked_outside_is_remembered_also_when_it_was_refused() {
     let host = TestHost::new();
     denied(&http::Request::get("https://example.com/a").send(), "http_hosts");
-    host.on_http(|_| Ok(http::Response { status: 204, headers: Vec::new(), body: Vec::new() }));
+    host.grant_http_hosts(&["https://example.com"]).on_http(|_| Ok(no_content()));
     http::Request::get("https://example.com/b").send().unwrap();
     let urls: Vec<_> = host.http_requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["https://example.com/a", "https://example.com/b"]);

@@ -18,7 +18,7 @@ use weft_plugin::{
 fn answering(answer: impl Into<Answer>) -> Rc<RefCell<Vec<Request>>> {
     let (asked, answer) = (Rc::<RefCell<Vec<_>>>::default(), answer.into());
     let record = Rc::clone(&asked);
-    TestHost::new().on_wechat_call(move |request| {
+    TestHost::new().grant_wechat_apis(&["/"]).on_wechat_call(move |request| {
         record.borrow_mut().push(request.clone());
         Ok(Response { content_type: answer.0.to_owned(), body: answer.1.clone() })
     });
@@ -312,8 +312,9 @@ fn statistics_short_keys_codes_and_verdicts() {
     assert!(!security::check_text("o1", security::Place::Comment, "text").unwrap().passes());
     assert!(only(&asked).contains(r#""scene":2"#));
     let file = File::new("a.png", "image/png", b"png".as_slice());
-    TestHost::new().on_wechat(|_| Err(WechatError { errcode: 87014, errmsg: "risky content".into() }.into()));
+    let host = TestHost::new().grant_wechat_apis(&["/wxa"]);
+    host.on_wechat(|_| Err(WechatError { errcode: 87014, errmsg: "risky content".into() }.into()));
     assert_eq!(security::check_image(&file), Ok(false));
-    TestHost::new().on_wechat(|_| Err(WechatError { errcode: -1, errmsg: "system error".into() }.into()));
+    host.on_wechat(|_| Err(WechatError { errcode: -1, errmsg: "system error".into() }.into()));
     assert_eq!(security::check_image(&file).unwrap_err().errcode(), Some(-1));
 }
