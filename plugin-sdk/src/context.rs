@@ -80,13 +80,12 @@ impl Context {
     /// The time; in tests that of the [`TestHost`](crate::testing::TestHost), which stands still.
     ///
     /// ```
-    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use std::time::Duration;
     /// use weft_plugin::{prelude::*, testing::{self, TestHost}};
     ///
     /// #[message_rule]
     /// fn waited_long(message: Message, context: Context) -> bool {
-    ///     let sent = UNIX_EPOCH + Duration::from_secs(message.created_at);
-    ///     context.now().duration_since(sent).is_ok_and(|waited| waited > Duration::from_secs(3))
+    ///     context.now().duration_since(message.sent_at()).is_ok_and(|waited| waited > Duration::from_secs(3))
     /// }
     ///
     /// let host = TestHost::new();

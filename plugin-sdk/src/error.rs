@@ -1,12 +1,15 @@
 //! What goes wrong: a call to the host, or a plugin's own function.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, ops::Deref};
 
 /// Why a call did not do what it was asked for. What fits no other case is `Other`.
 ///
 /// Texts, and the errors that the standard library and `serde_json` give, turn into it with `?`, and so do boxed ones and a
 /// [`Failure`]; others do with `.map_err(Error::other)?`. In functions that return [`Result<T>`](crate::Result) `?` takes
-/// nearly [every error](IntoFailure).
+/// nearly every error: it makes a [`Failure`] of it.
+///
+/// A function of a plugin may fail with whatever turns into it: itself, a [`Failure`], a text, or a type of the author's own
+/// with `impl From<Mine> for Error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The operator has not granted this to the plugin for this app. The text names the grant.
@@ -29,7 +32,8 @@ pub enum Error {
     Other(String),
 }
 
-/// Why a function of the plugin failed: nearly [every error](IntoFailure) turns into it with `?`, and so do texts.
+/// Why a function of the plugin failed. With `?` every type that implements [`std::error::Error`] turns into it, and so do
+/// texts, `Box<dyn Error>`, and errors of crates such as `anyhow`.
 ///
 /// ```
 /// use weft_plugin::{prelude::*, testing};
@@ -47,13 +51,48 @@ pub enum Error {
 /// assert_eq!(failed.to_string(), "invalid digit found in string");
 /// ```
 ///
-/// An [`Error`] in it stays what it is. Any other error becomes [`Error::Other`], with the texts of
-/// what caused it. So that every error turns into it, it is none itself, as `anyhow::Error` is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(pub Error);
-
-/// What `?` turns into a [`Failure`]: every type that implements [`std::error::Error`], texts, `Box<dyn Error>`, and errors
-/// of crates such as `anyhow`.
+/// An [`Error`] in it stays what it is, and `*failure` is that error. Any other error becomes [`Error::Other`], with the
+/// texts of what caused it. So that every error turns into it, it is none itself, as `anyhow::Error` is none.
+///
+/// ```
+/// use weft_plugin::{prelude::*, testing::TestHost};
+///
+/// fn last() -> Result<Option<String>> {
+///     Ok(kv::get_text("last")?)
+/// }
+///
+/// TestHost::new();
+/// assert!(matches!(*last().unwrap_err(), Error::Denied(_)));
+/// ```
+///
+/// An error of the author's own needs nothing for it:
+///
+/// ```
+/// use weft_plugin::prelude::*;
+///
+/// /// Why there is no price.
+/// #[derive(Debug)]
+/// struct SoldOut;
+///
+/// impl std::fmt::Display for SoldOut {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         f.write_str("sold out")
+///     }
+/// }
+///
+/// impl std::error::Error for SoldOut {}
+///
+/// fn price(tea: &str) -> Result<u32, SoldOut> {
+///     if tea == "龙井" { Ok(990) } else { Err(SoldOut) }
+/// }
+///
+/// #[message_handler]
+/// fn answer(message: Message) -> Result<String> {
+///     Ok(format!("{} 分", price(message.text().unwrap_or_default())?))
+/// }
+///
+/// assert_eq!(answer(weft_plugin::testing::text("o1", "毛峰")).unwrap_err().to_string(), "sold out");
+/// ```
 ///
 /// Not so `Box<dyn Error + Send + Sync>`: Rust lets only one of the two boxes be taken. `.map_err(Error::from)?` is its way.
 ///
@@ -84,6 +123,10 @@ pub struct Failure(pub Error);
 ///     Ok(price? / 2)
 /// }
 /// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(pub Error);
+
+/// What `?` turns into a [`Failure`], which tells of it.
 #[diagnostic::on_unimplemented(
     message = "`?` does not turn `{Self}` into `weft_plugin::Failure`",
     label = "write `.map_err(Error::from)?` for a `Box<dyn Error + Send + Sync>`, \
@@ -102,6 +145,14 @@ impl<E: Into<Box<dyn StdError>>> IntoFailure for E {
     }
 }
 
+impl Deref for Failure {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.0
+    }
+}
+
 impl<E: IntoFailure> From<E> for Failure {
     fn from(error: E) -> Self {
         error.into_failure()
@@ -114,39 +165,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What a function of a plugin may fail with: whatever turns into an [`Error`], such as that itself,
-/// a [`Failure`], and texts.
-///
-/// A type of the author's own does with `impl From<Mine> for Error`. Without it the function returns
-/// [`Result<T>`](crate::Result), and `?` turns the error into a [`Failure`], which it does with nearly
-/// [every one](IntoFailure):
-///
-/// ```
-/// use weft_plugin::prelude::*;
-///
-/// /// Why there is no price.
-/// #[derive(Debug)]
-/// struct SoldOut;
-///
-/// impl std::fmt::Display for SoldOut {
-///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-///         f.write_str("sold out")
-///     }
-/// }
-///
-/// impl std::error::Error for SoldOut {}
-///
-/// fn price(tea: &str) -> Result<u32, SoldOut> {
-///     if tea == "龙井" { Ok(990) } else { Err(SoldOut) }
-/// }
-///
-/// #[message_handler]
-/// fn answer(message: Message) -> Result<String> {
-///     Ok(format!("{} 分", price(message.text().unwrap_or_default())?))
-/// }
-///
-/// assert_eq!(answer(weft_plugin::testing::text("o1", "毛峰")).unwrap_err().to_string(), "sold out");
-/// ```
+/// What a function of a plugin may fail with: [`Error`] tells of it.
 #[diagnostic::on_unimplemented(
     message = "a function of a plugin cannot fail with `{Self}`",
     label = "`{Self}` does not turn into `weft_plugin::Error`",

@@ -35,7 +35,7 @@ pub mod wechat;
 
 pub use self::{
     context::{App, AppType, Context, Field},
-    error::{Error, Failure, IntoError, IntoFailure, WechatError},
+    error::{Error, Failure, WechatError},
     hooks::{OrderEvent, Refund, RefundEvent, RefundState},
     message::{Content, Event, Message},
     observers::Observation,
@@ -192,7 +192,7 @@ pub use weft_plugin_macros::page;
 /// ```
 pub use weft_plugin_macros::refund_hook;
 
-/// What a plugin's functions return when they may fail: `?` takes nearly [every error](IntoFailure), and texts.
+/// What a plugin's functions return when they may fail: `?` takes nearly [every error](Failure), and texts.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// All that most plugins need: `use weft_plugin::prelude::*;`.
@@ -213,16 +213,17 @@ pub mod prelude {
 #[cfg(doc)]
 pub mod chinese {}
 
-/// For the code that the macros write.
+/// For the code that the macros write, and for the compiler: nobody writes these names.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
 
     pub use crate::{
         entry::{Entry, Package, Returns},
+        error::{IntoError, IntoFailure},
         handlers::Handler,
         hooks::{Hook, RefundHook},
-        manifest::Asks,
+        manifest::Asked,
         observers::Observer,
         pages::Page,
         reply::IntoReply,

@@ -1,26 +1,23 @@
 //! What the plugin says of itself.
 
 use crate::{
-    bindings::{
-        Component,
-        exported::manifest::{self, Guest},
-    },
-    entry::{self, Entry},
-    hooks,
+    bindings::{Component, exported::manifest::Guest},
+    entry, hooks,
     message::Message,
     observers::Observation,
     pages::{PageRequest, PageResponse},
     reply::Reply,
 };
 
-pub use crate::bindings::exported::manifest::Description;
+pub use crate::bindings::exported::manifest::{Asks, Description, Entry};
 
 /// The option that names a path of `pay_apis`.
 pub(crate) const PAY_APIS: &str = "asks-pay-apis";
 
 /// What the plugin would like to be granted, as [`asks!`](crate::asks!) collects it.
+#[doc(hidden)]
 #[derive(Debug)]
-pub struct Asks {
+pub struct Asked {
     http_hosts: &'static [&'static str],
     wechat_apis: &'static [&'static str],
     kv: bool,
@@ -30,7 +27,7 @@ pub struct Asks {
     config_schema: Option<&'static str>,
 }
 
-inventory::collect!(Asks);
+inventory::collect!(Asked);
 
 /// Says what the plugin would like to be granted, and what its configuration looks like. Every key
 /// may be left out; it stands in a plugin once. Asking grants nothing: the operator does.
@@ -86,13 +83,14 @@ macro_rules! asks {
             }
         };
         $crate::__private::inventory::submit! {
-            $crate::__private::Asks::NOTHING $(.$key(&$value))*
+            $crate::__private::Asked::NOTHING $(.$key(&$value))*
         }
     };
 }
 
-#[expect(missing_docs, reason = "called by `asks!`, which explains the keys")]
-impl Asks {
+// `asks!` calls the function of each key.
+impl Asked {
+    /// What a plugin without `asks!` would like.
     pub const NOTHING: Self = Self {
         http_hosts: &[],
         wechat_apis: &[],
@@ -103,6 +101,7 @@ impl Asks {
         config_schema: None,
     };
 
+    /// Hosts, such as `https://*.example.com`.
     #[must_use]
     pub const fn http_hosts(mut self, hosts: &'static [&'static str]) -> Self {
         let mut rest = hosts;
@@ -114,6 +113,7 @@ impl Asks {
         self
     }
 
+    /// Beginnings of paths of WeChat's API.
     #[must_use]
     pub const fn wechat_apis(mut self, paths: &'static [&'static str]) -> Self {
         let mut rest = paths;
@@ -128,18 +128,21 @@ impl Asks {
         self
     }
 
+    /// Whether it has keys.
     #[must_use]
     pub const fn kv(mut self, asked: &bool) -> Self {
         self.kv = *asked;
         self
     }
 
+    /// Whether it asks about users.
     #[must_use]
     pub const fn users(mut self, asked: &bool) -> Self {
         self.users = *asked;
         self
     }
 
+    /// Rights to orders: `read`, `create`, `refund`.
     #[must_use]
     pub const fn orders(mut self, rights: &'static [&'static str]) -> Self {
         let mut rest = rights;
@@ -154,6 +157,7 @@ impl Asks {
         self
     }
 
+    /// Beginnings of paths of WeChat Pay.
     #[must_use]
     pub const fn pay_apis(mut self, paths: &'static [&'static str]) -> Self {
         let mut rest = paths;
@@ -168,6 +172,7 @@ impl Asks {
         self
     }
 
+    /// The JSON Schema of its configuration.
     #[must_use]
     pub const fn config_schema(mut self, json_schema: &&'static str) -> Self {
         self.config_schema = Some(*json_schema);
@@ -179,8 +184,8 @@ impl Asks {
         self.pay_apis.iter().map(|&path| (PAY_APIS.to_owned(), path.to_owned())).collect()
     }
 
-    fn describe(&self) -> manifest::Asks {
-        manifest::Asks {
+    fn describe(&self) -> Asks {
+        Asks {
             http_hosts: owned(self.http_hosts),
             wechat_apis: owned(self.wechat_apis),
             kv: self.kv,
@@ -255,14 +260,14 @@ impl Guest for Component {
 }
 
 /// What the plugin asks for; twice is the author's mistake, which the host shows them.
-fn asks() -> &'static Asks {
-    let mut all = inventory::iter::<Asks>.into_iter();
-    let asks = all.next().unwrap_or(&Asks::NOTHING);
+fn asks() -> &'static Asked {
+    let mut all = inventory::iter::<Asked>.into_iter();
+    let asks = all.next().unwrap_or(&Asked::NOTHING);
     assert!(all.next().is_none(), "`weft_plugin::asks!` may stand in a plugin once");
     asks
 }
 
-fn described(entries: &[&'static Entry]) -> Vec<manifest::Entry> {
+fn described(entries: &[&'static entry::Entry]) -> Vec<Entry> {
     entries.iter().map(|entry| entry.describe()).collect()
 }
 

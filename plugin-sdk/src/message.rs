@@ -17,6 +17,8 @@
 //! assert_eq!(kind(&testing::click("o1", "price")), "a tap on price");
 //! ```
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 pub use crate::bindings::imported::{
     message::{
         AccountVerification, ArticleUrl, Click, Content, Event, File, Image, KfSession, KfSwitchSession, Link,
@@ -35,6 +37,11 @@ impl Subject for Message {
 }
 
 impl Message {
+    /// When it was sent, which is [`created_at`](Self::created_at) as a time.
+    pub fn sent_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.created_at)
+    }
+
     /// What the user wrote, if this is a text.
     pub fn text(&self) -> Option<&str> {
         match &self.content {

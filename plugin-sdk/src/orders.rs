@@ -16,7 +16,7 @@
 //!     Ok(orders::prepay(None, &order.out_trade_no)?)
 //! }
 //!
-//! assert!(matches!(buy("o1", "T20260001"), Err(Failure(Error::Denied(_)))));
+//! assert!(matches!(*buy("o1", "T20260001").unwrap_err(), Error::Denied(_)));
 //! TestHost::new().grant_orders(&["create"]);
 //! let names: Vec<_> = buy("o1", "T20260001").unwrap().into_iter().map(|field| field.path).collect();
 //! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);

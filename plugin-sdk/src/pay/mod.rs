@@ -21,7 +21,7 @@
 //!     Ok(transfer_bills::create(None, &bill)?.package_info)
 //! }
 //!
-//! assert!(matches!(prize("o1", "B1"), Err(Failure(Error::Denied(_)))));
+//! assert!(matches!(*prize("o1", "B1").unwrap_err(), Error::Denied(_)));
 //!
 //! let host = TestHost::new().grant_asked().on_pay(|call| {
 //!     assert_eq!(call.body["transfer_amount"], 100);

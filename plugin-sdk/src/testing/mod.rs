@@ -11,7 +11,7 @@
 //! }
 //!
 //! let host = TestHost::new();
-//! assert!(matches!(count(testing::text("o1", "hi")), Err(Failure(Error::Denied(_)))));
+//! assert!(matches!(*count(testing::text("o1", "hi")).unwrap_err(), Error::Denied(_)));
 //!
 //! host.grant_kv();
 //! assert_eq!(count(testing::text("o1", "hi")).unwrap(), "visit 1");

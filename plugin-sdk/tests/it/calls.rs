@@ -1,6 +1,6 @@
 //! What the plugin says of itself, and calls by name.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use weft_plugin::{
     log::Level,
@@ -128,6 +128,12 @@ fn a_page_answers_its_user() {
 }
 
 #[test]
+fn a_message_says_when_it_was_sent() {
+    let message = Message { created_at: 1_760_000_001, ..text("o1", "hi") };
+    assert_eq!(message.sent_at(), UNIX_EPOCH + Duration::from_secs(1_760_000_001));
+}
+
+#[test]
 fn a_boxed_error_comes_out_as_it_went_in() {
     let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::Limited("enough".to_owned()));
     assert_eq!(Error::from(boxed), Error::Limited("enough".to_owned()));
@@ -216,6 +222,7 @@ fn every_error_ends_a_function_with_its_own_words() {
     assert_eq!(fail("no text").to_string(), "no text");
     assert_eq!(fail(Error::Limited("enough".to_owned())), Failure(Error::Limited("enough".to_owned())));
     let refused = WechatError { errcode: 40003, errmsg: "invalid openid".to_owned() };
+    assert_eq!(fail(refused.clone()).errcode(), Some(40003));
     assert_eq!(Error::from(fail(refused.clone())), Error::Wechat(refused));
     let anybodys: Box<dyn std::error::Error> = std::fmt::Error.into();
     assert_eq!(fail(anybodys).to_string(), std::fmt::Error.to_string());
