@@ -30,8 +30,8 @@ thread_local! {
     static OPENID: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Says whom the call is about that begins now.
-pub(crate) fn is_about(openid: Option<&str>) {
+/// Sets whom the call is about that begins now.
+pub(crate) fn set_openid(openid: Option<&str>) {
     OPENID.replace(openid.map(str::to_owned));
 }
 

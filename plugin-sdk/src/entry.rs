@@ -128,7 +128,7 @@ where
         .into_iter()
         .find(|export| export.entry.name == name)
         .ok_or_else(|| Error::NotFound(format!("this plugin has no {kind} `{name}`")))?;
-    context::is_about(input.openid());
+    context::set_openid(input.openid());
     (export.run)(input, Context::of_this_call())
 }
 

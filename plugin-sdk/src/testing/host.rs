@@ -68,7 +68,7 @@ impl TestHost {
     )]
     pub fn new() -> Self {
         entry::prepare();
-        context::is_about(None);
+        context::set_openid(None);
         let number = HOSTS.fetch_add(1, Ordering::Relaxed) + 1;
         with(|state| *state = State::new(number));
         Self { number }
@@ -102,7 +102,7 @@ impl TestHost {
     /// Sets what [`Context::openid`] says to functions that the test calls itself. The calls by name
     /// say it of themselves.
     pub fn openid(self, openid: &str) -> Self {
-        self.with(|_| context::is_about(Some(openid)));
+        self.with(|_| context::set_openid(Some(openid)));
         self
     }
 
