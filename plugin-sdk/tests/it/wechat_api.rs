@@ -63,7 +63,7 @@ fn every_line_of_the_table_makes_its_call() {
         assert_eq!(admin, format!("`{method} /wechat{path}`"));
         for line in plugin.split("<br>").map(|line| line.trim_matches('`')) {
             let verb = if method == "GET" { "wechat::get" } else { "wechat::post" };
-            let upload = method == "POST" && line == format!("Request::post(\"{path}\").part(file).send()?");
+            let upload = method == "POST" && line == format!("wechat::Request::post(\"{path}\").part(file).send()?");
             if upload || line.starts_with(&format!("{verb}(\"{path}\", &")) {
                 continue;
             }
