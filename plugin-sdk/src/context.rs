@@ -48,8 +48,9 @@ impl Context {
         Self(())
     }
 
-    /// A call from the [`TestHost`](crate::testing::TestHost) that the test's thread has, as it is. Where there is none yet,
-    /// one is made, which grants nothing.
+    /// A call from the [`TestHost`](crate::testing::TestHost) that the test's thread has, as it is. Where there is none
+    /// yet, one is made, which grants nothing. A test that shares its thread with others begins with
+    /// [`TestHost::new`](crate::testing::TestHost::new), so as not to have the host of the one before.
     #[cfg(not(target_family = "wasm"))]
     pub fn test() -> Self {
         crate::testing::TestHost::of_this_thread().context()

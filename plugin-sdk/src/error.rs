@@ -8,8 +8,8 @@ use std::{error::Error as StdError, fmt, ops::Deref};
 /// [`Failure`]; others do with `.map_err(Error::other)?`. In functions that return [`Result<T>`](crate::Result) `?` takes
 /// nearly every error: it makes a [`Failure`] of it.
 ///
-/// A function of a plugin may fail with whatever turns into it: itself, a [`Failure`], a text, or a type of the author's own
-/// with `impl From<Mine> for Error`.
+/// A function of a plugin may fail with whatever turns into it: itself, a [`Failure`], a text, or a type of the author's
+/// own with `impl From<Mine> for Error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The operator has not granted this to the plugin for this app. The text names the grant.

@@ -63,9 +63,9 @@ pub fn get(key: &str) -> Result<Option<Entry>, Error> {
     imports::kv::get(key)
 }
 
-/// The value as text; none when there is no such key or its time is over. A value that is no UTF-8 is an error, as one that
-/// is no JSON is for [`get_json`]. Where it may be either, [`get`] has the bytes, and [`Entry::text`] says whether they are
-/// text.
+/// The value as text; none when there is no such key or its time is over. A value that is no UTF-8 is an error, as one
+/// that is no JSON is for [`get_json`]. Where it may be either, [`get`] has the bytes, and [`Entry::text`] says whether
+/// they are text.
 ///
 /// ```
 /// use weft_plugin::{prelude::*, testing::TestHost};
@@ -82,7 +82,8 @@ pub fn get_text(key: &str) -> Result<Option<String>, Error> {
     Ok(get(key)?.map(|entry| String::from_utf8(entry.value)).transpose()?)
 }
 
-/// Writes, whatever was there before, to be kept for good: also where what was there had a time. Returns the new version.
+/// Writes, whatever was there before, to be kept for good: also where what was there had a time. Returns the new
+/// version.
 pub fn set(key: &str, value: impl AsRef<[u8]>) -> Result<u64, Error> {
     imports::kv::set(key, value.as_ref(), None)
 }

@@ -22,8 +22,9 @@
 //! assert_eq!(names, ["appId", "timeStamp", "nonceStr", "package", "signType", "paySign"]);
 //! ```
 
-/// What [`create_refund`] gives, with WeChat's word for how far the refund is. Another thing is [`Refund`](crate::Refund):
-/// Weft's own record, of which refund hooks are told, and whose state is a [`RefundState`](crate::RefundState).
+/// What [`create_refund`] gives, with WeChat's word for how far the refund is. Another thing is
+/// [`Refund`](crate::Refund): Weft's own record, of which refund hooks are told, and whose state is a
+/// [`RefundState`](crate::RefundState).
 ///
 pub use crate::bindings::imported::orders::Refund as RefundAnswer;
 pub use crate::bindings::imported::{

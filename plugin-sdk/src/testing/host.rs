@@ -44,8 +44,8 @@ static HOSTS: AtomicU64 = AtomicU64::new(0);
 
 /// The host that plugins have in tests.
 ///
-/// There is one for each thread, which is what each test runs on: what a plugin asks reaches it, whoever calls the plugin.
-/// This is a handle to it, and its copies are, too. [`new`](Self::new) puts another host in its place.
+/// There is one for each thread, which is what each test runs on: what a plugin asks reaches it, whoever calls the
+/// plugin. This is a handle to it, and its copies are, too. [`new`](Self::new) puts another host in its place.
 ///
 /// It grants what the real one grants without being told: the log, the context and the
 /// configuration. Everything else is [`Error::Denied`], with the grant that is missing, until the test grants it: all
@@ -60,8 +60,8 @@ pub struct TestHost {
 /// What the plugin meets.
 #[expect(clippy::return_self_not_must_use, reason = "the thread's host is changed; chaining is a convenience")]
 impl TestHost {
-    /// A new host for this thread. It takes the place of the one before: what that one knew is gone, and whoever asks it
-    /// still is told so by a panic. A test that begins with it hears nothing of those that ran on its thread before.
+    /// A new host for this thread. It takes the place of the one before: what that one knew is gone, and whoever asks
+    /// it still is told so by a panic. A test that begins with it hears nothing of those that ran on its thread before.
     #[expect(
         clippy::new_without_default,
         reason = "it changes what the thread has, and that should be read where it is"
@@ -160,21 +160,21 @@ impl TestHost {
     }
 
     /// Grants requests to these hosts, which are spelled as in [`asks!`](crate::asks!): `https://*.example.com` is all
-    /// below. What they answer says [`on_http`](Self::on_http).
+    /// below. [`on_http`](Self::on_http) says what they answer.
     pub fn grant_http_hosts(self, hosts: &[&str]) -> Self {
         self.with(|state| state.http_hosts.extend(owned(hosts)));
         self
     }
 
-    /// Grants calls of WeChat's API at these paths and below them: `/cgi-bin/tags`. What they answer says
-    /// [`on_wechat`](Self::on_wechat).
+    /// Grants calls of WeChat's API at these paths and below them: `/cgi-bin/tags`.
+    /// [`on_wechat`](Self::on_wechat) says what they answer.
     pub fn grant_wechat_apis(self, paths: &[&str]) -> Self {
         self.with(|state| state.wechat_apis.extend(owned(paths)));
         self
     }
 
-    /// Grants calls of WeChat Pay at these paths and below them: `/v3/profitsharing`. What they answer says
-    /// [`on_pay`](Self::on_pay).
+    /// Grants calls of WeChat Pay at these paths and below them: `/v3/profitsharing`.
+    /// [`on_pay`](Self::on_pay) says what they answer.
     pub fn grant_pay_apis(self, paths: &[&str]) -> Self {
         self.with(|state| state.pay_apis.extend(owned(paths)));
         self
@@ -229,8 +229,8 @@ impl TestHost {
         self
     }
 
-    /// Answers calls of WeChat's API at paths that are granted, with the JSON that `answer` returns, and grants none. Without
-    /// it they are [`Error::Unavailable`]. An answer whose `errcode` is not 0 is [`Error::Wechat`] to the plugin.
+    /// Answers calls of WeChat's API at paths that are granted, with the JSON that `answer` returns, and grants none.
+    /// Without it they are [`Error::Unavailable`]. An answer whose `errcode` is not 0 is [`Error::Wechat`] to the plugin.
     ///
     /// `answer` fails with an [`Error`], as what [`kv::update`](crate::kv::update) is given does.
     pub fn on_wechat(
@@ -243,9 +243,9 @@ impl TestHost {
         })
     }
 
-    /// Answers calls of WeChat Pay at paths that are granted, with the JSON that `answer` returns, and grants none. Without it
-    /// they are [`Error::Unavailable`]. The answer is null where WeChat says nothing but that it is done. Of v2 a
-    /// `return_code` or `result_code` that is none of success is [`Error::Wechat`] to the plugin.
+    /// Answers calls of WeChat Pay at paths that are granted, with the JSON that `answer` returns, and grants none.
+    /// Without it they are [`Error::Unavailable`]. The answer is null where WeChat says nothing but that it is done. Of
+    /// v2 a `return_code` or `result_code` that is none of success is [`Error::Wechat`] to the plugin.
     pub fn on_pay(self, answer: impl FnMut(&PayCall) -> Result<serde_json::Value, Error> + 'static) -> Self {
         self.with(|state| state.pay = Some(Box::new(answer)));
         self

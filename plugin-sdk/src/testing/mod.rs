@@ -21,6 +21,9 @@
 //! assert!(count(testing::text("o1", "hi")).is_err());
 //! ```
 //!
+//! A plugin that says with [`asks!`](crate::asks!) what it needs is tested with
+//! [`TestHost::new().grant_asked()`](TestHost::grant_asked): the test fails where something is missing there.
+//!
 //! Handlers are called as the functions that they are, or by name, as the real host does it:
 //! `host.handle("count", testing::text("o1", "hi"))`. Afterwards the host tells what was logged, sent
 //! and asked for.

@@ -122,8 +122,8 @@ pub(super) fn with<T>(look: impl FnOnce(&mut State) -> T) -> T {
 pub(super) fn denied(grant: &str) -> Error {
     let name = grant.split(':').next().unwrap_or_default();
     Error::Denied(format!(
-        "the operator has not granted `{grant}` to this plugin for this app; a test grants it with `TestHost::grant_{name}`, \
-         or with `grant_asked` where `asks!` names it"
+        "the operator has not granted `{grant}` to this plugin for this app; a test grants it with \
+         `TestHost::grant_{name}`, or with `grant_asked` where `asks!` names it"
     ))
 }
 
