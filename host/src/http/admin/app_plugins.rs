@@ -11,7 +11,7 @@ use super::{
     auth::Caller,
     find_app,
     page::{Page, PageQuery},
-    plugin_limits::out_of_range,
+    plugins::patch::out_of_range,
 };
 use crate::{
     http::{

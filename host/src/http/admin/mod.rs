@@ -21,7 +21,6 @@ mod one_time_subscriptions;
 mod order_webhook;
 mod orders;
 mod page;
-mod plugin_limits;
 mod plugins;
 mod quota;
 mod reconciliations;
@@ -90,7 +89,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(menus::versions))
         .routes(routes!(menus::restore))
         .routes(routes!(plugins::list))
-        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugin_limits::patch))
+        .routes(routes!(plugins::read, plugins::put, plugins::delete, plugins::patch::patch))
         .routes(routes!(plugins::logs::follow))
         .routes(routes!(plugins::receipts::list))
         .routes(routes!(plugins::receipts::read))

@@ -70,7 +70,7 @@ pub(in crate::http::admin) async fn follow(
     if let Some(app) = &query.app {
         caller.require(Some(app), "manage")?;
     }
-    let found = state.plugins.find(&plugin).ok_or_else(|| Problem::not_found("plugin · 插件", &plugin))?;
+    let found = super::find(&state, &plugin)?;
     let after = last_event_id(&headers);
     let reader = found.log.read(after);
     let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };

@@ -5,8 +5,11 @@ mod calls;
 pub(super) mod canary;
 mod check;
 pub(super) mod logs;
+pub(super) mod patch;
 pub(super) mod receipts;
 pub(super) mod versions;
+
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -181,6 +184,11 @@ impl From<&Plugin> for PluginView {
     }
 }
 
+/// The plugin of that name, whether it runs or not.
+fn find(state: &AppState, plugin: &str) -> Result<Arc<Plugin>, Problem> {
+    state.plugins.find(plugin).ok_or_else(|| Problem::not_found("plugin · 插件", plugin))
+}
+
 /// Lists the plugins.
 #[utoipa::path(get, operation_id = "list_plugins", path = "/plugins", tag = "plugins", params(PageQuery), responses((status = 200, description = "Done", body = Page<PluginView>)))]
 pub(super) async fn list(
@@ -202,7 +210,7 @@ pub(super) async fn read(
     Path(name): Path<String>,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
+    let plugin = find(&state, &name)?;
     Ok(Json(PluginDetail::read(&state, &plugin).await?))
 }
 
@@ -309,7 +317,7 @@ pub(super) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
+    let plugin = find(&state, &name)?;
     caller.notes.before(&PluginView::from(&*plugin));
     state.plugins.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT)

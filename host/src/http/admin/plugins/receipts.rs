@@ -1,23 +1,23 @@
 //! `/plugins/{plugin}/receipts`: what became of single calls.
 
-use std::sync::Arc;
-
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::find;
 use crate::{
     http::{
         AppState,
         admin::{
             auth::Caller,
+            invalid,
             page::{Page, PageQuery},
         },
         error::{Path, Problem, Query},
         responses::{Invalid, NotFound},
     },
     model::FieldError,
-    plugins::{Plugin, Receipt, ReceiptUse},
+    plugins::{Receipt, ReceiptUse},
 };
 
 /// Which receipts.
@@ -94,7 +94,7 @@ pub(in crate::http::admin) async fn list(
         None => None,
         Some("ok") => Some(false),
         Some("failed") => Some(true),
-        Some(_) => return Err(super::super::invalid(vec![FieldError::new("outcome", "`ok` or `failed`")])),
+        Some(_) => return Err(invalid(vec![FieldError::new("outcome", "`ok` or `failed`")])),
     };
     let is_meant = |receipt: &Receipt| {
         is_seen(&state, &caller, receipt)
@@ -126,8 +126,4 @@ pub(in crate::http::admin) async fn read(
 
 fn is_seen(state: &AppState, caller: &Caller, receipt: &Receipt) -> bool {
     caller.sees_calls_of(&state.accounts, &receipt.app.name, &receipt.app.appid)
-}
-
-fn find(state: &AppState, plugin: &str) -> Result<Arc<Plugin>, Problem> {
-    state.plugins.find(plugin).ok_or_else(|| Problem::not_found("plugin · 插件", plugin))
 }

@@ -4,10 +4,11 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{auth::Caller, plugins::PluginView};
+use super::PluginView;
 use crate::{
     http::{
         AppState,
+        admin::{auth::Caller, invalid},
         error::{Body, Path, Problem},
         responses::{Invalid, NotFound},
     },
@@ -18,7 +19,7 @@ use crate::{
 /// Changes to a plugin: what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PluginPatch {
+pub(in crate::http::admin) struct PluginPatch {
     /// Whether it is called.
     state: Option<PluginSwitch>,
     /// What its calls may use, where that is not what the calls of other plugins may; in the place of what was set
@@ -44,18 +45,18 @@ enum PluginSwitch {
 #[utoipa::path(patch, operation_id = "patch_plugin", path = "/plugins/{plugin}", tag = "plugins", params(("plugin" = String, Path)),
     request_body = PluginPatch,
     responses((status = 200, description = "Done", body = PluginView), NotFound, Invalid))]
-pub(super) async fn patch(
+pub(in crate::http::admin) async fn patch(
     State(state): State<AppState>,
     caller: Caller,
     Path(name): Path<String>,
     Body(patch): Body<PluginPatch>,
 ) -> Result<Json<PluginView>, Problem> {
     caller.require(None, "manage")?;
-    let plugin = state.plugins.find(&name).ok_or_else(|| Problem::not_found("plugin · 插件", &name))?;
+    let plugin = super::find(&state, &name)?;
     caller.notes.before(&PluginView::from(&*plugin));
     let errors = patch.limits.map(|limits| out_of_range(&state, &limits)).unwrap_or_default();
     if !errors.is_empty() {
-        return Err(super::invalid(errors));
+        return Err(invalid(errors));
     }
     let disabled = patch.state.map(|switch| switch == PluginSwitch::Disabled);
     state.store.change_plugin(&name, patch.limits.as_ref(), disabled).await?;
@@ -66,7 +67,7 @@ pub(super) async fn patch(
 }
 
 /// The fields of `limits` that cannot be set.
-pub(super) fn out_of_range(state: &AppState, limits: &LimitChanges) -> Vec<FieldError> {
+pub(in crate::http::admin) fn out_of_range(state: &AppState, limits: &LimitChanges) -> Vec<FieldError> {
     let wrong = limits.out_of_range(&state.plugins.limits().ceilings).map(|wrong| {
         let rule = format!(
             "from {0} to {1} ({2}) · {0} 到 {1}（{2}）",
