@@ -98,7 +98,7 @@ async fn a_change_that_is_stored_is_answered_and_counts_although_it_cannot_be_re
         sqlx::query(show).execute(&mut database).await.unwrap();
     }
     let (_, log) = app.api(Method::GET, "/audit-log?action=patch_plugin", None).await;
-    assert_eq!(log["items"][0]["after"]["effective_limits"]["cpu_ms"], 123, "{log}");
+    assert_eq!(log["items"][0]["after"]["limits"], json!({"cpu_ms": 123}), "{log}");
     assert_eq!(log["items"][1]["after"]["state"], "disabled", "{log}");
     app.state.plugins.refresh().await.unwrap();
     let (_, plugin) = app.api(Method::GET, "/plugins/guest", None).await;

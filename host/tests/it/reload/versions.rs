@@ -66,6 +66,67 @@ async fn a_version_is_taken_back_until_another_file_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_shows_what_each_change_of_a_plugin_changes_and_no_counts() {
+    // Calls of the plugin are counted by now.
+    let (app, ..) = server().await;
+    let (first, second) = (digest(guests::greeter().await), digest(guests::formal_greeter().await));
+    app.plugin_becomes("greeter", |plugin| plugin["decided"] == first.as_str()).await;
+    let post =
+        async |path: &str, body: Value| app.api(Method::POST, &format!("/plugins/greeter{path}"), Some(body)).await;
+    let entry = async |action: &str| {
+        let (_, log) = app.api(Method::GET, &format!("/audit-log?action={action}&limit=1"), None).await;
+        log["items"][0].clone()
+    };
+    let keys = |document: &Value| document.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let changed = async |action: &str, changes: Value| {
+        let entry = entry(action).await;
+        let (before, after) = (&entry["before"], &entry["after"]);
+        assert_eq!(keys(before), keys(after), "{entry}");
+        assert!(["calls", "breakers", "versions", "replicas"].iter().all(|name| before.get(name).is_none()), "{entry}");
+        for (name, change) in changes.as_object().unwrap() {
+            assert_eq!(json!([before[name], after[name]]), *change, "{action}, {name}: {entry}");
+        }
+    };
+
+    assert_eq!(app.upload("greeter", guests::formal_greeter().await.to_vec()).await.0, 200);
+    let changes = json!({"digest": [first, second], "decided": [first, second], "source": ["folder", "upload"]});
+    changed("put_plugin", changes).await;
+    assert_eq!(roll_back(&app, None).await.0, 200);
+    let changes = json!({
+        "digest": [second, first], "decided": [second, first], "source": ["upload", "rollback"],
+        "rolled_back": [null, second], "name": ["greeter", "greeter"], "canary": [null, null],
+    });
+    changed("roll_back_plugin", changes).await;
+
+    let canary = |percent: u8, state: &str, reason: Value| {
+        let nobody: [&str; 0] = [];
+        json!({"digest": second, "percent": percent, "openids": nobody, "state": state, "reason": reason})
+    };
+    let running = |percent| canary(percent, "running", Value::Null);
+    assert_eq!(app.upload("greeter?canary=10", guests::formal_greeter().await.to_vec()).await.0, 200);
+    changed("put_plugin", json!({"digest": [first, first], "canary": [null, running(10)]})).await;
+    assert_eq!(post("/canary", json!({"percent": 50})).await.0, 200);
+    changed("set_plugin_canary", json!({"canary": [running(10), running(50)]})).await;
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter/canary", None).await.0, 204);
+    let taken_back = canary(50, "taken_back", json!("it was taken back through the API"));
+    changed("take_back_plugin_canary", json!({"canary": [running(50), taken_back]})).await;
+    assert_eq!(post("/canary", json!({"digest": second, "percent": 50})).await.0, 200);
+    assert_eq!(post("/canary/promote", json!({})).await.0, 200);
+    let changes = json!({
+        "digest": [first, second], "source": ["rollback", "canary"], "rolled_back": [second, null],
+        "canary": [running(50), canary(50, "promoted", Value::Null)],
+    });
+    changed("promote_plugin_canary", changes).await;
+
+    let patch = json!({"state": "disabled", "limits": {"cpu_ms": 123}});
+    assert_eq!(app.api(Method::PATCH, "/plugins/greeter", Some(patch)).await.0, 200);
+    changed("patch_plugin", json!({"state": ["ready", "disabled"], "limits": [{}, {"cpu_ms": 123}]})).await;
+    assert_eq!(app.api(Method::DELETE, "/plugins/greeter", None).await.0, 204);
+    let entry = entry("delete_plugin").await;
+    assert_eq!((&entry["before"]["digest"], &entry["after"]), (&json!(second), &Value::Null), "{entry}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_kept_version_can_be_named_and_only_the_last_ones_are_kept() {
     let (app, ..) = server().await;
     let component = guests::greeter().await;

@@ -4,7 +4,10 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::versions::PluginDetail;
+use super::{
+    audit::{self, AuditedPlugin},
+    versions::PluginDetail,
+};
 use crate::{
     http::{
         AppState,
@@ -60,12 +63,10 @@ pub(in crate::http::admin) async fn post(
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
     set.check()?;
-    note_before(&state, &caller, &name).await?;
+    audit::note_before(&state, &caller, &name).await?;
     let CanarySettings { digest, percent, openids } = set;
     let plugin = state.plugins.set_canary(&name, digest.as_deref(), percent, &openids).await?;
-    let detail = PluginDetail::read(&state, &plugin).await?;
-    caller.notes.after(&detail);
-    Ok(Json(detail))
+    Ok(Json(audit::note_after(&state, &caller, &plugin).await?))
 }
 
 /// Takes the canary back: all users get the version that runs.
@@ -77,8 +78,14 @@ pub(in crate::http::admin) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    note_before(&state, &caller, &name).await?;
+    audit::note_before(&state, &caller, &name).await?;
     state.plugins.take_back_canary(&name).await?;
+    // It is taken back, also where nothing can be read of it now.
+    if let Some(plugin) = state.plugins.find(&name)
+        && let Ok(history) = state.plugins.history(&name).await
+    {
+        caller.notes.after(&AuditedPlugin::new(&plugin, &history));
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -91,17 +98,7 @@ pub(in crate::http::admin) async fn promote(
     Path(name): Path<String>,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    note_before(&state, &caller, &name).await?;
+    audit::note_before(&state, &caller, &name).await?;
     let plugin = state.plugins.promote_canary(&name).await?;
-    let detail = PluginDetail::read(&state, &plugin).await?;
-    caller.notes.after(&detail);
-    Ok(Json(detail))
-}
-
-/// What the audit log is told of what was before.
-async fn note_before(state: &AppState, caller: &Caller, name: &str) -> Result<(), Problem> {
-    if let Some(before) = state.plugins.find(name) {
-        caller.notes.before(&PluginDetail::read(state, &before).await?);
-    }
-    Ok(())
+    Ok(Json(audit::note_after(&state, &caller, &plugin).await?))
 }

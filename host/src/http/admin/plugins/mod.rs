@@ -1,6 +1,7 @@
 //! `/plugins`: what is loaded, and uploads.
 
 pub(super) mod app_logs;
+mod audit;
 mod calls;
 pub(super) mod canary;
 mod check;
@@ -244,17 +245,13 @@ pub(super) async fn put(
             "other uploads are being checked; try again in a second · 正在检查其他上传的插件，请稍后再试",
         ));
     };
-    if let Some(before) = state.plugins.find(&name) {
-        caller.notes.before(&PluginView::from(&*before));
-    }
+    audit::note_before(&state, &caller, &name).await?;
     let bytes = received(body, state.plugins.max_file_bytes(&name)).await?;
     let plugin = match query.canary {
         Some(percent) => state.plugins.upload_canary(&name, bytes, percent).await?,
         None => state.plugins.upload(&name, bytes).await?,
     };
-    let detail = PluginDetail::read(&state, &plugin).await?;
-    caller.notes.after(&detail);
-    Ok(Json(detail))
+    Ok(Json(audit::note_after(&state, &caller, &plugin).await?))
 }
 
 fn check_canary(percent: Option<u8>) -> Result<(), Problem> {
@@ -317,8 +314,8 @@ pub(super) async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     caller.require(None, "manage")?;
-    let plugin = find(&state, &name)?;
-    caller.notes.before(&PluginView::from(&*plugin));
+    find(&state, &name)?;
+    audit::note_before(&state, &caller, &name).await?;
     state.plugins.delete(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::PluginView;
+use super::{PluginView, audit::AuditedPlugin};
 use crate::{
     http::{
         AppState,
@@ -53,17 +53,19 @@ pub(in crate::http::admin) async fn patch(
 ) -> Result<Json<PluginView>, Problem> {
     caller.require(None, "manage")?;
     let plugin = super::find(&state, &name)?;
-    caller.notes.before(&PluginView::from(&*plugin));
     let errors = patch.limits.map(|limits| out_of_range(&state, &limits)).unwrap_or_default();
     if !errors.is_empty() {
         return Err(invalid(errors));
     }
+    let history = state.plugins.history(&name).await?;
+    caller.notes.before(&AuditedPlugin::new(&plugin, &history));
     let disabled = patch.state.map(|switch| switch == PluginSwitch::Disabled);
     state.store.change_plugin(&name, patch.limits.as_ref(), disabled).await?;
     state.plugins.take_over(&name, patch.limits, disabled).await;
-    let view = PluginView::from(&*state.plugins.find(&name).unwrap_or(plugin));
-    caller.notes.after(&view);
-    Ok(Json(view))
+    let plugin = state.plugins.find(&name).unwrap_or(plugin);
+    // None of its versions has changed, and what is stored is answered whether the database can be read now or not.
+    caller.notes.after(&AuditedPlugin::new(&plugin, &history));
+    Ok(Json(PluginView::from(&*plugin)))
 }
 
 /// The fields of `limits` that cannot be set.

@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::PluginView;
+use super::{PluginView, audit};
 use crate::{
     http::{
         AppState,
@@ -145,8 +145,11 @@ struct ReplicaView {
 }
 
 impl PluginDetail {
-    /// `missing` says what apps have not granted of what a version asks for.
-    fn new(plugin: &Plugin, history: History, missing: impl Fn(&Loaded) -> Missing) -> Self {
+    /// A plugin with what is known of its versions.
+    pub(super) fn new(state: &AppState, plugin: &Plugin, history: History) -> Self {
+        let missing = |version: &Loaded| {
+            missing_grants::by_app(&state.accounts, &plugin.name, &Grants::from(&version.description))
+        };
         let History { decision, versions, in_folder, canary, without_canary, replicas } = history;
         let canary = canary.map(|canary| {
             let running = plugin.canary.as_ref().filter(|running| running.loaded.digest == canary.digest);
@@ -185,9 +188,7 @@ impl PluginDetail {
     /// Reads what is known of a plugin's versions.
     pub(super) async fn read(state: &AppState, plugin: &Plugin) -> Result<Self, Problem> {
         let history = state.plugins.history(&plugin.name).await?;
-        Ok(Self::new(plugin, history, |version| {
-            missing_grants::by_app(&state.accounts, &plugin.name, &Grants::from(&version.description))
-        }))
+        Ok(Self::new(state, plugin, history))
     }
 }
 
@@ -212,11 +213,8 @@ pub(in crate::http::admin) async fn roll_back(
     body: Option<Body<Rollback>>,
 ) -> Result<Json<PluginDetail>, Problem> {
     caller.require(None, "manage")?;
-    if let Some(before) = state.plugins.find(&name) {
-        caller.notes.before(&PluginView::from(&*before));
-    }
+    audit::note_before(&state, &caller, &name).await?;
     let wanted = body.and_then(|Body(rollback)| rollback.digest);
     let plugin = state.plugins.roll_back(&name, wanted.as_deref()).await?;
-    caller.notes.after(&PluginView::from(&*plugin));
-    Ok(Json(PluginDetail::read(&state, &plugin).await?))
+    Ok(Json(audit::note_after(&state, &caller, &plugin).await?))
 }
