@@ -275,7 +275,7 @@ impl Watcher {
         }
         self.taken().retain(|name, _| present.contains(name));
         self.settling.retain(|name, _| present.contains(name));
-        self.let_go(&present).await;
+        self.let_go(&present);
         loading
     }
 
@@ -301,8 +301,9 @@ impl Watcher {
         })
     }
 
-    /// Takes out the plugins whose files have been gone for long enough.
-    async fn let_go(&mut self, present: &BTreeSet<String>) {
+    /// Begins to take out the plugins whose files have been gone for long enough. The database is told of it and may
+    /// take its time: that concerns no other file.
+    fn let_go(&mut self, present: &BTreeSet<String>) {
         let plugins = &self.plugins;
         let is_filled = self.replaced.is_none_or(|at| at.elapsed() >= FILLING);
         self.missing.retain(|name, _| !present.contains(name) && plugins.find(name).is_some());
@@ -311,11 +312,17 @@ impl Watcher {
                 continue;
             }
             let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
-            if plugin.loaded.is_some() && (since.elapsed() < GRACE || !is_filled) {
-                self.plugins.show_missing(&plugin.name).await;
-            } else {
-                self.plugins.remove_if_gone(&plugin.name).await;
-            }
+            let runs_on = plugin.loaded.is_some() && (since.elapsed() < GRACE || !is_filled);
+            let (plugins, name) = (self.plugins.clone(), Arc::clone(&plugin.name));
+            // The next looks begin the same again. It comes to nothing as long as this one is at work, or when the file
+            // has come again: who loads a file and who takes its plugin out do so in turn, and look whether it is there.
+            tokio::spawn(async move {
+                if runs_on {
+                    plugins.show_missing(&name).await;
+                } else {
+                    plugins.remove_if_gone(&name).await;
+                }
+            });
         }
     }
 

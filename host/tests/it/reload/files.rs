@@ -12,10 +12,11 @@ use std::{
 };
 
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 use weft::plugins::digest;
 
 use super::{answer, server};
-use crate::support::{HandMade, TestApp, guests};
+use crate::support::{HandMade, TestApp, guests, until};
 
 /// Sets a link as `ln -sfn` does where it can do so in one step.
 fn link(target: impl AsRef<Path>, at: &Path) {
@@ -213,4 +214,47 @@ async fn after_a_hundred_changes_a_second_the_last_one_runs() {
         becomes(&app, versions[last]).await;
         assert_eq!(answer(&account).await.as_ref(), Some([&usual, &formal][last]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_removed_while_the_database_hangs_hold_up_no_other() {
+    const NAMES: [&str; 4] = ["one", "two", "three", "four"];
+    let app = TestApp::start().await;
+    let bytes = HandMade::PLAIN.bytes();
+    let digest = digest(&bytes);
+    for name in NAMES {
+        app.drop_plugin(name, &bytes).await;
+        app.plugin_becomes(name, |plugin| plugin["in_folder"] == digest.as_str()).await;
+    }
+    let url = app.state.config.database().to_string();
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let runs = |name: &str| app.state.plugins.find(name).is_some_and(|plugin| plugin.loaded.is_some());
+
+    let began = Instant::now();
+    for name in NAMES {
+        fs::remove_file(app.plugin_file(name)).unwrap();
+    }
+    until("they are out", async || (!NAMES.into_iter().any(runs)).then_some(())).await;
+    for name in ["one", "five"] {
+        fs::write(app.plugin_file(name), &bytes).unwrap();
+    }
+    until("a new one runs", async || runs("five").then_some(())).await;
+    let took = began.elapsed();
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    // Each of the four waits for the database for five seconds.
+    assert!(took < Duration::from_secs(10), "{took:?}");
+
+    for name in ["one", "five"] {
+        app.plugin_becomes(name, |plugin| plugin["digest"] == digest.as_str() && plugin["decided"] == plugin["digest"])
+            .await;
+    }
+    for name in ["two", "three", "four"] {
+        until("the database knows that it is gone", async || {
+            let decision = app.state.store.plugin_decisions().find(name).await.unwrap();
+            decision.is_some_and(|decision| decision.digest.is_none()).then_some(())
+        })
+        .await;
+    }
+    app.stop().await;
 }
