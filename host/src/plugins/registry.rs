@@ -138,7 +138,7 @@ impl Plugins {
     /// When wasmtime cannot run on this machine.
     pub fn new(settings: Settings, services: Services) -> wasmtime::Result<Self> {
         let Settings { folder, cache, cache_key, versions, decides, canary, limits, counts_fuel, compiler } = settings;
-        let versions = Versions::new(services.store.clone(), decides, canary, (versions, &folder));
+        let versions = Versions::new(services.store.clone(), decides, canary, versions, &folder);
         let queue = Queue::new();
         let pace = Arc::new(Pace::new(limits.background_percent));
         let compiler = Compiler::new(compiler, &limits, counts_fuel, Arc::clone(&pace));

@@ -227,7 +227,7 @@ pub(super) async fn put(
     Path((app, plugin)): Path<(String, String)>,
     Body(set): Body<Settings>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |_| Ok(set.clone())).await
+    change(&state, &caller, &app, &plugin, |_| Ok(set.clone())).await
 }
 
 /// Changes what a plugin may do for this app, or sets it where nothing was set: what is absent stays, also inside `config`
@@ -242,14 +242,15 @@ pub(super) async fn patch(
     Path((app, plugin)): Path<(String, String)>,
     Body(patch): Body<Map<String, Value>>,
 ) -> Result<Json<AppPluginView>, Problem> {
-    change(&state, &caller, (&app, &plugin), |before| before.patched(Value::Object(patch.clone()))).await
+    change(&state, &caller, &app, &plugin, |before| before.patched(Value::Object(patch.clone()))).await
 }
 
 /// Stores what `change` makes of what is set for a plugin in an app, which is nothing at first.
 async fn change(
     state: &AppState,
     caller: &Caller,
-    (app, plugin): (&str, &str),
+    app: &str,
+    plugin: &str,
     change: impl Fn(Settings) -> Result<Settings, Problem> + Send + Sync,
 ) -> Result<Json<AppPluginView>, Problem> {
     caller.require(Some(app), "manage")?;

@@ -72,7 +72,7 @@ pub(super) struct Versions {
 
 impl Versions {
     /// Keeps versions in the folder `kept`, and what is known of the folder `plugins` beside them.
-    pub(super) fn new(store: Store, decides: bool, canary: CanaryRule, (kept, plugins): (PathBuf, &Path)) -> Self {
+    pub(super) fn new(store: Store, decides: bool, canary: CanaryRule, kept: PathBuf, plugins: &Path) -> Self {
         let seen = Seen::read(kept.join("folder.json"), plugins);
         Self {
             store,

@@ -109,11 +109,7 @@ struct CanaryCalls {
 }
 
 impl CanaryView {
-    fn new(
-        canary: PluginCanary,
-        versions: &[PluginVersion],
-        (missing, without_apps): (Missing, BTreeSet<String>),
-    ) -> Self {
+    fn new(canary: PluginCanary, versions: &[PluginVersion], missing: Missing, without_apps: BTreeSet<String>) -> Self {
         let PluginCanary { digest, percent, openids, state, reason, began_at, ended_at, counts, .. } = canary;
         let kept = versions.iter().find(|version| version.digest == digest);
         Self {
@@ -154,7 +150,7 @@ impl PluginDetail {
         let canary = canary.map(|canary| {
             let running = plugin.canary.as_ref().filter(|running| running.loaded.digest == canary.digest);
             let missing = running.map(|running| missing(&running.loaded)).unwrap_or_default();
-            CanaryView::new(canary, &versions, (missing, without_canary))
+            CanaryView::new(canary, &versions, missing, without_canary)
         });
         let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
         let versions = versions.into_iter().map(|version| VersionView {
