@@ -59,13 +59,16 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Plugins(pub(super) Arc<Inner>);
 
+/// The plugins that are there, by name.
+type Set = BTreeMap<Arc<str>, Arc<Plugin>>;
+
 pub(super) struct Inner {
-    set: ArcSwap<BTreeMap<Arc<str>, Arc<Plugin>>>,
+    set: ArcSwap<Set>,
     /// Set when the folder has been read once.
     pub(super) first_pass: SetOnce<()>,
-    /// Held while the set is replaced, so that no change gets lost. In it are the names of the plugins that are switched
-    /// off, whether they are there or not.
-    writing: Mutex<HashSet<String>>,
+    /// The names of the plugins that are switched off, whether they are there or not. Held while the set is replaced,
+    /// so that no change gets lost and what comes is switched off like what was there.
+    disabled: Mutex<HashSet<String>>,
     /// Held by name while a file is read or written and what it holds takes effect, so that the set
     /// follows the folder in its order.
     changing: Shares,
@@ -146,7 +149,7 @@ impl Plugins {
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
             first_pass: SetOnce::new(),
-            writing: Mutex::default(),
+            disabled: Mutex::default(),
             changing: Shares::new(1),
             loader,
             folder,
@@ -316,37 +319,44 @@ impl Plugins {
         self.0.folder.join(format!("{name}.wasm"))
     }
 
+    /// Puts a changed set, with the names of the plugins that are switched off, in the place of the one that is there.
+    /// Nobody else changes it meanwhile.
+    fn edit<T>(&self, change: impl FnOnce(&mut Set, &mut HashSet<String>) -> T) -> T {
+        let mut disabled = self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = Set::clone(&self.0.set.load());
+        let outcome = change(&mut set, &mut disabled);
+        self.0.set.store(Arc::new(set));
+        outcome
+    }
+
     /// Takes a plugin out. Calls in flight finish.
     pub(super) fn remove(&self, name: &str) {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut set = BTreeMap::clone(&self.0.set.load());
-        if set.remove(name).is_some() {
+        if self.edit(|set, _| set.remove(name)).is_some() {
             tracing::info!(plugin = name, "plugin removed");
-            self.0.set.store(Arc::new(set));
         }
     }
 
     /// Puts what `change` makes of a plugin in its place.
     pub(super) fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
-        let disabled = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut set = BTreeMap::clone(&self.0.set.load());
-        let before = set.get(name).map_or_else(
-            || Plugin {
-                name: name.into(),
-                loaded: None,
-                canary: None,
-                error: None,
-                is_disabled: false,
-                statistics: Arc::default(),
-                receipts: Arc::default(),
-                log: Arc::default(),
-                guard: Arc::new(Guard::new(self.guard_limits(name))),
-            },
-            |plugin| Plugin::clone(plugin),
-        );
-        let after = Arc::new(Plugin { is_disabled: disabled.contains(name), ..change(before) });
-        set.insert(Arc::clone(&after.name), Arc::clone(&after));
-        self.0.set.store(Arc::new(set));
+        let after = self.edit(|set, disabled| {
+            let before = set.get(name).map_or_else(
+                || Plugin {
+                    name: name.into(),
+                    loaded: None,
+                    canary: None,
+                    error: None,
+                    is_disabled: false,
+                    statistics: Arc::default(),
+                    receipts: Arc::default(),
+                    log: Arc::default(),
+                    guard: Arc::new(Guard::new(self.guard_limits(name))),
+                },
+                |plugin| Plugin::clone(plugin),
+            );
+            let after = Arc::new(Plugin { is_disabled: disabled.contains(name), ..change(before) });
+            set.insert(Arc::clone(&after.name), Arc::clone(&after));
+            after
+        });
         // They may have been set since its guard was made.
         after.guard.set_limits(self.guard_limits(name));
         after
@@ -354,34 +364,33 @@ impl Plugins {
 
     /// As [`replace`](Self::replace), where the plugin is there.
     pub(super) fn change(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut set = BTreeMap::clone(&self.0.set.load());
-        if let Some(plugin) = set.get_mut(name) {
-            *plugin = Arc::new(change(Plugin::clone(plugin)));
-            self.0.set.store(Arc::new(set));
-        }
+        self.edit(|set, _| {
+            if let Some(plugin) = set.get_mut(name) {
+                *plugin = Arc::new(change(Plugin::clone(plugin)));
+            }
+        });
     }
 
     /// The names of the plugins that are switched off, whether they are there or not.
     pub(super) fn disabled(&self) -> HashSet<String> {
-        self.0.writing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Switches the plugins with these names off, and all others on. Calls in flight finish.
     pub(super) fn disable(&self, names: HashSet<String>) {
-        let mut disabled = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if *disabled == names {
-            return;
-        }
-        let mut set = BTreeMap::clone(&self.0.set.load());
-        for plugin in set.values_mut() {
-            let is_disabled = names.contains(&*plugin.name);
-            if plugin.is_disabled != is_disabled {
-                tracing::info!(plugin = &*plugin.name, "plugin switched {}", if is_disabled { "off" } else { "on" });
-                *plugin = Arc::new(Plugin { is_disabled, ..Plugin::clone(plugin) });
+        self.edit(|set, disabled| {
+            for plugin in set.values_mut() {
+                let is_disabled = names.contains(&*plugin.name);
+                if plugin.is_disabled != is_disabled {
+                    tracing::info!(
+                        plugin = &*plugin.name,
+                        "plugin switched {}",
+                        if is_disabled { "off" } else { "on" }
+                    );
+                    *plugin = Arc::new(Plugin { is_disabled, ..Plugin::clone(plugin) });
+                }
             }
-        }
-        self.0.set.store(Arc::new(set));
-        *disabled = names;
+            *disabled = names;
+        });
     }
 }
