@@ -7,14 +7,14 @@ use std::{
 };
 
 use futures::{
-    StreamExt,
-    stream::{self, BoxStream, SelectAll},
+    Stream, StreamExt,
+    stream::{BoxStream, SelectAll},
 };
 use jiff::Timestamp;
 use tokio::time::Interval;
 
 use super::{
-    live_log::{LiveLog, LoggedLine, Missed, Reader},
+    live_log::{LiveLog, LoggedLine, Missed, Reader, until_gap},
     registry::Plugins,
 };
 use crate::model::App;
@@ -59,11 +59,16 @@ impl Plugins {
 }
 
 impl AppReader {
+    /// The lines that are there, then those that come, until lines of a plugin were missed, for whatever app.
+    pub fn into_stream(self) -> impl Stream<Item = Result<AppLine, Missed>> + Send {
+        until_gap(self, |mut reader| async move { (reader.next().await, reader) })
+    }
+
     /// The next line; none when there will be no more.
     ///
     /// # Errors
     /// When lines of a plugin were missed, for whatever app.
-    pub async fn next(&mut self) -> Result<Option<AppLine>, Missed> {
+    async fn next(&mut self) -> Result<Option<AppLine>, Missed> {
         loop {
             if let Some(line) = self.recent.pop_front() {
                 return Ok(Some(line));
@@ -111,11 +116,7 @@ impl AppLine {
     }
 }
 
-/// What a plugin logs from now on, for as long as it is there.
+/// What a plugin logs from now on, for as long as it is there and no line was missed.
 fn lines(plugin: Arc<str>, reader: Reader) -> BoxStream<'static, Result<AppLine, Missed>> {
-    let lines = stream::unfold(reader, |mut reader| async move {
-        let line = reader.next().await.transpose()?;
-        Some((line, reader))
-    });
-    lines.map(move |line| line.map(|line| AppLine { plugin: Arc::clone(&plugin), line })).boxed()
+    reader.into_stream().map(move |line| line.map(|line| AppLine { plugin: Arc::clone(&plugin), line })).boxed()
 }

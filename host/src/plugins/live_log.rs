@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::{Stream, stream};
 use jiff::Timestamp;
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -130,11 +131,16 @@ impl Reader {
         (self.recent, Self { recent: VecDeque::new(), ..self })
     }
 
+    /// The lines that are there, then those that come, until the plugin is gone or lines were missed.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Arc<LoggedLine>, Missed>> + Send {
+        until_gap(self, |mut reader| async move { (reader.next().await, reader) })
+    }
+
     /// The next line; none when there will be no more, because the plugin is gone.
     ///
     /// # Errors
-    /// When lines were missed. Those that come are read on.
-    pub async fn next(&mut self) -> Result<Option<Arc<LoggedLine>>, Missed> {
+    /// When lines were missed.
+    async fn next(&mut self) -> Result<Option<Arc<LoggedLine>>, Missed> {
         if let Some(line) = self.recent.pop_front() {
             return Ok(Some(line));
         }
@@ -147,8 +153,26 @@ impl Reader {
     }
 }
 
+/// What `next` gives of a reader, as a stream. It ends behind a gap: nothing would show it in what comes then.
+pub(super) fn until_gap<R, L, N>(reader: R, next: impl Fn(R) -> N) -> impl Stream<Item = Result<L, Missed>>
+where
+    N: Future<Output = (Result<Option<L>, Missed>, R)>,
+{
+    stream::unfold(Some(reader), move |reader| {
+        let next = reader.map(&next);
+        async move {
+            match next?.await {
+                (Ok(line), reader) => Some((Ok(line?), Some(reader))),
+                (Err(missed), _) => Some((Err(missed), None)),
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+
     use super::*;
     use crate::{
         model::AppType,
@@ -195,5 +219,16 @@ mod tests {
         let mut reader = log.read(None);
         write(&log, 0..BEHIND as u64 + 10);
         assert_eq!(reader.next().await.unwrap_err(), Missed(10));
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_lines_ends_behind_a_gap() {
+        let log = Arc::new(LiveLog::default());
+        let lines = log.read(None).into_stream().map(|line| line.map(|line| line.number));
+        write(&log, 0..BEHIND as u64 + 1);
+        assert_eq!(lines.collect::<Vec<_>>().await, [Err(Missed(1))]);
+        let lines = log.read(Some(BEHIND as u64 - 1)).into_stream().map(|line| line.map(|line| line.number));
+        drop(log);
+        assert_eq!(lines.collect::<Vec<_>>().await, [Ok(BEHIND as u64)]);
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     http::HeaderMap,
     response::sse::{Event, Sse},
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use crate::{
         error::{Path, Problem, Query},
         responses::NotFound,
     },
-    plugins::{AppLine, AppReader, Missed},
+    plugins::AppLine,
 };
 
 /// Which lines.
@@ -46,18 +46,9 @@ pub(in crate::http::admin) async fn follow(
     let app = find_app(&state, &app).await?;
     let after = last_event_id(&headers).and_then(|nanos| Timestamp::from_nanosecond(nanos).ok());
     let reader = state.plugins.read_app_log(app, after, query.follow.unwrap_or(true));
-    let events = stream::unfold(Some(reader), next).map(|line| match line {
+    let events = reader.into_stream().map(|line| match line {
         Ok(AppLine { plugin, line }) => event(&plugin, &line, line.at.as_nanosecond()),
         Err(lines) => missed(lines),
     });
     Ok(answer(ends(&state, &caller), events))
-}
-
-/// The next line, and who reads on: nobody, behind a gap.
-async fn next(reader: Option<AppReader>) -> Option<(Result<AppLine, Missed>, Option<AppReader>)> {
-    let mut reader = reader?;
-    match reader.next().await {
-        Ok(line) => Some((Ok(line?), Some(reader))),
-        Err(missed) => Some((Err(missed), None)),
-    }
 }

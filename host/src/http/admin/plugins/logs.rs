@@ -1,13 +1,13 @@
 //! `/plugins/{plugin}/logs`: what a plugin logs, and why its calls fail, as it comes.
 
-use std::{convert::Infallible, fmt::Display, str::FromStr, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt::Display, str::FromStr, time::Duration};
 
 use axum::{
     extract::State,
     http::HeaderMap,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ use crate::{
         responses::NotFound,
     },
     model::App,
-    plugins::{LoggedLine, Missed, Reader},
+    plugins::{LoggedLine, Missed},
 };
 
 /// How long somebody reads before the token has to be shown again.
@@ -79,7 +79,7 @@ pub(in crate::http::admin) async fn follow(
         let App { name, appid, .. } = &*line.app;
         query.app.as_ref().is_none_or(|meant| meant == name) && caller.sees_calls_of(&state.accounts, name, appid)
     };
-    let events = stream::unfold(Some(reader), next).filter_map(move |line| {
+    let events = reader.into_stream().filter_map(move |line| {
         let event = match line {
             Ok(line) => is_meant(&line).then(|| event(&plugin, &line, line.number)),
             Err(lines) => Some(missed(lines)),
@@ -117,15 +117,6 @@ pub(super) fn answer(
 /// Says how many lines were missed.
 pub(super) fn missed(Missed(lines): Missed) -> Event {
     Event::default().event("missed").data(lines.to_string())
-}
-
-/// The next line, and who reads on: nobody, behind a gap.
-async fn next(reader: Option<Reader>) -> Option<(Result<Arc<LoggedLine>, Missed>, Option<Reader>)> {
-    let mut reader = reader?;
-    match reader.next().await {
-        Ok(line) => Some((Ok(line?), Some(reader))),
-        Err(missed) => Some((Err(missed), None)),
-    }
 }
 
 /// A line that `plugin` logged.
