@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Behind, InFolder, lock, was_asked};
+use super::{Behind, InFolder, known::Told, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
@@ -72,7 +72,7 @@ impl Plugins {
     async fn has_taken_effect(&self, name: &str, digest: &str) -> bool {
         let versions = self.versions();
         let seen = versions.seen.of(name);
-        let Some(decision) = versions.decision(name) else {
+        let Some(decision) = versions.known.decision(name) else {
             return !was_asked(versions) && seen.as_deref() == Some(digest);
         };
         if decision.digest.as_deref() == Some(digest) && decision.rolled_back.is_none() {
@@ -102,23 +102,18 @@ impl Plugins {
         if !versions.decides {
             return;
         }
-        lock(&versions.unsaid).insert(name.to_owned());
+        versions.known.mark_changed(name);
         if !was_asked(versions) {
             if let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) {
                 versions.keep_here(name, &running.digest, &bytes).await;
             }
             // The file may be from before what was decided.
-            if !self.is_ready() && versions.seen.of(name).is_none() {
-                lock(&versions.unasked).insert(name.to_owned());
-            } else {
-                lock(&versions.unasked).remove(name);
-            }
+            let is_from_nowhere = !self.is_ready() && versions.seen.of(name).is_none();
+            versions.known.set_told(name, if is_from_nowhere { Told::Unsure } else { Told::No });
             return;
         }
         match self.decide_running(name, &bytes).await {
-            Ok(()) => {
-                lock(&versions.unsaid).remove(name);
-            }
+            Ok(()) => versions.known.set_told(name, Told::Yes),
             Err(error) => {
                 tracing::warn!(
                     error = %with_causes(&error),
@@ -132,7 +127,7 @@ impl Plugins {
     async fn decide_running(&self, name: &str, bytes: &Bytes) -> Result<(), StoreError> {
         let versions = self.versions();
         let Some(loaded) = self.find(name).and_then(|plugin| plugin.loaded.clone()) else { return Ok(()) };
-        let decided = versions.decision(name);
+        let decided = versions.known.decision(name);
         if !decided.is_some_and(|known| known.digest.as_ref() == Some(&loaded.digest) && known.rolled_back.is_none()) {
             versions.keep(name, &loaded, bytes).await?;
             self.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
@@ -149,7 +144,7 @@ impl Plugins {
         let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
         if known.is_none_or(|known| known.error != refused.error) {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
-            let decided = self.versions().decision(name).and_then(|decision| decision.digest);
+            let decided = self.versions().known.decision(name).and_then(|decision| decision.digest);
             if !runs && decided.as_ref() != Some(&refused.report.digest) {
                 let called_back = self.obey(name, InFolder::Refused(&refused)).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
@@ -211,7 +206,7 @@ impl Plugins {
         let versions = self.versions();
         self.remove(name);
         versions.see(name, None).await;
-        if versions.decision(name).is_none_or(|known| known.digest.is_none()) {
+        if versions.known.decision(name).is_none_or(|known| known.digest.is_none()) {
             return;
         }
         match self.decide(name, None, PluginSource::Folder, None).await {
@@ -219,7 +214,7 @@ impl Plugins {
             Err(error) => {
                 let error = with_causes(&error);
                 tracing::warn!(%error, plugin = name, "the other processes could not be told yet that the plugin is gone");
-                lock(&versions.unsaid).insert(name.to_owned());
+                versions.known.mark_changed(name);
             }
         }
     }

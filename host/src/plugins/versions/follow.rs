@@ -9,7 +9,7 @@ use std::{
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{InFolder, lock};
+use super::{InFolder, known::Told};
 use crate::{
     model::PluginDecision,
     plugins::registry::Plugins,
@@ -62,7 +62,7 @@ impl Plugins {
             match self.read_decisions(0).await {
                 Ok(decisions) => {
                     for decision in decisions {
-                        self.versions().note(decision);
+                        self.versions().known.note(decision);
                     }
                     return;
                 }
@@ -86,8 +86,7 @@ impl Plugins {
         if !self.versions().decides {
             return;
         }
-        let decided: Vec<_> = lock(&self.versions().decided).keys().cloned().collect();
-        let restoring = decided.into_iter().map(async |name| {
+        let restoring = self.versions().known.decided().into_iter().map(async |name| {
             let _changing = self.changing(&name).await;
             if !self.is_gone(&name).await {
                 // Where the file is refused, that has called back what was decided.
@@ -149,17 +148,17 @@ impl Plugins {
         }
         self.say_again(&following.waiting).await;
         // What the database could not be told yet is newer than what it says.
-        let unsaid = lock(&self.versions().unsaid).clone();
+        let untold = self.versions().known.untold();
         for (name, decision) in mem::take(&mut following.waiting) {
-            if unsaid.contains(&name) || !following.is_free(&name) {
+            if untold.contains(&name) || !following.is_free(&name) {
                 following.waiting.insert(name, decision);
                 continue;
             }
             let plugins = self.clone();
             following.begin(name, async move { plugins.do_decided(decision).await });
         }
-        for name in self.versions().due() {
-            if !unsaid.contains(&name) && following.is_free(&name) {
+        for name in self.versions().known.due(Instant::now()) {
+            if !untold.contains(&name) && following.is_free(&name) {
                 let plugins = self.clone();
                 following.begin(name.clone(), async move { plugins.catch_up(&name).await });
             }
@@ -171,16 +170,16 @@ impl Plugins {
         let name = decision.plugin.clone();
         let _changing = self.changing(&name).await;
         let versions = self.versions();
-        if versions.decision(&name).is_some_and(|known| known.revision >= decision.revision) {
+        if versions.known.decision(&name).is_some_and(|known| known.revision >= decision.revision) {
             return;
         }
-        versions.note(decision);
+        versions.known.note(decision);
         self.do_now(&name).await;
     }
 
     async fn catch_up(&self, name: &str) {
         let _changing = self.changing(name).await;
-        if lock(&self.versions().behind).contains_key(name) {
+        if self.versions().known.awaits_retry(name) {
             self.do_now(name).await;
         }
     }
@@ -188,13 +187,13 @@ impl Plugins {
     /// Does what is decided. What goes wrong is logged, and tried again.
     async fn do_now(&self, name: &str) {
         // What fails again, the version or its canary, says so again.
-        lock(&self.versions().behind).remove(name);
+        self.versions().known.set_retry(name, None);
         if self.obey(name, InFolder::Unseen).await.is_ok() {
             self.place_decided(name).await;
             drop(self.obey_canary(name, None).await);
         }
         // The database does not know yet of what it could not be told.
-        if !lock(&self.versions().unsaid).contains(name) {
+        if self.versions().known.told(name) == Told::Yes {
             self.versions().prune(name).await;
         }
     }
@@ -202,10 +201,9 @@ impl Plugins {
     /// Tells the database what it could not be told when it happened, unless the plugin is just being changed. `decisions`
     /// are what it has told of since.
     async fn say_again(&self, decisions: &HashMap<String, PluginDecision>) {
-        let unsaid: Vec<_> = lock(&self.versions().unsaid).iter().cloned().collect();
-        for name in unsaid {
+        for name in self.versions().known.untold() {
             let Some(_changing) = self.unless_changing(&name) else { continue };
-            if !lock(&self.versions().unsaid).contains(&name) {
+            if self.versions().known.told(&name) == Told::Yes {
                 continue;
             }
             let decision = decisions.get(&name);
@@ -216,11 +214,11 @@ impl Plugins {
         }
     }
 
-    /// Tells the database of what runs here, unless that is nothing new. It stays unsaid where the database fails.
+    /// Tells the database of what runs here, unless that is nothing new. Where it fails, that is still to be done.
     async fn say_now(&self, name: &str, decision: Option<&PluginDecision>) -> Result<(), StoreError> {
         let versions = self.versions();
         let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) else {
-            lock(&versions.unsaid).remove(name);
+            versions.known.set_told(name, Told::Yes);
             self.take_out(name).await;
             return Ok(());
         };
@@ -229,13 +227,13 @@ impl Plugins {
             None => false,
         };
         let bytes = if is_old { None } else { versions.bytes(name, &running.digest).await? };
-        // Whatever it is, it is known now: keeping the version makes it one that the database knows.
-        lock(&versions.unasked).remove(name);
         match bytes {
-            Some(bytes) => self.say(name, bytes).await,
-            None => {
-                lock(&versions.unsaid).remove(name);
+            Some(bytes) => {
+                // It is known now to be a change: keeping the version makes it one that the database knows.
+                versions.known.set_told(name, Told::No);
+                self.say(name, bytes).await;
             }
+            None => versions.known.set_told(name, Told::Yes),
         }
         Ok(())
     }
@@ -252,7 +250,7 @@ impl Plugins {
         if decision.digest.as_deref() == Some(digest) && decision.rolled_back.is_none() {
             return Ok(true);
         }
-        if !lock(&versions.unasked).contains(name) {
+        if versions.known.told(name) != Told::Unsure {
             return Ok(false);
         }
         let known = versions.store.plugin_versions().list(name).await?;

@@ -14,12 +14,12 @@ mod decided;
 mod files;
 mod follow;
 mod kept;
+mod known;
 mod pauses;
 mod requests;
 mod seen;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -37,10 +37,11 @@ use super::{
     registry::{Plugin, Plugins},
 };
 use crate::{
-    model::{CanaryRule, PluginDecision, PluginSource},
+    model::{CanaryRule, PluginSource},
     storage::{Store, StoreError, with_causes},
 };
 use kept::Kept;
+use known::KnownPlugins;
 use pauses::Pauses;
 use seen::Seen;
 
@@ -58,15 +59,9 @@ pub(super) struct Versions {
     canary: CanaryRule,
     kept: Arc<Kept>,
     seen: Arc<Seen>,
-    decided: Mutex<HashMap<String, PluginDecision>>,
+    known: KnownPlugins,
     /// Whether the database has been asked what was decided.
     asked: AtomicBool,
-    /// Plugins that changed here, and the database does not know it yet.
-    unsaid: Mutex<BTreeSet<String>>,
-    /// Those of them that lay in a folder that nobody knew, at a start that could not ask what was decided.
-    unasked: Mutex<BTreeSet<String>>,
-    /// Plugins for which something was decided that has not taken effect yet, and when that is tried again.
-    behind: Mutex<BTreeMap<String, Instant>>,
     pauses: Pauses,
 }
 
@@ -80,24 +75,9 @@ impl Versions {
             canary,
             kept: Arc::new(Kept::new(kept)),
             seen: Arc::new(seen),
-            decided: Mutex::default(),
+            known: KnownPlugins::default(),
             asked: AtomicBool::new(false),
-            unsaid: Mutex::default(),
-            unasked: Mutex::default(),
-            behind: Mutex::default(),
             pauses: Pauses::default(),
-        }
-    }
-
-    fn decision(&self, plugin: &str) -> Option<PluginDecision> {
-        lock(&self.decided).get(plugin).cloned()
-    }
-
-    /// Notes a decision, unless a newer one is known.
-    fn note(&self, decision: PluginDecision) {
-        let mut decided = lock(&self.decided);
-        if decided.get(&decision.plugin).is_none_or(|known| known.revision < decision.revision) {
-            decided.insert(decision.plugin.clone(), decision);
         }
     }
 
@@ -149,7 +129,7 @@ impl Versions {
     ) -> Result<(), StoreError> {
         let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
         self.falls_behind(plugin, Duration::ZERO);
-        self.note(decision);
+        self.known.note(decision);
         self.prune(plugin).await;
         Ok(())
     }
@@ -164,18 +144,12 @@ impl Versions {
 
     /// Notes that what this process decided has taken effect in it.
     fn has_effect(&self, plugin: &str) {
-        lock(&self.behind).remove(plugin);
+        self.known.set_retry(plugin, None);
     }
 
     /// Has what was decided of a plugin tried again, so much later.
     fn falls_behind(&self, plugin: &str, later: Duration) {
-        lock(&self.behind).insert(plugin.to_owned(), Instant::now() + later);
-    }
-
-    /// The plugins for which it is time to try again.
-    fn due(&self) -> Vec<String> {
-        let now = Instant::now();
-        lock(&self.behind).iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
+        self.known.set_retry(plugin, Some(Instant::now() + later));
     }
 
     /// Has what does not run for a reason that may pass tried again. The same file is refused again.
@@ -259,7 +233,7 @@ impl Plugins {
     /// Lets what was decided take effect here.
     async fn obey(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
         let versions = self.versions();
-        let decision = versions.decision(name).ok_or(Behind::Undecided)?;
+        let decision = versions.known.decision(name).ok_or(Behind::Undecided)?;
         let Some(wanted) = &decision.digest else {
             self.remove(name);
             return Ok(());
@@ -276,7 +250,7 @@ impl Plugins {
     /// Has what was decided tried again where it does not run here.
     pub(super) fn obey_again(&self, name: &str) {
         let versions = self.versions();
-        let wanted = versions.decision(name).and_then(|decision| decision.digest);
+        let wanted = versions.known.decision(name).and_then(|decision| decision.digest);
         let running = self.find(name).and_then(|plugin| plugin.loaded.as_ref().map(|loaded| loaded.digest.clone()));
         if wanted.is_some() && wanted != running {
             versions.falls_behind(name, Duration::ZERO);
@@ -327,7 +301,7 @@ impl Plugins {
     /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
     async fn place_decided(&self, name: &str) {
         let versions = self.versions();
-        let Some(decision) = versions.decision(name) else { return };
+        let Some(decision) = versions.known.decision(name) else { return };
         if decision.rolled_back.is_some() || decision.source == PluginSource::Rollback {
             return;
         }
