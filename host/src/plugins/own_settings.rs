@@ -129,23 +129,19 @@ impl Plugins {
 
     /// Follows the changes that other processes make, for as long as it is polled.
     pub async fn follow_settings(self) {
-        let mut seen = None;
         loop {
             tokio::time::sleep(POLL).await;
-            if let Err(error) = self.refresh_if_changed(&mut seen).await {
+            if let Err(error) = self.refresh_if_changed().await {
                 let error = with_causes(&error);
                 tracing::warn!(%error, "what is set for plugins could not be read again; what is known stays");
             }
         }
     }
 
-    /// Reads what is set where it is not at the revision that was `seen` last.
-    async fn refresh_if_changed(&self, seen: &mut Option<u64>) -> Result<(), StoreError> {
+    /// Reads what is set where the database has a newer revision of it.
+    async fn refresh_if_changed(&self) -> Result<(), StoreError> {
         let now = self.0.loader.database().apps().revision().await?;
-        if *seen != Some(now) {
-            self.refresh().await?;
-            *seen = Some(now);
-        }
-        Ok(())
+        let known = *self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        if known < now { self.refresh().await } else { Ok(()) }
     }
 }
