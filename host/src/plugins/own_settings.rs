@@ -122,7 +122,7 @@ impl Plugins {
         let changed = before.keys().chain(now.keys()).filter(|name| before.get(*name) != now.get(*name));
         let changed: BTreeSet<_> = changed.cloned().collect();
         for name in &changed {
-            self.obey_again(name);
+            self.retry_if_unapplied(name);
         }
         self.read_again(changed);
     }

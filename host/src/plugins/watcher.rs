@@ -31,7 +31,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     folder::{self, FolderId, Listing, Signature, is_misnamed, plugin_name},
     registry::Plugins,
-    versions::Taken,
+    versions::FileOutcome,
 };
 
 /// How long a file must look the same before it is read.
@@ -283,17 +283,17 @@ impl Watcher {
     fn take(&self, name: String, signature: Signature) -> JoinHandle<()> {
         let (plugins, taken, wake) = (self.plugins.clone(), Arc::clone(&self.taken), self.wake.clone());
         tokio::spawn(async move {
-            let outcome = plugins.take_file(&name).await;
+            let outcome = plugins.load_file(&name).await;
             let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
             match outcome {
-                Taken::Done => {}
-                Taken::TryAgain(later) => {
+                FileOutcome::Done => {}
+                FileOutcome::TryAgain(later) => {
                     // Another file may lie there by now, which waits for nothing.
                     if let Some(read) = taken.get_mut(&name).filter(|read| read.signature == signature) {
                         read.again = Some(Instant::now() + later);
                     }
                 }
-                Taken::Changing => {
+                FileOutcome::Changing => {
                     taken.remove(&name);
                     let _ = wake.try_send(());
                 }

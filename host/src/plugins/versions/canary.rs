@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Behind, InFolder, lock, requests::ChangeError};
+use super::{InFolder, NotApplied, lock, requests::ChangeError};
 use crate::{
     config::PluginsConfig,
     model::{
@@ -192,10 +192,10 @@ impl Plugins {
     ) -> Result<Arc<Plugin>, ChangeError> {
         let digest = loaded.digest.clone();
         self.versions().store.plugin_canaries().begin(name, &digest, percent, openids).await?;
-        self.obey_canary(name, Some(loaded)).await.map_err(|behind| match behind {
-            Behind::Refused(refused) => ChangeError::Refused(refused),
-            Behind::Store(error) => ChangeError::Store(error),
-            Behind::Lost | Behind::Undecided => ChangeError::NoVersion(digest),
+        self.apply_canary(name, Some(loaded)).await.map_err(|reason| match reason {
+            NotApplied::Refused(refused) => ChangeError::Refused(refused),
+            NotApplied::Store(error) => ChangeError::Store(error),
+            NotApplied::Lost | NotApplied::Undecided => ChangeError::NoVersion(digest),
         })?;
         self.find(name).ok_or_else(|| ChangeError::NoPlugin(name.to_owned()))
     }
@@ -211,9 +211,9 @@ impl Plugins {
         let bytes = bytes.ok_or_else(|| ChangeError::NoVersion(digest.clone()))?;
         let loaded = self.checked(name, bytes.clone()).await?;
         self.decide(name, Some(&digest), PluginSource::Canary, None).await?;
-        let plugin = self.put_in(name, loaded, InFolder::Good(&bytes));
-        self.place(name, &digest, bytes).await;
-        self.versions().has_effect(name);
+        let plugin = self.install(name, loaded, InFolder::Good(&bytes));
+        self.write_file(name, &digest, bytes).await;
+        self.versions().mark_effective(name);
         Ok(plugin)
     }
 
@@ -238,16 +238,16 @@ impl Plugins {
 
     /// Lets the canary that the database has run here, or none. The version that was `checked` just now is not checked
     /// again.
-    pub(super) async fn obey_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), Behind> {
+    pub(super) async fn apply_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), NotApplied> {
         let outcome = self.load_canary(name, checked).await;
         if let Err(reason) = &outcome {
             tracing::error!(plugin = name, error = %with_causes(reason), "the canary does not run here");
-            self.versions().try_again(name, reason);
+            self.versions().retry_if_it_may_pass(name, reason);
         }
         outcome
     }
 
-    async fn load_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), Behind> {
+    async fn load_canary(&self, name: &str, checked: Option<Arc<Loaded>>) -> Result<(), NotApplied> {
         let stored = self.versions().store.plugin_canaries().find(name).await?;
         let Some(stored) = stored.filter(|canary| canary.state == CanaryState::Running) else {
             self.end_canary(name);
@@ -261,7 +261,7 @@ impl Plugins {
         } else {
             // What ran before is no canary any more, whether this one can run here or not.
             self.end_canary(name);
-            let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(Behind::Lost)?;
+            let bytes = self.versions().bytes(name, &stored.digest).await?.ok_or(NotApplied::Lost)?;
             self.checked(name, bytes).await?
         };
         let counts = before.filter(|before| before.began == stored.began).map(|before| Arc::clone(&before.counts));

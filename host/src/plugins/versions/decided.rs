@@ -103,7 +103,7 @@ impl Plugins {
             let Some(bytes) = self.kept(name, digest).await? else { continue };
             let checked = self.checked(name, bytes).await;
             if let Ok(version) = &checked {
-                self.put_in(name, Arc::clone(version), InFolder::Unseen);
+                self.install(name, Arc::clone(version), InFolder::Unseen);
             }
             loaded.push((name.clone(), checked));
         }

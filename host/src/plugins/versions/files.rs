@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Behind, InFolder, known::Told, was_asked};
+use super::{InFolder, NotApplied, known::Told, was_asked};
 use crate::{
     model::PluginSource,
     plugins::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// What became of a file that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plugins) enum Taken {
+pub(in crate::plugins) enum FileOutcome {
     /// It runs, or is refused for what it is, or has no effect.
     Done,
     /// It may pass as it is, so much later.
@@ -29,27 +29,27 @@ pub(in crate::plugins) enum Taken {
 
 impl Plugins {
     /// Lets what lies in a plugin's file now take effect, if it is good and new.
-    pub(in crate::plugins) async fn take_file(&self, name: &str) -> Taken {
+    pub(in crate::plugins) async fn load_file(&self, name: &str) -> FileOutcome {
         let _changing = self.changing(name).await;
         let bytes = match self.read(name, self.file(name)).await {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Taken::Changing,
+            Ok(None) => return FileOutcome::Changing,
             Err(error) => return self.refuse(name, Refused::unread(error)).await,
         };
         let digest = digest_of(&bytes).await;
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
-            match self.obey(name, InFolder::Good(&bytes)).await {
+            match self.apply(name, InFolder::Good(&bytes)).await {
                 Ok(()) => {
-                    self.versions().see(name, Some(&digest)).await;
-                    self.place_decided(name).await;
-                    return Taken::Done;
+                    self.versions().mark_seen(name, Some(&digest)).await;
+                    self.sync_folder(name).await;
+                    return FileOutcome::Done;
                 }
-                Err(_) if self.find(name).is_some_and(|plugin| plugin.loaded.is_some()) => return Taken::Done,
+                Err(_) if self.find(name).is_some_and(|plugin| plugin.loaded.is_some()) => return FileOutcome::Done,
                 // Which is this file: as such it is tried again, where it may pass.
-                Err(Behind::Refused(refused)) if refused.report.digest == digest => {
+                Err(NotApplied::Refused(refused)) if refused.report.digest == digest => {
                     self.refuse(name, *refused).await;
-                    return Taken::Done;
+                    return FileOutcome::Done;
                 }
                 // Better than nothing, until what was decided can be had.
                 Err(_) => {}
@@ -57,11 +57,11 @@ impl Plugins {
         }
         match self.checked(name, bytes.clone()).await {
             Ok(loaded) => {
-                self.put_in(name, loaded, InFolder::Good(&bytes));
+                self.install(name, loaded, InFolder::Good(&bytes));
                 if !is_old {
-                    self.say(name, bytes).await;
+                    self.publish(name, bytes).await;
                 }
-                Taken::Done
+                FileOutcome::Done
             }
             Err(refused) => self.refuse(name, refused).await,
         }
@@ -97,7 +97,7 @@ impl Plugins {
 
     /// Tells the other processes of the version that runs here, whose file lies in the folder. When the database does
     /// not answer, it is told later.
-    pub(super) async fn say(&self, name: &str, bytes: Bytes) {
+    pub(super) async fn publish(&self, name: &str, bytes: Bytes) {
         let versions = self.versions();
         if !versions.decides {
             return;
@@ -105,7 +105,7 @@ impl Plugins {
         versions.known.mark_changed(name);
         if !was_asked(versions) {
             if let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) {
-                versions.keep_here(name, &running.digest, &bytes).await;
+                versions.keep_on_disk(name, &running.digest, &bytes).await;
             }
             // The file may be from before what was decided.
             let is_from_nowhere = !self.is_ready() && versions.seen.of(name).is_none();
@@ -131,14 +131,14 @@ impl Plugins {
         if !decided.is_some_and(|known| known.digest.as_ref() == Some(&loaded.digest) && known.rolled_back.is_none()) {
             versions.keep(name, &loaded, bytes).await?;
             self.decide(name, Some(&loaded.digest), PluginSource::Folder, None).await?;
-            versions.has_effect(name);
+            versions.mark_effective(name);
         }
-        versions.see(name, Some(&loaded.digest)).await;
+        versions.mark_seen(name, Some(&loaded.digest)).await;
         Ok(())
     }
 
     /// Shows why a file does not run, beside the version that does. Where none runs, the last good one is called back.
-    async fn refuse(&self, name: &str, refused: Refused) -> Taken {
+    async fn refuse(&self, name: &str, refused: Refused) -> FileOutcome {
         let again = refused.error.may_pass().then(|| self.versions().pause(name, &refused));
         let before = self.find(name);
         let known = before.as_ref().and_then(|plugin| plugin.error.as_ref());
@@ -146,7 +146,7 @@ impl Plugins {
             let mut runs = before.is_some_and(|plugin| plugin.loaded.is_some());
             let decided = self.versions().known.decision(name).and_then(|decision| decision.digest);
             if !runs && decided.as_ref() != Some(&refused.report.digest) {
-                let called_back = self.obey(name, InFolder::Refused(&refused)).await;
+                let called_back = self.apply(name, InFolder::Refused(&refused)).await;
                 runs = called_back.is_ok() && self.find(name).is_some_and(|plugin| plugin.loaded.is_some());
             }
             // Who only looks shows by itself what is refused.
@@ -166,7 +166,7 @@ impl Plugins {
             }
             self.replace(name, |plugin| Plugin { error: Some(refused), ..plugin });
         }
-        again.map_or(Taken::Done, Taken::TryAgain)
+        again.map_or(FileOutcome::Done, FileOutcome::TryAgain)
     }
 
     /// Shows that a plugin's file is gone, while it may come back.
@@ -193,7 +193,7 @@ impl Plugins {
             return;
         }
         if self.versions().seen.of(name).is_some() {
-            self.take_out(name).await;
+            self.remove_everywhere(name).await;
         } else if plugin.loaded.is_none() {
             self.remove(name);
         } else {
@@ -202,15 +202,15 @@ impl Plugins {
     }
 
     /// Takes a plugin out, here and in the other processes.
-    pub(super) async fn take_out(&self, name: &str) {
+    pub(super) async fn remove_everywhere(&self, name: &str) {
         let versions = self.versions();
         self.remove(name);
-        versions.see(name, None).await;
+        versions.mark_seen(name, None).await;
         if versions.known.decision(name).is_none_or(|known| known.digest.is_none()) {
             return;
         }
         match self.decide(name, None, PluginSource::Folder, None).await {
-            Ok(()) => versions.has_effect(name),
+            Ok(()) => versions.mark_effective(name),
             Err(error) => {
                 let error = with_causes(&error);
                 tracing::warn!(%error, plugin = name, "the other processes could not be told yet that the plugin is gone");

@@ -92,17 +92,17 @@ impl Plugins {
                 // Where the file is refused, that has called back what was decided.
                 if self.find(&name).is_none_or(|plugin| plugin.loaded.is_none() && plugin.error.is_none()) {
                     // What goes wrong is logged, and tried again.
-                    drop(self.obey(&name, InFolder::Unseen).await);
+                    drop(self.apply(&name, InFolder::Unseen).await);
                 }
                 return;
             }
             // One process owns an SQLite file: what is gone from its folder was taken out. A process that shares the
             // database may be new, with an empty folder.
             if self.versions().seen.of(&name).is_some() && !self.versions().store.is_shared() {
-                self.take_out(&name).await;
-            } else if self.obey(&name, InFolder::Unseen).await.is_ok() {
-                self.versions().see(&name, None).await;
-                self.place_decided(&name).await;
+                self.remove_everywhere(&name).await;
+            } else if self.apply(&name, InFolder::Unseen).await.is_ok() {
+                self.versions().mark_seen(&name, None).await;
+                self.sync_folder(&name).await;
             }
         });
         futures::future::join_all(restoring).await;
@@ -111,7 +111,7 @@ impl Plugins {
                 for name in running {
                     let _changing = self.changing(&name).await;
                     // What goes wrong is logged, and tried again.
-                    drop(self.obey_canary(&name, None).await);
+                    drop(self.apply_canary(&name, None).await);
                 }
             }
             Err(error) => {
@@ -146,7 +146,7 @@ impl Plugins {
             following.since = following.since.max(decision.revision);
             following.waiting.insert(decision.plugin.clone(), decision);
         }
-        self.say_again(&following.waiting).await;
+        self.publish_untold(&following.waiting).await;
         // What the database could not be told yet is newer than what it says.
         let untold = self.versions().known.untold();
         for (name, decision) in mem::take(&mut following.waiting) {
@@ -160,7 +160,7 @@ impl Plugins {
         for name in self.versions().known.due(Instant::now()) {
             if !untold.contains(&name) && following.is_free(&name) {
                 let plugins = self.clone();
-                following.begin(name.clone(), async move { plugins.catch_up(&name).await });
+                following.begin(name.clone(), async move { plugins.retry_decision(&name).await });
             }
         }
         Ok(())
@@ -177,7 +177,7 @@ impl Plugins {
         self.do_now(&name).await;
     }
 
-    async fn catch_up(&self, name: &str) {
+    async fn retry_decision(&self, name: &str) {
         let _changing = self.changing(name).await;
         if self.versions().known.awaits_retry(name) {
             self.do_now(name).await;
@@ -188,9 +188,9 @@ impl Plugins {
     async fn do_now(&self, name: &str) {
         // What fails again, the version or its canary, says so again.
         self.versions().known.set_retry(name, None);
-        if self.obey(name, InFolder::Unseen).await.is_ok() {
-            self.place_decided(name).await;
-            drop(self.obey_canary(name, None).await);
+        if self.apply(name, InFolder::Unseen).await.is_ok() {
+            self.sync_folder(name).await;
+            drop(self.apply_canary(name, None).await);
         }
         // The database does not know yet of what it could not be told.
         if self.versions().known.told(name) == Told::Yes {
@@ -200,14 +200,14 @@ impl Plugins {
 
     /// Tells the database what it could not be told when it happened, unless the plugin is just being changed. `decisions`
     /// are what it has told of since.
-    async fn say_again(&self, decisions: &HashMap<String, PluginDecision>) {
+    async fn publish_untold(&self, decisions: &HashMap<String, PluginDecision>) {
         for name in self.versions().known.untold() {
             let Some(_changing) = self.unless_changing(&name) else { continue };
             if self.versions().known.told(&name) == Told::Yes {
                 continue;
             }
             let decision = decisions.get(&name);
-            if let Err(error) = self.say_now(&name, decision).await {
+            if let Err(error) = self.publish_if_new(&name, decision).await {
                 let error = with_causes(&error);
                 tracing::warn!(%error, plugin = name, "it is not known yet whether others are to be told of the plugin");
             }
@@ -215,11 +215,11 @@ impl Plugins {
     }
 
     /// Tells the database of what runs here, unless that is nothing new. Where it fails, that is still to be done.
-    async fn say_now(&self, name: &str, decision: Option<&PluginDecision>) -> Result<(), StoreError> {
+    async fn publish_if_new(&self, name: &str, decision: Option<&PluginDecision>) -> Result<(), StoreError> {
         let versions = self.versions();
         let Some(running) = self.find(name).and_then(|plugin| plugin.loaded.clone()) else {
             versions.known.set_told(name, Told::Yes);
-            self.take_out(name).await;
+            self.remove_everywhere(name).await;
             return Ok(());
         };
         let is_old = match decision {
@@ -231,7 +231,7 @@ impl Plugins {
             Some(bytes) => {
                 // It is known now to be a change: keeping the version makes it one that the database knows.
                 versions.known.set_told(name, Told::No);
-                self.say(name, bytes).await;
+                self.publish(name, bytes).await;
             }
             None => versions.known.set_told(name, Told::Yes),
         }
@@ -256,7 +256,7 @@ impl Plugins {
         let known = versions.store.plugin_versions().list(name).await?;
         let is_known = known.iter().any(|version| version.digest == digest);
         if is_known {
-            versions.see(name, Some(digest)).await;
+            versions.mark_seen(name, Some(digest)).await;
         }
         Ok(is_known)
     }

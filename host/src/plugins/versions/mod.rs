@@ -8,6 +8,14 @@
 //! A decision also reaches the folder, where it can be written, so that the folder shows what runs.
 //! Only a rollback leaves the folder alone: the file that was taken back stays, and has no effect
 //! until another one takes its place.
+//!
+//! The words: a *decision* says which version all processes are to run. To *apply* it is to have that
+//! version run here: to load it and *install* it in the set of plugins, or to remove the plugin. Where
+//! that fails and may pass, it is *retried*. What a file changed here is *published* by a decision; as
+//! long as the database cannot be *told*, that is still to be done (`known`). A file is *seen* when it
+//! took effect, or turned out to be from before what was decided: it is no news when it is found again
+//! (`seen`). A version is *kept* when its file is there to go back to, in the database and on this
+//! disk (`kept`).
 
 mod canary;
 mod decided;
@@ -47,7 +55,7 @@ use seen::Seen;
 
 pub use canary::Canary;
 pub use decided::{Decided, DecidedCanary};
-pub(super) use files::Taken;
+pub(super) use files::FileOutcome;
 pub use kept::kept_file;
 pub use requests::{ChangeError, History};
 
@@ -83,11 +91,11 @@ impl Versions {
 
     /// Keeps a version here and in the database.
     async fn keep(&self, plugin: &str, loaded: &Loaded, bytes: &Bytes) -> Result<(), StoreError> {
-        self.keep_here(plugin, &loaded.digest, bytes).await;
+        self.keep_on_disk(plugin, &loaded.digest, bytes).await;
         self.store.plugin_versions().keep(plugin, &loaded.digest, &loaded.description.version, bytes).await
     }
 
-    async fn keep_here(&self, plugin: &str, digest: &str, bytes: &Bytes) {
+    async fn keep_on_disk(&self, plugin: &str, digest: &str, bytes: &Bytes) {
         let (kept, plugin, digest, bytes) =
             (Arc::clone(&self.kept), plugin.to_owned(), digest.to_owned(), bytes.clone());
         let keeping = tokio::task::spawn_blocking(move || {
@@ -108,7 +116,7 @@ impl Versions {
         if digest_of(&bytes).await != digest {
             return Err(StoreError::Corrupt { what: format!("plugin_versions.bytes/{plugin}") });
         }
-        self.keep_here(plugin, digest, &bytes).await;
+        self.keep_on_disk(plugin, digest, &bytes).await;
         Ok(Some(bytes))
     }
 
@@ -118,8 +126,8 @@ impl Versions {
         tokio::task::spawn_blocking(move || kept.find(&plugin, &digest)).await.ok().flatten()
     }
 
-    /// Decides for all processes, and forgets the oldest versions. Until it [has taken effect](Self::has_effect) here, it
-    /// counts as behind: whoever asked for it may be gone before that.
+    /// Decides for all processes, and forgets the oldest versions. Until that is [effective](Self::mark_effective) here
+    /// it is to be retried: whoever asked for it may be gone before that.
     async fn decide(
         &self,
         plugin: &str,
@@ -128,7 +136,7 @@ impl Versions {
         rolled_back: Option<&str>,
     ) -> Result<(), StoreError> {
         let decision = self.store.plugin_decisions().decide(plugin, digest, source, rolled_back).await?;
-        self.falls_behind(plugin, Duration::ZERO);
+        self.retry_in(plugin, Duration::ZERO);
         self.known.note(decision);
         self.prune(plugin).await;
         Ok(())
@@ -142,24 +150,24 @@ impl Versions {
         drop(tokio::task::spawn_blocking(move || kept.retain(&plugin, &digests)).await);
     }
 
-    /// Notes that what this process decided has taken effect in it.
-    fn has_effect(&self, plugin: &str) {
+    /// Notes that what this process decided has taken effect in it, so that nothing is left to retry.
+    fn mark_effective(&self, plugin: &str) {
         self.known.set_retry(plugin, None);
     }
 
     /// Has what was decided of a plugin tried again, so much later.
-    fn falls_behind(&self, plugin: &str, later: Duration) {
+    fn retry_in(&self, plugin: &str, later: Duration) {
         self.known.set_retry(plugin, Some(Instant::now() + later));
     }
 
     /// Has what does not run for a reason that may pass tried again. The same file is refused again.
-    fn try_again(&self, plugin: &str, reason: &Behind) {
+    fn retry_if_it_may_pass(&self, plugin: &str, reason: &NotApplied) {
         match reason {
-            Behind::Refused(refused) if refused.error.may_pass() => {
-                self.falls_behind(plugin, self.pause(plugin, refused));
+            NotApplied::Refused(refused) if refused.error.may_pass() => {
+                self.retry_in(plugin, self.pause(plugin, refused));
             }
-            Behind::Refused(_) => {}
-            Behind::Undecided | Behind::Lost | Behind::Store(_) => self.falls_behind(plugin, Duration::ZERO),
+            NotApplied::Refused(_) => {}
+            NotApplied::Undecided | NotApplied::Lost | NotApplied::Store(_) => self.retry_in(plugin, Duration::ZERO),
         }
     }
 
@@ -178,7 +186,7 @@ impl Versions {
     }
 
     /// Notes which file of the folder took effect.
-    async fn see(&self, plugin: &str, digest: Option<&str>) {
+    async fn mark_seen(&self, plugin: &str, digest: Option<&str>) {
         if self.decides {
             let (seen, plugin, digest) = (Arc::clone(&self.seen), plugin.to_owned(), digest.map(str::to_owned));
             drop(tokio::task::spawn_blocking(move || seen.set(&plugin, digest.as_deref())).await);
@@ -188,7 +196,7 @@ impl Versions {
 
 /// Why what was decided does not run here.
 #[derive(Debug, thiserror::Error)]
-enum Behind {
+enum NotApplied {
     #[error("nothing is decided")]
     Undecided,
     #[error("the file of the version is neither here nor in the database")]
@@ -199,7 +207,7 @@ enum Behind {
     Refused(Box<Refused>),
 }
 
-impl From<Refused> for Behind {
+impl From<Refused> for NotApplied {
     fn from(refused: Refused) -> Self {
         Self::Refused(Box::new(refused))
     }
@@ -231,33 +239,33 @@ impl Plugins {
     }
 
     /// Lets what was decided take effect here.
-    async fn obey(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
+    async fn apply(&self, name: &str, in_folder: InFolder<'_>) -> Result<(), NotApplied> {
         let versions = self.versions();
-        let decision = versions.known.decision(name).ok_or(Behind::Undecided)?;
+        let decision = versions.known.decision(name).ok_or(NotApplied::Undecided)?;
         let Some(wanted) = &decision.digest else {
             self.remove(name);
             return Ok(());
         };
-        let outcome = self.obey_digest(name, wanted, in_folder).await;
+        let outcome = self.apply_digest(name, wanted, in_folder).await;
         if let Err(reason) = &outcome {
             let error = with_causes(reason);
             tracing::error!(plugin = name, %error, "the version {wanted:.12} that was decided does not run here");
-            versions.try_again(name, reason);
+            versions.retry_if_it_may_pass(name, reason);
         }
         outcome
     }
 
     /// Has what was decided tried again where it does not run here.
-    pub(super) fn obey_again(&self, name: &str) {
+    pub(super) fn retry_if_unapplied(&self, name: &str) {
         let versions = self.versions();
         let wanted = versions.known.decision(name).and_then(|decision| decision.digest);
         let running = self.find(name).and_then(|plugin| plugin.loaded.as_ref().map(|loaded| loaded.digest.clone()));
         if wanted.is_some() && wanted != running {
-            versions.falls_behind(name, Duration::ZERO);
+            versions.retry_in(name, Duration::ZERO);
         }
     }
 
-    async fn obey_digest(&self, name: &str, wanted: &str, in_folder: InFolder<'_>) -> Result<(), Behind> {
+    async fn apply_digest(&self, name: &str, wanted: &str, in_folder: InFolder<'_>) -> Result<(), NotApplied> {
         let running = self.find(name).and_then(|plugin| plugin.loaded.clone());
         let running = running.filter(|running| running.digest == wanted);
         let loaded = if let Some(running) = running {
@@ -267,15 +275,15 @@ impl Plugins {
         {
             self.checked(name, bytes.clone()).await?
         } else {
-            let bytes = self.versions().bytes(name, wanted).await?.ok_or(Behind::Lost)?;
+            let bytes = self.versions().bytes(name, wanted).await?.ok_or(NotApplied::Lost)?;
             self.checked(name, bytes).await?
         };
-        self.put_in(name, loaded, in_folder);
+        self.install(name, loaded, in_folder);
         Ok(())
     }
 
     /// Swaps a version in, and shows what is wrong with the folder's file.
-    fn put_in(&self, name: &str, loaded: Arc<Loaded>, in_folder: InFolder<'_>) -> Arc<Plugin> {
+    fn install(&self, name: &str, loaded: Arc<Loaded>, in_folder: InFolder<'_>) -> Arc<Plugin> {
         self.replace(name, |plugin| {
             if plugin.loaded.as_ref().is_none_or(|running| running.digest != loaded.digest) {
                 let (version, steps) = (&loaded.description.version, &loaded.report);
@@ -299,7 +307,7 @@ impl Plugins {
     }
 
     /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
-    async fn place_decided(&self, name: &str) {
+    async fn sync_folder(&self, name: &str) {
         let versions = self.versions();
         let Some(decision) = versions.known.decision(name) else { return };
         if decision.rolled_back.is_some() || decision.source == PluginSource::Rollback {
@@ -309,22 +317,22 @@ impl Plugins {
         let has = self.digest_in_folder(name).await;
         if has.as_ref() == Some(&wanted) {
             self.clear_error(name);
-            return versions.see(name, Some(&wanted)).await;
+            return versions.mark_seen(name, Some(&wanted)).await;
         }
         // A file that has not taken effect yet is newer: the watcher is about to take it.
         if has == versions.seen.of(name)
             && let Ok(Some(bytes)) = versions.bytes(name, &wanted).await
         {
-            self.place(name, &wanted, bytes).await;
+            self.write_file(name, &wanted, bytes).await;
         }
     }
 
     /// Writes a version into the folder. It runs all the same when that fails.
-    async fn place(&self, name: &str, digest: &str, bytes: Bytes) {
+    async fn write_file(&self, name: &str, digest: &str, bytes: Bytes) {
         let (folder, file) = (self.folder().to_owned(), self.file(name));
         let placed = tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes)).await;
         match placed.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
-            Ok(()) => self.versions().see(name, Some(digest)).await,
+            Ok(()) => self.versions().mark_seen(name, Some(digest)).await,
             Err(error) => {
                 tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the version runs and does not lie there");
             }
@@ -337,7 +345,7 @@ impl Plugins {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the file stays and does not run");
             }
-            _ => self.versions().see(name, None).await,
+            _ => self.versions().mark_seen(name, None).await,
         }
     }
 

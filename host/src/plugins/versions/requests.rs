@@ -89,9 +89,9 @@ impl Plugins {
         let (versions, digest) = (self.versions(), loaded.digest.clone());
         versions.keep(name, &loaded, &bytes).await?;
         self.decide(name, Some(&digest), PluginSource::Upload, None).await?;
-        let plugin = self.put_in(name, loaded, InFolder::Good(&bytes));
-        self.place(name, &digest, bytes).await;
-        versions.has_effect(name);
+        let plugin = self.install(name, loaded, InFolder::Good(&bytes));
+        self.write_file(name, &digest, bytes).await;
+        versions.mark_effective(name);
         Ok(plugin)
     }
 
@@ -104,7 +104,7 @@ impl Plugins {
         self.decide(name, None, PluginSource::Delete, None).await?;
         self.remove(name);
         self.remove_file(name).await;
-        self.versions().has_effect(name);
+        self.versions().mark_effective(name);
         Ok(())
     }
 
@@ -134,8 +134,8 @@ impl Plugins {
         // Who goes back further goes back from the same version; who comes back to it has rolled nothing back.
         let rolled_back = decision.rolled_back.or(decision.digest).filter(|from| *from != wanted.digest);
         self.decide(name, Some(&wanted.digest), PluginSource::Rollback, rolled_back.as_deref()).await?;
-        let plugin = self.put_in(name, loaded, InFolder::Unseen);
-        versions.has_effect(name);
+        let plugin = self.install(name, loaded, InFolder::Unseen);
+        versions.mark_effective(name);
         Ok(plugin)
     }
 
