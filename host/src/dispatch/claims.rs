@@ -107,13 +107,13 @@ impl Claims {
     }
 
     /// Keeps the answer to a delivery, without waiting until it is kept.
-    pub(super) fn answered(&self, key: DeliveryKey, answer: &Answer) {
+    pub(super) fn record_answer(&self, key: DeliveryKey, answer: &Answer) {
         self.0.answers.send(DeliveryAnswer { key, answer: answer.clone() });
     }
 
     /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it.
     /// False when one has: then the answer has to go another way. Without a database nobody can know.
-    pub(super) async fn answered_late(&self, key: DeliveryKey, answer: &Answer) -> bool {
+    pub(super) async fn record_late_answer(&self, key: DeliveryKey, answer: &Answer) -> bool {
         match in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await {
             Ok(in_time) => in_time,
             Err(error) => {

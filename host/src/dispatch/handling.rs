@@ -95,7 +95,7 @@ impl Handle for Handling {
             self.report(failure);
         }
         self.answer(fate, &answerer, &made, entries).await;
-        observed.ends(|| match made.failure {
+        observed.finish(|| match made.failure {
             Some(failure) => Ending::Failed(failure.to_string()),
             None => Ending::Handled(made.reply),
         });

@@ -34,8 +34,8 @@ struct Generation {
 }
 
 impl LongAnswers {
-    /// Whether an answer of so many bytes may be remembered; it is counted then.
-    pub(super) fn has_room(&self, app: &str, bytes: usize) -> bool {
+    /// Takes room for an answer of the app with that many bytes, so that it may be remembered; false where there is none.
+    pub(super) fn reserve(&self, app: &str, bytes: usize) -> bool {
         if bytes < LONG {
             return true;
         }

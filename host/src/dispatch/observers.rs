@@ -98,7 +98,7 @@ impl Observers {
 
 impl Observed {
     /// Tells what became of the message.
-    pub(super) fn ends(self, ending: impl FnOnce() -> Ending) {
+    pub(super) fn finish(self, ending: impl FnOnce() -> Ending) {
         if let Some(ended) = self.0 {
             // Nobody listens when the process ends.
             drop(ended.send(ending()));

@@ -177,7 +177,7 @@ impl ResourceLimiter for State {
 
     /// Of memories with pages of one byte, which the engines do not have, it would also tell where nothing was asked.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory.did_not_grow();
+        self.memory.undo_growth();
         Ok(())
     }
 

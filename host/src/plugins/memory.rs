@@ -55,9 +55,9 @@ impl TotalMemory {
         Self { most, held: AtomicUsize::new(0), by_app: ByApp::default() }
     }
 
-    /// Forgets other apps than these that have none.
-    pub(super) fn keep(&self, apps: &HashSet<String>) {
-        self.by_app.keep(apps);
+    /// Forgets all apps but `apps` that have no memory.
+    pub(super) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.by_app.retain_apps(apps);
     }
 }
 
@@ -107,7 +107,7 @@ impl Memory {
 
     /// Gives back what it did not get of the last growth that was allowed: the memory's own maximum is less, or the system
     /// has no more.
-    pub(super) fn did_not_grow(&mut self) {
+    pub(super) fn undo_growth(&mut self) {
         self.bytes = self.bytes_before;
         if let Some(counted) = &mut self.counted {
             counted.shrink_to(self.bytes.saturating_sub(UNCOUNTED_MEMORY));
@@ -248,7 +248,7 @@ mod tests {
         let total = total(64);
         let mut memory = grown(Some("app"), 10, &total).unwrap();
         assert!(memory.grow(10 << 20, 30 << 20, Some("app"), &total));
-        memory.did_not_grow();
+        memory.undo_growth();
         assert_eq!((memory.bytes(), total.held.load(Relaxed)), (10 << 20, 6 << 20));
         assert!(grown(Some("app"), 30, &total).is_ok(), "another of the app has room for it");
         assert!(memory.grow(10 << 20, 30 << 20, Some("app"), &total), "and so has it, later");

@@ -78,14 +78,14 @@ impl Plugins {
     /// Forgets what there is for other apps than these, where nothing of it is in use: they are gone.
     fn forget_others(&self, apps: &HashSet<String>) {
         for plugin in self.list() {
-            plugin.guard.keep(apps);
+            plugin.guard.retain_apps(apps);
             for loaded in plugin.versions() {
-                loaded.breakers.keep(apps);
+                loaded.breakers.retain_apps(apps);
             }
         }
         // Lanes, which are gone then, hold what is counted of their apps.
-        self.0.queue.keep(apps);
-        self.0.loader.memory().keep(apps);
+        self.0.queue.retain_apps(apps);
+        self.0.loader.memory().retain_apps(apps);
     }
 
     /// Takes over a change of a plugin that is stored. It counts here although what is set cannot be read now: it is

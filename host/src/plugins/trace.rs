@@ -112,7 +112,7 @@ impl Trace {
     }
 
     /// Keeps what is asked for; returns its place.
-    pub(super) fn asks(&mut self, function: Function, arguments: &impl Serialize) -> Option<usize> {
+    pub(super) fn record_question(&mut self, function: Function, arguments: &impl Serialize) -> Option<usize> {
         if self.asked.len() >= RECORDED_CALLS {
             self.asked_more += 1;
             return None;
@@ -124,7 +124,7 @@ impl Trace {
     }
 
     /// Keeps what was answered to the question at that place.
-    pub(super) fn answered<T: Serialize>(&mut self, place: Option<usize>, answer: &Result<T, HostError>) {
+    pub(super) fn record_answer<T: Serialize>(&mut self, place: Option<usize>, answer: &Result<T, HostError>) {
         let kept = match answer {
             Ok(value) => self.kept(&Answer::Ok(value)),
             Err(HostError::Told(error)) => self.kept(&Answer::<()>::Error(error.clone())),
@@ -138,7 +138,7 @@ impl Trace {
     }
 
     /// The answer of the other time; none in a call that is made for the first time.
-    pub(super) fn played<T: DeserializeOwned>(&mut self, place: Option<usize>) -> Option<Result<T, HostError>> {
+    pub(super) fn replay_answer<T: DeserializeOwned>(&mut self, place: Option<usize>) -> Option<Result<T, HostError>> {
         let played = self.played.as_mut()?;
         let answer = match place.and_then(|place| self.asked.get(place)) {
             Some(asked) => find(played, asked, &self.skipped),

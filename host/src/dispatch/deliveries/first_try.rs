@@ -58,7 +58,7 @@ impl Shared {
             return;
         }
         drop(running);
-        self.tasks.spawn(async move { fate.nothing().await });
+        self.tasks.spawn(async move { fate.answer_nothing().await });
         self.failures.tell(app, format_args!("handlers"), "too_many", || {
             tracing::error!(
                 app,

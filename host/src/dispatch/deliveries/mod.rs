@@ -92,7 +92,7 @@ impl Deliveries {
     pub(super) async fn restore(&self) -> Result<(), StoreError> {
         for (key, answer) in self.0.claims.begin(REMEMBERED_ANSWERS).await? {
             // They have room as if one app had given them all. What has none is not handled again all the same.
-            let answer = answer.filter(|answer| self.0.long_answers.has_room("", answer.len()));
+            let answer = answer.filter(|answer| self.0.long_answers.reserve("", answer.len()));
             self.0.runs.get_or_insert_with(NO_APP, key, || Arc::new(Run::ended(answer)));
         }
         Ok(())

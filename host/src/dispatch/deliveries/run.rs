@@ -106,32 +106,32 @@ impl Fate {
         let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
         let answer = answer.filter(|_| open);
         // Before anything is kept. It counts too where it turns out that another process has told WeChat not to wait.
-        let is_kept = self.has_room(app, &answer);
+        let is_kept = self.reserve(app, &answer);
         let kept = if is_kept { &answer } else { &None };
         // Who has the database alone knows what WeChat was told.
         let is_slow = open && deliveries.claims.has_others() && self.run.began.elapsed() >= deliveries.slow();
         // Boxed, as it is rare.
-        let in_time = open && (!is_slow || Box::pin(deliveries.claims.answered_late(self.key, kept)).await);
+        let in_time = open && (!is_slow || Box::pin(deliveries.claims.record_late_answer(self.key, kept)).await);
         if in_time {
             first.await;
         }
         if !is_slow {
-            deliveries.claims.answered(self.key, kept);
+            deliveries.claims.record_answer(self.key, kept);
         }
         self.set(answer.filter(|_| in_time), is_kept);
         in_time
     }
 
     /// Answers nothing, where there is no answer yet.
-    pub(super) async fn nothing(&self) {
+    pub(super) async fn answer_nothing(&self) {
         if self.run.answer.get().is_none() {
             // Nothing takes no room.
             self.answer("", None, std::future::ready(())).await;
         }
     }
 
-    fn has_room(&self, app: &str, answer: &Answer) -> bool {
-        self.deliveries.0.long_answers.has_room(app, answer.as_ref().map_or(0, Bytes::len))
+    fn reserve(&self, app: &str, answer: &Answer) -> bool {
+        self.deliveries.0.long_answers.reserve(app, answer.as_ref().map_or(0, Bytes::len))
     }
 
     /// Gives the answer to the tries that wait, and where it is kept to those that come: else they get nothing.
@@ -148,7 +148,7 @@ impl Fate {
 pub(super) async fn once(fate: Fate, handle: impl Handle) {
     if let Claim::Answered(answer) = fate.deliveries.0.claims.claim(fate.key).await {
         fate.run.close(ANSWERED);
-        let is_kept = fate.has_room(handle.app(), &answer);
+        let is_kept = fate.reserve(handle.app(), &answer);
         fate.set(answer, is_kept);
         return;
     }
@@ -156,6 +156,6 @@ pub(super) async fn once(fate: Fate, handle: impl Handle) {
     // A panic is a bug, reported where it happens; there is no answer then.
     let ended = AssertUnwindSafe(handle.run(fate)).catch_unwind().await;
     if ended.is_err() {
-        unanswered.nothing().await;
+        unanswered.answer_nothing().await;
     }
 }

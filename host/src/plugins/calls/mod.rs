@@ -171,7 +171,7 @@ impl Plugins {
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
             // What never ran has nothing to tell.
-            let tells = done.used.ran() && (error.is_some() || plugin.receipts.wants(done.circumstances.at));
+            let tells = done.used.ran() && (error.is_some() || plugin.receipts.take_slot(done.circumstances.at));
             if let (true, Some(error), Some(subject)) = (tells, error, &done.subject) {
                 log_place().tell_failure(&plugin.name, subject, &granted.0, error);
             }
@@ -211,12 +211,12 @@ impl Plugins {
         let opened = match &ran.result {
             // As long as the grant is missing, the next call ends the same way.
             Ok(Err(error @ types::Error::Denied(_))) if ran.trace.lacks_grant => {
-                admission.ends(Some(&failed(error)), failures, self.limits().pauses)
+                admission.finish(Some(&failed(error)), failures, self.limits().pauses)
             }
             // What cannot be sent for what it says is an answer, too: it ran to its end within its limits, and another
             // message may be answered well.
-            Ok(_) | Err(CallError::BadReply(_)) => admission.ends(None, failures, self.limits().pauses),
-            Err(fault) if fault.is_fault() => admission.ends(Some(fault), failures, self.limits().pauses),
+            Ok(_) | Err(CallError::BadReply(_)) => admission.finish(None, failures, self.limits().pauses),
+            Err(fault) if fault.is_fault() => admission.finish(Some(fault), failures, self.limits().pauses),
             // It says nothing of the plugin.
             Err(_) => false,
         };

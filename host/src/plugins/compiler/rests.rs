@@ -35,8 +35,8 @@ impl Default for Credit {
 }
 
 impl Credit {
-    /// Whether there is so much at `now`, which is then taken.
-    fn takes(&self, work: Duration, now: Instant) -> bool {
+    /// Takes credit for `work` at `now`; false where there is less.
+    fn take(&self, work: Duration, now: Instant) -> bool {
         let mut credit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, at) = *credit;
         let idle = now.saturating_duration_since(at);
@@ -69,7 +69,7 @@ impl Rests {
             let turn = self.pace.turn(&runtime);
             let is_alone = !self.pace.is_kept(&runtime);
             let (rest, work) = match turn {
-                Turn::Rest(_) if self.credit.takes(LOOK, Instant::now()) => (None, LOOK),
+                Turn::Rest(_) if self.credit.take(LOOK, Instant::now()) => (None, LOOK),
                 Turn::Rest(rest) => (Some(rest), LOOK),
                 Turn::Work(work) if is_alone || part.is_some() => (None, work),
                 Turn::Work(work) => (Some(Duration::ZERO), work),
@@ -77,11 +77,11 @@ impl Rests {
             if is_alone {
                 part = None;
             }
-            if let Some(rest) = rest.filter(|_| process.pauses()) {
+            if let Some(rest) = rest.filter(|_| process.pause()) {
                 drop(part.take());
                 tokio::time::sleep(rest).await;
                 part = Some(self.next_part().await);
-                process.goes_on();
+                process.resume();
                 continue;
             }
             let work = work.min(left);
@@ -107,16 +107,16 @@ impl Process {
         Self(id.and_then(rustix::process::Pid::from_raw))
     }
 
-    /// Holds it; false where that cannot be.
-    fn pauses(&self) -> bool {
-        self.is_told(rustix::process::Signal::STOP)
+    /// Stops the process by a signal until it is [resumed](Self::resume); false where that cannot be.
+    fn pause(&self) -> bool {
+        self.send(rustix::process::Signal::STOP)
     }
 
-    fn goes_on(&self) {
-        self.is_told(rustix::process::Signal::CONT);
+    fn resume(&self) {
+        self.send(rustix::process::Signal::CONT);
     }
 
-    fn is_told(&self, signal: rustix::process::Signal) -> bool {
+    fn send(&self, signal: rustix::process::Signal) -> bool {
         self.0.is_some_and(|id| rustix::process::kill_process(id, signal).is_ok())
     }
 }
@@ -127,11 +127,11 @@ impl Process {
         Self()
     }
 
-    fn pauses(&self) -> bool {
+    fn pause(&self) -> bool {
         false
     }
 
-    fn goes_on(&self) {}
+    fn resume(&self) {}
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
     fn a_file_is_compiled_at_once_and_many_keep_the_pace() {
         let (credit, began) = (Credit::default(), Instant::now());
         let taken = |from: Duration, looks: u32| {
-            (0..looks).filter(|look| credit.takes(LOOK, began + from + LOOK * *look)).count()
+            (0..looks).filter(|look| credit.take(LOOK, began + from + LOOK * *look)).count()
         };
         assert_eq!(taken(Duration::ZERO, 100), 25, "most of the first, and nothing is earned meanwhile");
         assert_eq!(taken(Duration::from_millis(1_800), 100), 10, "an eighth of the time without work");
@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn beside_messages_one_compiler_works_at_a_time_and_alone_all_do() {
         let rests = Arc::new(Rests::new(Arc::new(Pace::new(25))));
-        rests.credit.takes(CREDIT, Instant::now());
+        rests.credit.take(CREDIT, Instant::now());
         let messages = tokio::spawn(messages());
         let compilers = [works(), works()];
         let working = compilers.each_ref().map(|child| {

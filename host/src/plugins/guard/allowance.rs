@@ -70,9 +70,9 @@ impl Allowances {
         self.plugin.per_second.store(per_second, Relaxed);
     }
 
-    /// Forgets other apps than these that log nothing now.
-    pub(super) fn keep(&self, apps: &HashSet<String>) {
-        self.apps.keep(apps);
+    /// Forgets all apps but `apps` that log nothing now.
+    pub(super) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.apps.retain_apps(apps);
     }
 
     /// The lines of an app.

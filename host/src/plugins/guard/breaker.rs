@@ -134,8 +134,8 @@ impl Breakers {
         }
     }
 
-    /// Forgets other apps than these.
-    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+    /// Forgets all apps but `apps`.
+    pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
         if self.0.load().keys().all(|app| apps.contains(&**app)) {
             return;
         }
@@ -181,21 +181,21 @@ impl Breakers {
 }
 
 impl Admission<'_> {
-    /// The call ended: with this failure, or without one. It opens after `limit` failures in a row; true when it just
-    /// did.
-    pub(in crate::plugins) fn ends(mut self, failure: Option<&CallError>, limit: u64, pauses: Pauses) -> bool {
+    /// Tells the breaker that the call ended: with `failure`, or without one. It opens after `limit` failures in a row;
+    /// true when it just did.
+    pub(in crate::plugins) fn finish(mut self, failure: Option<&CallError>, limit: u64, pauses: Pauses) -> bool {
         let is_probe = std::mem::take(&mut self.is_probe);
         match (failure, &self.breaker) {
             (None, None) => false,
             (None, Some(breaker)) => {
-                if breaker.goes_well(is_probe, self.whose) {
+                if breaker.record_success(is_probe, self.whose) {
                     self.breakers.remove(self.whose);
                 }
                 false
             }
             (Some(failure), breaker) => {
                 let breaker = breaker.clone().or_else(|| self.breakers.find_or_add(self.whose));
-                breaker.is_some_and(|breaker| breaker.fails(is_probe, self.whose, failure, limit, pauses))
+                breaker.is_some_and(|breaker| breaker.record_failure(is_probe, self.whose, failure, limit, pauses))
             }
         }
     }
@@ -251,11 +251,11 @@ impl Breaker {
         })
     }
 
-    /// A call ended well; true when there is nothing left to remember.
-    fn goes_well(&self, is_probe: bool, whose: Whose<'_>) -> bool {
+    /// Counts a call that ended well; true when there is nothing left to remember.
+    fn record_success(&self, is_probe: bool, whose: Whose<'_>) -> bool {
         let mut state = self.state();
         match &mut state.phase {
-            Phase::Closed(counts) => counts.goes_well(),
+            Phase::Closed(counts) => counts.record_success(),
             Phase::Open { .. } => false,
             Phase::Probing { .. } => {
                 if is_probe {
@@ -268,11 +268,18 @@ impl Breaker {
         }
     }
 
-    /// True when it was closed and is open now.
-    fn fails(&self, is_probe: bool, whose: Whose<'_>, failure: &CallError, limit: u64, pauses: Pauses) -> bool {
+    /// Counts a call that failed; true when the breaker was closed and is open now.
+    fn record_failure(
+        &self,
+        is_probe: bool,
+        whose: Whose<'_>,
+        failure: &CallError,
+        limit: u64,
+        pauses: Pauses,
+    ) -> bool {
         let mut state = self.state();
         let pause = match &mut state.phase {
-            Phase::Closed(counts) => counts.fails(limit).then_some(pauses.first),
+            Phase::Closed(counts) => counts.record_failure(limit).then_some(pauses.first),
             Phase::Probing { pause } if is_probe => Some((*pause * 2).min(pauses.longest.max(pauses.first))),
             // It began before the breaker opened.
             _ => return false,
@@ -308,15 +315,15 @@ impl Counts {
         Self { since: now, failed_at: now, calls: 0, failures: 0, in_a_row: 0 }
     }
 
-    /// True when there is nothing left to remember.
-    fn goes_well(&mut self) -> bool {
+    /// Counts a call that ended well; true when there is nothing left to remember.
+    fn record_success(&mut self) -> bool {
         self.calls += 1;
         self.in_a_row = 0;
         self.failed_at.elapsed() > WINDOW
     }
 
-    /// True when it is too much.
-    fn fails(&mut self, limit: u64) -> bool {
+    /// Counts a call that failed; true when there are too many, by `limit` in a row.
+    fn record_failure(&mut self, limit: u64) -> bool {
         let in_a_row = self.in_a_row;
         if self.since.elapsed() > WINDOW {
             *self = Self { in_a_row, ..Self::new() };
@@ -341,7 +348,7 @@ mod tests {
     }
 
     fn call(breakers: &Breakers, whose: Whose<'_>, goes_well: bool) {
-        breakers.admit(whose).unwrap().ends((!goes_well).then_some(&failure()), 3, PAUSES);
+        breakers.admit(whose).unwrap().finish((!goes_well).then_some(&failure()), 3, PAUSES);
     }
 
     /// As if the pause were over.
@@ -398,13 +405,13 @@ mod tests {
             wait(&breakers);
             let probe = breakers.admit(WHOSE).unwrap();
             assert!(breakers.admit(WHOSE).is_err(), "one at a time");
-            probe.ends(Some(&failure()), 3, PAUSES);
+            probe.finish(Some(&failure()), 3, PAUSES);
             assert_eq!(pause(&breakers), Duration::from_mins(longer));
         }
         wait(&breakers);
         drop(breakers.admit(WHOSE).unwrap());
         let probe = breakers.admit(WHOSE).unwrap();
-        probe.ends(None, 3, PAUSES);
+        probe.finish(None, 3, PAUSES);
         assert_eq!(breakers.open(), [], "a probe that did not run is tried again, and one that goes well closes it");
         (0..2).for_each(|_| call(&breakers, WHOSE, false));
         assert_eq!(breakers.open(), [], "and counts anew");
@@ -416,15 +423,15 @@ mod tests {
         let early: Vec<_> = (0..6).map(|_| breakers.admit(WHOSE).unwrap()).collect();
         let mut early = early.into_iter();
         for call in early.by_ref().take(3) {
-            call.ends(Some(&failure()), 3, PAUSES);
+            call.finish(Some(&failure()), 3, PAUSES);
         }
         assert_eq!(pause(&breakers), PAUSES.first);
-        early.next().unwrap().ends(Some(&failure()), 3, PAUSES);
-        early.next().unwrap().ends(None, 3, PAUSES);
+        early.next().unwrap().finish(Some(&failure()), 3, PAUSES);
+        early.next().unwrap().finish(None, 3, PAUSES);
         assert_eq!(pause(&breakers), PAUSES.first);
         wait(&breakers);
         let _probe = breakers.admit(WHOSE).unwrap();
-        early.next().unwrap().ends(None, 3, PAUSES);
+        early.next().unwrap().finish(None, 3, PAUSES);
         assert!(breakers.admit(WHOSE).is_err(), "only the probe tells");
     }
 }

@@ -37,8 +37,8 @@ impl<T> ByApp<T> {
         self.find(app).unwrap_or(new)
     }
 
-    /// Forgets what there is for other apps than these, where nobody holds it.
-    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
+    /// Forgets what there is for all apps but `apps`, where nobody holds it.
+    pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
         let stays = |app: &str, one: &Arc<T>| apps.contains(app) || Arc::strong_count(one) > 1;
         if self.0.load().iter().all(|(app, one)| stays(app, one)) {
             return;
@@ -70,13 +70,13 @@ mod tests {
         let held = numbers.of("held", || 1);
         numbers.of("there", || 2);
         numbers.of("gone", || 3);
-        numbers.keep(&HashSet::from(["there".to_owned()]));
+        numbers.retain_apps(&HashSet::from(["there".to_owned()]));
         assert_eq!(
             ["held", "there", "gone"].map(|app| numbers.find(app).as_deref().copied()),
             [Some(1), Some(2), None]
         );
         drop(held);
-        numbers.keep(&HashSet::from(["there".to_owned()]));
+        numbers.retain_apps(&HashSet::from(["there".to_owned()]));
         assert_eq!((numbers.len(), numbers.find("there").as_deref()), (1, Some(&2)));
     }
 }

@@ -61,10 +61,10 @@ impl Guard {
         }
     }
 
-    /// Forgets other apps than these that have nothing here now.
-    pub(super) fn keep(&self, apps: &HashSet<String>) {
-        self.lanes.keep(apps);
-        self.log.keep(apps);
+    /// Forgets all apps but `apps` that have nothing here now.
+    pub(super) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.lanes.retain_apps(apps);
+        self.log.retain_apps(apps);
     }
 
     /// What its calls may use for the app for which this is set, and how many of them may run and wait; `of_app` may run

@@ -45,7 +45,7 @@ impl http::Host for State {
             let answer = outbound.send(&plugin, &app.name, request).await;
             response(answer.map_err(|failure| error(&failure))?)
         };
-        call.ends(&to, asking).await
+        call.run(&to, asking).await
     }
 }
 

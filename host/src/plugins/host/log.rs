@@ -18,7 +18,7 @@ use crate::{
 
 impl log::Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
-        if !self.has_another_line() {
+        if !self.take_line() {
             return Ok(());
         }
         let mut line = message;
@@ -47,8 +47,9 @@ pub(super) struct LogAllowance {
 }
 
 impl LogAllowance {
-    /// Whether one line more may be logged. Says so in the log when lines are dropped, and how many were.
-    pub(super) fn permits(&self, plugin: &str, app: Option<&str>) -> bool {
+    /// Takes one of the lines that the plugin may log for the app; false where there is none left. The log says when
+    /// lines are dropped, and how many were.
+    pub(super) fn take(&self, plugin: &str, app: Option<&str>) -> bool {
         match self.of_app.as_ref().map_or(Verdict::Allowed(0), |lines| lines.take(self.per_second)) {
             Verdict::Allowed(0) => true,
             Verdict::Allowed(dropped) => {
@@ -86,7 +87,7 @@ impl LogPlace {
     ) {
         let app = subject.app.name.as_str();
         let (of_app, per_second) = (Some(self.allowances.of(app)), limits.log_lines_per_second);
-        if (LogAllowance { of_app, per_second }).permits(plugin, Some(app)) {
+        if (LogAllowance { of_app, per_second }).take(plugin, Some(app)) {
             let text = format!("the call failed ({}): {error}", error.code());
             let text = printable_up_to(&text, count(limits.log_line_bytes)).into_owned();
             self.write(Some(subject), &Line { level: LineLevel::Error, text });
@@ -110,8 +111,9 @@ impl State {
         LogAllowance { of_app, per_second: self.limits.log_lines_per_second }
     }
 
-    /// Takes one of the lines that the call may log, also by printing them; says once that there were more.
-    pub(in crate::plugins) fn has_another_line(&mut self) -> bool {
+    /// Takes one of the lines that the call may log, also by printing them; false where there is none left, which the
+    /// log says once.
+    pub(in crate::plugins) fn take_line(&mut self) -> bool {
         self.lines_logged = self.lines_logged.saturating_add(1);
         let (logged, most) = (u64::from(self.lines_logged), self.limits.log_lines);
         if logged == most + 1 {
@@ -133,7 +135,7 @@ impl State {
         let plugin = &**self.plugin();
         let subject = self.subject.as_ref().map(|subject| (subject.app.name.as_str(), &*subject.delivery_id));
         let (app, delivery) = subject.unzip();
-        if !self.log_allowance().permits(plugin, app) {
+        if !self.log_allowance().take(plugin, app) {
             return None;
         }
         let text = printable_up_to(text, count(self.limits.log_line_bytes));

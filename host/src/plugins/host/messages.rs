@@ -51,7 +51,7 @@ impl messages::Host for State {
             })
         };
         // What WeChat has taken is logged, whether the plugin waits or not.
-        call.goes_on(CustomSend::PATH, sending).await
+        call.run_detached(CustomSend::PATH, sending).await
     }
 
     async fn send_template(&mut self, message: TemplateMessage) -> Result<u64, HostError> {
@@ -76,7 +76,7 @@ impl messages::Host for State {
             let answer = wechat.call(&app, &send).await.map_err(|error| wechat::error(&error))?;
             Ok(answer.msgid.unwrap_or_default())
         };
-        call.ends(TemplateSend::PATH, sending).await
+        call.run(TemplateSend::PATH, sending).await
     }
 
     async fn send_subscribe(&mut self, message: SubscribeMessage) -> Result<(), HostError> {
@@ -99,7 +99,7 @@ impl messages::Host for State {
             };
             answer.map(drop).map_err(|error| wechat::error(&error))
         };
-        call.ends(path, sending).await
+        call.run(path, sending).await
     }
 }
 

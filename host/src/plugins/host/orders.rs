@@ -105,7 +105,7 @@ impl State {
         self.require_orders(right)?;
         let call = self.wechat_call()?;
         let asking = ask(self.services.pay.with_turns(self.in_turn()?), self.asker()?);
-        call.goes_on(&format!("WeChat Pay: {what}"), asking).await
+        call.run_detached(&format!("WeChat Pay: {what}"), asking).await
     }
 }
 

@@ -116,7 +116,7 @@ impl OutboundCall {
 
     /// Waits for `asking`, within the call's time, and logs what came of it. It runs beside the guest: neither on its
     /// stack nor on its CPU time, and no longer than somebody waits for it. `to` says whom it asks, without secrets.
-    pub(super) async fn ends<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         self,
         to: &str,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -149,7 +149,7 @@ impl OutboundCall {
     /// Says what came of it, as far as the plugin may log: it may ask as often as it is called.
     fn report(&self, to: &str, failure: Option<&Error>, took: Duration) {
         let (plugin, app, delivery) = (&*self.plugin, self.app.name.as_str(), &*self.delivery);
-        if !self.allowance.permits(plugin, Some(app)) {
+        if !self.allowance.take(plugin, Some(app)) {
             return;
         }
         let (to, error) = (printable_up_to(to, TO_BYTES), failure.map(convert::error));
@@ -165,9 +165,9 @@ impl OutboundCall {
         }
     }
 
-    /// As [`ends`](Self::ends), for what has to be written down here once somebody was told of it: `asking` goes on to
+    /// As [`run`](Self::run), for what has to be written down here once somebody was told of it: `asking` goes on to
     /// its end although nobody waits for it any more but a process that stops.
-    pub(super) async fn goes_on<T: Send + 'static>(
+    pub(super) async fn run_detached<T: Send + 'static>(
         self,
         to: &str,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -182,6 +182,6 @@ impl OutboundCall {
         });
         let answer =
             async move { asking.await.unwrap_or_else(|panic| Err(Error::Other(format!("the host failed: {panic}")))) };
-        self.ends(to, answer).await
+        self.run(to, answer).await
     }
 }

@@ -45,7 +45,7 @@ impl pay::Host for State {
             }
             String::from_utf8(answer.body.into()).map_err(|_| Error::Other("the answer is no text".to_owned()))
         };
-        outbound.ends(&to, asking).await
+        outbound.run(&to, asking).await
     }
 
     async fn call_v2(&mut self, request: V2Request) -> Result<String, HostError> {
@@ -68,7 +68,7 @@ impl pay::Host for State {
                 (code, _) => Err(refused(code, text("return_msg"))),
             }
         };
-        outbound.ends(&to, asking).await
+        outbound.run(&to, asking).await
     }
 }
 

@@ -57,12 +57,12 @@ macro_rules! recorded {
 
         $(impl $interface::Host for Recorded<'_> {
             $(async fn $function(&mut self, $($argument: $type),*) -> Result<$answer, HostError> {
-                let asked = self.0.trace.asks(Function::$variant, &($(&$argument,)*));
-                let answer = match self.0.trace.played(asked) {
+                let asked = self.0.trace.record_question(Function::$variant, &($(&$argument,)*));
+                let answer = match self.0.trace.replay_answer(asked) {
                     Some(answer) => answer,
                     None => $interface::Host::$function(&mut *self.0, $($argument),*).await,
                 };
-                self.0.trace.answered(asked, &answer);
+                self.0.trace.record_answer(asked, &answer);
                 answer
             })*
         })*

@@ -105,7 +105,7 @@ impl State {
         let in_turn = self.in_turn()?;
         let (store, users) = (self.services.store.clone(), self.services.users.with_turns(in_turn.clone()));
         let asking = ask(Asked { store, users, in_turn, app: call.app() });
-        call.goes_on(to, async move { asking.await.map_err(|failure| error(&asker, &failure)) }).await
+        call.run_detached(to, async move { asking.await.map_err(|failure| error(&asker, &failure)) }).await
     }
 }
 

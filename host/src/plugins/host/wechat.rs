@@ -32,7 +32,7 @@ impl wechat::Host for State {
             let answer = wechat.exchange(&app, &request).await.map_err(|failure| error(&failure))?;
             Ok(Response { content_type: answer.content_type, body: answer.body.into() })
         };
-        outbound.ends(&to, asking).await
+        outbound.run(&to, asking).await
     }
 }
 

@@ -72,8 +72,9 @@ impl Receipts {
         found.iter().find_map(|(_, text)| serde_json::from_str(text).ok())
     }
 
-    /// Whether a call that began then and went well leaves a receipt.
-    pub(in crate::plugins) fn wants(&self, at: Timestamp) -> bool {
+    /// Takes one of the receipts that calls without an error may leave, twenty a second, for one that began at `at`;
+    /// false where there is none left.
+    pub(in crate::plugins) fn take_slot(&self, at: Timestamp) -> bool {
         let (now, next) = (at.as_millisecond(), self.next.load(Relaxed));
         let soonest = now - MADE_UP_FOR_MS;
         next <= now && self.next.compare_exchange(next, next.max(soonest) + PAUSE_MS, Relaxed, Relaxed).is_ok()
@@ -213,8 +214,8 @@ mod tests {
     #[test]
     fn of_calls_that_follow_each_other_at_once_the_first_leave_receipts_and_then_twenty_a_second() {
         let (receipts, now) = (Receipts::default(), Timestamp::now());
-        let wanted = |from: i64| (from..from + 1000).filter(|ms| receipts.wants(now + ms.milliseconds())).count();
-        assert!((0..20).all(|_| receipts.wants(now)), "nobody who tries a plugin sends more at once");
+        let wanted = |from: i64| (from..from + 1000).filter(|ms| receipts.take_slot(now + ms.milliseconds())).count();
+        assert!((0..20).all(|_| receipts.take_slot(now)), "nobody who tries a plugin sends more at once");
         assert_eq!((wanted(0), wanted(1000)), (20, 20));
         assert_eq!(wanted(10_000), 40, "what is made up for is bounded");
     }

@@ -86,7 +86,7 @@ impl Background {
         let threads = self.threads.get_or_init(start);
         let Some(thread) = threads.iter().min_by_key(|thread| thread.calls.load(Relaxed)) else { return call.await };
         let _given = Given::to(thread);
-        meter.reads_threads();
+        meter.move_to_background();
         let turns = PollSemaphore::new(thread.turns.of(app));
         let (home, meter) = (Handle::current(), Arc::clone(meter));
         let pace = Arc::clone(&self.pace);
@@ -153,7 +153,7 @@ pub(super) fn give_way(meter: &Arc<CpuMeter>) -> Pin<Box<dyn Future<Output = ()>
         if mem::replace(&mut gave_way, true) {
             return Poll::Ready(());
         }
-        meter.gives_way();
+        meter.mark_yield();
         context.waker().wake_by_ref();
         Poll::Pending
     }))
@@ -188,7 +188,7 @@ impl<F: Future> Future for Elsewhere<F> {
         let poll = call.as_mut().poll(context);
         *turn = None;
         if poll.is_pending()
-            && meter.gave_way()
+            && meter.take_yield()
             // Behind those of the app that wait; where nobody does, it keeps its place.
             && let Poll::Ready(next) = turns.poll_acquire(context)
         {

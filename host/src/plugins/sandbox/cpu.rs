@@ -40,24 +40,24 @@ impl CpuMeter {
         Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside, gives_way, leaves }
     }
 
-    /// From now on, and not while it is polled, threads poll it that have to wait for others in the middle of it. Their
-    /// clocks cost a system call each time.
-    pub(super) fn reads_threads(&self) {
+    /// Has the clock of the polling thread read at every poll, a system call each time: from now on threads poll the
+    /// future that others push aside. To be called between polls.
+    pub(super) fn move_to_background(&self) {
         self.pushed_aside.store(true, Relaxed);
     }
 
-    /// Whether such threads poll it.
+    /// Whether threads that others push aside poll the future.
     pub(super) fn is_in_background(&self) -> bool {
         self.pushed_aside.load(Relaxed)
     }
 
-    /// The poll that runs ends for others to go first.
-    pub(super) fn gives_way(&self) {
+    /// Marks the running poll as one that ends for others to go first, and not to wait for something.
+    pub(super) fn mark_yield(&self) {
         self.gives_way.store(true, Relaxed);
     }
 
-    /// Whether the poll that was the last one ended so; asked once.
-    pub(super) fn gave_way(&self) -> bool {
+    /// Whether the last poll was [marked](Self::mark_yield) as one that lets others go first; takes the mark away.
+    pub(super) fn take_yield(&self) -> bool {
         self.gives_way.swap(false, Relaxed)
     }
 
@@ -77,7 +77,7 @@ impl CpuMeter {
     }
 
     /// A poll begins.
-    fn begins(&self) {
+    fn begin(&self) {
         let began = if self.is_in_background() {
             self.on_cores()
         } else {
@@ -115,7 +115,7 @@ impl CpuMeter {
     pub(super) async fn measure<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
-            self.begins();
+            self.begin();
             let poll = future.as_mut().poll(context);
             self.spent.fetch_add(self.of_poll(), Relaxed);
             poll
@@ -188,7 +188,7 @@ mod tests {
         assert!(pushed_aside.ended() < FOREGROUND / 2, "{:?}", pushed_aside.ended());
         assert!(!pushed_aside.has_left_foreground());
         let in_background = CpuMeter::new(Instant::now());
-        in_background.reads_threads();
+        in_background.move_to_background();
         in_background.measure(async { std::thread::sleep(4 * FOREGROUND) }).await;
         assert!(in_background.ended() < FOREGROUND / 2, "{:?}", in_background.ended());
     }
@@ -198,7 +198,7 @@ mod tests {
         let long = measured(|| computes_for(2 * FOREGROUND)).await;
         assert!(long.ended() >= FOREGROUND && long.has_left_foreground(), "{:?}", long.ended());
         let in_background = CpuMeter::new(Instant::now());
-        in_background.reads_threads();
+        in_background.move_to_background();
         in_background.measure(async { computes_for(FOREGROUND) }).await;
         assert!(in_background.ended() >= FOREGROUND, "{:?}", in_background.ended());
     }

@@ -274,7 +274,7 @@ impl<V: Visit> Call<V> {
 fn log_printed(state: &mut State, printed: &Printed) {
     let text = printed.beginning();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        if !state.has_another_line() {
+        if !state.take_line() {
             return;
         }
         state.log_line(LineLevel::Info, line);

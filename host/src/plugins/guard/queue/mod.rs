@@ -64,9 +64,9 @@ impl Queue {
         Self { room: Room::new(), waiting: AtomicUsize::new(0), line: Mutex::default() }
     }
 
-    /// Forgets other apps than these that have no lane any more.
-    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
-        self.room.keep(apps);
+    /// Forgets all apps but `apps` that have no lane any more.
+    pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.room.retain_apps(apps);
     }
 
     /// Waits for a turn.

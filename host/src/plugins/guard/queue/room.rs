@@ -93,9 +93,9 @@ impl Lanes {
         lane
     }
 
-    /// Forgets other apps than these that have no call.
-    pub(in crate::plugins) fn keep(&self, apps: &HashSet<String>) {
-        self.apps.keep(apps);
+    /// Forgets all apps but `apps` that have no call.
+    pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.apps.retain_apps(apps);
     }
 
     /// How many apps have called the plugin since the process started; of those that were deleted meanwhile some may not
@@ -125,9 +125,9 @@ impl Room {
         Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), apps: ByApp::default() }
     }
 
-    /// Forgets other apps than these that have no lane.
-    pub(super) fn keep(&self, apps: &HashSet<String>) {
-        self.apps.keep(apps);
+    /// Forgets all apps but `apps` that have no lane.
+    pub(super) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.apps.retain_apps(apps);
     }
 
     /// Takes every part of a turn, or none. Who fails must look into the line afterwards: for a moment it stood in the
