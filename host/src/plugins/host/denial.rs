@@ -1,7 +1,8 @@
-//! What the operator could allow and has not: the guest is told, and so is the operator, with what to send.
+//! Whether the operator has granted something. Where not, the guest is told, and so is the operator, with what to send.
 
 use std::fmt;
 
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::{HostError, log::Voice};
@@ -31,6 +32,18 @@ impl<'g> Grant<'g> {
             Self::WechatApi(path) => ("wechat_apis", Some(path)),
             Self::Order(right) => ("orders", Some(right)),
             Self::PayApi(path) => ("pay_apis", Some(path)),
+        }
+    }
+
+    /// Whether the operator has granted it.
+    fn is_in(self, grants: &Grants) -> bool {
+        match self {
+            Self::Kv => grants.kv,
+            Self::Users => grants.users,
+            Self::HttpHost(host) => host.parse().is_ok_and(|url: Url| grants.http_host(&url).is_some()),
+            Self::WechatApi(path) => grants.has_wechat_api(path),
+            Self::Order(right) => grants.orders.iter().any(|granted| granted == right),
+            Self::PayApi(path) => grants.has_pay_api(path),
         }
     }
 
@@ -91,6 +104,12 @@ impl fmt::Display for Grant<'_> {
 }
 
 impl State {
+    /// Refuses the guest where the operator has not granted `grant`.
+    pub(super) fn require(&mut self, grant: Grant<'_>) -> Result<(), HostError> {
+        let granted = self.subject()?.granted.as_ref();
+        if granted.is_some_and(|granted| grant.is_in(&granted.grants)) { Ok(()) } else { Err(self.denied(grant)) }
+    }
+
     /// Refuses the guest for want of `grant`. The log says so too, as the guest may keep it to itself. That is the host's
     /// line and none of the call's: a replay, which is answered from the receipt, does not come here.
     pub(super) fn denied(&mut self, grant: Grant<'_>) -> HostError {

@@ -20,14 +20,9 @@ struct Writing {
 }
 
 impl State {
-    fn require_kv(&mut self) -> Result<(), HostError> {
-        let granted = self.subject()?.granted.as_ref();
-        if granted.is_some_and(|granted| granted.grants.kv) { Ok(()) } else { Err(self.denied(Grant::Kv)) }
-    }
-
     /// What is needed to write, where that is granted. Counts a use of the database.
     fn writing(&mut self) -> Result<Writing, HostError> {
-        self.require_kv()?;
+        self.require(Grant::Kv)?;
         self.count_database_call()?;
         let quota = KvQuota {
             max_value_bytes: self.limits.kv_value_kib << 10,
@@ -40,7 +35,7 @@ impl State {
 
 impl kv::Host for State {
     async fn get(&mut self, key: String) -> Result<Option<Entry>, HostError> {
-        self.require_kv()?;
+        self.require(Grant::Kv)?;
         self.ask_database(async move |services, asker| {
             let found = services.store.plugin_kv().get(&asker.app.name, &asker.plugin, &key).await;
             let found = found.map_err(|failure| error(&asker, &failure))?;
@@ -76,7 +71,7 @@ impl kv::Host for State {
     }
 
     async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Result<Vec<String>, HostError> {
-        self.require_kv()?;
+        self.require(Grant::Kv)?;
         let asking = self.ask_database(async move |services, asker| {
             let (kv, after) = (services.store.plugin_kv(), after.as_deref());
             let keys = kv.keys(&asker.app.name, &asker.plugin, &prefix, after, limit).await;

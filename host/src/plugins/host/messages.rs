@@ -13,7 +13,7 @@ use weft_wechat::api::{
     },
 };
 
-use super::{HostError, wechat};
+use super::{Grant, HostError, wechat};
 use crate::{
     model::{AppType, LoggedHandler, MessageLogEntry, Outcome, Via, is_openid},
     plugins::{
@@ -30,7 +30,7 @@ use crate::{
 
 impl messages::Host for State {
     async fn send_customer_service(&mut self, openid: String, content: Reply) -> Result<(), HostError> {
-        self.require_wechat_api(CustomSend::PATH)?;
+        self.require(Grant::WechatApi(CustomSend::PATH))?;
         check(&openid)?;
         let (plugin, delivery_id) = (self.plugin().to_string(), self.subject()?.delivery_id.to_string());
         let call = self.wechat_call()?;
@@ -55,7 +55,7 @@ impl messages::Host for State {
     }
 
     async fn send_template(&mut self, message: TemplateMessage) -> Result<u64, HostError> {
-        self.require_wechat_api(TemplateSend::PATH)?;
+        self.require(Grant::WechatApi(TemplateSend::PATH))?;
         check(&message.openid)?;
         let client_msg_id = message.client_msg_id.unwrap_or_default();
         if client_msg_id.len() > MAX_CLIENT_MSG_ID {
@@ -82,7 +82,7 @@ impl messages::Host for State {
     async fn send_subscribe(&mut self, message: SubscribeMessage) -> Result<(), HostError> {
         let is_mini_program = self.subject()?.app.app_type == AppType::Miniprogram;
         let path = if is_mini_program { SubscribeSend::PATH } else { SubscribeBizsend::PATH };
-        self.require_wechat_api(path)?;
+        self.require(Grant::WechatApi(path))?;
         check(&message.openid)?;
         let call = self.wechat_call()?;
         let (app, wechat) = (call.app(), self.services.wechat.clone());

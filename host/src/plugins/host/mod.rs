@@ -1,6 +1,6 @@
 //! What plugins may ask of the host: one file per interface, with the same name as in `wit/`. `recorded` is what all
 //! questions go through, `outbound` what calls to the outside have in common, `database` what questions to the database
-//! have, `denial` what is said of grants, `asker` what is said of a database that fails.
+//! have; `denial` refuses what is not granted, `asker` says what is said of a database that fails.
 
 mod asker;
 mod config;

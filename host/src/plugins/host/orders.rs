@@ -29,7 +29,7 @@ const REFUND: &str = "refund";
 
 impl orders::Host for State {
     async fn find(&mut self, merchant: Option<String>, out_trade_no: String) -> Result<Option<Order>, HostError> {
-        self.require_orders(READ)?;
+        self.require(Grant::Order(READ))?;
         self.ask_database(async move |services, asker| {
             let pay = &services.pay;
             let shop = shop(pay, &asker, merchant.as_deref()).await?;
@@ -40,7 +40,7 @@ impl orders::Host for State {
     }
 
     async fn create(&mut self, order: NewOrder) -> Result<Order, HostError> {
-        self.require_orders(CREATE)?;
+        self.require(Grant::Order(CREATE))?;
         let most = self.limits.open_orders;
         self.ask_database(async move |services, asker| {
             let pay = &services.pay;
@@ -84,12 +84,6 @@ impl orders::Host for State {
 }
 
 impl State {
-    fn require_orders(&mut self, right: &str) -> Result<(), HostError> {
-        let granted = self.subject()?.granted.as_ref();
-        let has = granted.is_some_and(|granted| granted.grants.orders.iter().any(|granted| granted == right));
-        if has { Ok(()) } else { Err(self.denied(Grant::Order(right))) }
-    }
-
     /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay
     /// says has to be written down here.
     async fn ask_pay<T, Asking>(
@@ -102,7 +96,7 @@ impl State {
         T: Send + 'static,
         Asking: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        self.require_orders(right)?;
+        self.require(Grant::Order(right))?;
         let call = self.wechat_call()?;
         let asking = ask(self.services.pay.with_turns(self.in_turn()?), self.asker()?);
         call.run_detached(&format!("WeChat Pay: {what}"), asking).await

@@ -82,12 +82,8 @@ impl State {
             }
             PayPathError::Owned { .. } => Error::Denied(error.to_string()),
         })?;
-        let granted = self.subject()?.granted.as_ref();
-        if granted.is_some_and(|granted| granted.grants.has_pay_api(path.as_str())) {
-            Ok(path)
-        } else {
-            Err(self.denied(Grant::PayApi(path.as_str())))
-        }
+        self.require(Grant::PayApi(path.as_str()))?;
+        Ok(path)
     }
 }
 

@@ -33,7 +33,7 @@ struct Asked {
 
 impl users::Host for State {
     async fn find(&mut self, openid: String) -> Result<Option<User>, HostError> {
-        self.require_users()?;
+        self.require(Grant::Users)?;
         self.ask_database(async move |services, asker| {
             if !is_openid(&openid) {
                 return Ok(None);
@@ -89,18 +89,13 @@ impl users::Host for State {
 }
 
 impl State {
-    fn require_users(&mut self) -> Result<(), HostError> {
-        let granted = self.subject()?.granted.as_ref();
-        if granted.is_some_and(|granted| granted.grants.users) { Ok(()) } else { Err(self.denied(Grant::Users)) }
-    }
-
     /// What needs WeChat; `to` is the path that stands in the log for it.
     async fn ask_for_users<T, Asking>(&mut self, to: &str, ask: impl FnOnce(Asked) -> Asking) -> Result<T, HostError>
     where
         T: Send + 'static,
         Asking: Future<Output = Result<T, UserError>> + Send + 'static,
     {
-        self.require_users()?;
+        self.require(Grant::Users)?;
         let (call, asker) = (self.wechat_call()?, self.asker()?);
         let in_turn = self.in_turn()?;
         let (store, users) = (self.services.store.clone(), self.services.users.with_turns(in_turn.clone()));

@@ -46,18 +46,8 @@ impl State {
             }
             PathError::Refused { .. } => Error::Denied(error.to_string()),
         })?;
-        self.require_wechat_api(path.as_str())?;
+        self.require(Grant::WechatApi(path.as_str()))?;
         Ok(path)
-    }
-
-    /// Refuses what the operator has not granted.
-    pub(super) fn require_wechat_api(&mut self, path: &str) -> Result<(), HostError> {
-        let granted = self.subject()?.granted.as_ref();
-        if granted.is_some_and(|granted| granted.grants.has_wechat_api(path)) {
-            Ok(())
-        } else {
-            Err(self.denied(Grant::WechatApi(path)))
-        }
     }
 }
 
