@@ -170,6 +170,16 @@ fn memory(setting: Option<u32>, parts: u64, most: u64) -> u64 {
     )
 }
 
+/// Whether an HTTP request or answer has no more headers than [`HTTP_HEADERS`], with [`HTTP_HEADER_BYTES`] at most.
+pub fn headers_fit(headers: &[(String, String)]) -> bool {
+    headers.len() <= HTTP_HEADERS && header_bytes(headers) <= HTTP_HEADER_BYTES
+}
+
+/// Bytes of the names and values of headers.
+pub fn header_bytes(headers: &[(String, String)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 /// A limit as a number of things.
 pub(super) fn count(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)

@@ -7,7 +7,7 @@ use super::{cookies, failure::Failure};
 use crate::{
     plugins::{
         PageRequest,
-        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES},
+        limits::{HTTP_URL_BYTES, headers_fit},
     },
     upstream::OF_THE_CONNECTION,
 };
@@ -47,8 +47,7 @@ pub(super) fn head(head: &Parts, path: String, public_url: Option<&Url>) -> Resu
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         headers.push((header::HOST.to_string(), format!("{}{port}", url.host_str().unwrap_or_default())));
     }
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
+    if !headers_fit(&headers) {
         return Err(Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     }
     Ok(PageRequest {

@@ -13,7 +13,7 @@ use crate::{
     plugins::{
         CallError, EntryKind, Plugins, Subject,
         bindings::exported::pages as wit,
-        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, RECORDED_BODY, kib},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, RECORDED_BODY, header_bytes, headers_fit, kib},
         receipts::{json, redacted},
         sandbox::Unsendable,
     },
@@ -133,9 +133,9 @@ fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable>
     let status = StatusCode::from_u16(*status).ok().filter(|status| (200..600).contains(&status.as_u16()));
     let status =
         status.ok_or_else(|| Unsendable::Unfit(format!("its status is {}, not one of 200 to 599", response.status)))?;
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
-        let (count, why) = (headers.len(), format!("there may be {HTTP_HEADERS} with {HTTP_HEADER_BYTES} together"));
+    if !headers_fit(headers) {
+        let (count, bytes) = (headers.len(), header_bytes(headers));
+        let why = format!("there may be {HTTP_HEADERS} with {HTTP_HEADER_BYTES} together");
         return Err(Unsendable::TooLong(format!("it has {count} headers with {bytes} bytes; {why}")));
     }
     let headers = headers.iter().map(|(name, value)| {
@@ -152,8 +152,7 @@ fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable>
 
 /// Bytes in which secrets are looked for.
 fn searched(headers: &[(String, String)], body: &[u8]) -> usize {
-    let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    headers + body.len().min(RECORDED_BODY)
+    header_bytes(headers) + body.len().min(RECORDED_BODY)
 }
 
 /// What a receipt keeps: secrets are hidden.

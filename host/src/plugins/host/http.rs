@@ -13,7 +13,7 @@ use crate::{
             types::Error,
         },
         instance::State,
-        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES, kib},
+        limits::{HTTP_HEADER_BYTES, HTTP_HEADERS, HTTP_URL_BYTES, headers_fit, kib},
     },
     upstream::{OutboundAnswer, OutboundError, OutboundRequest, TransportError},
 };
@@ -78,8 +78,7 @@ fn check(request: &Request, most: usize) -> Result<(), Error> {
 }
 
 fn check_head(headers: &[(String, String)]) -> Result<(), Error> {
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > HTTP_HEADERS || bytes > HTTP_HEADER_BYTES {
+    if !headers_fit(headers) {
         let text = format!("there may be {HTTP_HEADERS} headers with {HTTP_HEADER_BYTES} bytes together");
         return Err(Error::Limited(text));
     }

@@ -1,7 +1,9 @@
 //! What plugins may ask of the host: one file per interface, with the same name as in `wit/`. `recorded` is what all
 //! questions go through, `outbound` what calls to the outside have in common, `database` what questions to the database
-//! have; `denial` refuses what is not granted, `asker` says what is said of a database that fails.
+//! have, `api_request` what those have that plugins write themselves; `denial` refuses what is not granted, `asker` tells
+//! of a database that fails.
 
+mod api_request;
 mod asker;
 mod config;
 mod context;

@@ -141,15 +141,19 @@ fn error(asker: &Asker, error: &PayActionError) -> Error {
     }
 }
 
-/// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
+/// What the failure of a call of WeChat Pay is to a guest.
 pub(super) fn gateway_error(error: &PayError) -> Error {
     let text = error.to_string();
     match error {
         _ if error.outcome_is_unknown() => Error::TimedOut(text),
-        PayError::Refused { code, message, .. } => {
-            Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
-        }
+        PayError::Refused { code, message, .. } => refused(code, message),
         PayError::Unsealed => Error::Invalid(text),
         _ => Error::Unavailable(text),
     }
+}
+
+/// What a refusal of WeChat Pay is to a guest. The codes there are words: they stand at the beginning of the message, and
+/// the number is 0.
+pub(super) fn refused(code: &str, message: &str) -> Error {
+    Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
 }

@@ -11,18 +11,16 @@ use weft_wechat::pay::{
 
 use super::{
     Grant, HostError,
-    orders::{gateway_error, shop},
+    api_request::{check_length, get_or_post, parse_path},
+    orders::{gateway_error, refused, shop},
 };
-use crate::{
-    bilingual::all,
-    plugins::{
-        bindings::imported::{
-            pay::{self, V2Request, V3Request},
-            types::{Error, WechatError},
-        },
-        instance::State,
-        limits::kib,
+use crate::plugins::{
+    bindings::imported::{
+        pay::{self, V2Request, V3Request},
+        types::Error,
     },
+    instance::State,
+    limits::kib,
 };
 
 impl pay::Host for State {
@@ -75,13 +73,7 @@ impl pay::Host for State {
 impl State {
     /// The path, when it may be called at all and is granted.
     fn granted_pay_path(&mut self, path: &str) -> Result<PayPath, HostError> {
-        let parsed = if path.starts_with('/') { path.parse() } else { Err(PayPathError::Malformed) };
-        let path: PayPath = parsed.map_err(|error: PayPathError| match error {
-            PayPathError::Malformed => {
-                Error::Invalid(all(&[error.to_string(), "it begins with a slash · 以斜杠开头".to_owned()]))
-            }
-            PayPathError::Owned { .. } => Error::Denied(error.to_string()),
-        })?;
+        let path = parse_path::<PayPath>(path, &PayPathError::Malformed)?;
         self.require(Grant::PayApi(path.as_str()))?;
         Ok(path)
     }
@@ -90,36 +82,19 @@ impl State {
 /// The body may have `most` bytes.
 fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
     let body = request.body.as_deref().filter(|body| !body.is_empty());
-    if body.is_some_and(|body| body.len() > most) {
-        return Err(too_long(most));
-    }
+    check_length(body.map_or(0, str::len), most)?;
+    let method = get_or_post(&request.method, body.is_some(), v3::Method::Get, v3::Method::Post)?;
     let json =
         |body| serde_json::from_str(body).map_err(|error| Error::Invalid(format!("the body is no JSON: {error}")));
-    match (request.method.as_str(), body) {
-        ("GET", None) => Ok((v3::Method::Get, Value::Null)),
-        ("GET", _) => Err(Error::Invalid("a GET request has no body".to_owned())),
-        ("POST", body) => Ok((v3::Method::Post, body.map_or(Ok(Value::Null), json)?)),
-        _ => Err(Error::Invalid("the method is GET or POST".to_owned())),
-    }
+    Ok((method, body.map_or(Ok(Value::Null), json)?))
 }
 
 /// Names and values may have `most` bytes together. What is there twice could be signed as one and read as the other.
 fn v2_fields(fields: Vec<(String, String)>, most: usize) -> Result<Fields, Error> {
-    if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > most {
-        return Err(too_long(most));
-    }
+    check_length(fields.iter().map(|(name, value)| name.len() + value.len()).sum(), most)?;
     let mut seen = BTreeSet::new();
     if let Some((name, _)) = fields.iter().find(|(name, _)| !seen.insert(name)) {
         return Err(Error::Invalid(format!("the field `{name}` is there twice")));
     }
     Ok(fields.into_iter().collect())
-}
-
-fn too_long(most: usize) -> Error {
-    Error::Limited(format!("the body of a call has at most {most} bytes"))
-}
-
-/// WeChat Pay's codes are words: they stand at the beginning of the message, and the number is 0.
-fn refused(code: &str, message: &str) -> Error {
-    Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
 }

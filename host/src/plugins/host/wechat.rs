@@ -3,9 +3,11 @@
 use uuid::Uuid;
 use weft_wechat::api::{self, AnyCall, ApiPath, FormPart, Method, PathError};
 
-use super::{Grant, HostError};
+use super::{
+    Grant, HostError,
+    api_request::{check_length, get_or_post, parse_path},
+};
 use crate::{
-    bilingual::all,
     plugins::{
         bindings::imported::{
             types::{Error, WechatError},
@@ -20,8 +22,10 @@ use crate::{
 impl wechat::Host for State {
     async fn call(&mut self, request: Request) -> Result<Response, HostError> {
         let path = self.granted_path(&request.path)?;
-        let (method, query) = (method(&request)?, request.query);
-        let call = AnyCall { method, path, query, body: body(request.body, kib(self.limits.request_kib))? };
+        let has_body = !matches!(request.body, Body::Empty);
+        let method = get_or_post(&request.method, has_body, Method::Get, Method::Post)?;
+        let body = body(request.body, kib(self.limits.request_kib))?;
+        let call = AnyCall { method, path, query: request.query, body };
         let outbound = self.wechat_call()?;
         let mut request = call.request();
         request.timeout = outbound.timeout;
@@ -39,24 +43,9 @@ impl wechat::Host for State {
 impl State {
     /// The path, when it may be called at all and is granted.
     fn granted_path(&mut self, path: &str) -> Result<ApiPath, HostError> {
-        let parsed = if path.starts_with('/') { path.parse() } else { Err(PathError::Malformed) };
-        let path: ApiPath = parsed.map_err(|error: PathError| match error {
-            PathError::Malformed => {
-                Error::Invalid(all(&[error.to_string(), "it begins with a slash · 以斜杠开头".to_owned()]))
-            }
-            PathError::Refused { .. } => Error::Denied(error.to_string()),
-        })?;
+        let path = parse_path::<ApiPath>(path, &PathError::Malformed)?;
         self.require(Grant::WechatApi(path.as_str()))?;
         Ok(path)
-    }
-}
-
-fn method(request: &Request) -> Result<Method, Error> {
-    match (request.method.as_str(), &request.body) {
-        ("GET", Body::Empty) => Ok(Method::Get),
-        ("GET", _) => Err(Error::Invalid("a GET request has no body".to_owned())),
-        ("POST", _) => Ok(Method::Post),
-        _ => Err(Error::Invalid("the method is GET or POST".to_owned())),
     }
 }
 
@@ -66,9 +55,7 @@ fn body(body: Body, most: usize) -> Result<api::Body, Error> {
         Body::Json(json) => json.len(),
         Body::Multipart(parts) => parts.iter().map(|part| part.data.len()).sum(),
     };
-    if length > most {
-        return Err(Error::Limited(format!("the body of a call has at most {most} bytes")));
-    }
+    check_length(length, most)?;
     match body {
         Body::Empty => Ok(api::Body::Empty),
         Body::Json(json) => Ok(api::Body::Json(json.into())),
