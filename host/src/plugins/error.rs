@@ -174,23 +174,6 @@ impl CallError {
         }
     }
 
-    /// Every [`code`](Self::code).
-    pub const CODES: [&str; 13] = [
-        "not_loaded",
-        "disabled",
-        "no_such_entry",
-        "not_for_app",
-        "busy",
-        "pool_busy",
-        "shed",
-        "keeps_failing",
-        "timed_out",
-        "cpu_exhausted",
-        "crashed",
-        "failed",
-        "bad_reply",
-    ];
-
     /// Whether another version of the plugin might have answered: what the host or the operator's settings cause is no
     /// version's fault.
     pub(super) fn is_of_version(&self) -> bool {
@@ -209,22 +192,65 @@ impl CallError {
 
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
+        self.error_code().name()
+    }
+
+    /// Under which code it is counted.
+    pub(super) fn error_code(&self) -> ErrorCode {
         match self {
-            Self::NotLoaded(_) => "not_loaded",
-            Self::Disabled(_) => "disabled",
-            Self::NoSuchEntry { .. } => "no_such_entry",
-            Self::NotForApp { .. } | Self::PagesNotGranted { .. } => "not_for_app",
-            Self::Busy { .. } => "busy",
-            Self::PoolBusy { .. } => "pool_busy",
-            Self::Shed { .. } => "shed",
-            Self::KeepsFailing { .. } => "keeps_failing",
-            Self::TimedOut { .. } => "timed_out",
-            Self::CpuExhausted { .. } => "cpu_exhausted",
-            Self::Crashed(_) => "crashed",
-            Self::Failed(_) => "failed",
-            Self::BadReply(_) | Self::ReplyTooLong(_) => "bad_reply",
+            Self::NotLoaded(_) => ErrorCode::NotLoaded,
+            Self::Disabled(_) => ErrorCode::Disabled,
+            Self::NoSuchEntry { .. } => ErrorCode::NoSuchEntry,
+            Self::NotForApp { .. } | Self::PagesNotGranted { .. } => ErrorCode::NotForApp,
+            Self::Busy { .. } => ErrorCode::Busy,
+            Self::PoolBusy { .. } => ErrorCode::PoolBusy,
+            Self::Shed { .. } => ErrorCode::Shed,
+            Self::KeepsFailing { .. } => ErrorCode::KeepsFailing,
+            Self::TimedOut { .. } => ErrorCode::TimedOut,
+            Self::CpuExhausted { .. } => ErrorCode::CpuExhausted,
+            Self::Crashed(_) => ErrorCode::Crashed,
+            Self::Failed(_) => ErrorCode::Failed,
+            Self::BadReply(_) | Self::ReplyTooLong(_) => ErrorCode::BadReply,
         }
     }
+}
+
+macro_rules! error_codes {
+    ($($code:ident $name:literal,)*) => {
+        /// What programs tell errors of calls by. Errors that are the same to them share one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum ErrorCode {
+            $($code,)*
+        }
+
+        impl ErrorCode {
+            /// All of them, each at the place that its number tells.
+            pub(super) const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// The stable word.
+            pub(super) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    NotLoaded "not_loaded",
+    Disabled "disabled",
+    NoSuchEntry "no_such_entry",
+    NotForApp "not_for_app",
+    Busy "busy",
+    PoolBusy "pool_busy",
+    Shed "shed",
+    KeepsFailing "keeps_failing",
+    TimedOut "timed_out",
+    CpuExhausted "cpu_exhausted",
+    Crashed "crashed",
+    Failed "failed",
+    BadReply "bad_reply",
 }
 
 fn no_reply(why: &str) -> String {

@@ -15,7 +15,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{entry_kind::EntryKind, error::CallError, host::Function, sandbox::Used, trace::Trace};
+use super::{
+    entry_kind::EntryKind,
+    error::{CallError, ErrorCode},
+    host::Function,
+    sandbox::Used,
+    trace::Trace,
+};
 use crate::histogram::{Durations, Histogram, micros};
 
 /// How many entries of one kind are counted each by itself. Versions come and go with other names, and what is counted
@@ -44,7 +50,7 @@ pub(super) struct Counts {
     cpu_nanos: AtomicU64,
     memory: AtomicU64,
     lines: AtomicU64,
-    errors: [AtomicU64; CallError::CODES.len()],
+    errors: [AtomicU64; ErrorCode::ALL.len()],
 }
 
 /// What became of what was asked of the host by one function.
@@ -138,8 +144,8 @@ impl Statistics {
 
     /// Counts a call that has ended.
     pub(super) fn count(&self, counts: &Counts, used: &Used, trace: &Trace, error: Option<&CallError>) {
-        if used.ran() {
-            counts.took.record(used.took);
+        if let Some(took) = used.took {
+            counts.took.record(took);
         } else {
             counts.not_run.fetch_add(1, Relaxed);
         }
@@ -155,10 +161,7 @@ impl Statistics {
             counts.lines.fetch_add(trace.lines.len() as u64, Relaxed);
         }
         if let Some(error) = error {
-            let code = CallError::CODES.iter().position(|code| *code == error.code());
-            if let Some(count) = code.and_then(|code| counts.errors.get(code)) {
-                count.fetch_add(1, Relaxed);
-            }
+            counts.errors[error.error_code() as usize].fetch_add(1, Relaxed);
             *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         }
         for asked in &trace.asked {
@@ -208,7 +211,7 @@ impl Counts {
     }
 
     fn until_now(&self, kind: EntryKind) -> EntryStatistics {
-        let errors = CallError::CODES.iter().zip(&self.errors).map(|(code, count)| (*code, count.load(Relaxed)));
+        let errors = ErrorCode::ALL.iter().zip(&self.errors).map(|(code, count)| (code.name(), count.load(Relaxed)));
         EntryStatistics {
             kind,
             name: Arc::clone(&self.name),

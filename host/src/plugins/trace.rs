@@ -63,10 +63,22 @@ pub(super) struct Asked {
     arguments: Option<String>,
     /// JSON; none when it is too long to be kept, or has not come.
     answer: Option<String>,
-    /// None until it is answered, and for ever where the call ended before.
-    outcome: Option<&'static str>,
+    outcome: Outcome,
     began: Instant,
     pub(super) took: Duration,
+}
+
+/// What came of one thing that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The answer has not come, or the call ended before it did.
+    Unfinished,
+    /// The plugin got what it asked for.
+    Ok,
+    /// The plugin was told an error of this kind.
+    Error(&'static str),
+    /// The host ended the call.
+    Trap,
 }
 
 /// An answer as it is kept.
@@ -80,7 +92,7 @@ enum Answer<T> {
 impl Asked {
     /// Whether the plugin got what it asked for.
     pub(super) fn is_ok(&self) -> bool {
-        self.outcome == Some("ok")
+        self.outcome == Outcome::Ok
     }
 
     /// With nothing hidden.
@@ -88,7 +100,7 @@ impl Asked {
         let value = |text: &Option<String>| serde_json::from_str(text.as_deref()?).ok();
         HostCall {
             function: self.function.name().to_owned(),
-            outcome: self.outcome.unwrap_or("unfinished").to_owned(),
+            outcome: self.outcome.name().to_owned(),
             took_us: crate::histogram::micros(self.took),
             arguments: value(&self.arguments),
             answer: value(&self.answer),
@@ -118,7 +130,7 @@ impl Trace {
             return None;
         }
         let arguments = self.kept(arguments);
-        let (answer, outcome) = (None, None);
+        let (answer, outcome) = (None, Outcome::Unfinished);
         self.asked.push(Asked { function, arguments, answer, outcome, began: Instant::now(), took: Duration::ZERO });
         Some(self.asked.len() - 1)
     }
@@ -132,7 +144,7 @@ impl Trace {
         };
         if let Some(asked) = place.and_then(|place| self.asked.get_mut(place)) {
             asked.answer = kept;
-            asked.outcome = Some(outcome(answer));
+            asked.outcome = Outcome::of(answer);
             asked.took = asked.began.elapsed();
         }
     }
@@ -213,20 +225,36 @@ impl From<&Asked> for HostCall {
     }
 }
 
-fn outcome<T>(answer: &Result<T, HostError>) -> &'static str {
-    match answer {
-        Ok(_) => "ok",
-        Err(HostError::Trap(_)) => "trap",
-        Err(HostError::Told(error)) => match error {
-            types::Error::Denied(_) => "denied",
-            types::Error::Invalid(_) => "invalid",
-            types::Error::NotFound(_) => "not_found",
-            types::Error::Conflict(_) => "conflict",
-            types::Error::Limited(_) => "limited",
-            types::Error::TimedOut(_) => "timed_out",
-            types::Error::Unavailable(_) => "unavailable",
-            types::Error::Wechat(_) => "wechat",
-            types::Error::Other(_) => "other",
-        },
+impl Outcome {
+    fn of<T>(answer: &Result<T, HostError>) -> Self {
+        match answer {
+            Ok(_) => Self::Ok,
+            Err(HostError::Trap(_)) => Self::Trap,
+            Err(HostError::Told(error)) => Self::Error(kind(error)),
+        }
+    }
+
+    /// The word that a receipt has for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::Ok => "ok",
+            Self::Error(kind) => kind,
+            Self::Trap => "trap",
+        }
+    }
+}
+
+fn kind(error: &types::Error) -> &'static str {
+    match error {
+        types::Error::Denied(_) => "denied",
+        types::Error::Invalid(_) => "invalid",
+        types::Error::NotFound(_) => "not_found",
+        types::Error::Conflict(_) => "conflict",
+        types::Error::Limited(_) => "limited",
+        types::Error::TimedOut(_) => "timed_out",
+        types::Error::Unavailable(_) => "unavailable",
+        types::Error::Wechat(_) => "wechat",
+        types::Error::Other(_) => "other",
     }
 }

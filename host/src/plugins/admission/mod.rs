@@ -247,7 +247,7 @@ impl Loader {
         heavy: bool,
         report: &mut Report,
     ) -> Result<Description, LoadError> {
-        let terms = Terms { app: "", limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy };
+        let terms = Terms { app: None, limits: *limits, timeout: DESCRIBE_TIMEOUT, heavy };
         let (began, started) = (Instant::now(), Arc::new(OnceLock::new()));
         let probe = Arc::new(Probe { started: Arc::clone(&started) });
         let answer = self.sandbox.run(&loaded.linked, Task::new(None, None), terms, probe).await.result;

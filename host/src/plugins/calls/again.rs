@@ -215,7 +215,7 @@ impl Plugins {
         let target = PluginTarget { plugin: loaded.name.to_string(), entry: name.map(str::to_owned) };
         let entry = entry(C::KIND, loaded, &target, &subject.app.name)?;
         let (timeout, _) = C::KIND.timeout(&limits);
-        let terms = Terms { app: &subject.app.name, limits, timeout, heavy: false };
+        let terms = Terms { app: Some(&subject.app.name), limits, timeout, heavy: false };
         let named = Arc::new(Named { entry: entry.name.clone(), call });
         let done = Done::of(self.0.loader.sandbox().run(&loaded.linked, task, terms, Arc::clone(&named)).await);
         Ok(done.draft(subject, loaded, &limits, &named).1)

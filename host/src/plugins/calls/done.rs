@@ -89,7 +89,7 @@ impl<T> Done<T> {
             answer: None,
             used: ReceiptUse {
                 queued_us: micros(used.queued),
-                took_us: micros(used.took),
+                took_us: micros(used.took.unwrap_or_default()),
                 cpu_us: micros(used.cpu),
                 memory_bytes: used.memory,
                 fuel: used.fuel,

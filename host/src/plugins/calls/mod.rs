@@ -243,7 +243,7 @@ impl Plugins {
         if let Err(error) = self.begin::<C>(place, &mut task, waited) {
             return (Ran::not(task, error, waited), None);
         }
-        let (app, heavy) = (place.app, turn.weight().is_heavy());
+        let (app, heavy) = (Some(place.app), turn.weight().is_heavy());
         let terms = Terms { app, limits, timeout: timeout.saturating_sub(waited), heavy };
         let mut ran = self.0.loader.sandbox().run(&place.loaded.linked, task, terms, Arc::clone(named)).await;
         turn.weight().count(ran.used.work(), ran.result.as_ref().is_err_and(CallError::is_fault));

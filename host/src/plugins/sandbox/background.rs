@@ -64,10 +64,10 @@ impl Background {
     }
 
     /// Polls a call of an app here for as long as `meter` says that it is a short one, and then in the background; a
-    /// `heavy` one there from the beginning.
+    /// `heavy` one there from the beginning. Plugins that describe themselves, without an app, have the turns of one.
     pub(super) async fn run<T>(
         &self,
-        app: &str,
+        app: Option<&str>,
         heavy: bool,
         meter: &Arc<CpuMeter>,
         mut call: Pin<Box<impl Future<Output = T> + Send + 'static>>,
@@ -87,7 +87,7 @@ impl Background {
         let Some(thread) = threads.iter().min_by_key(|thread| thread.calls.load(Relaxed)) else { return call.await };
         let _given = Given::to(thread);
         meter.move_to_background();
-        let turns = PollSemaphore::new(thread.turns.of(app));
+        let turns = PollSemaphore::new(thread.turns.of(app.unwrap_or_default()));
         let (home, meter) = (Handle::current(), Arc::clone(meter));
         let pace = Arc::clone(&self.pace);
         let call = Elsewhere { home, turns, turn: None, pace, meter, call: Some(call) };

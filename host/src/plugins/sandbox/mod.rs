@@ -71,8 +71,9 @@ impl Task {
 
 /// What one call may use.
 pub(super) struct Terms<'a> {
-    /// The name of the app that it runs for; empty while the plugin describes itself.
-    pub(super) app: &'a str,
+    /// The name of the app that the task's subject has too, for use while the instance has the task. None while the plugin
+    /// describes itself.
+    pub(super) app: Option<&'a str>,
     pub(super) limits: PluginLimits,
     /// Wall clock.
     pub(super) timeout: Duration,
@@ -95,8 +96,8 @@ pub(super) struct Ran<T> {
 pub(super) struct Used {
     /// How long it waited for its turn.
     pub(super) queued: Duration,
-    /// How long it ran, by the wall clock.
-    pub(super) took: Duration,
+    /// How long it ran, by the wall clock; none where it did not run.
+    pub(super) took: Option<Duration>,
     /// How long it held a thread.
     pub(super) cpu: Duration,
     /// The most linear memory that it had at a time, in bytes.
@@ -115,7 +116,7 @@ impl Used {
 
     /// Whether it ran at all.
     pub(super) fn ran(&self) -> bool {
-        !self.took.is_zero()
+        self.took.is_some()
     }
 }
 
@@ -199,7 +200,7 @@ impl Sandbox {
         let sandbox = Arc::clone(self);
         self.services.going_on.take_on(async move {
             let meter = Arc::new(CpuMeter::new(Instant::now()));
-            sandbox.background.run(&app.name, true, &meter, Box::pin(async move { work() })).await;
+            sandbox.background.run(Some(&app.name), true, &meter, Box::pin(async move { work() })).await;
         });
     }
 
@@ -260,7 +261,7 @@ impl<V: Visit> Call<V> {
         let state = store.into_data();
         let used = Used {
             queued: Duration::ZERO,
-            took: self.began.elapsed(),
+            took: Some(self.began.elapsed()),
             cpu: meter.ended(),
             memory: state.memory(),
             fuel: left.map(|left| u64::MAX - left),
