@@ -35,14 +35,21 @@ const SHOW_LIFE: Duration = Duration::from_secs(1);
 /// How long another process's answer is looked for. WeChat's tries are over before.
 const FOLLOW: Duration = Duration::from_secs(20);
 
-/// Pauses between looks at another process's answer: most handlers end within the first few.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+/// The first pause between looks at another process's answer, from which on they grow: most handlers end within the first
+/// few.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause between looks at another process's answer.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long ago answers were given that are of use after a start, in seconds.
 const OF_USE: u64 = 60;
 
-/// How often old deliveries are deleted, and how many in one transaction.
-const PRUNE: (Duration, u32) = (Duration::from_mins(1), 1000);
+/// How often old deliveries are deleted.
+const PRUNE_PAUSE: Duration = Duration::from_mins(1);
+
+/// Old deliveries that are deleted in one transaction: messages do not wait for so few.
+const PRUNED_AT_ONCE: u32 = 1000;
 
 /// What came of claiming a delivery.
 pub(super) enum Claim {
@@ -141,7 +148,7 @@ impl Claims {
     /// Waits for what another process answers, or for the end of that process.
     async fn follow(&self, key: DeliveryKey) -> Claim {
         let deliveries = self.0.store.deliveries();
-        let (began, (mut pause, longest)) = (Instant::now(), PAUSES);
+        let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
         while began.elapsed() < FOLLOW {
             match in_time(deliveries.state(key)).await {
                 Ok(Some(DeliveryState::Answered(answer))) => return Claim::Answered(answer),
@@ -158,7 +165,7 @@ impl Claims {
                 Err(error) => self.lose(&error),
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(longest);
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
         Claim::Answered(None)
     }
@@ -200,18 +207,17 @@ impl Claims {
     }
 
     async fn prune(&self) {
-        let (pause, limit) = PRUNE;
         loop {
-            tokio::time::sleep(pause).await;
-            if let Err(error) = self.prune_all(limit).await {
+            tokio::time::sleep(PRUNE_PAUSE).await;
+            if let Err(error) = self.prune_all().await {
                 tracing::warn!(error = %with_causes(&error), "old deliveries could not be deleted");
             }
         }
     }
 
-    /// In transactions so small that messages do not wait for them.
-    async fn prune_all(&self, limit: u32) -> Result<(), StoreError> {
-        while self.0.store.deliveries().prune(limit).await? == u64::from(limit) {}
+    /// Deletes what is old, in small transactions.
+    async fn prune_all(&self) -> Result<(), StoreError> {
+        while self.0.store.deliveries().prune(PRUNED_AT_ONCE).await? == u64::from(PRUNED_AT_ONCE) {}
         while self.0.store.delivery_answers().prune().await? {}
         self.processes().prune().await
     }

@@ -117,15 +117,14 @@ async fn observe(
     // None when the process ends.
     let ending = ending.map(|ending| ending.ok().map(Arc::new)).shared();
     let message = &subjects.message;
-    let observers = (&plugins, &failures);
     let told = subjects.account.app.settings.message_observers.iter().map(async |target| {
-        tell(observers, &subjects, target, Observation::Received(message)).await;
+        tell(&plugins, &failures, &subjects, target, Observation::Received(message)).await;
         match ending.clone().await.as_deref() {
             Some(Ending::Handled(reply)) => {
-                tell(observers, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
+                tell(&plugins, &failures, &subjects, target, Observation::Handled(message, reply.as_ref())).await;
             }
             Some(Ending::Failed(reason)) => {
-                tell(observers, &subjects, target, Observation::Failed(message, reason)).await;
+                tell(&plugins, &failures, &subjects, target, Observation::Failed(message, reason)).await;
             }
             None => {}
         }
@@ -134,7 +133,8 @@ async fn observe(
 }
 
 async fn tell(
-    (plugins, failures): (&Plugins, &FailureLines),
+    plugins: &Plugins,
+    failures: &FailureLines,
     subjects: &Subjects,
     target: &PluginTarget,
     observation: Observation<'_>,

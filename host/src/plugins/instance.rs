@@ -83,7 +83,7 @@ impl Services {
 pub(super) struct State {
     /// What it is an instance of.
     pub(super) linked: Arc<Linked>,
-    /// The pool that it is in.
+    /// The index of the pool that it is in.
     pub(super) pool: usize,
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
@@ -109,13 +109,16 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Of a call in that pool that `meter` measures and the host ends at `ends`.
+    /// The state of an instance of `linked` in the pool with the index `pool`, for a call that `meter` measures and the
+    /// host ends at `ends`.
     pub(super) fn new(
-        (linked, pool): (Arc<Linked>, usize),
+        linked: Arc<Linked>,
+        pool: usize,
         services: Arc<Services>,
         task: Task,
         limits: PluginLimits,
-        (meter, ends): (Arc<CpuMeter>, Instant),
+        meter: Arc<CpuMeter>,
+        ends: Instant,
     ) -> Self {
         let Task { subject, log_place, circumstances, played } = task;
         let trace = Trace::new(played);

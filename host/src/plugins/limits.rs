@@ -74,9 +74,11 @@ pub const RECORDED_BYTES: usize = 256 << 10;
 /// Bytes of a page's body, and of that of a request to it, that a receipt keeps; a longer one is left out.
 pub const RECORDED_BODY: usize = 32 << 10;
 
-/// Receipts that are written at a time while their calls are answered, of all apps and of one, as each holds what was asked
-/// and answered.
-pub const DRAFTS: (usize, usize) = (64, 8);
+/// Receipts that are written at a time while their calls are answered, of all apps together: each holds what was asked and
+/// answered.
+pub const DRAFTS: usize = 64;
+/// See [`DRAFTS`]. Those of one app.
+pub const DRAFTS_OF_ONE_APP: usize = 8;
 
 /// Lines of each plugin's log that are kept in memory, and their bytes together.
 pub const RECENT_LINES: usize = 500;

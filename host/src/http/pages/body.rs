@@ -20,9 +20,12 @@ const APP_KIB: usize = ALL_KIB / 2;
 /// How long a visitor may take for the body.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a body that is too long is still taken, and for how long: who is still sending when the connection is
-/// closed would not get to read why.
-const DISCARDED: (usize, Duration) = (2 << 20, Duration::from_secs(1));
+/// Bytes of a body that is too long that are still taken: who is still sending when the connection is closed would not get
+/// to read why.
+const DISCARDED_BYTES: usize = 2 << 20;
+
+/// How long a body that is too long is still taken.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Room in memory for bodies.
 #[derive(Clone)]
@@ -93,17 +96,16 @@ impl Budget {
 
 /// Takes what still comes, and keeps none of it.
 async fn discard(mut stream: BodyDataStream) {
-    let (most, time) = DISCARDED;
     let taking = async {
         let mut taken = 0;
-        while taken < most
+        while taken < DISCARDED_BYTES
             && let Some(Ok(piece)) = stream.next().await
         {
             taken += piece.len();
         }
     };
     // Whoever takes longer is cut off.
-    drop(tokio::time::timeout(time, taking).await);
+    drop(tokio::time::timeout(DISCARD_TIMEOUT, taking).await);
 }
 
 #[cfg(test)]

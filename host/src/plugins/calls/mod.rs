@@ -26,7 +26,7 @@ use super::{
     component::{Description, Entry, Exports, Loaded},
     entry_kind::EntryKind,
     error::CallError,
-    guard::{Bounds, NoTurn, Turn, Whose},
+    guard::{Bounds, CallLimits, NoTurn, Turn, Whose},
     instance::{State, Subject},
     limits::count,
     live_log::LogPlace,
@@ -34,7 +34,7 @@ use super::{
     registry::{Plugin, Plugins},
     sandbox::{Ran, Task, Terms, Visit},
 };
-use crate::{model::PluginTarget, plugin_limits::PluginLimits, printable::printable_up_to};
+use crate::{model::PluginTarget, printable::printable_up_to};
 
 use done::{Done, failed};
 use draft::Kept;
@@ -161,11 +161,11 @@ impl Plugins {
                 LogPlace { log, allowances, counts: Arc::clone(&counts) }
             };
             let of_app = subject.app.settings.max_plugin_concurrency.map_or(self.limits().app_concurrency, count);
-            let granted = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
+            let allowed = plugin.guard.limits_for(subject.granted.as_deref(), &self.limits().ceilings, of_app);
             let (app, task) = (Arc::clone(&subject.app), Task::new(Some(subject), Some(log_place())));
             let place = Place { plugin, loaded, app: &app.name, entry: &entry.name, waited: *waited };
             let named = Arc::new(Named { entry: entry.name.clone(), call });
-            let (ran, turn) = self.guarded(place, task, &granted, &named).await;
+            let (ran, turn) = self.guarded(place, task, &allowed, &named).await;
             let done = Done::of(ran);
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
@@ -173,10 +173,10 @@ impl Plugins {
             // What never ran has nothing to tell.
             let tells = done.used.ran() && (error.is_some() || plugin.receipts.take_slot(done.circumstances.at));
             if let (true, Some(error), Some(subject)) = (tells, error, &done.subject) {
-                log_place().tell_failure(&plugin.name, subject, &granted.0, error);
+                log_place().tell_failure(&plugin.name, subject, &allowed.limits, error);
             }
             let result = if tells {
-                self.leave_receipt(&plugin.receipts, loaded, &granted.0, &named, done)
+                self.leave_receipt(&plugin.receipts, loaded, &allowed.limits, &named, done)
             } else {
                 done.result
             };
@@ -192,11 +192,11 @@ impl Plugins {
         &self,
         place: Place<'_>,
         task: Task,
-        granted: &(PluginLimits, Bounds),
+        allowed: &CallLimits,
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
         if !C::KIND.has_breaker() {
-            return self.run(place, task, granted, named).await;
+            return self.run(place, task, allowed, named).await;
         }
         let whose = Whose { plugin: &place.plugin.name, app: place.app, kind: C::KIND, entry: place.entry };
         let admission = match place.loaded.breakers.admit(whose) {
@@ -206,8 +206,8 @@ impl Plugins {
                 return (Ran::not(task, error, Duration::ZERO), None);
             }
         };
-        let failures = granted.0.breaker_failures;
-        let (ran, turn) = self.run(place, task, granted, named).await;
+        let failures = allowed.limits.breaker_failures;
+        let (ran, turn) = self.run(place, task, allowed, named).await;
         let opened = match &ran.result {
             // As long as the grant is missing, the next call ends the same way.
             Ok(Err(error @ types::Error::Denied(_))) if ran.trace.lacks_grant => {
@@ -231,7 +231,7 @@ impl Plugins {
         &self,
         place: Place<'_>,
         mut task: Task,
-        &(limits, bounds): &(PluginLimits, Bounds),
+        &CallLimits { limits, bounds }: &CallLimits,
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
         let (timeout, setting) = C::KIND.timeout(&limits);

@@ -35,6 +35,13 @@ pub(super) struct Limits {
     pub(super) effective: PluginLimits,
 }
 
+/// What one call of a plugin may use, and how many others may run and wait beside it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallLimits {
+    pub(super) limits: PluginLimits,
+    pub(super) bounds: Bounds,
+}
+
 /// What is kept of a plugin over all its versions.
 pub(super) struct Guard {
     limits: ArcSwap<Limits>,
@@ -67,14 +74,9 @@ impl Guard {
         self.log.retain_apps(apps);
     }
 
-    /// What its calls may use for the app for which this is set, and how many of them may run and wait; `of_app` may run
-    /// over all plugins.
-    pub(super) fn limits_for(
-        &self,
-        set: Option<&AppPlugin>,
-        ceilings: &PluginLimits,
-        of_app: usize,
-    ) -> (PluginLimits, Bounds) {
+    /// What a call may use for the app for which `set` is set, and how many calls may run and wait; `of_app` of the app
+    /// may run over all plugins.
+    pub(super) fn limits_for(&self, set: Option<&AppPlugin>, ceilings: &PluginLimits, of_app: usize) -> CallLimits {
         let plugin = self.limits.load().effective;
         let limits = set.map_or(plugin, |set| plugin.with(&set.limits, ceilings));
         let bounds = Bounds {
@@ -83,6 +85,6 @@ impl Guard {
             app: of_app,
             queue: count(limits.max_queue),
         };
-        (limits, bounds)
+        CallLimits { limits, bounds }
     }
 }

@@ -27,9 +27,12 @@ use crate::{
 /// How many bytes of the address stand in a line of the log: the plugin wrote parts of it.
 const TO_BYTES: usize = 512;
 
-/// How many calls to the outside go on to their end at a time, of all apps and of one: guests can give them up as soon as
-/// they have begun, and begin others.
-const GOING_ON: (usize, usize) = (1024, 128);
+/// Calls to the outside that go on to their end at a time, of all apps together: guests can give them up as soon as they
+/// have begun, and begin others.
+const GOING_ON: usize = 1024;
+
+/// See [`GOING_ON`]. Those of one app.
+const GOING_ON_OF_ONE_APP: usize = 128;
 
 /// What goes on when calls have ended: what plugins asked outside, and receipts that are written. Clones share it.
 #[derive(Debug, Clone)]
@@ -40,8 +43,7 @@ pub struct GoingOn {
 
 impl Default for GoingOn {
     fn default() -> Self {
-        let (in_all, of_one) = GOING_ON;
-        Self { tasks: TaskTracker::new(), room: Room::new(in_all, of_one) }
+        Self { tasks: TaskTracker::new(), room: Room::new(GOING_ON, GOING_ON_OF_ONE_APP) }
     }
 }
 

@@ -183,9 +183,8 @@ impl Sandbox {
         let Terms { app, limits, timeout, heavy } = terms;
         let (began, place) = (Instant::now(), self.pools.enter());
         let meter = Arc::new(CpuMeter::new(began));
-        let clocks = (Arc::clone(&meter), began + timeout);
-        let in_pool = (Arc::clone(linked), place.pool);
-        let state = State::new(in_pool, Arc::clone(&self.services), task, limits, clocks);
+        let (services, ends) = (Arc::clone(&self.services), began + timeout);
+        let state = State::new(Arc::clone(linked), place.pool, services, task, limits, Arc::clone(&meter), ends);
         let mut store = Store::new(linked.in_pools[place.pool].pre.engine(), state);
         self.bind(&mut store, &limits, &meter);
         let call = Call { visit, began, timeout, counts_fuel: self.counts_fuel };
