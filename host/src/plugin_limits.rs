@@ -60,25 +60,25 @@ macro_rules! limits {
             /// The ceilings where the operator sets none.
             pub const CEILINGS: Self = Self { $($name: $ceiling,)* };
 
-            /// These, with what `changes` says in their place; none is greater than its ceiling.
+            /// These limits with those of `changes` in their place, each of which is lowered to its ceiling.
             #[must_use]
-            pub fn with(&self, changes: &LimitChanges, ceilings: &Self) -> Self {
+            pub fn with_clamped(&self, changes: &LimitChanges, ceilings: &Self) -> Self {
                 Self { $($name: changes.$name.map_or(self.$name, |value| value.min(ceilings.$name)),)* }
             }
 
-            /// These, with what `changes` says in their place.
+            /// These limits with those of `changes` in their place, whatever they are.
             #[must_use]
-            pub fn replaced(&self, changes: &LimitChanges) -> Self {
+            pub fn with(&self, changes: &LimitChanges) -> Self {
                 Self { $($name: changes.$name.unwrap_or(self.$name),)* }
             }
 
-            /// Of each limit the greater one.
+            /// The larger value of each limit.
             #[must_use]
             pub fn max(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.max(other.$name),)* }
             }
 
-            /// Of each limit the lesser one.
+            /// The smaller value of each limit.
             #[must_use]
             pub fn min(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.min(other.$name),)* }
@@ -178,7 +178,7 @@ pub struct OutOfRange {
 }
 
 impl LimitChanges {
-    /// What cannot be set where these ceilings hold.
+    /// The changes that cannot be made where these ceilings hold.
     pub fn out_of_range(&self, ceilings: &PluginLimits) -> impl Iterator<Item = OutOfRange> {
         let values = LIMITS.iter().zip(self.values()).zip(ceilings.values());
         values.filter_map(|((limit, value), ceiling)| {
@@ -187,7 +187,7 @@ impl LimitChanges {
         })
     }
 
-    /// Whether some of them is greater than what `limits` say.
+    /// Whether a changed limit is greater than it is in `limits`.
     pub fn exceed(&self, limits: &PluginLimits) -> bool {
         self.values().into_iter().zip(limits.values()).any(|(value, limit)| value.is_some_and(|value| value > limit))
     }
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_change_takes_the_place_of_what_holds_for_all_up_to_the_ceiling() {
         let changes = LimitChanges { cpu_ms: Some(50), memory_mib: Some(4096), ..LimitChanges::default() };
-        let limits = PluginLimits::default().with(&changes, &PluginLimits::CEILINGS);
+        let limits = PluginLimits::default().with_clamped(&changes, &PluginLimits::CEILINGS);
         assert_eq!((limits.cpu_ms, limits.memory_mib, limits.log_lines), (50, 256, 64));
     }
 

@@ -28,7 +28,7 @@ use crate::{
     order_hooks::OrderHooks,
     outcomes::Outcomes,
     pay::{Pay, ReconcileWork},
-    plugins::{DatabaseTurns, GoingOn, Limits, Plugins, Services, Settings, Watcher},
+    plugins::{DatabaseTurns, GoingOn, PlatformLimits, Plugins, Services, Settings, Watcher},
     secret::SecretKey,
     sends::{SendWork, Sends},
     shares::Room,
@@ -255,7 +255,7 @@ pub(crate) fn plugin_settings(config: &Config, key: &SecretKey) -> Settings {
         versions: kept_versions(config),
         decides: true,
         canary: CanaryRule::from(&config.plugins),
-        limits: Limits::from(&config.plugins),
+        limits: PlatformLimits::from(&config.plugins),
         counts_fuel: false,
         compiler: config.plugins.compiler.clone(),
     }

@@ -55,7 +55,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(limits::KEEP_RESIDENT)
         .table_keep_resident(limits::KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);
-    let stack = limits::Limits::from(&PluginsConfig::default()).stack;
+    let stack = limits::PlatformLimits::from(&PluginsConfig::default()).stack;
     let mut config = Config::new();
     config
         .epoch_interruption(true)

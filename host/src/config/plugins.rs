@@ -53,7 +53,7 @@ pub struct PluginCeilings(pub PluginLimits);
 
 impl From<LimitChanges> for PluginCeilings {
     fn from(changes: LimitChanges) -> Self {
-        Self(PluginLimits::CEILINGS.replaced(&changes))
+        Self(PluginLimits::CEILINGS.with(&changes))
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     bindings::imported,
     host::{Recording, recorded},
     instance::State,
-    limits::{self, Limits},
+    limits::{self, PlatformLimits},
 };
 use crate::{machine, plugin_limits::PluginLimits};
 
@@ -63,7 +63,7 @@ pub(super) const OFFERED: &[&str] = &[
 /// # Errors
 /// When wasmtime cannot run on this machine at all.
 pub(super) fn engines(
-    limits: &Limits,
+    limits: &PlatformLimits,
     counts_fuel: bool,
     pools: usize,
     instances: u32,
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn compiled_code_fits_whatever_the_stack() {
         let with = |stack_kib| {
-            let limits = Limits::from(&PluginsConfig { stack_kib, ..PluginsConfig::default() });
+            let limits = PlatformLimits::from(&PluginsConfig { stack_kib, ..PluginsConfig::default() });
             settings(&engines(&limits, false, 1, 8).unwrap()[0])
         };
         assert_eq!(with(64), with(8192));

@@ -120,9 +120,9 @@ const COMPILE_MEMORY: u64 = 1 << 30;
 /// Of either, what a machine with little memory has all the same: a call of a plugin is begun, and a small plugin compiled.
 const LEAST_MEMORY: u64 = 128 << 20;
 
-/// What the operator has set.
+/// What the operator has set for the plugin platform of this process.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct PlatformLimits {
     /// What holds for a plugin where nothing else is set for it.
     pub defaults: PluginLimits,
     /// How far that may be raised for one plugin; nowhere below the defaults. The engine is made for these: memory,
@@ -145,7 +145,7 @@ pub struct Limits {
     pub compile_memory: u64,
 }
 
-impl From<&PluginsConfig> for Limits {
+impl From<&PluginsConfig> for PlatformLimits {
     fn from(config: &PluginsConfig) -> Self {
         Self {
             defaults: config.limits,

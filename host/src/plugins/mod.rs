@@ -60,7 +60,7 @@ pub use folder::plugin_name;
 pub use guard::{BreakerStatistics, Breaking, Crowd};
 pub use host::{DatabaseTurns, Function, GoingOn};
 pub use instance::{Services, Subject};
-pub use limits::Limits;
+pub use limits::PlatformLimits;
 pub use live_log::{LiveLog, LoggedLine, Missed, Reader};
 pub use memory::MemoryBound;
 pub use receipts::{HostCall, Line, LineLevel, Receipt, ReceiptApp, ReceiptUse, Receipts};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    guard::{Crowd, Limits},
+    guard::{Crowd, OwnLimits},
     registry::{Plugin, Plugins},
 };
 use crate::{
@@ -38,9 +38,9 @@ impl Plugin {
 
 impl Plugins {
     /// The limits of a plugin, which need not be there.
-    pub(super) fn guard_limits(&self, plugin: &str) -> Limits {
+    pub(super) fn guard_limits(&self, plugin: &str) -> OwnLimits {
         let own = self.0.own_limits.load().get(plugin).copied().unwrap_or_default();
-        Limits { own, effective: self.limits().defaults.with(&own, &self.limits().ceilings) }
+        OwnLimits { own, effective: self.limits().defaults.with_clamped(&own, &self.limits().ceilings) }
     }
 
     /// What the calls of a plugin may use for every app for which nothing else is set.
@@ -51,7 +51,7 @@ impl Plugins {
     /// What the calls of a plugin may use for the app for which this is set.
     pub fn limits_of(&self, plugin: &str, set: Option<&AppPlugin>) -> PluginLimits {
         let of_plugin = self.limits_of_all_apps(plugin);
-        set.map_or(of_plugin, |set| of_plugin.with(&set.limits, &self.limits().ceilings))
+        set.map_or(of_plugin, |set| of_plugin.with_clamped(&set.limits, &self.limits().ceilings))
     }
 
     /// Reads what is set for single plugins, and which apps there are; to be called after a change. A file that was refused

@@ -20,7 +20,7 @@ use super::{
     engine,
     epoch::{EpochClock, Running},
     instance::State,
-    limits::{INSTANCES, Limits, POOLS},
+    limits::{INSTANCES, POOLS, PlatformLimits},
 };
 
 /// All pools.
@@ -44,7 +44,7 @@ impl Pools {
     ///
     /// # Errors
     /// When wasmtime cannot run on this machine.
-    pub(super) fn new(limits: &Limits, counts_fuel: bool) -> wasmtime::Result<Self> {
+    pub(super) fn new(limits: &PlatformLimits, counts_fuel: bool) -> wasmtime::Result<Self> {
         let pools = thread::available_parallelism().map_or(1, usize::from).min(POOLS);
         let room = (INSTANCES as usize).div_ceil(pools);
         let engines = engine::engines(limits, counts_fuel, pools, u32::try_from(room).unwrap_or(INSTANCES))?;

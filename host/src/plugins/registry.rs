@@ -19,7 +19,7 @@ use super::{
     folder,
     guard::{BreakerStatistics, Guard, Queue},
     instance::Services,
-    limits::{DRAFTS, DRAFTS_OF_ONE_APP, Limits},
+    limits::{DRAFTS, DRAFTS_OF_ONE_APP, PlatformLimits},
     live_log::LiveLog,
     pace::Pace,
     receipts::Receipts,
@@ -48,7 +48,7 @@ pub struct Settings {
     /// When canaries are taken back.
     pub canary: CanaryRule,
     /// The operator's limits.
-    pub limits: Limits,
+    pub limits: PlatformLimits,
     /// Whether instructions are counted. That costs about as much as the calls themselves.
     pub counts_fuel: bool,
     /// The weft command, which compiles plugins in a process of its own; without it they are compiled in this one.
@@ -176,7 +176,7 @@ impl Plugins {
     }
 
     /// What the operator has set.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &PlatformLimits {
         self.0.loader.sandbox().limits()
     }
 

@@ -30,7 +30,7 @@ use super::{
     error::CallError,
     guard::Breakers,
     instance::{Services, State},
-    limits::{ADMISSIONS, CODE_PER_BYTE, DESCRIBE_TIMEOUT, Limits},
+    limits::{ADMISSIONS, CODE_PER_BYTE, DESCRIBE_TIMEOUT, PlatformLimits},
     memory::TotalMemory,
     pace::Pace,
     pools::Pools,
@@ -68,7 +68,7 @@ impl Loader {
         cache: Cache,
         compiler: Compiler,
         services: Services,
-        limits: Limits,
+        limits: PlatformLimits,
         counts_fuel: bool,
         pace: Arc<Pace>,
     ) -> wasmtime::Result<Self> {

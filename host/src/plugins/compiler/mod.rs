@@ -24,7 +24,7 @@ use self::rests::Rests;
 use super::{
     admission::LoadError,
     cache,
-    limits::{COMPILATIONS, Limits},
+    limits::{COMPILATIONS, PlatformLimits},
     pace::Pace,
 };
 use crate::printable::printable;
@@ -60,8 +60,8 @@ enum Answer {
 }
 
 impl Compiler {
-    pub(super) fn new(command: Option<PathBuf>, limits: &Limits, counts_fuel: bool, pace: Arc<Pace>) -> Self {
-        let Limits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
+    pub(super) fn new(command: Option<PathBuf>, limits: &PlatformLimits, counts_fuel: bool, pace: Arc<Pace>) -> Self {
+        let PlatformLimits { compile_timeout: timeout, compile_memory: memory, .. } = *limits;
         let (turns, rests) = (Semaphore::new(COMPILATIONS), Rests::new(pace));
         Self { command, timeout, memory, counts_fuel, turns, rests }
     }

@@ -26,12 +26,12 @@ use crate::{
     plugin_limits::{LimitChanges, PluginLimits},
 };
 
-/// What the calls of a plugin may use.
+/// What the operator has set for one plugin and all apps, and what its calls may use therefore.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// What is set for this plugin.
+pub(super) struct OwnLimits {
+    /// The limits that are set for this plugin.
     pub(super) own: LimitChanges,
-    /// What holds for every app for which nothing else is set.
+    /// All limits, as they hold for every app for which nothing else is set.
     pub(super) effective: PluginLimits,
 }
 
@@ -44,24 +44,24 @@ pub(super) struct CallLimits {
 
 /// What is kept of a plugin over all its versions.
 pub(super) struct Guard {
-    limits: ArcSwap<Limits>,
+    limits: ArcSwap<OwnLimits>,
     pub(super) lanes: Lanes,
     pub(super) log: Arc<Allowances>,
     pub(super) openings: Openings,
 }
 
 impl Guard {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: OwnLimits) -> Self {
         let log = Arc::<Allowances>::default();
         log.set(limits.effective.log_lines_per_second);
         Self { limits: ArcSwap::from_pointee(limits), lanes: Lanes::default(), log, openings: Openings::default() }
     }
 
-    pub(super) fn limits(&self) -> Arc<Limits> {
+    pub(super) fn limits(&self) -> Arc<OwnLimits> {
         self.limits.load_full()
     }
 
-    pub(super) fn set_limits(&self, limits: Limits) {
+    pub(super) fn set_limits(&self, limits: OwnLimits) {
         if *self.limits() != limits {
             self.log.set(limits.effective.log_lines_per_second);
             self.limits.store(Arc::new(limits));
@@ -78,7 +78,7 @@ impl Guard {
     /// may run over all plugins.
     pub(super) fn limits_for(&self, set: Option<&AppPlugin>, ceilings: &PluginLimits, of_app: usize) -> CallLimits {
         let plugin = self.limits.load().effective;
-        let limits = set.map_or(plugin, |set| plugin.with(&set.limits, ceilings));
+        let limits = set.map_or(plugin, |set| plugin.with_clamped(&set.limits, ceilings));
         let bounds = Bounds {
             plugin: count(plugin.max_concurrency),
             lane: count(limits.max_concurrency),

@@ -21,7 +21,7 @@ use super::{
     component::{Exports, InPool, Linked},
     error::CallError,
     instance::{Services, State, Subject},
-    limits::{Limits, kib},
+    limits::{PlatformLimits, kib},
     live_log::LogPlace,
     pace::Pace,
     pools::Pools,
@@ -137,7 +137,7 @@ impl<T> Ran<T> {
 pub(super) struct Sandbox {
     pools: Arc<Pools>,
     services: Arc<Services>,
-    limits: Limits,
+    limits: PlatformLimits,
     counts_fuel: bool,
     background: Background,
 }
@@ -146,14 +146,14 @@ impl Sandbox {
     pub(super) fn new(
         pools: Arc<Pools>,
         services: Services,
-        limits: Limits,
+        limits: PlatformLimits,
         counts_fuel: bool,
         pace: Arc<Pace>,
     ) -> Self {
         Self { pools, services: Arc::new(services), limits, counts_fuel, background: Background::new(pace) }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &PlatformLimits {
         &self.limits
     }
 
