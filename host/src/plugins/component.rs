@@ -13,6 +13,7 @@ use wasmtime::{
 use super::{
     admission::Report,
     bindings::exported::{handlers, hooks, manifest, observers, pages, refund_hooks, rules},
+    entry_kind::EntryKind,
     guard::{Breakers, Breaking},
     instance::State,
     memory::TotalMemory,
@@ -74,15 +75,81 @@ impl Linked {
     }
 }
 
-/// The interfaces that the component exports.
-pub(super) struct Exports {
-    pub(super) manifest: manifest::GuestIndices,
-    pub(super) handlers: Option<handlers::GuestIndices>,
-    pub(super) rules: Option<rules::GuestIndices>,
-    pub(super) hooks: Option<hooks::GuestIndices>,
-    pub(super) observers: Option<observers::GuestIndices>,
-    pub(super) pages: Option<pages::GuestIndices>,
-    pub(super) refund_hooks: Option<refund_hooks::GuestIndices>,
+macro_rules! exports {
+    ($($field:ident $interface:literal,)*) => {
+        /// The interfaces that the component exports.
+        pub(super) struct Exports {
+            pub(super) manifest: manifest::GuestIndices,
+            $(pub(super) $field: Option<$field::GuestIndices>,)*
+        }
+
+        impl Exports {
+            /// The interfaces that a component may do without.
+            #[cfg(test)]
+            const OPTIONAL: &[&str] = &[$($interface,)*];
+
+            /// Looks up the functions of the interfaces that a component exports.
+            ///
+            /// # Errors
+            /// When an interface lacks a function, or there is no manifest.
+            pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Self> {
+                let component = pre.component();
+                let names: Vec<String> = component
+                    .component_type()
+                    .exports(pre.engine())
+                    .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+                    .map(|(name, _)| name.to_owned())
+                    .collect();
+                let has = |interface: &str| {
+                    names.iter().any(|name| name.split('@').next() == Some(&format!("weft:plugin/{interface}")))
+                };
+                Ok(Self {
+                    manifest: manifest::GuestIndices::new(pre)?,
+                    $($field: has($interface).then(|| $field::GuestIndices::new(pre)).transpose()?,)*
+                })
+            }
+
+            /// Compares the types of all functions with what this host calls; calls none of them.
+            ///
+            /// # Errors
+            /// Names the interface and how it differs.
+            pub(super) fn check_types(&self, store: &mut Store<State>, instance: &Instance) -> Result<(), String> {
+                let checked = [
+                    ("manifest", self.manifest.load(&mut *store, instance).map(drop)),
+                    $((
+                        $interface,
+                        self.$field.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop)),
+                    ),)*
+                ];
+                match checked.into_iter().find_map(|(name, result)| result.err().map(|error| (name, error))) {
+                    Some((name, error)) => Err(format!("weft:plugin/{name}: {error:#}")),
+                    None => Ok(()),
+                }
+            }
+        }
+    };
+}
+
+exports! {
+    handlers "handlers",
+    rules "rules",
+    hooks "hooks",
+    observers "observers",
+    pages "pages",
+    refund_hooks "refund-hooks",
+}
+
+impl Exports {
+    /// Whether the component exports the interface that entries of this kind stand in.
+    pub(super) fn has(&self, kind: EntryKind) -> bool {
+        match kind {
+            EntryKind::Handler => self.handlers.is_some(),
+            EntryKind::Rule => self.rules.is_some(),
+            EntryKind::Hook => self.hooks.is_some(),
+            EntryKind::Observer => self.observers.is_some(),
+            EntryKind::Page => self.pages.is_some(),
+        }
+    }
 }
 
 /// The SHA-256 of a file's bytes in lower-case hexadecimal.
@@ -117,51 +184,14 @@ impl From<&Description> for Grants {
     }
 }
 
-impl Exports {
-    /// Looks up the functions of the interfaces that a component exports.
-    ///
-    /// # Errors
-    /// When an interface lacks a function, or there is no manifest.
-    pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Self> {
-        let component = pre.component();
-        let names: Vec<String> = component
-            .component_type()
-            .exports(pre.engine())
-            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        let has = |interface: &str| {
-            names.iter().any(|name| name.split('@').next() == Some(&format!("weft:plugin/{interface}")))
-        };
-        Ok(Self {
-            manifest: manifest::GuestIndices::new(pre)?,
-            handlers: has("handlers").then(|| handlers::GuestIndices::new(pre)).transpose()?,
-            rules: has("rules").then(|| rules::GuestIndices::new(pre)).transpose()?,
-            hooks: has("hooks").then(|| hooks::GuestIndices::new(pre)).transpose()?,
-            observers: has("observers").then(|| observers::GuestIndices::new(pre)).transpose()?,
-            pages: has("pages").then(|| pages::GuestIndices::new(pre)).transpose()?,
-            refund_hooks: has("refund-hooks").then(|| refund_hooks::GuestIndices::new(pre)).transpose()?,
-        })
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Compares the types of all functions with what this host calls; calls none of them.
-    ///
-    /// # Errors
-    /// Names the interface and how it differs.
-    pub(super) fn check_types(&self, store: &mut Store<State>, instance: &Instance) -> Result<(), String> {
-        let Self { manifest, handlers, rules, hooks, observers, pages, refund_hooks } = self;
-        let checked = [
-            ("manifest", manifest.load(&mut *store, instance).map(drop)),
-            ("handlers", handlers.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-            ("rules", rules.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-            ("hooks", hooks.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-            ("observers", observers.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-            ("pages", pages.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-            ("refund-hooks", refund_hooks.as_ref().map_or(Ok(()), |found| found.load(&mut *store, instance).map(drop))),
-        ];
-        match checked.into_iter().find_map(|(name, result)| result.err().map(|error| (name, error))) {
-            Some((name, error)) => Err(format!("weft:plugin/{name}: {error:#}")),
-            None => Ok(()),
-        }
+    #[test]
+    fn all_that_the_contract_lets_plugins_export_is_looked_up() {
+        let world = include_str!("../../../wit/world.wit");
+        let exports = world.lines().filter_map(|line| line.trim().strip_prefix("export ")?.strip_suffix(';'));
+        assert_eq!(exports.filter(|name| *name != "manifest").collect::<Vec<_>>(), Exports::OPTIONAL);
     }
 }

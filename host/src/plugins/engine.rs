@@ -20,42 +20,62 @@ use super::{
 };
 use crate::{machine, plugin_limits::PluginLimits};
 
-/// Interfaces that guests may import, without their versions. What is not here is refused when a
-/// file is loaded, with its name.
-pub(super) const OFFERED: &[&str] = &[
-    "weft:plugin/context",
-    "weft:plugin/config",
-    "weft:plugin/log",
-    "weft:plugin/kv",
-    "weft:plugin/http",
-    "weft:plugin/wechat",
-    "weft:plugin/messages",
-    "weft:plugin/users",
-    "weft:plugin/orders",
-    "weft:plugin/pay",
-    "weft:plugin/types",
-    "weft:plugin/message",
-    "weft:plugin/reply",
-    "weft:plugin/order",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:random/random",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/stderr",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:cli/terminal-stderr",
+/// Connects an interface with what answers it.
+type Link = fn(&mut Linker<State>) -> wasmtime::Result<()>;
+
+/// For an interface that has only types, or is linked with another one.
+const NOTHING: Link = |_| Ok(());
+
+/// Interfaces that guests may import, without their versions, and what links each of them. What is not here is refused
+/// when a file is loaded, with its name.
+const OFFERED: &[(&str, Link)] = &[
+    ("weft:plugin/context", |linker| imported::context::add_to_linker::<State, HasSelf<State>>(linker, |state| state)),
+    ("weft:plugin/config", |linker| imported::config::add_to_linker::<State, HasSelf<State>>(linker, |state| state)),
+    ("weft:plugin/log", |linker| imported::log::add_to_linker::<State, HasSelf<State>>(linker, |state| state)),
+    ("weft:plugin/kv", |linker| imported::kv::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/http", |linker| imported::http::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/wechat", |linker| imported::wechat::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/messages", |linker| imported::messages::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/users", |linker| imported::users::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/orders", |linker| imported::orders::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/pay", |linker| imported::pay::add_to_linker::<State, Recording>(linker, recorded)),
+    ("weft:plugin/types", NOTHING),
+    ("weft:plugin/message", NOTHING),
+    ("weft:plugin/reply", NOTHING),
+    ("weft:plugin/order", NOTHING),
+    // Links the other two of `wasi:io` as well.
+    ("wasi:io/error", wasmtime_wasi_io::add_to_linker_async::<State>),
+    ("wasi:io/poll", NOTHING),
+    ("wasi:io/streams", NOTHING),
+    ("wasi:clocks/monotonic-clock", |linker| {
+        clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)
+    }),
+    ("wasi:clocks/wall-clock", |linker| clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)),
+    ("wasi:random/random", |linker| {
+        random::random::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure", |linker| {
+        random::insecure::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())
+    }),
+    ("wasi:random/insecure-seed", |linker| {
+        random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())
+    }),
+    ("wasi:cli/environment", |linker| cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/exit", |linker| cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/stdin", |linker| cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/stdout", |linker| cli::stdout::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/stderr", |linker| cli::stderr::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/terminal-input", |linker| cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/terminal-output", |linker| cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/terminal-stdin", |linker| cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/terminal-stdout", |linker| cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)),
+    ("wasi:cli/terminal-stderr", |linker| cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)),
 ];
+
+/// Whether guests may import the interface of this name.
+pub(super) fn offers(interface: &str) -> bool {
+    OFFERED.iter().any(|(name, _)| *name == interface)
+}
 
 /// Makes so many engines, each with a pool for so many instances where the system has the address space for them. No
 /// instance can grow beyond the ceilings of `limits`, nor its stack beyond theirs.
@@ -137,40 +157,15 @@ fn scan() -> Enabled {
     Enabled::No
 }
 
-/// All that [`OFFERED`] names.
+/// A linker with all that is [offered](OFFERED).
 ///
 /// # Errors
 /// When an interface is defined twice, which no input can cause.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    let l = &mut linker;
-    imported::context::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::config::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::log::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    imported::kv::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::http::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::wechat::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::messages::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::users::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::orders::add_to_linker::<State, Recording>(l, recorded)?;
-    imported::pay::add_to_linker::<State, Recording>(l, recorded)?;
-
-    wasmtime_wasi_io::add_to_linker_async(l)?;
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)?;
+    for (_, link) in OFFERED {
+        link(&mut linker)?;
+    }
     Ok(linker)
 }
 
@@ -178,6 +173,14 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 mod tests {
     use super::*;
     use crate::{config::PluginsConfig, plugins::cache::settings};
+
+    #[test]
+    fn all_that_the_contract_lets_plugins_import_is_offered() {
+        let world = include_str!("../../../wit/world.wit");
+        let imports = world.lines().filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'));
+        let (offered, missing): (Vec<_>, Vec<_>) = imports.partition(|name| offers(&format!("weft:plugin/{name}")));
+        assert!(offered.len() >= 10 && missing.is_empty(), "{missing:?}");
+    }
 
     #[test]
     fn compiled_code_fits_whatever_the_stack() {

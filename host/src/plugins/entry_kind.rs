@@ -49,6 +49,17 @@ impl EntryKind {
         }
     }
 
+    /// The interface of the contract that entries of the kind stand in, and the list of them in a description.
+    pub(super) fn interface(self) -> &'static str {
+        match self {
+            Self::Handler => "handlers",
+            Self::Rule => "rules",
+            Self::Hook => "hooks",
+            Self::Observer => "observers",
+            Self::Page => "pages",
+        }
+    }
+
     /// All of the kind that a plugin has.
     pub fn entries(self, plugin: &Description) -> &[Entry] {
         match self {

@@ -9,6 +9,7 @@ use super::LoadError;
 use crate::{
     plugins::{
         component::{Description, Entry, Exports, hears_of_refunds},
+        entry_kind::EntryKind,
         limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES},
     },
     printable::{printable, printable_up_to},
@@ -30,13 +31,7 @@ fn check_bounds(description: &Description) -> Result<(), LoadError> {
     }
     check_options("its options", options)?;
     check_text("its config_schema", config_schema.as_deref().unwrap_or_default(), 64 * DESCRIPTION_BYTES)?;
-    for (kind, entries) in [
-        ("handlers", &description.handlers),
-        ("rules", &description.rules),
-        ("hooks", &description.hooks),
-        ("observers", &description.observers),
-        ("pages", &description.pages),
-    ] {
+    for (kind, entries) in EntryKind::ALL.map(|kind| (kind.interface(), kind.entries(description))) {
         check_length(&format!("the list of its {kind}"), entries.len())?;
         for Entry { name, description, apps, options } in entries {
             let of = |field: &str| format!("{field} of `{}` in {kind}", printable_up_to(name, NAME_BYTES));
@@ -88,13 +83,7 @@ fn check_schema(schema: Option<&str>) -> Result<(), LoadError> {
 pub(super) fn check(description: &Description, exports: &Exports) -> Result<(), LoadError> {
     check_bounds(description)?;
     check_schema(description.config_schema.as_deref())?;
-    let kinds = [
-        ("handlers", &description.handlers, exports.handlers.is_some()),
-        ("rules", &description.rules, exports.rules.is_some()),
-        ("hooks", &description.hooks, exports.hooks.is_some()),
-        ("observers", &description.observers, exports.observers.is_some()),
-        ("pages", &description.pages, exports.pages.is_some()),
-    ];
+    let kinds = EntryKind::ALL.map(|kind| (kind.interface(), kind.entries(description), exports.has(kind)));
     for (kind, entries, exported) in kinds {
         if !entries.is_empty() && !exported {
             return Err(LoadError::Description(format!("it names {kind} and does not export weft:plugin/{kind}")));

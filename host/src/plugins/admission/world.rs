@@ -65,7 +65,7 @@ fn is_offered(name: &str) -> bool {
     let (interface, version) = split(name);
     // Only WASI 0.2 is offered. The versions of `weft:plugin` were checked before.
     let is_its_version = !interface.starts_with("wasi:") || version.is_some_and(|version| version.starts_with("0.2."));
-    is_its_version && engine::OFFERED.contains(&interface)
+    is_its_version && engine::offers(interface)
 }
 
 /// `weft:plugin/kv@1.0.0` is an interface and a version.
