@@ -102,13 +102,13 @@ macro_rules! limits {
 limits! {
     /// Wall clock of one call of a message handler, host calls included, in milliseconds.
     call_timeout_ms: 14_000, 60_000, 10..=60_000;
-    /// The same for a message rule.
+    /// Wall clock of one call of a message rule, host calls included, in milliseconds.
     rule_timeout_ms: 1000, 10_000, 10..=60_000;
-    /// The same for an order-updated hook.
+    /// Wall clock of one call of an order-updated hook, host calls included, in milliseconds.
     hook_timeout_ms: 30_000, 600_000, 10..=600_000;
-    /// The same for a message observer.
+    /// Wall clock of one call of a message observer, host calls included, in milliseconds.
     observer_timeout_ms: 14_000, 60_000, 10..=60_000;
-    /// The same for a page.
+    /// Wall clock of one call of a page, host calls included, in milliseconds.
     page_timeout_ms: 14_000, 60_000, 10..=60_000;
     /// CPU time of one call, in milliseconds.
     cpu_ms: 1000, 10_000, 1..=60_000;

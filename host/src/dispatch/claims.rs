@@ -35,8 +35,8 @@ const SHOW_LIFE: Duration = Duration::from_secs(1);
 /// How long another process's answer is looked for. WeChat's tries are over before.
 const FOLLOW: Duration = Duration::from_secs(20);
 
-/// The first pause between looks at another process's answer, from which on they grow: most handlers end within the first
-/// few.
+/// The first pause between looks at another process's answer, from which on they grow: most handlers end within the
+/// first few.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause between looks at another process's answer.

@@ -34,7 +34,8 @@ struct Generation {
 }
 
 impl LongAnswers {
-    /// Takes room for an answer of the app with that many bytes, so that it may be remembered; false where there is none.
+    /// Takes room for an answer of the app with that many bytes, so that it may be remembered; false where there is
+    /// none.
     pub(super) fn reserve(&self, app: &str, bytes: usize) -> bool {
         if bytes < LONG {
             return true;

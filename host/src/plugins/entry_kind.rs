@@ -24,10 +24,10 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::Handler, Self::Rule, Self::Hook, Self::Observer, Self::Page];
 
-    /// What it is called.
+    /// The name of the kind.
     pub fn name(self) -> &'static str {
         match self {
             Self::Handler => "handler",
@@ -38,7 +38,7 @@ impl EntryKind {
         }
     }
 
-    /// The same in Chinese.
+    /// The name of the kind in Chinese.
     pub(super) fn in_chinese(self) -> &'static str {
         match self {
             Self::Handler => "处理函数",
@@ -60,7 +60,7 @@ impl EntryKind {
         }
     }
 
-    /// All of the kind that a plugin has.
+    /// The entries of the kind that a plugin has.
     pub fn entries(self, plugin: &Description) -> &[Entry] {
         match self {
             Self::Handler => &plugin.handlers,

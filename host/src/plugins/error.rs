@@ -5,29 +5,29 @@ use std::{fmt, time::Duration};
 use super::{EntryKind, memory::MemoryBound};
 use crate::bilingual::because;
 
-/// Why a call gave no answer. None of these is the host's failure.
+/// Why a call gave no answer: because of the plugin, of what the operator has set, or of how much this host has to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
-    /// No such file, or none that ever loaded.
+    /// There is no such plugin, or none of its files ever loaded.
     #[error(
         "plugin `{0}` is not loaded: drop {0}.wasm into the plugins folder, or see with `weft plugin list` why it is refused · 插件 `{0}` 未加载：请把 {0}.wasm 放进插件目录，或用 `weft plugin list` 查看它为什么没有通过检查"
     )]
     NotLoaded(String),
-    /// The operator has switched it off.
+    /// The operator has switched the plugin off.
     #[error(
         "plugin `{0}` is switched off: PATCH /api/v1/plugins/{0} with {{\"state\": \"ready\"}} switches it on · 插件 `{0}` 已停用：PATCH /api/v1/plugins/{0}，发送 {{\"state\": \"ready\"}} 即可启用"
     )]
     Disabled(String),
-    /// The plugin has nothing of that name.
+    /// The plugin has no entry of that kind and name.
     #[error("{}", no_such_entry(plugin, *kind, name, has))]
     NoSuchEntry {
         /// The plugin.
         plugin: String,
-        /// Of what.
+        /// The kind of the entry.
         kind: EntryKind,
-        /// What was asked for; empty for the default.
+        /// The name that was asked for; empty for the default.
         name: String,
-        /// What there is, with commas between.
+        /// The names of the entries that there are, with commas between.
         has: String,
     },
     /// The plugin restricts the entry to other apps.
@@ -41,11 +41,11 @@ pub enum CallError {
     NotForApp {
         /// The plugin.
         plugin: String,
-        /// Of what.
+        /// The kind of the entry.
         kind: EntryKind,
-        /// Its name.
+        /// The name of the entry.
         name: String,
-        /// Those apps, or the first ones of many.
+        /// The apps that the entry is for, or the first ones of many.
         apps: Vec<String>,
     },
     /// The app does not let the plugin serve pages.
@@ -69,7 +69,7 @@ pub enum CallError {
         plugin: String,
         /// How long the call waited.
         waited: Duration,
-        /// What the operator could raise.
+        /// The setting that the operator could raise.
         setting: &'static str,
     },
     /// More calls wait than may.
@@ -79,21 +79,21 @@ pub enum CallError {
     Shed {
         /// The plugin.
         plugin: String,
-        /// How many.
+        /// How many wait.
         waiting: usize,
     },
-    /// What is called keeps failing for this app.
+    /// The entry keeps failing for this app, and its breaker is open.
     #[error("{}", because(&keeps_failing(plugin, *kind, name, *refused_for), error))]
     KeepsFailing {
         /// The plugin.
         plugin: String,
-        /// Of what.
+        /// The kind of the entry.
         kind: EntryKind,
-        /// Its name.
+        /// The name of the entry.
         name: String,
-        /// Until one call is let through to see; zero while one runs.
+        /// How long it is until a call is let through to see; zero while one runs.
         refused_for: Duration,
-        /// Why its last call failed.
+        /// Why the last call of the entry failed.
         error: String,
     },
     /// All plugins together took every sandbox.
@@ -105,7 +105,7 @@ pub enum CallError {
         /// How long the call waited.
         waited: Duration,
     },
-    /// Wall clock.
+    /// The call took longer than it may by the wall clock.
     #[error(
         "the call did not end within {ms} ms, after {queued} ms of waiting for its turn{by} · 调用没有在 {ms} 毫秒内结束，此前排队 {queued} 毫秒{by}",
         ms = after.as_millis(),
@@ -113,28 +113,28 @@ pub enum CallError {
         by = setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
     )]
     TimedOut {
-        /// How long it could run.
+        /// How long the call could run.
         after: Duration,
-        /// How long it had waited before.
+        /// How long the call had waited before.
         waited: Duration,
-        /// What the operator could raise.
+        /// The setting that the operator could raise.
         setting: Option<&'static str>,
     },
-    /// CPU time.
+    /// The call took more CPU time than it may.
     #[error(
         "the call used up its {ms} ms of CPU time (plugins.cpu_ms) · 调用用完了 {ms} 毫秒的 CPU 时间（plugins.cpu_ms）",
         ms = after.as_millis()
     )]
     CpuExhausted {
-        /// The limit.
+        /// The CPU time that the call may take.
         after: Duration,
-        /// Where it was then: the guest's functions, innermost first, one in a line.
+        /// The functions that the guest was in when it was interrupted, innermost first, one in a line.
         backtrace: String,
     },
-    /// A trap: a panic, an exit, memory that could not be had.
+    /// The guest trapped: a panic, an exit, memory that could not be had.
     #[error("the plugin crashed: {0} · 插件崩溃")]
     Crashed(Crash),
-    /// The plugin's own error.
+    /// The plugin answered an error.
     #[error("{}", because("the plugin answered an error · 插件返回错误", .0))]
     Failed(String),
     /// The plugin's answer cannot be sent for what it says.
@@ -152,7 +152,8 @@ impl CallError {
         Some(backtrace.as_str()).filter(|backtrace| !backtrace.is_empty())
     }
 
-    /// What the log says of it. Why something keeps failing is there since its breaker opened, and not repeated.
+    /// The error as the log tells it. Why an entry keeps failing is in the log since its breaker opened, and not
+    /// repeated.
     pub fn in_log(&self) -> String {
         match self {
             Self::KeepsFailing { plugin, kind, name, refused_for, .. } => {
@@ -162,9 +163,9 @@ impl CallError {
         }
     }
 
-    /// Whether it is the plugin's fault, so that the next call would end the same way. An error that the plugin answers
-    /// is not, nor is a reply that says what cannot be sent, nor a busy machine, nor memory that others have. Whether a
-    /// grant was missing is not seen here.
+    /// Whether the failure is the plugin's fault, so that the next call would end the same way. An error that the
+    /// plugin answers is not, nor is a reply that says what cannot be sent, nor a busy machine, nor memory that others
+    /// have. Whether a grant was missing is not seen here.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::Crashed(crash) => !crash.is_of_others(),
@@ -195,7 +196,7 @@ impl CallError {
         self.error_code().name()
     }
 
-    /// Under which code it is counted.
+    /// The code under which the error is counted.
     pub(super) fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotLoaded(_) => ErrorCode::NotLoaded,
@@ -217,17 +218,17 @@ impl CallError {
 
 macro_rules! error_codes {
     ($($code:ident $name:literal,)*) => {
-        /// What programs tell errors of calls by. Errors that are the same to them share one.
+        /// A code by which programs tell errors of calls apart. Errors that are the same to programs share one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum ErrorCode {
             $($code,)*
         }
 
         impl ErrorCode {
-            /// All of them, each at the place that its number tells.
+            /// All codes, each at the place of its number.
             pub(super) const ALL: &[Self] = &[$(Self::$code,)*];
 
-            /// The stable word.
+            /// The code as a stable word.
             pub(super) fn name(self) -> &'static str {
                 match self {
                     $(Self::$code => $name,)*
@@ -276,20 +277,20 @@ fn keeps_failing(plugin: &str, kind: EntryKind, name: &str, refused_for: Duratio
 /// How a guest died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {
-    /// The trap in words, and the limit that it came to.
+    /// The trap in words, and the limit that the guest came to.
     pub cause: String,
-    /// Whether it ended as a panic does, whose text is the last that it printed.
+    /// Whether the guest ended as by a panic, whose text is then the last that it printed.
     pub panicked: bool,
     /// What the guest printed last.
     pub printed: String,
     /// The guest's functions, innermost first, one in a line.
     pub backtrace: String,
-    /// The bound beyond which it had asked for memory in vain.
+    /// The bound beyond which the guest had asked for memory in vain.
     pub refused: Option<MemoryBound>,
 }
 
 impl Crash {
-    /// Whether others had the memory that it wanted.
+    /// Whether the guest crashed because others had the memory that it wanted.
     fn is_of_others(&self) -> bool {
         self.refused == Some(MemoryBound::Total)
     }

@@ -31,7 +31,7 @@ use crate::{
     users::Users,
 };
 
-/// What a call is about: what its host functions answer from.
+/// What a call is about, from which host functions answer.
 #[derive(Clone)]
 pub struct Subject {
     /// The app that the call runs for.
@@ -39,41 +39,41 @@ pub struct Subject {
     /// What the plugin may do for this app, when the operator has set anything. A call that waited, and one whose account
     /// was found long before, begins with what is set then.
     pub granted: Option<Arc<AppPlugin>>,
-    /// The same for every try at the same delivery or event.
+    /// Names the delivery or event: the same for every try at it.
     pub delivery_id: Arc<str>,
     /// The decrypted message; empty in calls that handle none.
     pub raw: Arc<str>,
 }
 
-/// What host functions answer with.
+/// The parts of the server that host functions use.
 #[derive(Clone)]
 pub struct Services {
     /// The database.
     pub store: storage::Store,
-    /// Whose turn it is to ask it.
+    /// The turns of apps to ask the database.
     pub database_turns: DatabaseTurns,
     /// All apps, with what plugins may do for them.
     pub accounts: Accounts,
-    /// Other servers.
+    /// Sends requests to other servers.
     pub outbound: Outbound,
     /// WeChat's API.
     pub wechat: Wechat,
-    /// Who writes.
+    /// The users of the apps.
     pub users: Users,
     /// Orders between here and WeChat Pay.
     pub pay: Pay,
-    /// What was said to users.
+    /// Where messages to users are logged.
     pub message_log: MessageLog,
     /// The time.
     pub clock: Clock,
-    /// Tells the log of what fails for apps.
+    /// Logs what fails for apps, each failure a few times.
     pub failures: FailureLines,
-    /// What plugins asked outside that goes on when their calls have ended.
+    /// Work that goes on when the calls that began it have ended.
     pub going_on: GoingOn,
 }
 
 impl Services {
-    /// What sends customer-service messages.
+    /// Sends customer-service messages.
     pub(super) fn customer_service(&self) -> CustomerService {
         CustomerService::new(self.wechat.clone())
     }
@@ -81,26 +81,26 @@ impl Services {
 
 /// What an instance carries besides its memory.
 pub(super) struct State {
-    /// What it is an instance of.
+    /// The component that this is an instance of.
     pub(super) linked: Arc<Linked>,
-    /// The index of the pool that it is in.
+    /// The index of the pool that the instance is in.
     pub(super) pool: usize,
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
     pub(super) services: Arc<Services>,
-    /// Where lines go that it logs.
+    /// Where the lines go that the call logs.
     pub(super) log_place: Option<LogPlace>,
-    /// What it asks for and logs.
+    /// What the call asks the host for and logs.
     pub(super) trace: Trace,
-    /// How long it was on a core.
+    /// How long the call was on a core.
     meter: Arc<CpuMeter>,
     /// When the host ends the call.
     pub(super) ends: Instant,
     pub(super) limits: PluginLimits,
-    /// Also those that were dropped.
+    /// Lines that the call has logged, including those that were dropped.
     pub(super) lines_logged: u32,
     pub(super) database_calls: u64,
-    /// How long the database was at work for it, as far as that is known.
+    /// How long the database was at work for the call, as far as that is known.
     pub(super) database_work: Duration,
     pub(super) outbound_calls: u64,
     memory: Memory,
@@ -150,17 +150,17 @@ impl State {
         &self.linked.plugin
     }
 
-    /// What watches its memory.
+    /// Watches the memory of the instance for wasmtime.
     pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
         self
     }
 
-    /// The most linear memory that it had at a time, in bytes: memories never shrink.
+    /// The most linear memory that the instance had at a time, in bytes: memories never shrink.
     pub(super) fn memory(&self) -> u64 {
         self.memory.bytes() as u64
     }
 
-    /// The bound beyond which it asked for memory in vain, the last time.
+    /// The bound beyond which the instance asked for memory in vain, the last time.
     pub(super) fn memory_refused(&self) -> Option<MemoryBound> {
         self.memory.refused()
     }
@@ -178,7 +178,8 @@ impl ResourceLimiter for State {
         Ok(grows)
     }
 
-    /// Of memories with pages of one byte, which the engines do not have, it would also tell where nothing was asked.
+    /// Takes back what the memory did not get. For memories with pages of one byte, which the engines do not have,
+    /// wasmtime would also call it where it has asked nothing.
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
         self.memory.undo_growth();
         Ok(())

@@ -74,8 +74,8 @@ pub const RECORDED_BYTES: usize = 256 << 10;
 /// Bytes of a page's body, and of that of a request to it, that a receipt keeps; a longer one is left out.
 pub const RECORDED_BODY: usize = 32 << 10;
 
-/// Receipts that are written at a time while their calls are answered, of all apps together: each holds what was asked and
-/// answered.
+/// Receipts that are written at a time while their calls are answered, of all apps together: each holds what was asked
+/// and answered.
 pub const DRAFTS: usize = 64;
 /// See [`DRAFTS`]. Those of one app.
 pub const DRAFTS_OF_ONE_APP: usize = 8;
@@ -114,10 +114,11 @@ pub const HTTP_URL_BYTES: usize = 8 << 10;
 /// Bytes of memory of all instances together where nothing is set and the machine has plenty.
 const TOTAL_MEMORY: u64 = 4 << 30;
 
-/// The same of the process that compiles a file.
+/// Bytes of memory of the process that compiles a file where nothing is set and the machine has plenty.
 const COMPILE_MEMORY: u64 = 1 << 30;
 
-/// Of either, what a machine with little memory has all the same: a call of a plugin is begun, and a small plugin compiled.
+/// Bytes of memory that all instances together, and a process that compiles, have even on a machine with little: a call
+/// of a plugin can begin, and a small plugin be compiled.
 const LEAST_MEMORY: u64 = 128 << 20;
 
 /// What the operator has set for the plugin platform of this process.
@@ -164,7 +165,8 @@ impl From<&PluginsConfig> for PlatformLimits {
     }
 }
 
-/// Bytes, by a setting in MiB; without one, one part of so many of what there is for this process, and `most` at most.
+/// Bytes of memory, by a setting in MiB; without one, one of `parts` parts of what there is for this process, and
+/// `most` at most.
 fn memory(setting: Option<u32>, parts: u64, most: u64) -> u64 {
     setting.map_or_else(
         || machine::memory().map_or(most, |there_is| most.min((there_is / parts).max(LEAST_MEMORY))),

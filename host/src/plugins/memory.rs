@@ -22,16 +22,16 @@ use crate::plugin_limits::PluginLimits;
 /// A bound of memory that an instance came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryBound {
-    /// Its own.
+    /// The bound of the instance itself.
     Instance,
-    /// That of all calls of its app together.
+    /// The bound of all calls of its app together.
     App,
-    /// That of all calls of all apps together.
+    /// The bound of all calls of all apps together.
     Total,
 }
 
 impl fmt::Display for MemoryBound {
-    /// What the operator could raise.
+    /// The setting that the operator could raise.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Instance => "plugins.memory_mib",
@@ -41,16 +41,16 @@ impl fmt::Display for MemoryBound {
     }
 }
 
-/// What all instances have together, and those of each app.
+/// The memory that all instances have together, and that those of each app have.
 pub(super) struct TotalMemory {
-    /// Bytes.
+    /// The most bytes that all instances may have together.
     most: usize,
     held: AtomicUsize,
     by_app: ByApp<AtomicUsize>,
 }
 
 impl TotalMemory {
-    /// Of so many bytes, of which an app has half at most.
+    /// Memory of `most` bytes, of which an app has half at most.
     pub(super) fn new(most: usize) -> Self {
         Self { most, held: AtomicUsize::new(0), by_app: ByApp::default() }
     }
@@ -61,16 +61,16 @@ impl TotalMemory {
     }
 }
 
-/// Counts what an instance holds, over all its memories and tables.
+/// The memory and table elements of one instance, over all its memories and tables.
 pub(super) struct Memory {
     bytes: usize,
-    /// Before the last growth that was allowed.
+    /// The bytes before the last growth that was allowed.
     bytes_before: usize,
     most_bytes: usize,
     elements: usize,
     most_elements: usize,
     most_instances: usize,
-    /// There once it has more than [`UNCOUNTED_MEMORY`].
+    /// The memory beyond [`UNCOUNTED_MEMORY`]; none while the instance has less.
     counted: Option<Counted>,
     refused: Option<MemoryBound>,
 }
@@ -89,8 +89,8 @@ impl Memory {
         }
     }
 
-    /// Whether one of its memories may grow, from so many bytes to so many. Without an app nothing is counted but for
-    /// itself: a plugin that describes itself is not refused because of what others have.
+    /// Whether a linear memory may grow from `current` to `desired` bytes. Without an app only the instance's own bound
+    /// holds: a plugin that describes itself is not refused because of what others have.
     pub(super) fn grow(&mut self, current: usize, desired: usize, app: Option<&str>, total: &Arc<TotalMemory>) -> bool {
         let after = after(self.bytes, current, desired);
         match self.allow(after, app, total) {
@@ -105,8 +105,8 @@ impl Memory {
         }
     }
 
-    /// Gives back what it did not get of the last growth that was allowed: the memory's own maximum is less, or the system
-    /// has no more.
+    /// Takes back the last growth that was allowed, where the instance did not get it: the memory's own maximum is
+    /// less, or the system has no more.
     pub(super) fn undo_growth(&mut self) {
         self.bytes = self.bytes_before;
         if let Some(counted) = &mut self.counted {
@@ -127,7 +127,7 @@ impl Memory {
         }
     }
 
-    /// Whether one of its tables may grow, from so many elements to so many.
+    /// Whether a table may grow from `current` to `desired` elements.
     pub(super) fn grow_tables(&mut self, current: usize, desired: usize) -> bool {
         let after = after(self.elements, current, desired);
         let allowed = after <= self.most_elements;
@@ -145,18 +145,18 @@ impl Memory {
         self.bytes
     }
 
-    /// The bound that it came to last.
+    /// The bound beyond which the instance was refused memory, the last time.
     pub(super) fn refused(&self) -> Option<MemoryBound> {
         self.refused
     }
 }
 
-/// What is held when one of several has grown.
+/// How much all have together once one of them has grown from `current` to `desired`.
 fn after(held: usize, current: usize, desired: usize) -> usize {
     held.saturating_sub(current).saturating_add(desired)
 }
 
-/// What of an instance is counted for its app and for all, until it is dropped.
+/// Memory charged to the app and to the total; released on drop.
 struct Counted {
     total: Arc<TotalMemory>,
     of_app: Arc<AtomicUsize>,
@@ -195,7 +195,7 @@ impl Drop for Counted {
     }
 }
 
-/// Adds so many bytes to those that are held, unless there are too many then.
+/// Adds `more` bytes to those that are held, unless there would be more than `most`; false where it does not.
 fn take(held: &AtomicUsize, more: usize, most: usize) -> bool {
     let grown = |held: usize| held.checked_add(more).filter(|grown| *grown <= most);
     held.fetch_update(Relaxed, Relaxed, grown).is_ok()
@@ -205,7 +205,7 @@ fn take(held: &AtomicUsize, more: usize, most: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// An instance of that app that has grown to so many MiB, or why it may not.
+    /// The memory of an instance of `app` that has grown to `to` MiB, or the bound that forbids it.
     fn grown(app: Option<&str>, to: usize, total: &Arc<TotalMemory>) -> Result<Memory, MemoryBound> {
         let mut memory = Memory::new(&PluginLimits::default());
         assert!(memory.grow(0, 1 << 20, app, total), "one begins with less than is counted");

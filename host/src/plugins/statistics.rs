@@ -24,14 +24,14 @@ use super::{
 };
 use crate::histogram::{Durations, Histogram, micros};
 
-/// How many entries of one kind are counted each by itself. Versions come and go with other names, and what is counted
-/// never goes.
+/// The most entries of one kind that are counted each by itself. Versions come and go with other names, and counts
+/// never go.
 const ENTRIES: usize = 256;
 
-/// Under which name the others are counted.
+/// The name under which all further entries are counted.
 const OTHERS: &str = "(others)";
 
-/// What became of a plugin's calls.
+/// The counts of a plugin's calls.
 #[derive(Debug)]
 pub struct Statistics {
     entries: [ArcSwap<BTreeMap<Arc<str>, Arc<Counts>>>; EntryKind::ALL.len()],
@@ -39,7 +39,7 @@ pub struct Statistics {
     last_error: Mutex<Option<String>>,
 }
 
-/// What became of the calls of one entry.
+/// The counts of the calls of one entry.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) kind: EntryKind,
@@ -53,44 +53,44 @@ pub(super) struct Counts {
     errors: [AtomicU64; ErrorCode::ALL.len()],
 }
 
-/// What became of what was asked of the host by one function.
+/// The counts of the calls of one host function.
 #[derive(Debug, Default)]
 struct HostCounts {
     took: Histogram,
     failures: AtomicU64,
 }
 
-/// What became of what was asked of the host by one function, until a moment.
+/// What became of the calls of one host function until a moment.
 #[derive(Debug, Clone)]
 pub struct HostCallStatistics {
-    /// What was asked for.
+    /// The function.
     pub function: Function,
-    /// How long it took.
+    /// How long its calls took.
     pub took: Durations,
-    /// How often the plugin did not get it.
+    /// How many of them did not give the plugin what it asked for.
     pub failures: u64,
 }
 
 /// What became of the calls of one entry until a moment.
 #[derive(Debug, Clone)]
 pub struct EntryStatistics {
-    /// What the entry is.
+    /// The kind of the entry.
     pub kind: EntryKind,
-    /// Its name.
+    /// The name of the entry.
     pub name: Arc<str>,
     /// How long calls ran, by the wall clock.
     pub took: Durations,
-    /// How long they waited for their turn before, and how long those that got none.
+    /// How long calls waited for their turn, those too that got none.
     pub queued: Durations,
     /// Calls that did not run: there was no turn for them, or a breaker refused them.
     pub not_run: u64,
-    /// CPU time of all together.
+    /// The CPU time of all calls together.
     pub cpu: Duration,
-    /// The most memory that one had, in bytes.
+    /// The most memory that one call had, in bytes.
     pub memory: u64,
-    /// Lines of theirs that are in the log, also of what they printed.
+    /// Lines of the calls that are in the log, those too that they printed.
     pub lines: u64,
-    /// How many failed, by [`CallError::code`]; only those that happened.
+    /// How many calls failed, by [`CallError::code`]; without codes that no call had.
     pub errors: Vec<(&'static str, u64)>,
 }
 
@@ -100,7 +100,7 @@ impl EntryStatistics {
         self.took.count() + self.not_run
     }
 
-    /// Those of them that failed.
+    /// Calls that failed.
     pub fn failures(&self) -> u64 {
         self.errors.iter().map(|(_, count)| count).sum()
     }
@@ -117,7 +117,7 @@ impl Default for Statistics {
 }
 
 impl Statistics {
-    /// What was counted until now, by kind and name. Entries that were never called are not in it.
+    /// The entries that were called until now, by kind and name.
     pub fn entries(&self) -> Vec<EntryStatistics> {
         let kinds = EntryKind::ALL.into_iter().zip(&self.entries);
         let entries = kinds.flat_map(|(kind, entries)| {
@@ -127,7 +127,7 @@ impl Statistics {
         entries.collect()
     }
 
-    /// What was asked of the host until now. What was never asked for is not in it.
+    /// The host functions that were called until now.
     pub fn host_calls(&self) -> Vec<HostCallStatistics> {
         let all = Function::ALL.iter().zip(&self.host_calls).map(|(function, counts)| HostCallStatistics {
             function: *function,
@@ -137,7 +137,7 @@ impl Statistics {
         all.filter(|calls| calls.took.count() > 0).collect()
     }
 
-    /// Why the last call that failed did.
+    /// The error of the last call that failed.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

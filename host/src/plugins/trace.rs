@@ -20,19 +20,20 @@ use super::{
 /// The trace of one call.
 #[derive(Debug)]
 pub(super) struct Trace {
-    /// What was asked for, in this order.
+    /// What the call asked the host for, in this order.
     pub(super) asked: Vec<Asked>,
-    /// What was asked for beyond [`RECORDED_CALLS`].
+    /// How often the call asked the host beyond [`RECORDED_CALLS`].
     pub(super) asked_more: u64,
-    /// What was logged.
+    /// The lines that the call logged.
     pub(super) lines: Vec<Line>,
-    /// A grant was missing for what was asked for, and the operator has been told. Never in a call that is made again.
+    /// Whether a grant was missing for what the call asked, of which the operator has been told. Never in a call that
+    /// is made again.
     pub(super) denied: bool,
-    /// That was one without which the same is refused in every call.
+    /// Whether a grant was missing without which the host refuses the same in every call.
     pub(super) lacks_grant: bool,
-    /// Bytes that may still be kept of arguments and answers.
+    /// Bytes of arguments and answers that may still be kept.
     room: usize,
-    /// The answers of another time, for a call that is made again.
+    /// The host calls of the first time that are not answered again yet, in a call that is made again.
     played: Option<Vec<Option<HostCall>>>,
     skipped: Skipped,
 }
@@ -43,7 +44,7 @@ pub(super) struct Trace {
 pub(super) struct Skipped(Option<Arc<AtomicU64>>);
 
 impl Skipped {
-    /// So far.
+    /// How much time has passed so for the call's clocks until now.
     pub(super) fn time(&self) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |micros| Duration::from_micros(micros.load(Relaxed)))
     }
@@ -55,20 +56,20 @@ impl Skipped {
     }
 }
 
-/// One thing that was asked for.
+/// One thing that a call asked the host for.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) function: Function,
-    /// JSON; none when it is too long to be kept.
+    /// The arguments as JSON; none when they are too long to be kept.
     arguments: Option<String>,
-    /// JSON; none when it is too long to be kept, or has not come.
+    /// The answer as JSON; none when it is too long to be kept, or has not come.
     answer: Option<String>,
     outcome: Outcome,
     began: Instant,
     pub(super) took: Duration,
 }
 
-/// What came of one thing that was asked for.
+/// What came of one thing that a call asked the host for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// The answer has not come, or the call ended before it did.
@@ -95,7 +96,7 @@ impl Asked {
         self.outcome == Outcome::Ok
     }
 
-    /// With nothing hidden.
+    /// The host call with nothing hidden.
     fn whole(&self) -> HostCall {
         let value = |text: &Option<String>| serde_json::from_str(text.as_deref()?).ok();
         HostCall {
@@ -109,7 +110,7 @@ impl Asked {
 }
 
 impl Trace {
-    /// The trace of a call. One that is made again gets its answers from those of the other time, `played`.
+    /// The trace of a call. One that is made again gets its answers from `played`, the host calls of the first time.
     pub(super) fn new(played: Option<Vec<HostCall>>) -> Self {
         Self {
             asked: Vec::new(),
@@ -123,7 +124,7 @@ impl Trace {
         }
     }
 
-    /// Keeps what is asked for; returns its place.
+    /// Keeps what the call asks the host for; returns its place among what it asked.
     pub(super) fn record_question(&mut self, function: Function, arguments: &impl Serialize) -> Option<usize> {
         if self.asked.len() >= RECORDED_CALLS {
             self.asked_more += 1;
@@ -135,7 +136,7 @@ impl Trace {
         Some(self.asked.len() - 1)
     }
 
-    /// Keeps what was answered to the question at that place.
+    /// Keeps the host's answer to the question at `place`.
     pub(super) fn record_answer<T: Serialize>(&mut self, place: Option<usize>, answer: &Result<T, HostError>) {
         let kept = match answer {
             Ok(value) => self.kept(&Answer::Ok(value)),
@@ -149,7 +150,7 @@ impl Trace {
         }
     }
 
-    /// The answer of the other time; none in a call that is made for the first time.
+    /// The answer of the first time to the question at `place`; none in a call that is made for the first time.
     pub(super) fn replay_answer<T: DeserializeOwned>(&mut self, place: Option<usize>) -> Option<Result<T, HostError>> {
         let played = self.played.as_mut()?;
         let answer = match place.and_then(|place| self.asked.get(place)) {
@@ -163,22 +164,22 @@ impl Trace {
         })
     }
 
-    /// What its clocks have to be told of.
+    /// How long the call waited the first time for the answers that it was given again, for its clocks.
     pub(super) fn skipped(&self) -> &Skipped {
         &self.skipped
     }
 
-    /// What was asked for, with nothing hidden.
+    /// What the call asked the host for, with nothing hidden.
     pub(super) fn whole_host_calls(&self) -> Vec<HostCall> {
         self.asked.iter().map(Asked::whole).collect()
     }
 
-    /// What was asked for, as it stands in a receipt.
+    /// What the call asked the host for, as it stands in a receipt.
     pub(super) fn host_calls(&self) -> Vec<HostCall> {
         self.asked.iter().map(HostCall::from).collect()
     }
 
-    /// Bytes that are kept of arguments and answers.
+    /// Bytes of arguments and answers that are kept.
     pub(super) fn recorded_bytes(&self) -> usize {
         RECORDED_BYTES - self.room
     }
@@ -190,7 +191,7 @@ impl Trace {
     }
 }
 
-/// The first answer of the other time to the same question that has not been given yet.
+/// The first answer in `played` to the question `asked` that has not been given yet.
 fn find<T: DeserializeOwned>(
     played: &mut [Option<HostCall>],
     asked: &Asked,

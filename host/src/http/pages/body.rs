@@ -20,8 +20,8 @@ const APP_KIB: usize = ALL_KIB / 2;
 /// How long a visitor may take for the body.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of a body that is too long that are still taken: who is still sending when the connection is closed would not get
-/// to read why.
+/// Bytes of a body that is too long that are still taken: who is still sending when the connection is closed would not
+/// get to read why.
 const DISCARDED_BYTES: usize = 2 << 20;
 
 /// How long a body that is too long is still taken.

@@ -29,9 +29,9 @@ use crate::{
 
 /// A call that was tried.
 pub struct Tried {
-    /// What became of it.
+    /// What became of the call.
     pub receipt: Receipt,
-    /// The same with nothing hidden, to make it again: it is shown to nobody.
+    /// The receipt with nothing hidden, to make the call again: it is shown to nobody.
     whole: Receipt,
 }
 
@@ -41,9 +41,9 @@ pub enum ReplayError {
     /// The receipt was changed, or is of another version of the host.
     #[error("the receipt's `{field}` cannot be used: {reason}")]
     Unusable {
-        /// Where.
+        /// The field of the receipt.
         field: &'static str,
-        /// Why.
+        /// Why it cannot be used.
         reason: String,
     },
     /// The version has no such entry.

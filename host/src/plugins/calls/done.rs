@@ -19,7 +19,7 @@ use crate::{
     printable::printable,
 };
 
-/// What comes of a call in which the plugin answers this error.
+/// The error of a call in which the plugin answered `error`.
 pub(super) fn failed(error: &types::Error) -> CallError {
     CallError::Failed(printable(&convert::error(error)).into_owned())
 }
@@ -30,12 +30,12 @@ pub(super) struct Done<T> {
     pub(super) used: Used,
     pub(super) trace: Trace,
     pub(super) circumstances: Circumstances,
-    /// What it was about.
+    /// What the call was about.
     pub(super) subject: Option<Subject>,
 }
 
 impl<T> Done<T> {
-    /// What came of it: the plugin's own error is one, too.
+    /// The end of a call, whether it ran or not. An error that the plugin answered is one of the call.
     pub(super) fn of(ran: Ran<Result<T, types::Error>>) -> Self {
         let Ran { result, used, subject, trace, circumstances } = ran;
         let result = match result {
@@ -46,19 +46,19 @@ impl<T> Done<T> {
         Self { result, used, trace, circumstances, subject }
     }
 
-    /// Why it failed.
+    /// Why the call failed, if it did.
     pub(super) fn error(&self) -> Option<&CallError> {
         self.result.as_ref().err()
     }
 
-    /// About how many bytes its receipt has in which secrets are looked for, and those of the message.
+    /// About how many bytes the receipt of the call has in which secrets are looked for, and those of the message.
     pub(super) fn searched<C: Call<Answer = T>>(&self, subject: &Subject, call: &C) -> usize {
         let config = subject.granted.as_ref().map_or(0, |granted| granted.config.as_str().len());
         let answer = self.result.as_ref().map_or(0, C::searched_answer);
         subject.raw.len() + config + call.searched() + answer + self.trace.recorded_bytes()
     }
 
-    /// What came of it, and its receipt, which is made without that.
+    /// The result of the call, and a draft of its receipt.
     pub(super) fn draft<C: Call<Answer = T>>(
         self,
         subject: &Subject,

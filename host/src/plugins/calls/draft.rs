@@ -16,16 +16,16 @@ use crate::{
 /// less than a millisecond.
 const SEARCHED_AT_ONCE: usize = 4 << 10;
 
-/// What a receipt says that has to do without.
+/// The line in a receipt from which what the call was given and asked is left out.
 const CUT: &str = "what the call was given, was set and asked the host for is left out: failures of the app with so much of \
                    it come faster than they are written";
 
-/// What a receipt keeps of something: made when it is written, as secrets are looked for in it.
+/// Makes a part of a receipt when that is written: to look for secrets in it takes time.
 pub(super) type Kept = Box<dyn FnOnce() -> Value + Send>;
 
 /// A receipt that is still to be written.
 pub(super) struct Draft {
-    /// All of it in which no secrets are looked for, but for the log.
+    /// The parts of the receipt in which no secrets are looked for, without the log.
     pub(super) receipt: Receipt,
     pub(super) input: Kept,
     pub(super) answer: Option<Kept>,
@@ -34,7 +34,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// All that is to be known of the call.
+    /// The whole receipt, with its secrets hidden.
     pub(super) fn receipt(self) -> Receipt {
         let Self { mut receipt, input, answer, granted, trace } = self;
         receipt.input = input();
@@ -48,14 +48,14 @@ impl Draft {
         receipt
     }
 
-    /// All that it takes to make the call again with this input, and nothing of it hidden.
+    /// The receipt with `input` and nothing hidden, to make the call again.
     pub(super) fn whole(&self, input: Value) -> Receipt {
         let of_app = self.granted.as_ref().map(|granted| Value::Object(granted.config.read()));
         let config = of_app.unwrap_or_else(|| self.receipt.config.clone());
         Receipt { input, config, host_calls: self.trace.whole_host_calls(), ..self.receipt.clone() }
     }
 
-    /// What is known without looking for secrets.
+    /// The receipt without the parts in which secrets would have to be looked for.
     fn cut(self) -> Receipt {
         let Self { mut receipt, trace, .. } = self;
         receipt.host_calls_more += trace.asked.len() as u64;

@@ -16,30 +16,30 @@ use crate::{
 /// An accepted change of an order.
 #[derive(Debug, Clone, Copy)]
 pub struct OrderChange<'a> {
-    /// The same each time this change is told.
+    /// Names the change: the same each time it is told.
     pub id: &'a str,
-    /// The order as it was just after it.
+    /// The order as it was just after the change.
     pub order: &'a Order,
-    /// Where it was before.
+    /// The order's state before the change.
     pub previous_state: OrderState,
-    /// Who saw it.
+    /// Who saw the change.
     pub source: ObservationSource,
-    /// 1 for the first try.
+    /// The number of the try to tell the change, from 1.
     pub attempt: u32,
 }
 
 /// An accepted change of a refund.
 #[derive(Debug, Clone, Copy)]
 pub struct RefundChange<'a> {
-    /// The same each time this change is told.
+    /// Names the change: the same each time it is told.
     pub id: &'a str,
-    /// The order as it was then.
+    /// The order as it was when the refund changed.
     pub order: &'a Order,
-    /// What changed.
+    /// What changed in the refund.
     pub step: &'a RefundStep,
-    /// Who saw it.
+    /// Who saw the change.
     pub source: ObservationSource,
-    /// 1 for the first try.
+    /// The number of the try to tell the change, from 1.
     pub attempt: u32,
 }
 

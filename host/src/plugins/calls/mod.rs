@@ -45,21 +45,22 @@ pub use hooks::{OrderChange, RefundChange};
 pub use observers::Observation;
 pub use pages::{Page, PageRequest, PageUser};
 
-/// How many apps an error names that an entry is for, and how many bytes of each: a plugin says what it likes there.
+/// The most apps that an error names of those that an entry is for: a plugin says what it likes there.
 const APPS_NAMED: usize = 8;
+/// The most bytes of an app's name in an error that names several.
 const APP_BYTES: usize = 32;
 
-/// One call of one kind: what it is given, and what it answers.
+/// A call of one kind: what it is given, and what it answers.
 trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
-    /// What is answered, as the WIT has it.
+    /// The answer, as the WIT has it.
     type Answer: Serialize + Clone + Send + 'static;
     /// The kind of entry that is called.
     const KIND: EntryKind;
 
-    /// The user that it is about.
+    /// The user that the call is about.
     fn openid(&self) -> Option<&str>;
 
-    /// What a receipt keeps of what it is given: all of it, so that it can be made again.
+    /// What a receipt keeps of the call's input: all of it, so that the call can be made again.
     fn kept(&self) -> Kept {
         let call = self.clone();
         Box::new(move || json::value(&call))
@@ -71,21 +72,21 @@ trait Call: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
         Box::new(move || json::value(&answer))
     }
 
-    /// Bytes of it in which secrets are looked for.
+    /// Bytes of the call's input in which secrets are looked for.
     fn searched(&self) -> usize {
         0
     }
 
-    /// Those of an answer.
+    /// Bytes of an answer in which secrets are looked for.
     fn searched_answer(_: &Self::Answer) -> usize {
         0
     }
 
-    /// Makes it.
+    /// Makes the call in an instance.
     fn call(&self, inside: Inside<'_>) -> impl Future<Output = Outcome<Self::Answer>> + Send;
 }
 
-/// What comes of a call: a trap, an error that the plugin gives, or its answer.
+/// What comes of a call: a trap, an error that the plugin answers, or its answer.
 type Outcome<T> = wasmtime::Result<Result<T, types::Error>>;
 
 /// Where a call is made.
@@ -96,7 +97,7 @@ struct Inside<'a> {
     entry: &'a str,
 }
 
-/// A call of the entry that has this name.
+/// A call of the entry `entry`.
 struct Named<C> {
     entry: String,
     call: C,
@@ -113,19 +114,19 @@ impl<C: Call> Visit for Named<C> {
 /// A call that has ended, and its turn, unless it never had one.
 type Called<'q, T> = (Ran<Result<T, types::Error>>, Option<Turn<'q>>);
 
-/// What is called, and for whom.
+/// The entry that is called, and the app that it is called for.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     plugin: &'a Plugin,
     loaded: &'a Loaded,
     app: &'a str,
     entry: &'a str,
-    /// How long the plugin took to come.
+    /// How long the call waited for the plugin to be loaded.
     waited: Duration,
 }
 
 impl Plugins {
-    /// Makes a call of the entry that `target` names, of the version that the user gets.
+    /// Makes a call of the entry that `target` names, in the version of the plugin that the user gets.
     ///
     /// # Errors
     /// When there is no such entry, or it fails; the caller logs it.
@@ -134,7 +135,7 @@ impl Plugins {
         self.ask_of(&version, target, subject, call).await
     }
 
-    /// Makes a call of one version, within the operator's limits, and counts it.
+    /// Makes a call in one version of the plugin, within the operator's limits, and counts it.
     async fn ask_version<C: Call>(
         &self,
         Version { plugin, loaded, waited, .. }: &Version,
@@ -187,7 +188,7 @@ impl Plugins {
         asking.instrument(span).await
     }
 
-    /// Makes the call unless what it calls keeps failing.
+    /// Makes the call unless the breaker of its entry is open, and tells the breaker how it ended.
     async fn guarded<C: Call>(
         &self,
         place: Place<'_>,
@@ -226,7 +227,7 @@ impl Plugins {
         (ran, turn)
     }
 
-    /// Waits for a turn and makes the call, both within what its plugin has left of its time.
+    /// Waits for a turn and makes the call, both within what is left of the call's time.
     async fn run<C: Call>(
         &self,
         place: Place<'_>,
@@ -255,8 +256,8 @@ impl Plugins {
         (ran, Some(turn))
     }
 
-    /// What the operator says counts when the call begins: it may have waited, and the message whose account it was made
-    /// of may be long answered.
+    /// Looks again at what the operator has set when the call begins, as it may have waited: whether the plugin is
+    /// switched off, and what it is granted.
     fn begin<C: Call>(&self, place: Place<'_>, task: &mut Task, waited: Duration) -> Result<(), CallError> {
         let Place { plugin, app, .. } = place;
         // One that did not wait has just looked.
@@ -276,7 +277,8 @@ impl Plugins {
         Ok(())
     }
 
-    /// The right to run one call of the plugin for the app; or why not, and how long that took.
+    /// Waits for the right to run one call of the plugin for the app. The error comes with how long the call waited in
+    /// vain.
     async fn turn(
         &self,
         plugin: &Plugin,
@@ -303,8 +305,8 @@ impl Plugins {
         })
     }
 
-    /// The version of a plugin that runs, unless it is switched off, and how long that took to come. While the folder is
-    /// read for the first time it may be about to, so a start loses no message.
+    /// The version of a plugin that runs, unless the plugin is switched off, and how long it took to be loaded. While
+    /// the folder is read for the first time a plugin is waited for, so that a start loses no message.
     async fn running(
         &self,
         name: &str,
@@ -337,10 +339,10 @@ pub(super) fn found<'a>(kind: EntryKind, plugin: &'a Description, target: &Plugi
     named.filter(|found| found.is_some() || !kind.falls_back()).unwrap_or_else(|| entries.first())
 }
 
-/// The same, if it may be called for the app.
+/// The entry of a kind that a target names, if it may be called for the app.
 ///
 /// # Errors
-/// Why it may not.
+/// When there is no such entry, or it is for other apps only.
 pub(super) fn entry<'a>(
     kind: EntryKind,
     loaded: &'a Loaded,

@@ -9,14 +9,14 @@ use crate::{
     plugins::{CallError, EntryKind, Plugins, Subject, bindings::exported::observers as wit, convert},
 };
 
-/// What there is to hear of a message.
+/// What observers hear of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Observation<'a> {
-    /// It was verified; nothing has run for it yet.
+    /// The message was verified; nothing has run for it yet.
     Received(&'a Message),
-    /// It was answered with this, or with nothing.
+    /// The message was answered with this reply, or with nothing.
     Handled(&'a Message, Option<&'a Reply>),
-    /// Something failed, and here is why, for people.
+    /// The message has no answer; the text tells people why.
     Failed(&'a Message, &'a str),
 }
 

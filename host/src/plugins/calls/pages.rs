@@ -25,11 +25,12 @@ pub use wit::{Request as PageRequest, User as PageUser};
 /// What a page is answered with: a status from 200 to 599, and headers that are well-formed.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// What it is.
+    /// The status of the answer.
     pub status: StatusCode,
-    /// Within bounds, in the plugin's order. Which of them visitors get is decided in `http/pages`.
+    /// The headers of the answer, within bounds and in the plugin's order. Which of them visitors get is decided in
+    /// `http/pages`.
     pub headers: HeaderMap,
-    /// At most as many bytes as the plugin may answer.
+    /// The body of the answer, which is no longer than the plugin may answer.
     pub body: Vec<u8>,
 }
 
@@ -114,7 +115,7 @@ pub(super) fn target(plugin: &str, path: &str) -> PluginTarget {
 /// Whether the app lets the plugin serve pages.
 ///
 /// # Errors
-/// What grants it.
+/// When the app has not granted `pages`; the error tells what grants it.
 pub(super) fn check_grant(granted: Option<&AppPlugin>, plugin: &str, app: &str) -> Result<(), CallError> {
     if granted.is_some_and(|granted| granted.grants.pages) {
         return Ok(());
@@ -150,20 +151,20 @@ fn head(response: &wit::Response) -> Result<(StatusCode, HeaderMap), Unsendable>
     Ok((status, map))
 }
 
-/// Bytes in which secrets are looked for.
+/// Bytes of a request or an answer in which secrets are looked for.
 fn searched(headers: &[(String, String)], body: &[u8]) -> usize {
     header_bytes(headers) + body.len().min(RECORDED_BODY)
 }
 
-/// What a receipt keeps: secrets are hidden.
+/// A request or an answer as a receipt keeps it, with its secrets hidden.
 fn kept(mut message: Value, body: Value) -> Value {
     redacted::redact(&mut message);
     message["body"] = body;
     message
 }
 
-/// A body that people can read and that is not too long, and else how long it is: a call with such a one cannot be made
-/// again.
+/// A body as a receipt keeps it: whole where people can read it and it is not too long, and otherwise its length, with
+/// which the call cannot be made again.
 enum Body {
     Form(String),
     Text(String),
@@ -187,7 +188,7 @@ impl Body {
         }
     }
 
-    /// As a receipt has it: secrets are hidden.
+    /// The JSON of the body, with its secrets hidden.
     fn kept(self) -> Value {
         match self {
             Self::Form(form) => json::value(&redacted::parameters(&form).into_bytes()),

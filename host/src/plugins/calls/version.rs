@@ -13,7 +13,7 @@ pub(super) struct Version {
     pub(super) loaded: Arc<Loaded>,
     pub(super) plugin: Arc<Plugin>,
     is_canary: bool,
-    /// How long it took to come.
+    /// How long the call waited for the plugin to be loaded.
     pub(super) waited: Duration,
 }
 
@@ -36,8 +36,8 @@ impl Plugins {
         Ok(Version { is_canary: canary.is_some(), loaded: canary.unwrap_or(running), plugin, waited })
     }
 
-    /// Makes a call of the entry that `target` names in that version; where there is a canary, how it ends counts for
-    /// one of the two.
+    /// Makes a call of the entry that `target` names in `version`. Where there is a canary, it counts for the version
+    /// how the call ends.
     ///
     /// # Errors
     /// When there is no such entry, or it fails.

@@ -14,13 +14,15 @@ use super::by_app::ByApp;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// How long a plugin that was silent may log as fast as it likes: this many seconds' lines at once.
+/// How many nanoseconds' lines a plugin that was silent may log at once.
 const WHOLE: u64 = 10 * SECOND;
 
-/// How much of the plugin's lines apps use up first come, first served. The rest is for apps that keep to their part.
+/// How many nanoseconds' lines of a plugin apps use up first come, first served. The rest is for apps that keep to their
+/// part.
 const FOR_ALL: u64 = WHOLE / 2;
 
-/// An app's part is one of so many: it takes as many apps that log without end to silence another.
+/// The number of parts that a plugin's lines have, one of which is an app's: it takes as many apps that log without end
+/// to silence another.
 const PARTS: u64 = 8;
 
 /// The lines of one plugin.
@@ -32,7 +34,7 @@ pub(in crate::plugins) struct Allowances {
 
 struct OfPlugin {
     origin: Instant,
-    /// How many there may be in a second.
+    /// Lines that the plugin may log in a second.
     per_second: AtomicU64,
     lines: Bucket,
 }
@@ -41,20 +43,20 @@ struct OfPlugin {
 #[derive(Default)]
 pub(in crate::plugins) struct Allowance {
     plugin: Arc<OfPlugin>,
-    /// All lines of the app, within what is set for it.
+    /// The lines of the app, within the limit that is set for it.
     own: Bucket,
-    /// The lines that it may log of those that the plugin has in all.
+    /// The lines of the app, within its part of the plugin's.
     part: Bucket,
-    /// Lines that were refused since one was allowed.
+    /// Lines that were refused since the last one that was allowed.
     dropped: AtomicU64,
 }
 
 /// Whether a line may be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plugins) enum Verdict {
-    /// It may, and so many before it were dropped.
+    /// The line may be logged; the number of lines that were dropped just before it.
     Allowed(u64),
-    /// It is dropped; true for the first in a row.
+    /// The line is dropped; true for the first one in a row.
     Dropped(bool),
 }
 
@@ -75,14 +77,14 @@ impl Allowances {
         self.apps.retain_apps(apps);
     }
 
-    /// The lines of an app.
+    /// The lines that an app may log.
     pub(in crate::plugins) fn of(&self, app: &str) -> Arc<Allowance> {
         self.apps.of(app, || Allowance { plugin: Arc::clone(&self.plugin), ..Allowance::default() })
     }
 }
 
 impl Allowance {
-    /// Asks for one line of the app's, of which there may be so many in a second.
+    /// Takes one of the app's lines, of which there may be `per_second` in a second.
     pub(in crate::plugins) fn take(&self, per_second: u64) -> Verdict {
         let now = u64::try_from(self.plugin.origin.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
         self.take_at(now, per_second)
@@ -105,7 +107,7 @@ impl Allowance {
 struct Bucket(AtomicU64);
 
 impl Bucket {
-    /// Takes `cost`, unless more than `most` would be missing then.
+    /// Takes `cost` nanoseconds, unless more than `most` would be missing then; false where it does not.
     fn take(&self, now: u64, cost: u64, most: u64) -> bool {
         let taken = self.0.fetch_update(Relaxed, Relaxed, |whole_at| {
             let after = whole_at.max(now) + cost;
@@ -119,14 +121,14 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    /// A plugin that may log so many lines a second.
+    /// The lines of a plugin that may log `per_second` lines a second.
     fn allowances(per_second: u64) -> Allowances {
         let allowances = Allowances::default();
         allowances.set(per_second);
         allowances
     }
 
-    /// How many of a thousand lines are allowed.
+    /// How many of a thousand lines an app may log at `now`.
     fn of_a_thousand(app: &Allowance, now: u64, per_second: u64) -> usize {
         (0..1000).filter(|_| matches!(app.take_at(now, per_second), Verdict::Allowed(_))).count()
     }

@@ -26,15 +26,15 @@ use arc_swap::ArcSwap;
 
 use crate::plugins::{entry_kind::EntryKind, error::CallError};
 
-/// How long calls count together, and how long all must be well for a failure to be forgotten.
+/// The time in which calls count together, and in which no call may fail for a failure to be forgotten.
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// How long an open breaker refuses calls.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plugins) struct Pauses {
-    /// At first.
+    /// The pause after a breaker has opened.
     pub(in crate::plugins) first: Duration,
-    /// At most.
+    /// The longest pause of a breaker that stays open.
     pub(in crate::plugins) longest: Duration,
 }
 
@@ -42,7 +42,7 @@ pub(in crate::plugins) struct Pauses {
 #[derive(Default)]
 pub(in crate::plugins) struct Breakers(ArcSwap<HashMap<Box<str>, Vec<Arc<Breaker>>>>);
 
-/// Whose breaker is meant.
+/// The entry, app and plugin that a breaker belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plugins) struct Whose<'a> {
     pub(in crate::plugins) plugin: &'a str,
@@ -54,13 +54,13 @@ pub(in crate::plugins) struct Whose<'a> {
 /// An entry of a plugin that keeps failing for an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breaking {
-    /// The app.
+    /// The app for which it fails.
     pub app: String,
-    /// Handler, rule, observer or page.
+    /// The kind of the entry: handler, rule, observer or page.
     pub kind: EntryKind,
-    /// Its name.
+    /// The name of the entry.
     pub entry: String,
-    /// How long its calls are still refused; zero when the next one is let through to see.
+    /// How long calls of the entry are still refused; zero when the next one is let through to see.
     pub refused_for: Duration,
     /// Why the last call failed.
     pub error: String,
@@ -78,11 +78,11 @@ struct State {
 }
 
 enum Phase {
-    /// Calls run and are counted.
+    /// All calls run and are counted.
     Closed(Counts),
-    /// Calls are refused.
+    /// All calls are refused until a moment.
     Open { until: Instant, pause: Duration },
-    /// One call is let through, and the others are refused until it has ended.
+    /// One call is let through to see, and all others are refused until it has ended.
     Probing { pause: Duration },
 }
 
@@ -99,12 +99,12 @@ pub(in crate::plugins) struct Admission<'a> {
     breakers: &'a Breakers,
     whose: Whose<'a>,
     breaker: Option<Arc<Breaker>>,
-    /// The call that is to show whether all is well again, until it has.
+    /// Whether this is the call that is to show whether all is well again; false once it has.
     is_probe: bool,
 }
 
 impl Breakers {
-    /// Lets a call through.
+    /// Lets a call through, unless the breaker is open.
     ///
     /// # Errors
     /// When the breaker is open.
@@ -114,7 +114,7 @@ impl Breakers {
         Ok(Admission { breakers: self, whose, breaker, is_probe })
     }
 
-    /// Those that are open.
+    /// The entries whose breakers are open.
     pub(in crate::plugins) fn open(&self) -> Vec<Breaking> {
         let apps = self.0.load();
         let all = apps.iter().flat_map(|(app, breakers)| breakers.iter().map(move |breaker| (app, breaker)));
@@ -123,7 +123,7 @@ impl Breakers {
         open
     }
 
-    /// Begins anew for an app.
+    /// Forgets all failures of an app.
     pub(in crate::plugins) fn forget(&self, app: &str) {
         if self.0.load().contains_key(app) {
             self.0.rcu(|apps| {
@@ -202,7 +202,7 @@ impl Admission<'_> {
 }
 
 impl Drop for Admission<'_> {
-    /// A probe that never ran: the next call is one.
+    /// Opens the breaker again for a probe that never ran, so that the next call is one.
     fn drop(&mut self) {
         if let (true, Some(breaker)) = (self.is_probe, &self.breaker) {
             let mut state = breaker.state();
@@ -227,7 +227,7 @@ impl Breaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the call that is let through is a probe.
+    /// Lets a call through; true when it is the probe.
     fn admit(&self, whose: Whose<'_>) -> Result<bool, CallError> {
         let mut state = self.state();
         let left = match state.phase {
@@ -351,7 +351,7 @@ mod tests {
         breakers.admit(whose).unwrap().finish((!goes_well).then_some(&failure()), 3, PAUSES);
     }
 
-    /// As if the pause were over.
+    /// Ends the pause of the breaker.
     fn wait(breakers: &Breakers) {
         let breaker = breakers.find(WHOSE).unwrap();
         let mut state = breaker.state();

@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-/// One of them for each app that was asked for and is there.
+/// A value for each app that was asked for.
 pub(in crate::plugins) struct ByApp<T>(ArcSwap<HashMap<Box<str>, Arc<T>>>);
 
 impl<T> Default for ByApp<T> {
@@ -17,12 +17,12 @@ impl<T> Default for ByApp<T> {
 }
 
 impl<T> ByApp<T> {
-    /// That of an app; none when it was never asked for.
+    /// The value of an app; none when it was never asked for.
     pub(super) fn find(&self, app: &str) -> Option<Arc<T>> {
         self.0.load().get(app).map(Arc::clone)
     }
 
-    /// That of an app; `new` makes it where there is none.
+    /// The value of an app; `new` makes it where there is none.
     pub(in crate::plugins) fn of(&self, app: &str, new: impl FnOnce() -> T) -> Arc<T> {
         if let Some(known) = self.find(app) {
             return known;
@@ -37,7 +37,7 @@ impl<T> ByApp<T> {
         self.find(app).unwrap_or(new)
     }
 
-    /// Forgets what there is for all apps but `apps`, where nobody holds it.
+    /// Forgets the values of all apps but `apps` that nobody holds.
     pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
         let stays = |app: &str, one: &Arc<T>| apps.contains(app) || Arc::strong_count(one) > 1;
         if self.0.load().iter().all(|(app, one)| stays(app, one)) {
@@ -49,7 +49,7 @@ impl<T> ByApp<T> {
         });
     }
 
-    /// How many apps there are.
+    /// How many apps have a value.
     pub(super) fn len(&self) -> usize {
         self.0.load().len()
     }

@@ -26,23 +26,23 @@ use crate::{
     plugin_limits::{LimitChanges, PluginLimits},
 };
 
-/// What the operator has set for one plugin and all apps, and what its calls may use therefore.
+/// The limits of one plugin, whichever app it is called for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnLimits {
-    /// The limits that are set for this plugin.
+    /// The limits that the operator has set for this plugin alone.
     pub(super) own: LimitChanges,
     /// All limits, as they hold for every app for which nothing else is set.
     pub(super) effective: PluginLimits,
 }
 
-/// What one call of a plugin may use, and how many others may run and wait beside it.
+/// What one call of a plugin for an app may use, and how many of them may run and wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallLimits {
     pub(super) limits: PluginLimits,
     pub(super) bounds: Bounds,
 }
 
-/// What is kept of a plugin over all its versions.
+/// What bounds the calls of a plugin, over all its versions.
 pub(super) struct Guard {
     limits: ArcSwap<OwnLimits>,
     pub(super) lanes: Lanes,

@@ -11,17 +11,17 @@ use std::{
 use super::breaker::Whose;
 use crate::plugins::EntryKind;
 
-/// How many breakers of a plugin are counted each by itself: apps and versions come and go, and what is counted stays.
+/// The most breakers of a plugin that are counted each by itself: apps and versions come and go, and counts stay.
 const BREAKERS: usize = 256;
 
-/// Under which name of app and entry the others are counted.
+/// The name of app and entry under which all further breakers are counted.
 const OTHERS: &str = "(others)";
 
-/// What was counted of the breakers of one plugin.
+/// How often the breakers of one plugin opened, and what they refused.
 #[derive(Default)]
 pub(in crate::plugins) struct Openings(Mutex<BTreeMap<Key, Counts>>);
 
-/// App, kind and entry.
+/// The app, kind and entry that a breaker belongs to.
 type Key = (String, EntryKind, String);
 
 #[derive(Clone, Copy, Default)]
@@ -33,27 +33,27 @@ struct Counts {
 /// What a breaker did that has opened at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerStatistics {
-    /// For which app.
+    /// The app that the breaker is for.
     pub app: String,
-    /// Handler, rule, observer or page.
+    /// The kind of the entry: handler, rule, observer or page.
     pub kind: EntryKind,
-    /// Its name.
+    /// The name of the entry.
     pub entry: String,
-    /// Whether it is open now.
+    /// Whether the breaker is open now.
     pub is_open: bool,
     /// How often it opened after calls had run. A call that is let through to see, and fails, leaves it open.
     pub opened: u64,
-    /// How many calls it refused.
+    /// How many calls the breaker refused.
     pub refused: u64,
 }
 
 impl Openings {
-    /// It opened.
+    /// Counts that a breaker opened.
     pub(in crate::plugins) fn count_opened(&self, whose: Whose<'_>) {
         Self::of(&mut self.counts(), whose).opened += 1;
     }
 
-    /// It refused a call.
+    /// Counts that a breaker refused a call.
     pub(in crate::plugins) fn count_refused(&self, whose: Whose<'_>) {
         Self::of(&mut self.counts(), whose).refused += 1;
     }

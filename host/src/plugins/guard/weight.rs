@@ -6,17 +6,17 @@ use std::{
     time::Duration,
 };
 
-/// From this mean on, of the CPU time for a call, calls are heavy.
+/// The mean CPU time for a call from which on calls are heavy.
 const HEAVY: Duration = Duration::from_millis(1);
 
-/// What one call counts at most, so that a single one is soon forgotten, and does not make the next one heavy: it may
-/// have been pushed aside by others while its time was taken.
+/// The most CPU time that one call counts, so that a single one is soon forgotten and does not make the next one heavy:
+/// others may have pushed it aside while its time was taken.
 const MOST: Duration = Duration::from_millis(6);
 
-/// What one counts that fails: traps are dear, and seldom come alone.
+/// The CPU time that a call counts that fails: traps are dear, and seldom come alone.
 const FAILED: Duration = Duration::from_millis(8);
 
-/// The mean is over about so many calls.
+/// About how many calls the mean is over.
 const CALLS: u64 = 8;
 
 /// The CPU time for the last calls, as a moving mean in microseconds.
@@ -29,7 +29,7 @@ impl Weight {
         u128::from(self.0.load(Relaxed)) >= HEAVY.as_micros()
     }
 
-    /// Counts a call that took so much CPU time, or failed.
+    /// Counts a call that took `cpu`, or failed.
     pub(in crate::plugins) fn count(&self, cpu: Duration, failed: bool) {
         let cpu = if failed { FAILED } else { cpu.min(MOST) };
         let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);

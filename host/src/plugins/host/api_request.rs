@@ -1,11 +1,11 @@
-//! What `wechat` and `pay` have in common: the path, the method and the length of requests that plugins write themselves.
+//! What `wechat` and `pay` have in common: path, method and length of requests that plugins write themselves.
 
 use std::{fmt::Display, str::FromStr};
 
 use crate::{bilingual::all, plugins::bindings::imported::types::Error};
 
-/// Reads a path that begins with a slash. `malformed` is the error of a text that is no path; with any other error it is
-/// one that is not called this way.
+/// Reads a path that begins with a slash. `malformed` is the error of a text that is no path; with any other error it
+/// is one that is not called this way.
 pub(super) fn parse_path<P>(text: &str, malformed: &P::Err) -> Result<P, Error>
 where
     P: FromStr,

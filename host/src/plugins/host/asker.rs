@@ -18,7 +18,7 @@ pub(super) struct Asker {
 }
 
 impl State {
-    /// Who asks.
+    /// Names the app and the plugin that ask, for errors of the database.
     pub(super) fn asker(&self) -> wasmtime::Result<Asker> {
         let app = Arc::clone(&self.subject()?.app);
         Ok(Asker { app, plugin: Arc::clone(self.plugin()), failures: self.services.failures.clone() })

@@ -13,11 +13,11 @@ use crate::{
     shares::{InTurn, Shares},
 };
 
-/// How many questions of an app are answered at once: one that works, and one that is there when it ends. Each wants a
-/// connection.
+/// Questions of one app that the database answers at once, each on a connection of its own: one that works, and one
+/// that is ready when that ends.
 const AT_ONCE: usize = 2;
 
-/// What one use of the database costs the server besides the call's own time, at least.
+/// The least time that one use of the database costs the server besides the call's own time.
 const DATABASE_CALL: Duration = Duration::from_micros(20);
 
 /// The turns of every app that ever asked. Clones share them.
@@ -43,12 +43,13 @@ impl State {
         Ok(())
     }
 
-    /// Counts what the database was at work for the last use of it, where that may be much.
+    /// Counts how long the database was at work for its last use, where that may be long.
     pub(super) fn count_database_work(&mut self, took: Duration) {
         self.database_work += took.saturating_sub(DATABASE_CALL);
     }
 
-    /// For what asks elsewhere and the database in between: that each time when it is the app's turn.
+    /// The app's turns at the database, for work that asks elsewhere and the database in between: each of its questions
+    /// waits for a turn.
     pub(super) fn in_turn(&self) -> wasmtime::Result<InTurn> {
         Ok(InTurn::of(&self.services.database_turns.0, &self.subject()?.app.name))
     }

@@ -11,7 +11,7 @@ use crate::{
     plugins::{bindings::imported::types, instance::State, receipts::LineLevel},
 };
 
-/// What is missing: a grant, or an entry of one that is a list.
+/// A grant that a call needs, or an entry of a grant that is a list.
 #[derive(Clone, Copy)]
 pub(super) enum Grant<'g> {
     Kv,
@@ -23,7 +23,7 @@ pub(super) enum Grant<'g> {
 }
 
 impl<'g> Grant<'g> {
-    /// What the admin API calls it, and what is missing where it is a list.
+    /// The name of the grant in the admin API, and the entry that is needed where the grant is a list.
     fn field(self) -> (&'static str, Option<&'g str>) {
         match self {
             Self::Kv => ("kv", None),
@@ -35,7 +35,7 @@ impl<'g> Grant<'g> {
         }
     }
 
-    /// Whether the operator has granted it.
+    /// Whether the operator has granted it, as `grants` say.
     fn is_in(self, grants: &Grants) -> bool {
         match self {
             Self::Kv => grants.kv,
@@ -47,7 +47,7 @@ impl<'g> Grant<'g> {
         }
     }
 
-    /// What is granted of the list.
+    /// The entries that are granted where the grant is a list.
     fn has(self, granted: Option<&Grants>) -> &[String] {
         match (self, granted) {
             (Self::HttpHost(_), Some(granted)) => &granted.http_hosts,
@@ -58,7 +58,7 @@ impl<'g> Grant<'g> {
         }
     }
 
-    /// What to send to have it granted beside what is.
+    /// The JSON body that grants it through the admin API beside what is granted already.
     fn body(self, granted: Option<&Grants>) -> Value {
         let (field, missing) = self.field();
         let Some(missing) = missing else { return json!({ field: true }) };
@@ -67,12 +67,12 @@ impl<'g> Grant<'g> {
         json!({ field: all })
     }
 
-    /// Whether the admin API would refuse it as an entry of the list.
+    /// Whether the admin API would refuse it as an entry of the list, whoever asks.
     fn is_for_nobody(self) -> bool {
         matches!(self, Self::HttpHost(host) if host.parse().map_or(true, |host: HttpHost| host.is_off_limits()))
     }
 
-    /// What the operator can do about it.
+    /// How the operator grants it to `plugin` in `app`, in words.
     fn advice(self, granted: Option<&Grants>, app: &str, plugin: &str) -> String {
         if self.is_for_nobody() {
             return format!(
@@ -87,8 +87,8 @@ impl<'g> Grant<'g> {
         )
     }
 
-    /// Whether all calls that need such a grant are refused. Where others of the list are granted, whoever writes to the
-    /// app may have chosen this one.
+    /// Whether every call that needs a grant of this kind is refused. It is not where other entries of the list are
+    /// granted: whoever writes to the app may have chosen this one.
     fn is_missing_as_a_whole(self, granted: Option<&Grants>) -> bool {
         matches!(self, Self::Kv | Self::Users | Self::Order(_)) || self.has(granted).is_empty()
     }

@@ -12,7 +12,7 @@ use crate::{
     storage::{KvError, KvKeys, KvQuota, KvWrite, Store},
 };
 
-/// What is needed to write: one task does so for all, which holds no guest up nor waits for one.
+/// What a write to the store needs. One task writes for all plugins, which holds no guest up and waits for none.
 struct Writing {
     database: Store,
     asker: Asker,
@@ -20,7 +20,7 @@ struct Writing {
 }
 
 impl State {
-    /// What is needed to write, where that is granted. Counts a use of the database.
+    /// What a write to the store needs, where `kv` is granted. Counts a use of the database.
     fn writing(&mut self) -> Result<Writing, HostError> {
         self.require(Grant::Kv)?;
         self.count_database_call()?;

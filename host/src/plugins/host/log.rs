@@ -39,9 +39,10 @@ impl log::Host for State {
     }
 }
 
-/// How much may be logged of a call.
+/// How many lines of a call may be logged.
 pub(super) struct LogAllowance {
-    /// None for a call beside those of messages, such as a replay: only its own limits hold.
+    /// The lines that the plugin may log for the app; none for a call beside those of messages, such as a replay, which
+    /// has only the limits of a call.
     of_app: Option<Arc<Allowance>>,
     per_second: u64,
 }
@@ -99,12 +100,12 @@ impl LogPlace {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Voice {
     Plugin,
-    /// Of a call, to the operator: a warning.
+    /// The host's, as a warning to the operator.
     Host,
 }
 
 impl State {
-    /// How much may be logged of this call.
+    /// How many lines of this call may be logged.
     pub(super) fn log_allowance(&self) -> LogAllowance {
         let app = self.subject.as_ref().map_or("", |subject| subject.app.name.as_str());
         let of_app = self.log_place.as_ref().map(|place| place.allowances.of(app));

@@ -1,7 +1,7 @@
 //! What plugins may ask of the host: one file per interface, with the same name as in `wit/`. `recorded` is what all
 //! questions go through, `outbound` what calls to the outside have in common, `database` what questions to the database
-//! have, `api_request` what those have that plugins write themselves; `denial` refuses what is not granted, `asker` tells
-//! of a database that fails.
+//! have, `api_request` what requests have that plugins write themselves; `denial` refuses what is not granted, `asker`
+//! tells of a database that fails.
 
 mod api_request;
 mod asker;
@@ -65,8 +65,8 @@ impl reply::Host for State {}
 impl order::Host for State {}
 
 impl State {
-    /// What the call is about. While a plugin describes itself it is about nothing, and asking is
-    /// the plugin's mistake.
+    /// What the call is about. While a plugin describes itself there is no such thing, and asking is the plugin's
+    /// mistake.
     fn subject(&self) -> wasmtime::Result<&Subject> {
         self.subject.as_ref().ok_or_else(|| wasmtime::Error::msg("a plugin that describes itself may only log"))
     }

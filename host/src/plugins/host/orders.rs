@@ -20,11 +20,11 @@ use crate::{
     upstream::PayError,
 };
 
-/// What the grant lists.
+/// The entry of the grant `orders` that lets a plugin read orders.
 const READ: &str = "read";
-/// See [`READ`].
+/// The entry of the grant `orders` that lets a plugin create orders and have them paid.
 const CREATE: &str = "create";
-/// See [`READ`].
+/// The entry of the grant `orders` that lets a plugin refund orders.
 const REFUND: &str = "refund";
 
 impl orders::Host for State {
@@ -84,8 +84,8 @@ impl orders::Host for State {
 }
 
 impl State {
-    /// What needs WeChat Pay; `what` stands in the log for it. It goes on when the guest's time is over: what WeChat Pay
-    /// says has to be written down here.
+    /// Runs `ask`, which needs WeChat Pay, where `right` is granted. `what` stands in the log for it. It goes on when
+    /// the guest's time is over: what WeChat Pay says has to be written down here.
     async fn ask_pay<T, Asking>(
         &mut self,
         right: &str,
@@ -103,7 +103,7 @@ impl State {
     }
 }
 
-/// The merchant of that name in the app, or the one that is meant where none is named.
+/// The merchant of the app with this name, or its first one where none is named.
 pub(super) async fn shop(pay: &Pay, asker: &Asker, merchant: Option<&str>) -> Result<Shop, Error> {
     let app = asker.app.name.as_str();
     let found = match merchant {
@@ -152,8 +152,8 @@ pub(super) fn gateway_error(error: &PayError) -> Error {
     }
 }
 
-/// What a refusal of WeChat Pay is to a guest. The codes there are words: they stand at the beginning of the message, and
-/// the number is 0.
+/// What a refusal of WeChat Pay is to a guest. The codes there are words: they stand at the beginning of the message,
+/// and the number is 0.
 pub(super) fn refused(code: &str, message: &str) -> Error {
     Error::Wechat(WechatError { errcode: 0, errmsg: format!("{code}: {message}") })
 }

@@ -24,17 +24,18 @@ use crate::{
     shares::Room,
 };
 
-/// How many bytes of the address stand in a line of the log: the plugin wrote parts of it.
+/// Bytes of an address that stand in a line of the log: the plugin wrote parts of it.
 const TO_BYTES: usize = 512;
 
-/// Calls to the outside that go on to their end at a time, of all apps together: guests can give them up as soon as they
-/// have begun, and begin others.
+/// Calls to the outside that go on to their end at a time, of all apps together: guests can give them up as soon as
+/// they have begun, and begin others.
 const GOING_ON: usize = 1024;
 
-/// See [`GOING_ON`]. Those of one app.
+/// Calls of one app to the outside that go on to their end at a time.
 const GOING_ON_OF_ONE_APP: usize = 128;
 
-/// What goes on when calls have ended: what plugins asked outside, and receipts that are written. Clones share it.
+/// Work that goes on when calls have ended: requests of plugins to the outside, and receipts that are written. Clones
+/// share it.
 #[derive(Debug, Clone)]
 pub struct GoingOn {
     tasks: TaskTracker,
@@ -48,7 +49,7 @@ impl Default for GoingOn {
 }
 
 impl GoingOn {
-    /// Has this go on to its end, although nobody waits for it but a process that stops.
+    /// Has `work` go on to its end, although nobody waits for it but a process that stops.
     pub(in crate::plugins) fn take_on(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(work);
     }
@@ -60,15 +61,15 @@ impl GoingOn {
     }
 }
 
-/// A call to the outside that the limits allow.
+/// A request to the outside that the limits of the call allow, before it is sent.
 pub(super) struct OutboundCall {
-    /// How long it may take.
+    /// How long the request may take.
     pub(super) timeout: Duration,
-    /// What the operator could raise for it to take longer.
+    /// The setting that the operator could raise for the request to take longer.
     setting: Option<&'static str>,
     app: Arc<App>,
     plugin: Arc<str>,
-    /// The entry of the plugin that asks.
+    /// Where calls of the entry that asks are counted.
     called: Option<Arc<Counts>>,
     delivery: Arc<str>,
     id: Uuid,
@@ -77,8 +78,8 @@ pub(super) struct OutboundCall {
 }
 
 impl State {
-    /// Counts a call to the outside, which may take `wanted`, as `setting` says, and never longer than what is left of the
-    /// guest's call.
+    /// Counts a request to the outside. It may take `wanted`, as `setting` says, and never longer than what is left of
+    /// the guest's call.
     pub(super) fn outbound_call(
         &mut self,
         wanted: Duration,
@@ -103,7 +104,7 @@ impl State {
         Ok(OutboundCall { timeout, setting, app, plugin, called, delivery, id, allowance, going_on })
     }
 
-    /// As [`outbound_call`](Self::outbound_call), to WeChat or WeChat Pay.
+    /// Counts a request to WeChat or WeChat Pay, as [`outbound_call`](Self::outbound_call) does for others.
     pub(super) fn wechat_call(&mut self) -> Result<OutboundCall, HostError> {
         let most = Duration::from_millis(self.limits.wechat_timeout_ms);
         self.outbound_call(most, Some("plugins.wechat_timeout_ms"))
@@ -111,12 +112,12 @@ impl State {
 }
 
 impl OutboundCall {
-    /// Whom it is for.
+    /// The app that the request is made for.
     pub(super) fn app(&self) -> Arc<App> {
         Arc::clone(&self.app)
     }
 
-    /// Waits for `asking`, within the call's time, and logs what came of it. It runs beside the guest: neither on its
+    /// Runs `asking` within the request's time, and logs what came of it. It runs beside the guest: neither on its
     /// stack nor on its CPU time, and no longer than somebody waits for it. `to` says whom it asks, without secrets.
     pub(super) async fn run<T: Send + 'static>(
         self,
@@ -138,7 +139,7 @@ impl OutboundCall {
         Ok(answer?)
     }
 
-    /// The error with the limit that it came to, where that is the operator's.
+    /// Adds the setting to the error of a request that took too long, where the operator could raise it.
     fn explained(&self, error: Error) -> Error {
         match (error, self.setting) {
             (Error::TimedOut(text), Some(setting)) => {
@@ -148,7 +149,7 @@ impl OutboundCall {
         }
     }
 
-    /// Says what came of it, as far as the plugin may log: it may ask as often as it is called.
+    /// Logs what came of the request, as far as the plugin may log: it may ask as often as it is called.
     fn report(&self, to: &str, failure: Option<&Error>, took: Duration) {
         let (plugin, app, delivery) = (&*self.plugin, self.app.name.as_str(), &*self.delivery);
         if !self.allowance.take(plugin, Some(app)) {
@@ -167,8 +168,8 @@ impl OutboundCall {
         }
     }
 
-    /// As [`run`](Self::run), for what has to be written down here once somebody was told of it: `asking` goes on to
-    /// its end although nobody waits for it any more but a process that stops.
+    /// Runs `asking` as [`run`](Self::run) does, and to its end although nobody waits for it any more but a process
+    /// that stops: for what has to be written down here once somebody outside was told of it.
     pub(super) async fn run_detached<T: Send + 'static>(
         self,
         to: &str,

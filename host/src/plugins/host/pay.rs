@@ -71,7 +71,7 @@ impl pay::Host for State {
 }
 
 impl State {
-    /// The path, when it may be called at all and is granted.
+    /// Reads a path of WeChat Pay that plugins may call at all and that is granted.
     fn granted_pay_path(&mut self, path: &str) -> Result<PayPath, HostError> {
         let path = parse_path::<PayPath>(path, &PayPathError::Malformed)?;
         self.require(Grant::PayApi(path.as_str()))?;
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-/// The body may have `most` bytes.
+/// Method and body of a request of v3, whose body may have `most` bytes.
 fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
     let body = request.body.as_deref().filter(|body| !body.is_empty());
     check_length(body.map_or(0, str::len), most)?;
@@ -89,7 +89,8 @@ fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Erro
     Ok((method, body.map_or(Ok(Value::Null), json)?))
 }
 
-/// Names and values may have `most` bytes together. What is there twice could be signed as one and read as the other.
+/// The fields of a request of v2, whose names and values may have `most` bytes together. A field that is there twice
+/// could be signed as one and read as the other.
 fn v2_fields(fields: Vec<(String, String)>, most: usize) -> Result<Fields, Error> {
     check_length(fields.iter().map(|(name, value)| name.len() + value.len()).sum(), most)?;
     let mut seen = BTreeSet::new();

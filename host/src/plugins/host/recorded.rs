@@ -34,7 +34,7 @@ macro_rules! recorded {
     ($($interface:ident {
         $($variant:ident $name:literal: $function:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*
     })*) => {
-        /// What a plugin can ask the host for.
+        /// The functions of the host that a plugin can call and that are recorded.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Function {
             $($(
@@ -44,7 +44,7 @@ macro_rules! recorded {
         }
 
         impl Function {
-            /// All of them.
+            /// All functions.
             pub const ALL: &[Self] = &[$($(Self::$variant,)*)*];
 
             /// Interface and function, as in the WIT.

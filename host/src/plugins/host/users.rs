@@ -23,7 +23,7 @@ use crate::{
     users::{UserError, Users},
 };
 
-/// What answers who asks WeChat: the database in between, when it is the app's turn.
+/// What a question to WeChat about users needs. It asks the database in between, when it is the app's turn.
 struct Asked {
     store: Store,
     users: Users,
@@ -89,7 +89,7 @@ impl users::Host for State {
 }
 
 impl State {
-    /// What needs WeChat; `to` is the path that stands in the log for it.
+    /// Runs `ask`, which needs WeChat, where `users` is granted. `to` is the path that stands in the log for it.
     async fn ask_for_users<T, Asking>(&mut self, to: &str, ask: impl FnOnce(Asked) -> Asking) -> Result<T, HostError>
     where
         T: Send + 'static,
@@ -105,7 +105,7 @@ impl State {
 }
 
 impl Asked {
-    /// The tag of that name. WeChat is asked for the tags when none is known.
+    /// The tag with this name. WeChat is asked for the app's tags when none has it.
     async fn tag(&self, name: &str) -> Result<Option<model::Tag>, UserError> {
         let find = |tags: Vec<model::Tag>| tags.into_iter().find(|tag| tag.name == name);
         if let Some(tag) = find(self.in_turn.ask(self.store.tags().list(&self.app.name)).await?) {

@@ -41,7 +41,7 @@ impl wechat::Host for State {
 }
 
 impl State {
-    /// The path, when it may be called at all and is granted.
+    /// Reads a path of WeChat's API that plugins may call at all and that is granted.
     fn granted_path(&mut self, path: &str) -> Result<ApiPath, HostError> {
         let path = parse_path::<ApiPath>(path, &PathError::Malformed)?;
         self.require(Grant::WechatApi(path.as_str()))?;
@@ -75,7 +75,7 @@ fn body(body: Body, most: usize) -> Result<api::Body, Error> {
     }
 }
 
-/// What a call's failure is to a guest.
+/// What the failure of a call of WeChat's API is to a guest.
 pub(super) fn error(error: &CallError) -> Error {
     let text = error.to_string();
     match error {

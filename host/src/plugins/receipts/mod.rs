@@ -94,12 +94,12 @@ impl Receipt {
         redacted::is_hidden_in(&self.config)
     }
 
-    /// The same of what the plugin was given.
+    /// Whether secrets are hidden in what the plugin was given.
     pub fn hides_input(&self) -> bool {
         redacted::is_hidden_in(&self.input)
     }
 
-    /// The same of what the host answered.
+    /// Whether secrets are hidden in what the host answered.
     pub fn hides_answers(&self) -> bool {
         self.host_calls.iter().filter_map(|call| call.answer.as_ref()).any(redacted::is_hidden_in)
     }

@@ -22,7 +22,7 @@ pub(in crate::plugins) fn redact(json: &mut Value) {
     redact_within(json, TEXTS_IN_TEXTS);
 }
 
-/// The same, where so many texts in each other are still looked into.
+/// Takes secrets out of a value, in whose texts of JSON `texts` more that stand in each other are looked into.
 fn redact_within(json: &mut Value, texts: u32) {
     match json {
         Value::Object(fields) => {

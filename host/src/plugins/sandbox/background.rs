@@ -33,24 +33,24 @@ use crate::{
     shares::Shares,
 };
 
-/// How far the threads step back: against one of the others that never rests, each gets a quarter of a core.
+/// The nice value of the threads: a quarter of a core beside one busy thread of normal priority.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-/// The threads, from the first call on that needs them; none where the system has none to give.
+/// The threads for long calls, from the first call on that needs them; none where the system has none to give.
 pub(super) struct Background {
     threads: OnceLock<Box<[Thread]>>,
     pace: Arc<Pace>,
 }
 
-/// One of them. Each has a queue of its own, in which who has had a tick stands at the end.
+/// A thread for long calls, with a queue of its own: a call that has had a tick goes to its end.
 struct Thread {
     queue: Handle,
-    /// Calls that were given to it and have not ended.
+    /// Calls that were given to the thread and have not ended.
     calls: AtomicUsize,
-    /// For each app the right to stand in the queue.
+    /// The turns to stand in the queue: one for each app at a time.
     turns: Shares,
-    /// Ends the thread when this goes.
+    /// Ends the thread when this is dropped.
     _ends: DropGuard,
 }
 
@@ -58,7 +58,7 @@ struct Thread {
 struct Given<'a>(&'a AtomicUsize);
 
 impl Background {
-    /// Threads that keep `pace`.
+    /// Threads that work and rest at `pace`; they start with the first call.
     pub(super) fn new(pace: Arc<Pace>) -> Self {
         Self { threads: OnceLock::new(), pace }
     }
@@ -142,8 +142,9 @@ fn step_back() {
     }
 }
 
-/// What a guest waits for after a tick. Here it lets all go first that is ready, and what comes from outside; in the
-/// background it goes to the end of the queue: it would wait there until the queue is empty.
+/// What a guest waits for after a tick, so that others go first. In the foreground those are all that is ready and what
+/// comes from outside. In the background it goes to the end of the queue once, as it would otherwise wait until the
+/// queue is empty.
 pub(super) fn give_way(meter: &Arc<CpuMeter>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     if !meter.is_in_background() {
         return Box::pin(tokio::task::yield_now());

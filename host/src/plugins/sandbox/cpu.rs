@@ -13,28 +13,29 @@ use crate::plugins::limits::FOREGROUND;
 /// A poll that took less by the wall clock is believed: to ask for its time on a core costs a system call.
 const BELIEVED: Duration = Duration::from_micros(500);
 
-/// A thread's clock that was read so recently is not read again. A poll may be counted too long by as much, and never too
-/// short.
+/// For how long the last reading of a thread's clock is used again. A poll may be counted too long by as much, and
+/// never too short.
 const FRESH: Duration = Duration::from_micros(250);
 
 /// Adds up the time that a future spends being polled: the time on a core, where the wall clock
 /// would also count waiting for one.
 pub(in crate::plugins) struct CpuMeter {
     origin: Instant,
-    /// Nanoseconds of the polls that have ended.
+    /// Nanoseconds that the polls have taken that have ended.
     spent: AtomicU64,
-    /// When the poll that runs began: by the thread's clock where others push it aside, and by the wall clock elsewhere.
+    /// When the running poll began, in nanoseconds: by the thread's clock in the background, and by the wall clock
+    /// since `origin` elsewhere.
     began: AtomicU64,
-    /// Whether it is polled by threads that others push aside: their clocks are read at every poll.
+    /// Whether threads that others push aside poll the future: their clocks are read at every poll.
     pushed_aside: AtomicBool,
-    /// Whether the poll that runs ends for others to go first, and not to wait for something.
+    /// Whether the running poll ends for others to go first, and not to wait for something.
     gives_way: AtomicBool,
-    /// Whether it is to go on in the background, however short it was so far.
+    /// Whether the future is to go on in the background, however short it was so far.
     leaves: AtomicBool,
 }
 
 impl CpuMeter {
-    /// Of a future that begins now, which is `origin`.
+    /// Measures a future that begins at `origin`, which is now.
     pub(super) fn new(origin: Instant) -> Self {
         let [pushed_aside, gives_way, leaves] = [const { AtomicBool::new(false) }; 3];
         Self { origin, spent: AtomicU64::new(0), began: AtomicU64::new(0), pushed_aside, gives_way, leaves }
@@ -61,22 +62,23 @@ impl CpuMeter {
         self.gives_way.swap(false, Relaxed)
     }
 
-    /// It is to go on in the background, as its next step may hold a thread for long. False where it does already.
+    /// Has the future go on in the background, as its next step may hold a thread for long. False where that was asked
+    /// for already.
     pub(in crate::plugins) fn leave_foreground(&self) -> bool {
         !self.is_in_background() && !self.leaves.swap(true, Relaxed)
     }
 
-    /// Whether it is to go on in the background.
+    /// Whether the future is to go on in the background.
     pub(super) fn has_left_foreground(&self) -> bool {
         self.leaves.load(Relaxed) || self.ended() >= FOREGROUND
     }
 
-    /// By the clock of a thread that others push aside.
+    /// Nanoseconds that the polling thread was on a core, or since `origin` where the system does not tell.
     fn on_cores(&self) -> u64 {
         nanoseconds(time_on_cores().unwrap_or_else(|| self.origin.elapsed()))
     }
 
-    /// A poll begins.
+    /// Notes when a poll begins.
     fn begin(&self) {
         let began = if self.is_in_background() {
             self.on_cores()
@@ -88,7 +90,7 @@ impl CpuMeter {
         self.began.store(began, Relaxed);
     }
 
-    /// Nanoseconds of the poll that runs.
+    /// Nanoseconds that the running poll has taken so far.
     fn of_poll(&self) -> u64 {
         let began = self.began.load(Relaxed);
         if self.is_in_background() {
@@ -102,12 +104,12 @@ impl CpuMeter {
         since_asked().map_or(by_wall_clock, |on_core| by_wall_clock.min(nanoseconds(on_core)))
     }
 
-    /// Asked from within a poll.
+    /// How long all polls have taken, with the one that runs; to be asked from within it.
     pub(super) fn spent(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Relaxed) + self.of_poll())
     }
 
-    /// Of all polls; asked when none runs.
+    /// How long all polls have taken; to be asked when none runs.
     pub(super) fn ended(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Relaxed))
     }
@@ -124,7 +126,7 @@ impl CpuMeter {
     }
 }
 
-/// When a thread was asked for its time on cores, and what it was.
+/// A reading of a thread's time on cores, and when it was made.
 #[derive(Clone, Copy)]
 struct Asked {
     at: Instant,
@@ -167,14 +169,14 @@ fn nanoseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// What a future takes that does this in its only poll.
+    /// The meter of a future that does `work` in its only poll.
     async fn measured(work: impl Fn()) -> CpuMeter {
         let meter = CpuMeter::new(Instant::now());
         meter.measure(async { work() }).await;
         meter
     }
 
-    /// Is on a core for so long.
+    /// Keeps a core busy for `time`.
     fn computes_for(time: Duration) {
         let began = time_on_cores();
         while time_on_cores().zip(began).is_some_and(|(now, began)| now.saturating_sub(began) < time) {}

@@ -18,27 +18,27 @@ use crate::{
     printable::{printable, printable_up_to},
 };
 
-/// Functions in a backtrace, and bytes of the name of each: names of generic functions can fill pages.
+/// Functions in a backtrace.
 const BACKTRACE_LINES: usize = 32;
-/// See [`BACKTRACE_LINES`].
+/// Bytes of the name of each function in a backtrace: names of generic functions can fill pages.
 const BACKTRACE_LINE_BYTES: usize = 256;
 
-/// The longest symbol whose name is looked for in it.
+/// Bytes of the longest symbol that is demangled.
 const SYMBOL_BYTES: usize = 4 << 10;
 
 /// A plugin answered what cannot be sent, and why.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::plugins) enum Unsendable {
-    /// For what it says.
+    /// The answer cannot be sent for what it says.
     #[error("{0}")]
     Unfit(String),
-    /// For being longer than a limit allows.
+    /// The answer is longer than a limit allows.
     #[error("{0}")]
     TooLong(String),
 }
 
 impl Unsendable {
-    /// It is longer than a limit allows.
+    /// An answer of `bytes` bytes where `setting` allows `most`.
     pub(in crate::plugins) fn too_long(bytes: usize, most: usize, setting: &str) -> Self {
         Self::TooLong(format!("it has {bytes} bytes and may have {most} ({setting})"))
     }
@@ -53,7 +53,8 @@ impl From<&Unsendable> for CallError {
     }
 }
 
-/// Whose fault it was, what the guest said last, and whether it had been refused memory.
+/// The error of a call that failed: whose fault it was, what the guest printed last, and whether it had been refused
+/// memory.
 pub(super) fn explain(
     error: &wasmtime::Error,
     limits: &PluginLimits,
@@ -86,7 +87,8 @@ pub(super) fn explain(
     CallError::Crashed(Crash { cause, panicked, printed, backtrace, refused })
 }
 
-/// What the operator could raise, where it was a limit that wasmtime watches. Its errors have no names, but for the trap.
+/// The setting that the operator could raise where the call came to a limit that wasmtime watches. Its errors have no
+/// names, but for the trap.
 fn limit(trap: Option<&Trap>, cause: &str) -> Option<&'static str> {
     if trap == Some(&Trap::StackOverflow) {
         return Some("plugins.stack_kib");
@@ -138,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// A number as symbols have it.
+    /// A number as it stands in symbols.
     fn base_62(number: usize) -> String {
         const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let Some(mut left) = number.checked_sub(1) else { return "_".to_owned() };
@@ -152,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The symbol of a function with so many type parameters, each of which is a pair of the one before.
+    /// The symbol of a function with `parameters` type parameters, each of which is a pair of the one before.
     fn unfolding(parameters: usize) -> String {
         // What is referred to is counted from behind `_R`.
         let (mut symbol, mut before) = ("INvC1a1f".to_owned(), None);

@@ -37,12 +37,12 @@ use crate::{
 
 pub(super) use {cpu::CpuMeter, crash::Unsendable};
 
-/// What is done in an instance.
+/// Something that is done in a fresh instance.
 pub(super) trait Visit: Send + Sync + 'static {
-    /// What comes of it.
+    /// What comes of the visit.
     type Answer: Send + 'static;
 
-    /// Does it.
+    /// Does it in `instance`, which lives in `store`.
     fn visit(
         &self,
         store: &mut Store<State>,
@@ -55,29 +55,29 @@ pub(super) trait Visit: Send + Sync + 'static {
 pub(super) struct Task {
     /// None while the plugin describes itself.
     pub(super) subject: Option<Subject>,
-    /// Where lines go that it logs.
+    /// Where the lines go that the call logs.
     pub(super) log_place: Option<LogPlace>,
     pub(super) circumstances: Circumstances,
-    /// What it asked the host for the other time, when it is made again.
+    /// The host calls of the first time, in a call that is made again.
     pub(super) played: Option<Vec<HostCall>>,
 }
 
 impl Task {
-    /// A call that is made for the first time, about this.
+    /// A call about `subject` that is made for the first time.
     pub(super) fn new(subject: Option<Subject>, log_place: Option<LogPlace>) -> Self {
         Self { subject, log_place, circumstances: Circumstances::new(), played: None }
     }
 }
 
-/// What one call may use.
+/// What one call may use, and where it begins.
 pub(super) struct Terms<'a> {
-    /// The name of the app that the task's subject has too, for use while the instance has the task. None while the plugin
-    /// describes itself.
+    /// The name of the app that the task's subject has too, for use while the instance has the task. None while the
+    /// plugin describes itself.
     pub(super) app: Option<&'a str>,
     pub(super) limits: PluginLimits,
-    /// Wall clock.
+    /// How long the call may take, by the wall clock.
     pub(super) timeout: Duration,
-    /// It begins in the background.
+    /// Whether the call begins in the background.
     pub(super) heavy: bool,
 }
 
@@ -85,43 +85,43 @@ pub(super) struct Terms<'a> {
 pub(super) struct Ran<T> {
     pub(super) result: Result<T, CallError>,
     pub(super) used: Used,
-    /// What it was about.
+    /// What the call was about.
     pub(super) subject: Option<Subject>,
     pub(super) trace: Trace,
     pub(super) circumstances: Circumstances,
 }
 
-/// What a call used up.
+/// What one call used up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Used {
-    /// How long it waited for its turn.
+    /// How long the call waited for its turn.
     pub(super) queued: Duration,
-    /// How long it ran, by the wall clock; none where it did not run.
+    /// How long the call ran, by the wall clock; none where it did not run.
     pub(super) took: Option<Duration>,
-    /// How long it held a thread.
+    /// How long the call was on a core.
     pub(super) cpu: Duration,
-    /// The most linear memory that it had at a time, in bytes.
+    /// The most linear memory that the instance had at a time, in bytes.
     pub(super) memory: u64,
-    /// Instructions, where they are counted.
+    /// Instructions that the guest executed, where they are counted.
     pub(super) fuel: Option<u64>,
-    /// How long the database was at work for it, as far as that is known.
+    /// How long the database was at work for the call, as far as that is known.
     pub(super) database_work: Duration,
 }
 
 impl Used {
-    /// How long cores were at work for it, here and for the database.
+    /// How long cores were at work for the call, here and for the database.
     pub(super) fn work(&self) -> Duration {
         self.cpu + self.database_work
     }
 
-    /// Whether it ran at all.
+    /// Whether the call ran at all.
     pub(super) fn ran(&self) -> bool {
         self.took.is_some()
     }
 }
 
 impl<T> Ran<T> {
-    /// It waited so long for its turn, in vain.
+    /// A call that did not run because of `error`, after it had waited for `queued`.
     pub(super) fn not(task: Task, error: CallError, queued: Duration) -> Self {
         Self {
             result: Err(error),
@@ -161,12 +161,12 @@ impl Sandbox {
         &self.services.store
     }
 
-    /// What the plugin may do for the app now.
+    /// What the operator lets `plugin` do for `app` now.
     pub(super) fn granted(&self, app: &str, plugin: &str) -> Option<Arc<AppPlugin>> {
         self.services.accounts.granted(app, plugin)
     }
 
-    /// Waits for what goes on when calls have ended; to be called when none begins any more.
+    /// Waits for the work that goes on when calls have ended; to be called when no call begins any more.
     pub(super) async fn finish(&self) {
         self.services.going_on.finish().await;
     }
@@ -193,8 +193,8 @@ impl Sandbox {
         self.background.run(app, heavy, &meter, call).await
     }
 
-    /// Has something done for an app that takes its time and is no guest's, where messages do not wait for it. Nobody
-    /// does, but for a process that stops.
+    /// Does `work` for an app in the background, where messages do not wait for it. It takes its time and is no
+    /// guest's; nobody waits for it but a process that stops.
     pub(super) fn in_background(self: &Arc<Self>, app: Arc<App>, work: impl FnOnce() + Send + 'static) {
         let sandbox = Arc::clone(self);
         self.services.going_on.take_on(async move {
@@ -203,7 +203,7 @@ impl Sandbox {
         });
     }
 
-    /// Sets the limits that wasmtime watches.
+    /// Sets the limits of a store that wasmtime watches.
     fn bind(&self, store: &mut Store<State>, limits: &PluginLimits, meter: &Arc<CpuMeter>) {
         store.limiter(State::limiter);
         store.set_hostcall_fuel(kib(limits.host_call_kib));
@@ -223,7 +223,8 @@ impl Sandbox {
     }
 }
 
-/// One call. Making it needs nothing of whoever waits for it, and has little to carry when it moves.
+/// A call that is made. It needs nothing of whoever waits for it, and little has to be copied when it moves to another
+/// thread.
 struct Call<V> {
     visit: Arc<V>,
     began: Instant,
@@ -270,7 +271,7 @@ impl<V: Visit> Call<V> {
     }
 }
 
-/// What a call printed goes to the log line by line, as if it had been logged.
+/// Logs what a call printed, line by line, as if it had logged it.
 fn log_printed(state: &mut State, printed: &Printed) {
     let text = printed.beginning();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

@@ -6,11 +6,11 @@ use tokio::sync::oneshot;
 
 use super::room::{Bounds, Lane, Load};
 
-/// All who wait, by app.
+/// All calls that wait, by app.
 #[derive(Default)]
 pub(super) struct Line(VecDeque<AppLine>);
 
-/// What an app waits for. The app that is served goes to the end of the line, and so does the lane within it.
+/// The calls of one app that wait. An app that is served goes to the end of the line, and so does the lane within it.
 struct AppLine {
     app: Arc<Load>,
     lanes: VecDeque<(Arc<Lane>, VecDeque<Waiter>)>,
@@ -34,8 +34,8 @@ impl Line {
         }
     }
 
-    /// Takes out who is next among those for whom `take` gets a turn, from the place `at` of the line on, which moves to
-    /// where nobody before it can have one.
+    /// Takes out the next call for which `take` gets a turn, from the place `at` of the line on. `at` moves on to where
+    /// no call before it can have one.
     pub(super) fn next(&mut self, at: &mut usize, take: impl Fn(&Lane, Bounds) -> bool) -> Option<(Arc<Lane>, Waiter)> {
         while let Some(app) = self.0.get_mut(*at) {
             let Some(next) = app.next(&take) else {
@@ -52,7 +52,7 @@ impl Line {
         None
     }
 
-    /// Lets `out` take waiters of a lane out; how many it took.
+    /// Lets `out` take waiters of a lane out of the line, and tells how many it took.
     pub(super) fn take_out(&mut self, lane: &Arc<Lane>, out: impl FnOnce(&mut VecDeque<Waiter>)) -> usize {
         let Some(at) = self.place_of(lane) else { return 0 };
         let Some(app) = self.0.get_mut(at) else { return 0 };

@@ -29,7 +29,7 @@ pub(in crate::plugins) use room::{Bounds, Lane, Lanes};
 use super::weight::Weight;
 use crate::plugins::limits::RESERVED;
 
-/// All that runs and waits.
+/// The calls of all plugins that run and that wait.
 pub(in crate::plugins) struct Queue {
     room: Room,
     waiting: AtomicUsize,
@@ -46,7 +46,7 @@ pub(in crate::plugins) struct Turn<'q> {
 /// Why there is no turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plugins) enum NoTurn {
-    /// As many calls wait as may; they are so many.
+    /// As many calls wait as may: this number.
     Shed(usize),
     /// The app has as many running as it may have in this plugin.
     AppInPlugin,
@@ -59,7 +59,7 @@ pub(in crate::plugins) enum NoTurn {
 }
 
 impl Queue {
-    /// As many turns as there are instances for calls.
+    /// A queue with as many turns as there are instances for calls.
     pub(in crate::plugins) fn new() -> Self {
         Self { room: Room::new(), waiting: AtomicUsize::new(0), line: Mutex::default() }
     }
@@ -69,7 +69,7 @@ impl Queue {
         self.room.retain_apps(apps);
     }
 
-    /// Waits for a turn.
+    /// Waits for a turn of `lane`.
     ///
     /// # Errors
     /// At once when too many wait already; after `timeout` otherwise, with what stood in the way.
@@ -110,7 +110,7 @@ impl Queue {
         Ok(Waiting { queue: self, lane, granted: waiter, is_over: false })
     }
 
-    /// Gives away what there is to give.
+    /// Gives the turns that are free to those who wait.
     fn serve(&self, line: &mut Line) {
         let mut at = 0;
         while let Some((lane, next)) = line.next(&mut at, |lane, bounds| self.room.take(lane, bounds).is_ok()) {
@@ -134,7 +134,7 @@ impl Queue {
         }
     }
 
-    /// Gives a turn back, to whoever waits for it.
+    /// Gives a turn back, and to whoever waits for it.
     fn end(&self, lane: &Lane) {
         let free = self.room.put_back(lane);
         let somebody_waits = lane.plugin.load.waiting.load(SeqCst) > 0
@@ -176,12 +176,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Turn<'_> {
-    /// How long the call has waited for it.
+    /// How long the call has waited for the turn.
     pub(in crate::plugins) fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// What such calls compute.
+    /// How much calls of the turn's app and plugin compute.
     pub(in crate::plugins) fn weight(&self) -> &Weight {
         &self.lane.weight
     }

@@ -15,10 +15,10 @@ use crate::plugins::{
     limits::{INSTANCES, LOADING, RESERVED},
 };
 
-/// This part of a plugin's turns is kept for apps that have none, where it serves several.
+/// One of this many turns of a plugin is kept for apps that have none, where the plugin serves several.
 const KEPT_FOR_OTHER_APPS: usize = 8;
 
-/// Calls that run and calls that wait.
+/// How many calls run, and how many wait.
 #[derive(Default)]
 pub(super) struct Load {
     pub(super) running: AtomicUsize,
@@ -36,20 +36,20 @@ pub(in crate::plugins) struct Lane {
 #[derive(Default)]
 pub(super) struct PluginLoad {
     pub(super) load: Load,
-    /// The most of them that were known at a time.
+    /// The most apps of the plugin that were known at a time.
     apps: AtomicUsize,
     /// Calls that were refused because too many waited.
     pub(super) shed: AtomicU64,
 }
 
-/// The calls of one plugin.
+/// How many calls of a plugin run, wait and were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crowd {
-    /// That run now.
+    /// Calls that run now.
     pub running: usize,
-    /// That wait for their turn now.
+    /// Calls that wait for their turn now.
     pub waiting: usize,
-    /// That were refused since the start because as many waited as may.
+    /// Calls that were refused since the start because as many waited as may.
     pub shed: u64,
 }
 
@@ -63,17 +63,17 @@ pub(in crate::plugins) struct Lanes {
 /// How many calls may run at once, and how many may wait.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plugins) struct Bounds {
-    /// Of the plugin.
+    /// Calls of the plugin that may run at once.
     pub(in crate::plugins) plugin: usize,
-    /// Of the app in the plugin.
+    /// Calls of the app in the plugin that may run at once.
     pub(in crate::plugins) lane: usize,
-    /// Of the app, over all plugins.
+    /// Calls of the app that may run at once, over all plugins.
     pub(in crate::plugins) app: usize,
-    /// Those of the app in the plugin that wait.
+    /// Calls of the app in the plugin that may wait.
     pub(in crate::plugins) queue: usize,
 }
 
-/// Room for calls, of all plugins.
+/// Room for calls of all plugins.
 pub(super) struct Room {
     pub(super) free: AtomicUsize,
     apps: ByApp<Load>,
@@ -104,7 +104,7 @@ impl Lanes {
         self.plugin.apps.load(SeqCst)
     }
 
-    /// The calls of the plugin.
+    /// How many calls of the plugin run, wait and were refused.
     pub(in crate::plugins) fn crowd(&self) -> Crowd {
         let PluginLoad { load, shed, .. } = &*self.plugin;
         let (running, waiting) = (load.running.load(SeqCst), load.waiting.load(SeqCst));
@@ -113,14 +113,14 @@ impl Lanes {
 }
 
 impl PluginLoad {
-    /// How many of so many turns are not for an app that has some already.
+    /// How many of the plugin's `turns` are kept from an app that has one already.
     fn kept(&self, turns: usize, first_of_app: bool) -> usize {
         if first_of_app || self.apps.load(SeqCst) < 2 { 0 } else { turns / KEPT_FOR_OTHER_APPS }
     }
 }
 
 impl Room {
-    /// For as many calls as there are instances for them.
+    /// Room for as many calls as there are instances for them.
     pub(super) fn new() -> Self {
         Self { free: AtomicUsize::new((INSTANCES - LOADING) as usize), apps: ByApp::default() }
     }
@@ -130,8 +130,8 @@ impl Room {
         self.apps.retain_apps(apps);
     }
 
-    /// Takes every part of a turn, or none. Who fails must look into the line afterwards: for a moment it stood in the
-    /// way of others.
+    /// Takes a turn of the app in the plugin, of the app, of the plugin and of the pool, or none of them. Who fails
+    /// must look into the line afterwards: for a moment it stood in the way of others.
     pub(super) fn take(&self, lane: &Lane, bounds: Bounds) -> Result<(), NoTurn> {
         let own = take_below(&lane.own.running, bounds.lane).ok_or(NoTurn::AppInPlugin)?;
         let taken = self.take_of_others(lane, bounds, own == 0);
@@ -160,7 +160,7 @@ impl Room {
         Ok(())
     }
 
-    /// What would keep a call from running now.
+    /// The bound that would keep a call from running now.
     pub(super) fn in_the_way(lane: &Lane, bounds: Bounds) -> NoTurn {
         let own = lane.own.running.load(SeqCst);
         if own >= bounds.lane && bounds.lane < bounds.plugin {
@@ -174,7 +174,7 @@ impl Room {
         }
     }
 
-    /// Gives a turn back. How many were free before.
+    /// Gives a turn back; tells how many of the pool were free before.
     pub(super) fn put_back(&self, lane: &Lane) -> usize {
         lane.own.running.fetch_sub(1, SeqCst);
         lane.app.running.fetch_sub(1, SeqCst);
@@ -183,7 +183,7 @@ impl Room {
     }
 }
 
-/// Adds one where that keeps to the bound, and gives what was there before.
+/// Adds one to `count` where that keeps to the bound, and returns what it was before.
 fn take_below(count: &AtomicUsize, bound: usize) -> Option<usize> {
     count.fetch_update(SeqCst, SeqCst, |count| (count < bound).then_some(count + 1)).ok()
 }

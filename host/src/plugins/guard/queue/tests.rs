@@ -32,7 +32,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
 }
 
-/// That nothing runs and nobody waits.
+/// Checks that nothing runs and nobody waits.
 fn assert_idle(queue: &Queue, lanes: &Lanes) {
     let crowd = lanes.crowd();
     assert_eq!((crowd.running, crowd.waiting), (0, 0));
