@@ -1,4 +1,19 @@
 //! A call of a plugin: who is meant, when it is its turn, what it answers. One file for each kind of call.
+//!
+//! ```text
+//! handle, matches, order_updated, observe, serve    in the file of the kind: a `Call` is made of what is asked
+//! └ ask
+//!   ├ version_for                                   the version that the user gets, once one runs (running)
+//!   └ ask_of                                        counts how it ends for the canary
+//!     └ ask_version                                 finds the entry and what the call may use
+//!       ├ guarded                                   refuses it while the breaker of the entry is open
+//!       │ └ run                                     waits for a turn, then looks again at what is set (begin)
+//!       │   └ Sandbox::run                          makes an instance, and bounds what it takes
+//!       │     └ Named::visit → Call::call           calls the guest's function
+//!       └ Done::of, Statistics::count, leave_receipt  what came of it
+//! ```
+//!
+//! A call that is tried or made again (`again`) waits for no turn and is not counted: `examine` calls `Sandbox::run`.
 
 mod again;
 mod done;

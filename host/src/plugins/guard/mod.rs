@@ -1,5 +1,6 @@
 //! What stands between a plugin and those who call it: its limits, its turns, how much it may log, and a breaker for
-//! what keeps failing. `weight` tells which calls compute for long.
+//! what keeps failing. `weight` tells which calls compute for long. What else has calls wait is in "Who waits for what" of
+//! `ARCHITECTURE.md`.
 
 mod allowance;
 mod breaker;
