@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn its_parts_are_counted_outside_of_texts() {
-        for (json, count) in [("7", 0), ("[]", 1), (r#"{"a":[1,2]}"#, 4), (r#"["[,{:", "\",[", 3]"#, 3), ("[{},{}", 4)] {
+        for (json, count) in [("7", 0), ("[]", 1), (r#"{"a":[1,2]}"#, 4), (r#"["[,{:", "\",[", 3]"#, 3), ("[{},{}", 4)]
+        {
             assert_eq!(parts(json.as_bytes()), count, "{json}");
         }
     }

@@ -356,6 +356,7 @@ async fn compose(config: Config, clock: Clock) -> anyhow::Result<(AppState, Watc
         plugins,
         uploads: Room::new(http::UPLOADS.0, http::UPLOADS.1),
         spools: Room::new(http::SPOOLS.0, http::SPOOLS.1),
+        log_readers: Room::new(http::LOG_READERS.0, http::LOG_READERS.1),
         pages: http::Answers::default(),
         replies: http::Answers::default(),
         page_calls: TaskTracker::new(),

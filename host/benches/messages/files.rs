@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use anyhow::anyhow;
 use bytes::Bytes;
 use wasmtime::component::Component;
 use weft::{clock::Clock, server::Server};
@@ -36,7 +37,8 @@ pub(crate) fn measure(effort: Effort, folder: &Path) -> anyhow::Result<()> {
         bare.push(began.elapsed());
         for samples in [&mut compiled, &mut cached] {
             let began = Instant::now();
-            runtime.block_on(plugins.check("greeter", file.clone()))?;
+            let checked = runtime.block_on(plugins.check("greeter", file.clone()));
+            checked.map_err(|refused| anyhow!("{refused}"))?;
             samples.push(began.elapsed());
         }
     }

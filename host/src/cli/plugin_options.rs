@@ -1,9 +1,8 @@
 //! What is said to options about plugins. It is read with the command line: what is no such thing is wrong usage.
 
-use serde_json::Value;
-
 use crate::{
     bilingual::because,
+    json_object::JsonObject,
     model::{Grants, in_words, is_openid},
 };
 
@@ -13,14 +12,15 @@ pub(super) fn openid(text: &str) -> Result<String, &'static str> {
 }
 
 /// A configuration that an operator could set, too.
-pub(super) fn plugin_config(text: &str) -> Result<Value, String> {
-    let config: Value =
-        serde_json::from_str(text).map_err(|error| because("this is not JSON · 这不是 JSON", &error.to_string()))?;
-    if config.is_object() {
-        return Ok(config);
-    }
-    Err("this is no JSON object, and nothing else can be set for a plugin · 这不是 JSON 对象：插件的配置只能是对象"
-        .to_owned())
+pub(super) fn plugin_config(text: &str) -> Result<JsonObject, String> {
+    text.parse().map_err(|error: serde_json::Error| {
+        if error.is_data() {
+            "this is no JSON object, and nothing else can be set for a plugin · 这不是 JSON 对象：插件的配置只能是对象"
+                .to_owned()
+        } else {
+            because("this is not JSON · 这不是 JSON", &error.to_string())
+        }
+    })
 }
 
 /// What `--grant` grants.

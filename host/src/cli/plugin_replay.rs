@@ -19,6 +19,7 @@ use super::{output::OutputArgs, plugin_options as options, plugin_report as repo
 use crate::{
     bilingual::because,
     config::{Config, PluginsConfig},
+    json_object::JsonObject,
     plugins::{Receipt, digest, kept_file},
     server,
     simulator::http_client,
@@ -39,7 +40,7 @@ pub(super) struct ReplayArgs {
     /// What the operator had set, as JSON: a receipt hides secrets
     /// · 插件当时的配置（JSON）：记录中的密钥已隐藏
     #[arg(long, value_name = "JSON", value_parser = options::plugin_config, verbatim_doc_comment)]
-    plugin_config: Option<Value>,
+    plugin_config: Option<JsonObject>,
     /// The server's admin address; the one of the configuration without
     /// · 服务端的管理地址，默认取自配置
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
@@ -68,7 +69,7 @@ pub(super) async fn run(config: &Config, args: ReplayArgs) -> anyhow::Result<Exi
     };
     let mut given = before.clone();
     if let Some(config) = &args.plugin_config {
-        given.config.clone_from(config);
+        given.config = Value::Object(config.read());
     }
     let runtime = Runtime::load(&within(config, &before), &before.plugin, &file, false).await?;
     let after = runtime.plugins.replay(&runtime.loaded, &given).await?;

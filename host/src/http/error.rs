@@ -332,8 +332,21 @@ fn explained(what: &str, rejection: &dyn Error) -> String {
     rejection.source().map_or_else(|| what.to_owned(), |why| because(what, &why.to_string()))
 }
 
-/// The most [parts](crate::json_object::parts) that a JSON body may have.
+/// The most [parts] that a JSON body may have: of values that are read whatever they are, each takes some two
+/// hundred bytes.
 const BODY_PARTS: usize = 100_000;
+
+/// Refuses JSON that would take much more memory than it is long.
+///
+/// # Errors
+/// 413.
+pub(super) fn check_parts(json: &[u8]) -> Result<(), Problem> {
+    if parts(json) > BODY_PARTS {
+        let detail = format!("the body has more than {BODY_PARTS} values · 请求体超过 {BODY_PARTS} 个值");
+        return Err(Problem::too_large(detail));
+    }
+    Ok(())
+}
 
 /// A JSON body whose problems are answered as such.
 pub(super) struct Body<T>(pub T);
@@ -342,17 +355,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let text = Json::<Box<RawValue>>::from_request(request, state).await;
-        let read = text.and_then(|Json(text)| {
-            let json = text.get().as_bytes();
-            // Read into the general kind of value, each takes two hundred bytes.
-            if parts(json) > BODY_PARTS { Ok(None) } else { Json::from_bytes(json).map(Some) }
-        });
+        let read = match Json::<Box<RawValue>>::from_request(request, state).await {
+            Ok(Json(text)) => {
+                check_parts(text.get().as_bytes())?;
+                Json::from_bytes(text.get().as_bytes())
+            }
+            Err(error) => Err(error),
+        };
         match read {
-            Ok(Some(Json(value))) => Ok(Self(value)),
-            Ok(None) => Err(Problem::too_large(format!(
-                "the body has more than {BODY_PARTS} values · 请求体超过 {BODY_PARTS} 个值"
-            ))),
+            Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(Problem::unreadable(&error)),
             Err(JsonRejection::JsonSyntaxError(error)) => {
                 Err(Problem::bad_request(explained("the body is not JSON · 请求体不是 JSON", &error)))

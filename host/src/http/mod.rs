@@ -70,6 +70,8 @@ pub struct Parts {
     pub uploads: Room,
     /// Places for what is on its way to WeChat, by app: each may hold a file on the disk.
     pub spools: Room,
+    /// Places for those who follow what plugins log, by token.
+    pub log_readers: Room,
     /// Room for pages that visitors have not taken yet.
     pub pages: Answers,
     /// The same for WeChat's answers, which pages leave it.
@@ -137,6 +139,9 @@ const ADMIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many uploads are taken at a time, and how many of them of one app: a body may take its time.
 pub(crate) const UPLOADS: (usize, usize) = (4, 2);
+
+/// How many streams of logged lines are open at a time, and how many of them of one token.
+pub(crate) const LOG_READERS: (usize, usize) = (256, 32);
 
 /// How many bodies are on their way to WeChat at a time that are too long for memory, and how many of them of one app.
 pub(crate) const SPOOLS: (usize, usize) = (16, 4);

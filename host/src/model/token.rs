@@ -67,6 +67,12 @@ impl ApiToken {
         })
     }
 
+    /// Whether there is an app in which the token may do `permission`.
+    pub fn allows_in_any(&self, permission: &str) -> bool {
+        let apps = self.permissions.iter().map(|granted| granted.split_once('|').map_or(&**granted, |(app, _)| app));
+        apps.into_iter().any(|app| self.allows(Some(app), permission))
+    }
+
     /// What the token may do, with what its permissions bring along: `<app>` or `<app>|<permission>` each. None when it
     /// may do everything.
     pub fn granted(&self) -> Option<Vec<String>> {

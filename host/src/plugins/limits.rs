@@ -33,6 +33,9 @@ pub const MEMORIES: u32 = 4;
 /// Instances kept for plugins that have no call running.
 pub const RESERVED: u32 = 64;
 
+/// Instances that pages leave to what WeChat and orders ask for.
+pub const LEFT_BY_PAGES: u32 = (INSTANCES - LOADING) / 2;
+
 /// Instances kept for plugins that are being loaded.
 pub const LOADING: u32 = 16;
 

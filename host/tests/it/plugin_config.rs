@@ -35,6 +35,29 @@ async fn a_schema_is_shown_and_what_does_not_fit_it_is_for_the_plugin_to_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_short_and_takes_much_memory_is_refused() {
+    let app = TestApp::start().await;
+    app.create_app("shop", json!({})).await;
+    let of = "/apps/shop/plugins/hand";
+    let nested = |many: usize| json!({"config": {"many": vec![json!({"": 0}); many]}});
+    for method in [Method::PUT, Method::PATCH] {
+        let (status, problem) = app.api(method.clone(), of, Some(nested(5000))).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("config")), "{problem}");
+        let (status, problem) = app.api(method, of, Some(nested(50_000))).await;
+        assert_eq!((status, &problem["type"]), (413, &json!("too-large")), "{problem}");
+    }
+    assert_eq!(app.api(Method::GET, of, None).await.0, 404, "nothing is set");
+    let (status, set) = app.api(Method::PUT, of, Some(nested(2000))).await;
+    assert_eq!((status, &set["config"]), (200, &nested(2000)["config"]));
+    for config in [json!([1]), json!("{}"), json!(null)] {
+        let (status, problem) = app.api(Method::PUT, of, Some(json!({"config": config}))).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("config")), "{problem}");
+    }
+    let (_, still) = app.api(Method::PATCH, of, Some(json!({"config": {"many": null, "title": "新"}}))).await;
+    assert_eq!(still["config"], json!({"title": "新"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_that_is_none_is_refused() {
     let app = TestApp::start().await;
     for (schema, why) in [(json!(5), "neither an object nor a boolean"), (json!(["title"]), "neither an object")] {

@@ -296,6 +296,32 @@ async fn who_reads_along_reads_no_further_than_the_token_is_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_manages_no_app_reads_no_log_and_nobody_opens_streams_without_end() {
+    let (app, _sender) = server().await;
+    let token = app.token_for(&["shop|material"]).await;
+    assert_eq!(app.api_as(&token, Method::GET, "/plugins/guest/logs?follow=false", None).await.0, 403);
+
+    let token = app.token_for(&["shop"]).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let open = async |of: &str| {
+        let url = format!("{}/api/v1/{of}/logs", app.base);
+        client.get(url).bearer_auth(&token).send().await.unwrap()
+    };
+    let mut streams = Vec::new();
+    for number in 0..32 {
+        let stream = open(if number % 2 == 0 { "plugins/guest" } else { "apps/shop" }).await;
+        assert_eq!(stream.status(), 200, "{number}");
+        streams.push(stream);
+    }
+    for of in ["plugins/guest", "apps/shop"] {
+        assert_eq!(open(of).await.status(), 503, "{of}");
+    }
+    assert_eq!(app.api(Method::GET, "/plugins/guest/logs?follow=false", None).await.0, 200, "others read as before");
+    drop(streams);
+    until("there is room again", async || (open("apps/shop").await.status() == 200).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_the_log_of_an_app_sees_all_its_plugins_and_no_other_app() {
     let (app, sender) = server().await;
     let other = app.account("other", EncodingMode::Safe, "guest").await;

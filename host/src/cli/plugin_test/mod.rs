@@ -8,7 +8,6 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 use clap::{ArgGroup, Args};
 use serde::Serialize;
-use serde_json::Value;
 use weft_wechat::{
     message::Message,
     reply::{MAX_TEXT, Reply},
@@ -26,6 +25,7 @@ use crate::{
     clock::Clock,
     config::Config,
     histogram::micros,
+    json_object::JsonObject,
     model::{App, AppPlugin, AppType, Grants, OrderState, RefundState},
     plugins::{CallError, Receipt, Subject, Tried},
 };
@@ -78,7 +78,7 @@ pub(super) struct TestArgs {
     observer: Option<String>,
     /// What the operator would set, a JSON object · 插件的配置（JSON 对象）
     #[arg(long, value_name = "JSON", default_value = "{}", value_parser = options::plugin_config)]
-    plugin_config: Value,
+    plugin_config: JsonObject,
     /// What the plugin may do: kv, users, pages, `orders=read`,
     /// `http_hosts=https://api.example.com`, `wechat_apis=/cgi-bin/user/`,
     /// `pay_apis=/v3/profitsharing/`, or asked for all that it asks for;

@@ -36,6 +36,22 @@ impl Caller {
         Err(Problem::forbidden(&app.map_or_else(|| "*".to_owned(), |app| format!("{app}|{permission}"))))
     }
 
+    /// Refuses callers who may do `permission` to no app.
+    ///
+    /// # Errors
+    /// 403.
+    pub(super) fn require_any(&self, permission: &str) -> Result<(), Problem> {
+        if self.token.allows_in_any(permission) {
+            return Ok(());
+        }
+        Err(Problem::forbidden(&format!("<app>|{permission}")))
+    }
+
+    /// Who it is, among tokens.
+    pub(super) fn token_id(&self) -> &str {
+        &self.token.id
+    }
+
     /// Waits until the token is revoked or over. As long as the database does not answer, it is not.
     pub(super) fn is_over(&self, state: &AppState) -> impl Future<Output = ()> + Send + use<> {
         let (store, id) = (state.store.clone(), self.token.id.clone());

@@ -26,7 +26,7 @@ pub(super) enum Origin {
 
 /// What is not a page's to say, as it holds for more than itself: for all of the origin or the host, or for a proxy in
 /// front that would fetch files or other addresses by it.
-const FOR_ALL: [&str; 15] = [
+const FOR_ALL: [&str; 13] = [
     "alt-svc",
     "clear-site-data",
     "date",
@@ -38,14 +38,12 @@ const FOR_ALL: [&str; 15] = [
     "service-worker-allowed",
     "strict-transport-security",
     "x-content-type-options",
-    "x-lighttpd-send-file",
     "x-request-id",
     "x-reproxy-url",
-    "x-sendfile",
 ];
 
-/// The same for whatever begins so.
-const FOR_PROXIES: &str = "x-accel-";
+/// The same for whatever begins so: with it a proxy in front sends a file of its own, or what is somewhere else.
+const FOR_PROXIES: [&str; 4] = ["x-accel-", "x-lighttpd-", "x-litespeed-", "x-sendfile"];
 
 /// What pages may do in an origin of their own.
 const SANDBOX: HeaderValue = HeaderValue::from_static(
@@ -86,7 +84,9 @@ fn passed_on(headers: HeaderMap, base: &str) -> HeaderMap {
 
 fn is_a_pages_own(name: &HeaderName) -> bool {
     let name = name.as_str();
-    !OF_THE_CONNECTION.contains(&name) && !FOR_ALL.contains(&name) && !name.starts_with(FOR_PROXIES)
+    !OF_THE_CONNECTION.contains(&name)
+        && !FOR_ALL.contains(&name)
+        && !FOR_PROXIES.iter().any(|beginning| name.starts_with(beginning))
 }
 
 fn with_ours(mut headers: HeaderMap, origin: Origin) -> HeaderMap {

@@ -11,7 +11,6 @@ use crate::{
         CallError, Loaded, Receipt, ReceiptApp, ReceiptUse, Subject,
         bindings::imported::types,
         convert,
-        receipts::json,
         sandbox::{Ran, Used},
         trace::Trace,
         wasi::Circumstances,

@@ -251,7 +251,7 @@ impl Plugins {
         named: &Arc<Named<C>>,
     ) -> Called<'_, C::Answer> {
         let (timeout, setting) = C::KIND.timeout(&limits);
-        let turn = match self.turn(place.plugin, place.app, bounds, timeout.saturating_sub(place.waited)).await {
+        let turn = match self.turn::<C>(place, bounds, timeout.saturating_sub(place.waited)).await {
             Ok(turn) => turn,
             Err((error, waited)) => return (Ran::not(task, error, place.waited + waited), None),
         };
@@ -294,16 +294,18 @@ impl Plugins {
 
     /// Waits for the right to run one call of the plugin for the app. The error comes with how long the call waited in
     /// vain.
-    async fn turn(
+    async fn turn<C: Call>(
         &self,
-        plugin: &Plugin,
-        app: &str,
+        Place { plugin, app, .. }: Place<'_>,
         bounds: Bounds,
         timeout: Duration,
     ) -> Result<Turn<'_>, (CallError, Duration)> {
-        let queue = &self.0.queue;
-        let lane = plugin.guard.lanes.of(app, queue);
-        let turn = queue.turn(lane, bounds, timeout).await;
+        let (queue, lanes) = (&self.0.queue, &plugin.guard.lanes);
+        let turn = if C::KIND == EntryKind::Page {
+            queue.turn(lanes.of_pages(app, queue), bounds.of_pages(), timeout).await
+        } else {
+            queue.turn(lanes.of(app, queue), bounds, timeout).await
+        };
         turn.map_err(|reason| {
             let (plugin, waited) = (plugin.name.to_string(), timeout);
             let error = match reason {

@@ -85,6 +85,7 @@ impl Guard {
             lane: count(limits.max_concurrency),
             app: of_app,
             queue: count(limits.max_queue),
+            left: 0,
         };
         CallLimits { limits, bounds }
     }

@@ -14,13 +14,16 @@ use super::{
     api_request::{check_length, get_or_post, parse_path},
     orders::{gateway_error, refused, shop},
 };
-use crate::plugins::{
-    bindings::imported::{
-        pay::{self, V2Request, V3Request},
-        types::Error,
+use crate::{
+    json_object::parts,
+    plugins::{
+        bindings::imported::{
+            pay::{self, V2Request, V3Request},
+            types::Error,
+        },
+        instance::State,
+        limits::kib,
     },
-    instance::State,
-    limits::kib,
 };
 
 impl pay::Host for State {
@@ -79,10 +82,17 @@ impl State {
     }
 }
 
+/// The most values that a body of v3 may have: it is in memory until WeChat Pay has answered, and each takes some two
+/// hundred bytes.
+const BODY_PARTS: usize = 20_000;
+
 /// Method and body of a request of v3, whose body may have `most` bytes.
 fn v3_body(request: &V3Request, most: usize) -> Result<(v3::Method, Value), Error> {
     let body = request.body.as_deref().filter(|body| !body.is_empty());
     check_length(body.map_or(0, str::len), most)?;
+    if body.is_some_and(|body| parts(body.as_bytes()) > BODY_PARTS) {
+        return Err(Error::Limited(format!("the body of a call has at most {BODY_PARTS} values")));
+    }
     let method = get_or_post(&request.method, body.is_some(), v3::Method::Get, v3::Method::Post)?;
     let json =
         |body| serde_json::from_str(body).map_err(|error| Error::Invalid(format!("the body is no JSON: {error}")));

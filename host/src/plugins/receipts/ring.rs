@@ -11,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Line, LineLevel, Receipt, json};
+use crate::plugins::EntryKind;
 
 /// How many receipts of failures, and how many of successes, are kept of a plugin at most.
 const RECEIPTS: usize = 100;
@@ -53,6 +54,8 @@ struct Kept {
 struct Entry {
     id: String,
     app: String,
+    /// Whether it is of a page: whoever visits one makes it.
+    is_of_page: bool,
     at: Timestamp,
     /// JSON.
     text: Box<str>,
@@ -80,16 +83,18 @@ impl Receipts {
         next <= now && self.next.compare_exchange(next, next.max(soonest) + PAUSE_MS, Relaxed, Relaxed).is_ok()
     }
 
-    /// Keeps one; the oldest of the app that has most make room, so that no app pushes out what is known of another.
+    /// Keeps one; the oldest of the app that has most make room, so that no app pushes out what is known of another, nor
+    /// visitors of its pages what is known of its messages.
     pub(in crate::plugins) fn keep(&self, receipt: Receipt) {
         let kept = if receipt.error.is_some() { &self.failures } else { &self.successes };
         let (id, app, at) = (receipt.id.clone(), receipt.app.name.clone(), receipt.at);
+        let is_of_page = receipt.kind == EntryKind::Page;
         let text = json::text(&receipt, LONGEST).or_else(|| json::text(&shortened(receipt), LONGEST));
         // Only the message itself can still make it too long.
         let Some(text) = text else { return };
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += text.len();
-        kept.receipts.push_back(Entry { id, app, at, text: text.into() });
+        kept.receipts.push_back(Entry { id, app, is_of_page, at, text: text.into() });
         kept.forget(Timestamp::now());
     }
 
@@ -136,11 +141,11 @@ impl Kept {
         }
     }
 
-    /// Where the oldest one is of the app whose receipts weigh most together.
+    /// Where the oldest one is of the app whose receipts weigh most together. Those of its pages weigh by themselves.
     fn oldest_of_most(&self, weight: impl Fn(&Entry) -> usize) -> usize {
-        let mut apps = BTreeMap::<&str, (usize, usize)>::new();
+        let mut apps = BTreeMap::<(&str, bool), (usize, usize)>::new();
         for (at, entry) in self.receipts.iter().enumerate() {
-            apps.entry(&entry.app).or_insert((0, at)).0 += weight(entry);
+            apps.entry((&entry.app, entry.is_of_page)).or_insert((0, at)).0 += weight(entry);
         }
         apps.into_values().max_by_key(|(weight, oldest)| (*weight, usize::MAX - oldest)).map_or(0, |(_, oldest)| oldest)
     }
@@ -164,14 +169,37 @@ mod tests {
     }
 
     fn keep_of(app: &str, receipts: &Receipts, id: usize, at: Timestamp, error: Option<&str>, raw: &str) {
+        keep_for(EntryKind::Handler, app, receipts, id, at, error, raw);
+    }
+
+    fn keep_for(
+        kind: EntryKind,
+        app: &str,
+        receipts: &Receipts,
+        id: usize,
+        at: Timestamp,
+        error: Option<&str>,
+        raw: &str,
+    ) {
         let receipt = json!({
-            "id": format!("{id:04}"), "at": at, "plugin": "guest", "version": "1.0.0", "digest": "", "kind": "handler",
+            "id": format!("{id:04}"), "at": at, "plugin": "guest", "version": "1.0.0", "digest": "", "kind": kind,
             "entry": "hello", "app": {"name": app, "title": "", "type": "service", "appid": "wx1"},
             "delivery_id": "", "raw": raw, "input": {}, "config": {}, "seed": "", "outcome": "", "error": error,
             "answer": null, "logs": [], "host_calls": [],
             "used": {"queued_us": 0, "took_us": 0, "cpu_us": 0, "memory_bytes": 0},
         });
         receipts.keep(serde_json::from_value(receipt).unwrap());
+    }
+
+    #[test]
+    fn visits_push_out_nothing_of_messages() {
+        let (receipts, now) = (Receipts::default(), Timestamp::now());
+        keep(&receipts, 0, now, Some("why"), "");
+        for id in 1..=RECEIPTS + 5 {
+            keep_for(EntryKind::Page, "shop", &receipts, id, now, Some("why"), "");
+        }
+        let ids = ids(&receipts);
+        assert_eq!((ids.len(), ids.last().map(String::as_str)), (RECEIPTS, Some("0000")));
     }
 
     fn ids(receipts: &Receipts) -> Vec<String> {

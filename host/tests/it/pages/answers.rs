@@ -52,6 +52,9 @@ async fn what_holds_for_more_than_the_page_is_not_the_plugins_to_say() {
         "alt-svc",
         "x-accel-redirect",
         "x-sendfile",
+        "x-sendfile2",
+        "x-lighttpd-send-tempfile",
+        "x-litespeed-location",
     ] {
         assert_eq!(header(&page, name), [""; 0], "{name}");
     }

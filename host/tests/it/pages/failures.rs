@@ -8,10 +8,32 @@ use std::{
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, storage::Store};
+use weft::{clock::Clock, config::DatabaseUrl, secret::SecretKey, simulator::Incoming, storage::Store};
+use weft_wechat::account::EncodingMode;
 
 use super::{Site, header};
 use crate::support::until;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_keep_no_message_waiting() {
+    let site = Site::start_with(|config| config.plugins.limits.max_concurrency = 4).await;
+    let till = site.app.account("till", EncodingMode::Plain, "guest").await;
+    site.grant("till", json!({"pages": true, "kv": true})).await;
+    let url = format!("{}/wechat/till/pages/guest/slow", site.app.base);
+    let visits: Vec<_> = (0..40).map(|_| tokio::spawn(site.client.get(&url).send())).collect();
+    until("many visits wait", async || {
+        let (_, plugin) = site.app.api(Method::GET, "/plugins/guest", None).await;
+        (plugin["calls"]["waiting"].as_u64().unwrap() >= 20).then_some(())
+    })
+    .await;
+    let answer = till.send(&Incoming::text("oUser", "hi")).await.unwrap();
+    assert_eq!(answer.text().as_deref(), Some("answered"));
+    let waiting = visits.iter().filter(|visit| !visit.is_finished()).count();
+    assert!(waiting > 10, "the message did not stand behind them: {waiting} are still waiting");
+    for visit in visits {
+        assert_eq!(visit.await.unwrap().unwrap().status(), 200);
+    }
+}
 
 /// Asks for a page that cannot be shown; it may tell nothing of why.
 async fn fails(site: &Site, path: &str, status: u16, code: &str, why: &str) {

@@ -100,6 +100,10 @@ async fn what_anybody_can_claim_and_what_is_ours_is_not_told() {
     assert_eq!(names, ["accept-language", "cookie", "host", "x-kept"], "{told}");
     assert_eq!(of(&told, "cookie"), ["cart=2"]);
     assert_eq!(of(&told, "host"), ["shop.example"], "the public name, whatever was asked for");
+    for written in ["Bearer  weft_abcdef", "bearer WEFT_abcdef", "weft_abcdef"] {
+        let told = site.told(site.request(Method::GET, "/told").header("authorization", written)).await;
+        assert_eq!(of(&told, "authorization"), [""; 0], "{written}");
+    }
     let told = site.told(site.request(Method::GET, "/told").header("authorization", "Bearer another")).await;
     assert_eq!(of(&told, "authorization"), ["Bearer another"]);
 }

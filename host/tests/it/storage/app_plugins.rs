@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::json;
 use weft::model::{APP_PLUGINS, AppPlugin, Grants};
 use weft::plugin_limits::LimitChanges;
 use weft::storage::StoreError;

@@ -20,7 +20,7 @@ use crate::{
     http::{
         AppState,
         admin::auth::Caller,
-        error::{Path, Problem},
+        error::{Path, Problem, check_parts},
         problem_kind::ProblemKind,
         responses::{NotFound, PayUnknown},
     },
@@ -89,6 +89,7 @@ pub(in crate::http::admin) async fn post(
 ) -> Result<Response, Problem> {
     caller.require(Some(&app), PERMISSION)?;
     let body = body.map_err(|error| Problem::too_large(error.body_text()))?;
+    check_parts(&body)?;
     let body = match &*body {
         [] => Value::Null,
         text => serde_json::from_slice(text).map_err(|error| {

@@ -17,7 +17,7 @@ use crate::{
         AppState,
         admin::{auth::Caller, find_app},
         error::{Path, Problem, Query},
-        responses::NotFound,
+        responses::{Forbidden, NotFound},
     },
     plugins::AppLine,
 };
@@ -34,7 +34,8 @@ pub(in crate::http::admin) struct AppLogQuery {
 /// those that come, also of plugins that come later. `Last-Event-ID` goes on behind the moment of a line.
 #[utoipa::path(get, operation_id = "follow_app_logs", path = "/apps/{app}/logs", tag = "plugins",
     params(("app" = String, Path), AppLogQuery, ("Last-Event-ID" = Option<i64>, Header)),
-    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), NotFound))]
+    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView),
+        (status = 503, description = "As many streams are open as may be", body = Problem), Forbidden, NotFound))]
 pub(in crate::http::admin) async fn follow(
     State(state): State<AppState>,
     caller: Caller,
@@ -50,5 +51,5 @@ pub(in crate::http::admin) async fn follow(
         Ok(AppLine { plugin, line }) => event(&plugin, &line, line.at.as_nanosecond()),
         Err(lines) => missed(lines),
     });
-    Ok(answer(ends(&state, &caller), events))
+    Ok(answer(ends(&state, &caller)?, events))
 }

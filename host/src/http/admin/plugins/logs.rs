@@ -16,7 +16,7 @@ use crate::{
         AppState,
         admin::auth::Caller,
         error::{Path, Problem, Query},
-        responses::NotFound,
+        responses::{Forbidden, NotFound},
     },
     model::App,
     plugins::{LoggedLine, Missed},
@@ -59,7 +59,8 @@ pub(in crate::http::admin) struct LineView {
 /// the lines of the apps that they manage.
 #[utoipa::path(get, operation_id = "follow_plugin_logs", path = "/plugins/{plugin}/logs", tag = "plugins",
     params(("plugin" = String, Path), LogQuery, ("Last-Event-ID" = Option<u64>, Header)),
-    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView), NotFound))]
+    responses((status = 200, description = "Lines, for as long as somebody reads, and an hour at most", content_type = "text/event-stream", body = LineView),
+        (status = 503, description = "As many streams are open as may be", body = Problem), Forbidden, NotFound))]
 pub(in crate::http::admin) async fn follow(
     State(state): State<AppState>,
     caller: Caller,
@@ -67,14 +68,15 @@ pub(in crate::http::admin) async fn follow(
     Query(query): Query<LogQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    if let Some(app) = &query.app {
-        caller.require(Some(app), "manage")?;
+    match &query.app {
+        Some(app) => caller.require(Some(app), "manage")?,
+        None => caller.require_any("manage")?,
     }
     let found = super::find(&state, &plugin)?;
     let after = last_event_id(&headers);
     let reader = found.log.read(after);
     let reader = if query.follow.unwrap_or(true) { reader } else { reader.without_coming() };
-    let ends = ends(&state, &caller);
+    let ends = ends(&state, &caller)?;
     let is_meant = move |line: &LoggedLine| {
         let App { name, appid, .. } = &*line.app;
         query.app.as_ref().is_none_or(|meant| meant == name) && caller.sees_calls_of(&state.accounts, name, appid)
@@ -95,15 +97,22 @@ pub(super) fn last_event_id<T: FromStr>(headers: &HeaderMap) -> Option<T> {
 }
 
 /// For how long the caller may read: as long as the token is valid and the server runs.
-pub(super) fn ends(state: &AppState, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
+///
+/// # Errors
+/// 503 when as many read as may: each wakes up with every line, and asks for the token.
+pub(super) fn ends(state: &AppState, caller: &Caller) -> Result<impl Future<Output = ()> + Send + use<>, Problem> {
     let (stopping, token_is_over) = (state.stopping.clone().cancelled_owned(), caller.is_over(state));
-    async move {
+    let place = state.log_readers.place(caller.token_id()).ok_or_else(|| {
+        Problem::busy("as many streams of lines are open as may be: close some · 打开的日志流已达上限，请先关闭一些")
+    })?;
+    Ok(async move {
+        let _place = place;
         tokio::select! {
             () = stopping => {}
             () = token_is_over => {}
             () = tokio::time::sleep(LONGEST) => {}
         }
-    }
+    })
 }
 
 /// Sends events for as long as somebody reads, until `ends`.

@@ -27,7 +27,7 @@ use room::Room;
 pub(in crate::plugins) use room::{Bounds, Lane, Lanes};
 
 use super::weight::Weight;
-use crate::plugins::limits::RESERVED;
+use crate::plugins::limits::LEFT_BY_PAGES;
 
 /// The calls of all plugins that run and that wait.
 pub(in crate::plugins) struct Queue {
@@ -139,8 +139,8 @@ impl Queue {
         let free = self.room.put_back(lane);
         let somebody_waits = lane.plugin.load.waiting.load(SeqCst) > 0
             || lane.app.waiting.load(SeqCst) > 0
-            // Only a pool that was exhausted keeps others waiting.
-            || (free <= RESERVED as usize && self.waiting.load(SeqCst) > 0);
+            // Only a pool of which as many are taken keeps others waiting.
+            || (free <= LEFT_BY_PAGES as usize && self.waiting.load(SeqCst) > 0);
         if somebody_waits {
             self.serve(&mut self.line());
         }

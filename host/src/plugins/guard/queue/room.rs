@@ -12,7 +12,7 @@ use std::{
 use super::NoTurn;
 use crate::plugins::{
     guard::{by_app::ByApp, weight::Weight},
-    limits::{INSTANCES, LOADING, RESERVED},
+    limits::{INSTANCES, LEFT_BY_PAGES, LOADING, RESERVED},
 };
 
 /// One of this many turns of a plugin is kept for apps that have none, where the plugin serves several.
@@ -27,7 +27,7 @@ pub(super) struct Load {
 
 /// The calls of one app in one plugin.
 pub(in crate::plugins) struct Lane {
-    pub(super) own: Load,
+    pub(super) own: Arc<Load>,
     pub(super) app: Arc<Load>,
     pub(super) plugin: Arc<PluginLoad>,
     pub(super) weight: Weight,
@@ -53,11 +53,13 @@ pub struct Crowd {
     pub shed: u64,
 }
 
-/// The lanes of one plugin, by app.
+/// The lanes of one plugin, by app. Pages have lanes of their own, which share the turns of the others: who visits them
+/// is anybody, and must not stand before WeChat.
 #[derive(Default)]
 pub(in crate::plugins) struct Lanes {
     plugin: Arc<PluginLoad>,
     pub(super) apps: ByApp<Lane>,
+    pub(super) pages: ByApp<Lane>,
 }
 
 /// How many calls may run at once, and how many may wait.
@@ -71,6 +73,23 @@ pub(in crate::plugins) struct Bounds {
     pub(in crate::plugins) app: usize,
     /// Calls of the app in the plugin that may wait.
     pub(in crate::plugins) queue: usize,
+    /// Instances that must be free beside the one that is taken, over all plugins.
+    pub(in crate::plugins) left: usize,
+}
+
+impl Bounds {
+    /// The bounds of pages, where these are those of messages and events: a page begins while less than half of the turns
+    /// are taken.
+    pub(in crate::plugins) fn of_pages(self) -> Self {
+        let half = |turns: usize| (turns / 2).max(1);
+        Self {
+            plugin: half(self.plugin),
+            lane: half(self.lane),
+            app: half(self.app),
+            left: LEFT_BY_PAGES as usize,
+            ..self
+        }
+    }
 }
 
 /// Room for calls of all plugins.
@@ -80,14 +99,25 @@ pub(super) struct Room {
 }
 
 impl Lanes {
-    /// The lane of an app.
+    /// The lane of an app's pages.
+    pub(in crate::plugins) fn of_pages(&self, app: &str, queue: &super::Queue) -> Arc<Lane> {
+        if let Some(lane) = self.pages.find(app) {
+            return lane;
+        }
+        let others = self.of(app, queue);
+        let Lane { own, app: of_app, plugin, .. } = &*others;
+        let (own, of_app, plugin) = (Arc::clone(own), Arc::clone(of_app), Arc::clone(plugin));
+        self.pages.of(app, || Lane { own, app: of_app, plugin, weight: Weight::default() })
+    }
+
+    /// The lane of all other calls of an app.
     pub(in crate::plugins) fn of(&self, app: &str, queue: &super::Queue) -> Arc<Lane> {
         if let Some(lane) = self.apps.find(app) {
             return lane;
         }
         let of_app = queue.room.apps.of(app, Load::default);
         let new =
-            || Lane { own: Load::default(), app: of_app, plugin: Arc::clone(&self.plugin), weight: Weight::default() };
+            || Lane { own: Arc::default(), app: of_app, plugin: Arc::clone(&self.plugin), weight: Weight::default() };
         let lane = self.apps.of(app, new);
         self.plugin.apps.fetch_max(self.apps.len(), SeqCst);
         lane
@@ -95,6 +125,7 @@ impl Lanes {
 
     /// Forgets all apps but `apps` that have no call.
     pub(in crate::plugins) fn retain_apps(&self, apps: &HashSet<String>) {
+        self.pages.retain_apps(apps);
         self.apps.retain_apps(apps);
     }
 
@@ -150,7 +181,8 @@ impl Room {
         };
         // The first call of a plugin may take what is kept for such, so that no number of busy plugins keeps another
         // from answering.
-        let least = if before == 0 { 0 } else { RESERVED as usize };
+        let reserved = if before == 0 { 0 } else { RESERVED as usize };
+        let least = reserved.max(bounds.left);
         let free = self.free.fetch_update(SeqCst, SeqCst, |free| (free > least).then(|| free - 1));
         if free.is_err() {
             lane.app.running.fetch_sub(1, SeqCst);

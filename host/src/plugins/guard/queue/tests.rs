@@ -5,9 +5,9 @@ use std::{future::Future, pin::pin, task::Poll};
 use futures::{FutureExt, future::BoxFuture};
 
 use super::*;
-use crate::plugins::limits::{INSTANCES, LOADING};
+use crate::plugins::limits::{INSTANCES, LOADING, RESERVED};
 
-const BOUNDS: Bounds = Bounds { plugin: 2, lane: 2, app: 100, queue: 100 };
+const BOUNDS: Bounds = Bounds { plugin: 2, lane: 2, app: 100, queue: 100, left: 0 };
 const LONG: Duration = Duration::from_mins(1);
 
 fn start<'q>(queue: &'q Queue, lane: &Arc<Lane>, bounds: Bounds) -> BoxFuture<'q, Result<Turn<'q>, NoTurn>> {
@@ -39,8 +39,8 @@ fn assert_idle(queue: &Queue, lanes: &Lanes) {
     assert_eq!(queue.room.free.load(SeqCst), (INSTANCES - LOADING) as usize);
     assert_eq!(queue.waiting.load(SeqCst), 0);
     assert!(queue.line().is_empty());
-    for lane in lanes.apps.all() {
-        let loads = [&lane.own, &*lane.app];
+    for lane in lanes.apps.all().into_iter().chain(lanes.pages.all()) {
+        let loads = [&*lane.own, &*lane.app];
         assert!(loads.iter().all(|load| load.running.load(SeqCst) + load.waiting.load(SeqCst) == 0));
     }
 }
@@ -165,7 +165,7 @@ async fn who_gives_up_leaves_no_trace_and_knows_what_stood_in_the_way() {
 #[tokio::test]
 async fn the_first_call_of_a_plugin_passes_plugins_that_have_taken_the_pool() {
     let queue = Queue::new();
-    let bounds = Bounds { plugin: 256, lane: 256, app: 1000, queue: 1000 };
+    let bounds = Bounds { plugin: 256, lane: 256, app: 1000, queue: 1000, left: 0 };
     let (hogs, quiet) = ([Lanes::default(), Lanes::default()], Lanes::default());
     let taken: Vec<_> = (0..500).map(|n| start(&queue, &hogs[n % 2].of("hog", &queue), bounds)).collect();
     let free = queue.room.free.load(SeqCst);
@@ -186,7 +186,7 @@ async fn nobody_is_forgotten_and_nothing_is_lost_however_calls_come_and_go() {
         tokio::spawn(async move {
             for round in 0..20_usize {
                 let lane = lanes[(n + round) % 2].of(["a", "b", "c"][n % 3], &queue);
-                let bounds = Bounds { plugin: 4, lane: 3, app: 5, queue: 1000 };
+                let bounds = Bounds { plugin: 4, lane: 3, app: 5, queue: 1000, left: 0 };
                 let patience = if n % 10 == 0 { Duration::from_micros(100) } else { LONG };
                 let turn = queue.turn(lane, bounds, patience).await;
                 assert!(turn.is_ok() || n % 10 == 0);
@@ -198,4 +198,39 @@ async fn nobody_is_forgotten_and_nothing_is_lost_however_calls_come_and_go() {
         call.unwrap();
     }
     lanes.iter().for_each(|lanes| assert_idle(&queue, lanes));
+}
+
+#[tokio::test]
+async fn pages_leave_half_of_the_turns_and_stand_before_nobody() {
+    let (queue, lanes) = (Queue::new(), Lanes::default());
+    let (messages, pages) = (lanes.of("shop", &queue), lanes.of_pages("shop", &queue));
+    let bounds = Bounds { plugin: 4, lane: 4, queue: 3, ..BOUNDS };
+    let visited: Vec<_> = (0..2).map(|_| start(&queue, &pages, bounds.of_pages()).now_or_never().unwrap()).collect();
+    let mut waiting: Vec<_> = (0..3).map(|_| start(&queue, &pages, bounds.of_pages())).collect();
+    assert!(matches!(start(&queue, &pages, bounds.of_pages()).await, Err(NoTurn::Shed(3))));
+    let answered: Vec<_> = (0..2).map(|_| start(&queue, &messages, bounds).now_or_never().unwrap()).collect();
+    let mut next = start(&queue, &messages, bounds);
+    assert!(poll(&mut next).is_pending(), "all four turns are taken");
+    drop(visited);
+    // Two turns are free, as many as pages leave: one is for the message, and none for pages.
+    let next = next.await.unwrap();
+    assert!(waiting.iter_mut().all(|page| poll(page).is_pending()));
+    drop((answered, next));
+    let served: Vec<_> = waiting.iter_mut().filter_map(FutureExt::now_or_never).collect();
+    assert_eq!(served.len(), 2);
+    drop(served);
+    drop(waiting);
+    assert_idle(&queue, &lanes);
+}
+
+#[tokio::test]
+async fn pages_of_all_plugins_leave_half_of_the_pool() {
+    let queue = Queue::new();
+    let plugins: Vec<_> = (0..4).map(|_| Lanes::default()).collect();
+    let bounds = Bounds { plugin: 512, lane: 512, app: 512, ..BOUNDS };
+    let page = |lanes: &Lanes| start(&queue, &lanes.of_pages("shop", &queue), bounds.of_pages()).now_or_never();
+    let visited: Vec<_> = plugins.iter().cycle().take(512).map_while(page).collect();
+    assert_eq!(visited.len(), 248);
+    let message = start(&queue, &plugins[0].of("blog", &queue), bounds);
+    assert!(message.now_or_never().unwrap().is_ok());
 }

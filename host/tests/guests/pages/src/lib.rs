@@ -3,7 +3,7 @@
 use std::{hint::black_box, time::Duration};
 
 use serde_json::json;
-use weft_plugin::{Context, Error, PageRequest, PageResponse, kv, page};
+use weft_plugin::{Context, Error, PageRequest, PageResponse, kv, message_handler, page};
 
 /// What it is asked, as JSON.
 #[page]
@@ -55,6 +55,9 @@ fn answer(request: PageRequest) -> PageResponse {
             ("alt-svc", "h3=\"evil.example:443\""),
             ("x-accel-redirect", "/etc/passwd"),
             ("x-sendfile", "/etc/passwd"),
+            ("x-sendfile2", "/etc/passwd"),
+            ("x-lighttpd-send-tempfile", "/etc/passwd"),
+            ("x-litespeed-location", "/internal/"),
             ("x-content-type-options", "sniff"),
             ("x-page", "kept"),
         ]
@@ -103,6 +106,12 @@ fn slow() -> Result<PageResponse, Error> {
     std::thread::sleep(Duration::from_millis(400));
     kv::set("done", "yes")?;
     Ok(PageResponse::text("done"))
+}
+
+/// Answers messages, too.
+#[message_handler]
+fn reply() -> &'static str {
+    "answered"
 }
 
 /// What is kept.
