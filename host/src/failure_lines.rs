@@ -6,9 +6,11 @@
 use std::{
     collections::HashMap,
     fmt, mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 /// How often a line about a failure that goes on is told.
 const LINE: Duration = Duration::from_secs(3);
@@ -80,7 +82,7 @@ impl FailureLines {
     }
 
     fn verdict(&self, app: &str, failure: String, now: Instant) -> Verdict {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         let All { failures, apps } = &mut *all;
         if failures.len() >= REMEMBERED && !failures.contains_key(&failure) {
             failures.retain(|_, lines| lines.whole_at > now);
@@ -157,7 +159,7 @@ mod tests {
             lines.verdict(&number.to_string(), number.to_string(), now);
         }
         verdict(&lines, "late", now + WHOLE);
-        let all = lines.0.lock().unwrap();
+        let all = lines.0.lock();
         assert_eq!((all.failures.len(), all.apps.len()), (1, 1));
     }
 
@@ -168,7 +170,7 @@ mod tests {
         assert_eq!(told[..200], [Verdict::Told(0, 0); 200]);
         assert_eq!(told[200], Verdict::Crowded(true));
         assert_eq!(told[201..], vec![Verdict::Crowded(false); 799]);
-        assert_eq!(lines.0.lock().unwrap().failures.len(), 200, "nor is more remembered");
+        assert_eq!(lines.0.lock().failures.len(), 200, "nor is more remembered");
         assert_eq!(lines.verdict("blog", "blog".to_owned(), now), Verdict::Told(0, 0), "another app");
         assert_eq!(verdict(&lines, "new", now + LINE / FAILURES), Verdict::Told(0, 800));
         assert_eq!(verdict(&lines, "newer", now + LINE / FAILURES), Verdict::Crowded(false));

@@ -1,9 +1,8 @@
 //! What is lost, counted: the log tells of it at once and then now and then, however much it is.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// How often the log tells at most.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
@@ -21,7 +20,7 @@ struct Unsaid {
 impl Losses {
     /// Counts so many more; gives all that were not spoken of when it is time to speak.
     pub fn add(&self, more: usize) -> Option<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(more, Instant::now())
+        self.0.lock().add(more, Instant::now())
     }
 }
 

@@ -14,10 +14,10 @@ use std::{
     borrow::Borrow,
     hash::{BuildHasher, Hash, RandomState},
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use hashbrown::HashTable;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Parts, each with a lock of its own. A generation goes part by part, so that it holds nobody up for long.
 const PARTS: usize = 128;
@@ -120,7 +120,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     /// Forgets what was young when this was called before, or older.
     pub fn grow_old(&self) {
         for part in &self.parts {
-            let mut part = lock(part);
+            let mut part = part.lock();
             part.time += 1;
             let gone = part.grow_old(self.most, self.is_needed);
             drop(part);
@@ -131,7 +131,7 @@ impl<K: Eq + Hash, V: Clone> Newest<K, V> {
     fn part(&self, hash: u64) -> MutexGuard<'_, Generations<K, V>> {
         // Bits from the middle: the tables use the lowest for places and the highest for tags.
         let part = (hash >> 32) % PARTS as u64;
-        lock(&self.parts[usize::try_from(part).unwrap_or_default()])
+        self.parts[usize::try_from(part).unwrap_or_default()].lock()
     }
 }
 
@@ -196,10 +196,6 @@ impl<K, V> Entry<K, V> {
     }
 }
 
-fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
-    part.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::Range;
@@ -213,7 +209,7 @@ mod tests {
     }
 
     fn kept(newest: &Newest<u32, ()>) -> usize {
-        newest.parts.iter().map(|part| lock(part)).map(|part| part.young.len() + part.old.len()).sum()
+        newest.parts.iter().map(|part| part.lock()).map(|part| part.young.len() + part.old.len()).sum()
     }
 
     #[test]

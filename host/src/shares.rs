@@ -1,10 +1,8 @@
 //! A share for each who uses something together with others, so that none takes all of it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many names are remembered before those are forgotten that have nothing.
@@ -25,7 +23,7 @@ impl Shares {
 
     /// The turns of the one of that name.
     pub fn of(&self, name: &str) -> Arc<Semaphore> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         if let Some(turns) = all.get(name) {
             return Arc::clone(turns);
         }
@@ -124,7 +122,7 @@ mod tests {
         for number in 0..10 * REMEMBERED {
             assert!(shares.of(&number.to_string()).try_acquire_owned().is_ok());
         }
-        assert!(shares.all.lock().unwrap().len() <= REMEMBERED);
+        assert!(shares.all.lock().len() <= REMEMBERED);
         assert!(shares.of("busy").try_acquire_owned().is_err(), "who has a turn has it still");
     }
 

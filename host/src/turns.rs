@@ -1,9 +1,8 @@
 //! One at a time: the right to work on something that has a name, within this process.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::Mutex;
 
 /// Gives turns out, one for each name at a time. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -19,14 +18,14 @@ pub struct Turn {
 impl Turns {
     /// The turn of `name`; none while somebody else has it.
     pub fn take(&self, name: &str) -> Option<Turn> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        let taken = self.0.lock().insert(name.to_owned());
         taken.then(|| Turn { all: self.clone(), name: name.to_owned() })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        self.all.0.lock().remove(&self.name);
     }
 }
 

@@ -1,11 +1,9 @@
 //! How much of long answers is remembered: an app that answers at length, to as many messages as it likes to send itself,
 //! fills no memory.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::HashMap, mem};
+
+use parking_lot::Mutex;
 
 /// From so many bytes on an answer is long; texts never are. For shorter ones a bound on their number is enough.
 const LONG: usize = 4 << 10;
@@ -40,7 +38,7 @@ impl LongAnswers {
         if bytes < LONG {
             return true;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         let Kept { young, old } = &mut *kept;
         let of_app = young.of(app) + old.of(app);
         let has_room = of_app + bytes <= OF_APP && young.all + old.all + bytes <= OF_ALL;
@@ -53,7 +51,7 @@ impl LongAnswers {
 
     /// Counts those no more that were young when this was called before: they have been forgotten as too old.
     pub(super) fn grow_old(&self) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         kept.old = mem::take(&mut kept.young);
     }
 }

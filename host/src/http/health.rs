@@ -1,8 +1,7 @@
 //! `/healthz` and `/readyz`: for load balancers and supervisors.
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -54,7 +53,7 @@ impl Probes {
     /// Begins a look, unless one goes on. It ends by itself: a database takes longer to fail than many wait who ask, and
     /// the log has to tell why.
     fn look(&self, state: &AppState) -> watch::Receiver<Option<Readiness>> {
-        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looking = self.looking.lock();
         if let Some(seen) = looking.as_ref().filter(|seen| seen.has_changed().is_ok()) {
             return seen.clone();
         }
@@ -66,7 +65,7 @@ impl Probes {
 
     /// What the look before saw.
     fn replace(&self, readiness: Readiness) -> Option<Readiness> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).replace(readiness)
+        self.seen.lock().replace(readiness)
     }
 }
 

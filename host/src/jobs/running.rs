@@ -1,8 +1,8 @@
 //! A job, for whoever does its work.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +72,7 @@ impl Running {
             JobError::failed(because("the job's checkpoint cannot be written · 无法记录任务的进度", &error.to_string()))
         })?;
         let cancelled = self.store.jobs().save(&self.lease, &checkpoint, done, total).await?;
-        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.saved.lock() = Instant::now();
         if cancelled != Some(false) {
             self.stop.cancel();
         }
@@ -92,7 +92,7 @@ impl Running {
     /// Waits until nothing has been saved for too long.
     pub(super) async fn stalled(&self) {
         loop {
-            let since = self.saved.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+            let since = self.saved.lock().elapsed();
             match STALL.checked_sub(since) {
                 Some(rest) if !rest.is_zero() => tokio::time::sleep(rest).await,
                 _ => return,

@@ -1,12 +1,10 @@
 //! The last lines that a plugin logged, and those that come, for whoever reads along; and why its calls failed.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures::{Stream, stream};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
@@ -85,7 +83,7 @@ impl Default for LiveLog {
 impl LiveLog {
     /// Reads along, from the line behind that number on, as far back as lines are kept.
     pub fn read(&self, after: Option<u64>) -> Reader {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = self.recent.lock();
         // A number that is not there yet is from before a restart.
         let after = after.filter(|after| *after < recent.next);
         let lines = recent.lines.iter().filter(|line| after.is_none_or(|after| line.number > after));
@@ -97,7 +95,7 @@ impl LogPlace {
     /// Takes a line of a call about `subject`.
     pub(super) fn write(&self, subject: Option<&Subject>, line: &Line) {
         let Some(subject) = subject else { return };
-        let mut recent = self.log.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.log.recent.lock();
         let line = Arc::new(LoggedLine {
             number: recent.next,
             at: Timestamp::now(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -65,7 +65,7 @@ impl Plugins {
         let revision = database.apps().revision().await?;
         let (own, disabled) = (database.plugin_limits().all().await?, database.disabled_plugins().all().await?);
         let apps = database.apps().names().await?;
-        let mut known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.settings_revision.lock();
         // Who read earlier and took longer must not undo what another has read since.
         if *known <= revision {
             *known = revision;
@@ -94,7 +94,7 @@ impl Plugins {
         let Err(error) = self.refresh().await else { return };
         let error = with_causes(&error);
         tracing::warn!(plugin, %error, "a change of a plugin is stored and counts here; what else is set could not be read");
-        let _known = self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let _known = self.0.settings_revision.lock();
         let (mut own, mut disabled) = (HashMap::clone(&self.0.own_limits.load()), self.disabled());
         if let Some(limits) = limits {
             own.insert(plugin.to_owned(), limits);
@@ -141,7 +141,7 @@ impl Plugins {
     /// Reads what is set where the database has a newer revision of it.
     async fn refresh_if_changed(&self) -> Result<(), StoreError> {
         let now = self.0.loader.database().apps().revision().await?;
-        let known = *self.0.settings_revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *self.0.settings_revision.lock();
         if known < now { self.refresh().await } else { Ok(()) }
     }
 }

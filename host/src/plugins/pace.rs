@@ -7,10 +7,10 @@
 use std::{
     future,
     pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
 /// Work and rest together. With shorter ones no message would come between two rests that finds the caches as the one
@@ -120,7 +120,7 @@ impl Pace {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 

@@ -4,11 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, SetOnce};
 
 use super::{
@@ -270,7 +271,7 @@ impl Plugins {
     }
 
     fn reread(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.0.reread.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.reread.lock()
     }
 
     /// Has a plugin called again for an app for which it kept failing, and its canary too: something else is set for it
@@ -322,7 +323,7 @@ impl Plugins {
     /// Puts a changed set, with the names of the plugins that are switched off, in the place of the one that is there.
     /// Nobody else changes it meanwhile.
     fn edit<T>(&self, change: impl FnOnce(&mut Set, &mut HashSet<String>) -> T) -> T {
-        let mut disabled = self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut disabled = self.0.disabled.lock();
         let mut set = Set::clone(&self.0.set.load());
         let outcome = change(&mut set, &mut disabled);
         self.0.set.store(Arc::new(set));
@@ -373,7 +374,7 @@ impl Plugins {
 
     /// The names of the plugins that are switched off, whether they are there or not.
     pub(super) fn disabled(&self) -> HashSet<String> {
-        self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.disabled.lock().clone()
     }
 
     /// Switches the plugins with these names off, and all others on. Calls in flight finish.

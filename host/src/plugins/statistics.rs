@@ -7,13 +7,14 @@ use std::{
     array,
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use super::{
     entry_kind::EntryKind,
@@ -139,7 +140,7 @@ impl Statistics {
 
     /// The error of the last call that failed.
     pub fn last_error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_error.lock().clone()
     }
 
     /// Counts a call that has ended.
@@ -162,7 +163,7 @@ impl Statistics {
         }
         if let Some(error) = error {
             counts.errors[error.error_code() as usize].fetch_add(1, Relaxed);
-            *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            *self.last_error.lock() = Some(error.to_string());
         }
         for asked in &trace.asked {
             let counts = &self.host_calls[asked.function as usize];

@@ -16,7 +16,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -26,6 +26,7 @@ use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, ModifyKind},
 };
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
@@ -284,7 +285,7 @@ impl Watcher {
         let (plugins, taken, wake) = (self.plugins.clone(), Arc::clone(&self.taken), self.wake.clone());
         tokio::spawn(async move {
             let outcome = plugins.load_file(&name).await;
-            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = taken.lock();
             match outcome {
                 FileOutcome::Done => {}
                 FileOutcome::TryAgain(later) => {
@@ -327,7 +328,7 @@ impl Watcher {
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<String, Read>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock()
     }
 
     fn is_settled(&mut self, name: &str, signature: Signature, settle: Duration) -> bool {

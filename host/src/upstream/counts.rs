@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::model::{CallKind, CallOutcome};
@@ -52,7 +53,7 @@ impl Counts {
         let day = china_day(self.clock.now());
         let path = path.unwrap_or(UNKNOWN).to_owned();
         let mut kind = CallKind { app: app.to_owned(), day, path, outcome };
-        if !self.named.lock().unwrap_or_else(PoisonError::into_inner).has(&kind) {
+        if !self.named.lock().has(&kind) {
             UNKNOWN.clone_into(&mut kind.path);
         }
         self.put(vec![(kind, 1)]);
@@ -65,7 +66,7 @@ impl Counts {
 
     /// Writes what waits. What cannot be written waits on.
     pub(super) async fn write(&self) -> Result<(), StoreError> {
-        let waiting = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiting = mem::take(&mut *self.waiting.lock());
         if waiting.is_empty() {
             return Ok(());
         }
@@ -82,7 +83,7 @@ impl Counts {
     }
 
     fn put(&self, counts: Vec<(CallKind, u64)>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         for (kind, calls) in counts {
             if waiting.len() < MOST || waiting.contains_key(&kind) {
                 *waiting.entry(kind).or_default() += calls;

@@ -2,8 +2,8 @@
 //! does not forget it and other processes hear of it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use weft_wechat::api::Refusal;
 use weft_wechat::api::errcode::Class;
 
@@ -36,7 +36,7 @@ impl Pauses {
 
     /// The pause that `path` is in for `app`.
     pub(super) fn find(&self, app: &str, path: &str, now: u64) -> Option<Pause> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if known.is_empty() {
             return None;
         }
@@ -58,10 +58,7 @@ impl Pauses {
         if let Err(error) = self.store.call_pauses().put(&pause).await {
             tracing::warn!(error = %with_causes(&error), "the pause of WeChat's calls is not stored");
         }
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert((pause.app, pause.path), Pause { errcode, until });
+        self.known.lock().insert((pause.app, pause.path), Pause { errcode, until });
     }
 
     /// Takes over what is stored.
@@ -69,7 +66,7 @@ impl Pauses {
         let stored = self.store.call_pauses().in_force().await?;
         let pauses =
             stored.into_iter().map(|CallPause { app, path, errcode, until }| ((app, path), Pause { errcode, until }));
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = pauses.collect();
+        *self.known.lock() = pauses.collect();
         Ok(())
     }
 
@@ -80,7 +77,7 @@ impl Pauses {
 
     /// Ends all pauses of an app.
     pub(super) async fn end(&self, app: &str) -> Result<(), StoreError> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|(name, _), _| name != app);
+        self.known.lock().retain(|(name, _), _| name != app);
         self.store.call_pauses().end(app).await
     }
 }

@@ -3,9 +3,10 @@
 use std::future::{Future, pending};
 use std::iter;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Finds no name, and keeps the names that it was asked for. Clones share them.
@@ -27,7 +28,7 @@ impl Resolve for SilentNames {
 
 impl SilentNames {
     fn asked(&self) -> MutexGuard<'_, Vec<String>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked.lock()
     }
 
     /// How many names it was asked for.

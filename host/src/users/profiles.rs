@@ -2,11 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::{StreamExt, stream};
+use parking_lot::Mutex;
 
 use super::{Users, halves::Halves};
 use crate::{
@@ -177,13 +177,13 @@ impl Users {
 
 impl Pauses {
     pub(super) fn holds(&self, app: &str, now: u64) -> bool {
-        let pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pauses = self.0.lock();
         pauses.get(app).is_some_and(|pause| pause.until > now)
     }
 
     /// Returns how long it is: `first`, or twice as long as the one before.
     pub(super) fn begin(&self, app: &str, now: u64, first: u64) -> u64 {
-        let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pauses = self.0.lock();
         let pause = pauses.entry(app.to_owned()).or_insert(Pause { seconds: 0, until: 0 });
         let seconds = pause.seconds.saturating_mul(2).clamp(first, LONGEST_PAUSE);
         *pause = Pause { seconds, until: now.saturating_add(seconds) };
@@ -191,6 +191,6 @@ impl Pauses {
     }
 
     pub(super) fn end(&self, app: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(app);
+        self.0.lock().remove(app);
     }
 }

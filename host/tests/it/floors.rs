@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
         "clock",
         "failure_lines",
         "histogram",
+        "json_object",
         "losses",
         "machine",
         "newest",

@@ -1,7 +1,7 @@
 //! When the compiler's process works, and when it rests.
 
 use std::{
-    sync::{self, Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,18 +26,18 @@ const UNSEEN: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long may be compiled before the pace has to be kept, and when that was looked at.
-struct Credit(sync::Mutex<(Duration, Instant)>);
+struct Credit(parking_lot::Mutex<(Duration, Instant)>);
 
 impl Default for Credit {
     fn default() -> Self {
-        Self(sync::Mutex::new((CREDIT, Instant::now())))
+        Self(parking_lot::Mutex::new((CREDIT, Instant::now())))
     }
 }
 
 impl Credit {
     /// Takes credit for `work` at `now`; false where there is less.
     fn take(&self, work: Duration, now: Instant) -> bool {
-        let mut credit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut credit = self.0.lock();
         let (left, at) = *credit;
         let idle = now.saturating_duration_since(at);
         let earned = if idle < UNSEEN { Duration::ZERO } else { idle / EARNED };

@@ -3,10 +3,9 @@
 //! A breaker itself is forgotten when all is well again; numbers that only grow must not be. What never opened is not
 //! counted, so that there is nothing of the many apps for which all goes well.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::breaker::Whose;
 use crate::plugins::EntryKind;
@@ -83,7 +82,7 @@ impl Openings {
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<Key, Counts>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use super::{Line, LineLevel, Receipt, json};
 use crate::plugins::EntryKind;
@@ -92,7 +90,7 @@ impl Receipts {
         let text = json::text(&receipt, LONGEST).or_else(|| json::text(&shortened(receipt), LONGEST));
         // Only the message itself can still make it too long.
         let Some(text) = text else { return };
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock();
         kept.bytes += text.len();
         kept.receipts.push_back(Entry { id, app, is_of_page, at, text: text.into() });
         kept.forget(Timestamp::now());
@@ -101,7 +99,7 @@ impl Receipts {
     fn texts(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<(String, Box<str>)> {
         let now = Timestamp::now();
         let of = |kept: &Mutex<Kept>| {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = kept.lock();
             kept.forget(now);
             let meant = kept.receipts.iter().filter(|entry| is_meant(entry));
             meant.map(|entry| (entry.id.clone(), entry.text.clone())).collect::<Vec<_>>()

@@ -6,16 +6,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     mem,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{InFolder, NotApplied, lock, requests::ChangeError};
+use super::{InFolder, NotApplied, requests::ChangeError};
 use crate::{
     config::PluginsConfig,
     model::{
@@ -93,7 +94,7 @@ impl Default for Counts {
 
 impl Counts {
     fn add(&self, app: &str, more: CanaryCounts) {
-        let mut unsaid = lock(&self.unsaid);
+        let mut unsaid = self.unsaid.lock();
         if let Some(counts) = unsaid.get_mut(app) {
             *counts = counts.plus(more);
         } else {
@@ -103,7 +104,7 @@ impl Counts {
 
     /// Forgets what was counted of an app, and that it does not get the canary.
     fn forget(&self, app: &str) {
-        lock(&self.unsaid).remove(app);
+        self.unsaid.lock().remove(app);
         self.without.rcu(|apps| {
             let mut apps = BTreeSet::clone(apps);
             apps.remove(app);
@@ -112,7 +113,7 @@ impl Counts {
     }
 
     fn take(&self) -> BTreeMap<String, CanaryCounts> {
-        mem::take(&mut *lock(&self.unsaid))
+        mem::take(&mut *self.unsaid.lock())
     }
 
     fn put_back(&self, counts: &BTreeMap<String, CanaryCounts>) {

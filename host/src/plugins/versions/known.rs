@@ -3,11 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
     time::Instant,
 };
 
-use super::lock;
+use parking_lot::Mutex;
+
 use crate::model::PluginDecision;
 
 /// All plugins by name, whether they are there or not.
@@ -39,12 +39,12 @@ pub(super) enum Told {
 
 impl KnownPlugins {
     pub(super) fn decision(&self, plugin: &str) -> Option<PluginDecision> {
-        lock(&self.0).get(plugin)?.decision.clone()
+        self.0.lock().get(plugin)?.decision.clone()
     }
 
     /// Notes a decision, unless a newer one is known.
     pub(super) fn note(&self, decision: PluginDecision) {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         let known = all.entry(decision.plugin.clone()).or_default();
         if known.decision.as_ref().is_none_or(|before| before.revision < decision.revision) {
             known.decision = Some(decision);
@@ -57,7 +57,7 @@ impl KnownPlugins {
     }
 
     pub(super) fn told(&self, plugin: &str) -> Told {
-        lock(&self.0).get(plugin).map(|known| known.told).unwrap_or_default()
+        self.0.lock().get(plugin).map(|known| known.told).unwrap_or_default()
     }
 
     pub(super) fn set_told(&self, plugin: &str, told: Told) {
@@ -85,7 +85,7 @@ impl KnownPlugins {
 
     /// Whether what is decided of a plugin is to be tried again at any time.
     pub(super) fn awaits_retry(&self, plugin: &str) -> bool {
-        lock(&self.0).get(plugin).is_some_and(|known| known.retry_at.is_some())
+        self.0.lock().get(plugin).is_some_and(|known| known.retry_at.is_some())
     }
 
     /// The plugins for which it is time to try again.
@@ -94,12 +94,12 @@ impl KnownPlugins {
     }
 
     fn change(&self, plugin: &str, change: impl FnOnce(&mut Known)) {
-        change(lock(&self.0).entry(plugin.to_owned()).or_default());
+        change(self.0.lock().entry(plugin.to_owned()).or_default());
     }
 
     /// The names of those that are so, in their order.
     fn names<T: FromIterator<String>>(&self, is: impl Fn(&Known) -> bool) -> T {
-        lock(&self.0).iter().filter(|(_, known)| is(known)).map(|(name, _)| name.clone()).collect()
+        self.0.lock().iter().filter(|(_, known)| is(known)).map(|(name, _)| name.clone()).collect()
     }
 }
 

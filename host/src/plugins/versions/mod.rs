@@ -30,7 +30,7 @@ mod seen;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -355,10 +355,6 @@ impl Plugins {
         let read = tokio::task::spawn_blocking(move || folder::read(&file, limit).ok().flatten().map(|b| digest(&b)));
         read.await.ok().flatten()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the database has been asked.

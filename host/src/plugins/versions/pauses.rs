@@ -3,11 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Mutex,
     time::{Duration, Instant},
 };
 
-use super::lock;
+use parking_lot::Mutex;
 
 /// Before the first try after one that failed.
 const FIRST: Duration = Duration::from_secs(5);
@@ -33,7 +32,7 @@ impl Pauses {
     /// How long the file of that digest waits which failed at `now`, and whether its pause begins with that: who fails
     /// during one waits for its end.
     pub(super) fn after(&self, plugin: &str, digest: &str, now: Instant) -> (Duration, bool) {
-        let mut pauses = lock(&self.0);
+        let mut pauses = self.0.lock();
         pauses.retain(|_, pause| now < pause.until + FORGOTTEN);
         let file = (plugin.to_owned(), digest.to_owned());
         let length = match pauses.get(&file) {

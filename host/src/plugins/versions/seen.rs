@@ -6,12 +6,10 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Mutex,
 };
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-
-use super::lock;
 
 /// The digests of the files that have taken effect, by plugin.
 pub(super) struct Seen {
@@ -42,12 +40,12 @@ impl Seen {
     /// The digest of the plugin's file that took effect last; none when there was no file, or it
     /// was removed.
     pub(super) fn of(&self, plugin: &str) -> Option<String> {
-        lock(&self.record).digests.get(plugin).cloned()
+        self.record.lock().digests.get(plugin).cloned()
     }
 
     /// Notes that a file took effect, or that it is gone. Blocks.
     pub(super) fn set(&self, plugin: &str, digest: Option<&str>) {
-        let _writing = lock(&self.writing);
+        let _writing = self.writing.lock();
         let Some(record) = self.change(plugin, digest) else { return };
         if let Err(error) = write(&self.file, &record) {
             tracing::warn!(%error, file = %self.file.display(), "what the plugins folder has could not be noted");
@@ -56,7 +54,7 @@ impl Seen {
 
     /// Changes what is known of a plugin's file; gives what is known then, unless that is nothing new.
     fn change(&self, plugin: &str, digest: Option<&str>) -> Option<Record> {
-        let mut record = lock(&self.record);
+        let mut record = self.record.lock();
         if record.digests.get(plugin).map(String::as_str) == digest {
             return None;
         }
@@ -88,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let seen = Seen::read(folder.path().join("folder.json"), folder.path());
         seen.set("greeter", Some("1"));
-        let slow = lock(&seen.writing);
+        let slow = seen.writing.lock();
         let seen = &seen;
         thread::scope(|scope| {
             let (told, tells) = mpsc::channel();

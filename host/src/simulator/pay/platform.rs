@@ -1,7 +1,6 @@
 //! WeChat's own keys: the public key, and certificates that follow each other.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use weft_wechat::pay::time;
 use weft_wechat::pay::v3::{Apiv3Key, Certificate, InvalidKey, PrivateKey, Resource};
@@ -60,7 +59,7 @@ impl Platform {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn key(&self, which: PlatformKey) -> &PrivateKey {

@@ -11,9 +11,10 @@ mod token;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
@@ -114,7 +115,7 @@ impl<F: Fetch> Credentials<F> {
             tokio::time::sleep(POLL).await;
             let now = self.0.clock.now();
             let slots: Vec<_> = {
-                let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut slots = self.0.slots.lock();
                 slots.retain(|_, slot| slot.is_in_use(now));
                 slots.values().cloned().collect()
             };
@@ -127,7 +128,7 @@ impl<F: Fetch> Credentials<F> {
     }
 
     fn slot(&self, app: &str) -> Arc<Slot> {
-        let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.0.slots.lock();
         if let Some(slot) = slots.get(app) {
             return Arc::clone(slot);
         }
@@ -176,7 +177,7 @@ impl<F: Fetch> Credentials<F> {
                 });
             }
             if matches!(&outcome, Err(error) if matches!(**error, TokenError::Store(StoreError::NotFound { .. }))) {
-                all.0.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&app.name);
+                all.0.slots.lock().remove(&app.name);
             }
             slot.remember(&app, &outcome);
             drop(turn);

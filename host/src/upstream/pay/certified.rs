@@ -2,8 +2,8 @@
 //! of its own.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use reqwest::{Client, Identity};
 
 use super::PayError;
@@ -48,7 +48,7 @@ impl Certified {
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<(String, String), Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

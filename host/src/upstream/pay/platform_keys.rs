@@ -2,8 +2,9 @@
 //! while.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use weft_wechat::pay::v3::certificates::Certificates;
 use weft_wechat::pay::v3::{self, PlatformKeys};
 
@@ -57,14 +58,14 @@ struct Fetched {
 
 impl Known {
     fn of(&self, merchant: &Merchant) -> Arc<OfMerchant> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         Arc::clone(known.entry(merchant.mch_id.clone()).or_default())
     }
 }
 
 impl OfMerchant {
     fn fetched(&self) -> MutexGuard<'_, Fetched> {
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fetched.lock()
     }
 
     /// What is known, as long as it must do for now. Otherwise the caller is the one to fetch.

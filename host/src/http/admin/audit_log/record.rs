@@ -4,10 +4,7 @@
 //! or may have. Who it was comes from the check of the token ([`Caller`](crate::http::admin::auth::Caller)), what was
 //! before and after from the handler.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State},
@@ -15,6 +12,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use parking_lot::Mutex;
 use serde::Serialize;
 use tracing::Instrument;
 use utoipa::openapi::OpenApi;
@@ -67,12 +65,12 @@ impl Notes {
     }
 
     fn note(&self, note: impl FnOnce(&mut Noted)) {
-        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        note(&mut self.0.lock());
     }
 
     /// The entry, when there is to be one; to be taken once.
     fn take(&self, changes: bool) -> Option<AuditEntry> {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.0.lock();
         noted.recorded.unwrap_or(changes).then(|| std::mem::take(&mut noted.entry))
     }
 }
