@@ -27,6 +27,9 @@ const AROUND: Duration = Duration::from_micros(100);
 /// What it costs a thread to be woken.
 const WAKE: Duration = Duration::from_micros(20);
 
+/// The most that a thread owes: calls behind the one that worked for long have deadlines.
+const MOST_DEBT: Duration = Duration::from_millis(200);
+
 /// When long work goes on, in this process and in those that it started, and when it rests.
 pub(super) struct Pace {
     /// The part of a cycle that long work has while there is other work.
@@ -42,6 +45,35 @@ pub(super) enum Turn {
     Work(Duration),
     /// It rests for so long.
     Rest(Duration),
+}
+
+/// How long a thread has worked while it should have rested. A guest cannot be stopped within one step, as where it fills
+/// all its memory: that takes longer than the part of a cycle that it has.
+#[derive(Debug, Default)]
+pub(super) struct Debt(Duration);
+
+impl Debt {
+    /// Counts what was worked beyond the time that there was for it.
+    pub(super) fn add(&mut self, worked: Duration, had: Duration) {
+        self.0 = (self.0 + worked.saturating_sub(had)).min(MOST_DEBT);
+    }
+
+    /// What a thread does that was told `turn`: it rests instead of working until it is even, unless there is nobody to
+    /// rest for.
+    pub(super) fn paid(&mut self, turn: Turn, is_kept: impl FnOnce() -> bool) -> Turn {
+        match turn {
+            Turn::Work(time) if !self.0.is_zero() && is_kept() => {
+                let rests = time.min(self.0);
+                self.0 -= rests;
+                Turn::Rest(rests)
+            }
+            Turn::Work(time) => {
+                self.0 = Duration::ZERO;
+                Turn::Work(time)
+            }
+            Turn::Rest(time) => Turn::Rest(time),
+        }
+    }
 }
 
 /// What the server did for others.
@@ -156,6 +188,40 @@ mod tests {
         assert_eq!(resting(25, 2 * LEAST), 750);
         assert_eq!(resting(50, 2 * LEAST), 500);
         assert_eq!(resting(100, 5_000), 0);
+    }
+
+    #[test]
+    fn who_cannot_stop_in_time_makes_up_for_it() {
+        let pace = Pace::new(25);
+        // How many milliseconds of ten seconds are worked in steps of 32, begun whenever a thread may.
+        let worked = |busy: Duration| {
+            let (mut debt, mut now, mut worked) = (Debt::default(), Duration::from_millis(40), Duration::ZERO);
+            while now < Duration::from_secs(10) {
+                let turn = pace.turn_at(now, || busy * u32::try_from(now.as_millis()).unwrap());
+                match debt.paid(turn, || !busy.is_zero()) {
+                    Turn::Rest(time) => now += time,
+                    Turn::Work(time) => {
+                        let step = Duration::from_millis(32);
+                        debt.add(step, time);
+                        (now, worked) = (now + step, worked + step);
+                    }
+                }
+            }
+            worked.as_millis()
+        };
+        let beside_others = worked(Duration::from_micros(100));
+        assert!((2300..2700).contains(&beside_others), "{beside_others}");
+    }
+
+    #[test]
+    fn who_works_alone_owes_nothing() {
+        let mut debt = Debt::default();
+        debt.add(Duration::from_secs(1), Duration::from_millis(10));
+        assert_eq!(debt.0, MOST_DEBT);
+        let work = Turn::Work(Duration::from_millis(10));
+        assert_eq!(debt.paid(work, || true), Turn::Rest(Duration::from_millis(10)));
+        assert_eq!(debt.paid(work, || false), work);
+        assert_eq!(debt.paid(work, || true), work, "it is forgiven");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! come first. Of one app a thread has one call in its queue, each tick another: an app that has many holds up its own.
 
 use std::{
+    cell::RefCell,
     future::{Future, poll_fn},
     io, mem,
     panic::resume_unwind,
@@ -15,6 +16,7 @@ use std::{
     },
     task::{Context, Poll, ready},
     thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -27,9 +29,9 @@ use tokio_util::{
 };
 use tracing::Instrument as _;
 
-use super::cpu::CpuMeter;
+use super::cpu::{CpuMeter, time_on_cores};
 use crate::{
-    plugins::pace::{Pace, Turn},
+    plugins::pace::{Debt, Pace, Turn},
     shares::Shares,
 };
 
@@ -52,6 +54,11 @@ struct Thread {
     turns: Shares,
     /// Ends the thread when this is dropped.
     _ends: DropGuard,
+}
+
+thread_local! {
+    /// What this thread for long calls owes the others.
+    static DEBT: RefCell<Debt> = RefCell::default();
 }
 
 /// A call that was given to a thread, until it has ended.
@@ -181,12 +188,13 @@ impl<F: Future> Future for Elsewhere<F> {
             *turn = ready!(turns.poll_acquire(context));
         }
         let Some(call) = call else { return Poll::Pending };
-        // The thread is for calls like this one, which all rest now.
-        if let Turn::Rest(time) = pace.turn(home) {
-            thread::sleep(time);
-        }
+        let had = rest(pace, home);
+        let before = time_on_cores();
         let _home = home.enter();
         let poll = call.as_mut().poll(context);
+        if let Some(worked) = time_on_cores().zip(before).map(|(after, before)| after.saturating_sub(before)) {
+            DEBT.with_borrow_mut(|debt| debt.add(worked, had));
+        }
         *turn = None;
         if poll.is_pending()
             && meter.take_yield()
@@ -196,6 +204,16 @@ impl<F: Future> Future for Elsewhere<F> {
             *turn = next;
         }
         poll
+    }
+}
+
+/// Rests until calls work again: the thread is for these, which all rest together. Gives how long they may work.
+fn rest(pace: &Pace, home: &Handle) -> Duration {
+    loop {
+        match DEBT.with_borrow_mut(|debt| debt.paid(pace.turn(home), || pace.is_kept(home))) {
+            Turn::Rest(time) => thread::sleep(time),
+            Turn::Work(time) => return time,
+        }
     }
 }
 

@@ -153,7 +153,7 @@ fn since_asked() -> Option<Duration> {
 }
 
 /// How long this thread was on a core, where the system tells.
-fn time_on_cores() -> Option<Duration> {
+pub(super) fn time_on_cores() -> Option<Duration> {
     #[cfg(unix)]
     let time = Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).ok();
     #[cfg(not(unix))]
