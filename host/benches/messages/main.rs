@@ -48,10 +48,16 @@ struct Effort {
     window: Duration,
 }
 
-const FULL: Effort =
-    Effort { before: 300_000, rounds: 5, messages: 60_000, calls: 60_000, windows: 5, window: Duration::from_secs(4) };
+const FULL: Effort = Effort {
+    before: 300_000,
+    rounds: 5,
+    messages: 60_000,
+    calls: 60_000,
+    windows: 16,
+    window: Duration::from_millis(1250),
+};
 const QUICK: Effort =
-    Effort { rounds: 3, messages: 15_000, calls: 15_000, windows: 2, window: Duration::from_secs(2), ..FULL };
+    Effort { rounds: 3, messages: 15_000, calls: 15_000, windows: 4, window: Duration::from_secs(1), ..FULL };
 const TEST: Effort =
     Effort { before: 64, rounds: 1, messages: 64, calls: 8, windows: 1, window: Duration::from_millis(100) };
 

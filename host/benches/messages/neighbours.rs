@@ -160,9 +160,9 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
     let mut rows: Vec<Beside> = neighbours.iter().map(|(_, neighbour)| row(neighbour)).collect();
     for _ in 0..windows {
         for (neighbour, row) in neighbours.iter().zip(&mut rows) {
-            row.alone.extend(good.messages(window / 2)?);
+            let alone = good.messages(window / 2)?;
             let (beside, calls) = place.beside(*neighbour, &mut good, window)?;
-            row.taken.extend(beside);
+            row.add(alone, beside);
             row.calls += calls;
             place.come_to_rest();
         }
@@ -176,7 +176,7 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
 fn row(neighbour: &Neighbour) -> Beside {
     let Neighbour { name, connections, deed } = *neighbour;
     let is_plugins = !matches!(deed, Deed::Absent | Deed::Elsewhere);
-    Beside { name, connections, is_plugins, calls: 0, taken: Vec::new(), alone: Vec::new() }
+    Beside { name, connections, is_plugins, ..Beside::default() }
 }
 
 /// A server with two apps.

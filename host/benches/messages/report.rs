@@ -17,7 +17,7 @@ makes a server of them. prototype: the ratio that such a one reached on another 
 was written. let in: every step from the file's bytes to a plugin that can be called, by a
 server that does nothing else. neighbours: the wall clock of one app's messages, one every few milliseconds, while the
 plugin of another app does what the row says, on cores that never sleep. ratio: to the same messages just
-before, when nobody else wrote. promise: whether the ratio of p50 is within 1.20. \"nobody\" shows how far that ratio
+before, when nobody else wrote; that of p50 is the median of as many ratios as there were turns. promise: whether the ratio of p50 is within 1.20. \"nobody\" shows how far that ratio
 errs by itself, \"behaves\" what a good plugin's messages cost, and \"other programs\" what the machine makes of two
 threads outside the server that compute and write memory: beside a plugin that computes, no server can do better than
 that.
@@ -111,6 +111,7 @@ pub(crate) fn table(title: &str, unit: Unit, rows: &[Row]) -> String {
 }
 
 /// How long somebody's messages took beside a neighbour, and before it.
+#[derive(Default)]
 pub(crate) struct Beside {
     pub(crate) name: &'static str,
     /// Who wrote to the neighbour at once.
@@ -123,13 +124,29 @@ pub(crate) struct Beside {
     pub(crate) taken: Vec<Duration>,
     /// Each message just before, when there was nobody.
     pub(crate) alone: Vec<Duration>,
+    /// How many times as long the median is beside it, of each while: what the machine does for others changes from one
+    /// to the next.
+    pub(crate) ratios: Vec<f64>,
 }
 
 impl Beside {
+    /// Adds what messages took in a while, before the neighbour came and beside it.
+    pub(crate) fn add(&mut self, alone: Vec<Duration>, taken: Vec<Duration>) {
+        self.ratios.extend(times(percentile(&taken, 50), percentile(&alone, 50)));
+        self.alone.extend(alone);
+        self.taken.extend(taken);
+    }
+
+    /// How many times as long as alone the median message takes: the median of all whiles.
+    fn ratio(&self) -> Option<f64> {
+        let mut sorted = self.ratios.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied()
+    }
+
     /// Whether the messages took no longer than is promised; none where nothing is.
     fn keeps_promise(&self) -> Option<bool> {
-        let ratio = || times(percentile(&self.taken, 50), percentile(&self.alone, 50));
-        self.is_plugins.then(|| ratio().is_some_and(|ratio| ratio <= PROMISED))
+        self.is_plugins.then(|| self.ratio().is_some_and(|ratio| ratio <= PROMISED))
     }
 }
 
@@ -168,7 +185,8 @@ pub(crate) fn neighbours(rows: &[Beside]) -> String {
             let time = own.map_or_else(|| "-".to_owned(), |own| format!("{:.0} µs", own.as_secs_f64() * 1e6));
             (time, times(own, base).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")))
         };
-        let ((p50, p50_ratio), (p99, p99_ratio), (longest, _)) = (figure(50), figure(99), figure(100));
+        let ((p50, _), (p99, p99_ratio), (longest, _)) = (figure(50), figure(99), figure(100));
+        let p50_ratio = row.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let messages = row.taken.len();
         let promise = row.keeps_promise().map_or("-", |kept| if kept { "kept" } else { "BROKEN" });
         // Writing to a string cannot fail.
@@ -179,7 +197,7 @@ pub(crate) fn neighbours(rows: &[Beside]) -> String {
         );
     };
     let alone: Vec<Duration> = rows.iter().flat_map(|row| row.alone.iter().copied()).collect();
-    let nobody = Beside { name: "(alone)", connections: 0, is_plugins: false, calls: 0, taken: alone.clone(), alone };
+    let nobody = Beside { name: "(alone)", taken: alone.clone(), alone, ..Beside::default() };
     line(&nobody);
     rows.iter().for_each(line);
     out
