@@ -1,6 +1,6 @@
 //! What a message costs: through the whole server, through the plugin platform alone, and beside plugins that misbehave.
 //!
-//! `cargo bench -p weft` takes twenty minutes, `cargo bench -p weft -- --quick` four. A word behind it chooses: `calls`,
+//! `cargo bench -p weft` takes half an hour, `cargo bench -p weft -- --quick` five minutes. A word behind it chooses: `calls`,
 //! `files`, `neighbours`, or the endpoints and neighbours whose names have it, as in `cargo bench -p weft -- encrypted`. With
 //! `--check` it fails where a call costs more, or an app's messages took longer beside a neighbour, than Weft promises.
 //! With `--test`, or run by `cargo test --benches`, everything happens once and proves that it works.
