@@ -29,6 +29,10 @@ use crate::{
 /// that it is given twice.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long it is tried to tell another process that WeChat does not wait any more: its handler may be at work for long,
+/// and this process may be told to stop.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
 /// How often this process shows that it is alive; several times within the lease.
 const SHOW_LIFE: Duration = Duration::from_secs(1);
 
@@ -130,19 +134,28 @@ impl Claims {
         }
     }
 
-    /// Tells the process that runs the handler that WeChat does not wait any more; gives the answer when there is one
-    /// already.
+    /// Tells the process that runs the handler that WeChat does not wait any more, also when the database takes its time;
+    /// gives the answer when there is one already.
     pub(super) async fn give_up(&self, key: DeliveryKey) -> Option<Answer> {
         if !self.0.store.is_shared() {
             return None;
         }
-        match in_time(self.0.store.deliveries().give_up(key)).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.lose(&error);
-                None
+        let (deliveries, over) = (self.0.store.deliveries(), Instant::now() + GIVE_UP);
+        // Asked once as long as there is no answer: a question that is dropped keeps its connection until there is one.
+        let telling = async {
+            loop {
+                match deliveries.give_up(key).await {
+                    Ok(answer) => return answer,
+                    Err(error) => self.lose(&error),
+                }
+                tokio::time::sleep(LONGEST_PAUSE).await;
             }
-        }
+        };
+        let told = tokio::time::timeout_at(over.into(), telling).await;
+        told.unwrap_or_else(|elapsed| {
+            self.lose(&elapsed);
+            None
+        })
     }
 
     /// Waits for what another process answers, or for the end of that process.
