@@ -5,7 +5,7 @@
 //! come first. Of one app a thread has one call in its queue, each tick another: an app that has many holds up its own.
 
 use std::{
-    cell::RefCell,
+    cell::Cell,
     future::{Future, poll_fn},
     io, mem,
     panic::resume_unwind,
@@ -31,7 +31,7 @@ use tracing::Instrument as _;
 
 use super::cpu::{CpuMeter, time_on_cores};
 use crate::{
-    plugins::pace::{Debt, Pace, Turn},
+    plugins::pace::{Pace, Turn},
     shares::Shares,
 };
 
@@ -57,8 +57,8 @@ struct Thread {
 }
 
 thread_local! {
-    /// What this thread for long calls owes the others.
-    static DEBT: RefCell<Debt> = RefCell::default();
+    /// Whether this thread for long calls worked beyond its time, and owes it to others.
+    static OWES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A call that was given to a thread, until it has ended.
@@ -193,7 +193,7 @@ impl<F: Future> Future for Elsewhere<F> {
         let _home = home.enter();
         let poll = call.as_mut().poll(context);
         if let Some(worked) = time_on_cores().zip(before).map(|(after, before)| after.saturating_sub(before)) {
-            DEBT.with_borrow_mut(|debt| debt.add(worked, had));
+            OWES.set(OWES.get() | pace.is_beyond(worked, had));
         }
         *turn = None;
         if poll.is_pending()
@@ -210,9 +210,13 @@ impl<F: Future> Future for Elsewhere<F> {
 /// Rests until calls work again: the thread is for these, which all rest together. Gives how long they may work.
 fn rest(pace: &Pace, home: &Handle) -> Duration {
     loop {
-        match DEBT.with_borrow_mut(|debt| debt.paid(pace.turn(home), || pace.is_kept(home))) {
+        let turn = if OWES.get() { pace.turn_of_debtor(home) } else { pace.turn(home) };
+        match turn {
             Turn::Rest(time) => thread::sleep(time),
-            Turn::Work(time) => return time,
+            Turn::Work(time) => {
+                OWES.set(false);
+                return time;
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! caches, and what long work writes drives out what everybody else needs. So all of it works in the same part of each
 //! cycle and rests in the remaining part, in which messages are answered as if it were not there.
 
+mod owed;
+
 use std::{
     future,
     pin::pin,
@@ -12,6 +14,8 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
+
+use owed::Owed;
 
 /// Work and rest together. With shorter ones no message would come between two rests that finds the caches as the one
 /// before it left them.
@@ -27,15 +31,13 @@ const AROUND: Duration = Duration::from_micros(100);
 /// What it costs a thread to be woken.
 const WAKE: Duration = Duration::from_micros(20);
 
-/// The most that a thread owes: calls behind the one that worked for long have deadlines.
-const MOST_DEBT: Duration = Duration::from_millis(200);
-
 /// When long work goes on, in this process and in those that it started, and when it rests.
 pub(super) struct Pace {
     /// The part of a cycle that long work has while there is other work.
     work: Duration,
     began: Instant,
     seen: Mutex<Seen>,
+    owed: Mutex<Owed>,
 }
 
 /// What long work does now.
@@ -45,35 +47,6 @@ pub(super) enum Turn {
     Work(Duration),
     /// It rests for so long.
     Rest(Duration),
-}
-
-/// How long a thread has worked while it should have rested. A guest cannot be stopped within one step, as where it fills
-/// all its memory: that takes longer than the part of a cycle that it has.
-#[derive(Debug, Default)]
-pub(super) struct Debt(Duration);
-
-impl Debt {
-    /// Counts what was worked beyond the time that there was for it.
-    pub(super) fn add(&mut self, worked: Duration, had: Duration) {
-        self.0 = (self.0 + worked.saturating_sub(had)).min(MOST_DEBT);
-    }
-
-    /// What a thread does that was told `turn`: it rests instead of working until it is even, unless there is nobody to
-    /// rest for.
-    pub(super) fn paid(&mut self, turn: Turn, is_kept: impl FnOnce() -> bool) -> Turn {
-        match turn {
-            Turn::Work(time) if !self.0.is_zero() && is_kept() => {
-                let rests = time.min(self.0);
-                self.0 -= rests;
-                Turn::Rest(rests)
-            }
-            Turn::Work(time) => {
-                self.0 = Duration::ZERO;
-                Turn::Work(time)
-            }
-            Turn::Rest(time) => Turn::Rest(time),
-        }
-    }
 }
 
 /// What the server did for others.
@@ -92,12 +65,28 @@ struct Seen {
 impl Pace {
     /// Long work has so many percent of the time while there is other work.
     pub(super) fn new(percent: u32) -> Self {
-        Self { work: CYCLE * percent.min(100) / 100, began: Instant::now(), seen: Mutex::default() }
+        Self {
+            work: CYCLE * percent.min(100) / 100,
+            began: Instant::now(),
+            seen: Mutex::default(),
+            owed: Mutex::default(),
+        }
     }
 
     /// What long work does now, beside a server that runs on `runtime`.
     pub(super) fn turn(&self, runtime: &Handle) -> Turn {
         self.turn_at(self.began.elapsed(), || busy(runtime))
+    }
+
+    /// The same of a thread that has worked beyond [its time](Self::is_beyond).
+    pub(super) fn turn_of_debtor(&self, runtime: &Handle) -> Turn {
+        self.turn_of_debtor_at(self.began.elapsed(), || busy(runtime))
+    }
+
+    /// Counts a step of long work that has just ended. True when it took longer than it should: then its thread is to
+    /// make up for it.
+    pub(super) fn is_beyond(&self, worked: Duration, had: Duration) -> bool {
+        self.is_beyond_at(self.began.elapsed(), worked, had)
     }
 
     /// Whether there is other work, beside which long work rests at times.
@@ -114,13 +103,37 @@ impl Pace {
 
     /// As [`turn`](Self::turn), so long after the pace began, when the server's threads have been `busy` for so long.
     fn turn_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
-        let into = Duration::from_nanos(u64::try_from(now.as_nanos() % CYCLE.as_nanos()).unwrap_or_default());
+        let (_, into) = cycle(now);
         let left = CYCLE.saturating_sub(into);
         match self.work.checked_sub(into).filter(|work| !work.is_zero()) {
             Some(work) => Turn::Work(work),
             None if self.rests(now, busy) => Turn::Rest(left),
             None => Turn::Work(left),
         }
+    }
+
+    /// As [`turn_of_debtor`](Self::turn_of_debtor), like [`turn_at`](Self::turn_at).
+    fn turn_of_debtor_at(&self, now: Duration, busy: impl FnOnce() -> Duration) -> Turn {
+        let rests = self.work < CYCLE && self.rests(now, busy);
+        let turn = self.turn_at(now, || Duration::ZERO);
+        let mut owed = self.owed.lock();
+        if !rests {
+            owed.forgive();
+            return turn;
+        }
+        let (cycle, into) = cycle(now);
+        match turn {
+            Turn::Work(_) => match owed.pay(cycle, self.work, now).saturating_sub(into) {
+                Duration::ZERO => turn,
+                rest => Turn::Rest(rest),
+            },
+            Turn::Rest(_) => turn,
+        }
+    }
+
+    fn is_beyond_at(&self, now: Duration, worked: Duration, had: Duration) -> bool {
+        let beyond = worked.saturating_sub(had);
+        !beyond.is_zero() && self.owed.lock().add(beyond, now)
     }
 
     /// Counts a long call that was made.
@@ -154,6 +167,12 @@ impl Pace {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock()
     }
+}
+
+/// The number of the cycle at a time since the pace began, and how far into the cycle that is.
+fn cycle(at: Duration) -> (u128, Duration) {
+    let (cycle, into) = (at.as_nanos() / CYCLE.as_nanos(), at.as_nanos() % CYCLE.as_nanos());
+    (cycle, Duration::from_nanos(u64::try_from(into).unwrap_or_default()))
 }
 
 /// For how long the threads of a runtime have had something to do, all together.
@@ -190,38 +209,56 @@ mod tests {
         assert_eq!(resting(100, 5_000), 0);
     }
 
-    #[test]
-    fn who_cannot_stop_in_time_makes_up_for_it() {
+    /// How many milliseconds of ten seconds somebody works, of two threads whose steps take so many, begun whenever they
+    /// may, beside a server that is `busy` for so long in each millisecond.
+    fn worked(steps: [u64; 2], busy: Duration) -> usize {
         let pace = Pace::new(25);
-        // How many milliseconds of ten seconds are worked in steps of 32, begun whenever a thread may.
-        let worked = |busy: Duration| {
-            let (mut debt, mut now, mut worked) = (Debt::default(), Duration::from_millis(40), Duration::ZERO);
-            while now < Duration::from_secs(10) {
-                let turn = pace.turn_at(now, || busy * u32::try_from(now.as_millis()).unwrap());
-                match debt.paid(turn, || !busy.is_zero()) {
-                    Turn::Rest(time) => now += time,
-                    Turn::Work(time) => {
-                        let step = Duration::from_millis(32);
-                        debt.add(step, time);
-                        (now, worked) = (now + step, worked + step);
-                    }
+        // When each may begin its next step, what it had for the one that has just ended, and whether it owes.
+        let mut threads = steps.map(|step| (40, Duration::from_millis(step), None, false));
+        let mut at_work = vec![false; 10_100];
+        for millis in 40..10_000 {
+            let now = Duration::from_millis(millis);
+            let busy = || busy * u32::try_from(millis).unwrap();
+            for (next, step, had, owes) in threads.iter_mut().filter(|(next, ..)| *next == millis) {
+                if let Some(had) = had.take() {
+                    *owes |= pace.is_beyond_at(now, *step, had);
                 }
+                let turn = if *owes { pace.turn_of_debtor_at(now, busy) } else { pace.turn_at(now, busy) };
+                let takes = match turn {
+                    Turn::Rest(time) => time,
+                    Turn::Work(time) => {
+                        (*had, *owes) = (Some(time), false);
+                        at_work[usize::try_from(millis).unwrap()..][..usize::try_from(step.as_millis()).unwrap()]
+                            .fill(true);
+                        *step
+                    }
+                };
+                *next += u64::try_from(takes.as_millis()).unwrap().max(1);
             }
-            worked.as_millis()
-        };
-        let beside_others = worked(Duration::from_micros(100));
-        assert!((2300..2700).contains(&beside_others), "{beside_others}");
+        }
+        at_work.iter().filter(|works| **works).count()
     }
 
     #[test]
-    fn who_works_alone_owes_nothing() {
-        let mut debt = Debt::default();
-        debt.add(Duration::from_secs(1), Duration::from_millis(10));
-        assert_eq!(debt.0, MOST_DEBT);
-        let work = Turn::Work(Duration::from_millis(10));
-        assert_eq!(debt.paid(work, || true), Turn::Rest(Duration::from_millis(10)));
-        assert_eq!(debt.paid(work, || false), work);
-        assert_eq!(debt.paid(work, || true), work, "it is forgiven");
+    fn who_cannot_stop_in_time_makes_up_for_it() {
+        let busy = Duration::from_micros(100);
+        for steps in [[32, 32], [32, 17], [9, 60]] {
+            let worked = worked(steps, busy);
+            assert!((1900..2800).contains(&worked), "{steps:?}: {worked}");
+        }
+        let alone = worked([32, 17], Duration::ZERO);
+        assert!(alone > 9900, "{alone}");
+    }
+
+    #[test]
+    fn who_stops_in_time_does_not_pay_for_others() {
+        let (pace, busy) = (Pace::new(25), || Duration::from_secs(1));
+        let at = Duration::from_millis;
+        assert_eq!(pace.turn_at(at(50), busy), Turn::Rest(at(30)), "there are others");
+        assert!(pace.is_beyond_at(at(75), at(25), at(10)) && !pace.is_beyond_at(at(75), at(12), at(10)));
+        let debtor = |millis| pace.turn_of_debtor_at(at(millis), || Duration::from_secs(2));
+        assert_eq!([80, 120, 125].map(debtor), [Turn::Rest(at(10)), Turn::Rest(at(5)), Turn::Work(at(5))]);
+        assert_eq!(pace.turn_at(at(80), busy), Turn::Work(at(10)));
     }
 
     #[test]
