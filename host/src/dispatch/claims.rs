@@ -123,15 +123,11 @@ impl Claims {
     }
 
     /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it.
-    /// False when one has: then the answer has to go another way. Without a database nobody can know.
-    pub(super) async fn record_late_answer(&self, key: DeliveryKey, answer: &Answer) -> bool {
-        match in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await {
-            Ok(in_time) => in_time,
-            Err(error) => {
-                self.lose(&error);
-                true
-            }
-        }
+    /// False when one has: then the answer has to go another way. None while the database does not tell: nobody can know
+    /// then, and nothing is kept.
+    pub(super) async fn record_late_answer(&self, key: DeliveryKey, answer: &Answer) -> Option<bool> {
+        let recorded = in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await;
+        recorded.inspect_err(|error| self.lose(error)).ok()
     }
 
     /// Tells the process that runs the handler that WeChat does not wait any more, also when the database takes its time;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use weft::{
     config::{Config, DatabaseUrl},
     simulator::{Incoming, Sender},
@@ -208,17 +208,27 @@ async fn the_last_try_at_another_server_gets_the_answer_or_customer_service_send
     .await;
 }
 
+async fn administrator(database: &TestDatabase) -> PgConnection {
+    let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
+    PgConnection::connect(url.expose()).await.unwrap()
+}
+
+/// Holds up whoever reads or writes deliveries, until it is rolled back.
+async fn lock_deliveries(admin: &mut PgConnection) -> Transaction<'_, Postgres> {
+    let mut locked = admin.begin().await.unwrap();
+    sqlx::query("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+    locked
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_try_does_not_wait_for_a_database_that_hangs_and_the_answer_is_not_lost() {
     on_postgres(async |database| {
         let (inbox, two, [to_one, to_two]) = two_servers(&database, "customer_service", 4500).await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut admin = PgConnection::connect(url.expose()).await.unwrap();
+        let mut admin = administrator(&database).await;
         let message = message(FAN, "nap 12000", 1);
         cut(&to_one, &message).await;
         cut(&to_two, &message).await;
-        let mut locked = admin.begin().await.unwrap();
-        sqlx::query("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+        let locked = lock_deliveries(&mut admin).await;
         assert_eq!(deliver(&to_two, &message).await, "success", "within WeChat's five seconds");
         // Longer than anybody waits for the database once.
         tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -226,6 +236,29 @@ async fn the_last_try_does_not_wait_for_a_database_that_hangs_and_the_answer_is_
         let expected = logged("customer_service", "sent", "napped 12000 ms");
         assert_eq!(inbox.logged("shop", FAN, 1).await, [expected]);
         assert_eq!((inbox.sent("shop").len(), calls(&inbox.app).await + calls(&two).await), (1, 1));
+        inbox.app.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_given_while_the_database_hangs_is_the_answer_to_the_next_try_too() {
+    on_postgres(async |database| {
+        let (inbox, two, [to_one, to_two]) = two_servers(&database, "join", 1000).await;
+        let mut connection = administrator(&database).await;
+        let admin = &mut connection;
+        let message = message(FAN, "nap 2500", 1);
+        let (answer, locked) = futures::join!(deliver(&to_one, &message), async move {
+            // The handler is at work by then.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            lock_deliveries(admin).await
+        });
+        assert!(answer.contains("napped 2500 ms"), "{answer}");
+        locked.rollback().await.unwrap();
+        assert_eq!(inbox.logged("shop", FAN, 1).await, [logged("passive", "sent", "napped 2500 ms")]);
+        assert_eq!(deliver(&to_two, &message).await, answer);
+        assert_eq!((inbox.sent("shop").len(), calls(&inbox.app).await + calls(&two).await), (0, 1));
         inbox.app.stop().await;
         two.stop().await;
     })

@@ -111,11 +111,13 @@ impl Fate {
         // Who has the database alone knows what WeChat was told.
         let is_slow = open && deliveries.claims.has_others() && self.run.began.elapsed() >= deliveries.slow();
         // Boxed, as it is rare.
-        let in_time = open && (!is_slow || Box::pin(deliveries.claims.record_late_answer(self.key, kept)).await);
+        let recorded =
+            if is_slow { Box::pin(deliveries.claims.record_late_answer(self.key, kept)).await } else { None };
+        let in_time = open && recorded.unwrap_or(true);
         if in_time {
             first.await;
         }
-        if !is_slow {
+        if recorded.is_none() {
             deliveries.claims.record_answer(self.key, kept);
         }
         self.set(answer.filter(|_| in_time), is_kept);
