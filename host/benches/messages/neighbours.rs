@@ -38,7 +38,7 @@ use super::{
 
 /// Between an answer and the next message.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long a neighbour is at work before messages count.
+/// How long messages are written, and a neighbour is at work, before they count.
 const LEAD: Duration = Duration::from_millis(200);
 /// How long an answer may take: more than a call may.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -160,7 +160,8 @@ pub(crate) fn measure(effort: Effort, folder: &Path, word: Option<&str>) -> anyh
     let mut rows: Vec<Beside> = neighbours.iter().map(|(_, neighbour)| row(neighbour)).collect();
     for _ in 0..windows {
         for (neighbour, row) in neighbours.iter().zip(&mut rows) {
-            let alone = good.messages(window / 2)?;
+            // Both begin in the same way: what comes first after a rest takes longer.
+            let alone = good.messages(LEAD).and_then(|_| good.messages(window / 2))?;
             let (beside, calls) = place.beside(*neighbour, &mut good, window)?;
             row.add(alone, beside);
             row.calls += calls;
