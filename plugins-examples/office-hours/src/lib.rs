@@ -1,5 +1,6 @@
 //! A rule that matches when nobody is there: a handler with the rule
-//! `{"type": "custom", "handler": "office_hours/closed"}` answers such messages, above all others.
+//! `{"type": "custom", "handler": "office_hours/closed"}` answers such messages, before all others when its `weight` is
+//! greater than theirs.
 //!
 //! The operator says when somebody is there, `{"config": {"opens": "09:00", "closes": "18:00", "days": [1, 2, 3, 4, 5],
 //! "utc_offset_hours": 8}}`, which is what holds without; 7 is Sunday.
