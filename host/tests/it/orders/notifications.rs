@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use tokio::time::timeout;
 use weft::{
     clock::Clock,
-    config::DatabaseUrl,
     simulator::pay::{PLATFORM_KEY, PUBLIC_KEY_ID, Posted},
 };
 use weft_wechat::pay::{
@@ -254,8 +253,7 @@ async fn a_database_that_hangs_has_wechat_tell_again() {
         let body = merchant.signed(fields, merchant.sign_type).to_xml("xml").into_bytes();
         let notify = || app.request(Method::POST, "/wechat/shop/pay/default/notify/", Some(body.clone()));
 
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("no PostgreSQL") };
-        let mut locks = PgConnection::connect(url.expose()).await.unwrap();
+        let mut locks = database.postgres().await;
         let mut transaction = locks.begin().await.unwrap();
         sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await.unwrap();
         let answer = timeout(Duration::from_millis(4900), notify()).await.expect("WeChat waits five seconds");

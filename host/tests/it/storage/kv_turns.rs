@@ -3,12 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use futures::future::join_all;
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 use tokio::time::timeout;
-use weft::{
-    config::DatabaseUrl,
-    storage::{KvError, KvQuota, KvWrite, Store, StoreError},
-};
+use weft::storage::{KvError, KvQuota, KvWrite, Store, StoreError};
 
 use super::add_app;
 use crate::support::{
@@ -64,8 +61,7 @@ async fn others_do_not_stand_behind_all_that_one_app_writes() {
 async fn an_app_that_is_being_deleted_holds_up_no_other() {
     on_postgres(async |database| {
         let store = with_two_apps(&database).await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut other = PgConnection::connect(url.expose()).await.unwrap();
+        let mut other = database.postgres().await;
         let mut deleting = other.begin().await.unwrap();
         sqlx::query("DELETE FROM apps WHERE name = 'shop'").execute(&mut *deleting).await.unwrap();
         let setting = async {
@@ -88,8 +84,7 @@ async fn a_process_that_hangs_while_it_writes_holds_up_no_other_plugin_for_long(
     on_postgres(async |database| {
         let store = with_two_apps(&database).await;
         set(&store, "shop", "key").await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut other = PgConnection::connect(url.expose()).await.unwrap();
+        let mut other = database.postgres().await;
         let mut hanging = other.begin().await.unwrap();
         let hold = "UPDATE plugin_kv_totals SET last_version = last_version WHERE app = 'shop'";
         sqlx::query(hold).execute(&mut *hanging).await.unwrap();
@@ -116,8 +111,7 @@ async fn a_process_that_hangs_while_it_writes_the_first_of_a_plugin_holds_up_no_
     on_postgres(async |database| {
         let store = with_two_apps(&database).await;
         set(&store, "blog", "key").await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut other = PgConnection::connect(url.expose()).await.unwrap();
+        let mut other = database.postgres().await;
         let mut hanging = other.begin().await.unwrap();
         let first = "INSERT INTO plugin_kv_totals (app, plugin, last_version, key_count, byte_count) \
              VALUES ('shop', 'p', 1, 0, 0)";

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join;
-use sqlx::{Connection, PgConnection};
-use weft::config::DatabaseUrl;
+use sqlx::Connection;
 use weft::model::{Merchant, PayVersion};
 use weft::secret::Secret;
 use weft::storage::{MerchantDeletion, StoreError};
@@ -106,8 +105,7 @@ async fn an_order_that_is_being_created_keeps_its_merchant() {
         }
         store.orders().insert(&order(TradeType::Jsapi)).await.unwrap();
 
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+        let mut connection = database.postgres().await;
         let mut creating = connection.begin().await.unwrap();
         sqlx::query(CREATE).execute(&mut *creating).await.unwrap();
         // By then who deletes has looked whether there are orders, unless it waits for this one.

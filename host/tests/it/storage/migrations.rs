@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use sqlx::migrate::Migrator;
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 use weft::clock::Clock;
 use weft::config::DatabaseUrl;
 use weft::secret::SecretKey;
@@ -126,8 +126,7 @@ async fn of_the_versions_of_before_those_ran_for_all_of_which_it_is_known() {
     })
     .await;
     on_postgres(async |database| {
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        write_as_before!("postgres", PgConnection::connect(url.expose()).await.unwrap());
+        write_as_before!("postgres", database.postgres().await);
         check(database).await;
     })
     .await;
@@ -175,8 +174,7 @@ async fn both_databases_have_the_same_tables_and_columns() {
     .await;
     on_postgres(async |database| {
         database.open().await.close().await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+        let mut connection = database.postgres().await;
         let rows = sqlx::query_as(POSTGRES).fetch_all(&mut connection).await.unwrap();
         found.lock().unwrap().push(collect(rows));
     })

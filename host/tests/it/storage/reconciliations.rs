@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
-use weft::config::DatabaseUrl;
 use weft::model::{BillDate, DifferenceKind, Figures, Found, Observation, ObservationSource, Order, Refund};
 use weft::storage::{DifferenceFilter, Store, StoreError};
 use weft_wechat::pay::{Fen, TradeState, TradeType, Transaction};
@@ -186,8 +184,7 @@ async fn columns_that_a_later_version_adds_are_nothing_to_who_has_read_before() 
             refunds.created_between("shop", "default", day, None, 1).await.unwrap();
         };
         read().await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut later = PgConnection::connect(url.expose()).await.unwrap();
+        let mut later = database.postgres().await;
         for sql in ["ALTER TABLE orders ADD COLUMN later TEXT", "ALTER TABLE refunds ADD COLUMN later TEXT"] {
             sqlx::query(sql).execute(&mut later).await.unwrap();
         }

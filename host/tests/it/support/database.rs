@@ -42,6 +42,12 @@ impl TestDatabase {
         store
     }
 
+    /// A connection beside those of the store, for what no store does: holding locks, for one. PostgreSQL alone.
+    pub(crate) async fn postgres(&self) -> PgConnection {
+        let DatabaseUrl::Postgres(url) = &self.url else { panic!("not PostgreSQL") };
+        PgConnection::connect(url.expose()).await.unwrap()
+    }
+
     /// The file, when the database is one.
     pub(crate) fn file(&self) -> Option<&PathBuf> {
         match &self.url {

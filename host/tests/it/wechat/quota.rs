@@ -5,9 +5,8 @@ use std::time::Duration;
 use futures::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use weft::{
-    config::DatabaseUrl,
     simulator::wechat::{Fault, Wechat},
     upstream::CallError,
 };
@@ -77,8 +76,7 @@ async fn what_is_being_counted_in_the_database_when_the_process_stops_is_not_los
             config.database_url = Some(database.url.clone());
         })
         .await;
-        let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-        let mut admin = PgConnection::connect(url.expose()).await.unwrap();
+        let mut admin = database.postgres().await;
         let mut locked = admin.begin().await.unwrap();
         sqlx::query("LOCK TABLE call_counts IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
         shop.get(&format!("{USER_INFO}?openid=oU")).await;
