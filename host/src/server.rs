@@ -40,7 +40,7 @@ use crate::{
 
 /// How long handlers may go on when the process stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the database may take for what is left to write when the process stops.
+/// How long the database may take for what is left to write when the process stops, and then to end connections.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that has its sockets and its database. It loads its plugins when it runs.
@@ -166,7 +166,9 @@ impl Server {
         writing.abort();
         background.close();
         background.wait().await;
-        state.store.close().await;
+        if tokio::time::timeout(WRITE_TIMEOUT, state.store.close()).await.is_err() {
+            tracing::warn!("the database did not let go of all connections within {WRITE_TIMEOUT:?}");
+        }
         drop(only);
     }
 }

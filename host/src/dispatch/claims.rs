@@ -7,6 +7,7 @@
 use std::{
     error::Error,
     future::Future,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -14,14 +15,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::deliveries::Answer;
 use crate::{
     losses::Losses,
     storage::{
-        BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Processes, Store, StoreError,
-        with_causes,
+        BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, LateAnswer, Processes, Store,
+        StoreError, with_causes,
     },
 };
 
@@ -29,12 +31,20 @@ use crate::{
 /// that it is given twice.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long one question may take where nothing is done without its answer. One that is dropped keeps its connection
+/// until the database answers; but a connection may be lost without a word.
+const QUESTION: Duration = Duration::from_secs(4);
+
 /// How long it is tried to tell another process that WeChat does not wait any more: its handler may be at work for long,
 /// and this process may be told to stop.
-const GIVE_UP: Duration = Duration::from_secs(5);
+const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// How often this process shows that it is alive; several times within the lease.
 const SHOW_LIFE: Duration = Duration::from_secs(1);
+
+/// For how long after the database did not answer what other processes had to tell may be on its way: that they are
+/// alive, and what they gave up.
+const TROUBLE: Duration = SHOW_LIFE.saturating_add(DATABASE_TIMEOUT.saturating_mul(2));
 
 /// How long another process's answer is looked for. WeChat's tries are over before.
 const FOLLOW: Duration = Duration::from_secs(20);
@@ -73,6 +83,8 @@ struct Shared {
     answers: BatchWriter<DeliveryAnswer>,
     /// Whether the database answered when it was last asked.
     reachable: AtomicBool,
+    /// When it last did not.
+    last_trouble: Mutex<Option<Instant>>,
     /// How often it did not.
     unanswered: Losses,
     closed: CancellationToken,
@@ -81,8 +93,9 @@ struct Shared {
 impl Claims {
     pub(super) fn new(store: Store) -> Self {
         let (claims, answers) = (BatchWriter::new(store.clone()), BatchWriter::new(store.clone()));
-        let (reachable, unanswered) = (AtomicBool::new(true), Losses::default());
-        Self(Arc::new(Shared { store, claims, answers, reachable, unanswered, closed: <_>::default() }))
+        let (reachable, last_trouble, unanswered) = (AtomicBool::new(true), Mutex::default(), Losses::default());
+        let closed = CancellationToken::new();
+        Self(Arc::new(Shared { store, claims, answers, reachable, last_trouble, unanswered, closed }))
     }
 
     /// The answers that the process before gave, for deliveries that may come again; and shows others, before
@@ -122,12 +135,27 @@ impl Claims {
         self.0.answers.send(DeliveryAnswer { key, answer: answer.clone() });
     }
 
-    /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it.
-    /// False when one has: then the answer has to go another way. None while the database does not tell: nobody can know
-    /// then, and nothing is kept.
-    pub(super) async fn record_late_answer(&self, key: DeliveryKey, answer: &Answer) -> Option<bool> {
-        let recorded = in_time(self.0.store.deliveries().answer_unless_late(key, answer.as_deref())).await;
-        recorded.inspect_err(|error| self.lose(error)).ok()
+    /// Keeps the answer of a handler that took so long that another process may have told WeChat not to wait for it, and
+    /// that nobody waits for here, so that there is time to find out. It counts as late where the database has not told
+    /// when WeChat's tries are `over`.
+    pub(super) async fn record_late_answer(&self, key: DeliveryKey, answer: &Answer, over: Instant) -> LateAnswer {
+        let deliveries = self.0.store.deliveries();
+        let recording = async {
+            loop {
+                // Asked first, as what another process has to say of the delivery would come behind a hang, too.
+                if self.ask(deliveries.state(key)).await.is_some()
+                    && !self.was_in_trouble()
+                    && let Some(recorded) = self.ask(deliveries.answer_unless_late(key, answer.as_deref())).await
+                {
+                    return recorded;
+                }
+                tokio::time::sleep(LONGEST_PAUSE).await;
+            }
+        };
+        tokio::time::timeout_at(over.into(), recording).await.unwrap_or_else(|_| {
+            self.record_answer(key, &None);
+            LateAnswer::GivenUp
+        })
     }
 
     /// Tells the process that runs the handler that WeChat does not wait any more, also when the database takes its time;
@@ -136,42 +164,41 @@ impl Claims {
         if !self.0.store.is_shared() {
             return None;
         }
-        let (deliveries, over) = (self.0.store.deliveries(), Instant::now() + GIVE_UP);
-        // Asked once as long as there is no answer: a question that is dropped keeps its connection until there is one.
+        let deliveries = self.0.store.deliveries();
         let telling = async {
             loop {
-                match deliveries.give_up(key).await {
-                    Ok(answer) => return answer,
-                    Err(error) => self.lose(&error),
+                if let Some(answer) = self.ask(deliveries.give_up(key)).await {
+                    return answer;
                 }
                 tokio::time::sleep(LONGEST_PAUSE).await;
             }
         };
-        let told = tokio::time::timeout_at(over.into(), telling).await;
-        told.unwrap_or_else(|elapsed| {
-            self.lose(&elapsed);
-            None
-        })
+        tokio::time::timeout(GIVE_UP, telling).await.unwrap_or(None)
     }
 
     /// Waits for what another process answers, or for the end of that process.
-    async fn follow(&self, key: DeliveryKey) -> Claim {
+    pub(super) async fn follow(&self, key: DeliveryKey) -> Claim {
         let deliveries = self.0.store.deliveries();
         let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
         while began.elapsed() < FOLLOW {
-            match in_time(deliveries.state(key)).await {
-                Ok(Some(DeliveryState::Answered(answer))) => return Claim::Answered(answer),
-                Ok(Some(DeliveryState::Runs { .. })) => {}
-                Ok(Some(DeliveryState::Orphaned { owner })) => {
-                    if matches!(in_time(deliveries.take_over(key, &owner)).await, Ok(true)) {
+            match self.ask(deliveries.state(key)).await {
+                Some(Some(DeliveryState::Answered(answer))) => return Claim::Answered(answer),
+                // It was taken over without a word from the database.
+                Some(Some(DeliveryState::Own)) => return Claim::Mine,
+                Some(Some(DeliveryState::Orphaned { owner })) if !self.was_in_trouble() => {
+                    if self.ask(deliveries.take_over(key, &owner)).await == Some(true) {
                         tracing::warn!(owner, "a process has gone while it handled a message: it is handled again");
                         return Claim::Mine;
                     }
                 }
-                // It was so old that it has just been deleted.
-                Ok(None) => return Claim::Mine,
+                // It was so old that it has just been deleted, or the database has lost it: one of those who wait has it.
+                Some(None) => {
+                    if matches!(in_time(self.0.claims.write(DeliveryClaim(key))).await, Ok(true)) {
+                        return Claim::Mine;
+                    }
+                }
                 // The other process may well answer: running the handler a second time would be worse than waiting.
-                Err(error) => self.lose(&error),
+                Some(Some(DeliveryState::Runs { .. } | DeliveryState::Orphaned { .. })) | None => {}
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -207,6 +234,7 @@ impl Claims {
             return;
         }
         loop {
+            // A connection that was lost without a word must not cost the lease.
             match in_time(self.processes().show()).await {
                 Ok(()) => self.0.reachable.store(true, Relaxed),
                 Err(error) => self.lose(&error),
@@ -235,15 +263,37 @@ impl Claims {
         self.0.store.processes()
     }
 
+    /// Asks the database, for a while, and tells each second in which it does not answer; none when it did not.
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+        let (mut question, over) = (pin!(question), Instant::now() + QUESTION);
+        loop {
+            match in_time(&mut question).await {
+                Ok(answer) => return Some(answer),
+                Err(error) => {
+                    self.lose(&error);
+                    if matches!(error, Failure::Failed(_)) || Instant::now() >= over {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the database did not answer a while ago.
+    fn was_in_trouble(&self) -> bool {
+        self.0.last_trouble.lock().is_some_and(|at| at.elapsed() < TROUBLE)
+    }
+
     /// The database does not answer: until it does, this process relies on its memory.
     fn lose(&self, error: &dyn Error) {
         self.0.reachable.store(false, Relaxed);
+        *self.0.last_trouble.lock() = Some(Instant::now());
         if let Some(unanswered) = self.0.unanswered.add(1) {
             tracing::warn!(
                 unanswered,
                 error = %with_causes(error),
                 "the database does not take claims on deliveries: while it does not, a message that reaches two \
-                 processes is handled twice"
+                 processes is handled twice, and may be answered twice"
             );
         }
     }

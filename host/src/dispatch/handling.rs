@@ -11,7 +11,7 @@ use weft_wechat::{
 
 use super::{
     Parts,
-    deliveries::{Fate, Handle},
+    deliveries::{Fate, Handle, Reaches},
     failure::Failure,
     observers::Ending,
     replies::{Asking, Replies, via},
@@ -205,11 +205,13 @@ impl Handling {
             }
             log.record_as_configured(std::mem::take(&mut entries)).await;
         };
-        if fate.answer(&self.account.app.name, body, record).await {
+        let reaches = fate.answer(&self.account.app.name, body, record).await;
+        if reaches == Reaches::Tries {
             return;
         }
         // A fallback is only for those who wait.
-        if let Some(reply) = made.reply.as_ref().filter(|_| made.failure.is_none()) {
+        let late = made.reply.as_ref().filter(|_| reaches == Reaches::Nobody && made.failure.is_none());
+        if let Some(reply) = late {
             let outcome = Box::pin(self.send_late(reply)).await;
             self.log_reply(answerer, reply, Via::CustomerService, outcome, &mut entries);
         }

@@ -39,6 +39,10 @@ pub trait BatchRow: Send + Sync + Sized + 'static {
     /// time.
     const REST: u32 = 0;
 
+    /// How long the database may take for a batch, which is given up then: a connection may be lost without a word, and
+    /// the rows behind the batch are not written before it ends.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
     /// How many rows are written at once at most.
     const ROWS: usize = BATCH;
 
@@ -70,6 +74,9 @@ pub enum BatchError {
     /// The database refused it, or all that came with it.
     #[error(transparent)]
     Store(Arc<StoreError>),
+    /// Nobody knows whether it was.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(Duration),
     /// More rows wait than the database can take.
     #[error("too many rows wait to be written")]
     Full,
@@ -205,11 +212,10 @@ impl<T: BatchRow> BatchWriter<T> {
         if rows.is_empty() {
             return;
         }
-        let outcomes = match T::write(&self.store, rows).await {
+        let outcomes = match self.write_in_time(rows).await {
             Ok(written) => written.into_iter().map(Ok).collect(),
-            Err(error) if rows.len() > 1 && is_about_a_row(&error) => self.write_apart(rows).await,
+            Err(BatchError::Store(error)) if rows.len() > 1 && is_about_a_row(&error) => self.write_apart(rows).await,
             Err(error) => {
-                let error = BatchError::Store(Arc::new(error));
                 self.lose(rows.len(), &error);
                 vec![error; rows.len()].into_iter().map(Err).collect()
             }
@@ -221,14 +227,19 @@ impl<T: BatchRow> BatchWriter<T> {
         }
     }
 
+    async fn write_in_time(&self, rows: &[T]) -> Result<Vec<T::Written>, BatchError> {
+        match tokio::time::timeout(T::PATIENCE, T::write(&self.store, rows)).await {
+            Ok(written) => written.map_err(|error| BatchError::Store(Arc::new(error))),
+            Err(_) => Err(BatchError::TimedOut(T::PATIENCE)),
+        }
+    }
+
     /// One row that the database cannot take does not take along those beside it.
     async fn write_apart(&self, rows: &[T]) -> Vec<Result<T::Written, BatchError>> {
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
-            let outcome = match T::write(&self.store, slice::from_ref(row)).await {
-                Ok(mut written) => written.pop().ok_or(BatchError::Closed),
-                Err(error) => Err(BatchError::Store(Arc::new(error))),
-            };
+            let written = self.write_in_time(slice::from_ref(row)).await;
+            let outcome = written.and_then(|mut written| written.pop().ok_or(BatchError::Closed));
             if let Err(error) = &outcome {
                 self.lose(1, error);
             }

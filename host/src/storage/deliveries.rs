@@ -20,6 +20,12 @@ const KEPT_SECONDS: u64 = 10 * 60;
 /// How long answers gather before they are written: each write costs the disk a flush, and nobody waits for it.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// How long a write of claims may take: whatever comes waits behind it.
+const PATIENCE_WITH_CLAIMS: Duration = Duration::from_secs(10);
+
+/// How long a write of answers may take: longer than SQLite waits for its turn to write, twice.
+const PATIENCE_WITH_ANSWERS: Duration = Duration::from_secs(35);
+
 /// How long to wait before a write that failed is tried once more, as after a connection was lost.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
@@ -50,16 +56,29 @@ impl DeliveryKey {
 pub enum DeliveryState {
     /// The answer: a body, or nothing.
     Answered(Option<Bytes>),
-    /// This process, which is alive, runs the handler.
+    /// It is for the process that asks to handle.
+    Own,
+    /// This other process, which is alive, runs the handler.
     Runs {
         /// Which.
         owner: String,
     },
-    /// This process began and has gone.
+    /// This other process began and has gone.
     Orphaned {
         /// Which.
         owner: String,
     },
+}
+
+/// What became of the answer of a handler that took its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateAnswer {
+    /// It is kept for WeChat's tries.
+    InTime,
+    /// WeChat was told not to wait for it: it is kept as nothing.
+    GivenUp,
+    /// Another process has taken the delivery over, and answers.
+    TakenOver,
 }
 
 /// The deliveries of the last minutes.
@@ -77,6 +96,9 @@ impl Deliveries<'_> {
         if answered_at.is_some() {
             return Ok(Some(DeliveryState::Answered(answer.map(Bytes::from))));
         }
+        if *owner == *self.0.process {
+            return Ok(Some(DeliveryState::Own));
+        }
         let alive: Option<i32> =
             sqlx::query_scalar(ALIVE).bind(&owner).bind(LEASE_SECONDS).fetch_optional(pool).await?;
         Ok(Some(if alive.is_some() { DeliveryState::Runs { owner } } else { DeliveryState::Orphaned { owner } }))
@@ -86,52 +108,41 @@ impl Deliveries<'_> {
     pub async fn take_over(&self, key: DeliveryKey, owner: &str) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE deliveries SET owner = $3, claimed_at = $4 \
              WHERE key = $1 AND owner = $2 AND answered_at IS NULL";
-        let now = to_sql(self.0.clock.now());
-        let taken = in_transaction!(&self.0.db, connection => {
-            sqlx::query(SQL)
-                .bind(&key.0[..])
-                .bind(owner)
-                .bind(&*self.0.process)
-                .bind(now)
-                .execute(&mut *connection)
-                .await?
-                .rows_affected()
-        });
-        Ok(taken > 0)
+        let Db::Postgres(pool) = &self.0.db else { return Ok(false) };
+        let (process, now) = (&*self.0.process, to_sql(self.0.clock.now()));
+        let taken = sqlx::query(SQL).bind(&key.0[..]).bind(owner).bind(process).bind(now).execute(pool).await?;
+        Ok(taken.rows_affected() > 0)
     }
 
     /// Writes down that WeChat was told not to wait for the answer, for the process that runs the handler; gives the
     /// answer when there is one already.
     pub async fn give_up(&self, key: DeliveryKey) -> Result<Option<Option<Bytes>>, StoreError> {
-        const SQL: &str = "UPDATE deliveries SET given_up = TRUE WHERE key = $1 AND answered_at IS NULL";
-        let found = in_transaction!(&self.0.db, connection => {
-            sqlx::query(SQL).bind(&key.0[..]).execute(&mut *connection).await?.rows_affected()
-        });
-        if found > 0 {
-            return Ok(None);
-        }
-        Ok(match self.state(key).await? {
-            Some(DeliveryState::Answered(answer)) => Some(answer),
-            _ => None,
-        })
+        const SQL: &str = "UPDATE deliveries SET given_up = given_up OR answered_at IS NULL WHERE key = $1 \
+             RETURNING answered_at IS NOT NULL, answer";
+        let Db::Postgres(pool) = &self.0.db else { return Ok(None) };
+        let row: Option<(bool, Option<Vec<u8>>)> = sqlx::query_as(SQL).bind(&key.0[..]).fetch_optional(pool).await?;
+        Ok(row.and_then(|(answered, answer)| answered.then(|| answer.map(Bytes::from))))
     }
 
-    /// Keeps the answer to a delivery that this process handles. False when WeChat was told not to wait for it: it is
-    /// kept as nothing then.
-    pub async fn answer_unless_late(&self, key: DeliveryKey, answer: Option<&[u8]>) -> Result<bool, StoreError> {
-        const SQL: &str = "UPDATE deliveries SET answered_at = $3, answer = CASE WHEN given_up THEN NULL ELSE $4 END \
-             WHERE key = $1 AND owner = $2 AND answered_at IS NULL RETURNING given_up";
-        let now = to_sql(self.0.clock.now());
-        let given_up: Option<bool> = in_transaction!(&self.0.db, connection => {
-            sqlx::query_scalar(SQL)
-                .bind(&key.0[..])
-                .bind(&*self.0.process)
-                .bind(now)
-                .bind(answer)
-                .fetch_optional(&mut *connection)
-                .await?
-        });
-        Ok(given_up != Some(true))
+    /// Keeps the answer to a delivery that this process handles, unless WeChat was told not to wait for it. May be asked
+    /// again when nobody knows whether it was carried out, and tells the same then.
+    pub async fn answer_unless_late(&self, key: DeliveryKey, answer: Option<&[u8]>) -> Result<LateAnswer, StoreError> {
+        // There is no row when the claim did not get through.
+        const SQL: &str = "INSERT INTO deliveries (key, owner, claimed_at, answered_at, answer) \
+             VALUES ($1, $2, $3, $3, $4) ON CONFLICT (key) DO UPDATE SET \
+             answered_at = COALESCE(deliveries.answered_at, excluded.answered_at), \
+             answer = CASE WHEN deliveries.answered_at IS NOT NULL THEN deliveries.answer \
+             WHEN deliveries.given_up THEN NULL ELSE excluded.answer END \
+             WHERE deliveries.owner = excluded.owner RETURNING given_up";
+        let Db::Postgres(pool) = &self.0.db else { return Ok(LateAnswer::InTime) };
+        let (process, now) = (&*self.0.process, to_sql(self.0.clock.now()));
+        let given_up: Option<bool> =
+            sqlx::query_scalar(SQL).bind(&key.0[..]).bind(process).bind(now).bind(answer).fetch_optional(pool).await?;
+        Ok(match given_up {
+            Some(false) => LateAnswer::InTime,
+            Some(true) => LateAnswer::GivenUp,
+            None => LateAnswer::TakenOver,
+        })
     }
 
     /// Deletes deliveries that are old, no more than `limit`; tells how many.
@@ -152,6 +163,7 @@ pub struct DeliveryClaim(pub DeliveryKey);
 
 impl BatchRow for DeliveryClaim {
     const WHAT: &'static str = "claims on deliveries";
+    const PATIENCE: Duration = PATIENCE_WITH_CLAIMS;
     type Written = bool;
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<bool>, StoreError> {
@@ -186,6 +198,7 @@ pub struct DeliveryAnswer {
 impl BatchRow for DeliveryAnswer {
     const WHAT: &'static str = "answers to deliveries";
     const GATHER: Duration = GATHER;
+    const PATIENCE: Duration = PATIENCE_WITH_ANSWERS;
     type Written = ();
 
     async fn write(store: &Store, rows: &[Self]) -> Result<Vec<()>, StoreError> {

@@ -72,7 +72,7 @@ pub use self::bill_differences::{BillDifferences, DifferenceFilter};
 pub use self::call_counts::CallCounts;
 pub use self::call_pauses::CallPauses;
 pub use self::credentials::{Credentials, FetchedCredential, StoredCredential};
-pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState};
+pub use self::deliveries::{Deliveries, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, LateAnswer};
 pub use self::delivery_answers::DeliveryAnswers;
 pub use self::disabled_plugins::DisabledPlugins;
 pub use self::error::StoreError;

@@ -1,13 +1,13 @@
 //! Answers that take longer than WeChat waits: each reaches the user once, by the way that the app wants.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use weft::{
-    config::{Config, DatabaseUrl},
+    config::Config,
     simulator::{Incoming, Sender},
 };
 use weft_wechat::account::EncodingMode;
@@ -208,11 +208,6 @@ async fn the_last_try_at_another_server_gets_the_answer_or_customer_service_send
     .await;
 }
 
-async fn administrator(database: &TestDatabase) -> PgConnection {
-    let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-    PgConnection::connect(url.expose()).await.unwrap()
-}
-
 /// Holds up whoever reads or writes deliveries, until it is rolled back.
 async fn lock_deliveries(admin: &mut PgConnection) -> Transaction<'_, Postgres> {
     let mut locked = admin.begin().await.unwrap();
@@ -224,7 +219,7 @@ async fn lock_deliveries(admin: &mut PgConnection) -> Transaction<'_, Postgres> 
 async fn the_last_try_does_not_wait_for_a_database_that_hangs_and_the_answer_is_not_lost() {
     on_postgres(async |database| {
         let (inbox, two, [to_one, to_two]) = two_servers(&database, "customer_service", 4500).await;
-        let mut admin = administrator(&database).await;
+        let mut admin = database.postgres().await;
         let message = message(FAN, "nap 12000", 1);
         cut(&to_one, &message).await;
         cut(&to_two, &message).await;
@@ -243,10 +238,81 @@ async fn the_last_try_does_not_wait_for_a_database_that_hangs_and_the_answer_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_that_is_given_while_the_database_hangs_goes_out_when_it_is_back() {
+    on_postgres(async |database| {
+        let (inbox, two, [to_one, to_two]) = two_servers(&database, "customer_service", 400).await;
+        let mut admin = database.postgres().await;
+        let message = message(FAN, "nap 2500", 1);
+        cut(&to_one, &message).await;
+        assert_eq!(deliver(&to_two, &message).await, "success");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let locked = lock_deliveries(&mut admin).await;
+        // The handler answers meanwhile, and for longer than anybody waits for the database once nobody can tell it.
+        tokio::time::sleep(Duration::from_millis(4500)).await;
+        locked.rollback().await.unwrap();
+        let expected = logged("customer_service", "sent", "napped 2500 ms");
+        assert_eq!(inbox.logged("shop", FAN, 1).await, [expected]);
+        assert_eq!((inbox.sent("shop").len(), calls(&inbox.app).await + calls(&two).await), (1, 1));
+        inbox.app.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_comes_while_the_database_hangs_gets_the_answer_at_once() {
+    on_postgres(async |database| {
+        let (inbox, two, [to_one, _]) = two_servers(&database, "join", 400).await;
+        let mut admin = database.postgres().await;
+        let message = message(FAN, "nap 1500", 1);
+        cut(&to_one, &message).await;
+        let locked = lock_deliveries(&mut admin).await;
+        // The handler has answered by then, and asks the database whether that was in time.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let began = Instant::now();
+        let answer = deliver(&to_one, &message).await;
+        assert!(answer.contains("napped 1500 ms"), "{answer}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        locked.rollback().await.unwrap();
+        assert_eq!(inbox.logged("shop", FAN, 1).await, [logged("passive", "sent", "napped 1500 ms")]);
+        assert_eq!(inbox.sent("shop").len(), 0);
+        inbox.app.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_try_gets_the_answer_of_a_process_that_has_taken_the_message_over() {
+    on_postgres(async |database| {
+        const ALIVE: &str = "INSERT INTO processes (id, seen_at) VALUES ('another', 9999999999)";
+        const TAKES: &str = "UPDATE deliveries SET owner = 'another' WHERE answered_at IS NULL";
+        const ANSWERS: &str = "UPDATE deliveries SET answered_at = claimed_at, answer = 'theirs'";
+        let (inbox, two, [to_one, _]) = two_servers(&database, "join", 400).await;
+        let mut another = database.postgres().await;
+        let message = message(FAN, "nap 600", 1);
+        cut(&to_one, &message).await;
+        sqlx::query(ALIVE).execute(&mut another).await.unwrap();
+        while sqlx::query(TAKES).execute(&mut another).await.unwrap().rows_affected() == 0 {}
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let (answer, answered) = futures::join!(deliver(&to_one, &message), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            sqlx::query(ANSWERS).execute(&mut another).await
+        });
+        answered.unwrap();
+        assert_eq!(answer, "theirs");
+        assert_eq!((inbox.sent("shop").len(), calls(&inbox.app).await), (0, 1));
+        inbox.app.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_was_given_while_the_database_hangs_is_the_answer_to_the_next_try_too() {
     on_postgres(async |database| {
         let (inbox, two, [to_one, to_two]) = two_servers(&database, "join", 1000).await;
-        let mut connection = administrator(&database).await;
+        let mut connection = database.postgres().await;
         let admin = &mut connection;
         let message = message(FAN, "nap 2500", 1);
         let (answer, locked) = futures::join!(deliver(&to_one, &message), async move {

@@ -108,11 +108,6 @@ async fn calls(app: &TestApp) -> u64 {
     app.api(Method::GET, "/plugins/guest", None).await.1["calls"]["total"].as_u64().unwrap()
 }
 
-async fn connect(database: &TestDatabase) -> PgConnection {
-    let DatabaseUrl::Postgres(url) = &database.url else { panic!("not PostgreSQL") };
-    PgConnection::connect(url.expose()).await.unwrap()
-}
-
 /// Nobody else can use what deliveries need.
 async fn lock(admin: &mut PgConnection) -> Transaction<'_, Postgres> {
     let mut locked = admin.begin().await.unwrap();
@@ -211,11 +206,36 @@ async fn a_message_whose_process_was_killed_is_handled_by_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_the_database_did_not_let_show_life_keeps_what_it_handles() {
+    on_postgres(async |database| {
+        let home = Home::new(Some(&database));
+        let (one, to_one) = home.first(EncodingMode::Plain).await;
+        let (two, to_two) = home.next(EncodingMode::Plain).await;
+        let mut admin = database.postgres().await;
+        let slow = message("kv-count, sleep 8", 1);
+        give_up_at("1", &one, &to_one, &slow).await;
+        let mut locked = admin.begin().await.unwrap();
+        // Everybody can read who is alive, and nobody can say so; for longer than who does not is believed to be.
+        sqlx::query("LOCK TABLE processes IN EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
+        let signed = to_two.sign(&slow);
+        let second = to_two.deliver(slow.clone(), &signed).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        locked.rollback().await.unwrap();
+        let last = deliver(&to_two, &slow).await;
+        assert_eq!(last.text().as_deref(), Some("1"), "{second:?}");
+        assert_eq!(calls(&one).await + calls(&two).await, 1);
+        one.stop().await;
+        two.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_are_answered_while_the_database_is_in_trouble() {
     on_postgres(async |database| {
         let home = Home::new(Some(&database));
         let (app, account) = home.first(EncodingMode::Plain).await;
-        let mut admin = connect(&database).await;
+        let mut admin = database.postgres().await;
         let mut id = 0;
         let mut answered = async || {
             id += 1;
@@ -264,7 +284,7 @@ async fn an_answer_that_is_being_kept_at_the_deadline_reaches_the_try_that_waits
         // The first try is the last one.
         let (status, _) = app.api(Method::PATCH, "/apps/shop", Some(json!({"late_reply": "drop"}))).await;
         assert_eq!(status, 200);
-        let mut admin = connect(&database).await;
+        let mut admin = database.postgres().await;
         let (slow, began) = (message("sleep 4", 1), Instant::now());
         // Nobody else can write to the row from its claim on, until the deadline of 4.5 s is over: the answer is there
         // before it and kept after it.
@@ -330,7 +350,7 @@ async fn of_long_answers_that_may_be_late_an_app_has_no_more_kept_than_of_others
         for some in (0..550).collect::<Vec<_>>().chunks(25) {
             join_all(some.iter().map(|number| click(*number))).await;
         }
-        let kept: i64 = sqlx::query_scalar(KEPT).fetch_one(&mut connect(&database).await).await.unwrap();
+        let kept: i64 = sqlx::query_scalar(KEPT).fetch_one(&mut database.postgres().await).await.unwrap();
         assert!((24 << 20..=32 << 20).contains(&kept), "{kept} bytes");
         app.stop().await;
     })

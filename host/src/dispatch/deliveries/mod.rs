@@ -11,10 +11,11 @@ use std::{
 };
 
 use futures::FutureExt;
+use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::TaskTracker;
 
 pub use run::Outcome;
-pub(super) use run::{Answer, Fate, Handle};
+pub(super) use run::{Answer, Fate, Handle, Reaches};
 
 use super::{claims::Claims, long_answers::LongAnswers};
 use crate::{
@@ -105,18 +106,18 @@ impl Deliveries {
     /// try is let run out; the last one is told in time that the answer is late. Without, the first
     /// try is told so. `age` is the message's, in seconds.
     pub(super) async fn answer(&self, key: DeliveryKey, age: u64, patience: bool, handle: impl Handle) -> Outcome {
-        let mut handler = None;
+        let (mut handler, id) = (None, handle.id());
         let run = self.0.runs.get_or_insert_with(handle.app_number(), key, || {
             let run = Arc::new(Run::begun());
             let fate = Fate { run: Arc::clone(&run), deliveries: self.clone(), key };
-            let id = handle.id();
-            handler = Some(Handler { running: once(fate.clone(), handle).boxed(), fate, id });
+            handler = Some(Handler { running: once(fate.clone(), handle).boxed(), fate, id: Arc::clone(&id) });
             run
         });
         let tries = 1 + run.tries.fetch_add(1, Relaxed);
         let last = !patience || tries >= TRIES || age >= LAST_TRY_AGE;
         let wait = if last { self.0.reply_deadline } else { TRY_RUNS_OUT };
         let mut first = FirstTry { handler, deliveries: &self.0 };
+        let _waiting = run.wait_here();
         let answer = async {
             first.drive().await;
             run.wait().await
@@ -126,19 +127,29 @@ impl Deliveries {
         }
         // A task drives the handler on: giving up may have to wait for it.
         drop(first);
-        if last { self.give_up(&run, key).await } else { Outcome::Late }
+        if last { self.give_up(&run, key, id).await } else { Outcome::Late }
     }
 
     /// Tells WeChat not to wait, and the handler that its answer has to go another way; unless it has just come.
-    async fn give_up(&self, run: &Run, key: DeliveryKey) -> Outcome {
-        if !run.close(GIVEN_UP) {
-            return run.wait().await;
+    async fn give_up(&self, run: &Run, key: DeliveryKey, id: Arc<str>) -> Outcome {
+        let last_moment = Instant::now() + LAST_MOMENT.saturating_sub(self.0.reply_deadline).max(A_MOMENT);
+        // Where it has just come, it is about to be there; unless it is another process's.
+        if !run.close(GIVEN_UP)
+            && let Ok(outcome) = tokio::time::timeout_at(last_moment, run.wait()).await
+        {
+            return outcome;
         }
         // Goes on when it takes too long: the process that runs the handler must hear of it.
-        let claims = self.0.claims.clone();
-        let telling = self.0.tasks.spawn(async move { claims.give_up(key).await });
-        let left = LAST_MOMENT.saturating_sub(self.0.reply_deadline).max(A_MOMENT);
-        match tokio::time::timeout(left, telling).await {
+        let (claims, (tell, told)) = (self.0.claims.clone(), oneshot::channel());
+        self.0.tasks.spawn(async move {
+            if let Err(Some(Some(_))) = tell.send(claims.give_up(key).await) {
+                tracing::warn!(
+                    delivery = &*id,
+                    "WeChat may have been told not to wait for an answer that was there: the database told of it too late"
+                );
+            }
+        });
+        match tokio::time::timeout_at(last_moment, told).await {
             Ok(Ok(Some(answer))) => Outcome::Answered(answer),
             _ => Outcome::Late,
         }

@@ -9,15 +9,24 @@ use std::{
             Ordering::{AcqRel, Acquire},
         },
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use futures::FutureExt;
-use tokio::sync::SetOnce;
+use tokio::sync::{Notify, SetOnce};
 
 use super::Deliveries;
-use crate::{dispatch::claims::Claim, storage::DeliveryKey};
+use crate::{
+    dispatch::claims::Claim,
+    storage::{DeliveryKey, LateAnswer},
+};
+
+/// A little more than the 15 seconds after whose first WeChat makes no more tries.
+const TRIES_ARE_OVER: Duration = Duration::from_secs(16);
+
+/// How long the database is asked about an answer at least.
+const ASKED_AT_LEAST: Duration = Duration::from_secs(2);
 
 /// The body of an answer; none to say nothing.
 pub(in crate::dispatch) type Answer = Option<Bytes>;
@@ -31,13 +40,37 @@ pub enum Outcome {
     Late,
 }
 
+/// Whom an answer reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::dispatch) enum Reaches {
+    /// WeChat's tries.
+    Tries,
+    /// Nobody, as WeChat was told not to wait: whoever has an answer may send it another way.
+    Nobody,
+    /// Nobody, as another process has taken the delivery over: what that answers is the answer.
+    Replaced,
+}
+
 /// The handling of one delivery.
 pub(super) struct Run {
     pub(super) answer: SetOnce<Answer>,
     state: AtomicU8,
     /// That WeChat has made.
     pub(super) tries: AtomicU32,
+    /// Those of them that wait here.
+    waiting: AtomicU32,
+    /// Told when there is one more.
+    came: Notify,
     began: Instant,
+}
+
+/// A try that waits for the answer of a run, for as long as it does.
+pub(super) struct Waiting<'a>(&'a Run);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, AcqRel);
+    }
 }
 
 /// The states of a run: the handler is at work, it has answered in time, or WeChat was told not to wait.
@@ -72,7 +105,14 @@ pub(in crate::dispatch) struct Fate {
 
 impl Run {
     pub(super) fn begun() -> Self {
-        Self { answer: SetOnce::new(), state: AtomicU8::new(OPEN), tries: AtomicU32::new(0), began: Instant::now() }
+        Self {
+            answer: SetOnce::new(),
+            state: AtomicU8::new(OPEN),
+            tries: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            came: Notify::new(),
+            began: Instant::now(),
+        }
     }
 
     pub(super) fn ended(answer: Answer) -> Self {
@@ -87,6 +127,29 @@ impl Run {
         self.state.compare_exchange(OPEN, state, AcqRel, Acquire).is_ok()
     }
 
+    /// A try waits for as long as it keeps what this gives.
+    pub(super) fn wait_here(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, AcqRel);
+        self.came.notify_one();
+        Waiting(self)
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.waiting.load(Acquire) > 0
+    }
+
+    /// Whether nobody can be told the answer any more.
+    fn is_over(&self) -> bool {
+        self.began.elapsed() >= TRIES_ARE_OVER && !self.is_waited_for()
+    }
+
+    /// Until a try waits here.
+    async fn waited_for(&self) {
+        while !self.is_waited_for() {
+            self.came.notified().await;
+        }
+    }
+
     /// The answer as soon as it is there; at once when WeChat was told that it is late.
     pub(super) async fn wait(&self) -> Outcome {
         if self.state.load(Acquire) == GIVEN_UP {
@@ -97,23 +160,29 @@ impl Run {
 }
 
 impl Fate {
-    /// Answers WeChat's tries, and does `first` before they have the answer. False when WeChat was told not to wait:
-    /// then they get nothing, `first` is not done, and whoever has an answer may send it another way.
+    /// Answers WeChat's tries, and does `first` before they have the answer; and not where they do not get it.
     ///
     /// The bytes are what is kept, sealed ones too: WeChat opens an answer by the signature, time and nonce that stand
     /// in it, so that the answer to one try answers another.
-    pub(in crate::dispatch) async fn answer(&self, app: &str, answer: Answer, first: impl Future<Output = ()>) -> bool {
-        let (deliveries, open) = (&self.deliveries.0, self.run.close(ANSWERED));
+    pub(in crate::dispatch) async fn answer(
+        &self,
+        app: &str,
+        answer: Answer,
+        first: impl Future<Output = ()>,
+    ) -> Reaches {
+        let (deliveries, is_over) = (&self.deliveries.0, self.run.is_over());
+        let open = self.run.close(if is_over { GIVEN_UP } else { ANSWERED }) && !is_over;
         let answer = answer.filter(|_| open);
         // Before anything is kept. It counts too where it turns out that another process has told WeChat not to wait.
         let is_kept = self.reserve(app, &answer);
         let kept = if is_kept { &answer } else { &None };
-        // Who has the database alone knows what WeChat was told.
-        let is_slow = open && deliveries.claims.has_others() && self.run.began.elapsed() >= deliveries.slow();
+        let is_slow = self.run.began.elapsed() >= deliveries.slow() && deliveries.claims.has_others();
         // Boxed, as it is rare.
-        let recorded =
-            if is_slow { Box::pin(deliveries.claims.record_late_answer(self.key, kept)).await } else { None };
-        let in_time = open && recorded.unwrap_or(true);
+        let recorded = if is_slow && (open || is_over) { Box::pin(self.record_slow(app, kept)).await } else { None };
+        if recorded == Some(LateAnswer::TakenOver) {
+            return Reaches::Replaced;
+        }
+        let in_time = open && recorded.is_none_or(|recorded| recorded == LateAnswer::InTime);
         if in_time {
             first.await;
         }
@@ -121,7 +190,35 @@ impl Fate {
             deliveries.claims.record_answer(self.key, kept);
         }
         self.set(answer.filter(|_| in_time), is_kept);
-        in_time
+        if in_time { Reaches::Tries } else { Reaches::Nobody }
+    }
+
+    /// Keeps an answer that another process may have given up; where one has taken the delivery over, WeChat's tries get
+    /// what that answers. None as soon as a try waits here: that gets the answer, whatever the database says or does not
+    /// say, as WeChat makes one try at a time, and the last one is the last to give up.
+    async fn record_slow(&self, app: &str, answer: &Answer) -> Option<LateAnswer> {
+        let claims = &self.deliveries.0.claims;
+        loop {
+            let over = (self.run.began + TRIES_ARE_OVER).max(Instant::now() + ASKED_AT_LEAST);
+            let recorded = tokio::select! {
+                biased;
+                () = self.run.waited_for() => return None,
+                recorded = claims.record_late_answer(self.key, answer, over) => recorded,
+            };
+            match recorded {
+                // Who gave it up could not tell.
+                LateAnswer::InTime if self.run.is_over() => return Some(LateAnswer::GivenUp),
+                LateAnswer::TakenOver => {}
+                recorded => return Some(recorded),
+            }
+            tracing::warn!(app, "another process has taken over a message that is handled here: that answers");
+            // Else that process has gone, too.
+            if let Claim::Answered(theirs) = claims.follow(self.key).await {
+                let is_kept = self.reserve(app, &theirs);
+                self.set(theirs, is_kept);
+                return Some(LateAnswer::TakenOver);
+            }
+        }
     }
 
     /// Answers nothing, where there is no answer yet.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use weft::storage::{BatchRow, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, Store};
+use sqlx::Connection;
+use weft::storage::{
+    BatchError, BatchRow, BatchWriter, DeliveryAnswer, DeliveryClaim, DeliveryKey, DeliveryState, LateAnswer, Store,
+};
 
 use crate::support::database::on_postgres;
 
@@ -27,6 +30,55 @@ async fn claim(store: &Store, texts: &[&str]) -> Vec<bool> {
 
 fn answered(bytes: &'static [u8]) -> DeliveryState {
     DeliveryState::Answered(Some(Bytes::from_static(bytes)))
+}
+
+async fn late(store: &Store, text: &str, answer: &[u8]) -> LateAnswer {
+    store.deliveries().answer_unless_late(key(text), Some(answer)).await.unwrap()
+}
+
+#[tokio::test]
+async fn whether_an_answer_was_late_is_told_as_often_as_it_is_asked() {
+    on_postgres(async |database| {
+        let (one, two) = (database.open().await, database.open().await);
+        claim(&one, &["waited for", "given up"]).await;
+        assert_eq!(two.deliveries().give_up(key("given up")).await.unwrap(), None);
+        for _ in 0..2 {
+            assert_eq!(late(&one, "waited for", b"one's").await, LateAnswer::InTime);
+            assert_eq!(late(&one, "given up", b"one's").await, LateAnswer::GivenUp);
+            assert_eq!(late(&one, "never claimed", b"one's").await, LateAnswer::InTime);
+        }
+        assert_eq!(late(&one, "waited for", b"another").await, LateAnswer::InTime);
+        for text in ["waited for", "never claimed"] {
+            assert_eq!(state(&two, text).await, Some(answered(b"one's")));
+            assert_eq!(two.deliveries().give_up(key(text)).await.unwrap(), Some(Some(Bytes::from_static(b"one's"))));
+            assert_eq!(late(&one, text, b"one's").await, LateAnswer::InTime, "that came before");
+        }
+        assert_eq!(state(&two, "given up").await, Some(DeliveryState::Answered(None)));
+        assert_eq!(late(&two, "given up", b"two's").await, LateAnswer::TakenOver, "it is another's");
+        one.close().await;
+        two.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_the_database_does_not_end_holds_up_others_for_a_while_only() {
+    on_postgres(async |database| {
+        let mut admin = database.postgres().await;
+        let store = database.open().await;
+        let claims = BatchWriter::new(store.clone());
+        let writing = tokio::spawn(claims.clone().run());
+        let mut locked = admin.begin().await.unwrap();
+        sqlx::query("LOCK TABLE deliveries").execute(&mut *locked).await.unwrap();
+        let hangs = tokio::time::timeout(Duration::from_secs(13), claims.write(DeliveryClaim(key("hangs")))).await;
+        assert!(matches!(hangs, Ok(Err(BatchError::TimedOut(_)))), "{hangs:?}");
+        locked.rollback().await.unwrap();
+        assert!(claims.write(DeliveryClaim(key("next"))).await.unwrap());
+        claims.close().await;
+        writing.await.unwrap();
+        store.close().await;
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -105,6 +157,8 @@ async fn one_of_two_processes_gets_a_claim_and_the_other_sees_whose_it_is() {
         assert_eq!(state(&two, "b").await, Some(DeliveryState::Orphaned { owner: owner.clone() }));
         assert!(two.deliveries().take_over(key("b"), &owner).await.unwrap());
         assert!(!two.deliveries().take_over(key("b"), &owner).await.unwrap());
+        assert_eq!(state(&two, "b").await, Some(DeliveryState::Own));
+        assert_eq!(late(&one, "b", b"too late").await, LateAnswer::TakenOver);
         answer(&one, "b", Some(b"too late")).await;
         answer(&two, "b", Some(b"two's")).await;
         assert_eq!(state(&one, "b").await, Some(answered(b"two's")));
