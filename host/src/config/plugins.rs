@@ -30,7 +30,7 @@ pub struct PluginsConfig {
     pub breaker_pause_ms: u64,
     /// The same at most, after more failures.
     pub breaker_max_pause_ms: u64,
-    /// Wall clock of compiling one file, in milliseconds.
+    /// Wall clock of compiling one file without what the compiler rests while the server has other work, in milliseconds.
     pub compile_timeout_ms: u64,
     /// Memory of the process that compiles a file, in MiB. Without it, a quarter of what there is, and 1024 at most: two
     /// files are compiled at a time.

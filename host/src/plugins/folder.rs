@@ -43,7 +43,8 @@ pub(super) struct Listing {
     pub(super) id: Option<FolderId>,
     /// Where it is, links followed.
     pub(super) real: Option<PathBuf>,
-    /// The .wasm files by path, links followed. What is there and cannot be looked at has an empty signature.
+    /// The .wasm files by path, links followed, and what else has such a name: reading it says what is wrong. What is
+    /// there and cannot be looked at has an empty signature.
     pub(super) files: Vec<(PathBuf, Signature)>,
     /// Whether a link leads out of what can be watched: to the folder, or from it to a file.
     pub(super) linked: bool,
@@ -92,27 +93,45 @@ pub(super) fn list(folder: &Path) -> io::Result<Listing> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
-        if path.extension().is_none_or(|extension| extension != "wasm") {
+        if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("wasm")) {
             continue;
         }
         listing.linked |= entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => listing.files.push((path, Signature::from(&metadata))),
-            Ok(_) => {}
-            Err(error) if leads_nowhere(&error) => {}
-            // A file server that does not answer has not deleted anything. Reading it says what is wrong.
-            Err(_) => listing.files.push((path, Signature::default())),
-        }
+        let signature = match fs::metadata(&path) {
+            Ok(metadata) => Signature::from(&metadata),
+            // The link itself is there all the same.
+            Err(error) if leads_nowhere(&error) => match fs::symlink_metadata(&path) {
+                Ok(link) => Signature::from(&link),
+                Err(_) => continue,
+            },
+            // A file server that does not answer has not deleted anything.
+            Err(_) => Signature::default(),
+        };
+        listing.files.push((path, signature));
     }
     listing.files.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(listing)
 }
 
-/// Whether there is no file at `path`.
+/// Whether nothing lies at `path`, not even a link that leads nowhere: who removes what a link leads to may be about to
+/// set the link to something else, and has removed no plugin.
 pub(super) fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| leads_nowhere(&error))
+}
+
+/// What lies at `path` in the place of a file, in both languages.
+fn other_than_file(path: &Path) -> Option<&'static str> {
+    let is_link = || fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     match fs::metadata(path) {
-        Ok(metadata) => !metadata.is_file(),
-        Err(error) => leads_nowhere(&error),
+        Ok(metadata) if metadata.is_file() => None,
+        Ok(metadata) if metadata.is_dir() => Some("a folder · 目录"),
+        // A pipe would keep whoever reads it waiting.
+        Ok(_) => Some("a pipe or a device · 管道或设备"),
+        Err(error) if is_link_loop(&error) && is_link() => {
+            Some("a link that leads back to itself · 指向自身的符号链接")
+        }
+        Err(error) if leads_nowhere(&error) && is_link() => Some("a link that leads nowhere · 目标不存在的符号链接"),
+        Err(_) => None,
     }
 }
 
@@ -141,20 +160,44 @@ fn is_behind_link(folder: &Path, real: Option<&Path>) -> bool {
     }
 }
 
-/// Writes a file beside its place and renames it there, so that nobody sees half of it.
+/// Writes a file beside its place and renames it there, so that nobody sees half of it. It may be read by whom the
+/// process lets read what it makes, as servers run as other users than authors; or, where it takes the place of a file
+/// of the same owner and group, by whom that one let read.
 pub(super) fn place(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = tempfile::Builder::new().prefix(".upload-").tempfile_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".upload-");
+    // Less the umask. By themselves temporary files are for their owner alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = builder.tempfile_in(folder)?;
+    #[cfg(unix)]
+    if let Ok(before) = fs::metadata(file)
+        && owner(&before) == owner(&beside.as_file().metadata()?)
+    {
+        beside.as_file().set_permissions(before.permissions())?;
+    }
     beside.write_all(bytes)?;
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     Ok(())
 }
 
+/// User and group.
+#[cfg(unix)]
+fn owner(metadata: &fs::Metadata) -> (u32, u32) {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (metadata.uid(), metadata.gid())
+}
+
 /// A file's bytes; None while somebody writes, replaces or removes it.
 ///
 /// # Errors
-/// When it has more than `limit` bytes or cannot be read.
+/// When it has more than `limit` bytes, is no file or cannot be read.
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LoadError> {
+    if let Some(what) = other_than_file(path) {
+        return Err(LoadError::NotAFile(what));
+    }
     match read_still(path, limit) {
         Err(error) if leads_nowhere(&error) => Ok(None),
         Err(error) => Err(LoadError::Unreadable(error.to_string())),
@@ -169,8 +212,8 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LoadError
 fn read_still(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let before = fs::metadata(path)?;
     if !before.is_file() {
-        // A pipe would keep whoever reads it waiting.
-        return Err(io::Error::other("it is not a regular file"));
+        // It became another thing just now.
+        return Ok(None);
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;

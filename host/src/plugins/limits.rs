@@ -143,7 +143,7 @@ pub struct PlatformLimits {
     pub background_percent: u32,
     /// How long calls of what keeps failing are refused.
     pub(super) pauses: Pauses,
-    /// Wall clock of compiling a file.
+    /// Wall clock of compiling a file, without what the compiler rests.
     pub compile_timeout: Duration,
     /// Bytes of memory of the process that compiles a file.
     pub compile_memory: u64,

@@ -2,7 +2,8 @@
 //!
 //! Truth is what lies in the folder; events only say when to look. A file is read once two looks
 //! [`SETTLE`] apart see the same size, times and inode, so that a copy in progress is not taken for
-//! a version. On Linux an event also means that the writer has closed the file.
+//! a version. On Linux an event also means that the writer has closed the file, and a look that comes for another
+//! reason leaves what is still written alone ([`Writing`]).
 //!
 //! Links are followed wherever they lead: operators set them on purpose, and what they lead to is
 //! checked like any file. No event tells that a link's target changed, so where there are links the
@@ -33,6 +34,7 @@ use super::{
     folder::{self, FolderId, Listing, Signature, is_misnamed, plugin_name},
     registry::Plugins,
     versions::FileOutcome,
+    writing::Writing,
 };
 
 /// How long a file must look the same before it is read.
@@ -80,6 +82,7 @@ pub struct Watcher {
     watched: Option<FolderId>,
     /// Whether the watch may have come to its end.
     unsure: Arc<AtomicBool>,
+    writing: Arc<Writing>,
     /// Whether it was logged that the folder cannot be watched.
     unwatchable: bool,
     /// Which folder was looked at last.
@@ -110,9 +113,12 @@ impl Watcher {
         // One waiting event is as good as many: all they say is to look.
         let (wake, events) = mpsc::channel(1);
         let (sender, unsure) = (wake.clone(), Arc::new(AtomicBool::new(false)));
+        let writing = Arc::<Writing>::default();
+        let told_writing = Arc::clone(&writing);
         let (told_unsure, folder) = (Arc::clone(&unsure), std::path::absolute(plugins.folder())?);
         let notify = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let told = Told::by(&event, &folder);
+            told_writing.note(&event);
             if told == Told::Unsure {
                 told_unsure.store(true, Relaxed);
             }
@@ -131,6 +137,7 @@ impl Watcher {
             notify,
             watched: None,
             unsure,
+            writing,
             unwatchable: false,
             folder: None,
             real: None,
@@ -262,7 +269,7 @@ impl Watcher {
                 // Commands that only look at the folder have their own way to show them.
                 let is_told = is_misnamed(&path) && self.plugins.versions().decides;
                 if is_told && self.misnamed.insert(path.clone()) {
-                    tracing::warn!(file = %path.display(), "ignored: a plugin's name has 1 to 64 letters, digits, `_` or `-` · 已忽略：插件名由 1 到 64 个字母、数字、`_` 或 `-` 组成");
+                    tracing::warn!(file = %path.display(), "ignored: plugins are files NAME.wasm, whose NAME has 1 to 64 letters, digits, `_` or `-` · 已忽略：插件文件名为 NAME.wasm，NAME 由 1 到 64 个字母、数字、`_` 或 `-` 组成");
                 }
                 continue;
             };
@@ -334,7 +341,7 @@ impl Watcher {
     fn is_settled(&mut self, name: &str, signature: Signature, settle: Duration) -> bool {
         match self.settling.get(name) {
             Some((before, since)) if *before == signature => {
-                let settled = since.elapsed() >= settle;
+                let settled = since.elapsed() >= settle && !self.writing.goes_on(name);
                 if settled {
                     self.settling.remove(name);
                 }

@@ -12,6 +12,13 @@ pub enum LoadError {
     /// It could not be read.
     #[error("the file cannot be read: {0} · 无法读取文件")]
     Unreadable(String),
+    /// Something else has its name.
+    #[error(
+        "this is not a file but {en} · 这不是文件，而是{zh}",
+        en = languages(.0).0,
+        zh = languages(.0).1
+    )]
+    NotAFile(&'static str),
     /// It was there and is gone.
     #[error(
         "the file is gone: the plugin ends when it does not come back at once · 文件不见了，若不马上放回，插件就会停止"
@@ -188,6 +195,7 @@ impl LoadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::NotAFile(_) => "not_a_file",
             Self::Missing => "file_missing",
             Self::TooLarge { .. } => "too_large",
             Self::Misnamed(_) => "bad_name",
@@ -227,6 +235,9 @@ impl LoadError {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "let the user that runs Weft read it · 请让运行 Weft 的用户可以读取",
+            Self::NotAFile(_) => {
+                "put the plugin's file there, or set the link to it; remove what is there to end the plugin · 请放入插件文件，或让链接指向它；若要停用插件，请删除它"
+            }
             Self::Missing => "put it back, or delete the plugin · 请放回文件，或删除插件",
             Self::TooLarge { .. } => {
                 "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin} · 编译时设置 `opt-level = \"s\"`、`lto = true` 和 `strip = \"debuginfo\"`；或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib"

@@ -1,6 +1,6 @@
 //! What files of the plugins folder make of plugins.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use crate::{
     model::PluginSource,
     plugins::{
         admission::{LoadError, Refused},
-        component::digest_of,
+        component::{Loaded, digest_of},
         folder,
         registry::{Plugin, Plugins},
     },
@@ -30,6 +30,7 @@ pub(in crate::plugins) enum FileOutcome {
 impl Plugins {
     /// Lets what lies in a plugin's file now take effect, if it is good and new.
     pub(in crate::plugins) async fn load_file(&self, name: &str) -> FileOutcome {
+        let ahead = self.check_ahead(name).await;
         let _changing = self.changing(name).await;
         let bytes = match self.read(name, self.file(name)).await {
             Ok(Some(bytes)) => bytes,
@@ -55,7 +56,12 @@ impl Plugins {
                 Err(_) => {}
             }
         }
-        match self.checked(name, bytes.clone()).await {
+        let checked = match ahead {
+            Some((of, checked)) if of == digest => checked,
+            Some(_) => return FileOutcome::Changing,
+            None => self.checked(name, bytes.clone()).await,
+        };
+        match checked {
             Ok(loaded) => {
                 self.install(name, loaded, InFolder::Good(&bytes));
                 if !is_old {
@@ -65,6 +71,18 @@ impl Plugins {
             }
             Err(refused) => self.refuse(name, refused).await,
         }
+    }
+
+    /// Checks a file that is new, while others may change the plugin: nobody who goes back to an earlier version waits for
+    /// the compiler. With the file's digest, as another may lie there by then.
+    async fn check_ahead(&self, name: &str) -> Option<(String, Result<Arc<Loaded>, Refused>)> {
+        let bytes = self.read(name, self.file(name)).await.ok()??;
+        let digest = digest_of(&bytes).await;
+        if self.has_taken_effect(name, &digest).await {
+            return None;
+        }
+        let checked = self.checked(name, bytes).await;
+        Some((digest, checked))
     }
 
     /// Whether a file changes nothing: it took effect before, or it lies in a folder that is read for

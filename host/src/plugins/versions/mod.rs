@@ -313,8 +313,17 @@ impl Plugins {
         if decision.rolled_back.is_some() || decision.source == PluginSource::Rollback {
             return;
         }
-        let Some(wanted) = decision.digest else { return self.remove_file(name).await };
         let has = self.digest_in_folder(name).await;
+        let Some(wanted) = decision.digest else {
+            if self.is_gone(name).await || (has.is_some() && has == versions.seen.of(name)) {
+                self.remove_file(name).await;
+            } else {
+                // Another took its place meanwhile, which nobody has removed; and whatever comes from now on is new.
+                versions.mark_seen(name, None).await;
+                self.read_again([name.to_owned()]);
+            }
+            return;
+        };
         if has.as_ref() == Some(&wanted) {
             self.clear_error(name);
             return versions.mark_seen(name, Some(&wanted)).await;

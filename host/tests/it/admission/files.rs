@@ -155,6 +155,32 @@ async fn greeted(account: &Sender) -> bool {
     account.send(&Incoming::text("oUser", "hi")).await.unwrap().text().is_some()
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_goes_back_to_an_earlier_version_waits_for_no_compiler() {
+    let (home, gate) = (tempfile::tempdir().unwrap(), Gate::new());
+    let app = TestApp::start_with(|config| {
+        // Of its own: nothing was compiled before.
+        config.data_dir = home.path().join("data");
+        config.plugins.compiler = Some(gate.compiler());
+        config.plugins.compile_timeout_ms = 600_000;
+    })
+    .await;
+    let version = |pages| HandMade { pages, ..HandMade::PLAIN }.bytes();
+    let of = |pages| Value::from(weft::plugins::digest(&version(pages)));
+    for pages in [17, 18] {
+        assert_eq!(app.upload("plain", version(pages)).await.0, 200);
+    }
+    gate.close();
+    fs::write(app.plugin_file("plain"), version(19)).unwrap();
+    gate.holds_one().await;
+    let (status, plugin) = app.api(Method::POST, "/plugins/plain/rollback", None).await;
+    assert_eq!((status, &plugin["digest"]), (200, &of(17)), "{plugin}");
+    gate.open();
+    // What was dropped is newer than what was gone back from.
+    app.plugin_becomes("plain", |plugin| plugin["digest"] == of(19)).await;
+}
+
 /// Only where it has the memory is it the time that ends it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_takes_the_compiler_for_ever_is_given_up() {
@@ -360,7 +386,21 @@ async fn odd_things_in_the_folder_hold_nobody_up() {
     app.drop_plugin("last", guests::greeter().await).await;
     let (_, list) = app.api(Method::GET, "/plugins", None).await;
     let items = list["items"].as_array().unwrap().iter();
-    assert_eq!(items.map(|plugin| plugin["name"].as_str().unwrap()).collect::<Vec<_>>(), ["greeter", "huge", "last"]);
+    let runs = items.filter(|plugin| plugin["error"].is_null());
+    assert_eq!(runs.map(|plugin| plugin["name"].as_str().unwrap()).collect::<Vec<_>>(), ["greeter", "last"]);
+    let words = [
+        ("about", "a link that leads back to itself"),
+        ("dangling", "a link that leads nowhere"),
+        ("folder", "a folder"),
+        ("itself", "a folder"),
+        ("pipe", "a pipe or a device"),
+        ("round", "a link that leads back to itself"),
+    ];
+    for (name, what) in words {
+        let plugin = app.plugin_becomes(name, |plugin| plugin["state"] == "failed").await;
+        assert_eq!(plugin["error"]["code"], "not_a_file", "{plugin}");
+        assert!(plugin["error"]["detail"].as_str().unwrap().contains(what), "{plugin}");
+    }
     assert!(greeted(&account).await);
 }
 

@@ -53,6 +53,11 @@ const SHOWN: &[(&str, &str, &str)] = &[
         "tests/it/reload/files.rs",
         "links_in_circles_and_what_is_no_file_hold_nothing_up",
     ),
+    (
+        "a link that leads nowhere, over a good one",
+        "tests/it/reload/files.rs",
+        "what_a_link_leads_to_is_followed_at_every_step",
+    ),
     ("compiled code that was changed", RELOAD, "a_compiled_plugin_that_somebody_changed_is_compiled_again"),
     ("a broken file over a good one", RELOAD, "a_broken_file_leaves_the_last_good_version_running"),
     ("a file that is half there", RELOAD, "a_slow_copy_is_not_taken_for_a_version"),

@@ -73,14 +73,45 @@ async fn what_a_link_leads_to_is_followed_at_every_step() {
     fs::write(releases.path().join("v2/plugin.wasm"), first).unwrap();
     let took = becomes(&app, first).await;
     assert!(took < Duration::from_secs(4), "{took:?}");
-    assert_eq!(answer(&account).await, Some(usual));
+    assert_eq!(answer(&account).await.as_ref(), Some(&usual));
 
-    // Nothing is reported of a link that leads nowhere any more.
+    // A link that leads nowhere is a broken file, whatever it led to before.
+    let file = releases.path().join("v2/plugin.wasm");
+    for (broken, mended) in [("nowhere", "v2"), ("current", "v2")] {
+        link(broken, &current);
+        let plugin = app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == "not_a_file").await;
+        assert!(plugin["error"]["detail"].as_str().unwrap().contains("a link that leads"), "{plugin}");
+        // For longer than it takes to take out a plugin whose file is gone.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(answer(&account).await.as_ref(), Some(&usual), "the last good version runs on");
+        link(mended, &current);
+        becomes(&app, first).await;
+    }
+    fs::remove_file(file).unwrap();
+    app.plugin_becomes("greeter", |plugin| plugin["error"]["code"] == "not_a_file").await;
+
+    // Who ends the plugin removes the link.
     let began = Instant::now();
-    fs::remove_file(releases.path().join("v2/plugin.wasm")).unwrap();
+    fs::remove_file(app.plugin_file("greeter")).unwrap();
     app.plugin_becomes("greeter", Value::is_null).await;
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_weft_places_may_be_read_by_whom_the_one_before_let_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let app = TestApp::start().await;
+    let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    let (file, others) = (app.plugin_file("greeter"), app.plugins.join("others.txt"));
+    assert_eq!(app.upload("greeter", guests::greeter().await.to_vec()).await.0, 200);
+    fs::write(&others, b"what any program writes").unwrap();
+    assert_eq!(format!("{:o}", mode(&file)), format!("{:o}", mode(&others)));
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(app.upload("greeter", guests::formal_greeter().await.to_vec()).await.0, 200);
+    assert_eq!(format!("{:o}", mode(&file)), "640");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,8 +168,12 @@ async fn links_in_circles_and_what_is_no_file_hold_nothing_up() {
     assert!(Command::new("mkfifo").arg(app.plugins.join("pipe.wasm")).status().unwrap().success());
     app.drop_plugin("greeter", guests::formal_greeter().await).await;
     assert_eq!(answer(&account).await, Some(formal));
-    let names: Vec<_> = app.state.plugins.list().iter().map(|plugin| plugin.name.to_string()).collect();
-    assert_eq!(names, ["greeter"]);
+    for name in ["one", "two", "here", "endless", "pipe"] {
+        let plugin = app.plugin_becomes(name, |plugin| plugin["state"] == "failed").await;
+        assert_eq!(plugin["error"]["code"], "not_a_file", "{plugin}");
+    }
+    fs::remove_file(app.plugins.join("pipe.wasm")).unwrap();
+    app.plugin_becomes("pipe", Value::is_null).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,11 +13,11 @@ use weft::{config::DatabaseUrl, plugins::digest, simulator::Incoming};
 use weft_wechat::account::EncodingMode;
 
 use crate::support::{
-    PATIENCE, TestApp,
+    HandMade, PATIENCE, TestApp,
     database::{TestDatabase, on_postgres},
     guests,
     process::Process,
-    sender_to,
+    sender_to, until,
 };
 
 /// A process of its own, with its own folders.
@@ -134,6 +134,51 @@ async fn every_change_in_one_process_is_made_in_the_other() {
         assert_eq!(two.call(&app, Method::DELETE, "/plugins/greeter", None).await.0, 204);
         both(None).await;
         one.folder_has(None).await;
+        app.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_comes_after_a_deletion_counts_also_where_that_is_not_known_yet() {
+    on_postgres(async |database| {
+        let app = TestApp::start_with(|config| config.database_url = Some(database.url.clone())).await;
+        let (one, two) = (Replica::start(&database), Replica::start(&database));
+        let version = |round: u8| [HandMade::PLAIN.bytes(), vec![0, 3, 1, b'x', round]].concat();
+        for round in 0..6 {
+            let (before, after) = (version(2 * round), version(2 * round + 1));
+            one.drop_file(&before);
+            one.runs(&app, Some(&digest(&before))).await;
+            two.runs(&app, Some(&digest(&before))).await;
+            two.folder_has(Some(&before)).await;
+            assert_eq!(one.call(&app, Method::DELETE, "/plugins/greeter", None).await.0, 204);
+            // The other one asks for what was decided every second.
+            tokio::time::sleep(Duration::from_millis(150 * u64::from(round))).await;
+            two.drop_file(&after);
+            one.runs(&app, Some(&digest(&after))).await;
+            two.runs(&app, Some(&digest(&after))).await;
+        }
+
+        // A file that is refused stays, as nobody has removed it; and what was there before it may come again.
+        let good = version(0);
+        one.drop_file(&good);
+        two.runs(&app, Some(&digest(&good))).await;
+        two.folder_has(Some(&good)).await;
+        let two_has = async |state: &str, has_error: bool| {
+            until("the other one has seen it", async || {
+                let plugin = two.plugin(&app).await;
+                (plugin["state"] == state && plugin["error"].is_object() == has_error).then_some(())
+            })
+            .await;
+        };
+        two.drop_file(b"no plugin");
+        two_has("ready", true).await;
+        assert_eq!(one.call(&app, Method::DELETE, "/plugins/greeter", None).await.0, 204);
+        two_has("failed", true).await;
+        two.folder_has(Some(b"no plugin")).await;
+        two.drop_file(&good);
+        two_has("ready", false).await;
+        one.runs(&app, Some(&digest(&good))).await;
         app.stop().await;
     })
     .await;
