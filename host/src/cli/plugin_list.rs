@@ -19,7 +19,7 @@ use crate::{
     server, time,
 };
 
-/// A plugin, by app what it asks for and is not granted, and which version of it is to run.
+/// A plugin, and which version of it is to run.
 #[derive(Serialize)]
 struct Listed {
     #[serde(flatten)]
@@ -27,7 +27,6 @@ struct Listed {
     /// Of a plugin that has no file in the folder, which tells its name otherwise.
     #[serde(flatten)]
     absent: Option<Absent>,
-    missing: BTreeMap<String, Vec<String>>,
     /// Null while nothing is decided: then the folder alone counts.
     decided: Option<DecidedView>,
 }
@@ -36,6 +35,8 @@ struct Listed {
 struct Absent {
     name: String,
     state: &'static str,
+    /// Nothing, as what it asks for is not known.
+    missing: BTreeMap<String, Vec<String>>,
 }
 
 /// Which version of a plugin is to run in all processes that share the database.
@@ -113,9 +114,8 @@ pub(super) async fn run(config: &Config, output: OutputArgs) -> anyhow::Result<(
         };
         rows.push(row(name, file.map(AsRef::as_ref), &missing, decided));
         views.push(Listed {
-            file: file.map(|plugin| PluginView::from(&**plugin)),
-            absent: file.is_none().then(|| Absent { name: name.clone(), state: ABSENT }),
-            missing,
+            file: file.map(|plugin| PluginView::new(plugin, &accounts)),
+            absent: file.is_none().then(|| Absent { name: name.clone(), state: ABSENT, missing: BTreeMap::new() }),
             decided: decided.map(DecidedView::from),
         });
     }

@@ -1,7 +1,7 @@
 //! The live set of plugins: who is there, and the swap when a file changes.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -60,11 +60,23 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Plugins(pub(super) Arc<Inner>);
 
+/// Of how many plugins that were taken out what became of their calls is kept.
+const PAST: usize = 16;
+
+/// What is left of a plugin that was taken out.
+struct Past {
+    name: Arc<str>,
+    statistics: Arc<Statistics>,
+    receipts: Arc<Receipts>,
+}
+
 /// The plugins that are there, by name.
 type Set = BTreeMap<Arc<str>, Arc<Plugin>>;
 
 pub(super) struct Inner {
     set: ArcSwap<Set>,
+    /// Of the last plugins that were taken out: who looks for why one failed may have taken it out first.
+    past: Mutex<VecDeque<Past>>,
     /// Set when the folder has been read once.
     pub(super) first_pass: SetOnce<()>,
     /// The names of the plugins that are switched off, whether they are there or not. Held while the set is replaced,
@@ -149,6 +161,7 @@ impl Plugins {
         let loader = Loader::new(Cache::new(cache, cache_key), compiler, services, limits, counts_fuel, pace)?;
         Ok(Self(Arc::new(Inner {
             set: ArcSwap::default(),
+            past: Mutex::default(),
             first_pass: SetOnce::new(),
             disabled: Mutex::default(),
             changing: Shares::new(1),
@@ -194,6 +207,13 @@ impl Plugins {
     /// The plugin of that name, whether it runs or not.
     pub fn find(&self, name: &str) -> Option<Arc<Plugin>> {
         self.0.set.load().get(name).map(Arc::clone)
+    }
+
+    /// What became of the last calls of the plugin of that name, also when it was taken out.
+    pub fn receipts(&self, name: &str) -> Option<Arc<Receipts>> {
+        let past =
+            || self.0.past.lock().iter().find(|plugin| *plugin.name == *name).map(|past| Arc::clone(&past.receipts));
+        self.find(name).map(|plugin| Arc::clone(&plugin.receipts)).or_else(past)
     }
 
     /// Whether the plugin of that name is switched off; None when there is none.
@@ -330,30 +350,43 @@ impl Plugins {
         outcome
     }
 
-    /// Takes a plugin out. Calls in flight finish.
+    /// Takes a plugin out. Calls in flight finish. What became of its calls stays, and is its own again when it comes back.
     pub(super) fn remove(&self, name: &str) {
-        if self.edit(|set, _| set.remove(name)).is_some() {
-            tracing::info!(plugin = name, "plugin removed");
+        let Some(plugin) = self.edit(|set, _| set.remove(name)) else { return };
+        // Of a file that never ran there is nothing to tell.
+        if !plugin.receipts.is_empty() {
+            let Plugin { name, statistics, receipts, .. } = Plugin::clone(&plugin);
+            let mut past = self.0.past.lock();
+            past.push_back(Past { name, statistics, receipts });
+            if past.len() > PAST {
+                past.pop_front();
+            }
+        }
+        tracing::info!(plugin = name, "plugin removed");
+    }
+
+    /// A plugin of which nothing runs yet, with what is left of it from before.
+    fn empty(&self, name: &str) -> Plugin {
+        let mut past = self.0.past.lock();
+        let known = past.iter().position(|plugin| *plugin.name == *name).and_then(|at| past.remove(at));
+        let (statistics, receipts) = known.map(|past| (past.statistics, past.receipts)).unwrap_or_default();
+        Plugin {
+            name: name.into(),
+            loaded: None,
+            canary: None,
+            error: None,
+            is_disabled: false,
+            statistics,
+            receipts,
+            log: Arc::default(),
+            guard: Arc::new(Guard::new(self.guard_limits(name))),
         }
     }
 
     /// Puts what `change` makes of a plugin in its place.
     pub(super) fn replace(&self, name: &str, change: impl FnOnce(Plugin) -> Plugin) -> Arc<Plugin> {
         let after = self.edit(|set, disabled| {
-            let before = set.get(name).map_or_else(
-                || Plugin {
-                    name: name.into(),
-                    loaded: None,
-                    canary: None,
-                    error: None,
-                    is_disabled: false,
-                    statistics: Arc::default(),
-                    receipts: Arc::default(),
-                    log: Arc::default(),
-                    guard: Arc::new(Guard::new(self.guard_limits(name))),
-                },
-                |plugin| Plugin::clone(plugin),
-            );
+            let before = set.get(name).map_or_else(|| self.empty(name), |plugin| Plugin::clone(plugin));
             let after = Arc::new(Plugin { is_disabled: disabled.contains(name), ..change(before) });
             set.insert(Arc::clone(&after.name), Arc::clone(&after));
             after

@@ -128,6 +128,28 @@ async fn calls_that_fail_leave_receipts_however_fast_they_come() {
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("outcome")), "{problem}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_calls_outlasts_the_plugin() {
+    let (app, sender) = server().await;
+    say(&sender, "panic").await;
+    let receipt = last(&app).await;
+    assert_eq!(app.api(Method::DELETE, "/plugins/guest", None).await.0, 204);
+    assert_eq!(app.api(Method::GET, "/plugins/guest", None).await.0, 404);
+    assert_eq!(last(&app).await, receipt, "who looks for why it failed may have removed it first");
+
+    app.drop_plugin("guest", guests::misbehave().await).await;
+    assert_eq!(last(&app).await, receipt);
+    say(&sender, "ok").await;
+    assert_eq!(list(&app, "").await.len(), 2);
+    let metrics = app.get("/metrics").await.text().await.unwrap();
+    for outcome in ["crashed", "ok"] {
+        let counted = format!(
+            r#"weft_plugin_calls_total{{plugin="guest",kind="handler",entry="misbehave",outcome="{outcome}"}} 1"#
+        );
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+}
+
 /// A server whose guest is set more than secrets are looked for in at once, and where its receipts are.
 async fn server_with_much_to_search() -> (TestApp, Arc<Receipts>) {
     let (app, _) = server().await;

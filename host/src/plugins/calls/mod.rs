@@ -186,6 +186,8 @@ impl Plugins {
             let error = done.error();
             plugin.statistics.count(&counts, &done.used, &done.trace, error);
             recorded.record("outcome", error.map_or("ok", CallError::code));
+            let used = &done.used;
+            tracing::debug!(queued = ?used.queued, took = ?used.took.unwrap_or_default(), cpu = ?used.cpu, "call ended");
             // What never ran has nothing to tell.
             let tells = done.used.ran() && (error.is_some() || plugin.receipts.take_slot(done.circumstances.at));
             if let (true, Some(error), Some(subject)) = (tells, error, &done.subject) {

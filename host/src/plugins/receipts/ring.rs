@@ -67,6 +67,11 @@ impl Receipts {
         all.iter().filter_map(|(_, text)| serde_json::from_str(text).ok()).collect()
     }
 
+    /// Whether there are none.
+    pub(in crate::plugins) fn is_empty(&self) -> bool {
+        [&self.failures, &self.successes].iter().all(|kept| kept.lock().receipts.is_empty())
+    }
+
     /// The one of that id.
     pub fn find(&self, id: &str) -> Option<Receipt> {
         let found = self.texts(|entry| entry.id == id);

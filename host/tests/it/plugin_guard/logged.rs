@@ -170,4 +170,6 @@ async fn every_call_is_a_span_where_that_is_wanted() {
     let told =
         ["plugin_call{plugin=\"guest\" kind=\"handler\" entry=\"misbehave\" app=\"shop\"", "has not granted `kv`"];
     until("the line is within its call", async || process.lines_with(&told).pop()).await;
+    let ended = [told[0], "outcome=", "call ended", "queued=", "took=", "cpu="];
+    until("its end has a line, with its times", async || process.lines_with(&ended).pop()).await;
 }

@@ -102,6 +102,8 @@ async fn who_uploads_a_version_sees_which_apps_have_not_granted_what_it_asks_for
     asking.grant_to("blog", plugin["asks"].clone()).await;
     let (_, read) = app.api(Method::GET, "/plugins/asker", None).await;
     assert_eq!(read["missing"], json!({"shop": all}));
+    let (_, list) = app.api(Method::GET, "/plugins", None).await;
+    assert_eq!(list["items"][0]["missing"], read["missing"], "{list}");
 
     let token = app.token_for(&["shop"]).await;
     let (status, problem) = app.api_as(&token, Method::GET, "/plugins/asker", None).await;

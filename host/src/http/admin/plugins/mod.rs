@@ -10,7 +10,7 @@ pub(super) mod patch;
 pub(super) mod receipts;
 pub(super) mod versions;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -34,6 +34,7 @@ use super::{
     page::{Page, PageQuery},
 };
 use crate::{
+    accounts::Accounts,
     bilingual::because,
     http::{
         AppState,
@@ -41,6 +42,7 @@ use crate::{
         error::{Path, Problem, Query},
         responses::{Invalid, NotFound},
     },
+    missing_grants,
     model::{Grants, PluginState},
     plugin_limits::{LimitChanges, PluginLimits},
     plugins::{Breaking, ChangeError, Entry, Loaded, Plugin},
@@ -68,6 +70,9 @@ pub struct PluginView {
     exports: Exports,
     /// What it would like to be granted.
     asks: GrantsView,
+    /// By app, what of `asks` is not granted: in the apps that name the plugin, and in those in which something is set for
+    /// it. Apps that grant all of it are not in it.
+    missing: BTreeMap<String, Vec<String>>,
     /// The JSON Schema of its configuration, where it has one.
     #[schema(value_type = Option<Object>)]
     config_schema: Option<serde_json::Value>,
@@ -160,8 +165,9 @@ impl From<&Loaded> for Exports {
     }
 }
 
-impl From<&Plugin> for PluginView {
-    fn from(plugin: &Plugin) -> Self {
+impl PluginView {
+    /// A plugin, as these accounts use it.
+    pub fn new(plugin: &Plugin, accounts: &Accounts) -> Self {
         let loaded = plugin.loaded.as_deref();
         Self {
             name: plugin.name.to_string(),
@@ -173,6 +179,7 @@ impl From<&Plugin> for PluginView {
             digest: loaded.map(|loaded| loaded.digest.clone()),
             exports: loaded.map(Exports::from).unwrap_or_default(),
             asks: loaded.map(|loaded| Grants::from(&loaded.description).into()).unwrap_or_default(),
+            missing: loaded.map(|loaded| missing(plugin, loaded, accounts)).unwrap_or_default(),
             config_schema: loaded.and_then(Loaded::config_schema),
             admission: loaded.map(|loaded| (&loaded.report).into()),
             error: plugin.error.as_ref().map(RefusedView::from),
@@ -183,6 +190,11 @@ impl From<&Plugin> for PluginView {
             calls: Calls::from(plugin),
         }
     }
+}
+
+/// As [`PluginView::missing`], of what a version asks for.
+fn missing(plugin: &Plugin, version: &Loaded, accounts: &Accounts) -> BTreeMap<String, Vec<String>> {
+    missing_grants::by_app(accounts, &plugin.name, &Grants::from(&version.description))
 }
 
 /// The plugin of that name, whether it runs or not.
@@ -198,7 +210,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<PluginView>>, Problem> {
     caller.require(None, "manage")?;
-    let plugins = state.plugins.list().iter().map(|plugin| PluginView::from(&**plugin)).collect();
+    let plugins = state.plugins.list().iter().map(|plugin| PluginView::new(plugin, &state.accounts)).collect();
     Ok(Json(page.of(plugins, |plugin: &PluginView| &plugin.name)))
 }
 

@@ -65,7 +65,7 @@ pub(in crate::http::admin) async fn patch(
     let plugin = state.plugins.find(&name).unwrap_or(plugin);
     // None of its versions has changed, and what is stored is answered whether the database can be read now or not.
     caller.notes.after(&AuditedPlugin::new(&plugin, &history));
-    Ok(Json(PluginView::from(&*plugin)))
+    Ok(Json(PluginView::new(&plugin, &state.accounts)))
 }
 
 /// The fields of `limits` that cannot be set.

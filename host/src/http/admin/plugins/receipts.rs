@@ -1,10 +1,11 @@
 //! `/plugins/{plugin}/receipts`: what became of single calls.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::find;
 use crate::{
     http::{
         AppState,
@@ -17,7 +18,7 @@ use crate::{
         responses::{Invalid, NotFound},
     },
     model::FieldError,
-    plugins::{Receipt, ReceiptUse},
+    plugins::{Receipt, ReceiptUse, Receipts},
 };
 
 /// Which receipts.
@@ -75,7 +76,7 @@ impl From<&Receipt> for ReceiptSummary {
 
 /// Lists the last calls of a plugin, newest first: of those that failed the last 100, and as many of those that went
 /// well, of which a busy plugin keeps twenty a second; fewer, where they are longer than 1 MiB together. They are kept
-/// for a week in the memory of the process that is asked.
+/// for a week in the memory of the process that is asked, also when the plugin was removed.
 /// Callers see the calls of the apps that they manage.
 #[utoipa::path(get, operation_id = "list_receipts", path = "/plugins/{plugin}/receipts", tag = "plugins",
     params(("plugin" = String, Path), ReceiptFilter, PageQuery),
@@ -103,7 +104,7 @@ pub(in crate::http::admin) async fn list(
             && failed.is_none_or(|failed| receipt.error.is_some() == failed)
             && page.cursor().is_none_or(|cursor| receipt.id.as_str() < cursor)
     };
-    let mut receipts = find(&state, &plugin)?.receipts.list();
+    let mut receipts = receipts_of(&state, &plugin)?.list();
     receipts.retain(is_meant);
     let page = Page::first(receipts, page.limit(), |last| last.id.clone());
     Ok(Json(page.map(|receipt| ReceiptSummary::from(&receipt))))
@@ -119,9 +120,13 @@ pub(in crate::http::admin) async fn read(
     caller: Caller,
     Path((plugin, id)): Path<(String, String)>,
 ) -> Result<Json<Receipt>, Problem> {
-    let found = find(&state, &plugin)?.receipts.find(&id);
+    let found = receipts_of(&state, &plugin)?.find(&id);
     let receipt = found.filter(|receipt| is_seen(&state, &caller, receipt));
     Ok(Json(receipt.ok_or_else(|| Problem::not_found("receipt · 调用记录", &id))?))
+}
+
+fn receipts_of(state: &AppState, plugin: &str) -> Result<Arc<Receipts>, Problem> {
+    state.plugins.receipts(plugin).ok_or_else(|| Problem::not_found("plugin · 插件", plugin))
 }
 
 fn is_seen(state: &AppState, caller: &Caller, receipt: &Receipt) -> bool {

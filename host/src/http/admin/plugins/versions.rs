@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{PluginView, audit};
+use super::{PluginView, audit, missing};
 use crate::{
     http::{
         AppState,
@@ -14,9 +14,8 @@ use crate::{
         error::{Body, Path, Problem},
         responses::{Invalid, NotFound},
     },
-    missing_grants,
-    model::{CanaryState, Grants, PluginCanary, PluginSource, PluginVersion},
-    plugins::{History, Loaded, Plugin},
+    model::{CanaryState, PluginCanary, PluginSource, PluginVersion},
+    plugins::{History, Plugin},
     time,
 };
 
@@ -25,9 +24,6 @@ use crate::{
 pub(in crate::http::admin) struct PluginDetail {
     #[serde(flatten)]
     plugin: PluginView,
-    /// By app, what of `asks` is not granted: in the apps that name the plugin, and in those in which something is set for
-    /// it. Apps that grant all of it are not in it.
-    missing: BTreeMap<String, Vec<String>>,
     /// What changed it last: folder, upload, rollback, canary or delete. Null while the database does not know it yet.
     source: Option<PluginSource>,
     /// RFC 3339.
@@ -143,13 +139,10 @@ struct ReplicaView {
 impl PluginDetail {
     /// A plugin with what is known of its versions.
     pub(super) fn new(state: &AppState, plugin: &Plugin, history: History) -> Self {
-        let missing = |version: &Loaded| {
-            missing_grants::by_app(&state.accounts, &plugin.name, &Grants::from(&version.description))
-        };
         let History { decision, versions, in_folder, canary, without_canary, replicas } = history;
         let canary = canary.map(|canary| {
             let running = plugin.canary.as_ref().filter(|running| running.loaded.digest == canary.digest);
-            let missing = running.map(|running| missing(&running.loaded)).unwrap_or_default();
+            let missing = running.map(|running| missing(plugin, &running.loaded, &state.accounts)).unwrap_or_default();
             CanaryView::new(canary, &versions, missing, without_canary)
         });
         let decided = decision.as_ref().and_then(|decision| decision.digest.clone());
@@ -168,8 +161,7 @@ impl PluginDetail {
             seen_at: time::rfc3339(replica.seen_at),
         });
         Self {
-            plugin: PluginView::from(plugin),
-            missing: plugin.loaded.as_deref().map(missing).unwrap_or_default(),
+            plugin: PluginView::new(plugin, &state.accounts),
             canary,
             versions: versions.collect(),
             replicas: replicas.collect(),
