@@ -16,6 +16,7 @@ mod plugin_replay;
 mod plugin_report;
 mod plugin_runtime;
 mod plugin_test;
+mod progress;
 mod serve;
 mod simulate;
 mod token;

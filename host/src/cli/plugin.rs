@@ -9,7 +9,7 @@ use super::{
     output::OutputArgs,
     plugin_build, plugin_check, plugin_list,
     plugin_new::{self, Sdk},
-    plugin_replay, plugin_test,
+    plugin_replay, plugin_test, progress,
 };
 use crate::{
     clock::Clock,
@@ -56,6 +56,8 @@ pub(super) async fn loaded(config: &Config, store: Store, key: &SecretKey) -> an
     let settings = Settings { decides: false, ..server::plugin_settings(config, key) };
     let plugins = server::platform(settings, server::services(config, store, Clock::system())?)?;
     plugins.refresh().await?;
-    Watcher::new(plugins.clone())?.begin().await.await;
+    let mut watcher = Watcher::new(plugins.clone())?;
+    let what = format!("{} is read · 正在读取", config.plugins_dir.display());
+    progress::shown(&what, Box::pin(async { watcher.begin().await.await })).await;
     Ok(plugins)
 }

@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-use super::output::{OutputArgs, table};
+use super::{
+    output::{OutputArgs, table},
+    progress,
+};
 use crate::{
     clock::Clock,
     config::{Config, DatabaseUrl},
@@ -52,7 +55,8 @@ pub(super) async fn checked(config: &Config, file: &Path) -> anyhow::Result<(Str
     let services = server::services(&config, store.clone(), Clock::system())?;
     let plugins = server::platform(server::plugin_settings(&config, &key), services)?;
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let checked = match plugins.check_file(&name, file).await {
+    let what = format!("{} is checked · 正在检查", file.display());
+    let checked = match progress::shown(&what, Box::pin(plugins.check_file(&name, file))).await {
         Ok(loaded) if plugin_name(file).is_none() => {
             let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Err(Refused { error: LoadError::Misnamed(file), report: loaded.report })

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-use super::components::exporting;
+use super::components::{busy_body, exporting, functions, holding};
 use crate::support::{HandMade, guests};
 
 /// Runs `weft plugin check` in a folder of its own; returns the exit code and what it printed.
@@ -87,4 +87,22 @@ fn a_good_file_that_a_server_would_pass_over_is_refused_for_its_name() {
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json["state"], &json["error"]["code"]), (&"failed".into(), &"bad_name".into()), "{json}");
     }
+}
+
+/// `script` plays the terminal: every Linux system has it.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_waits_at_a_terminal_sees_for_what_and_a_program_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.wasm");
+    std::fs::write(&file, holding(&functions(20_000, &busy_body()))).unwrap();
+    let check = format!("'{}' plugin check slow.wasm", env!("CARGO_BIN_EXE_weft"));
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let (shown, piped) = (said("script", &["-qec", &check, "/dev/null"]), said("sh", &["-c", &check]));
+    let waiting = "slow.wasm is checked · 正在检查";
+    assert!(shown.contains(waiting) && !piped.contains(waiting), "{shown}\n{piped}");
+    assert_eq!(shown.lines().last().map(str::trim), piped.lines().last().map(str::trim), "nothing is left of it");
 }
