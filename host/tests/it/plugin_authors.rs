@@ -13,7 +13,7 @@ use serde_json::Value;
 use weft::simulator::{Incoming, Sender};
 use weft_wechat::account::EncodingMode;
 
-use crate::support::TestApp;
+use crate::support::{SECRET_KEY, TestApp, process::Process};
 
 /// A build compiles the SDK, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -145,6 +145,52 @@ fn it_has_what_the_documents_use(source: &Path) {
     fs::write(file, whole).unwrap();
 }
 
+/// Hooks that look up what they are told of, and give money back.
+const GIVES_BACK: &str = r#"use weft_plugin::{orders::NewRefund, prelude::*};
+
+asks! { orders: ["read", "refund"] }
+
+#[order_hook]
+fn give_back(event: OrderEvent) -> Result<()> {
+    let Order { out_trade_no, total_fee, .. } = &event.order;
+    let found = orders::find(None, out_trade_no)?.ok_or("it is not there")?;
+    let asked = orders::query(None, out_trade_no)?;
+    let refund = orders::create_refund(&NewRefund::new(out_trade_no, "R1", *total_fee))?;
+    log::info!("{} {} {}", found == event.order, asked == event.order, refund.status);
+    Ok(())
+}
+
+#[refund_hook(name = "give_back")]
+fn give_the_rest(event: RefundEvent) -> Result<()> {
+    let Order { out_trade_no, total_fee, .. } = &event.order;
+    let found = orders::find(None, out_trade_no)?.ok_or("it is not there")?;
+    let rest = total_fee - event.refund.refund_fee;
+    let beyond = orders::create_refund(&NewRefund::new(out_trade_no, "R1", rest + 1));
+    let refund = orders::create_refund(&NewRefund::new(out_trade_no, "R1", rest))?;
+    log::info!("{} {} {}", found == event.order, matches!(beyond, Err(Error::Invalid(_))), refund.status);
+    Ok(())
+}
+"#;
+
+/// An order hook is tried with an order that is there: the plugin finds it, WeChat Pay knows it, and it is refunded.
+fn a_hook_is_tried_with_its_order(source: &Path) {
+    let file = source.join("src/lib.rs");
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&file, GIVES_BACK).unwrap();
+    let built = weft(source, &["plugin", "build"]).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let component = String::from_utf8(built.stdout).unwrap();
+    for change in ["--order", "--refund"] {
+        let arguments = ["plugin", "test", component.trim(), change, "SUCCESS", "--grant", "asked", "--json"];
+        let tried = weft(source, &arguments).output().unwrap();
+        let [shown, beside] = [tried.stdout, tried.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert!(tried.status.success(), "{change}: {shown}{beside}");
+        let told: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(told["logs"][0]["text"], "true true SUCCESS", "{change}: {told}");
+    }
+    fs::write(file, whole).unwrap();
+}
+
 async fn answer(account: &Sender) -> Option<String> {
     account.send(&Incoming::text("oUser", "hi")).await.unwrap().text()
 }
@@ -161,6 +207,7 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     assert!(said.contains("3 passed"), "{said}{}", String::from_utf8_lossy(&tested.stderr));
     mistakes_are_told_where_they_stand(&source);
     it_has_what_the_documents_use(&source);
+    a_hook_is_tried_with_its_order(&source);
 
     // Nobody says where a server takes plugins from: it says where this one went.
     let built = weft(&source, &["plugin", "build", "--install"]).output().unwrap();
@@ -198,6 +245,24 @@ async fn a_new_plugin_is_tested_and_answers_and_every_change_takes_over() {
     assert!(said.contains(" KiB in "), "{said}");
     app.plugin_becomes("tea_shop", |plugin| plugin["state"] == "ready" && plugin["digest"] != first["digest"]).await;
     assert_eq!(answer(&account).await.as_deref(), Some("Good day: hi"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_commands_lead_from_nothing_to_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = weft(folder.path(), arguments).env("WEFT_SECRET_KEY", SECRET_KEY).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["plugin", "new", "hello"]);
+    run(&["plugin", "build", "hello", "--install"]);
+    let add = ["app", "add", "shop", "--type", "service", "--appid", "wx1234567890abcdef", "--token", "weixin"];
+    run(&[&add[..], &["--message-handler", "hello"]].concat());
+    let process = Process::serve_with(&folder.path().join("data"), &folder.path().join("plugins"), &[]);
+    let webhook = format!("{}/wechat/shop/", process.base);
+    let answer = run(&["simulate", "message", "--to", &webhook, "--token", "weixin", "--text", "hi"]);
+    assert!(answer.contains("你好 / Hello: hi"), "{answer}");
 }
 
 #[test]

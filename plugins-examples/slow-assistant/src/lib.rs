@@ -1,9 +1,9 @@
 //! Hands questions to a language model, which may take longer than WeChat waits: an app with
 //! `"late_reply": "customer_service"` sends the answer as a message of its own then.
 //!
-//! The operator says where the model is, and grants that address and `kv`, which remembers what was said:
-//! `{"kv": true, "http_hosts": ["https://llm.example.com"], "limits": {"http_timeout_ms": 14000}, "config":
-//! {"url": "https://llm.example.com/v1/chat/completions", "api_key": "…", "model": "…"}}`.
+//! The operator says where the model is, which no `asks!` can name beforehand, and grants that address beside `kv`, which
+//! keeps what was said: `{"kv": true, "http_hosts": ["https://llm.example.com"], "limits": {"http_timeout_ms": 14000},
+//! "config": {"url": "https://llm.example.com/v1/chat/completions", "api_key": "…", "model": "…"}}`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use weft_plugin::prelude::*;
 
-asks! { kv: true, http_hosts: ["https://*.example.com"] }
+asks! { kv: true }
 
 /// Of a conversation, the last turns are sent along, for an hour.
 const TURNS: usize = 6;
@@ -75,7 +75,8 @@ mod tests {
 
     fn host(status: u16) -> TestHost {
         let config = json!({"url": "https://llm.example.com/v1", "api_key": "k", "model": "m"});
-        TestHost::new().grant_asked().config(&config).on_http(move |request| {
+        let host = TestHost::new().grant_asked().grant_http_hosts(&["https://llm.example.com"]).config(&config);
+        host.on_http(move |request| {
             let asked: serde_json::Value = serde_json::from_slice(&request.body)?;
             let count = asked["messages"].as_array().map_or(0, Vec::len);
             let said = json!({"choices": [{"message": {"role": "assistant", "content": format!("{count} turns")}}]});

@@ -8,8 +8,9 @@ use weft_wechat::{
     pay::{Fen, Party, TradeType},
 };
 
-use super::TestArgs;
+use super::{APPID, TestArgs};
 use crate::{
+    cli::plugin_runtime::{MCH_ID, MERCHANT},
     clock::Clock,
     model::{ObservationSource, Order, OrderState, OrderTerms, Refund, RefundState, RefundStep},
     plugins::{OrderChange, PageRequest, RefundChange},
@@ -24,6 +25,9 @@ const EVENT_ID: &str = "00000000-0000-7000-8000-000000000001";
 
 /// The order's number.
 const OUT_TRADE_NO: &str = "SIMULATED0001";
+
+/// WeChat's number of the order: the one that the simulated WeChat Pay gives to its first payment.
+const TRANSACTION_ID: &str = "4200000000000000000000000001";
 
 /// What the plugin is given.
 pub(super) enum Input {
@@ -53,12 +57,11 @@ fn order(args: &TestArgs, state: OrderState) -> Order {
     let now = Clock::system().now();
     let terms = OrderTerms::new("simulated".to_owned(), Fen(100), TradeType::Jsapi, now);
     let terms = OrderTerms { openid: Some(args.openid.clone()), ..terms };
-    let (appid, mch_id) = ("wxsimulated".to_owned(), "1900000000".to_owned());
-    let party = Party { appid, mch_id, sub_appid: None, sub_mch_id: None };
-    let transaction_id = state.is_paid().then(|| "4200000000000000000000000001".to_owned());
+    let party = Party { appid: APPID.to_owned(), mch_id: MCH_ID.to_owned(), sub_appid: None, sub_mch_id: None };
+    let transaction_id = state.is_paid().then(|| TRANSACTION_ID.to_owned());
     let paid_at = state.is_paid().then_some(now);
-    let order = Order::new(&args.app, "default", OUT_TRADE_NO, party, terms, now);
-    Order { state, transaction_id, paid_at, version: 1, ..order }
+    let order = Order::new(&args.app, MERCHANT, OUT_TRADE_NO, party, terms, now);
+    Order { state, close_confirmed: state.is_closed(), transaction_id, paid_at, version: 1, ..order }
 }
 
 /// As a hook is told of it for the first time.

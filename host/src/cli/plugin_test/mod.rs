@@ -30,6 +30,9 @@ use crate::{
     plugins::{CallError, Receipt, Subject, Tried},
 };
 
+/// WeChat's name of the app.
+const APPID: &str = "wxsimulated";
+
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(super) struct TestArgs {
@@ -125,7 +128,7 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     let began = Instant::now();
     let runtime = Box::pin(Runtime::load(config, &name, &args.file, false)).await?;
     let load_us = micros(began.elapsed());
-    let mut app = App::new(&args.app, AppType::Service, "wxsimulated");
+    let mut app = App::new(&args.app, AppType::Service, APPID);
     let asked = Grants::from(&runtime.loaded.description);
     let granted = AppPlugin {
         config: args.plugin_config.clone(),
@@ -135,6 +138,11 @@ pub(super) async fn run(config: &Config, args: TestArgs) -> anyhow::Result<ExitC
     refuse(&granted.check())?;
     let user = if let Input::Message { message, .. } = &input { &message.sender } else { &args.openid };
     runtime.add(&mut app, &granted, user).await?;
+    match &input {
+        Input::Order(order) => runtime.add_order(order, None).await?,
+        Input::Refund(order, step) => runtime.add_order(order, Some(&step.refund)).await?,
+        Input::Message { .. } | Input::Page(_) => {}
+    }
     let subject = Subject {
         app: Arc::new(app),
         granted: Some(Arc::new(granted)),

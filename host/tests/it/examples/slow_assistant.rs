@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::{Json, Router, http::HeaderMap, routing::post};
+use reqwest::Method;
 use serde_json::{Value, json};
 use weft::simulator::Incoming;
 
@@ -37,6 +38,9 @@ async fn a_late_answer_is_a_message_of_its_own_and_the_next_question_follows_it(
     let model = model().await;
     let config = json!({"url": format!("{model}/v1/chat/completions"), "api_key": "k1", "model": "small"});
     grant(&inbox, "assistant", json!({"kv": true, "http_hosts": [model], "config": config})).await;
+    let (_, granted) = inbox.app.api(Method::GET, "/apps/shop/plugins/assistant", None).await;
+    let missing = &granted["missing"];
+    assert_eq!((&missing["kv"], &missing["http_hosts"]), (&json!(false), &json!([])), "wherever the model is");
 
     for (question, answer) in
         [("why?", "\"small\" Bearer k1 1 \"why?\""), ("really?", "\"small\" Bearer k1 3 \"really?\"")]

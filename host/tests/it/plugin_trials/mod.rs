@@ -43,9 +43,9 @@ fn test(file: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 fn tested(file: &Path, arguments: &[&str]) -> Value {
-    let (code, text) = test(file, &[arguments, &["--json"]].concat());
-    assert_eq!(code, Some(0), "{text}");
-    serde_json::from_str(&text).unwrap()
+    let (code, shown, beside) = ran("test", file, &[&[file.to_str().unwrap()], arguments, &["--json"]].concat());
+    assert_eq!(code, Some(0), "{shown}{beside}");
+    serde_json::from_str(&shown).unwrap()
 }
 
 /// That the call was made again to be measured, and counted.
@@ -179,6 +179,19 @@ async fn a_plugin_has_what_is_granted_and_a_simulated_wechat() {
         let (_, text) = test(&file, &["--message", &json!({"ask": "http", "url": url}).to_string()]);
         assert!(text.contains("nobody can grant it") && !text.contains("PATCH"), "the API would refuse it: {text}");
     }
+}
+
+#[tokio::test]
+async fn the_app_has_a_merchant_at_a_simulated_wechat_pay() {
+    let (_folder, file) = placed("first", guests::first().await);
+    let sold = tested(&file, &["--message", "T20260101000001", "--handler", "orders", "--grant", "asked"]);
+    let says = "true State::New Some(true) State::Notpay a=1 true";
+    assert_eq!(sold["answer"], json!({"Text": says}), "found, created, prepaid, asked about, and not refunded: {sold}");
+    let (_folder, file) = placed("asker", guests::asker().await);
+    let send = r#"{"ask":"pay","do":"transfer","number":"B1"}"#;
+    let transfers = "pay_apis=/v3/fund-app/mch-transfer/transfer-bills";
+    let sent = tested(&file, &["--message", send, "--grant", transfers]);
+    assert_eq!(sent["answer"], json!({"Text": "WAIT_USER_CONFIRM WAIT_USER_CONFIRM CANCELLED CANCELLED"}), "{sent}");
 }
 
 #[tokio::test]
