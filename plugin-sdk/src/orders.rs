@@ -1,7 +1,8 @@
 //! Orders of the app's merchants. Needs the grant `orders`, which lists `read`, `create` and
 //! `refund`.
 //!
-//! `merchant` is the merchant's name in Weft; `None` means the one of the app with the greatest weight.
+//! `merchant` is the merchant's name in Weft; `None` means the one of the app with the greatest weight. A name that none of
+//! the app's merchants has is [`Error::NotFound`].
 //!
 //! WeChat Pay's codes are words: a refusal is [`Error::Wechat`] with the number 0 and a message that begins with the
 //! code, as in `NOTENOUGH: …`. When it is not known whether WeChat Pay did what it was asked for, the error is

@@ -50,7 +50,7 @@ static HOSTS: AtomicU64 = AtomicU64::new(0);
 /// It grants what the real one grants without being told: the log, the context and the
 /// configuration. Everything else is [`Error::Denied`], with the grant that is missing, until the test grants it: all
 /// that the plugin asks for with [`grant_asked`](Self::grant_asked), or one thing after the other. What the real host
-/// refuses of a key, an order, a refund or a message is refused here, too. How much a call may do is not
+/// refuses of a key, a user, an order, a refund or a message is refused here, too. How much a call may do is not
 /// limited: `weft plugin test` runs it within the limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct TestHost {
@@ -93,7 +93,8 @@ impl TestHost {
         self
     }
 
-    /// Sets the type of the app; it is a service account otherwise.
+    /// Sets the type of the app; it is a service account otherwise. WeChat has verified it in any case. What accounts of
+    /// its type have not, such as template messages of a subscription account, is [`Error::Invalid`].
     pub fn app_type(self, kind: AppType) -> Self {
         self.with(|state| state.app.kind = kind);
         self
@@ -153,7 +154,14 @@ impl TestHost {
         self
     }
 
-    /// Adds an order; the one of the same merchant and number is replaced.
+    /// Adds a merchant to the app. It has `default` anyway, which is meant where none is named; a call for one that it has
+    /// not is [`Error::NotFound`].
+    pub fn merchant(self, name: &str) -> Self {
+        self.with(|state| state.orders.add_merchant(name));
+        self
+    }
+
+    /// Adds an order, and its merchant to the app; the one of the same merchant and number is replaced.
     pub fn order(self, order: Order) -> Self {
         self.with(|state| state.orders.put(order));
         self

@@ -123,7 +123,8 @@ pub(crate) mod pay {
     fn call(call: &PayCall) -> Result<Value, Error> {
         with(|state| {
             state.pay_calls.push(call.clone());
-            state.require_pay_api(&call.path)
+            state.require_pay_api(&call.path)?;
+            state.orders.merchant(call.merchant.as_deref()).map(drop)
         })?;
         let mut script = with(|state| state.pay.take()).ok_or_else(|| unanswered(&call.path, "on_pay"))?;
         let answer = script(call);
@@ -164,7 +165,7 @@ pub(crate) mod messages {
         error::Error,
         messages::{SubscribeMessage, TemplateMessage},
         reply::Reply,
-        testing::{Part, Sent, replies},
+        testing::{Part, Sent, abilities::Ability, replies},
     };
 
     /// How long the key is by which WeChat knows a template message that comes twice, in bytes.
@@ -175,6 +176,7 @@ pub(crate) mod messages {
         with(|state| {
             state.require_wechat_api(path(&message, state.app.kind))?;
             check(&message)?;
+            needed(&message).require(state.app.kind)?;
             state.meets(Part::Messages)?;
             state.sent.push(message);
             Ok(state.sent.len() as u64)
@@ -188,6 +190,14 @@ pub(crate) mod messages {
             (Sent::Template(_), _) => "/cgi-bin/message/template/send",
             (Sent::Subscribe(_), AppType::Miniprogram) => "/cgi-bin/message/subscribe/send",
             (Sent::Subscribe(_), _) => "/cgi-bin/message/subscribe/bizsend",
+        }
+    }
+
+    /// What the account has to have for it.
+    fn needed(message: &Sent) -> Ability {
+        match message {
+            Sent::CustomerService { .. } => Ability::CustomerService,
+            Sent::Template(_) | Sent::Subscribe(_) => Ability::Templates,
         }
     }
 

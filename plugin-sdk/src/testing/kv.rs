@@ -23,7 +23,7 @@ fn store<T>(key: Option<&str>, look: impl FnOnce(&mut Store, Duration) -> Result
         state.meets(Part::Kv)?;
         let State { kv, now, .. } = state;
         if key.is_some_and(|key| !(1..=512).contains(&key.len()) || key.contains('\0')) {
-            return Err(Error::Invalid("a key is 1 to 512 bytes and holds no U+0000".to_owned()));
+            return Err(no_key());
         }
         kv.entries.retain(|_, (_, ends)| ends.is_none_or(|ends| *now < ends));
         look(kv, *now)
@@ -37,6 +37,10 @@ impl Store {
         self.entries.insert(key.to_owned(), (entry, ends));
         self.last_version
     }
+}
+
+fn no_key() -> Error {
+    Error::Invalid("a key is 1 to 512 bytes and holds no U+0000".to_owned())
 }
 
 fn end(now: Duration, ttl_seconds: Option<u32>) -> Option<Duration> {
@@ -72,6 +76,9 @@ pub(crate) fn delete(key: &str) -> Result<bool, Error> {
 
 pub(crate) fn keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
     store(None, |store, _| {
+        if prefix.contains('\0') || after.is_some_and(|after| after.contains('\0')) {
+            return Err(no_key());
+        }
         let found = store
             .entries
             .keys()

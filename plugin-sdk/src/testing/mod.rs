@@ -28,6 +28,7 @@
 //! `host.handle("count", testing::text("o1", "hi"))`. Afterwards the host tells what was logged, sent
 //! and asked for.
 
+mod abilities;
 mod grants;
 mod host;
 pub(crate) mod imports;

@@ -1,6 +1,8 @@
 //! Orders in memory. Their state changes when the test says so, with `TestHost::order`, and from new to not paid by
 //! `orders::prepay`. What the real host refuses is refused here, too, in its words.
 
+use std::collections::BTreeSet;
+
 use super::state::{Part, State, denied, with};
 use crate::{
     context::Field,
@@ -12,6 +14,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Orders {
     pub(super) granted: Vec<String>,
+    /// Those that the app has beside [`MERCHANT`].
+    merchants: BTreeSet<String>,
     all: Vec<Order>,
     pub(super) refunds: Vec<Asked>,
 }
@@ -24,8 +28,15 @@ pub(super) struct Asked {
     pub(super) refund: RefundAnswer,
 }
 
-/// The app has this merchant, and those of the orders that a test adds.
+/// The merchant that is meant where none is named. The app has it, those that a test adds, and those of the orders that
+/// it adds.
 const MERCHANT: &str = "default";
+
+/// The most that an order may cost, in fen.
+const HIGHEST_FEE: u64 = 1_000_000_000_000;
+
+/// How many refunds an order may have.
+const MOST_REFUNDS: usize = 50;
 
 /// How long an order may be paid when nothing else is said, in seconds.
 const DEFAULT_TIME_LIMIT: u64 = 2 * 3600;
@@ -34,18 +45,33 @@ const DEFAULT_TIME_LIMIT: u64 = 2 * 3600;
 const LONGEST_TIME_LIMIT: u64 = 366 * 24 * 3600;
 
 impl Orders {
+    pub(super) fn add_merchant(&mut self, name: &str) {
+        self.merchants.insert(name.to_owned());
+    }
+
     pub(super) fn put(&mut self, order: Order) {
+        self.add_merchant(&order.merchant);
         self.all.retain(|known| (&known.merchant, &known.out_trade_no) != (&order.merchant, &order.out_trade_no));
         self.all.push(order);
     }
 
-    fn find(&self, merchant: Option<&str>, out_trade_no: &str) -> Option<&Order> {
-        let merchant = merchant.unwrap_or(MERCHANT);
-        self.all.iter().find(|order| order.merchant == merchant && order.out_trade_no == out_trade_no)
+    /// The name of the merchant that is meant, which has to be one of the app's.
+    pub(super) fn merchant<'a>(&self, name: Option<&'a str>) -> Result<&'a str, Error> {
+        let name = name.unwrap_or(MERCHANT);
+        if name == MERCHANT || self.merchants.contains(name) {
+            return Ok(name);
+        }
+        let unknown = format!("the app has no merchant `{name}`; a test adds one with `TestHost::merchant`");
+        Err(Error::NotFound(unknown))
+    }
+
+    fn find(&self, merchant: Option<&str>, out_trade_no: &str) -> Result<Option<&Order>, Error> {
+        let merchant = self.merchant(merchant)?;
+        Ok(self.all.iter().find(|order| order.merchant == merchant && order.out_trade_no == out_trade_no))
     }
 
     fn existing(&self, merchant: Option<&str>, out_trade_no: &str) -> Result<Order, Error> {
-        let found = self.find(merchant, out_trade_no).cloned();
+        let found = self.find(merchant, out_trade_no)?.cloned();
         found.ok_or_else(|| Error::NotFound(format!("there is no order `{out_trade_no}`")))
     }
 }
@@ -61,15 +87,16 @@ fn orders<T>(right: &str, look: impl FnOnce(&mut State) -> Result<T, Error>) -> 
 }
 
 pub(crate) fn find(merchant: Option<&str>, out_trade_no: &str) -> Result<Option<Order>, Error> {
-    orders("read", |state| Ok(state.orders.find(merchant, out_trade_no).cloned()))
+    orders("read", |state| Ok(state.orders.find(merchant, out_trade_no)?.cloned()))
 }
 
 pub(crate) fn create(new: &NewOrder) -> Result<Order, Error> {
     orders("create", |state| {
+        let merchant = state.orders.merchant(new.merchant.as_deref())?.to_owned();
         let now = state.now.as_secs();
         check_order(new, now)?;
         let order = Order {
-            merchant: new.merchant.clone().unwrap_or_else(|| MERCHANT.to_owned()),
+            merchant,
             out_trade_no: new.out_trade_no.clone(),
             body: new.body.clone(),
             total_fee: new.total_fee,
@@ -89,7 +116,8 @@ pub(crate) fn create(new: &NewOrder) -> Result<Order, Error> {
             let expires = new.expires_at.and(order.expires_at);
             (order.body.clone(), order.total_fee, order.trade_type, order.openid.clone(), order.attach.clone(), expires)
         };
-        match state.orders.find(Some(&order.merchant), &order.out_trade_no) {
+        let found = state.orders.find(Some(&order.merchant), &order.out_trade_no)?;
+        match found {
             Some(known) if content(known) == content(&order) => Ok(known.clone()),
             Some(_) => Err(other_content("order", &order.out_trade_no)),
             None => {
@@ -167,8 +195,8 @@ pub(crate) fn create_refund(new: &NewRefund) -> Result<RefundAnswer, Error> {
             return if is_same { Ok(known.refund.clone()) } else { Err(other_content("refund", &new.out_refund_no)) };
         }
         let of_order = of_merchant.iter().filter(|asked| asked.out_trade_no == new.out_trade_no);
-        let refunded: u64 = of_order.map(|asked| asked.refund.refund_fee).sum();
-        check_refund(new, &order, order.total_fee.saturating_sub(refunded))?;
+        let refunded: Vec<u64> = of_order.map(|asked| asked.refund.refund_fee).collect();
+        check_refund(new, &order, &refunded)?;
         let refund = RefundAnswer {
             out_refund_no: new.out_refund_no.clone(),
             refund_id: None,
@@ -191,26 +219,35 @@ fn other_content(what: &str, number: &str) -> Error {
 
 fn check_order(new: &NewOrder, now: u64) -> Result<(), Error> {
     let is_paid_by_somebody = new.trade_type != TradeType::Jsapi || new.openid.is_some();
+    let is_openid = new.openid.as_deref().is_none_or(|openid| is_text(openid, 128));
     require(&[
         (is_number(&new.out_trade_no, 6, 32), "out_trade_no: 6 to 32 letters, digits or any of `_-|*@`"),
         (is_text(&new.body, 127), "body: 1 to 127 characters"),
-        (new.total_fee > 0, "total_fee: at least 1 fen; the unit is fen, not yuan"),
+        ((1..=HIGHEST_FEE).contains(&new.total_fee), "total_fee: at least 1 fen; the unit is fen, not yuan"),
         (is_paid_by_somebody, "openid: needed for JSAPI: the openid of who pays"),
-        (new.attach.as_deref().is_none_or(|attach| is_text(attach, 127)), "attach: 1 to 127 characters"),
         (
             new.expires_at.is_none_or(|end| (now + 60..=now + LONGEST_TIME_LIMIT).contains(&end)),
             "time_expire: a minute to a year after the order's beginning",
         ),
+        (is_openid, "openid: 1 to 128 characters, without control characters"),
+        (
+            new.attach.as_deref().is_none_or(|attach| is_text(attach, 127)),
+            "attach: 1 to 127 characters, without control characters",
+        ),
     ])
 }
 
-fn check_refund(new: &NewRefund, order: &Order, left: u64) -> Result<(), Error> {
+/// `refunded` is how much each refund of the order has given back.
+fn check_refund(new: &NewRefund, order: &Order, refunded: &[u64]) -> Result<(), Error> {
+    let left = order.total_fee.saturating_sub(refunded.iter().sum());
     let paid = format!("out_trade_no: the order is {}: only a paid one is refunded", order.state);
+    let most = format!("out_refund_no: an order has at most {MOST_REFUNDS} refunds");
     let within = format!("refund_fee: 1 to {left} fen: what of the order is not refunded yet");
     require(&[
         (is_number(&new.out_refund_no, 1, 64), "out_refund_no: 1 to 64 letters, digits or any of `_-|*@`"),
         (new.reason.as_deref().is_none_or(|reason| is_text(reason, 80)), "reason: 1 to 80 characters"),
         (order.is_paid(), paid.as_str()),
+        (refunded.len() < MOST_REFUNDS, most.as_str()),
         ((1..=left).contains(&new.refund_fee), within.as_str()),
     ])
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Part, denied, with};
+use super::{
+    abilities::Ability,
+    state::{Part, State, denied, with},
+};
 use crate::{
     error::Error,
     users::{Tag, User},
@@ -20,13 +23,13 @@ pub(super) struct Users {
     pub(super) all: BTreeMap<String, User>,
 }
 
-fn users<T>(look: impl FnOnce(&mut BTreeMap<String, User>) -> Result<T, Error>) -> Result<T, Error> {
+fn users<T>(look: impl FnOnce(&mut State) -> Result<T, Error>) -> Result<T, Error> {
     with(|state| {
         if !state.users.granted {
             return Err(denied("users"));
         }
         state.meets(Part::Users)?;
-        look(&mut state.users.all)
+        look(state)
     })
 }
 
@@ -35,25 +38,33 @@ fn user<'a>(all: &'a mut BTreeMap<String, User>, openid: &str) -> Result<&'a mut
 }
 
 pub(crate) fn find(openid: &str) -> Result<Option<User>, Error> {
-    users(|all| Ok(all.get(openid).cloned()))
+    users(|state| Ok(state.users.all.get(openid).cloned()))
 }
 
 pub(crate) fn fetch(openid: &str) -> Result<User, Error> {
-    users(|all| user(all, openid).cloned())
+    users(|state| {
+        Ability::Users.require(state.app.kind)?;
+        user(&mut state.users.all, openid).cloned()
+    })
 }
 
 pub(crate) fn set_remark(openid: &str, remark: &str) -> Result<(), Error> {
-    users(|all| {
+    users(|state| {
         if remark.chars().count() > LONGEST || remark.chars().any(char::is_control) {
             return Err(Error::Invalid(format!("remark: at most {LONGEST} characters on one line")));
         }
-        remark.clone_into(&mut user(all, openid)?.remark);
+        let user = user(&mut state.users.all, openid)?;
+        Ability::Users.require(state.app.kind)?;
+        remark.clone_into(&mut user.remark);
         Ok(())
     })
 }
 
 pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
-    users(|all| {
+    users(|state| {
+        // The real host looks for the tag first, and asks WeChat for those of the account.
+        Ability::Users.require(state.app.kind)?;
+        let all = &mut state.users.all;
         let is_name = (1..=LONGEST).contains(&name.chars().count()) && !name.trim().is_empty();
         if !is_name || name.chars().any(char::is_control) {
             return Err(Error::Invalid(format!("name: 1 to {LONGEST} characters on one line")));
@@ -75,7 +86,9 @@ pub(crate) fn add_tag(openid: &str, name: &str) -> Result<(), Error> {
 }
 
 pub(crate) fn remove_tag(openid: &str, name: &str) -> Result<(), Error> {
-    users(|all| {
+    users(|state| {
+        Ability::Users.require(state.app.kind)?;
+        let all = &mut state.users.all;
         if all.values().flat_map(|user| &user.tags).all(|tag| tag.name != name) {
             // Nobody has it.
             return Ok(());

@@ -6,6 +6,7 @@ mod calls;
 mod documents;
 mod grants;
 mod outside;
+mod refusals;
 mod shop;
 mod wechat;
 mod wechat_api;
