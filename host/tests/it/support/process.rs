@@ -83,17 +83,8 @@ impl Process {
 
     /// The most memory that it has had so far, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        self.status("VmHWM:")
-    }
-
-    /// The memory that it has now, in KiB.
-    pub(crate) fn memory(&self) -> u64 {
-        self.status("VmRSS:")
-    }
-
-    fn status(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let size = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         size.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 
