@@ -102,6 +102,11 @@ fn check_plugins(config: &Config, plugins: &Plugins, findings: &mut Vec<Finding>
     let list = plugins.list();
     findings.push(Finding::good("plugins", format!("{} in {}", list.len(), config.plugins_dir.display())));
     match plugins.misnamed_files() {
+        Ok(_) if plugins.is_unmounted() => {
+            let error = LoadError::NotMounted;
+            let empty = "the folder is empty and on another file system than its files were · 目录是空的，而且与原来的文件不在同一个文件系统";
+            findings.push(Finding::bad("plugins", format!("{} ({})", because(empty, error.remedy()), error.code())));
+        }
         Ok(files) => findings.extend(files.iter().map(|file| misnamed(file))),
         Err(error) => {
             findings.push(Finding::bad("plugins", format!("the folder cannot be read: {error} · 无法读取插件目录")));

@@ -33,9 +33,16 @@ struct Place {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Place;
 
-/// Tells a folder from another that took its place, by inode and time of creation: inodes are used again, times are
-/// not.
-pub(super) type FolderId = (u64, Option<SystemTime>);
+/// Tells a folder from another that took its place: inodes are used again, times of creation are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FolderId {
+    /// The file system; the same for all where the system does not tell.
+    pub(super) device: u64,
+    /// Whether a volume is mounted there, and not on a folder above it.
+    pub(super) is_mounted: bool,
+    pub(super) inode: u64,
+    pub(super) created: Option<SystemTime>,
+}
 
 /// What a look at the folder shows.
 pub(super) struct Listing {
@@ -79,7 +86,10 @@ pub(super) fn is_misnamed(file: &Path) -> bool {
 
 /// Which folder it is that stands there now.
 pub(super) fn id(folder: &Path) -> Option<FolderId> {
-    fs::metadata(folder).ok().map(|metadata| (inode(&metadata), metadata.created().ok()))
+    let metadata = fs::metadata(folder).ok()?;
+    let (device, inode) = device_and_inode(&metadata);
+    let is_mounted = fs::metadata(folder.join("..")).is_ok_and(|above| device_and_inode(&above).0 != device);
+    Some(FolderId { device, is_mounted, inode, created: metadata.created().ok() })
 }
 
 /// Looks at the folder.
@@ -239,11 +249,13 @@ impl Place {
 }
 
 #[cfg(unix)]
-fn inode(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn device_and_inode(metadata: &fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn inode(_: &fs::Metadata) -> u64 {
-    0
+fn device_and_inode(_: &fs::Metadata) -> (u64, u64) {
+    (0, 0)
 }

@@ -48,7 +48,6 @@ mod unused_code;
 mod versions;
 mod wasi;
 mod watcher;
-mod writing;
 
 pub use admission::{INTERFACE_VERSION, LoadError, Outcome, Refused, Report, STEPS, Step};
 pub use app_log::{AppLine, AppReader};

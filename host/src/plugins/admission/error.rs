@@ -24,6 +24,11 @@ pub enum LoadError {
         "the file is gone: the plugin ends when it does not come back at once · 文件不见了，若不马上放回，插件就会停止"
     )]
     Missing,
+    /// It lay on a file system that is not there now.
+    #[error(
+        "the plugins folder is empty and on another file system than the file was: the plugin runs on · 插件目录是空的，而且与原来的文件不在同一个文件系统：插件继续运行"
+    )]
+    NotMounted,
     /// It is larger than `max_file_mib` of the plugin, or of all.
     #[error("the file has {actual} bytes and may have {limit} · 文件有 {actual} 字节，最多 {limit} 字节")]
     TooLarge {
@@ -197,6 +202,7 @@ impl LoadError {
             Self::Unreadable(_) => "unreadable",
             Self::NotAFile(_) => "not_a_file",
             Self::Missing => "file_missing",
+            Self::NotMounted => "not_mounted",
             Self::TooLarge { .. } => "too_large",
             Self::Misnamed(_) => "bad_name",
             Self::NotWebAssembly(_) => "not_webassembly",
@@ -239,6 +245,9 @@ impl LoadError {
                 "put the plugin's file there, or set the link to it; remove what is there to end the plugin · 请放入插件文件，或让链接指向它；若要停用插件，请删除它"
             }
             Self::Missing => "put it back, or delete the plugin · 请放回文件，或删除插件",
+            Self::NotMounted => {
+                "mount the volume of the plugins folder; if it is to be an empty one, stop Weft, remove plugin-versions/folder.json in data_dir and start again: the plugins are written into it · 请挂载插件目录所在的卷；若目录本应为空，请停止 Weft，删除 data_dir 中的 plugin-versions/folder.json 后重新启动，插件会写入该目录"
+            }
             Self::TooLarge { .. } => {
                 "build it with `opt-level = \"s\"`, `lto = true` and `strip = \"debuginfo\"`; or raise plugins.max_file_mib, or max_file_mib of this plugin: PATCH /api/v1/plugins/{plugin} · 编译时设置 `opt-level = \"s\"`、`lto = true` 和 `strip = \"debuginfo\"`；或调高 plugins.max_file_mib，或用 PATCH /api/v1/plugins/{plugin} 调高这个插件的 max_file_mib"
             }

@@ -118,7 +118,7 @@ impl Plugins {
                 !runs || self.was_there_before(name, file).await
             }
             // One process owns an SQLite file: what is gone from its folder was taken out.
-            None => self.versions().seen.of(name).is_none() || self.versions().store.is_shared(),
+            None => self.versions().seen.of(name).is_none() || self.versions().store.is_shared() || self.is_unmounted(),
         }
     }
 

@@ -27,17 +27,29 @@ pub(in crate::plugins) enum FileOutcome {
     Changing,
 }
 
+/// A file as it was before its plugin was held. Another may lie in its place by then.
+struct Ahead {
+    bytes: Bytes,
+    digest: String,
+    /// None where the file took effect before, or was not read.
+    checked: Option<Result<Arc<Loaded>, Refused>>,
+}
+
 impl Plugins {
     /// Lets what lies in a plugin's file now take effect, if it is good and new.
     pub(in crate::plugins) async fn load_file(&self, name: &str) -> FileOutcome {
         let ahead = self.check_ahead(name).await;
         let _changing = self.changing(name).await;
-        let bytes = match self.read(name, self.file(name)).await {
-            Ok(Some(bytes)) => bytes,
+        let read = match self.read(name, self.file(name)).await {
+            Ok(Some(read)) => read,
             Ok(None) => return FileOutcome::Changing,
             Err(error) => return self.refuse(name, Refused::unread(error)).await,
         };
-        let digest = digest_of(&bytes).await;
+        let Ahead { bytes, digest, checked } = match ahead {
+            Some(ahead) if ahead.bytes == read => ahead,
+            Some(_) => return FileOutcome::Changing,
+            None => Ahead { digest: digest_of(&read).await, bytes: read, checked: None },
+        };
         let is_old = self.has_taken_effect(name, &digest).await;
         if is_old {
             match self.apply(name, InFolder::Good(&bytes)).await {
@@ -56,9 +68,8 @@ impl Plugins {
                 Err(_) => {}
             }
         }
-        let checked = match ahead {
-            Some((of, checked)) if of == digest => checked,
-            Some(_) => return FileOutcome::Changing,
+        let checked = match checked {
+            Some(checked) => checked,
             None => self.checked(name, bytes.clone()).await,
         };
         match checked {
@@ -73,16 +84,14 @@ impl Plugins {
         }
     }
 
-    /// Checks a file that is new, while others may change the plugin: nobody who goes back to an earlier version waits for
-    /// the compiler. With the file's digest, as another may lie there by then.
-    async fn check_ahead(&self, name: &str) -> Option<(String, Result<Arc<Loaded>, Refused>)> {
+    /// Reads a file and checks it if it is new, while others may change the plugin: nobody who goes back to an earlier
+    /// version waits for the compiler. None when it cannot be read.
+    async fn check_ahead(&self, name: &str) -> Option<Ahead> {
         let bytes = self.read(name, self.file(name)).await.ok()??;
         let digest = digest_of(&bytes).await;
-        if self.has_taken_effect(name, &digest).await {
-            return None;
-        }
-        let checked = self.checked(name, bytes).await;
-        Some((digest, checked))
+        let is_old = self.has_taken_effect(name, &digest).await;
+        let checked = if is_old { None } else { Some(self.checked(name, bytes.clone()).await) };
+        Some(Ahead { bytes, digest, checked })
     }
 
     /// Whether a file changes nothing: it took effect before, or it lies in a folder that is read for
@@ -187,14 +196,20 @@ impl Plugins {
         again.map_or(FileOutcome::Done, FileOutcome::TryAgain)
     }
 
-    /// Shows that a plugin's file is gone, while it may come back.
-    pub(in crate::plugins) async fn show_missing(&self, name: &str) {
+    /// Shows that a plugin's file is gone, and why its version runs on all the same.
+    pub(in crate::plugins) async fn show_missing(&self, name: &str, error: LoadError) {
         let Some(_changing) = self.unless_changing(name) else { return };
-        let missing = |refused: &Refused| refused.error == LoadError::Missing;
-        let shown = self.find(name).is_none_or(|plugin| plugin.error.as_ref().is_some_and(missing));
-        if !shown && self.versions().seen.of(name).is_some() && self.is_gone(name).await {
-            self.replace(name, |plugin| Plugin { error: Some(Refused::unread(LoadError::Missing)), ..plugin });
+        let Some(plugin) = self.find(name).filter(|plugin| plugin.loaded.is_some()) else { return };
+        let is_shown = plugin.error.as_ref().is_some_and(|refused| refused.error == error);
+        if !is_shown && self.versions().seen.of(name).is_some() && self.is_gone(name).await {
+            self.replace(name, |plugin| Plugin { error: Some(Refused::unread(error)), ..plugin });
         }
+    }
+
+    /// Whether there is no plugins folder, or an empty one on another file system than its files were: its volume is not
+    /// mounted.
+    pub fn is_unmounted(&self) -> bool {
+        self.versions().seen.is_unmounted()
     }
 
     /// Whether a file of the plugin should lie in the folder. One that was uploaded where the folder cannot be written
@@ -207,7 +222,7 @@ impl Plugins {
     pub(in crate::plugins) async fn remove_if_gone(&self, name: &str) {
         let Some(_changing) = self.unless_changing(name) else { return };
         let Some(plugin) = self.find(name) else { return };
-        if !self.is_gone(name).await {
+        if self.is_unmounted() || !self.is_gone(name).await {
             return;
         }
         if self.versions().seen.of(name).is_some() {

@@ -98,10 +98,14 @@ impl Plugins {
             }
             // One process owns an SQLite file: what is gone from its folder was taken out. A process that shares the
             // database may be new, with an empty folder.
-            if self.versions().seen.of(&name).is_some() && !self.versions().store.is_shared() {
+            let is_known = self.versions().seen.of(&name).is_some() && !self.is_unmounted();
+            if is_known && !self.versions().store.is_shared() {
                 self.remove_everywhere(&name).await;
             } else if self.apply(&name, InFolder::Unseen).await.is_ok() {
-                self.versions().mark_seen(&name, None).await;
+                // Its volume may have been mounted meanwhile.
+                if self.is_gone(&name).await {
+                    self.versions().mark_seen(&name, None).await;
+                }
                 self.sync_folder(&name).await;
             }
         });
@@ -116,6 +120,24 @@ impl Plugins {
             }
             Err(error) => {
                 tracing::warn!(error = %with_causes(&error), "the canaries of plugins are not known");
+            }
+        }
+    }
+
+    /// Does to the folder, which is there again or is another one, what was decided of plugins that have no file there, and
+    /// was not done to it.
+    pub(in crate::plugins) async fn catch_up(&self) {
+        let versions = self.versions();
+        if !versions.decides {
+            return;
+        }
+        for name in versions.known.decided() {
+            let _changing = self.changing(&name).await;
+            let Some(decision) = versions.known.decision(&name) else { continue };
+            let is_done = decision.rolled_back.is_some() || versions.seen.of(&name) == decision.digest;
+            if !is_done && self.is_gone(&name).await {
+                versions.mark_seen(&name, None).await;
+                self.sync_folder(&name).await;
             }
         }
     }

@@ -28,6 +28,7 @@ mod requests;
 mod seen;
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -41,7 +42,7 @@ use bytes::Bytes;
 use super::{
     admission::{LoadError, Refused},
     component::{Loaded, digest, digest_of},
-    folder,
+    folder::{self, FolderId},
     registry::{Plugin, Plugins},
 };
 use crate::{
@@ -185,6 +186,31 @@ impl Versions {
         pause
     }
 
+    /// Notes which folder stands in the place of the plugins folder, and whether it has files. Gives whether that is another
+    /// one from now on.
+    pub(super) async fn enter(&self, folder: FolderId, has_files: bool) -> bool {
+        let was_unmounted = self.seen.is_unmounted();
+        let is_other = self.seen.enter(folder, has_files);
+        if !self.decides {
+            return is_other;
+        }
+        if self.seen.is_unmounted() && !was_unmounted {
+            tracing::warn!(
+                "the plugins folder is empty and on another file system than its files were: plugins run on; is its volume not mounted? · 插件目录是空的，而且与原来的文件不在同一个文件系统：插件继续运行。请检查卷是否已挂载"
+            );
+        }
+        if is_other {
+            let seen = Arc::clone(&self.seen);
+            drop(tokio::task::spawn_blocking(move || seen.save()).await);
+        }
+        is_other
+    }
+
+    /// Notes that no folder stands there.
+    pub(super) fn leave(&self) {
+        self.seen.leave();
+    }
+
     /// Notes which file of the folder took effect.
     async fn mark_seen(&self, plugin: &str, digest: Option<&str>) {
         if self.decides {
@@ -306,9 +332,13 @@ impl Plugins {
         }
     }
 
-    /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile.
+    /// Brings the folder in line with what was decided, where nobody else has changed it meanwhile and its volume is
+    /// mounted.
     async fn sync_folder(&self, name: &str) {
         let versions = self.versions();
+        if self.is_unmounted() {
+            return;
+        }
         let Some(decision) = versions.known.decision(name) else { return };
         if decision.rolled_back.is_some() || decision.source == PluginSource::Rollback {
             return;
@@ -339,8 +369,7 @@ impl Plugins {
     /// Writes a version into the folder. It runs all the same when that fails.
     async fn write_file(&self, name: &str, digest: &str, bytes: Bytes) {
         let (folder, file) = (self.folder().to_owned(), self.file(name));
-        let placed = tokio::task::spawn_blocking(move || folder::place(&folder, &file, &bytes)).await;
-        match placed.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
+        match self.on_volume(move || folder::place(&folder, &file, &bytes)).await {
             Ok(()) => self.versions().mark_seen(name, Some(digest)).await,
             Err(error) => {
                 tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the version runs and does not lie there");
@@ -350,12 +379,23 @@ impl Plugins {
 
     /// Removes the plugin's file from the folder. The plugin ends all the same when that fails.
     async fn remove_file(&self, name: &str) {
-        match tokio::fs::remove_file(self.file(name)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        let file = self.file(name);
+        match self.on_volume(move || fs::remove_file(file)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(plugin = name, %error, "the plugins folder cannot be written: the file stays and does not run");
             }
             _ => self.versions().mark_seen(name, None).await,
         }
+    }
+
+    /// Changes the folder, unless that is where a volume is not mounted: what is put there lacks all other plugins.
+    async fn on_volume(&self, change: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let (folder, device) = (self.folder().to_owned(), self.versions().seen.device());
+        let changed = tokio::task::spawn_blocking(move || {
+            let is_there = |device| folder::id(&folder).is_none_or(|folder| folder.device == device);
+            if device.is_none_or(is_there) { change() } else { Err(io::Error::other("its volume is not mounted")) }
+        });
+        changed.await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 
     /// The digest of the file that lies in the folder; none when there is none that can be read.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{bilingual::is_bilingual, support::guests};
 
 /// Runs `weft` in a folder of its own, away from the settings of this process.
-fn weft(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn weft(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(arguments)
         .current_dir(folder)

@@ -19,7 +19,7 @@ use super::{answer, server};
 use crate::support::{HandMade, TestApp, guests, until};
 
 /// Sets a link as `ln -sfn` does where it can do so in one step.
-fn link(target: impl AsRef<Path>, at: &Path) {
+pub(super) fn link(target: impl AsRef<Path>, at: &Path) {
     let beside = at.with_extension("link");
     symlink(target, &beside).unwrap();
     fs::rename(beside, at).unwrap();

@@ -5,6 +5,7 @@ mod files;
 mod load;
 mod replicas;
 mod versions;
+mod volumes;
 
 use std::{
     fs,

@@ -179,8 +179,8 @@ async fn a_plugin_that_was_removed_comes_back() {
     assert_eq!(app.api(Method::POST, "/plugins/nobody/rollback", None).await.0, 404);
 }
 
-/// A server with its data and plugins in `home`, and what it answers.
-async fn at(home: &Path) -> TestApp {
+/// A server with its data and plugins in `home`.
+pub(super) async fn at(home: &Path) -> TestApp {
     TestApp::start_with(|config| {
         config.data_dir = home.join("data");
         config.plugins_dir = home.join("plugins");

@@ -10,12 +10,16 @@
 //! folder is looked at every [`POLL`].
 //!
 //! The folder itself may be replaced, or one that it lies in: no event tells the latter, so every
-//! [`POLL`] it is asked which folder stands there. What stands there is watched anew, and looked at.
+//! [`POLL`] it is asked which folder stands there. What stands there is watched anew, and looked at. An empty one of
+//! another file system says nothing of the files: nobody has removed those of a volume that is not mounted.
+
+mod told;
+mod writing;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -23,19 +27,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use notify::{
-    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
-    event::{AccessKind, AccessMode, ModifyKind},
-};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
+    admission::LoadError,
     folder::{self, FolderId, Listing, Signature, is_misnamed, plugin_name},
     registry::Plugins,
     versions::FileOutcome,
-    writing::Writing,
 };
+use told::Told;
+use writing::Writing;
 
 /// How long a file must look the same before it is read.
 const SETTLE: Duration = Duration::from_millis(120);
@@ -246,6 +249,7 @@ impl Watcher {
                 if self.folder.take().is_some() {
                     tracing::warn!(%error, "the plugins folder cannot be read: the plugins run on");
                 }
+                self.plugins.versions().leave();
                 self.missing.clear();
                 self.watch(None);
                 return loading;
@@ -253,13 +257,25 @@ impl Watcher {
             Err(_) => return loading,
         };
         self.watch(id);
-        if self.folder != id {
+        let was_unmounted = self.plugins.is_unmounted();
+        let is_other = match id {
+            Some(folder) => self.plugins.versions().enter(folder, !files.is_empty()).await,
+            None => false,
+        };
+        let is_unmounted = self.plugins.is_unmounted();
+        if self.folder != id || was_unmounted != is_unmounted {
             // Whoever sets a link to a folder has filled it before.
             let is_whole = self.real != real && !files.is_empty();
             (self.folder, self.replaced) = (id, (!is_whole).then(Instant::now));
         }
         self.real = real;
         self.linked = linked;
+        let has_come = (was_unmounted && !is_unmounted) || is_other;
+        // At a start everything is done to the folder that is to be.
+        if has_come && self.plugins.is_ready() {
+            let plugins = self.plugins.clone();
+            tokio::spawn(async move { plugins.catch_up().await });
+        }
         while let Some(name) = self.plugins.next_to_read_again() {
             self.taken().remove(&name);
         }
@@ -313,22 +329,27 @@ impl Watcher {
     /// take its time: that concerns no other file.
     fn let_go(&mut self, present: &BTreeSet<String>) {
         let plugins = &self.plugins;
+        let is_unmounted = plugins.is_unmounted();
         let is_filled = self.replaced.is_none_or(|at| at.elapsed() >= FILLING);
-        self.missing.retain(|name, _| !present.contains(name) && plugins.find(name).is_some());
+        self.missing.retain(|name, _| !is_unmounted && !present.contains(name) && plugins.find(name).is_some());
         for plugin in self.plugins.list() {
             if present.contains(&*plugin.name) || !self.plugins.expects_file(&plugin) {
                 continue;
             }
-            let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
-            let runs_on = plugin.loaded.is_some() && (since.elapsed() < GRACE || !is_filled);
+            let runs_on = if is_unmounted {
+                Some(LoadError::NotMounted)
+            } else {
+                let since = *self.missing.entry(plugin.name.to_string()).or_insert_with(Instant::now);
+                let may_come = plugin.loaded.is_some() && (since.elapsed() < GRACE || !is_filled);
+                may_come.then_some(LoadError::Missing)
+            };
             let (plugins, name) = (self.plugins.clone(), Arc::clone(&plugin.name));
             // The next looks begin the same again. It comes to nothing as long as this one is at work, or when the file
             // has come again: who loads a file and who takes its plugin out do so in turn, and look whether it is there.
             tokio::spawn(async move {
-                if runs_on {
-                    plugins.show_missing(&name).await;
-                } else {
-                    plugins.remove_if_gone(&name).await;
+                match runs_on {
+                    Some(error) => plugins.show_missing(&name, error).await,
+                    None => plugins.remove_if_gone(&name).await,
                 }
             });
         }
@@ -351,77 +372,6 @@ impl Watcher {
                 self.settling.insert(name.to_owned(), (signature, Instant::now()));
                 false
             }
-        }
-    }
-}
-
-/// What an event tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// A file may have another content.
-    Change,
-    /// Events got lost, or the watch itself came to its end: anything may have happened.
-    Unsure,
-    Nothing,
-}
-
-impl Told {
-    /// By an event of the watched `folder`.
-    fn by(event: &notify::Result<notify::Event>, folder: &Path) -> Self {
-        let Ok(event) = event else { return Self::Unsure };
-        let is_end = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
-        if event.need_rescan() || (is_end && event.paths.iter().any(|path| path == folder)) {
-            Self::Unsure
-        } else if is_change(event.kind) {
-            Self::Change
-        } else {
-            Self::Nothing
-        }
-    }
-}
-
-/// Reading a file makes events too: only those count that can mean another content. On Linux a
-/// writer's end is an event of its own, so that its writes need not count.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Modify(ModifyKind::Name(_))
-        | EventKind::Remove(_)
-        | EventKind::Any
-        | EventKind::Other => true,
-        EventKind::Create(_) | EventKind::Modify(_) => !cfg!(target_os = "linux"),
-        EventKind::Access(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use notify::{
-        Event,
-        event::{CreateKind, Flag, RemoveKind, RenameMode},
-    };
-
-    use super::*;
-
-    #[test]
-    fn lost_events_and_the_end_of_the_watch_leave_everything_open() {
-        let (folder, file) = (Path::new("/srv/plugins"), PathBuf::from("/srv/plugins/greeter.wasm"));
-        let told = |kind, path: &Path| Told::by(&Ok(Event::new(kind).add_path(path.to_owned())), folder);
-        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
-        assert_eq!(Told::by(&Ok(overflow), folder), Told::Unsure);
-        assert_eq!(Told::by(&Err(notify::Error::generic("gone")), folder), Told::Unsure);
-        let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::From));
-        let removed = EventKind::Remove(RemoveKind::Folder);
-        assert_eq!([told(renamed, folder), told(removed, folder)], [Told::Unsure; 2]);
-        assert_eq!([told(renamed, &file), told(removed, &file)], [Told::Change; 2]);
-        let read = EventKind::Access(AccessKind::Close(AccessMode::Read));
-        assert_eq!([told(read, folder), told(read, &file)], [Told::Nothing; 2], "a look at the folder asks for none");
-        if cfg!(target_os = "linux") {
-            assert_eq!(
-                told(EventKind::Create(CreateKind::File), &file),
-                Told::Nothing,
-                "its writer's end will be told"
-            );
         }
     }
 }

@@ -11,7 +11,7 @@ use notify::{
 };
 use parking_lot::Mutex;
 
-use super::folder::plugin_name;
+use crate::plugins::folder::plugin_name;
 
 /// For how long after its last write a file that its writer has not closed is not taken for whole: copies from far away
 /// come with pauses.
