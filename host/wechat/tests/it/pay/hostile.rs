@@ -57,9 +57,14 @@ fn large_and_deep_bodies_cost_no_time() {
         format!("<xml><a>{}</a>", "&amp;".repeat(100_000)),
     ];
     for body in bodies {
-        let start = Instant::now();
-        assert!(Fields::read(body.as_bytes()).is_err());
-        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+        // Other tests may need the machine at the same time, though hardly three times.
+        let took = (0..3).map(|_| {
+            let start = Instant::now();
+            assert!(Fields::read(body.as_bytes()).is_err());
+            start.elapsed()
+        });
+        let least = took.min().unwrap();
+        assert!(least < Duration::from_millis(500), "{least:?}");
     }
 }
 
